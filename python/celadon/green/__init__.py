@@ -1,0 +1,45 @@
+"""Greenlets for applications: spawn, wait, time out, synchronise.
+
+Everything here also works in native threads, where it blocks natively. Nothing is
+patched by importing it.
+"""
+
+from celadon._core.green import (
+    BoundedSemaphore,
+    Condition,
+    Event,
+    Lock,
+    RLock,
+    Semaphore,
+    SimpleQueue,
+    hub_stats as stats,
+    local,
+    wait_fd,
+)
+from celadon._core.green import sleep as sleep
+from celadon.green.queue import LifoQueue, PriorityQueue, Queue
+from celadon.green.spawn import Greenlet, current, spawn
+from celadon.green.timeout import Timeout, deadline, shield
+
+__all__ = [
+    "BoundedSemaphore",
+    "Condition",
+    "Event",
+    "Greenlet",
+    "LifoQueue",
+    "Lock",
+    "PriorityQueue",
+    "Queue",
+    "RLock",
+    "Semaphore",
+    "SimpleQueue",
+    "Timeout",
+    "current",
+    "deadline",
+    "local",
+    "shield",
+    "sleep",
+    "spawn",
+    "stats",
+    "wait_fd",
+]

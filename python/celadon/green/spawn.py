@@ -1,0 +1,134 @@
+"""Handles of greenlets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import GreenletExit
+
+from celadon._core import green as _green
+
+
+class Greenlet(_green.Task):
+    """A job on a greenlet of its own: what `spawn` returns and `current` gives.
+
+    Its result or exception is kept until the handle goes. An exception nobody waits for
+    goes to the error log once.
+    """
+
+    def __init__(self, fn: Callable[..., Any] | None, *args: Any, **kwargs: Any) -> None:
+        self._call: Any = (fn, args, kwargs)
+        self._done = _green.Event()
+        self._links: list[Callable[[Greenlet], Any]] = []
+        self._waited = False
+        self.value: Any = None
+        self.exception: BaseException | None = None
+        self.name = getattr(fn, "__name__", None) or "request"
+
+    def _run(self) -> None:
+        fn, args, kwargs = self._call
+        self._call = None
+        try:
+            self.value = fn(*args, **kwargs)
+        except GreenletExit as exit_:
+            self.value = exit_
+        except BaseException as error:
+            self._fail(error)
+        self._finish()
+
+    def _fail(self, error: BaseException) -> None:
+        self.exception = error
+        if not self._waited:
+            from celadon.logging import logger
+
+            logger.error("error in greenlet %s", self.name, exc_info=error)
+
+    def _finish(self) -> None:
+        self._done.set()
+        links, self._links = self._links, []
+        for callback in links:
+            spawn(callback, self)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits for the end; `timeout` in seconds."""
+        self._done.wait(timeout)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """The result; raises what the function raised, or `TimeoutError`."""
+        self._waited = True
+        if block:
+            self._done.wait(timeout)
+        if not self._done.is_set():
+            raise TimeoutError(f"greenlet {self.name} has not finished")
+        if self.exception is not None:
+            raise self.exception
+        return self.value
+
+    def kill(
+        self,
+        exception: Any = GreenletExit,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> None:
+        """Raises `exception` in it at its next wait point, or keeps it from starting.
+
+        With `block` waits for its end. Killing oneself raises at once.
+        """
+        if self._done.is_set():
+            return
+        if current() is self:
+            raise exception
+        sent = self._interrupt(exception)
+        if sent is None:
+            self.value = GreenletExit()
+            self._call = None
+            self._finish()
+        elif sent and block:
+            self.join(timeout)
+
+    def ready(self) -> bool:
+        """Whether it has ended."""
+        return self._done.is_set()
+
+    def successful(self) -> bool:
+        """Whether it has ended without an exception."""
+        return self._done.is_set() and self.exception is None
+
+    @property
+    def dead(self) -> bool:
+        return self._done.is_set()
+
+    def link(self, callback: Callable[[Greenlet], Any]) -> None:
+        """Calls `callback(handle)` in a greenlet of its own once it has ended."""
+        if self._done.is_set():
+            spawn(callback, self)
+        else:
+            self._links.append(callback)
+
+    def unlink(self, callback: Callable[[Greenlet], Any]) -> None:
+        """Takes a link back."""
+        if callback in self._links:
+            self._links.remove(callback)
+
+    def __repr__(self) -> str:
+        state = "ended" if self.dead else "running" if self._running else "waiting"
+        return f"<Greenlet {self.name} {state}>"
+
+
+def spawn(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet:
+    """Starts ``fn(*args, **kwargs)`` on a greenlet, in a copy of the caller's context."""
+    if not callable(fn):
+        raise TypeError(f"spawn() needs a callable, not {fn!r}")
+    task = Greenlet(fn, *args, **kwargs)
+    task._start()
+    return task
+
+
+def current() -> Greenlet | None:
+    """The handle of the greenlet that runs here; None in the main script and in threads."""
+    task = _green.current_task()
+    if task is None and _green.current_slot():
+        task = Greenlet(None)
+        task._adopt()
+    return task  # type: ignore[no-any-return]

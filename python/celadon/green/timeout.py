@@ -1,0 +1,110 @@
+"""Time limits on what runs here."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from celadon._core import green as _green
+from celadon.green.spawn import current
+
+_SHIELD_BOUND = 5.0
+
+
+class Timeout(BaseException):
+    """Raises itself, or `exception`, in this greenlet once `seconds` have passed.
+
+    A context manager, or `start` and `cancel`. With ``exception=False`` it ends its block
+    without an exception. Delivered at wait points only; leaving the block takes back what
+    was not delivered yet.
+    """
+
+    def __init__(self, seconds: float | None = None, exception: Any = None) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.exception = exception
+        self._alarm: _green.Alarm | None = None
+
+    def start(self) -> None:
+        """Begins to count; does nothing for ``seconds=None``."""
+        if self.pending:
+            raise AssertionError(f"{self!r} is already started")
+        if self.seconds is not None:
+            own = self.exception is None or self.exception is False
+            self._alarm = _green.Alarm(
+                self.seconds, self if own else self.exception, current()
+            )
+
+    def cancel(self) -> None:
+        """Never raises any more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    close = cancel
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is counting."""
+        return self._alarm is not None and self._alarm.pending
+
+    @property
+    def expired(self) -> bool:
+        """Whether the time has passed."""
+        return self._alarm is not None and self._alarm.fired
+
+    def __enter__(self) -> Timeout:
+        if not self.pending:
+            self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self.cancel()
+        return error is self and self.exception is False
+
+    def __str__(self) -> str:
+        return "" if self.seconds is None else f"{self.seconds:g} seconds"
+
+
+class deadline:  # noqa: N801 - a context manager that reads like a statement
+    """Raises `celadon.RequestTimeout` in this block after `seconds`.
+
+    Nested deadlines take the earliest.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._alarm: _green.Alarm | None = None
+
+    def __enter__(self) -> deadline:
+        self._alarm = _green.Alarm(self.seconds, _green.RequestTimeout, current())
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+
+class shield:  # noqa: N801 - likewise
+    """Holds kills and timeouts back until the block ends, for `seconds` at most."""
+
+    def __init__(self, seconds: float = _SHIELD_BOUND) -> None:
+        self.seconds = seconds
+
+    def __enter__(self) -> shield:
+        _green.enter_shield(self.seconds)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _green.leave_shield()
+        if error is None:
+            _green.checkpoint()

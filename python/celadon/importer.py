@@ -1,0 +1,124 @@
+"""From ``module:attr`` to the application object."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from celadon.errors import AppError
+
+Application = Callable[..., Any]
+
+
+def load_app(target: str, factory: bool = False) -> Application:
+    """Imports ``module``, ``module:attr``, ``module:a.b`` or ``module:make('x')``.
+
+    Without an attribute `application`, then `app` is tried. Raises `AppError` with one
+    line; an exception of the application's own code comes with its traceback.
+    """
+    module_name, _, expression = target.partition(":")
+    if not module_name:
+        raise AppError(f"no module in {target!r}; expected module:attribute")
+    module = _import(module_name)
+    name, call = _parse(target, expression) if expression else (None, None)
+    app = _find(module, module_name, name)
+    if call is not None:
+        app = _call(app, call, target)
+    elif factory:
+        app = _call(app, ([], {}), target)
+    if app is None:
+        raise AppError(f"{target!r} gave None instead of an application")
+    if not callable(app):
+        raise AppError(
+            f"{target!r} is not callable but {type(app).__name__}; "
+            "if it is a module or a class, name the application in it"
+        )
+    return app  # type: ignore[no-any-return]
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name + ".").startswith(error.name + "."):
+            raise AppError(
+                f"cannot import {name!r}: there is no module {error.name!r} in "
+                f"{sys.path[0] or '.'} or elsewhere on sys.path"
+            ) from None
+        raise _own_failure(f"cannot import {name!r}", error) from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _own_failure(f"cannot import {name!r}", error) from None
+
+
+def _own_failure(what: str, error: BaseException) -> AppError:
+    """The application's own frames, without ours and the import system's."""
+    frames = error.__traceback__
+    while frames is not None and _is_machinery(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    shown = ""
+    if frames is not None or isinstance(error, SyntaxError):
+        shown = "".join(traceback.format_exception(type(error), error, frames))
+    detail = traceback.format_exception_only(type(error), error)[-1].strip()
+    return AppError(f"{shown}{what}: {detail}")
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename == __file__ or "importlib" in filename
+
+
+def _parse(target: str, expression: str) -> tuple[str, tuple[list[Any], dict[str, Any]] | None]:
+    try:
+        node = ast.parse(expression, mode="eval").body
+        if isinstance(node, ast.Call):
+            args = [ast.literal_eval(arg) for arg in node.args]
+            kwargs = {
+                str(kw.arg): ast.literal_eval(kw.value) for kw in node.keywords if kw.arg
+            }
+            return _dotted(node.func), (args, kwargs)
+        return _dotted(node), None
+    except (SyntaxError, ValueError):
+        raise AppError(
+            f"cannot read {expression!r} in {target!r}; expected a name, a dotted name, "
+            "or a call with literal arguments"
+        ) from None
+
+
+def _dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return _dotted(node.value) + "." + node.attr
+    raise ValueError
+
+
+def _find(module: Any, module_name: str, name: str | None) -> Any:
+    if name is None:
+        for usual in ("application", "app"):
+            if hasattr(module, usual):
+                return getattr(module, usual)
+        raise AppError(f"module {module_name!r} has neither 'application' nor 'app'")
+    found = module
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise AppError(f"module {module_name!r} has no attribute {name!r}") from None
+    return found
+
+
+def _call(make: Any, call: tuple[list[Any], dict[str, Any]], target: str) -> Any:
+    if not callable(make):
+        raise AppError(f"{target!r} is not a function that could make the application")
+    args, kwargs = call
+    try:
+        return make(*args, **kwargs)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _own_failure(f"{target!r} could not make the application", error) from None

@@ -1,0 +1,10 @@
+"""A cooperative standard library: behaviour replaced in place, types kept.
+
+`all` is called in the main thread before the application is imported; the ``celadon``
+command does it. What is patched: ``time.sleep``, ``_thread``, ``threading``, ``queue``,
+identities and import locks, together: one without the others freezes a worker.
+"""
+
+from celadon.patch.registry import all, original, patched  # noqa: A004
+
+__all__ = ["all", "original", "patched"]

@@ -1,0 +1,18 @@
+"""`os.fork`: the child keeps nothing of the server."""
+
+import os
+
+from celadon import _core
+
+_installed = False
+
+
+def install() -> None:
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    os.register_at_fork(
+        after_in_child=_core.after_fork_in_child,
+        after_in_parent=_core.after_fork_in_parent,
+    )

@@ -1,0 +1,135 @@
+"""`_thread`, `threading` and the locks that live already.
+
+Threads stay native. Locks work between greenlets, between threads, and mixed; a greenlet
+has an identity, a `threading.local` and a `current_thread()` of its own.
+"""
+
+from __future__ import annotations
+
+import _thread
+import functools
+import logging
+import threading
+from typing import Any
+
+from celadon._core import green
+from celadon.patch.registry import original, replace
+
+
+class _SlotThread(threading._DummyThread):  # type: ignore[name-defined,misc]
+    """What `threading.current_thread()` gives in a greenlet."""
+
+    def __init__(self, number: int) -> None:
+        threading.Thread.__init__(self, name=f"celadon-slot-{number}", daemon=True)
+        self._started.set()  # type: ignore[attr-defined]
+        self._set_ident()  # type: ignore[attr-defined]
+        if hasattr(self, "_set_native_id"):
+            self._set_native_id()
+        if hasattr(threading, "_make_thread_handle"):
+            self._handle = threading._make_thread_handle(self._ident)
+        with threading._active_limbo_lock:  # type: ignore[attr-defined]
+            threading._active[self._ident] = self  # type: ignore[attr-defined]
+
+    def is_alive(self) -> bool:
+        return True
+
+
+def install() -> None:
+    _patch_low_level()
+    _patch_threading()
+    _swap_live_locks()
+
+
+def _patch_low_level() -> None:
+    replace(_thread, "allocate_lock", green.Lock)
+    replace(_thread, "allocate", green.Lock)
+    replace(_thread, "LockType", green.Lock)
+    if hasattr(_thread, "lock"):
+        replace(_thread, "lock", green.Lock)
+    replace(_thread, "RLock", green.RLock)
+    replace(_thread, "get_ident", green.get_ident)
+    replace(_thread, "_local", green.local)
+
+
+def _patch_threading() -> None:
+    replace(threading, "Lock", green.Lock)
+    replace(threading, "_allocate_lock", green.Lock)
+    replace(threading, "RLock", green.RLock)
+    replace(threading, "_CRLock", green.RLock)
+    replace(threading, "get_ident", green.get_ident)
+    replace(threading, "local", green.local)
+    _patch_current_thread()
+    _patch_join()
+
+
+def _patch_current_thread() -> None:
+    native = threading.current_thread
+    slot_thread = green.slot_thread
+
+    @functools.wraps(native)
+    def current_thread() -> threading.Thread:
+        return slot_thread(_SlotThread) or native()
+
+    replace(threading, "current_thread", current_thread)
+    threading.currentThread = current_thread  # type: ignore[assignment]
+
+
+def _patch_join() -> None:
+    """A greenlet that joins a native thread parks until the thread says that it ends."""
+    bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
+    native_join = threading.Thread.join
+    start = threading.Thread.start
+
+    def patched_start(self: Any) -> None:
+        self._celadon_ended = green.Event()
+        start(self)
+
+    def patched_bootstrap(self: Any) -> None:
+        try:
+            bootstrap(self)
+        finally:
+            self._celadon_ended.set()
+
+    def join(self: Any, timeout: float | None = None) -> None:
+        ended = getattr(self, "_celadon_ended", None)
+        if ended is None or not green.can_park() or self is threading.current_thread():
+            native_join(self, timeout)
+        elif ended.wait(None if timeout is None else max(timeout, 0)):
+            # What is left is the interpreter's own end of the thread: microseconds.
+            native_join(self)
+
+    replace(threading.Thread, "start", functools.wraps(start)(patched_start))
+    replace(threading.Thread, "_bootstrap_inner", patched_bootstrap)
+    replace(threading.Thread, "join", functools.wraps(native_join)(join))
+
+
+def _swap_live_locks() -> None:
+    """Locks made before the patch, from a fixed list (green.md 3.5)."""
+    replace(threading, "_active_limbo_lock", green.RLock())
+    for name in ("_shutdown_locks_lock",):
+        if hasattr(threading, name):
+            replace(threading, name, green.Lock())
+    replace(logging, "_lock", green.RLock())
+    for handler in [ref() for ref in logging._handlerList]:  # type: ignore[attr-defined]
+        if handler is not None and handler.lock is not None:
+            handler.lock = green.RLock()
+    if logging.lastResort is not None:
+        logging.lastResort.lock = green.RLock()
+    if original("threading", "RLock") is not None:
+        functools.RLock = green.RLock  # type: ignore[attr-defined]
+    _swap_if_imported()
+
+
+def _swap_if_imported() -> None:
+    import sys
+
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None:
+        replace(tempfile, "_allocate_lock", green.Lock)
+        tempfile._once_lock = green.Lock()  # type: ignore[attr-defined]
+    reprlib = sys.modules.get("reprlib")
+    if reprlib is not None:
+        reprlib.get_ident = green.get_ident  # type: ignore[attr-defined]
+    futures = sys.modules.get("concurrent.futures.thread")
+    if futures is not None:
+        futures._global_shutdown_lock = green.Lock()  # type: ignore[attr-defined]

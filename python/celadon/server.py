@@ -1,0 +1,118 @@
+"""Servers from Python: `run` blocks and serves, `Server` is for tests and embedding."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from types import TracebackType
+from typing import Any
+
+from celadon import _core, config, logging
+from celadon.importer import Application
+
+_SWITCH_INTERVAL = 0.0005
+
+
+def make_core(app: Application, settings: config.Config) -> _core.Server:
+    """A server of the core, bound to every address of `settings`."""
+    from celadon import __version__
+
+    core = _core.Server(
+        app,
+        config.core_options(settings, __version__),
+        logging.log_exception,
+        logging.log_line,
+        logging.ErrorStream(),
+    )
+    return core
+
+
+def settle(gc_freeze: bool) -> None:
+    """After the application is loaded: what it made stays, the collector skips it."""
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    if gc_freeze:
+        gc.collect()
+        gc.freeze()
+
+
+def run(app: Application, **settings: Any) -> None:
+    """Serves `app` until SIGTERM or SIGINT; returns when every request is answered.
+
+    Keywords are settings (``bind``, ``keepalive``, ...). Call `celadon.patch.all()`
+    before other imports for a cooperative standard library. Raises `celadon.errors
+    .UsageError` for a bad setting, `OSError` for an address that cannot be bound.
+    """
+    from celadon.cli import serve
+
+    serve(app, config.load(settings))
+
+
+class Server:
+    """A server in a native thread of its own, for tests and embedding.
+
+    ``with Server(app, bind="127.0.0.1:0") as server: ... server.port``. Waits inside the
+    application block that thread natively unless the standard library was patched.
+    """
+
+    def __init__(self, app: Application, **settings: Any) -> None:
+        settings.setdefault("bind", "127.0.0.1:0")
+        self._app = app
+        self._config = config.load(settings)
+        self._core: _core.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._error: BaseException | None = None
+        self.addresses: list[str] = []
+        self.port = 0
+
+    def start(self) -> Server:
+        """Binds and serves; returns once connections are accepted. Raises `OSError`."""
+        self._thread = threading.Thread(target=self._serve, name="celadon-server")
+        self._thread.start()
+        self._started.wait()
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+        return self
+
+    def stop(self, quick: bool = False) -> None:
+        """Stops accepting and finishes requests; `quick` cancels them."""
+        if self._core is not None and self._thread is not None and self._thread.is_alive():
+            self._core.stop(quick)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits for the end of the server; `timeout` in seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def stats(self) -> dict[str, int]:
+        """Counters of the server."""
+        return self._core.stats() if self._core is not None else {}
+
+    def _serve(self) -> None:
+        try:
+            core = make_core(self._app, self._config)
+            for address in self._config.bind:
+                described, port = core.bind(address)
+                self.addresses.append(described)
+                self.port = self.port or port
+            self._core = core
+        except BaseException as error:
+            self._error = error
+            return
+        finally:
+            self._started.set()
+        core.run(False)
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self.join()

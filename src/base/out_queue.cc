@@ -1,0 +1,69 @@
+#include "base/out_queue.h"
+
+#include "base/assert.h"
+
+namespace celadon {
+
+void OutQueue::append_copy(std::string_view data) {
+  if (data.empty()) return;
+  bytes_ += data.size();
+  if (!chunks_.empty()) {
+    Chunk& last = chunks_.back();
+    // Growing a chunk that is partly sent is fine: offset_ counts from its start.
+    if (!last.owner.release && last.copied.size() + data.size() <= kBlock) {
+      last.copied.append(data);
+      return;
+    }
+  }
+  chunks_.push_back(Chunk{std::string(data), {}, {}});
+}
+
+void OutQueue::append_owned(std::string_view data, Owner owner) {
+  ASSERT(owner.release, "an owned chunk needs an owner");
+  if (data.empty()) {
+    owner.release(owner.object);
+    return;
+  }
+  bytes_ += data.size();
+  chunks_.push_back(Chunk{{}, data, owner});
+}
+
+std::size_t OutQueue::gather(std::span<iovec> out) const noexcept {
+  std::size_t n = 0;
+  std::size_t skip = offset_;
+  for (const Chunk& chunk : chunks_) {
+    if (n == out.size()) break;
+    const std::string_view data = chunk.data().substr(skip);
+    skip = 0;
+    out[n++] = iovec{const_cast<char*>(data.data()), data.size()};
+  }
+  return n;
+}
+
+void OutQueue::consume(std::size_t n) noexcept {
+  ASSERT(n <= bytes_, "more consumed than queued");
+  bytes_ -= n;
+  while (n > 0) {
+    const std::size_t left = chunks_.front().data().size() - offset_;
+    if (n < left) {
+      offset_ += n;
+      return;
+    }
+    n -= left;
+    drop_front();
+  }
+}
+
+void OutQueue::drop_front() noexcept {
+  const Owner owner = chunks_.front().owner;
+  chunks_.pop_front();
+  offset_ = 0;
+  if (owner.release) owner.release(owner.object);
+}
+
+void OutQueue::clear() noexcept {
+  while (!chunks_.empty()) drop_front();
+  bytes_ = 0;
+}
+
+}  // namespace celadon

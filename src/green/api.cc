@@ -1,0 +1,268 @@
+#include "green/api.h"
+
+#include <poll.h>
+
+#include <cerrno>
+
+#include "green/hub.h"
+#include "green/local.h"
+#include "green/lock.h"
+#include "green/switch.h"
+#include "green/sync.h"
+#include "green/task.h"
+#include "py/type.h"
+
+namespace celadon::green {
+namespace {
+
+PyObject* none_unless(Waited waited) noexcept {
+  return waited == Waited::Interrupted ? nullptr : py::none();
+}
+
+// As time.sleep, errors included.
+PyObject* py_sleep(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  if (count > 1) {
+    PyErr_SetString(PyExc_TypeError, "sleep() takes exactly one argument");
+    return nullptr;
+  }
+  Nanos nanos = 0;
+  if (count == 1) {
+    const double seconds = PyFloat_AsDouble(args[0]);
+    if (seconds == -1.0 && PyErr_Occurred()) return nullptr;
+    if (!(seconds >= 0)) {
+      PyErr_SetString(PyExc_ValueError, seconds < 0
+                                            ? "sleep length must be non-negative"
+                                            : "Invalid value NaN (not a number)");
+      return nullptr;
+    }
+    constexpr double kMost = 9223372036.0;
+    if (seconds > kMost) {
+      PyErr_SetString(PyExc_OverflowError, "timestamp too large to convert to C _PyTime_t");
+      return nullptr;
+    }
+    nanos = static_cast<Nanos>(seconds * 1e9);
+  }
+  if (can_park()) {
+    Strand& strand = *current_strand();
+    if (nanos == 0) return none_unless(strand.hub().yield_now(strand));
+    strand.granted = false;
+    Hub& hub = strand.hub();
+    return none_unless(
+        hub.park(strand, hub.loop().fresh_now() + nanos, ParkReason::Sleep, false));
+  }
+  WaitQueue nobody;  // of a native wait: its thread does nothing else meanwhile
+  return none_unless(wait_on(nobody, deadline_after(nanos), ParkReason::Sleep));
+}
+
+PyObject* py_get_ident(PyObject*, PyObject*) noexcept {
+  return PyLong_FromUnsignedLong(current_ident());
+}
+
+PyObject* py_can_park(PyObject*, PyObject*) noexcept { return py::boolean(can_park()); }
+
+PyObject* py_start_hub(PyObject*, PyObject*) noexcept {
+  return Hub::create() ? py::none() : nullptr;
+}
+
+PyObject* py_set_base_context(PyObject*, PyObject*) noexcept {
+  Hub* hub = Hub::create();
+  if (!hub) return nullptr;
+  py::Object context(PyContext_CopyCurrent());
+  if (!context) return nullptr;
+  hub->set_base_context(std::move(context));
+  return py::none();
+}
+
+PyObject* py_current_task(PyObject*, PyObject*) noexcept {
+  const Strand* strand = current_strand();
+  if (!strand || !strand->task) return py::none();
+  return py::new_ref(reinterpret_cast<PyObject*>(strand->task));
+}
+
+// 0: the main script; None: no greenlet of ours; else the number of the runner.
+PyObject* py_current_slot(PyObject*, PyObject*) noexcept {
+  const Strand* strand = current_strand();
+  return strand ? PyLong_FromUnsignedLongLong(strand->number()) : py::none();
+}
+
+// slot_thread(factory): the thread object of the running slot, made on first use; None
+// outside of runners.
+PyObject* py_slot_thread(PyObject*, PyObject* factory) noexcept {
+  Strand* strand = current_strand();
+  if (!strand || strand->is_main()) return py::none();
+  if (!strand->thread) {
+    py::Object made(PyObject_CallFunction(factory, "K", strand->number()));
+    if (!made) return nullptr;
+    strand->thread = std::move(made);
+  }
+  return py::new_ref(strand->thread.get());
+}
+
+PyObject* py_enter_shield(PyObject*, PyObject* seconds) noexcept {
+  long long nanos = -1;
+  if (!py::parse_seconds(seconds, nanos)) return nullptr;
+  if (Strand* strand = current_strand()) strand->enter_shield(nanos < 0 ? 0 : nanos);
+  return py::none();
+}
+
+PyObject* py_leave_shield(PyObject*, PyObject*) noexcept {
+  if (Strand* strand = current_strand()) strand->leave_shield();
+  return py::none();
+}
+
+// What a kill or timeout left pending is raised here: the end of a shield.
+PyObject* py_checkpoint(PyObject*, PyObject*) noexcept {
+  Strand* strand = current_strand();
+  if (strand && can_park() && strand->raise_pending()) return nullptr;
+  return py::none();
+}
+
+int poll_now(int fd, int events, int timeout_ms) noexcept {
+  pollfd p{fd, static_cast<short>(((events & 1) ? POLLIN : 0) | ((events & 2) ? POLLOUT : 0)),
+           0};
+  const int n = ::poll(&p, 1, timeout_ms);
+  if (n < 0) return errno == EINTR ? 0 : -1;
+  if (p.revents & POLLNVAL) {
+    errno = EBADF;
+    return -1;
+  }
+  if (n == 0) return 0;
+  int ready = 0;
+  if (p.revents & (POLLIN | POLLHUP | POLLERR)) ready |= 1;
+  if (p.revents & (POLLOUT | POLLHUP | POLLERR)) ready |= 2;
+  return ready & events;
+}
+
+PyObject* timed_out() noexcept {
+  PyErr_SetString(PyExc_TimeoutError, "timed out");
+  return nullptr;
+}
+
+PyObject* wait_fd_natively(int fd, int events, Nanos deadline) noexcept {
+  while (true) {
+    const Nanos left = deadline == kNever ? kNever : deadline - monotonic_now();
+    int ready = 0;
+    {
+      const py::WithoutGil gil;
+      ready = poll_now(fd, events, loop::to_poll_timeout(left < 0 ? 0 : left));
+    }
+    if (ready < 0) return PyErr_SetFromErrno(PyExc_OSError);
+    if (ready > 0) return PyLong_FromLong(ready);
+    if (PyErr_CheckSignals() < 0) return nullptr;
+    if (left <= 0) return timed_out();
+  }
+}
+
+// wait_fd(fd, events, timeout=None): events 1 read, 2 write; the ready ones.
+PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
+  static const char* names[] = {"fd", "events", "timeout", nullptr};
+  PyObject* file = nullptr;
+  int events = 0;
+  PyObject* timeout = Py_None;
+  long long nanos = -1;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|O:wait_fd", const_cast<char**>(names),
+                                   &file, &events, &timeout) ||
+      !py::parse_seconds(timeout, nanos)) {
+    return nullptr;
+  }
+  const int fd = PyObject_AsFileDescriptor(file);
+  if (fd < 0) return nullptr;
+  if (events < 1 || events > 3) {
+    PyErr_SetString(PyExc_ValueError, "events must be 1 (read), 2 (write) or 3 (both)");
+    return nullptr;
+  }
+  const Nanos deadline = deadline_after(nanos);
+  const int now = poll_now(fd, events, 0);
+  if (now < 0) return PyErr_SetFromErrno(PyExc_OSError);
+  if (now > 0) return PyLong_FromLong(now);
+  if (!can_park()) return wait_fd_natively(fd, events, deadline);
+  Strand& strand = *current_strand();
+  switch (strand.hub().fd_waits().wait(strand, fd, static_cast<std::uint8_t>(events),
+                                       deadline)) {
+    case Waited::Interrupted: return nullptr;
+    case Waited::TimedOut: return timed_out();
+    case Waited::Granted: break;
+  }
+  if (strand.ready == 0) {
+    errno = EBADF;
+    return PyErr_SetFromErrno(PyExc_OSError);
+  }
+  return PyLong_FromLong(strand.ready & events);
+}
+
+PyObject* py_hub_stats(PyObject*, PyObject*) noexcept {
+  const Hub* hub = Hub::here();
+  if (!hub) return py::none();
+  const HubStats& s = hub->stats();
+  return Py_BuildValue("{s:n,s:n,s:K,s:K,s:K,s:K,s:K}", "runners",
+                       static_cast<Py_ssize_t>(hub->runners()), "idle",
+                       static_cast<Py_ssize_t>(hub->idle_runners()), "switches", s.switches,
+                       "created", s.runners_created, "retired", s.runners_retired, "jobs",
+                       s.jobs, "deadlines_fired", s.deadlines_fired);
+}
+
+// The first of gc.callbacks: nothing may switch while the collector runs.
+PyObject* py_gc_guard(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  if (count > 0 && PyUnicode_Check(args[0])) {
+    set_collecting(PyUnicode_CompareWithASCIIString(args[0], "start") == 0);
+  }
+  return py::none();
+}
+
+PyObject* py_no_switch(PyObject*, PyObject* on) noexcept {
+  if (Hub* hub = Hub::here()) hub->no_switch += PyObject_IsTrue(on) ? 1 : -1;
+  return py::none();
+}
+
+PyMethodDef functions[] = {
+    {"sleep", py::as_method(py_sleep), METH_FASTCALL,
+     "sleep(seconds=0)\n\nSuspend what runs here; 0 lets everything else that is ready "
+     "go first."},
+    {"get_ident", py_get_ident, METH_NOARGS, "Identity of the greenlet or thread."},
+    {"can_park", py_can_park, METH_NOARGS, "Whether a wait here suspends a greenlet."},
+    {"start_hub", py_start_hub, METH_NOARGS, "Make a hub for this thread."},
+    {"set_base_context", py_set_base_context, METH_NOARGS,
+     "Requests start with a copy of the context as it is now."},
+    {"current_task", py_current_task, METH_NOARGS, "Handle of the running job, or None."},
+    {"current_slot", py_current_slot, METH_NOARGS, "Number of the running slot, or None."},
+    {"slot_thread", py_slot_thread, METH_O, "The thread object of the running slot."},
+    {"enter_shield", py_enter_shield, METH_O, "Hold back kills and timeouts."},
+    {"leave_shield", py_leave_shield, METH_NOARGS, "Let them through again."},
+    {"checkpoint", py_checkpoint, METH_NOARGS, "Raise what is pending."},
+    {"wait_fd", py::as_method(py_wait_fd), METH_VARARGS | METH_KEYWORDS,
+     "wait_fd(fd, events, timeout=None) -> ready events"},
+    {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
+    {"gc_guard", py::as_method(py_gc_guard), METH_FASTCALL, "For gc.callbacks."},
+    {"no_switch", py_no_switch, METH_O, "Enter (true) or leave a region without switches."},
+    {nullptr, nullptr, 0, nullptr}};
+
+int add_exceptions(PyObject* module) noexcept {
+  Exceptions& e = exceptions();
+  e.request_timeout = PyErr_NewExceptionWithDoc(
+      "celadon.RequestTimeout", "The request's deadline (request_timeout) has passed.",
+      PyExc_Exception, nullptr);
+  e.request_killed = PyErr_NewExceptionWithDoc(
+      "celadon.RequestKilled",
+      "The request went on after its RequestTimeout; this one is not an Exception.",
+      PyExc_BaseException, nullptr);
+  if (!e.request_timeout || !e.request_killed) return -1;
+  if (PyModule_AddObjectRef(module, "RequestTimeout", e.request_timeout) < 0 ||
+      PyModule_AddObjectRef(module, "RequestKilled", e.request_killed) < 0) {
+    return -1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int add_to_module(PyObject* module) noexcept {
+  if (import_greenlet() < 0) return -1;
+  if (add_lock_types(module) < 0 || add_sync_types(module) < 0 ||
+      add_task_types(module) < 0 || add_local_type(module) < 0 ||
+      add_exceptions(module) < 0) {
+    return -1;
+  }
+  return PyModule_AddFunctions(module, functions);
+}
+
+}  // namespace celadon::green

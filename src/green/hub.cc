@@ -1,0 +1,333 @@
+#include "green/hub.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "green/switch.h"
+#include "green/task.h"
+#include "py/error.h"
+
+namespace celadon::green {
+namespace {
+
+// Initial-exec: one load instead of a call, on a path taken for every lock.
+__attribute__((tls_model("initial-exec"))) thread_local Hub* hub_of_thread = nullptr;
+__attribute__((tls_model("initial-exec"))) thread_local bool collecting = false;
+
+PyObject* enter_hub(PyObject* capsule, PyObject*) noexcept {
+  auto* hub = static_cast<Hub*>(PyCapsule_GetPointer(capsule, nullptr));
+  return hub->hub_body();
+}
+PyObject* enter_runner(PyObject* capsule, PyObject*) noexcept {
+  auto* strand = static_cast<Strand*>(PyCapsule_GetPointer(capsule, nullptr));
+  return strand->hub().runner_body(*strand);
+}
+PyMethodDef enter_hub_def{"celadon_hub", enter_hub, METH_NOARGS, nullptr};
+PyMethodDef enter_runner_def{"celadon_runner", enter_runner, METH_NOARGS, nullptr};
+
+py::Object make_body(PyMethodDef& def, void* self) noexcept {
+  const py::Object capsule(PyCapsule_New(self, nullptr, nullptr));
+  return py::Object(capsule ? PyCFunction_New(&def, capsule.get()) : nullptr);
+}
+
+}  // namespace
+
+Exceptions& exceptions() noexcept {
+  static Exceptions instance;
+  return instance;
+}
+
+Hub* Hub::here() noexcept { return hub_of_thread; }
+
+Strand* current_strand() noexcept {
+  return hub_of_thread ? hub_of_thread->current() : nullptr;
+}
+
+bool can_park() noexcept {
+  const Hub* hub = hub_of_thread;
+  return hub && hub->current() && hub->no_switch == 0 && !collecting &&
+         !hub->forked_child();
+}
+
+void set_collecting(bool on) noexcept { collecting = on; }
+
+unsigned long current_ident() noexcept {
+  const Strand* strand = current_strand();
+  // Addresses of records and of thread blocks never coincide.
+  return strand && !strand->is_main() ? reinterpret_cast<unsigned long>(strand)
+                                      : PyThread_get_thread_ident();
+}
+
+Hub::Hub() noexcept
+    : loop_(loop::make_epoll_poller(), clock_),
+      pool_(loop_, 4),
+      thread_id_(PyThread_get_thread_ident()) {
+  loop_.set_block_hook(&gil_hook_);
+  loop_.set_fd_claims(&fd_waits_);
+}
+
+Hub* Hub::create() noexcept {
+  if (hub_of_thread) return hub_of_thread;
+  // Never freed: parked greenlets may be resumed until the process ends.
+  auto* hub = new Hub();
+  if (!hub->start()) {
+    delete hub;
+    return nullptr;
+  }
+  return hub_of_thread = hub;
+}
+
+bool Hub::start() noexcept {
+  main_ = std::make_unique<Strand>(*this, 0);
+  main_->greenlet_ = current_greenlet();
+  const py::Object body = make_body(enter_hub_def, this);
+  if (!main_->greenlet_ || !body) return false;
+  greenlet_ = new_greenlet(body.get(), main_->greenlet_.get());
+  base_context_.reset(PyContext_CopyCurrent());
+  current_ = main_.get();
+  return greenlet_ && base_context_;
+}
+
+void Hub::stamp() noexcept {
+  slice_started_.store(loop_.fresh_now(), std::memory_order_relaxed);
+}
+
+void Hub::make_ready(Strand& strand) noexcept {
+  if (strand.state_ != Strand::State::Parked) return;
+  strand.state_ = Strand::State::Ready;
+  woken_.push_back(strand);
+  if (PyThread_get_thread_ident() != thread_id_) loop_.wake();
+}
+
+Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason, bool shielded) noexcept {
+  ASSERT(current_ == &strand, "parked from outside");
+  strand.no_delivery_ = shielded;
+  if (strand.raise_pending()) {
+    strand.Waiter::unlink();
+    return Waited::Interrupted;
+  }
+  if (deadline != kNever) loop_.arm(strand.wait_alarm_, deadline);
+  strand.reason_ = reason;
+  strand.state_ = Strand::State::Parked;
+  strand.resume_ = current_greenlet();
+  current_ = nullptr;
+  const bool switched = static_cast<bool>(switch_to(greenlet_.get()));
+  current_ = &strand;  // also when something else than the hub switched here
+  strand.state_ = Strand::State::Running;
+  strand.ListHook<ReadyTag>::unlink();
+  strand.Waiter::unlink();
+  if (deadline != kNever) strand.wait_alarm_.cancel();
+  if (!switched) return Waited::Interrupted;
+  if (strand.granted) return Waited::Granted;
+  return strand.raise_pending() ? Waited::Interrupted : Waited::TimedOut;
+}
+
+Waited Hub::yield_now(Strand& strand) noexcept {
+  strand.granted = false;
+  strand.no_delivery_ = false;
+  if (strand.raise_pending()) return Waited::Interrupted;
+  // Ready before it parks: the state is set by hand.
+  strand.state_ = Strand::State::Ready;
+  woken_.push_back(strand);
+  strand.resume_ = current_greenlet();
+  current_ = nullptr;
+  const bool switched = static_cast<bool>(switch_to(greenlet_.get()));
+  current_ = &strand;
+  strand.state_ = Strand::State::Running;
+  strand.ListHook<ReadyTag>::unlink();
+  if (!switched || strand.raise_pending()) return Waited::Interrupted;
+  return Waited::Granted;
+}
+
+void Hub::resume(Strand& strand) noexcept {
+  const py::Object target = std::move(strand.resume_);
+  strand.state_ = Strand::State::Running;
+  current_ = &strand;
+  ++stats_.switches;
+  stamp();
+  const py::Object result = switch_to(target.get());
+  current_ = nullptr;
+  slice_started_.store(0, std::memory_order_relaxed);
+  // A body that ended by an exception has reported it; a stray one must not stay set.
+  if (!result && !forked_child_) PyErr_WriteUnraisable(nullptr);
+}
+
+void Hub::resume_woken() noexcept {
+  // Only those that are ready now: one that yields goes behind new jobs.
+  IntrusiveList<Strand, ReadyTag> batch;
+  batch.splice_back(woken_);
+  int budget = kWakeBudget;
+  while (Strand* strand = batch.pop_front()) {
+    resume(*strand);
+    if (--budget == 0 || loop_.now() > turn_end_) break;
+  }
+  // Those that did not get their turn stay first.
+  batch.splice_back(woken_);
+  woken_.splice_back(batch);
+}
+
+PyObject* Hub::hub_body() noexcept {
+  while (true) {
+    turn_end_ = loop_.fresh_now() + kSlice;
+    resume_woken();
+    turn_end_ = loop_.now() + kSlice;
+    run_jobs();
+    if (done_ > 0) remove_done();
+    const bool busy = !woken_.empty() || !jobs_.empty();
+    loop_.turn(busy ? 0 : kNever);
+    check_signals();
+  }
+}
+
+// Python's own signal handlers run between bytecodes; when all greenlets wait, here.
+void Hub::check_signals() noexcept {
+  if (PyErr_CheckSignals() == 0) return;
+  // As in CPython it is the main script that a handler's exception interrupts.
+  main_->interrupt(py::take_error(), this);
+}
+
+void Hub::run_jobs() noexcept {
+  jobs_left_ = kJobBudget;
+  while (!jobs_.empty() && jobs_left_ > 0 && loop_.now() <= turn_end_) {
+    Strand* runner = nullptr;
+    if (idle_.empty()) {
+      runner = new_runner();
+      if (!runner) {
+        PyErr_WriteUnraisable(nullptr);
+        return;
+      }
+    } else {
+      runner = idle_.back();
+      idle_.pop_back();
+    }
+    note_use();
+    resume(*runner);
+  }
+}
+
+Job* Hub::take_job() noexcept {
+  if (jobs_left_ <= 0 || loop_.now() > turn_end_) return nullptr;
+  --jobs_left_;
+  return jobs_.pop_front();
+}
+
+Strand* Hub::new_runner() noexcept {
+  auto strand = std::make_unique<Strand>(*this, next_number_++);
+  const py::Object body = make_body(enter_runner_def, strand.get());
+  if (!body) return nullptr;
+  strand->greenlet_ = new_greenlet(body.get(), greenlet_.get());
+  if (!strand->greenlet_) return nullptr;
+  strand->resume_ = py::Object::copy(strand->greenlet_.get());
+  ++stats_.runners_created;
+  strands_.push_back(std::move(strand));
+  return strands_.back().get();
+}
+
+PyObject* Hub::runner_body(Strand& strand) noexcept {
+  while (!strand.retired_) {
+    Job* job = take_job();
+    if (job) {
+      run_job(strand, *job);
+    } else if (!wait_for_job(strand)) {
+      break;
+    }
+    if (forked_child_) ::_exit(0);  // a child that came back from its request ends here
+  }
+  // Values of its locals die here, where their finalizers may block.
+  strand.locals_.reset();
+  strand.thread.reset();
+  strand.state_ = Strand::State::Done;
+  ++stats_.runners_retired;
+  ++done_;
+  PyErr_Clear();
+  return py::none();
+}
+
+bool Hub::wait_for_job(Strand& strand) noexcept {
+  strand.state_ = Strand::State::Idle;
+  strand.resume_ = py::Object::copy(strand.greenlet_.get());
+  idle_.push_back(&strand);
+  current_ = nullptr;
+  const bool switched = static_cast<bool>(switch_to(greenlet_.get()));
+  current_ = &strand;
+  strand.state_ = Strand::State::Running;
+  return switched;
+}
+
+void Hub::run_job(Strand& strand, Job& job) noexcept {
+  ++stats_.jobs;
+  stamp();
+  PyObject* wanted = job.context();
+  const py::Object context(wanted ? py::new_ref(wanted)
+                                  : PyContext_Copy(base_context_.get()));
+  const bool entered = context && PyContext_Enter(context.get()) == 0;
+  if (!entered) PyErr_Clear();
+  job.run(strand);
+  end_task(strand);
+  if (entered && PyContext_Exit(context.get()) < 0) PyErr_Clear();
+  strand.set_deadline(kNever);
+  strand.pending_.clear();
+  strand.shield_depth_ = 0;
+}
+
+void Hub::note_use() noexcept {
+  const std::size_t in_use = strands_.size() - idle_.size();
+  peak_ = std::max(peak_, in_use);
+  if (strands_.size() > kKeptRunners && !decay_.armed()) {
+    loop_.arm(decay_, loop_.now() + kDecayPeriod);
+  }
+}
+
+// Retires idle runners that the last two periods had no use for. The timer runs only
+// while there is something to give back, so an idle server is not woken.
+void Hub::decay() noexcept {
+  const std::size_t in_use = strands_.size() - idle_.size();
+  const std::size_t keep = std::max({peak_, last_peak_, kKeptRunners});
+  last_peak_ = std::exchange(peak_, in_use);
+  std::size_t excess = strands_.size() > keep ? strands_.size() - keep : 0;
+  excess = std::min(excess, idle_.size());
+  for (std::size_t i = 0; i < excess; ++i) {
+    // The oldest idle ones go: the last used one is the next used one.
+    Strand* strand = idle_[i];
+    strand->retired_ = true;
+    strand->state_ = Strand::State::Ready;
+    woken_.push_back(*strand);
+  }
+  idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(excess));
+  if (strands_.size() - excess > kKeptRunners) {
+    loop_.arm(decay_, loop_.now() + kDecayPeriod);
+  }
+}
+
+void Hub::remove_done() noexcept {
+  const std::size_t removed = std::exchange(done_, 0);
+  std::erase_if(strands_, [](const std::unique_ptr<Strand>& strand) {
+    return strand->state_ == Strand::State::Done;
+  });
+  constexpr std::size_t kWorthATrim = 64;
+  if (removed >= kWorthATrim) ::malloc_trim(0);
+}
+
+void Hub::bury(PyObject* object) noexcept {
+  if (!object) return;
+  graveyard_.objects.push_back(object);
+  if (!graveyard_.linked()) submit(graveyard_);
+}
+
+void Hub::Graveyard::run(Strand&) noexcept {
+  const std::vector<PyObject*> batch = std::move(objects);
+  objects.clear();
+  for (PyObject* object : batch) py::Object(object).reset();
+}
+
+void Hub::after_fork_in_child() noexcept {
+  forked_child_ = true;
+  pool_.abandon();
+  loop_.abandon();
+  hub_of_thread = nullptr;
+}
+
+}  // namespace celadon::green

@@ -1,0 +1,180 @@
+// The hub of one OS thread: a greenlet that runs the loop and resumes all others.
+//
+//          ┌──────────── hub: resume woken ► run jobs ► loop turn ────────────┐
+//          │ switch                                                           │
+//   main script      runner 1      runner 2 ...   (LIFO pool, reused)   poll, timers,
+//          └── park ──────┴── park ────┘                                 posted calls
+//
+// Only the hub runs the loop, and its callbacks only mark strands ready. A strand that
+// parks switches to the hub, always. Runners take jobs one after another without a
+// switch; only when a job parks does another runner take over.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "base/log.h"
+#include "green/fd_waits.h"
+#include "green/strand.h"
+#include "loop/loop.h"
+#include "loop/thread_pool.h"
+#include "py/gil.h"
+
+namespace celadon::green {
+
+// Work for a runner. Whoever submits it keeps it alive until it has run or was dropped.
+class Job : public ListHook<Job> {
+ public:
+  virtual ~Job() = default;
+  // Runs on a runner's stack. Leaves no exception set.
+  virtual void run(Strand& strand) noexcept = 0;
+  // The context to run in, borrowed; null: a copy of the base context.
+  [[nodiscard]] virtual PyObject* context() noexcept { return nullptr; }
+};
+
+struct HubStats {
+  std::uint64_t switches = 0;
+  std::uint64_t runners_created = 0;
+  std::uint64_t runners_retired = 0;
+  std::uint64_t jobs = 0;
+  std::uint64_t deadlines_fired = 0;
+};
+
+class Hub {
+ public:
+  // The hub of this thread, or null.
+  [[nodiscard]] static Hub* here() noexcept;
+  // Makes one for this thread, whose current greenlet becomes the main strand. Null with
+  // an exception.
+  static Hub* create() noexcept;
+
+  [[nodiscard]] loop::Loop& loop() noexcept { return loop_; }
+  [[nodiscard]] loop::ThreadPool& pool() noexcept { return pool_; }
+  [[nodiscard]] FdWaits& fd_waits() noexcept { return fd_waits_; }
+  // The strand that runs now; null in the hub itself.
+  [[nodiscard]] Strand* current() const noexcept { return current_; }
+
+  void submit(Job& job) noexcept { jobs_.push_back(job); }
+  // A wake from any thread, GIL held.
+  void make_ready(Strand& strand) noexcept;
+
+  // Leaves for the hub until woken, interrupted or `deadline`. Only for current().
+  [[nodiscard]] Waited park(Strand& strand, Nanos deadline, ParkReason reason,
+                            bool shielded) noexcept;
+  // Parks behind everything that is ready.
+  [[nodiscard]] Waited yield_now(Strand& strand) noexcept;
+
+  // An object to be dropped by a runner, since dropping it may block. Steals.
+  void bury(PyObject* object) noexcept;
+
+  // Regions where no switch may happen: finalizers, fork hooks.
+  int no_switch = 0;
+
+  // Contexts of requests are copies of this one.
+  void set_base_context(py::Object context) noexcept { base_context_ = std::move(context); }
+  void set_log(LogSink* log) noexcept { log_ = log; }
+  [[nodiscard]] LogSink* log() const noexcept { return log_; }
+
+  [[nodiscard]] const HubStats& stats() const noexcept { return stats_; }
+  [[nodiscard]] HubStats& stats() noexcept { return stats_; }
+  [[nodiscard]] std::size_t runners() const noexcept { return strands_.size(); }
+  [[nodiscard]] std::size_t idle_runners() const noexcept { return idle_.size(); }
+  [[nodiscard]] Strand& main_strand() noexcept { return *main_; }
+  // All runners, for reports.
+  [[nodiscard]] const std::vector<std::unique_ptr<Strand>>& strands() const noexcept {
+    return strands_;
+  }
+  // Monotonic time at which the running slice began; 0 while the hub itself runs.
+  [[nodiscard]] Nanos slice_started() const noexcept {
+    return slice_started_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool forked_child() const noexcept { return forked_child_; }
+  // After a fork: in the child nothing of the hub may be used again.
+  void after_fork_in_child() noexcept;
+
+  // Bodies of greenlets, called by CPython.
+  PyObject* hub_body() noexcept;
+  PyObject* runner_body(Strand& strand) noexcept;
+
+ private:
+  Hub() noexcept;
+  class Decay final : public loop::Timer {
+   public:
+    explicit Decay(Hub& hub) noexcept : hub_(hub) {}
+
+   private:
+    void on_timer() noexcept override { hub_.decay(); }
+    Hub& hub_;
+  };
+  class Graveyard final : public Job {
+   public:
+    void run(Strand& strand) noexcept override;
+    std::vector<PyObject*> objects;
+  };
+
+  [[nodiscard]] bool start() noexcept;
+  void resume(Strand& strand) noexcept;
+  void resume_woken() noexcept;
+  void run_jobs() noexcept;
+  [[nodiscard]] Job* take_job() noexcept;
+  void run_job(Strand& strand, Job& job) noexcept;
+  [[nodiscard]] bool wait_for_job(Strand& strand) noexcept;
+  [[nodiscard]] Strand* new_runner() noexcept;
+  void stamp() noexcept;
+  void remove_done() noexcept;
+  void decay() noexcept;
+  void note_use() noexcept;
+  void check_signals() noexcept;
+
+  static constexpr int kJobBudget = 256;
+  static constexpr int kWakeBudget = 256;
+  static constexpr Nanos kSlice = 5 * kMillisecond;  // between polls
+  static constexpr Nanos kDecayPeriod = 10 * kSecond;
+  static constexpr std::size_t kKeptRunners = 8;
+
+  SystemClock clock_;
+  loop::Loop loop_;
+  loop::ThreadPool pool_;
+  FdWaits fd_waits_{loop_};
+  py::GilBlockHook gil_hook_;
+  py::Object greenlet_;  // the hub's own
+  py::Object base_context_;
+  LogSink* log_ = nullptr;
+  Strand* current_ = nullptr;
+  std::unique_ptr<Strand> main_;
+  std::vector<std::unique_ptr<Strand>> strands_;
+  std::vector<Strand*> idle_;  // the last one used is the next one used
+  IntrusiveList<Strand, ReadyTag> woken_;
+  IntrusiveList<Job> jobs_;
+  Graveyard graveyard_;
+  Decay decay_{*this};
+  int jobs_left_ = 0;
+  Nanos turn_end_ = 0;
+  std::uint64_t next_number_ = 1;
+  std::size_t peak_ = 0;       // runners in use at most in this period
+  std::size_t last_peak_ = 0;  // and in the one before
+  std::size_t done_ = 0;
+  std::atomic<Nanos> slice_started_{0};
+  unsigned long thread_id_;
+  HubStats stats_;
+  bool forked_child_ = false;
+};
+
+// True where the running greenlet may leave for the hub.
+[[nodiscard]] bool can_park() noexcept;
+// The strand that runs in this thread, or null: no hub here, or the hub itself.
+[[nodiscard]] Strand* current_strand() noexcept;
+// While the collector runs in this thread nothing may switch (green.md 3.6).
+void set_collecting(bool on) noexcept;
+// Identity of what runs: of the strand for greenlets, of the thread otherwise. Never 0.
+[[nodiscard]] unsigned long current_ident() noexcept;
+
+// Exceptions of this room; set when the module is made.
+struct Exceptions {
+  PyObject* request_timeout = nullptr;  // Exception
+  PyObject* request_killed = nullptr;   // BaseException: the deadline, said again
+};
+[[nodiscard]] Exceptions& exceptions() noexcept;
+
+}  // namespace celadon::green

@@ -1,0 +1,197 @@
+// Each local has a key; a runner's record, or a native thread's dict, maps keys to
+// dicts. Before an attribute is looked up, the local's own dict pointer is turned to the
+// dict of what runs now; the generic lookup does the rest. A runner's values survive
+// from request to request, as a thread's do, and die with the runner.
+#include "green/local.h"
+
+#include "green/hub.h"
+#include "py/error.h"
+#include "py/type.h"
+
+namespace celadon::green {
+namespace {
+
+struct LocalObject {
+  PyObject_HEAD
+  PyObject* weakrefs;
+  PyObject* dict;  // of the strand `owner`
+  PyObject* key;
+  PyObject* args;
+  PyObject* kwargs;
+  std::uint64_t owner;  // number of the strand whose dict that is; 0: ask again
+};
+
+LocalObject& self_of(PyObject* self) noexcept {
+  return *reinterpret_cast<LocalObject*>(self);
+}
+
+// What a native thread keeps; in a list, so that a dying local can be forgotten there.
+struct ThreadValues : ListHook<ThreadValues> {
+  py::Object values;
+};
+IntrusiveList<ThreadValues>& native_threads() noexcept {
+  static IntrusiveList<ThreadValues> list;
+  return list;
+}
+constexpr const char* kThreadKey = "celadon.locals";
+
+void free_thread_values(PyObject* capsule) noexcept {
+  delete static_cast<ThreadValues*>(PyCapsule_GetPointer(capsule, kThreadKey));
+}
+
+// Borrowed; null with an exception.
+PyObject* values_of_thread() noexcept {
+  PyObject* state = PyThreadState_GetDict();
+  if (!state) {
+    PyErr_SetString(PyExc_SystemError, "Couldn't get thread-state dictionary");
+    return nullptr;
+  }
+  if (PyObject* found = PyDict_GetItemString(state, kThreadKey)) {
+    return static_cast<ThreadValues*>(PyCapsule_GetPointer(found, kThreadKey))->values.get();
+  }
+  auto made = std::make_unique<ThreadValues>();
+  made->values.reset(PyDict_New());
+  ThreadValues* entry = made.get();
+  const py::Object capsule(PyCapsule_New(entry, kThreadKey, free_thread_values));
+  if (!made->values || !capsule) return nullptr;
+  static_cast<void>(made.release());  // the capsule's
+  native_threads().push_back(*entry);
+  if (PyDict_SetItemString(state, kThreadKey, capsule.get()) < 0) return nullptr;
+  return entry->values.get();
+}
+
+void set_dict(LocalObject& local, PyObject* dict, std::uint64_t owner) noexcept {
+  local.owner = owner;
+  py::drop(std::exchange(local.dict, py::new_ref(dict)));
+}
+
+// Turns `local` to the dict of what runs now. False with an exception.
+bool attach(PyObject* self) noexcept {
+  LocalObject& local = self_of(self);
+  Strand* strand = current_strand();
+  const bool green = strand && !strand->is_main();
+  if (green && local.owner == strand->number() && local.dict) return true;
+  PyObject* values = green ? strand->make_locals() : values_of_thread();
+  if (!values) return false;
+  const std::uint64_t owner = green ? strand->number() : 0;
+  if (PyObject* found = PyDict_GetItemWithError(values, local.key)) {
+    set_dict(local, found, owner);
+    return true;
+  }
+  const py::Object fresh(PyErr_Occurred() ? nullptr : PyDict_New());
+  if (!fresh || PyDict_SetItem(values, local.key, fresh.get()) < 0) return false;
+  set_dict(local, fresh.get(), owner);
+  PyTypeObject* type = Py_TYPE(self);
+  if (type->tp_init == PyBaseObject_Type.tp_init) return true;
+  // A subclass is initialised anew in each strand that uses it.
+  if (type->tp_init(self, local.args, local.kwargs) == 0) return true;
+  py::Object error = py::take_error();
+  if (PyDict_DelItem(values, local.key) < 0) PyErr_Clear();
+  local.owner = 0;
+  py::restore_error(std::move(error));
+  return false;
+}
+
+PyObject* local_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexcept {
+  const bool has_args = PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0);
+  if (has_args && type->tp_init == PyBaseObject_Type.tp_init) {
+    PyErr_SetString(PyExc_TypeError, "Initialization arguments are not supported");
+    return nullptr;
+  }
+  auto* self = reinterpret_cast<LocalObject*>(type->tp_alloc(type, 0));
+  if (!self) return nullptr;
+  py::Object guard(reinterpret_cast<PyObject*>(self));
+  self->args = py::new_ref(args);
+  self->kwargs = kwargs ? py::new_ref(kwargs) : nullptr;
+  self->key = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
+  if (!self->key) return nullptr;
+  Strand* strand = current_strand();
+  const bool green = strand && !strand->is_main();
+  PyObject* values = green ? strand->make_locals() : values_of_thread();
+  const py::Object fresh(values ? PyDict_New() : nullptr);
+  if (!fresh || PyDict_SetItem(values, self->key, fresh.get()) < 0) return nullptr;
+  set_dict(*self, fresh.get(), green ? strand->number() : 0);
+  return guard.release();
+}
+
+PyObject* local_getattro(PyObject* self, PyObject* name) noexcept {
+  if (!attach(self)) return nullptr;
+  if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__dict__") == 0) {
+    return py::new_ref(self_of(self).dict);
+  }
+  return PyObject_GenericGetAttr(self, name);
+}
+
+int local_setattro(PyObject* self, PyObject* name, PyObject* value) noexcept {
+  if (!attach(self)) return -1;
+  if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__dict__") == 0) {
+    PyErr_Format(PyExc_AttributeError, "'%.100s' object attribute '__dict__' is read-only",
+                 Py_TYPE(self)->tp_name);
+    return -1;
+  }
+  return PyObject_GenericSetAttr(self, name, value);
+}
+
+int local_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  LocalObject& local = self_of(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(local.dict);
+  Py_VISIT(local.args);
+  Py_VISIT(local.kwargs);
+  return 0;
+}
+
+void forget(PyObject* values, PyObject* key) noexcept {
+  if (!values || PyDict_Contains(values, key) <= 0) return;
+  if (PyDict_DelItem(values, key) < 0) PyErr_Clear();
+}
+
+int local_clear(PyObject* self) noexcept {
+  LocalObject& local = self_of(self);
+  Py_CLEAR(local.dict);
+  Py_CLEAR(local.args);
+  Py_CLEAR(local.kwargs);
+  return 0;
+}
+
+void local_dealloc(PyObject* self) noexcept {
+  PyObject_GC_UnTrack(self);
+  LocalObject& local = self_of(self);
+  if (local.weakrefs) PyObject_ClearWeakRefs(self);
+  if (local.key) {
+    if (Hub* hub = Hub::here()) {
+      for (const auto& strand : hub->strands()) forget(strand->locals(), local.key);
+    }
+    auto& threads = native_threads();
+    for (ThreadValues* t = threads.front(); t; t = threads.next(*t)) {
+      forget(t->values.get(), local.key);
+    }
+  }
+  local_clear(self);
+  Py_CLEAR(local.key);
+  py::free_object(self);
+}
+
+PyMemberDef local_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(LocalObject, weakrefs), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(LocalObject, dict), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+PyType_Slot local_slots[] = {{Py_tp_new, py::as_slot(local_new)},
+                             {Py_tp_dealloc, py::as_slot(local_dealloc)},
+                             {Py_tp_traverse, py::as_slot(local_traverse)},
+                             {Py_tp_clear, py::as_slot(local_clear)},
+                             {Py_tp_getattro, py::as_slot(local_getattro)},
+                             {Py_tp_setattro, py::as_slot(local_setattro)},
+                             {Py_tp_members, local_members},
+                             {0, nullptr}};
+PyType_Spec local_spec{"celadon._core.local", sizeof(LocalObject), 0,
+                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                       local_slots};
+
+}  // namespace
+
+int add_local_type(PyObject* module) noexcept {
+  return py::add_type(module, local_spec) ? 0 : -1;
+}
+
+}  // namespace celadon::green

@@ -1,0 +1,70 @@
+// Lock and RLock, between greenlets, between native threads, and mixed.
+//
+// An uncontended acquire is a compare and two stores. Under contention a release hands
+// the lock to the first waiter: nobody barges in.
+#pragma once
+
+#include "green/waiter.h"
+#include "py/ref.h"
+
+namespace celadon::green {
+
+class Hub;
+
+// What both kinds share. Guarded by the GIL.
+class LockState {
+ public:
+  [[nodiscard]] bool locked() const noexcept { return owner_ != 0; }
+  [[nodiscard]] unsigned long owner() const noexcept { return owner_; }
+
+  // For `ident`; Granted, TimedOut, or Interrupted with an exception.
+  [[nodiscard]] Waited acquire(unsigned long ident, Nanos deadline, bool shielded) noexcept;
+  [[nodiscard]] bool try_acquire(unsigned long ident) noexcept {
+    if (owner_ != 0) return false;
+    own(ident);
+    return true;
+  }
+  void release() noexcept;
+  // After a fork, in the child: free, and without waiters.
+  void reinit() noexcept;
+
+ private:
+  void own(unsigned long ident) noexcept;
+  [[nodiscard]] bool is_certain_deadlock() const noexcept;
+
+  unsigned long owner_ = 0;  // identity of the holder; 0: free
+  Hub* owner_hub_ = nullptr;
+  WaitQueue waiters_;
+};
+
+struct LockObject {
+  PyObject_HEAD
+  PyObject* weakrefs;
+  LockState state;
+};
+
+struct RLockObject {
+  PyObject_HEAD
+  PyObject* weakrefs;
+  LockState state;
+  unsigned long count;
+};
+
+// Arguments of acquire(blocking=True, timeout=-1), checked as CPython checks them.
+struct AcquireArgs {
+  bool blocking = true;
+  Nanos deadline = kNever;
+};
+[[nodiscard]] bool parse_acquire(PyObject* const* args, Py_ssize_t count, PyObject* names,
+                                 AcquireArgs& out) noexcept;
+
+// What Condition needs of a lock of either kind.
+[[nodiscard]] bool is_lock(PyObject* object) noexcept;  // Lock or RLock
+[[nodiscard]] bool lock_is_owned(PyObject* lock) noexcept;
+[[nodiscard]] unsigned long lock_release_save(PyObject* lock) noexcept;
+void lock_acquire_restore(PyObject* lock, unsigned long count) noexcept;
+[[nodiscard]] py::Object make_rlock() noexcept;
+
+[[nodiscard]] int add_lock_types(PyObject* module) noexcept;
+
+}  // namespace celadon::green

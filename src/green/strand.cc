@@ -1,0 +1,101 @@
+#include "green/strand.h"
+
+#include <algorithm>
+
+#include "green/hub.h"
+
+namespace celadon::green {
+namespace {
+constexpr Nanos kInsist = 10 * kSecond;  // after which a swallowed deadline comes again
+constexpr Nanos kShieldRetry = kSecond;
+}  // namespace
+
+Strand::Strand(Hub& hub, std::uint64_t number) noexcept : hub_(hub), number_(number) {}
+Strand::~Strand() = default;
+
+void Strand::wake() noexcept { hub_.make_ready(*this); }
+
+bool Strand::deliverable() const noexcept { return !shielded() && !no_delivery_; }
+
+void Strand::interrupt(py::Object exception, const void* source) noexcept {
+  pending_.push_back({std::move(exception), source});
+  if (state_ == State::Parked && !granted && deliverable()) wake();
+}
+
+bool Strand::take_back(const void* source) noexcept {
+  return std::erase_if(pending_, [source](const Interrupt& i) {
+           return i.source == source;
+         }) > 0;
+}
+
+bool Strand::raise_pending() noexcept {
+  if (pending_.empty() || !deliverable()) return false;
+  const py::Object exception = std::move(pending_.front().exception);
+  pending_.erase(pending_.begin());
+  PyObject* object = exception.get();
+  if (PyExceptionInstance_Check(object)) {
+    PyErr_SetObject(PyExceptionInstance_Class(object), object);
+  } else {
+    PyErr_SetNone(object);
+  }
+  return true;
+}
+
+void Strand::enter_shield(Nanos bound) noexcept {
+  if (shield_depth_++ == 0) {
+    shield_end_ = hub_.loop().fresh_now() + bound;
+    hub_.loop().arm(shield_alarm_, shield_end_);
+  }
+}
+
+void Strand::leave_shield() noexcept {
+  if (shield_depth_ > 0 && --shield_depth_ == 0) shield_alarm_.cancel();
+}
+
+// The shield's own bound: what it held back is delivered now.
+void Strand::on_shield_alarm() noexcept {
+  shield_depth_ = 0;
+  if (!pending_.empty() && state_ == State::Parked && !granted && deliverable()) wake();
+}
+
+void Strand::set_deadline(Nanos at) noexcept {
+  deadline_ = at;
+  deadline_stage_ = 0;
+  if (at == kNever) return;  // the timer, if armed, finds nothing due
+  if (!deadline_alarm_.armed() || deadline_alarm_.deadline() > at) {
+    hub_.loop().arm(deadline_alarm_, at);
+  }
+}
+
+void Strand::on_deadline_alarm() noexcept {
+  const Nanos now = hub_.loop().now();
+  if (deadline_ == kNever) return;
+  if (deadline_ > now) {
+    hub_.loop().arm(deadline_alarm_, deadline_);
+    return;
+  }
+  if (shielded() && deadline_stage_ > 0) {
+    deadline_ = now + kShieldRetry;
+    hub_.loop().arm(deadline_alarm_, deadline_);
+    return;
+  }
+  ++hub_.stats().deadlines_fired;
+  retired_ = true;
+  PyObject* type =
+      deadline_stage_ == 0 ? exceptions().request_timeout : exceptions().request_killed;
+  if (deadline_stage_ == 2 && hub_.log()) {
+    hub_.log()->log(Level::Critical,
+                    "a request swallowed its deadline twice and is still running");
+  }
+  if (deadline_stage_ < 2) ++deadline_stage_;
+  deadline_ = now + kInsist;
+  hub_.loop().arm(deadline_alarm_, deadline_);
+  interrupt(py::Object::copy(type), this);
+}
+
+PyObject* Strand::make_locals() noexcept {
+  if (!locals_) locals_.reset(PyDict_New());
+  return locals_.get();
+}
+
+}  // namespace celadon::green

@@ -1,0 +1,103 @@
+// The heap record of one greenlet: everything by which a loop, a lock or another thread
+// can reach it. Nothing of that may live on a greenlet's C stack, since stacks are
+// copied away while it is parked (green.md 2.4, E2).
+#pragma once
+
+#include <vector>
+
+#include "green/waiter.h"
+#include "loop/timers.h"
+#include "py/ref.h"
+
+namespace celadon::green {
+
+class Hub;
+class Job;
+struct ReadyTag;
+struct TaskObject;
+
+// An exception on its way to a strand, delivered at its next wait point.
+struct Interrupt {
+  py::Object exception;  // an instance, or a type
+  const void* source;    // who sent it, to take it back
+};
+
+class Strand final : public Waiter, public ListHook<ReadyTag> {
+ public:
+  enum class State : std::uint8_t { Running, Parked, Ready, Idle, Done };
+
+  Strand(Hub& hub, std::uint64_t number) noexcept;
+  ~Strand() override;
+
+  void wake() noexcept override;
+
+  [[nodiscard]] Hub& hub() const noexcept { return hub_; }
+  [[nodiscard]] bool is_main() const noexcept { return number_ == 0; }
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  [[nodiscard]] State state() const noexcept { return state_; }
+
+  // Queues an exception. A strand that waits and is not shielded is woken for it.
+  void interrupt(py::Object exception, const void* source) noexcept;
+  // Takes back what `source` sent and was not delivered yet. True if there was any.
+  bool take_back(const void* source) noexcept;
+  // Raises the first pending interrupt, if it may be delivered now.
+  [[nodiscard]] bool raise_pending() noexcept;
+
+  void enter_shield(Nanos bound) noexcept;
+  void leave_shield() noexcept;
+  [[nodiscard]] bool shielded() const noexcept { return shield_depth_ > 0; }
+
+  // Deadline of the job: an exception, then harder ones (design §9).
+  void set_deadline(Nanos at) noexcept;
+  // The job was told to end by force; its runner is not used again.
+  [[nodiscard]] bool retired() const noexcept { return retired_; }
+  void retire() noexcept { retired_ = true; }
+
+  // Values of threading.local, by the key of each local object. Borrowed; null: none yet.
+  [[nodiscard]] PyObject* locals() const noexcept { return locals_.get(); }
+  [[nodiscard]] PyObject* make_locals() noexcept;
+  std::uint8_t ready = 0;  // what a wait for a descriptor found
+  // The job's handle, if someone asked for one.
+  TaskObject* task = nullptr;  // borrowed: the task knows its strand and resets this
+  // The object that threading.current_thread() gives, if someone asked.
+  py::Object thread;
+
+ private:
+  friend class Hub;
+
+  class Alarm final : public loop::Timer {
+   public:
+    Alarm(Strand& strand, void (Strand::*fire)() noexcept) noexcept
+        : strand_(strand), fire_(fire) {}
+
+   private:
+    void on_timer() noexcept override { (strand_.*fire_)(); }
+    Strand& strand_;
+    void (Strand::*fire_)() noexcept;
+  };
+
+  void on_wait_alarm() noexcept { wake(); }
+  void on_deadline_alarm() noexcept;
+  void on_shield_alarm() noexcept;
+  [[nodiscard]] bool deliverable() const noexcept;
+
+  Hub& hub_;
+  const std::uint64_t number_;
+  State state_ = State::Running;
+  ParkReason reason_ = ParkReason::Main;
+  bool no_delivery_ = false;  // this wait is shielded by the one who waits
+  bool retired_ = false;
+  std::uint8_t deadline_stage_ = 0;
+  std::uint16_t shield_depth_ = 0;
+  Nanos shield_end_ = kNever;
+  Nanos deadline_ = kNever;
+  py::Object greenlet_;  // the runner itself
+  py::Object resume_;    // the greenlet that parked: the runner, or one it started
+  std::vector<Interrupt> pending_;
+  py::Object locals_;
+  Alarm wait_alarm_{*this, &Strand::on_wait_alarm};
+  Alarm deadline_alarm_{*this, &Strand::on_deadline_alarm};
+  Alarm shield_alarm_{*this, &Strand::on_shield_alarm};
+};
+
+}  // namespace celadon::green

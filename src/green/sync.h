@@ -1,0 +1,8 @@
+// Event, Semaphore, BoundedSemaphore, Condition, SimpleQueue (green.md 3.4).
+#pragma once
+
+#include "py/ref.h"
+
+namespace celadon::green {
+[[nodiscard]] int add_sync_types(PyObject* module) noexcept;
+}

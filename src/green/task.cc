@@ -1,0 +1,249 @@
+#include "green/task.h"
+
+#include <new>
+
+#include "green/switch.h"
+#include "py/type.h"
+
+namespace celadon::green {
+namespace {
+
+PyTypeObject* task_type = nullptr;
+
+// Calls the task's `_run` method in a copy of the context that started it.
+class SpawnJob final : public Job {
+ public:
+  SpawnJob(TaskObject* task, PyObject* context) noexcept
+      : task_(py::Owned<TaskObject>::copy(task)), context_(context) {
+    task_->job = this;
+  }
+  ~SpawnJob() override {
+    if (task_) task_->job = nullptr;
+  }
+  [[nodiscard]] PyObject* context() noexcept override { return context_.get(); }
+
+  void run(Strand& strand) noexcept override {
+    // On the heap until here; from now on owned by this frame.
+    const std::unique_ptr<SpawnJob> self(this);
+    TaskObject* task = task_.get();
+    task->job = nullptr;
+    task->strand = &strand;
+    strand.task = task;
+    const py::Object result(
+        PyObject_CallMethod(reinterpret_cast<PyObject*>(task), "_run", nullptr));
+    if (!result) PyErr_WriteUnraisable(reinterpret_cast<PyObject*>(task));
+    end_task(strand);
+  }
+
+ private:
+  py::Owned<TaskObject> task_;
+  py::Object context_;
+};
+
+TaskObject& self_of(PyObject* self) noexcept { return *reinterpret_cast<TaskObject*>(self); }
+
+PyObject* task_start(PyObject* self, PyObject*) noexcept {
+  TaskObject& task = self_of(self);
+  if (task.started) {
+    PyErr_SetString(PyExc_RuntimeError, "a greenlet is started only once");
+    return nullptr;
+  }
+  Hub* hub = Hub::create();
+  PyObject* context = hub ? PyContext_CopyCurrent() : nullptr;
+  if (!context) return nullptr;
+  task.started = true;
+  hub->submit(*new SpawnJob(&task, context));
+  if (!hub->current()) hub->loop().wake();
+  return py::none();
+}
+
+// _interrupt(exception): True if the job runs and will get it, None if it was dropped
+// before it began, False if there is nothing to interrupt.
+PyObject* task_interrupt(PyObject* self, PyObject* exception) noexcept {
+  TaskObject& task = self_of(self);
+  if (task.job) {
+    delete static_cast<SpawnJob*>(task.job);
+    return py::none();
+  }
+  if (!task.strand) return py::boolean(false);
+  task.strand->retire();
+  task.strand->interrupt(py::Object::copy(exception), nullptr);
+  return py::boolean(true);
+}
+
+PyObject* task_adopt(PyObject* self, PyObject*) noexcept {
+  Strand* strand = current_strand();
+  if (!strand || strand->task) {
+    PyErr_SetString(PyExc_RuntimeError, "no greenlet without a handle runs here");
+    return nullptr;
+  }
+  self_of(self).started = true;
+  self_of(self).strand = strand;
+  strand->task = &self_of(self);
+  return py::none();
+}
+
+PyObject* task_slot(PyObject* self, void*) noexcept {
+  const Strand* strand = self_of(self).strand;
+  return strand ? PyLong_FromUnsignedLongLong(strand->number()) : py::none();
+}
+
+PyObject* task_running(PyObject* self, void*) noexcept {
+  return py::boolean(self_of(self).strand != nullptr);
+}
+
+int task_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(self_of(self).dict);
+  return 0;
+}
+int task_clear(PyObject* self) noexcept {
+  Py_CLEAR(self_of(self).dict);
+  return 0;
+}
+void task_dealloc(PyObject* self) noexcept {
+  PyObject_GC_UnTrack(self);
+  TaskObject& task = self_of(self);
+  if (task.weakrefs) PyObject_ClearWeakRefs(self);
+  if (task.strand) task.strand->task = nullptr;
+  Py_CLEAR(task.dict);
+  py::free_object(self);
+}
+
+PyMethodDef task_methods[] = {
+    {"_start", task_start, METH_NOARGS, "Queue the job."},
+    {"_interrupt", task_interrupt, METH_O, "Send an exception to the job."},
+    {"_adopt", task_adopt, METH_NOARGS, "Become the handle of the running job."},
+    {nullptr, nullptr, 0, nullptr}};
+PyGetSetDef task_getset[] = {
+    {"slot", task_slot, nullptr, "Number of the runner, or None.", nullptr},
+    {"_running", task_running, nullptr, "Whether its job runs.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMemberDef task_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(TaskObject, weakrefs), READONLY, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(TaskObject, dict), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+PyType_Slot task_slots[] = {{Py_tp_dealloc, py::as_slot(task_dealloc)},
+                            {Py_tp_traverse, py::as_slot(task_traverse)},
+                            {Py_tp_clear, py::as_slot(task_clear)},
+                            {Py_tp_methods, task_methods},
+                            {Py_tp_getset, task_getset},
+                            {Py_tp_members, task_members},
+                            {0, nullptr}};
+PyType_Spec task_spec{"celadon._core.Task", sizeof(TaskObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+                      task_slots};
+
+// --- Alarm: an exception for the running job after a time ---
+
+struct AlarmState final : loop::Timer {
+  py::Owned<TaskObject> task;
+  Strand* main = nullptr;  // the main script has no task
+  py::Object exception;
+  bool fired = false;
+
+  [[nodiscard]] Strand* strand() const noexcept {
+    return main ? main : task ? task->strand : nullptr;
+  }
+
+ private:
+  void on_timer() noexcept override {
+    fired = true;
+    if (Strand* to = strand()) to->interrupt(py::Object::copy(exception.get()), this);
+  }
+};
+
+struct AlarmObject {
+  PyObject_HEAD
+  AlarmState* state;
+};
+
+AlarmState& alarm_of(PyObject* self) noexcept {
+  return *reinterpret_cast<AlarmObject*>(self)->state;
+}
+
+// Alarm(seconds, exception, task): `task` is the handle of the running job, or None for
+// the main script.
+PyObject* alarm_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
+  double seconds = 0;
+  PyObject* exception = nullptr;
+  PyObject* handle = nullptr;
+  if (!PyArg_ParseTuple(args, "dOO:Alarm", &seconds, &exception, &handle)) return nullptr;
+  Strand* strand = current_strand();
+  if (!strand) {
+    PyErr_SetString(PyExc_RuntimeError, "a timeout needs a greenlet to interrupt");
+    return nullptr;
+  }
+  auto* self = reinterpret_cast<AlarmObject*>(type->tp_alloc(type, 0));
+  if (!self) return nullptr;
+  self->state = new AlarmState();
+  if (TaskObject* task = as_task(handle)) {
+    self->state->task = py::Owned<TaskObject>::copy(task);
+  } else {
+    self->state->main = strand;
+  }
+  self->state->exception = py::Object::copy(exception);
+  constexpr double kMost = 9e9;
+  if (seconds < kMost) {
+    const auto nanos = static_cast<Nanos>(seconds > 0 ? seconds * 1e9 : 0);
+    loop::Loop& loop = strand->hub().loop();
+    loop.arm(*self->state, loop.fresh_now() + nanos);
+  }
+  return reinterpret_cast<PyObject*>(self);
+}
+
+PyObject* alarm_cancel(PyObject* self, PyObject*) noexcept {
+  AlarmState& state = alarm_of(self);
+  state.cancel();
+  if (Strand* strand = state.strand()) strand->take_back(&state);
+  return py::none();
+}
+PyObject* alarm_pending(PyObject* self, void*) noexcept {
+  return py::boolean(alarm_of(self).armed());
+}
+PyObject* alarm_fired(PyObject* self, void*) noexcept {
+  return py::boolean(alarm_of(self).fired);
+}
+void alarm_dealloc(PyObject* self) noexcept {
+  AlarmState* state = reinterpret_cast<AlarmObject*>(self)->state;
+  if (state) {
+    state->cancel();
+    if (Strand* strand = state->strand()) strand->take_back(state);
+    delete state;
+  }
+  py::free_object(self);
+}
+
+PyMethodDef alarm_methods[] = {
+    {"cancel", alarm_cancel, METH_NOARGS, "Never fire, and take back what is pending."},
+    {nullptr, nullptr, 0, nullptr}};
+PyGetSetDef alarm_getset[] = {
+    {"pending", alarm_pending, nullptr, "Whether it will fire.", nullptr},
+    {"fired", alarm_fired, nullptr, "Whether it has fired.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyType_Slot alarm_slots[] = {{Py_tp_new, py::as_slot(alarm_new)},
+                             {Py_tp_dealloc, py::as_slot(alarm_dealloc)},
+                             {Py_tp_methods, alarm_methods},
+                             {Py_tp_getset, alarm_getset},
+                             {0, nullptr}};
+PyType_Spec alarm_spec{"celadon._core.Alarm", sizeof(AlarmObject), 0, Py_TPFLAGS_DEFAULT,
+                       alarm_slots};
+
+}  // namespace
+
+void end_task(Strand& strand) noexcept {
+  if (!strand.task) return;
+  strand.task->strand = nullptr;
+  strand.task = nullptr;
+}
+
+TaskObject* as_task(PyObject* object) noexcept {
+  return PyObject_TypeCheck(object, task_type) ? &self_of(object) : nullptr;
+}
+
+int add_task_types(PyObject* module) noexcept {
+  task_type = py::add_type(module, task_spec);
+  return task_type && py::add_type(module, alarm_spec) ? 0 : -1;
+}
+
+}  // namespace celadon::green

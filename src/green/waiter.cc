@@ -1,0 +1,80 @@
+#include "green/waiter.h"
+
+#include <semaphore.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "green/hub.h"
+#include "py/gil.h"
+
+namespace celadon::green {
+namespace {
+
+// A native thread that blocks. It may live on the stack: that thread does nothing else.
+class ThreadWaiter final : public Waiter {
+ public:
+  ThreadWaiter() noexcept { ::sem_init(&semaphore_, 0, 0); }
+  ~ThreadWaiter() override { ::sem_destroy(&semaphore_); }
+
+  void wake() noexcept override { ::sem_post(&semaphore_); }
+
+  Waited block(Nanos deadline) noexcept {
+    while (true) {
+      const int err = wait_without_gil(deadline);
+      if (granted) return Waited::Granted;
+      if (err == ETIMEDOUT) return Waited::TimedOut;
+      if (err == EINTR && PyErr_CheckSignals() < 0) return Waited::Interrupted;
+    }
+  }
+
+ private:
+  int wait_without_gil(Nanos deadline) noexcept {
+    const py::WithoutGil gil;
+    int r = 0;
+    if (deadline == kNever) {
+      r = ::sem_wait(&semaphore_);
+    } else {
+      const timespec at{static_cast<std::time_t>(deadline / kSecond),
+                        static_cast<long>(deadline % kSecond)};
+      r = ::sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &at);
+    }
+    return r == 0 ? 0 : errno;
+  }
+  sem_t semaphore_{};
+};
+
+}  // namespace
+
+Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason, bool shielded) noexcept {
+  if (can_park()) {
+    Strand& strand = *current_strand();
+    strand.granted = false;
+    queue.push_back(strand);
+    return strand.hub().park(strand, deadline, reason, shielded);
+  }
+  ThreadWaiter waiter;
+  queue.push_back(waiter);
+  return waiter.block(deadline);  // its hook leaves the queue with it
+}
+
+bool grant_first(WaitQueue& queue) noexcept {
+  Waiter* waiter = queue.pop_front();
+  if (!waiter) return false;
+  waiter->granted = true;
+  waiter->wake();
+  return true;
+}
+
+Nanos monotonic_now() noexcept {
+  SystemClock clock;
+  return clock.now();
+}
+
+Nanos deadline_after(long long nanos) noexcept {
+  if (nanos < 0) return kNever;
+  const Nanos now = monotonic_now();
+  return nanos > kNever - now ? kNever : now + nanos;
+}
+
+}  // namespace celadon::green

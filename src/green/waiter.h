@@ -1,0 +1,52 @@
+// The one wait queue under every lock, event and queue. Its waiters are greenlets or
+// native threads, in order of arrival.
+//
+// Everything here is guarded by the GIL. A waiter that was granted returns normally,
+// whatever else is pending for it; one that was not leaves the queue and raises: an
+// operation took effect, or it raised, never both. Granting never switches.
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+
+namespace celadon::green {
+
+class Waiter : public ListHook<Waiter> {
+ public:
+  virtual ~Waiter() = default;
+  // Makes the waiter run again. Any thread, GIL held.
+  virtual void wake() noexcept = 0;
+
+  bool granted = false;
+};
+
+using WaitQueue = IntrusiveList<Waiter>;
+
+enum class Waited : std::uint8_t {
+  Granted,
+  TimedOut,
+  Interrupted,  // a Python exception is set
+};
+
+// What a parked greenlet waits for: for people, not for decisions.
+enum class ParkReason : std::uint8_t {
+  Sleep, Lock, Event, Queue, Fd, Body, Write, Join, Main
+};
+
+// Joins the end of `queue` and waits until granted or `deadline` (monotonic; kNever:
+// without end). A greenlet parks; a thread without a hub, and a place where parking is
+// forbidden, blocks natively without the GIL. With `shielded` no kill and no timeout is
+// delivered here.
+[[nodiscard]] Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
+                             bool shielded = false) noexcept;
+
+// Grants the first waiter; false where there is none.
+bool grant_first(WaitQueue& queue) noexcept;
+
+// Monotonic nanoseconds of the system clock, as deadlines count.
+[[nodiscard]] Nanos monotonic_now() noexcept;
+[[nodiscard]] Nanos deadline_after(long long nanos) noexcept;  // -1: kNever
+
+}  // namespace celadon::green

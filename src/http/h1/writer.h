@@ -1,0 +1,44 @@
+// Renders response heads and chunk framing of HTTP/1 into a string.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "http/response.h"
+
+namespace celadon::http::h1 {
+
+enum class Framing : std::uint8_t {
+  None,     // no body and no word about one (1xx, 204)
+  Length,   // Content-Length
+  Chunked,  // Transfer-Encoding: chunked
+  Close,    // ended by the end of the connection
+};
+
+// How an answer to a request is framed. `body_allowed` is false for HEAD and 304 too,
+// where Length only describes what a GET would have brought.
+struct FramingChoice {
+  Framing framing = Framing::Length;
+  bool body_allowed = true;
+};
+[[nodiscard]] FramingChoice choose_framing(int status, bool head_request, int minor,
+                                           bool length_known) noexcept;
+
+struct Extras {
+  std::string_view date;    // empty: no Date of ours
+  std::string_view server;  // empty: no Server of ours
+  bool close = false;       // say Connection: close
+  bool keep_alive = false;  // say Connection: keep-alive (HTTP/1.0)
+};
+
+void append_head(std::string& out, const ResponseHead& head, Framing framing,
+                 std::uint64_t length, const Extras& extras);
+// An interim response: 100 or 103.
+void append_interim(std::string& out, int status, std::span<const HeaderView> headers);
+
+// The size line of a chunk; its data and "\r\n" follow.
+void append_chunk_size(std::string& out, std::uint64_t size);
+inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+}  // namespace celadon::http::h1

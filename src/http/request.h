@@ -1,0 +1,68 @@
+// A request head as offsets into its bytes, so that moving the bytes moves the request.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "http/headers.h"
+
+namespace celadon::http {
+
+struct Field {
+  std::uint32_t name_at;
+  std::uint32_t value_at;
+  std::uint32_t value_size;
+  std::uint16_t name_size;
+  HeaderId id;
+};
+
+struct Piece {
+  std::uint32_t at = 0;
+  std::uint32_t size = 0;
+};
+
+enum class BodyKind : std::uint8_t { None, Length, Chunked };
+
+struct Request {
+  const char* base = nullptr;
+  Piece method;
+  Piece target;     // as received
+  Piece path;       // still encoded; may be empty where `path_default` stands for it
+  Piece query;
+  Piece authority;  // of an absolute target
+  char path_default = 0;  // '/' or '*' where an absolute target has no path
+  std::uint8_t minor = 1;
+  BodyKind body = BodyKind::None;
+  std::uint64_t content_length = 0;  // for BodyKind::Length
+  bool expects_continue = false;
+  bool close = false;       // the connection ends with this request
+  bool keep_alive = false;  // HTTP/1.0 asked to keep it
+  std::vector<Field> fields;
+
+  [[nodiscard]] std::string_view text(Piece p) const noexcept { return {base + p.at, p.size}; }
+  [[nodiscard]] std::string_view name(const Field& f) const noexcept {
+    return {base + f.name_at, f.name_size};
+  }
+  [[nodiscard]] std::string_view value(const Field& f) const noexcept {
+    return {base + f.value_at, f.value_size};
+  }
+  [[nodiscard]] std::string_view path_text() const noexcept {
+    return path_default ? std::string_view(&path_default, 1) : text(path);
+  }
+  // The first field of that id, or null.
+  [[nodiscard]] const Field* find(HeaderId id) const noexcept {
+    for (const Field& f : fields) {
+      if (f.id == id) return &f;
+    }
+    return nullptr;
+  }
+  void clear() noexcept {
+    auto kept = std::move(fields);
+    kept.clear();
+    *this = Request{};
+    fields = std::move(kept);
+  }
+};
+
+}  // namespace celadon::http

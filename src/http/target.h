@@ -1,0 +1,35 @@
+// Request targets (RFC 9112 3.2) and the authority that Host and targets share.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "http/rejection.h"
+
+namespace celadon::http {
+
+struct Target {
+  std::string_view path;       // still percent-encoded; "*" for the server as a whole
+  std::string_view query;      // raw, without '?'
+  std::string_view authority;  // of the absolute form, else empty
+};
+
+// The form must fit the method. CONNECT's authority form is validated and then answered
+// as a method that is not implemented.
+[[nodiscard]] std::expected<Target, Rejection> parse_target(std::string_view method,
+                                                            std::string_view target) noexcept;
+
+// host[:port] as in a Host field: letters, digits, "-._~", or a bracketed IPv6 literal.
+[[nodiscard]] bool is_authority(std::string_view text) noexcept;
+
+struct HostPort {
+  std::string_view host;  // brackets kept
+  std::string_view port;  // digits, or empty
+};
+[[nodiscard]] HostPort split_authority(std::string_view authority) noexcept;
+
+// Percent-decodes exactly once, appending to `out`. The text was checked before.
+void percent_decode(std::string_view text, std::string& out);
+
+}  // namespace celadon::http

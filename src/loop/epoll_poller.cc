@@ -1,0 +1,93 @@
+// The epoll backend, and the one home of <sys/epoll.h>.
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/assert.h"
+#include "loop/poller.h"
+
+namespace celadon::loop {
+namespace {
+
+std::uint32_t to_epoll(std::uint8_t interest) noexcept {
+  std::uint32_t events = 0;
+  if (interest & kRead) events |= EPOLLIN;
+  if (interest & kWrite) events |= EPOLLOUT;
+  if (interest & kExclusive) events |= EPOLLEXCLUSIVE;
+  if (interest & kOneShot) events |= EPOLLONESHOT;
+  return events;
+}
+
+std::uint8_t from_epoll(std::uint32_t events) noexcept {
+  std::uint8_t ready = 0;
+  if (events & (EPOLLIN | EPOLLPRI)) ready |= kRead;
+  if (events & EPOLLOUT) ready |= kWrite;
+  if (events & (EPOLLHUP | EPOLLERR)) ready |= kHangup;
+  return ready;
+}
+
+class EpollPoller final : public Poller {
+ public:
+  EpollPoller() noexcept : fd_(::epoll_create1(EPOLL_CLOEXEC)) {
+    CHECK(fd_ >= 0, "epoll_create1 failed");
+  }
+  ~EpollPoller() override { close_fd(); }
+
+  std::expected<void, Error> add(int fd, std::uint8_t interest,
+                                 IoHandler& handler) noexcept override {
+    return control(EPOLL_CTL_ADD, fd, interest, handler);
+  }
+  // ADD where the kernel has forgotten the descriptor: Python closes its own unseen.
+  std::expected<void, Error> modify(int fd, std::uint8_t interest,
+                                    IoHandler& handler) noexcept override {
+    auto done = control(EPOLL_CTL_MOD, fd, interest, handler);
+    if (!done && errno == ENOENT) return control(EPOLL_CTL_ADD, fd, interest, handler);
+    return done;
+  }
+  void remove(int fd, IoHandler& handler) noexcept override {
+    forget(handler);
+    epoll_event unused{};
+    if (fd_ >= 0) ::epoll_ctl(fd_, EPOLL_CTL_DEL, fd, &unused);
+  }
+  void abandon() noexcept override {
+    close_fd();
+    count_ = at_ = 0;
+  }
+
+  int wait(Nanos timeout) noexcept override {
+    if (fd_ < 0) return 0;
+    epoll_event events[kBatch];
+    const int n = ::epoll_wait(fd_, events, kBatch, to_poll_timeout(timeout));
+    count_ = n > 0 ? n : 0;
+    at_ = 0;
+    for (int i = 0; i < count_; ++i) {
+      batch_[static_cast<std::size_t>(i)] = {static_cast<IoHandler*>(events[i].data.ptr),
+                                             from_epoll(events[i].events)};
+    }
+    return count_;
+  }
+
+ private:
+  std::expected<void, Error> control(int op, int fd, std::uint8_t interest,
+                                     IoHandler& handler) const noexcept {
+    epoll_event event{};
+    event.events = to_epoll(interest);
+    event.data.ptr = &handler;
+    if (::epoll_ctl(fd_, op, fd, &event) < 0) {
+      return std::unexpected(error_from_errno(errno));
+    }
+    return {};
+  }
+  void close_fd() noexcept {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+  int fd_;
+};
+
+}  // namespace
+
+std::unique_ptr<Poller> make_epoll_poller() { return std::make_unique<EpollPoller>(); }
+
+}  // namespace celadon::loop

@@ -1,0 +1,82 @@
+#include "loop/loop.h"
+
+#include <algorithm>
+
+namespace celadon::loop {
+
+Loop::Loop(std::unique_ptr<Poller> poller, Clock& clock) noexcept
+    : clock_(clock),
+      poller_(std::move(poller)),
+      waker_(*poller_),
+      now_(clock.now()),
+      timers_(now_) {}
+
+Loop::~Loop() = default;
+
+void Loop::turn(Nanos max_wait) noexcept {
+  ++turns_;
+  wait_for_events(max_wait);
+  poller_->dispatch();
+  timers_.advance(now_);
+  if (has_posted_.load(std::memory_order_acquire)) run_posted();
+  run_hooks();
+  // A destructor may dispose of more.
+  while (!disposed_.empty()) {
+    auto batch = std::move(disposed_);
+    disposed_.clear();
+    batch.clear();
+  }
+}
+
+void Loop::wait_for_events(Nanos timeout) noexcept {
+  if (has_posted_.load(std::memory_order_acquire)) timeout = 0;
+  if (poller_->wait(0) == 0 && timeout != 0) {
+    timeout = std::min(timeout, timers_.next_in(clock_.now()));
+    if (timeout > 0) {
+      if (block_hook_) block_hook_->before_block();
+      waiting_.store(true, std::memory_order_relaxed);
+      [[maybe_unused]] const int n = poller_->wait(timeout);
+      waiting_.store(false, std::memory_order_relaxed);
+      if (block_hook_) block_hook_->after_block();
+    }
+  }
+  now_ = clock_.now();
+}
+
+void Loop::post(std::unique_ptr<Task> task) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(task));
+    has_posted_.store(true, std::memory_order_release);
+  }
+  waker_.wake();
+}
+
+void Loop::run_posted() noexcept {
+  std::vector<std::unique_ptr<Task>> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    batch.swap(posted_);
+    has_posted_.store(false, std::memory_order_relaxed);
+  }
+  for (auto& task : batch) task->run();
+}
+
+void Loop::run_hooks() noexcept {
+  for (TurnHook* hook = hooks_.front(); hook;) {
+    TurnHook* next = hooks_.next(*hook);
+    hook->on_turn_end();
+    hook = next;
+  }
+}
+
+void Loop::dispose(std::unique_ptr<Disposable> item) noexcept {
+  disposed_.push_back(std::move(item));
+}
+
+void Loop::abandon() noexcept {
+  waker_.abandon();
+  poller_->abandon();
+}
+
+}  // namespace celadon::loop

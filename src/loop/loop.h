@@ -1,0 +1,121 @@
+// One turn: poll, dispatch events, fire timers, run what other threads posted, run the
+// turn-end hooks, destroy what closed.
+//
+//   turn(max_wait) ─► poll ─► events ─► timers ─► posted ─► hooks ─► destroy
+//
+// One thread owns a loop; post() is its only entry from others. Callbacks are noexcept
+// and mark work as ready; they never run user code. Knows nothing of sockets' meaning
+// and nothing of Python.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+#include "loop/block_hook.h"
+#include "loop/poller.h"
+#include "loop/timers.h"
+#include "loop/waker.h"
+
+namespace celadon::loop {
+
+// Work posted from another thread. The loop takes it over.
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual void run() noexcept = 0;
+};
+
+// Called once at the end of each turn.
+class TurnHook : public ListHook<TurnHook> {
+ public:
+  virtual ~TurnHook() = default;
+  virtual void on_turn_end() noexcept = 0;
+};
+
+// Anything that is destroyed at the end of the turn in which it closed.
+class Disposable {
+ public:
+  virtual ~Disposable() = default;
+};
+
+// Hears of every descriptor that C++ starts to watch: one that Python owned may have had
+// the number before, and waits for it must end.
+class FdClaims {
+ public:
+  virtual ~FdClaims() = default;
+  virtual void on_fd_claimed(int fd) noexcept = 0;
+};
+
+class Loop {
+ public:
+  Loop(std::unique_ptr<Poller> poller, Clock& clock) noexcept;
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Runs one turn, waiting at most `max_wait` for the first event.
+  void turn(Nanos max_wait) noexcept;
+
+  // Time of the last poll; cheap. `fresh_now` reads the clock.
+  [[nodiscard]] Nanos now() const noexcept { return now_; }
+  Nanos fresh_now() noexcept { return now_ = clock_.now(); }
+  [[nodiscard]] Clock& clock() noexcept { return clock_; }
+
+  // Watches a descriptor that C++ owns; others go to the poller directly.
+  [[nodiscard]] std::expected<void, Error> watch(int fd, std::uint8_t interest,
+                                                 IoHandler& handler) noexcept {
+    if (claims_) claims_->on_fd_claimed(fd);
+    return poller_->add(fd, interest, handler);
+  }
+  void set_fd_claims(FdClaims* claims) noexcept { claims_ = claims; }
+  [[nodiscard]] Poller& poller() noexcept { return *poller_; }
+  void arm(Timer& timer, Nanos deadline) noexcept { timers_.arm(timer, deadline); }
+
+  void post(std::unique_ptr<Task> task) noexcept;  // any thread
+  void wake() const noexcept { waker_.wake(); }    // any thread, signal handlers
+  [[nodiscard]] int wake_fd() const noexcept { return waker_.fd(); }
+
+  void add_hook(TurnHook& hook) noexcept { hooks_.push_back(hook); }
+  void dispose(std::unique_ptr<Disposable> item) noexcept;
+  void set_block_hook(BlockHook* hook) noexcept { block_hook_ = hook; }
+
+  // After a fork, in the parent: a child may hold copies of our descriptors, so a close
+  // alone no longer ends a connection.
+  void note_fork() noexcept { forked_ = true; }
+  [[nodiscard]] bool forked() const noexcept { return forked_; }
+  // After a fork, in the child: lets go of the parent's poller and waker.
+  void abandon() noexcept;
+
+  // True while the thread sleeps in poll: for the watchdog.
+  [[nodiscard]] bool waiting() const noexcept {
+    return waiting_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t turns() const noexcept { return turns_; }
+
+ private:
+  void wait_for_events(Nanos timeout) noexcept;
+  void run_posted() noexcept;
+  void run_hooks() noexcept;
+
+  Clock& clock_;
+  std::unique_ptr<Poller> poller_;
+  Waker waker_;
+  Nanos now_;
+  Timers timers_;
+  BlockHook* block_hook_ = nullptr;
+  FdClaims* claims_ = nullptr;
+  IntrusiveList<TurnHook> hooks_;
+  std::vector<std::unique_ptr<Disposable>> disposed_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Task>> posted_;  // guarded by mutex_
+  std::atomic<bool> has_posted_{false};
+  std::atomic<bool> waiting_{false};
+  std::uint64_t turns_ = 0;
+  bool forked_ = false;
+};
+
+}  // namespace celadon::loop

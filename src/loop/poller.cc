@@ -1,0 +1,29 @@
+#include "loop/poller.h"
+
+#include <climits>
+
+namespace celadon::loop {
+
+void Poller::dispatch() noexcept {
+  while (at_ < count_) {
+    const Event event = batch_[static_cast<std::size_t>(at_++)];
+    if (event.handler) event.handler->on_io(event.ready);
+  }
+  count_ = at_ = 0;
+}
+
+void Poller::forget(const IoHandler& handler) noexcept {
+  for (int i = at_; i < count_; ++i) {
+    Event& event = batch_[static_cast<std::size_t>(i)];
+    if (event.handler == &handler) event.handler = nullptr;
+  }
+}
+
+int to_poll_timeout(Nanos timeout) noexcept {
+  if (timeout == kNever) return -1;
+  if (timeout <= 0) return 0;
+  const Nanos ms = (timeout - 1) / kMillisecond + 1;
+  return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
+}
+
+}  // namespace celadon::loop

@@ -1,0 +1,36 @@
+// Signals as loop events. The handler only sets a bit and wakes the poll; the callback
+// runs in the turn that follows. One instance per process at a time.
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+#include <vector>
+
+#include "loop/loop.h"
+
+namespace celadon::loop {
+
+class SignalHandler {
+ public:
+  virtual ~SignalHandler() = default;
+  virtual void on_signal(int signo) noexcept = 0;
+};
+
+class Signals final : public TurnHook {
+ public:
+  Signals(Loop& loop, SignalHandler& handler) noexcept;
+  ~Signals() override;  // puts the former dispositions back
+
+  void watch(int signo) noexcept;
+
+ private:
+  void on_turn_end() noexcept override;
+  struct Saved {
+    int signo;
+    struct sigaction action;
+  };
+  SignalHandler& handler_;
+  std::vector<Saved> saved_;
+};
+
+}  // namespace celadon::loop

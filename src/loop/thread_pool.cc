@@ -1,0 +1,82 @@
+#include "loop/thread_pool.h"
+
+#include <pthread.h>
+
+#include <csignal>
+#include <new>
+
+namespace celadon::loop {
+namespace {
+
+class Completion final : public Task {
+ public:
+  explicit Completion(std::unique_ptr<PoolJob> job) noexcept : job_(std::move(job)) {}
+  void run() noexcept override { job_->done(); }
+
+ private:
+  std::unique_ptr<PoolJob> job_;
+};
+
+// Signals belong to the main thread.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    queue_.clear();
+  }
+  wanted_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadPool::submit(std::unique_ptr<PoolJob> job) {
+  const std::lock_guard lock(mutex_);
+  queue_.push_back(std::move(job));
+  if (idle_ < queue_.size() && threads_.size() < limit_) {
+    const SignalsBlocked blocked;
+    threads_.emplace_back([this] { work(); });
+  }
+  wanted_.notify_one();
+}
+
+void ThreadPool::abandon() noexcept {
+  // Destroying a joinable std::thread ends the process; these do not exist any more.
+  for (std::thread& thread : threads_) ::new (&thread) std::thread();
+  threads_.clear();
+  ::new (&mutex_) std::mutex();
+  ::new (&wanted_) std::condition_variable();
+  queue_.clear();
+  idle_ = 0;
+}
+
+void ThreadPool::work() noexcept {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    ++idle_;
+    wanted_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    --idle_;
+    if (stopping_) return;
+    auto job = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    job->run();
+    loop_.post(std::make_unique<Completion>(std::move(job)));
+    lock.lock();
+  }
+}
+
+}  // namespace celadon::loop

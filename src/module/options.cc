@@ -1,0 +1,176 @@
+#include "module/options.h"
+
+#include "wsgi/text.h"
+
+namespace celadon::module {
+namespace {
+
+// Fetches typed values; after the first failure it only keeps the exception.
+class Reader {
+ public:
+  explicit Reader(PyObject* dict) noexcept : dict_(dict) {}
+  [[nodiscard]] bool ok() const noexcept { return ok_; }
+
+  template <class T>
+  void integer(const char* key, T& out) noexcept {
+    PyObject* value = get(key);
+    if (!value) return;
+    const long long number = PyLong_AsLongLong(value);
+    if (number == -1 && PyErr_Occurred()) {
+      ok_ = false;
+    } else {
+      out = static_cast<T>(number);
+    }
+  }
+
+  void flag(const char* key, bool& out) noexcept {
+    if (PyObject* value = get(key)) out = PyObject_IsTrue(value) == 1;
+  }
+
+  // Seconds as a float; zero turns a timer off.
+  void duration(const char* key, Nanos& out) noexcept {
+    PyObject* value = get(key);
+    if (!value) return;
+    const double seconds = PyFloat_AsDouble(value);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+      ok_ = false;
+      return;
+    }
+    constexpr double kMost = 9e9;
+    out = seconds <= 0 || seconds > kMost ? kNever : static_cast<Nanos>(seconds * 1e9);
+  }
+
+  void text(const char* key, std::string& out) noexcept {
+    PyObject* value = get(key);
+    if (value) convert(value, out);
+  }
+
+  void list(const char* key, std::vector<std::string>& out) noexcept {
+    PyObject* value = get(key);
+    if (!value) return;
+    const py::Object items(PySequence_Fast(value, key));
+    ok_ = ok_ && items;
+    for (Py_ssize_t i = 0; ok_ && i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+      std::string item;
+      convert(PySequence_Fast_GET_ITEM(items.get(), i), item);
+      out.push_back(std::move(item));
+    }
+  }
+
+  void pairs(const char* key, std::vector<std::pair<std::string, std::string>>& out) noexcept {
+    PyObject* value = get(key);
+    if (!value) return;
+    PyObject *name = nullptr, *item = nullptr;
+    Py_ssize_t at = 0;
+    while (ok_ && PyDict_Next(value, &at, &name, &item)) {
+      std::pair<std::string, std::string> pair;
+      convert(name, pair.first);
+      convert(item, pair.second);
+      out.push_back(std::move(pair));
+    }
+  }
+
+  void networks(const char* key, net::Networks& out) noexcept {
+    std::string list;
+    text(key, list);
+    auto parsed = net::Networks::parse(list);
+    if (ok_ && !parsed) {
+      PyErr_Format(PyExc_ValueError, "%s: not a list of IP networks: %s", key, list.c_str());
+      ok_ = false;
+    }
+    if (parsed) out = std::move(*parsed);
+  }
+
+ private:
+  PyObject* get(const char* key) noexcept {
+    if (!ok_) return nullptr;
+    PyObject* value = PyDict_GetItemString(dict_, key);
+    if (!value) {
+      PyErr_Format(PyExc_KeyError, "the core needs the setting %s", key);
+      ok_ = false;
+    }
+    return value;
+  }
+  void convert(PyObject* value, std::string& out) noexcept {
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &size) : nullptr;
+    if (data) {
+      out.assign(data, static_cast<std::size_t>(size));
+      return;
+    }
+    if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "not a str: %R", value);
+    ok_ = false;
+  }
+
+  PyObject* dict_;
+  bool ok_ = true;
+};
+
+void read_server(Reader& r, server::Settings& s) noexcept {
+  r.integer("limit_request_line", s.limits.request_line);
+  r.integer("limit_request_fields", s.limits.fields);
+  r.integer("limit_request_field_size", s.limits.field_size);
+  r.integer("limit_request_head", s.limits.head);
+  r.integer("limit_request_body", s.limits.body);
+  if (s.limits.body == 0) s.limits.body = UINT64_MAX;
+  r.integer("chunk_extension_limit", s.limits.chunk_extension);
+  r.flag("refuse_underscores", s.limits.refuse_underscores);
+  r.flag("refuse_absolute_form", s.limits.refuse_absolute_form);
+  r.duration("header_timeout", s.header_timeout);
+  r.duration("body_timeout", s.body_timeout);
+  r.duration("body_total_timeout", s.body_total_timeout);
+  r.duration("keepalive", s.keepalive);
+  r.duration("write_timeout", s.write_timeout);
+  r.duration("linger_timeout", s.linger_timeout);
+  r.duration("queue_timeout", s.queue_timeout);
+  r.integer("body_min_rate", s.body_min_rate);
+  r.integer("write_min_rate", s.write_min_rate);
+  r.integer("body_buffer", s.body_buffer);
+  r.integer("response_buffer", s.response_buffer);
+  r.integer("linger_bytes", s.linger_bytes);
+  r.integer("worker_connections", s.worker_connections);
+  r.integer("max_concurrent_requests", s.max_concurrent_requests);
+  r.integer("queue_depth", s.queue_depth);
+  r.integer("retry_after", s.retry_after);
+  r.flag("request_buffering", s.request_buffering);
+  r.text("tmp_upload_dir", s.tmp_upload_dir);
+  r.text("server_header", s.server_header);
+  r.flag("date_header", s.date_header);
+  int mode = 0;
+  r.integer("proxy_protocol", mode);
+  s.proxy_protocol = static_cast<net::ProxyMode>(mode);
+  r.networks("proxy_allow_ips", s.proxy_allow);
+  r.networks("forwarded_allow_ips", s.forwarded_allow);
+  r.list("allowed_hosts", s.allowed_hosts);
+  r.list("cancel_on_disconnect", s.cancel_on_disconnect);
+}
+
+void read_bridge(Reader& r, wsgi::BridgeOptions& b) noexcept {
+  r.duration("request_timeout", b.request_timeout);
+  r.list("cancel_on_disconnect", b.cancel_on_disconnect);
+  r.text("server_software", b.environ.software);
+  r.text("root_path", b.environ.root_path);
+  r.flag("multiprocess", b.environ.multiprocess);
+  r.flag("proxy_headers", b.environ.proxy_headers);
+  r.flag("clear_untrusted_proxy_headers", b.environ.clear_untrusted_proxy_headers);
+  r.pairs("secure_scheme_headers", b.environ.secure_scheme_headers);
+  r.list("forwarder_headers", b.environ.forwarder_headers);
+  r.networks("forwarded_allow_ips", b.environ.forwarded_allow);
+}
+
+}  // namespace
+
+bool read_options(PyObject* dict, Options& out) noexcept {
+  Reader r(dict);
+  read_server(r, out.server);
+  read_bridge(r, out.bridge);
+  r.duration("graceful_timeout", out.graceful_timeout);
+  r.integer("backlog", out.backlog);
+  r.integer("umask", out.umask);
+  r.flag("reuse_port", out.reuse_port);
+  r.text("access_log", out.access_log);
+  r.text("access_log_format", out.access_log_format);
+  return r.ok();
+}
+
+}  // namespace celadon::module

@@ -1,0 +1,25 @@
+// From the settings that Python has checked to the structs of the rooms.
+#pragma once
+
+#include "py/ref.h"
+#include "server/settings.h"
+#include "wsgi/bridge.h"
+
+namespace celadon::module {
+
+struct Options {
+  server::Settings server;
+  wsgi::BridgeOptions bridge;
+  Nanos graceful_timeout = 30 * kSecond;
+  int backlog = 2048;
+  std::uint32_t umask = 0;
+  bool reuse_port = false;
+  std::string access_log;         // path, "-", or empty for none
+  std::string access_log_format;
+};
+
+// Reads the dict that celadon.config makes: every key is required. False with an
+// exception that names the key.
+[[nodiscard]] bool read_options(PyObject* dict, Options& out) noexcept;
+
+}  // namespace celadon::module

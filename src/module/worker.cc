@@ -1,0 +1,176 @@
+#include "module/worker.h"
+
+#include <csignal>
+
+#include "py/error.h"
+
+namespace celadon::module {
+namespace {
+
+// stop() from another thread than the loop's.
+class StopTask final : public loop::Task {
+ public:
+  StopTask(Worker& worker, bool quick) noexcept : worker_(worker), quick_(quick) {}
+  void run() noexcept override { worker_.stop(quick_); }
+
+ private:
+  Worker& worker_;
+  bool quick_;
+};
+
+}  // namespace
+
+Worker::Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
+               py::Object log)
+    : hub_(hub), options_(std::move(options)), log_(hub, std::move(log)) {
+  bridge_ = std::make_unique<wsgi::Bridge>(hub_, std::move(app), std::move(log_exception),
+                                           options_.bridge, log_);
+  server_ = std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server, log_);
+  hub_.set_log(&log_);
+  hub_.loop().add_hook(*this);
+}
+
+Worker::~Worker() { hub_.set_log(nullptr); }
+
+bool Worker::prepare(PyObject* errors) noexcept {
+  if (!bridge_->prepare(errors)) return false;
+  if (options_.access_log.empty()) return true;
+  auto log = server::AccessLog::open(options_.access_log, options_.access_log_format);
+  if (!log) {
+    PyErr_Format(PyExc_OSError, "cannot open the access log %s: %s",
+                 options_.access_log.c_str(), describe(log.error()).data());
+    return false;
+  }
+  server_->set_access_log(std::move(*log));
+  return true;
+}
+
+bool Worker::bind(std::string_view address) noexcept {
+  const std::string text(address);
+  const auto target = net::parse_bind(address);
+  if (!target) {
+    PyErr_Format(PyExc_ValueError, "cannot bind to '%s': %s", text.c_str(),
+                 describe(target.error()).data());
+    return false;
+  }
+  net::ListenOptions listen;
+  listen.backlog = options_.backlog;
+  listen.unix_mode = 0777 & ~options_.umask;
+  listen.reuse_port = options_.reuse_port;
+  auto socket = net::ListenSocket::open(*target, listen);
+  if (!socket) {
+    PyErr_Format(PyExc_OSError, "cannot bind to '%s': %s", text.c_str(),
+                 describe(socket.error()).data());
+    return false;
+  }
+  const auto added = server_->add_listener(std::move(*socket));
+  if (!added) PyErr_SetString(PyExc_OSError, describe(added.error()).data());
+  return added.has_value();
+}
+
+bool Worker::run(bool watch_signals) noexcept {
+  green::Strand* strand = green::current_strand();
+  if (!strand || !green::can_park()) {
+    PyErr_SetString(PyExc_RuntimeError, "a server runs in the thread that made it");
+    return false;
+  }
+  if (watch_signals) {
+    signals_ = std::make_unique<loop::Signals>(hub_.loop(), *this);
+    for (const int signo : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) signals_->watch(signo);
+  }
+  bool interrupted = false;
+  waiting_ = strand;
+  while (phase_ != Phase::Stopped) {
+    strand->granted = false;
+    const auto waited = hub_.park(*strand, kNever, green::ParkReason::Main, false);
+    if (waited != green::Waited::Interrupted) continue;
+    // A handler of the application's raised: stop, then let it through.
+    interrupted = true;
+    py::Object error = py::take_error();
+    finish();
+    py::restore_error(std::move(error));
+  }
+  waiting_ = nullptr;
+  signals_.reset();
+  py::Object error = py::take_error();
+  log_.drain();
+  py::restore_error(std::move(error));
+  return !interrupted;
+}
+
+void Worker::stop(bool quick) noexcept {
+  if (green::Hub::here() != &hub_) {
+    hub_.loop().post(std::make_unique<StopTask>(*this, quick));
+    return;
+  }
+  if (phase_ == Phase::Serving && !quick) {
+    begin_drain();
+  } else if (phase_ < Phase::Cancelling) {
+    begin_drain();
+    cancel();
+  }
+}
+
+void Worker::on_signal(int signo) noexcept {
+  if (signo == SIGUSR1) {
+    if (server_->access_log()) server_->access_log()->reopen();
+    return;
+  }
+  const bool quick = signo == SIGQUIT || phase_ != Phase::Serving;
+  log_.log(Level::Info, quick ? "stopping at once" : "stopping: finishing requests");
+  stop(quick);
+}
+
+void Worker::begin_drain() noexcept {
+  if (phase_ != Phase::Serving) return;
+  phase_ = Phase::Draining;
+  server_->drain();
+  if (options_.graceful_timeout != kNever) {
+    hub_.loop().arm(*this, hub_.loop().now() + options_.graceful_timeout);
+  }
+}
+
+void Worker::cancel() noexcept {
+  phase_ = Phase::Cancelling;
+  if (server_->requests_in_flight() > 0) {
+    log_.log(Level::Warning, "cancelling " + std::to_string(server_->requests_in_flight()) +
+                                 " requests that did not finish in time");
+  }
+  server_->cancel_requests();
+  hub_.loop().arm(*this, hub_.loop().now() + kCancelTime);
+}
+
+void Worker::on_timer() noexcept {
+  if (phase_ == Phase::Draining) {
+    cancel();
+  } else {
+    finish();
+  }
+}
+
+void Worker::on_turn_end() noexcept {
+  if (phase_ == Phase::Serving || phase_ == Phase::Stopped) return;
+  const bool no_requests =
+      server_->requests_in_flight() == 0 && server_->requests_queued() == 0;
+  const bool idle = phase_ == Phase::Draining ? server_->connections() == 0 : no_requests;
+  if (idle) finish();
+}
+
+void Worker::finish() noexcept {
+  if (phase_ == Phase::Stopped) return;
+  phase_ = Phase::Stopped;
+  Timer::cancel();
+  server_->drain();
+  server_->close_all();
+  if (waiting_) {
+    waiting_->granted = true;
+    waiting_->wake();
+  }
+}
+
+void Worker::after_fork_in_child() noexcept {
+  server_->abandon();
+  hub_.after_fork_in_child();
+}
+
+}  // namespace celadon::module

@@ -1,0 +1,60 @@
+// One worker: the rooms wired together, and the order in which they stop.
+//
+//   drain ─► (idle, or graceful_timeout) ─► cancel requests ─► (idle, or 2 s) ─► close
+#pragma once
+
+#include <memory>
+
+#include "loop/signals.h"
+#include "module/log_queue.h"
+#include "module/options.h"
+#include "server/server.h"
+#include "wsgi/bridge.h"
+
+namespace celadon::module {
+
+class Worker final : public loop::SignalHandler,
+                     public loop::TurnHook,
+                     private loop::Timer {
+ public:
+  Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
+         py::Object log);
+  ~Worker() override;
+
+  // False with an exception.
+  [[nodiscard]] bool prepare(PyObject* errors) noexcept;
+  [[nodiscard]] bool bind(std::string_view address) noexcept;
+  // Serves until stopped; called by the main strand, which parks. False with an
+  // exception.
+  [[nodiscard]] bool run(bool watch_signals) noexcept;
+  // Any thread, GIL held. The second call, or a quick one, does not wait for requests.
+  void stop(bool quick) noexcept;
+
+  [[nodiscard]] server::Server& server() noexcept { return *server_; }
+  [[nodiscard]] wsgi::Bridge& bridge() noexcept { return *bridge_; }
+  [[nodiscard]] green::Hub& hub() noexcept { return hub_; }
+  void after_fork_in_child() noexcept;
+
+ private:
+  enum class Phase : std::uint8_t { Serving, Draining, Cancelling, Stopped };
+
+  void on_signal(int signo) noexcept override;
+  void on_turn_end() noexcept override;
+  void on_timer() noexcept override;
+  void begin_drain() noexcept;
+  void cancel() noexcept;
+  void finish() noexcept;
+
+  static constexpr Nanos kCancelTime = 2 * kSecond;
+
+  green::Hub& hub_;
+  const Options options_;
+  LogQueue log_;
+  std::unique_ptr<wsgi::Bridge> bridge_;
+  std::unique_ptr<server::Server> server_;
+  std::unique_ptr<loop::Signals> signals_;
+  Phase phase_ = Phase::Serving;
+  green::Strand* waiting_ = nullptr;  // who called run()
+};
+
+}  // namespace celadon::module

@@ -1,0 +1,219 @@
+#include "net/listener.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+namespace celadon::net {
+namespace {
+
+using OpenResult = std::expected<int, Error>;
+
+OpenResult fail(int fd) noexcept {
+  const Error error = error_from_errno(errno);
+  if (fd >= 0) ::close(fd);
+  return std::unexpected(error);
+}
+
+OpenResult bind_and_listen(int family, const sockaddr* sa, socklen_t size,
+                           const ListenOptions& options) noexcept {
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return fail(fd);
+  const int on = 1;
+  if (family != AF_UNIX) {
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    // Accepted sockets inherit it: chunked answers must not wait for an ACK (T22).
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (options.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  }
+  if (family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (::bind(fd, sa, size) < 0 || ::listen(fd, options.backlog) < 0) return fail(fd);
+  return fd;
+}
+
+OpenResult open_tcp(const BindTarget& target, const ListenOptions& options) noexcept {
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE;
+  hints.ai_socktype = SOCK_STREAM;
+  const bool every = target.host.empty() || target.host == "*";
+  if (every) hints.ai_family = AF_INET;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(target.port);
+  if (::getaddrinfo(every ? nullptr : target.host.c_str(), port.c_str(), &hints, &found) !=
+      0) {
+    return std::unexpected(Error::BadAddress);
+  }
+  OpenResult result = std::unexpected(Error::BadAddress);
+  for (const addrinfo* at = found; at && !result; at = at->ai_next) {
+    result = bind_and_listen(at->ai_family, at->ai_addr, at->ai_addrlen, options);
+  }
+  ::freeaddrinfo(found);
+  return result;
+}
+
+// A socket file that nobody listens on is left over from a crash and may go.
+void remove_stale(const sockaddr_un& un, socklen_t size) noexcept {
+  struct stat info {};
+  if (::lstat(un.sun_path, &info) < 0 || !S_ISSOCK(info.st_mode)) return;
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  const int r = ::connect(fd, reinterpret_cast<const sockaddr*>(&un), size);
+  if (r < 0 && errno == ECONNREFUSED) ::unlink(un.sun_path);
+  ::close(fd);
+}
+
+OpenResult open_unix(const BindTarget& target, const ListenOptions& options) noexcept {
+  const bool abstract = target.kind == BindTarget::Kind::UnixAbstract;
+  sockaddr_un un{};
+  un.sun_family = AF_UNIX;
+  char* name = un.sun_path + (abstract ? 1 : 0);
+  if (target.path.size() + (abstract ? 1 : 0) >= sizeof un.sun_path) {
+    return std::unexpected(Error::BadAddress);
+  }
+  std::memcpy(name, target.path.data(), target.path.size());
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) +
+                                           target.path.size() + 1);
+  if (!abstract) remove_stale(un, size);
+  const mode_t before = ::umask(static_cast<mode_t>(~options.unix_mode & 0777));
+  auto result =
+      bind_and_listen(AF_UNIX, reinterpret_cast<const sockaddr*>(&un), size, options);
+  ::umask(before);
+  return result;
+}
+
+OpenResult adopt(int fd) noexcept {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening) {
+    return std::unexpected(Error::BadDescriptor);
+  }
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+    return std::unexpected(error_from_errno(errno));
+  }
+  return fd;
+}
+
+}  // namespace
+
+std::expected<ListenSocket, Error> ListenSocket::open(const BindTarget& target,
+                                                      const ListenOptions& options) noexcept {
+  using Kind = BindTarget::Kind;
+  OpenResult fd = target.kind == Kind::Tcp  ? open_tcp(target, options)
+                  : target.kind == Kind::Fd ? adopt(target.fd)
+                                            : open_unix(target, options);
+  if (!fd) return std::unexpected(fd.error());
+  const std::string at = target.kind == Kind::UnixAbstract ? "@" : "";
+  ListenSocket socket(*fd, at + target.path);
+  socket.owns_file_ = target.kind == Kind::UnixPath;
+  return socket;
+}
+
+ListenSocket::ListenSocket(int fd, std::string path) noexcept
+    : fd_(fd), path_(std::move(path)) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* sa = reinterpret_cast<sockaddr*>(&storage);
+  if (::getsockname(fd_, sa, &size) == 0) address_ = Address::from_sockaddr(sa, size);
+}
+
+ListenSocket::ListenSocket(ListenSocket&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      address_(other.address_),
+      path_(std::move(other.path_)),
+      owns_file_(std::exchange(other.owns_file_, false)) {}
+
+ListenSocket::~ListenSocket() {
+  if (fd_ >= 0) ::close(fd_);
+  if (owns_file_) ::unlink(path_.c_str());
+}
+
+void ListenSocket::abandon() noexcept {
+  owns_file_ = false;
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+std::string ListenSocket::describe() const {
+  if (address_.family() == Family::Unix) return "unix:" + path_;
+  return "http://" + address_.text();
+}
+
+Listener::Listener(loop::Loop& loop, ListenSocket socket, Acceptor& acceptor) noexcept
+    : loop_(loop), socket_(std::move(socket)), acceptor_(acceptor) {}
+
+Listener::~Listener() { stop(); }
+
+std::expected<void, Error> Listener::start() noexcept {
+  if (started_) return {};
+  Timer::cancel();
+  auto added = loop_.watch(socket_.fd(), loop::kRead | loop::kExclusive, *this);
+  started_ = added.has_value();
+  return added;
+}
+
+void Listener::stop() noexcept {
+  Timer::cancel();
+  if (!started_) return;
+  started_ = false;
+  if (socket_.fd() >= 0) loop_.poller().remove(socket_.fd(), *this);
+}
+
+void Listener::abandon() noexcept {
+  started_ = false;
+  socket_.abandon();
+}
+
+void Listener::on_io(std::uint8_t) noexcept {
+  for (int i = 0; i < kAcceptBatch; ++i) {
+    if (accept_one() != Accepted::One) return;
+  }
+}
+
+void Listener::accept_queued_and_stop() noexcept {
+  if (!started_) return;
+  while (accept_one() == Accepted::One) {
+  }
+  stop();
+}
+
+Listener::Accepted Listener::accept_one() noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* sa = reinterpret_cast<sockaddr*>(&storage);
+  const int fd = ::accept4(socket_.fd(), sa, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd >= 0) {
+    if (acceptor_.on_accept(fd, Address::from_sockaddr(sa, size), *this)) {
+      return Accepted::One;
+    }
+    stop();
+    return Accepted::Refused;
+  }
+  switch (errno) {
+    case EAGAIN: return Accepted::None;
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO: return Accepted::One;  // that peer is gone, the next one may be there
+    default: break;
+  }
+  // Out of descriptors or memory: the queue keeps the connections meanwhile (T10).
+  acceptor_.on_accept_error(error_from_errno(errno));
+  stop();
+  loop_.arm(*this, loop_.now() + kPause);
+  return Accepted::Paused;
+}
+
+void Listener::on_timer() noexcept {
+  if (!start()) loop_.arm(*this, loop_.now() + kPause);
+}
+
+}  // namespace celadon::net

@@ -1,0 +1,81 @@
+// A listening socket: opened, inherited or abandoned here, accepted from while started.
+// Without descriptors left (EMFILE, ENFILE, ENOMEM) accepting pauses, it never spins.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "loop/loop.h"
+#include "net/address.h"
+
+namespace celadon::net {
+
+struct ListenOptions {
+  int backlog = 2048;
+  std::uint32_t unix_mode = 0777;  // of a unix socket's file, as after `umask`
+  bool reuse_port = false;
+};
+
+// An open, listening, non-blocking descriptor and what it is bound to.
+class ListenSocket {
+ public:
+  static std::expected<ListenSocket, Error> open(const BindTarget& target,
+                                                 const ListenOptions& options) noexcept;
+  ListenSocket(ListenSocket&& other) noexcept;
+  ListenSocket& operator=(ListenSocket&&) = delete;
+  ~ListenSocket();  // closes, and removes the file of a unix socket it made
+
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+  [[nodiscard]] const Address& address() const noexcept { return address_; }
+  // `http://127.0.0.1:8000`, `unix:/run/x.sock`: for people.
+  [[nodiscard]] std::string describe() const;
+  // Closes without removing the file: for a forked child.
+  void abandon() noexcept;
+
+ private:
+  ListenSocket(int fd, std::string path) noexcept;
+  int fd_;
+  Address address_;
+  std::string path_;  // of a unix socket; an abstract name starts with '@'
+  bool owns_file_ = false;
+};
+
+class Acceptor {
+ public:
+  virtual ~Acceptor() = default;
+  // Takes the descriptor over. False: no more connections for now; the listener stops
+  // until started again.
+  virtual bool on_accept(int fd, const Address& peer, class Listener& from) noexcept = 0;
+  virtual void on_accept_error(Error error) noexcept = 0;
+};
+
+class Listener final : private loop::IoHandler, private loop::Timer {
+ public:
+  Listener(loop::Loop& loop, ListenSocket socket, Acceptor& acceptor) noexcept;
+  ~Listener() override;
+
+  [[nodiscard]] std::expected<void, Error> start() noexcept;
+  void stop() noexcept;
+  [[nodiscard]] bool started() const noexcept { return started_; }
+  [[nodiscard]] const ListenSocket& socket() const noexcept { return socket_; }
+  // Takes what the kernel has queued already, then stops.
+  void accept_queued_and_stop() noexcept;
+  void abandon() noexcept;
+
+ private:
+  static constexpr int kAcceptBatch = 64;
+  static constexpr Nanos kPause = 100 * kMillisecond;
+
+  void on_io(std::uint8_t ready) noexcept override;
+  void on_timer() noexcept override;
+  enum class Accepted : std::uint8_t { One, None, Refused, Paused };
+  Accepted accept_one() noexcept;
+
+  loop::Loop& loop_;
+  ListenSocket socket_;
+  Acceptor& acceptor_;
+  bool started_ = false;
+};
+
+}  // namespace celadon::net

@@ -1,0 +1,208 @@
+#include "net/stream.h"
+
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace celadon::net {
+namespace {
+
+Io from_errno() noexcept {
+  if (errno == EAGAIN) return {Io::Step::Again};
+  return {Io::Step::Failed, error_from_errno(errno)};
+}
+
+template <class Call>
+ssize_t retry_interrupted(Call call) noexcept {
+  ssize_t n = call();
+  while (n < 0 && errno == EINTR) n = call();
+  return n;
+}
+
+}  // namespace
+
+Stream::~Stream() { close(); }
+
+std::expected<void, Error> Stream::attach(loop::Loop& loop) noexcept {
+  auto added = loop.watch(fd_, loop::kRead, *this);
+  if (!added) return added;
+  loop_ = &loop;
+  interest_ = loop::kRead;
+  return {};
+}
+
+int Stream::detach() noexcept {
+  ASSERT(queued() == 0, "a stream leaves its loop with output queued");
+  if (loop_) loop_->poller().remove(fd_, *this);
+  loop_ = nullptr;
+  interest_ = 0;
+  return std::exchange(fd_, -1);
+}
+
+void Stream::set_interest(std::uint8_t interest) noexcept {
+  if (interest == interest_ || !loop_) return;
+  interest_ = interest;
+  // Failure means that the descriptor is no longer pollable; the next write tells.
+  [[maybe_unused]] const auto done = loop_->poller().modify(fd_, interest, *this);
+}
+
+void Stream::set_reading(bool on) noexcept {
+  const auto read = static_cast<std::uint8_t>(on ? loop::kRead : 0);
+  set_interest(static_cast<std::uint8_t>((interest_ & loop::kWrite) | read));
+}
+
+void Stream::want_write() noexcept {
+  set_interest(static_cast<std::uint8_t>(interest_ | loop::kWrite));
+}
+
+Io Stream::read(std::span<char> into) noexcept {
+  const ssize_t n =
+      retry_interrupted([&] { return ::recv(fd_, into.data(), into.size(), 0); });
+  if (n > 0) return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
+  if (n == 0) return {Io::Step::Eof};
+  return from_errno();
+}
+
+Io Stream::write_some(std::span<const iovec> pieces) noexcept {
+  ssize_t n = 0;
+  if (pieces.size() == 1) {
+    n = retry_interrupted([&] {
+      return ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+    });
+  } else {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces.data());
+    message.msg_iovlen = pieces.size();
+    n = retry_interrupted([&] { return ::sendmsg(fd_, &message, MSG_NOSIGNAL); });
+  }
+  if (n < 0) return from_errno();
+  sent_ += static_cast<std::size_t>(n);
+  return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
+}
+
+Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
+                std::string_view tail, bool cork) noexcept {
+  std::size_t sent = 0;
+  if (!cork && queued() == 0 && open()) {
+    std::array<iovec, 3> pieces;
+    std::size_t count = 0;
+    for (const std::string_view piece : {copied, held, tail}) {
+      if (piece.empty()) continue;
+      pieces[count++] = {const_cast<char*>(piece.data()), piece.size()};
+    }
+    if (count > 0) {
+      const Io io = write_some(std::span(pieces).first(count));
+      if (io.step == Io::Step::Failed) {
+        if (owner.release) owner.release(owner.object);
+        return io;
+      }
+      sent = io.bytes;
+    }
+  }
+  const std::size_t total = copied.size() + held.size() + tail.size();
+  if (sent == total || !open()) {
+    if (owner.release) owner.release(owner.object);
+    if (!open()) return {Io::Step::Failed, Error::Reset};
+    return {Io::Step::Done, Error::Other, total};
+  }
+  queue_rest(sent, copied, held, owner, tail);
+  if (!cork) want_write();
+  return {Io::Step::Again, Error::Other, sent};
+}
+
+void Stream::queue_rest(std::size_t sent, std::string_view copied, std::string_view held,
+                        Owner owner, std::string_view tail) noexcept {
+  if (!out_) out_ = std::make_unique<OutQueue>();
+  const auto rest = [&sent](std::string_view piece) {
+    const std::size_t skip = std::min(sent, piece.size());
+    sent -= skip;
+    return piece.substr(skip);
+  };
+  out_->append_copy(rest(copied));
+  // A small piece is cheaper to copy than to keep alive.
+  constexpr std::size_t kSmall = 4096;
+  const std::string_view kept = rest(held);
+  if (owner.release && kept.size() > kSmall) {
+    out_->append_owned(kept, owner);
+  } else {
+    out_->append_copy(kept);
+    if (owner.release) owner.release(owner.object);
+  }
+  out_->append_copy(rest(tail));
+}
+
+Io Stream::flush() noexcept {
+  while (queued() > 0) {
+    std::array<iovec, 64> pieces;
+    const std::size_t count = out_->gather(pieces);
+    const Io io = write_some(std::span(pieces).first(count));
+    if (io.step == Io::Step::Again) want_write();
+    if (io.step != Io::Step::Done) return io;
+    out_->consume(io.bytes);
+  }
+  out_.reset();
+  set_interest(static_cast<std::uint8_t>(interest_ & ~loop::kWrite));
+  return {};
+}
+
+Io Stream::send_file(int file, off_t& offset, std::size_t count) noexcept {
+  const ssize_t n =
+      retry_interrupted([&] { return ::sendfile(fd_, file, &offset, count); });
+  if (n > 0) {
+    sent_ += static_cast<std::size_t>(n);
+    return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
+  }
+  if (n == 0) return {Io::Step::Eof};
+  return from_errno();
+}
+
+void Stream::on_io(std::uint8_t ready) noexcept {
+  // Bytes that came before a hang-up are still worth reading.
+  if ((ready & loop::kRead) && reading()) events_->on_readable();
+  if (!open()) return;
+  if (ready & loop::kHangup) {
+    events_->on_hangup();
+    return;
+  }
+  if (ready & loop::kWrite) {
+    const Io io = flush();
+    if (!open()) return;
+    if (io.step == Io::Step::Failed) {
+      events_->on_hangup();
+    } else if (io.step == Io::Step::Done) {
+      events_->on_drained();
+    }
+  }
+}
+
+void Stream::shutdown_write() noexcept { ::shutdown(fd_, SHUT_WR); }
+
+void Stream::close() noexcept {
+  if (fd_ < 0) return;
+  if (loop_) {
+    loop_->poller().remove(fd_, *this);
+    if (loop_->forked()) ::shutdown(fd_, SHUT_RDWR);
+  }
+  ::close(std::exchange(fd_, -1));
+  out_.reset();
+}
+
+void Stream::reset() noexcept {
+  if (fd_ < 0) return;
+  const linger hard{1, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  close();
+}
+
+void Stream::abandon() noexcept {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  out_.reset();
+}
+
+}  // namespace celadon::net

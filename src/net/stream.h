@@ -1,0 +1,97 @@
+// A connected byte stream: reads on demand, writes at once where the kernel takes it and
+// queues the rest. Its owner hears of it through Events and decides everything else.
+//
+// Read interest stays armed; the poller is touched only when a write would block, when
+// the owner stops or resumes reading, and at the end. A stream can leave one loop and
+// join another: detach() hands the descriptor out once nothing is queued.
+#pragma once
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/out_queue.h"
+#include "loop/loop.h"
+
+namespace celadon::net {
+
+// What one attempt at input or output came to.
+struct Io {
+  enum class Step : std::uint8_t { Done, Again, Eof, Failed };
+  Step step = Step::Done;
+  Error error = Error::Other;  // meaningful for Failed
+  std::size_t bytes = 0;
+};
+
+class StreamEvents {
+ public:
+  virtual ~StreamEvents() = default;
+  virtual void on_readable() noexcept = 0;
+  virtual void on_drained() noexcept = 0;  // the output queue has become empty
+  virtual void on_hangup() noexcept = 0;   // both directions are dead
+};
+
+class Stream : public loop::IoHandler {
+ public:
+  // Takes the descriptor over: connected, non-blocking, close-on-exec.
+  Stream(int fd, StreamEvents& events) noexcept : fd_(fd), events_(&events) {}
+  ~Stream() override;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  [[nodiscard]] std::expected<void, Error> attach(loop::Loop& loop) noexcept;
+  // Leaves the loop; the caller owns the descriptor from now on.
+  [[nodiscard]] int detach() noexcept;
+
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+  [[nodiscard]] bool open() const noexcept { return fd_ >= 0; }
+  [[nodiscard]] bool reading() const noexcept { return (interest_ & loop::kRead) != 0; }
+  // Bytes the kernel has taken since the stream was made.
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+  [[nodiscard]] std::size_t queued() const noexcept { return out_ ? out_->bytes() : 0; }
+
+  [[nodiscard]] Io read(std::span<char> into) noexcept;
+  void set_reading(bool on) noexcept;
+
+  // Sends `copied`, then `held`, then `tail`, as one write where possible. What the
+  // kernel does not take is queued, `held` by keeping its owner. With `cork` everything
+  // is only queued. The owner is taken over in every case; it may be empty if `held` is.
+  // Failed: the peer is gone.
+  Io send(std::string_view copied, std::string_view held, Owner owner,
+          std::string_view tail, bool cork) noexcept;
+  // Writes what is queued, as far as it goes.
+  Io flush() noexcept;
+  // sendfile(2), past the queue, which must be empty. Advances `offset`.
+  [[nodiscard]] Io send_file(int file, off_t& offset, std::size_t count) noexcept;
+  // Asks for on_drained() once the kernel takes output again.
+  void want_write() noexcept;
+
+  void shutdown_write() noexcept;
+  void close() noexcept;
+  // Closes so that the peer sees a reset and never a complete-looking end.
+  void reset() noexcept;
+  // After a fork, in the child.
+  void abandon() noexcept;
+
+ private:
+  void on_io(std::uint8_t ready) noexcept override;
+  void set_interest(std::uint8_t interest) noexcept;
+  Io write_some(std::span<const iovec> pieces) noexcept;
+  void queue_rest(std::size_t sent, std::string_view copied, std::string_view held,
+                  Owner owner, std::string_view tail) noexcept;
+
+  int fd_;
+  std::uint8_t interest_ = 0;
+  std::uint64_t sent_ = 0;
+  StreamEvents* events_;
+  loop::Loop* loop_ = nullptr;
+  std::unique_ptr<OutQueue> out_;  // only while something waits
+};
+
+}  // namespace celadon::net

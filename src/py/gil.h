@@ -1,0 +1,30 @@
+// The GIL around a poll that blocks, and around native waits.
+#pragma once
+
+#include "loop/block_hook.h"
+#include "py/python.h"
+
+namespace celadon::py {
+
+class GilBlockHook final : public loop::BlockHook {
+ public:
+  void before_block() noexcept override { state_ = PyEval_SaveThread(); }
+  void after_block() noexcept override { PyEval_RestoreThread(state_); }
+
+ private:
+  PyThreadState* state_ = nullptr;
+};
+
+// Gives the GIL away for a scope that makes no Python call and no switch.
+class WithoutGil {
+ public:
+  WithoutGil() noexcept : state_(PyEval_SaveThread()) {}
+  ~WithoutGil() { PyEval_RestoreThread(state_); }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+}  // namespace celadon::py

@@ -1,0 +1,202 @@
+// One request and its answer, whatever protocol carries them: the hinge of the server.
+//
+//   protocol (Channel) ──► Exchange ◄── application (App, Consumer)
+//
+// A channel makes an Exchange, fills its request and body, and renders its answer. An
+// application takes it in App::on_request and must end it by exactly one finish() or
+// abort(), followed by release(). Between the two neither side knows the other.
+//
+// The body is a source with back-pressure: at most `body_buffer` bytes wait unread. The
+// answer is a sink with a high-water mark: after Full the writer waits for
+// Consumer::on_writable. All calls are made on the loop's thread; none of them blocks.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/intrusive_list.h"
+#include "base/out_queue.h"
+#include "http/rejection.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "net/address.h"
+
+namespace celadon::server {
+
+class Exchange;
+
+// What an application keeps with a connection between its requests.
+class ConnectionData {
+ public:
+  virtual ~ConnectionData() = default;
+};
+
+// The connection a request came on.
+struct Connection {
+  net::Address peer;
+  net::Address local;
+  bool trusted = false;  // the peer is in forwarded_allow_ips
+  std::unique_ptr<ConnectionData> app_data;
+};
+
+// What wakes an application that waits for its exchange. Callbacks only mark it ready.
+class Consumer {
+ public:
+  virtual ~Consumer() = default;
+  virtual void on_body() noexcept = 0;      // more of the body, its end, or its failure
+  virtual void on_writable() noexcept = 0;  // the answer's buffer is below its mark
+  virtual void on_gone() noexcept = 0;      // the client left; writes fail from now on
+};
+
+enum class Sent : std::uint8_t {
+  Ok,
+  Full,  // taken, but wait for on_writable before the next
+  Gone,  // the client left, or the answer cannot go on
+};
+
+// The protocol's side of an exchange.
+class Channel {
+ public:
+  virtual ~Channel() = default;
+  // Head and the first piece of the body leave together. `last`: nothing follows.
+  virtual Sent send_head(Exchange& exchange, const http::ResponseHead& head,
+                         std::string_view first, Owner owner, bool last) noexcept = 0;
+  virtual Sent send_data(Exchange& exchange, std::string_view data, Owner owner) noexcept = 0;
+  virtual Sent send_file(Exchange& exchange, int file, off_t& offset,
+                         std::size_t count) noexcept = 0;
+  virtual void send_interim(int status, std::span<const http::HeaderView> headers) noexcept = 0;
+  virtual void finish(Exchange& exchange) noexcept = 0;
+  virtual void abort(Exchange& exchange) noexcept = 0;
+  // The application wants more body than is buffered.
+  virtual void want_body(Exchange& exchange) noexcept = 0;
+  virtual void refuse(Exchange& exchange, http::Rejection why) noexcept = 0;
+  // The application is done with the exchange; it may be destroyed.
+  virtual void release(Exchange& exchange) noexcept = 0;
+};
+
+enum class BodyState : std::uint8_t { Open, Complete, Failed };
+
+class Exchange final : public ListHook<Exchange> {
+ public:
+  explicit Exchange(Channel& channel, Connection& connection) noexcept
+      : channel_(&channel), connection_(&connection) {}
+  ~Exchange();
+
+  // --- the request ---
+  [[nodiscard]] const http::Request& request() const noexcept { return request_; }
+  [[nodiscard]] Connection& connection() const noexcept { return *connection_; }
+  [[nodiscard]] std::string_view method() const noexcept {
+    return request_.text(request_.method);
+  }
+  [[nodiscard]] bool is_head() const noexcept { return method() == "HEAD"; }
+
+  // --- its body ---
+  [[nodiscard]] BodyState body_state() const noexcept { return body_state_; }
+  // Why the body failed.
+  [[nodiscard]] http::Rejection body_rejection() const noexcept { return body_rejection_; }
+  // Bytes that can be taken now.
+  [[nodiscard]] std::string_view body() const noexcept {
+    return std::string_view(body_).substr(body_at_);
+  }
+  void consume_body(std::size_t n) noexcept;
+  // Asks for more; body() or body_state() may have changed when it returns, else
+  // Consumer::on_body follows.
+  void want_body() noexcept { channel_->want_body(*this); }
+  // With request_buffering the whole body is there before the application starts: in
+  // body(), or behind this descriptor once it was too large. The length is known then.
+  [[nodiscard]] bool buffered() const noexcept { return buffered_; }
+  [[nodiscard]] int spool() const noexcept { return spool_; }
+  [[nodiscard]] std::uint64_t body_size() const noexcept { return body_size_; }
+
+  // --- the answer ---
+  Sent send_head(const http::ResponseHead& head, std::string_view first, Owner owner,
+                 bool last) noexcept {
+    return channel_->send_head(*this, head, first, owner, last);
+  }
+  Sent send_data(std::string_view data, Owner owner) noexcept {
+    return channel_->send_data(*this, data, owner);
+  }
+  // Advances `offset`; Full where the kernel took less than `count`.
+  Sent send_file(int file, off_t& offset, std::size_t count) noexcept {
+    return channel_->send_file(*this, file, offset, count);
+  }
+  void send_interim(int status, std::span<const http::HeaderView> headers) noexcept {
+    channel_->send_interim(status, headers);
+  }
+  void finish() noexcept { channel_->finish(*this); }
+  void abort() noexcept { channel_->abort(*this); }
+  // Answers with the server's own page, if no head is out; else aborts.
+  void refuse(http::Rejection why) noexcept { channel_->refuse(*this, why); }
+  void release() noexcept { channel_->release(*this); }
+
+  [[nodiscard]] bool head_sent() const noexcept { return head_sent_; }
+  [[nodiscard]] bool body_allowed() const noexcept { return body_allowed_; }
+  // Bytes of a declared Content-Length that are still to come; nullopt without one.
+  [[nodiscard]] std::optional<std::uint64_t> remaining() const noexcept { return remaining_; }
+  [[nodiscard]] bool gone() const noexcept { return gone_; }
+  [[nodiscard]] std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
+  [[nodiscard]] int status() const noexcept { return status_; }
+
+  // Response headers for the access log; kept only where its format names one.
+  using LoggedHeaders = std::vector<std::pair<std::string, std::string>>;
+  [[nodiscard]] const LoggedHeaders& logged_headers() const noexcept {
+    return logged_headers_;
+  }
+
+  void set_consumer(Consumer* consumer) noexcept { consumer_ = consumer; }
+  [[nodiscard]] Consumer* consumer() const noexcept { return consumer_; }
+
+  // Monotonic times, for deadlines and logs.
+  Nanos received_at = 0;
+  Nanos started_at = 0;
+
+ private:
+  friend class Session;
+
+  Channel* channel_;
+  Connection* connection_;
+  Consumer* consumer_ = nullptr;
+
+  http::Request request_;
+  std::unique_ptr<char[]> head_;
+
+  std::string body_;
+  std::size_t body_at_ = 0;
+  std::uint64_t body_size_ = 0;  // decoded so far
+  int spool_ = -1;
+  bool buffered_ = false;
+  BodyState body_state_ = BodyState::Complete;
+  http::Rejection body_rejection_ = http::Rejection::None;
+
+  bool head_sent_ = false;
+  bool body_allowed_ = true;
+  bool chunked_ = false;
+  bool finished_ = false;
+  bool gone_ = false;
+  bool continue_pending_ = false;  // Expect: 100-continue, not answered yet
+  int status_ = 0;
+  std::optional<std::uint64_t> remaining_;
+  std::uint64_t bytes_sent_ = 0;
+  LoggedHeaders logged_headers_;
+};
+
+// Who answers requests.
+class App {
+ public:
+  virtual ~App() = default;
+  // The head is there. Takes the exchange over and returns at once.
+  virtual void on_request(Exchange& exchange) noexcept = 0;
+  // Asks for the exchange to end soon: shutdown past its grace period.
+  virtual void on_cancel(Exchange& exchange) noexcept = 0;
+};
+
+}  // namespace celadon::server

@@ -1,0 +1,226 @@
+#include "server/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace celadon::server {
+
+Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log)
+    : loop_(loop),
+      app_(app),
+      settings_(std::move(settings)),
+      log_(log),
+      parser_(settings_.limits) {
+  render_.reserve(4096);
+  loop_.add_hook(*this);
+}
+
+Server::~Server() {
+  close_all();
+  listeners_.clear();
+}
+
+std::expected<void, Error> Server::add_listener(net::ListenSocket socket) noexcept {
+  auto listener = std::make_unique<net::Listener>(loop_, std::move(socket), *this);
+  if (auto started = listener->start(); !started) return started;
+  listeners_.push_back(std::move(listener));
+  return {};
+}
+
+void Server::set_access_log(std::unique_ptr<AccessLog> log) noexcept {
+  access_log_ = std::move(log);
+}
+
+bool Server::on_accept(int fd, const net::Address& peer, net::Listener&) noexcept {
+  // A connection that was accepted is always served: room was made for it before.
+  ++counters_.accepted;
+  ++connections_;
+  // The list owns its sessions; remove() hands them to the loop to be destroyed.
+  auto* session = std::make_unique<Session>(*this, fd, peer).release();
+  sessions_.push_back(*session);
+  if (!session->start()) {
+    session->close();
+    return true;
+  }
+  if (connections_ < settings_.worker_connections || evict_idle()) return true;
+  accept_paused_ = true;
+  for (auto& listener : listeners_) listener->stop();
+  return false;
+}
+
+void Server::on_accept_error(Error error) noexcept {
+  if (counters_.accept_errors++ == 0) {
+    log_.log(Level::Warning, "cannot accept, paused for 100 ms: " + std::string(describe(error)));
+  }
+  evict_idle();
+}
+
+// Makes room by closing the connection that has been idle for longest.
+bool Server::evict_idle() noexcept {
+  Session* oldest = idle_.front();
+  // The newest one is the one that was just accepted.
+  if (!oldest || oldest == idle_.back()) return false;
+  ++counters_.evicted;
+  oldest->close();
+  return true;
+}
+
+void Server::resume_accepting() noexcept {
+  if (!accept_paused_ || draining_) return;
+  accept_paused_ = false;
+  for (auto& listener : listeners_) {
+    if (!listener->start()) accept_paused_ = true;
+  }
+}
+
+void Server::remove(Session& session) noexcept {
+  session.ListHook<Session>::unlink();
+  session.ListHook<IdleTag>::unlink();
+  session.ListHook<FlushTag>::unlink();
+  --connections_;
+  loop_.dispose(std::unique_ptr<Session>(&session));
+  if (accept_paused_) resume_accepting();
+}
+
+void Server::admit(Exchange& x) noexcept {
+  const std::size_t limit = settings_.max_concurrent_requests;
+  if (limit == 0 || in_flight_ < limit) {
+    ++in_flight_;
+    app_.on_request(x);
+    return;
+  }
+  if (queued_ >= settings_.queue_depth) {
+    ++counters_.overloaded;
+    ++in_flight_;  // release() takes it back
+    x.refuse(http::Rejection::Overloaded);
+    x.release();
+    return;
+  }
+  ++queued_;
+  waiting_.push_back(x);
+  if (settings_.queue_timeout != kNever && !Timer::armed()) {
+    loop_.arm(*this, loop_.now() + settings_.queue_timeout);
+  }
+}
+
+void Server::on_released(bool admitted) noexcept {
+  if (admitted) --in_flight_;
+  const std::size_t limit = settings_.max_concurrent_requests;
+  while (!waiting_.empty() && in_flight_ < limit) {
+    Exchange& x = *waiting_.pop_front();
+    --queued_;
+    ++in_flight_;
+    app_.on_request(x);
+  }
+}
+
+void Server::forget_queued(Exchange& x) noexcept {
+  x.unlink();
+  --queued_;
+}
+
+void Server::on_timer() noexcept {
+  while (Exchange* x = waiting_.front()) {
+    const Nanos due = x->received_at + settings_.queue_timeout;
+    if (due > loop_.now()) {
+      loop_.arm(*this, due);
+      return;
+    }
+    waiting_.pop_front();
+    --queued_;
+    ++counters_.overloaded;
+    ++in_flight_;
+    x->refuse(http::Rejection::Overloaded);
+    x->release();
+  }
+}
+
+void Server::on_turn_end() noexcept {
+  while (Session* session = corked_.pop_front()) session->flush();
+  if (access_log_) access_log_->publish();
+}
+
+void Server::drain() noexcept {
+  if (draining_) return;
+  for (auto& listener : listeners_) listener->accept_queued_and_stop();
+  draining_ = true;
+  for (Session* s = sessions_.front(); s; s = sessions_.next(*s)) s->drain();
+}
+
+void Server::cancel_requests() noexcept {
+  for (Session* s = sessions_.front(); s; s = sessions_.next(*s)) {
+    Exchange* x = s->exchange();
+    if (x && !x->linked()) app_.on_cancel(*x);
+  }
+}
+
+void Server::close_all() noexcept {
+  for (auto& listener : listeners_) listener->stop();
+  Session* next = nullptr;
+  for (Session* s = sessions_.front(); s; s = next) {
+    next = sessions_.next(*s);
+    s->close();
+  }
+}
+
+void Server::abandon() noexcept {
+  for (auto& listener : listeners_) listener->abandon();
+  for (Session* s = sessions_.front(); s; s = sessions_.next(*s)) s->abandon();
+  if (access_log_) access_log_->abandon();
+}
+
+std::string_view Server::date() noexcept {
+  const std::int64_t second = loop_.clock().wall() / kSecond;
+  if (second != date_second_) {
+    date_second_ = second;
+    http::format_date(second, date_.data());
+  }
+  return {date_.data(), date_.size()};
+}
+
+void Server::log_refusal(const net::Address& peer, http::Rejection why,
+                         const http::Request* request) noexcept {
+  ++counters_.rejected;
+  const auto info = http::rejection_info(why);
+  if (access_log_ && !request) {
+    AccessRecord record;
+    record.peer = &peer;
+    record.status = info.status;
+    access_log_->write(record, loop_.clock());
+  }
+  const std::int64_t second = loop_.now() / kSecond;
+  if (second != refusal_second_) {
+    if (refusals_unlogged_ > 0) {
+      log_.log(Level::Warning,
+               std::to_string(refusals_unlogged_) + " more refused requests not logged");
+    }
+    refusal_second_ = second;
+    refusal_lines_ = 0;
+    refusals_unlogged_ = 0;
+  }
+  if (++refusal_lines_ > kRefusalLinesPerSecond) {
+    ++refusals_unlogged_;
+    return;
+  }
+  std::string line = "refused a request from " + peer.text() + ": " +
+                     std::to_string(info.status) + " " + std::string(info.text);
+  if (request) line += " \"" + escape_for_log(request->text(request->target)) + "\"";
+  log_.log(Level::Warning, line);
+}
+
+void Server::log_access(Exchange& x) noexcept {
+  if (!access_log_) return;
+  std::vector<http::HeaderView> headers;
+  for (const auto& [name, value] : x.logged_headers()) headers.push_back({name, value});
+  AccessRecord record;
+  record.peer = &x.connection().peer;
+  record.request = &x.request();
+  record.response_headers = headers;
+  record.status = x.status();
+  record.bytes = x.bytes_sent();
+  record.duration = loop_.clock().now() - x.received_at;
+  access_log_->write(record, loop_.clock());
+}
+
+}  // namespace celadon::server

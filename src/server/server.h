@@ -1,0 +1,115 @@
+// Everything one worker serves: listeners, sessions, admission, drain.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "http/date.h"
+#include "loop/loop.h"
+#include "net/listener.h"
+#include "server/access_log.h"
+#include "server/session.h"
+#include "server/settings.h"
+
+namespace celadon::server {
+
+// Plain counters of this room; others read them.
+struct Counters {
+  std::uint64_t accepted = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t rejected = 0;       // refused with a page of ours
+  std::uint64_t overloaded = 0;     // of these, by admission
+  std::uint64_t accept_errors = 0;
+  std::uint64_t evicted = 0;
+  std::uint64_t client_gone = 0;    // while a request was with the application
+  std::uint64_t timeouts_header = 0;
+  std::uint64_t timeouts_body = 0;
+  std::uint64_t timeouts_write = 0;
+  std::uint64_t timeouts_keepalive = 0;
+  std::uint64_t hop_by_hop_dropped = 0;
+};
+
+class Server final : public loop::TurnHook, public net::Acceptor, private loop::Timer {
+ public:
+  Server(loop::Loop& loop, App& app, Settings settings, LogSink& log);
+  ~Server() override;
+
+  [[nodiscard]] std::expected<void, Error> add_listener(net::ListenSocket socket) noexcept;
+  void set_access_log(std::unique_ptr<AccessLog> log) noexcept;
+  // Stops accepting and answers what is under way. Idle connections stay for a moment:
+  // a request may be on the wire already.
+  void drain() noexcept;
+  // The grace period is over: asks the application to end every request.
+  void cancel_requests() noexcept;
+  // Closes every connection now.
+  void close_all() noexcept;
+  // After a fork, in the child.
+  void abandon() noexcept;
+
+  [[nodiscard]] bool draining() const noexcept { return draining_; }
+  [[nodiscard]] std::size_t connections() const noexcept { return connections_; }
+  [[nodiscard]] std::size_t requests_in_flight() const noexcept { return in_flight_; }
+  [[nodiscard]] std::size_t requests_queued() const noexcept { return queued_; }
+  [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<net::Listener>>& listeners() const noexcept {
+    return listeners_;
+  }
+  [[nodiscard]] AccessLog* access_log() noexcept { return access_log_.get(); }
+  [[nodiscard]] LogSink& log() noexcept { return log_; }
+
+ private:
+  friend class Session;
+
+  bool on_accept(int fd, const net::Address& peer, net::Listener& from) noexcept override;
+  void on_accept_error(Error error) noexcept override;
+  void on_turn_end() noexcept override;
+  void on_timer() noexcept override;  // queue_timeout
+
+  // For sessions.
+  void admit(Exchange& x) noexcept;
+  void on_released(bool admitted) noexcept;
+  void forget_queued(Exchange& x) noexcept;
+  void remove(Session& session) noexcept;
+  void log_refusal(const net::Address& peer, http::Rejection why,
+                   const http::Request* request) noexcept;
+  void log_access(Exchange& x) noexcept;
+  std::string_view date() noexcept;
+  bool evict_idle() noexcept;
+  void resume_accepting() noexcept;
+
+  static constexpr std::size_t kScratch = 64 * 1024;
+  static constexpr unsigned kRefusalLinesPerSecond = 10;
+
+  loop::Loop& loop_;
+  App& app_;
+  const Settings settings_;
+  LogSink& log_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::unique_ptr<AccessLog> access_log_;
+  IntrusiveList<Session> sessions_;
+  IntrusiveList<Session, IdleTag> idle_;  // the oldest first
+  IntrusiveList<Session, FlushTag> corked_;
+  IntrusiveList<Exchange> waiting_;  // behind max_concurrent_requests
+  std::size_t connections_ = 0;
+  std::size_t in_flight_ = 0;
+  std::size_t queued_ = 0;
+  bool draining_ = false;
+  bool accept_paused_ = false;
+  Counters counters_;
+
+  // Shared by all sessions: only one callback runs at a time.
+  std::array<char, kScratch> scratch_;
+  http::h1::HeadParser parser_;
+  std::string render_;
+  std::int64_t date_second_ = -1;
+  std::array<char, http::kDateSize> date_{};
+  std::int64_t refusal_second_ = -1;
+  unsigned refusal_lines_ = 0;
+  std::uint64_t refusals_unlogged_ = 0;
+};
+
+}  // namespace celadon::server

@@ -1,0 +1,250 @@
+// Life of a session: states, end of file, keep-alive, lingering close.
+#include "server/session.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "server/server.h"
+
+namespace celadon::server {
+namespace {
+
+constexpr Nanos kDrainTime = kSecond;  // CN07: a rest of a body must come within this
+
+net::Address local_address(int fd) noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* sa = reinterpret_cast<sockaddr*>(&storage);
+  if (::getsockname(fd, sa, &size) < 0) return {};
+  return net::Address::from_sockaddr(sa, size);
+}
+
+bool cancels_on_disconnect(const Settings& settings, std::string_view method) noexcept {
+  return std::ranges::find(settings.cancel_on_disconnect, method) !=
+         settings.cancel_on_disconnect.end();
+}
+
+}  // namespace
+
+Session::Session(Server& server, int fd, const net::Address& peer) noexcept
+    : server_(server), stream_(fd, *this), state_(State::Idle) {
+  connection_.peer = peer;
+  connection_.local = local_address(fd);
+  connection_.trusted = settings().forwarded_allow.contains(peer);
+  if (settings().proxy_protocol != net::ProxyMode::Off) state_ = State::Proxied;
+}
+
+Session::~Session() = default;
+
+Nanos Session::now() const noexcept { return server_.loop_.now(); }
+const Settings& Session::settings() const noexcept { return server_.settings_; }
+
+bool Session::start() noexcept {
+  if (!stream_.attach(server_.loop_)) return false;
+  // Absolute from accept to the end of the first head: no byte resets it.
+  const Nanos limit = settings().header_timeout;
+  set_read_deadline(limit == kNever ? kNever : now() + limit);
+  if (state_ == State::Idle) server_.idle_.push_back(*this);
+  return true;
+}
+
+void Session::set_state(Event event) noexcept {
+  const auto to = next_state(state_, event);
+  CHECK(to.has_value(), "illegal transition of a session");
+  state_ = *to;
+  if (state_ != State::Idle) ListHook<IdleTag>::unlink();
+}
+
+void Session::close() noexcept {
+  if (state_ == State::Closed) return;
+  if (state_ == State::Active && exchange_) {
+    mark_gone();
+    return;
+  }
+  set_state(Event::Close);
+  stream_.close();
+  server_.remove(*this);
+}
+
+// The client is gone while the application has its request: the exchange outlives the
+// stream until the application releases it.
+void Session::mark_gone() noexcept {
+  Exchange& x = *exchange_;
+  set_state(Event::Close);
+  stream_.close();
+  Timer::cancel();
+  ListHook<FlushTag>::unlink();
+  ++server_.counters_.client_gone;
+  if (x.linked()) {  // not with the application yet
+    server_.forget_queued(x);
+    exchange_.reset();
+    server_.remove(*this);
+    return;
+  }
+  x.gone_ = true;
+  if (x.body_state_ == BodyState::Open) {
+    x.body_state_ = BodyState::Failed;
+    x.body_rejection_ = http::Rejection::IncompleteBody;
+  }
+  if (x.consumer_) x.consumer_->on_gone();
+}
+
+void Session::on_hangup() noexcept {
+  switch (state_) {
+    case State::Closed: return;
+    case State::Active:
+      if (exchange_ && exchange_->finished_) {
+        stream_.close();
+        return;
+      }
+      [[fallthrough]];
+    default: close();
+  }
+}
+
+void Session::on_eof() noexcept {
+  switch (state_) {
+    case State::Active: break;
+    case State::Flushing:
+      eof_ = true;
+      stream_.set_reading(false);
+      return;
+    default: close(); return;
+  }
+  eof_ = true;
+  closing_ = true;
+  stream_.set_reading(false);
+  Exchange& x = *exchange_;
+  if (x.body_state_ == BodyState::Open) {
+    fail_body(http::Rejection::IncompleteBody);
+    return;
+  }
+  // A FIN is also what a half-close looks like: gone only where the setting says so.
+  if (cancels_on_disconnect(settings(), x.method())) mark_gone();
+}
+
+void Session::release(Exchange& x) noexcept {
+  ASSERT(exchange_.get() == &x, "released by another session");
+  server_.log_access(x);
+  const bool body_open = x.body_state_ == BodyState::Open;
+  exchange_.reset();
+  server_.on_released(true);
+  if (state_ == State::Closed || !stream_.open()) {
+    if (state_ != State::Closed) set_state(Event::Close);
+    server_.remove(*this);
+    return;
+  }
+  if (server_.draining()) closing_ = true;
+  if (closing_) {
+    set_state(Event::LastAnswer);
+    end_with_linger();
+  } else if (body_open) {
+    set_state(Event::BodyLeft);
+    discarded_ = 0;
+    set_read_deadline(now() + kDrainTime);
+    stream_.set_reading(true);
+  } else {
+    set_state(Event::Answered);
+    next_request();
+  }
+}
+
+// After an answer: begins with what was read ahead, or waits for more.
+void Session::next_request() noexcept {
+  chunked_.reset();
+  if (stream_.queued() > settings().response_buffer) {
+    flush();
+    if (state_ != State::Idle || stream_.queued() > settings().response_buffer) return;
+  }
+  if (!stored_input().empty()) parse(stored_input(), true);
+  if (state_ == State::Active) return;  // its answer may leave together with the next
+  if (state_ == State::Idle || state_ == State::Head) {
+    flush();
+    if (state_ != State::Idle && state_ != State::Head) return;
+    stream_.set_reading(true);
+    if (state_ == State::Idle) enter_idle();
+  }
+}
+
+void Session::enter_idle() noexcept {
+  if (stream_.queued() > 0) return;  // on_drained comes back to this
+  if (in_at_ == in_.size() && in_.capacity() > 0) {
+    in_ = {};
+    in_at_ = 0;
+  }
+  const Nanos limit = settings().keepalive;
+  set_read_deadline(limit == kNever ? kNever : now() + limit);
+  if (!ListHook<IdleTag>::linked()) server_.idle_.push_back(*this);
+}
+
+void Session::flush() noexcept {
+  ListHook<FlushTag>::unlink();
+  if (!stream_.open()) return;
+  const net::Io io = stream_.flush();
+  if (io.step == net::Io::Step::Failed) {
+    on_hangup();
+  } else if (io.step == net::Io::Step::Again) {
+    watch_output();
+  }
+}
+
+void Session::on_drained() noexcept {
+  write_deadline_ = kNever;
+  switch (state_) {
+    case State::Active:
+      if (exchange_->consumer_) exchange_->consumer_->on_writable();
+      return;
+    case State::Idle: next_request(); return;
+    case State::Flushing: start_linger(); return;
+    default: return;
+  }
+}
+
+// Sends what is left, then shuts our end.
+void Session::end_with_linger() noexcept {
+  read_deadline_ = kNever;
+  if (!stored_input().empty()) linger_ = true;
+  in_ = {};
+  in_at_ = 0;
+  flush();
+  if (state_ == State::Flushing && stream_.queued() == 0) start_linger();
+}
+
+void Session::start_linger() noexcept {
+  if (!linger_ || eof_) {
+    close();
+    return;
+  }
+  set_state(Event::Sent);
+  stream_.shutdown_write();
+  stream_.set_reading(true);
+  discarded_ = 0;
+  set_read_deadline(now() + settings().linger_timeout);
+}
+
+void Session::discard() noexcept {
+  const net::Io io = stream_.read(server_.scratch_);
+  if (io.step == net::Io::Step::Again) return;
+  if (io.step != net::Io::Step::Done) {
+    on_eof();
+    return;
+  }
+  discarded_ += io.bytes;
+  if (discarded_ <= settings().linger_bytes) return;
+  if (state_ == State::Lingering) {
+    close();
+  } else {
+    stream_.set_reading(false);
+  }
+}
+
+void Session::drain() noexcept {
+  if (state_ == State::Idle || state_ == State::Proxied) {
+    set_read_deadline(std::min(read_deadline_, now() + kDrainTime));
+  }
+}
+
+}  // namespace celadon::server

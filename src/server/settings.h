@@ -1,0 +1,51 @@
+// What the settings table says, resolved: durations in nanoseconds (kNever: off), sizes
+// in bytes. One struct for the server and every session of it; set before start.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "http/limits.h"
+#include "net/address.h"
+#include "net/proxy_protocol.h"
+
+namespace celadon::server {
+
+struct Settings {
+  http::Limits limits;
+
+  Nanos header_timeout = 10 * kSecond;
+  Nanos body_timeout = 10 * kSecond;
+  Nanos body_total_timeout = kNever;
+  Nanos keepalive = 75 * kSecond;
+  Nanos write_timeout = 30 * kSecond;
+  Nanos linger_timeout = 2 * kSecond;
+  Nanos queue_timeout = kNever;
+  std::uint64_t body_min_rate = 500;   // bytes per second; 0: off
+  std::uint64_t write_min_rate = 500;  // likewise
+
+  std::size_t body_buffer = 64 * 1024;
+  std::size_t response_buffer = 256 * 1024;
+  std::size_t linger_bytes = 256 * 1024;
+  std::size_t worker_connections = 1000;
+  std::size_t max_concurrent_requests = 0;  // 0: as many as connections
+  std::size_t queue_depth = 1000;
+  unsigned retry_after = 1;  // seconds
+
+  bool request_buffering = false;
+  std::string tmp_upload_dir = "/tmp";
+
+  std::string server_header = "celadon";  // empty: none
+  bool date_header = true;
+
+  net::ProxyMode proxy_protocol = net::ProxyMode::Off;
+  net::Networks proxy_allow;
+  net::Networks forwarded_allow;
+  std::vector<std::string> allowed_hosts;            // empty: every host
+  std::vector<std::string> cancel_on_disconnect;     // methods
+};
+
+}  // namespace celadon::server

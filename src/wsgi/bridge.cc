@@ -1,0 +1,72 @@
+#include "wsgi/bridge.h"
+
+#include <algorithm>
+
+#include "wsgi/file_wrapper.h"
+#include "wsgi/input.h"
+#include "wsgi/request.h"
+#include "wsgi/responder.h"
+
+namespace celadon::wsgi {
+
+Exceptions& exceptions() noexcept {
+  static Exceptions instance;
+  return instance;
+}
+
+Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
+               BridgeOptions options, LogSink& log) noexcept
+    : hub_(hub),
+      app_(std::move(app)),
+      log_exception_(std::move(log_exception)),
+      options_(std::move(options)),
+      environ_(options_.environ),
+      log_(log) {}
+
+Bridge::~Bridge() = default;
+
+bool Bridge::prepare(PyObject* errors) noexcept { return environ_.prepare(errors); }
+
+void Bridge::on_request(server::Exchange& exchange) noexcept {
+  hub_.submit(*new Request(*this, exchange));
+}
+
+void Bridge::on_cancel(server::Exchange& exchange) noexcept {
+  if (auto* request = static_cast<Request*>(exchange.consumer())) request->kill();
+}
+
+bool Bridge::cancels(std::string_view method) const noexcept {
+  const auto& methods = options_.cancel_on_disconnect;
+  return std::ranges::find(methods, method) != methods.end();
+}
+
+void Bridge::note_dropped_header(std::string_view name) noexcept {
+  constexpr std::size_t kMostNames = 64;
+  ++counters_.dropped_headers;
+  if (dropped_names_.size() >= kMostNames) return;
+  if (!dropped_names_.insert(std::string(name)).second) return;
+  log_.log(Level::Warning,
+           "the application sets the hop-by-hop header \"" + std::string(name) +
+               "\", which is the server's to set; it is dropped (said once)");
+}
+
+int add_to_module(PyObject* module) noexcept {
+  Exceptions& e = exceptions();
+  e.body_error = PyErr_NewExceptionWithDoc(
+      "celadon.BodyError",
+      "The request body is malformed, too large, or came too slowly.", PyExc_OSError, nullptr);
+  e.client_disconnected = PyErr_NewExceptionWithDoc(
+      "celadon.ClientDisconnected", "The client left before the request was done.",
+      PyExc_ConnectionResetError, nullptr);
+  if (!e.body_error || !e.client_disconnected ||
+      PyModule_AddObjectRef(module, "BodyError", e.body_error) < 0 ||
+      PyModule_AddObjectRef(module, "ClientDisconnected", e.client_disconnected) < 0) {
+    return -1;
+  }
+  return add_input_type(module) < 0 || add_responder_type(module) < 0 ||
+                 add_file_wrapper_type(module) < 0
+             ? -1
+             : 0;
+}
+
+}  // namespace celadon::wsgi

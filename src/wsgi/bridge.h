@@ -1,0 +1,76 @@
+// The WSGI application as the server sees it: a server::App that turns Exchanges into
+// jobs for runners.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "base/log.h"
+#include "green/hub.h"
+#include "server/exchange.h"
+#include "wsgi/environ.h"
+
+namespace celadon::wsgi {
+
+class Request;
+
+struct BridgeOptions {
+  EnvironOptions environ;
+  Nanos request_timeout = 120 * kSecond;  // kNever: off
+  std::vector<std::string> cancel_on_disconnect;
+};
+
+struct BridgeCounters {
+  std::uint64_t failed = 0;     // the application raised or broke a rule
+  std::uint64_t timed_out = 0;  // request_timeout
+  std::uint64_t dropped_headers = 0;
+};
+
+class Bridge final : public server::App {
+ public:
+  // `log_exception(error, environ)`: environ is None where there is none to show.
+  Bridge(green::Hub& hub, py::Object app, py::Object log_exception, BridgeOptions options,
+         LogSink& log) noexcept;
+  ~Bridge() override;
+  [[nodiscard]] bool prepare(PyObject* errors) noexcept;
+
+  void on_request(server::Exchange& exchange) noexcept override;
+  void on_cancel(server::Exchange& exchange) noexcept override;
+
+  [[nodiscard]] green::Hub& hub() noexcept { return hub_; }
+  [[nodiscard]] PyObject* app() const noexcept { return app_.get(); }
+  [[nodiscard]] PyObject* log_exception() const noexcept { return log_exception_.get(); }
+  [[nodiscard]] EnvironBuilder& environ() noexcept { return environ_; }
+  [[nodiscard]] const BridgeOptions& options() const noexcept { return options_; }
+  [[nodiscard]] BridgeCounters& counters() noexcept { return counters_; }
+  [[nodiscard]] LogSink& log() noexcept { return log_; }
+  // A hop-by-hop field the application set: counted, and said once per name.
+  void note_dropped_header(std::string_view name) noexcept;
+  [[nodiscard]] bool cancels(std::string_view method) const noexcept;
+  // Field views of the head that is being sent: shared, nothing parks meanwhile.
+  std::vector<http::HeaderView> scratch;
+
+ private:
+  green::Hub& hub_;
+  py::Object app_;
+  py::Object log_exception_;
+  const BridgeOptions options_;
+  EnvironBuilder environ_;
+  LogSink& log_;
+  BridgeCounters counters_;
+  std::unordered_set<std::string> dropped_names_;
+};
+
+// Exceptions of this room.
+struct Exceptions {
+  PyObject* body_error = nullptr;          // OSError: malformed, slow or too large
+  PyObject* client_disconnected = nullptr; // ConnectionResetError
+};
+[[nodiscard]] Exceptions& exceptions() noexcept;
+
+[[nodiscard]] int add_to_module(PyObject* module) noexcept;
+
+}  // namespace celadon::wsgi

@@ -1,0 +1,330 @@
+#include "wsgi/environ.h"
+
+#include <algorithm>
+
+#include "http/forwarded.h"
+#include "http/target.h"
+#include "wsgi/file_wrapper.h"
+#include "wsgi/text.h"
+
+namespace celadon::wsgi {
+namespace {
+
+constexpr std::array kKeyNames{
+    "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI",
+    "SERVER_PROTOCOL", "SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT",
+    "SCRIPT_NAME", "wsgi.url_scheme", "wsgi.input", "wsgi.early_hints", "SERVER_SOFTWARE",
+    "wsgi.errors", "wsgi.version", "wsgi.multithread", "wsgi.multiprocess",
+    "wsgi.run_once", "wsgi.file_wrapper", "wsgi.input_terminated", "CONTENT_LENGTH",
+    "HTTP_TRANSFER_ENCODING"};
+
+std::string environ_name(std::string_view header) {
+  std::string name = "HTTP_";
+  if (http::equals_ignoring_case(header, "content-type") ||
+      http::equals_ignoring_case(header, "content-length")) {
+    name.clear();
+  }
+  for (const char c : header) {
+    const bool lower = c >= 'a' && c <= 'z';
+    name += c == '-' ? '_' : lower ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return name;
+}
+
+py::Object intern(const std::string& text) noexcept {
+  return py::Object(PyUnicode_InternFromString(text.c_str()));
+}
+
+bool is_proxy_header(http::HeaderId id) noexcept {
+  switch (id) {
+    case http::HeaderId::Forwarded:
+    case http::HeaderId::XForwardedFor:
+    case http::HeaderId::XForwardedProto:
+    case http::HeaderId::XForwardedProtocol:
+    case http::HeaderId::XForwardedSsl:
+    case http::HeaderId::XForwardedHost:
+    case http::HeaderId::XForwardedPort:
+    case http::HeaderId::XForwardedPrefix:
+    case http::HeaderId::XRealIp: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+// The strings of one connection, made once for all its requests.
+struct EnvironBuilder::Addresses final : server::ConnectionData {
+  py::Object server_name;
+  py::Object server_port;
+  py::Object remote_addr;
+  py::Object remote_port;
+};
+
+EnvironBuilder::EnvironBuilder(EnvironOptions options) noexcept
+    : options_(std::move(options)) {}
+
+bool EnvironBuilder::prepare(PyObject* errors) noexcept {
+  static_assert(kKeyNames.size() == kKeys);
+  for (std::size_t i = 0; i < kKeys; ++i) keys_[i] = intern(kKeyNames[i]);
+  for (std::size_t i = 0; i < http::kKnownHeaders; ++i) {
+    header_keys_[i] =
+        intern(environ_name(http::header_name(static_cast<http::HeaderId>(i))));
+  }
+  http_ = intern("http");
+  https_ = intern("https");
+  http10_ = intern("HTTP/1.0");
+  http11_ = intern("HTTP/1.1");
+  get_ = intern("GET");
+  empty_ = intern("");
+  const py::Object version(Py_BuildValue("(ii)", 1, 0));
+  const py::Object software = to_str(options_.software);
+  const py::Object root = to_str(options_.root_path);
+  template_.reset(PyDict_New());
+  if (!template_ || !version || !software || !root || !empty_) return false;
+  PyObject* env = template_.get();
+  // Placeholders keep a place for every key, so that a copy never has to grow.
+  for (int key = 0; key < kContentLength; ++key) {
+    if (!set(env, static_cast<Key>(key), Py_None)) return false;
+  }
+  return set(env, kVersion, version.get()) && set(env, kErrors, errors) &&
+         set(env, kMultithread, Py_True) && set(env, kRunOnce, Py_False) &&
+         set(env, kMultiprocess, options_.multiprocess ? Py_True : Py_False) &&
+         set(env, kInputTerminated, Py_True) && set(env, kSoftware, software.get()) &&
+         set(env, kScriptName, root.get()) && set(env, kScheme, http_.get()) &&
+         set(env, kFileWrapper, file_wrapper_type());
+}
+
+bool EnvironBuilder::set(PyObject* environ, Key key, PyObject* value) noexcept {
+  return PyDict_SetItem(environ, keys_[key].get(), value) == 0;
+}
+
+bool EnvironBuilder::set_text(PyObject* environ, Key key, std::string_view text) noexcept {
+  if (text.empty()) return set(environ, key, empty_.get());
+  const py::Object value = to_str(text);
+  return value && set(environ, key, value.get());
+}
+
+py::Object EnvironBuilder::build(server::Exchange& x, PyObject* input, PyObject* early_hints,
+                                 http::Rejection& rejection) noexcept {
+  py::Object environ(PyDict_Copy(template_.get()));
+  PyObject* env = environ.get();
+  const Scheme scheme = scheme_of(x);
+  if (scheme == Scheme::Contradiction) {
+    rejection = http::Rejection::BadForwarded;
+    return {};
+  }
+  const bool secure = scheme == Scheme::Https;
+  const bool done =
+      env && set(env, kInput, input) && set(env, kEarlyHints, early_hints) &&
+      (!secure || set(env, kScheme, https_.get())) && add_request_line(env, x) &&
+      add_addresses(env, x) && add_fields(env, x) &&
+      (x.connection().local.family() != net::Family::Unix ||
+       add_unix_server(env, x.request(), secure)) &&
+      (!x.connection().trusted || add_forwarded(env, x)) &&
+      (options_.root_path.empty() || mount(env, options_.root_path)) &&
+      add_buffered_length(env, x);
+  return done ? std::move(environ) : py::Object();
+}
+
+bool EnvironBuilder::add_request_line(PyObject* env, server::Exchange& x) noexcept {
+  const http::Request& r = x.request();
+  const std::string_view method = x.method();
+  const bool method_set =
+      method == "GET" ? set(env, kMethod, get_.get()) : set_text(env, kMethod, method);
+  return method_set && set(env, kProtocol, r.minor == 0 ? http10_.get() : http11_.get()) &&
+         add_target(env, r);
+}
+
+bool EnvironBuilder::add_target(PyObject* env, const http::Request& r) noexcept {
+  const py::Object target = to_str(r.text(r.target));
+  if (!target || !set(env, kRawUri, target.get()) || !set(env, kRequestUri, target.get())) {
+    return false;
+  }
+  if (!set_text(env, kQueryString, r.text(r.query))) return false;
+  const std::string_view path = r.path_text();
+  if (path.size() == r.target.size) return set_path(env, path, target.get());
+  return set_path(env, path, nullptr);
+}
+
+bool EnvironBuilder::add_fields(PyObject* env, server::Exchange& x) noexcept {
+  const http::Request& r = x.request();
+  for (const http::Field& field : r.fields) {
+    if (!skips(x, field) && !add_field(env, r, field)) return false;
+  }
+  if (r.authority.size == 0) return true;
+  // An absolute target names the host (RL09).
+  const py::Object host = to_str(r.text(r.authority));
+  PyObject* key = header_keys_[static_cast<std::size_t>(http::HeaderId::Host)].get();
+  return host && PyDict_SetItem(env, key, host.get()) == 0;
+}
+
+bool EnvironBuilder::skips(const server::Exchange& x, const http::Field& field) const noexcept {
+  if (field.id == http::HeaderId::Underscored) return true;
+  return options_.clear_untrusted_proxy_headers && !x.connection().trusted &&
+         is_proxy_header(field.id);
+}
+
+PyObject* EnvironBuilder::key_for(const http::Request& r, const http::Field& field) noexcept {
+  if (field.id < http::HeaderId::Count) {
+    return header_keys_[static_cast<std::size_t>(field.id)].get();
+  }
+  std::string name(r.name(field));
+  const auto found = memo_.find(name);
+  if (found != memo_.end()) return found->second.get();
+  // Bounded: a peer chooses the names.
+  if (memo_.size() >= kMemo) memo_.clear();
+  const std::string spelled = environ_name(name);
+  return memo_.emplace(std::move(name), to_str(spelled)).first->second.get();
+}
+
+bool EnvironBuilder::add_field(PyObject* env, const http::Request& r,
+                               const http::Field& field) noexcept {
+  PyObject* key = key_for(r, field);
+  const py::Object value = key ? to_str(r.value(field)) : py::Object();
+  if (!value) return false;
+  PyObject* stored = PyDict_SetDefault(env, key, value.get());
+  if (!stored) return false;
+  return stored == value.get() || join_repeated(env, key, r, field);
+}
+
+// All values of that name at once, in order of arrival. The first repetition joins them;
+// later ones find nothing to do.
+bool EnvironBuilder::join_repeated(PyObject* env, PyObject* key, const http::Request& r,
+                                   const http::Field& field) noexcept {
+  const std::string_view name = r.name(field);
+  const bool cookie = field.id == http::HeaderId::Cookie;
+  std::string joined;
+  std::size_t count = 0;
+  for (const http::Field& other : r.fields) {
+    if (!http::equals_ignoring_case(r.name(other), name)) continue;
+    if (count++ > 0) joined += cookie ? "; " : ",";
+    joined += r.value(other);
+    // Only the second field of a name does the work.
+    if (count > 2 && &other == &field) return true;
+  }
+  const py::Object value = to_str(joined);
+  return value && PyDict_SetItem(env, key, value.get()) == 0;
+}
+
+EnvironBuilder::Addresses* EnvironBuilder::addresses_of(
+    server::Connection& connection) noexcept {
+  if (!connection.app_data) {
+    auto made = std::make_unique<Addresses>();
+    made->server_name = to_str(connection.local.ip_text());
+    made->server_port = to_str(std::to_string(connection.local.port()));
+    made->remote_addr = to_str(connection.peer.ip_text());
+    if (connection.peer.family() != net::Family::Unix) {
+      made->remote_port = to_str(std::to_string(connection.peer.port()));
+    }
+    if (!made->server_name || !made->server_port || !made->remote_addr) return nullptr;
+    connection.app_data = std::move(made);
+  }
+  return static_cast<Addresses*>(connection.app_data.get());
+}
+
+bool EnvironBuilder::add_addresses(PyObject* env, server::Exchange& x) noexcept {
+  const Addresses* a = addresses_of(x.connection());
+  if (!a) return false;
+  if (!set(env, kServerName, a->server_name.get()) ||
+      !set(env, kServerPort, a->server_port.get()) ||
+      !set(env, kRemoteAddr, a->remote_addr.get())) {
+    return false;
+  }
+  if (a->remote_port) return set(env, kRemotePort, a->remote_port.get());
+  return PyDict_DelItem(env, keys_[kRemotePort].get()) == 0;
+}
+
+// A unix socket has no name of its own: the Host field's, else localhost (EN08).
+bool EnvironBuilder::add_unix_server(PyObject* env, const http::Request& r,
+                                     bool secure) noexcept {
+  const http::Field* field = r.find(http::HeaderId::Host);
+  const std::string_view authority =
+      r.authority.size ? r.text(r.authority) : field ? r.value(*field) : "localhost";
+  const auto [host, port] = http::split_authority(authority);
+  const std::string_view usual = secure ? "443" : "80";
+  return set_text(env, kServerName, host) &&
+         set_text(env, kServerPort, port.empty() ? usual : port);
+}
+
+EnvironBuilder::Scheme EnvironBuilder::scheme_of(server::Exchange& x) const noexcept {
+  if (!x.connection().trusted || options_.secure_scheme_headers.empty()) return Scheme::Http;
+  const http::Request& r = x.request();
+  bool secure = false;
+  bool plain = false;
+  for (const http::Field& field : r.fields) {
+    if (field.id < http::HeaderId::Forwarded) continue;  // framing and the like
+    for (const auto& [name, value] : options_.secure_scheme_headers) {
+      if (!http::equals_ignoring_case(r.name(field), name)) continue;
+      (r.value(field) == value ? secure : plain) = true;
+    }
+  }
+  if (secure && plain) return Scheme::Contradiction;
+  return secure ? Scheme::Https : Scheme::Http;
+}
+
+bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept {
+  const http::Request& r = x.request();
+  for (const http::Field& field : r.fields) {
+    if (field.id != http::HeaderId::Underscored) continue;
+    std::string name(r.name(field));
+    std::ranges::transform(name, name.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    const auto& allowed = options_.forwarder_headers;
+    if (std::ranges::find(allowed, name) == allowed.end()) continue;
+    if (name == "SCRIPT_NAME") {
+      if (!mount(env, r.value(field))) return false;
+    } else if (name == "PATH_INFO") {
+      if (!set_text(env, kPathInfo, r.value(field))) return false;
+    }
+  }
+  if (!options_.proxy_headers) return true;
+  const http::Field* field = r.find(http::HeaderId::XForwardedFor);
+  const http::Field* standard = r.find(http::HeaderId::Forwarded);
+  if (!field && !standard) return true;
+  const auto hops = field ? http::parse_x_forwarded_for(r.value(*field))
+                          : http::parse_forwarded_for(r.value(*standard));
+  // From the right: the first one that is not itself a trusted proxy is the client.
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+    const auto address = net::Address::parse_ip(*hop);
+    if (!address) return true;  // an unknown hop: what is left of it proves nothing
+    if (options_.forwarded_allow.contains(*address) && hop + 1 != hops.rend()) continue;
+    if (!set_text(env, kRemoteAddr, address->ip_text())) return false;
+    if (PyDict_Contains(env, keys_[kRemotePort].get()) == 1) {
+      return PyDict_DelItem(env, keys_[kRemotePort].get()) == 0;
+    }
+    return true;
+  }
+  return true;
+}
+
+// SCRIPT_NAME, and PATH_INFO without it where it ends on a segment border (EN05).
+bool EnvironBuilder::mount(PyObject* env, std::string_view script_name) noexcept {
+  if (!set_text(env, kScriptName, script_name)) return false;
+  PyObject* path = PyDict_GetItemWithError(env, keys_[kPathInfo].get());
+  std::string_view text;
+  if (!path || !latin1_view(path, text)) return path != nullptr;
+  if (!text.starts_with(script_name)) return true;
+  const std::string_view rest = text.substr(script_name.size());
+  if (!rest.empty() && rest.front() != '/') return true;
+  return set_text(env, kPathInfo, std::string(rest));
+}
+
+// The body is here as a whole: its length is known, however it was framed (EN03).
+bool EnvironBuilder::add_buffered_length(PyObject* env, server::Exchange& x) noexcept {
+  if (x.request().body != http::BodyKind::Chunked) return true;
+  if (x.body_state() != server::BodyState::Complete || !x.buffered()) return true;
+  if (!set_text(env, kContentLength, std::to_string(x.body_size()))) return false;
+  return PyDict_DelItem(env, keys_[kTransferEncoding].get()) == 0;
+}
+
+bool EnvironBuilder::set_path(PyObject* env, std::string_view path, PyObject* same) noexcept {
+  if (path.find('%') == std::string_view::npos) {
+    return same ? set(env, kPathInfo, same) : set_text(env, kPathInfo, path);
+  }
+  decoded_.clear();
+  http::percent_decode(path, decoded_);
+  return set_text(env, kPathInfo, decoded_);
+}
+
+}  // namespace celadon::wsgi

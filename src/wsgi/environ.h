@@ -1,0 +1,87 @@
+// The environ of a request: a copied template with ready-made keys.
+#pragma once
+
+#include <array>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "http/headers.h"
+#include "py/ref.h"
+#include "server/exchange.h"
+#include "server/settings.h"
+
+namespace celadon::wsgi {
+
+struct EnvironOptions {
+  std::string software = "celadon";
+  std::string root_path;                        // SCRIPT_NAME
+  bool multiprocess = false;
+  bool proxy_headers = false;                   // client address from trusted peers
+  bool clear_untrusted_proxy_headers = false;
+  std::vector<std::pair<std::string, std::string>> secure_scheme_headers;
+  std::vector<std::string> forwarder_headers;   // upper-case names with underscores
+  net::Networks forwarded_allow;
+};
+
+class EnvironBuilder {
+ public:
+  explicit EnvironBuilder(EnvironOptions options) noexcept;
+  // Makes the template; false with an exception.
+  [[nodiscard]] bool prepare(PyObject* errors) noexcept;
+
+  // A fresh dict, or null: with an exception, or with `rejection` set.
+  [[nodiscard]] py::Object build(server::Exchange& x, PyObject* input, PyObject* early_hints,
+                                 http::Rejection& rejection) noexcept;
+
+ private:
+  // The keys that every environ has, in the order of the template.
+  enum Key : std::uint8_t {
+    kMethod, kPathInfo, kQueryString, kRawUri, kRequestUri, kProtocol, kServerName,
+    kServerPort, kRemoteAddr, kRemotePort, kScriptName, kScheme, kInput, kEarlyHints,
+    kSoftware, kErrors, kVersion, kMultithread, kMultiprocess, kRunOnce, kFileWrapper,
+    kInputTerminated, kContentLength, kTransferEncoding, kKeys
+  };
+  struct Addresses;
+
+  [[nodiscard]] bool set(PyObject* environ, Key key, PyObject* value) noexcept;
+  [[nodiscard]] bool set_text(PyObject* environ, Key key, std::string_view text) noexcept;
+  [[nodiscard]] bool add_request_line(PyObject* environ, server::Exchange& x) noexcept;
+  [[nodiscard]] bool add_target(PyObject* environ, const http::Request& r) noexcept;
+  // `same` is a str of that very text, if there is one.
+  [[nodiscard]] bool set_path(PyObject* environ, std::string_view path,
+                              PyObject* same) noexcept;
+  [[nodiscard]] bool add_fields(PyObject* environ, server::Exchange& x) noexcept;
+  [[nodiscard]] bool add_field(PyObject* environ, const http::Request& r,
+                               const http::Field& field) noexcept;
+  [[nodiscard]] bool join_repeated(PyObject* environ, PyObject* key, const http::Request& r,
+                                   const http::Field& field) noexcept;
+  [[nodiscard]] bool add_addresses(PyObject* environ, server::Exchange& x) noexcept;
+  [[nodiscard]] bool add_unix_server(PyObject* environ, const http::Request& r,
+                                     bool secure) noexcept;
+  [[nodiscard]] bool add_forwarded(PyObject* environ, server::Exchange& x) noexcept;
+  [[nodiscard]] bool mount(PyObject* environ, std::string_view script_name) noexcept;
+  [[nodiscard]] bool add_buffered_length(PyObject* environ, server::Exchange& x) noexcept;
+  [[nodiscard]] Addresses* addresses_of(server::Connection& connection) noexcept;
+  [[nodiscard]] PyObject* key_for(const http::Request& r, const http::Field& field) noexcept;
+  enum class Scheme : std::uint8_t { Http, Https, Contradiction };
+  [[nodiscard]] Scheme scheme_of(server::Exchange& x) const noexcept;
+  [[nodiscard]] bool skips(const server::Exchange& x, const http::Field& field) const noexcept;
+
+  static constexpr std::size_t kMemo = 512;  // unknown header names remembered
+
+  const EnvironOptions options_;
+  py::Object template_;
+  std::array<py::Object, kKeys> keys_;
+  std::array<py::Object, http::kKnownHeaders> header_keys_;
+  std::unordered_map<std::string, py::Object> memo_;
+  py::Object http_;
+  py::Object https_;
+  py::Object http10_;
+  py::Object http11_;
+  py::Object get_;
+  py::Object empty_;
+  std::string decoded_;
+};
+
+}  // namespace celadon::wsgi

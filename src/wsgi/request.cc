@@ -1,0 +1,385 @@
+#include "wsgi/request.h"
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "green/switch.h"
+#include "http/rejection.h"
+#include "py/error.h"
+#include "wsgi/bridge.h"
+#include "wsgi/file_wrapper.h"
+#include "wsgi/input.h"
+#include "wsgi/responder.h"
+
+namespace celadon::wsgi {
+namespace {
+
+constexpr Nanos kShare = 5 * kMillisecond;  // a stream yields to others after that long
+constexpr std::size_t kFileBlock = std::size_t{1} << 20;
+
+void release_bytes(void* object) noexcept { py::drop(static_cast<PyObject*>(object)); }
+
+// The bytes object stays alive until its last byte is with the kernel. Dropping it runs
+// no code, so the loop may do that.
+Owner own_bytes(PyObject* bytes) noexcept {
+  return {py::new_ref(bytes), release_bytes};
+}
+
+std::string_view view_bytes(PyObject* bytes) noexcept {
+  return {PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes))};
+}
+
+// Reads through a part of a file on a pool thread, so that the loop finds it in memory.
+class WarmFile final : public loop::PoolJob {
+ public:
+  WarmFile(int fd, off_t offset, std::size_t size, green::Strand& strand) noexcept
+      : fd_(fd), offset_(offset), size_(size), strand_(strand) {}
+  void run() noexcept override {
+    const auto buffer = std::make_unique_for_overwrite<char[]>(size_);
+    [[maybe_unused]] const auto n = ::pread(fd_, buffer.get(), size_, offset_);
+  }
+  void done() noexcept override {
+    strand_.granted = true;
+    strand_.wake();
+  }
+
+ private:
+  int fd_;
+  off_t offset_;
+  std::size_t size_;
+  green::Strand& strand_;
+};
+
+// False where reading would wait for a disk.
+bool in_memory(int fd, off_t offset) noexcept {
+  char byte = 0;
+  iovec one{&byte, 1};
+  const ssize_t n = ::preadv2(fd, &one, 1, offset, RWF_NOWAIT);
+  return n >= 0 || errno != EAGAIN;
+}
+
+}  // namespace
+
+Request::Request(Bridge& bridge, server::Exchange& exchange) noexcept
+    : bridge_(bridge), exchange_(&exchange) {
+  exchange.set_consumer(this);
+}
+
+Request::~Request() = default;
+
+// --- being woken, and waiting ---
+
+void Request::wake_waiter(Waiting what) noexcept {
+  if (waiting_ != what || !waiter_) return;
+  waiter_->granted = true;
+  waiter_->wake();
+}
+
+void Request::on_gone() noexcept {
+  if (waiting_ != Waiting::Nothing && waiter_) {
+    waiter_->granted = true;
+    waiter_->wake();
+  }
+  if (bridge_.cancels(exchange_->method())) kill();
+}
+
+void Request::kill() noexcept {
+  killed_ = true;
+  if (!strand_) return;  // not started: run() sees it
+  strand_->retire();
+  strand_->interrupt(py::Object::copy(green::greenlet_exit_type()), this);
+}
+
+green::Waited Request::wait_for(Waiting what, green::ParkReason reason) noexcept {
+  green::Strand* strand = green::current_strand();
+  if (!strand || !green::can_park() || waiter_) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    waiter_ ? "another greenlet waits for this request already"
+                            : "a request can be waited for only in a greenlet of its worker");
+    return green::Waited::Interrupted;
+  }
+  waiter_ = strand;
+  waiting_ = what;
+  strand->granted = false;
+  const green::Waited waited = strand->hub().park(*strand, kNever, reason, false);
+  waiter_ = nullptr;
+  waiting_ = Waiting::Nothing;
+  return waited;
+}
+
+bool Request::raise_gone() noexcept {
+  PyErr_SetString(exceptions().client_disconnected, "the client has left");
+  return false;
+}
+
+bool Request::wait_body() noexcept {
+  server::Exchange& x = *exchange_;
+  x.want_body();
+  while (x.body().empty() && x.body_state() == server::BodyState::Open && !x.gone()) {
+    if (wait_for(Waiting::Body, green::ParkReason::Body) == green::Waited::Interrupted) {
+      return false;
+    }
+  }
+  if (!x.body().empty() || x.body_state() == server::BodyState::Complete) return true;
+  if (x.gone() || x.body_rejection() == http::Rejection::IncompleteBody) {
+    PyErr_SetString(exceptions().client_disconnected,
+                    "the client left before the body was complete");
+    return false;
+  }
+  const auto info = http::rejection_info(x.body_rejection());
+  PyErr_SetString(exceptions().body_error, info.text.data());
+  return false;
+}
+
+bool Request::wait_writable() noexcept {
+  if (wait_for(Waiting::Write, green::ParkReason::Write) == green::Waited::Interrupted) {
+    return false;
+  }
+  return exchange_->gone() ? raise_gone() : true;
+}
+
+// --- the life of a request ---
+
+void Request::run(green::Strand& strand) noexcept {
+  const std::unique_ptr<Request> self(this);
+  strand_ = &strand;
+  exchange_->started_at = strand.hub().loop().now();
+  if (exchange_->gone() || killed_) {
+    exchange_->abort();
+  } else if (exchange_->body_state() == server::BodyState::Failed) {
+    exchange_->refuse(exchange_->body_rejection());
+  } else {
+    const Nanos limit = bridge_.options().request_timeout;
+    if (limit != kNever) strand.set_deadline(exchange_->started_at + limit);
+    serve();
+  }
+  exchange_->set_consumer(nullptr);
+  exchange_->release();
+}
+
+void Request::detach() noexcept {
+  strand_->take_back(this);
+  if (input_) detach_input(*input_.get());
+  if (responder_) detach_responder(*responder_.get());
+  input_.reset();
+  responder_.reset();
+}
+
+void Request::serve() noexcept {
+  input_ = make_input(*this);
+  responder_ = make_responder(*this);
+  py::Object hints = responder_ ? make_early_hints(*responder_.get()) : py::Object();
+  http::Rejection rejection = http::Rejection::None;
+  py::Object environ;
+  if (input_ && hints) {
+    environ = bridge_.environ().build(*exchange_, reinterpret_cast<PyObject*>(input_.get()),
+                                      hints.get(), rejection);
+  }
+  hints.reset();
+  if (rejection != http::Rejection::None) {
+    exchange_->refuse(rejection);
+  } else if (!environ || !call_app(environ.get())) {
+    on_exception(environ.get());
+  }
+  detach();
+  environ.reset();
+}
+
+bool Request::call_app(PyObject* environ) noexcept {
+  PyObject* args[] = {nullptr, environ, reinterpret_cast<PyObject*>(responder_.get())};
+  py::Object result(PyObject_Vectorcall(bridge_.app(), args + 1,
+                                        2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+  if (!result) return false;
+  const bool answered = answer(result.get());
+  close_result(result.get());
+  return answered;
+}
+
+// Exactly once, on every path; what it raises is logged and changes nothing.
+void Request::close_result(PyObject* result) noexcept {
+  if (PyList_CheckExact(result) || PyTuple_CheckExact(result)) return;
+  py::Object before = py::take_error();
+  const py::Object close(PyObject_GetAttrString(result, "close"));
+  if (close) {
+    const py::Object done(PyObject_CallNoArgs(close.get()));
+    if (!done) log_error(Py_None);
+  }
+  PyErr_Clear();
+  py::restore_error(std::move(before));
+}
+
+// Hands the current exception to the log and clears it.
+void Request::log_error(PyObject* environ) noexcept {
+  const py::Object error = py::take_error();
+  if (!error) return;
+  const py::Object done(
+      PyObject_CallFunctionObjArgs(bridge_.log_exception(), error.get(), environ, nullptr));
+  if (!done) PyErr_WriteUnraisable(bridge_.log_exception());
+}
+
+bool Request::require_started() noexcept {
+  if (responder_->started) return true;
+  PyErr_SetString(PyExc_AssertionError,
+                  "the application did not call start_response before its first byte");
+  return false;
+}
+
+bool Request::complete() const noexcept {
+  return exchange_->head_sent() && (!exchange_->body_allowed() ||
+                                    exchange_->remaining().value_or(1) == 0);
+}
+
+bool Request::answer(PyObject* result) noexcept {
+  if (PyList_CheckExact(result) && PyList_GET_SIZE(result) == 1) {
+    PyObject* only = PyList_GET_ITEM(result, 0);
+    if (PyBytes_CheckExact(only)) return answer_single(only);
+  } else if (PyTuple_CheckExact(result) && PyTuple_GET_SIZE(result) == 1) {
+    PyObject* only = PyTuple_GET_ITEM(result, 0);
+    if (PyBytes_CheckExact(only)) return answer_single(only);
+  } else if (is_file_wrapper(result)) {
+    const FileRange range = file_range(result);
+    if (range.fd >= 0) return answer_file(range.fd, range.offset, range.size);
+  }
+  return answer_iterable(result);
+}
+
+// The whole answer in one write. write() may have been called before.
+bool Request::answer_single(PyObject* bytes) noexcept {
+  if (!require_started()) return false;
+  if (exchange_->head_sent()) {
+    if (PyBytes_GET_SIZE(bytes) > 0 && !complete() && !send(bytes)) return false;
+    exchange_->finish();
+    return true;
+  }
+  http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
+  const std::string_view data = view_bytes(bytes);
+  // Of a 304 the length would be that of the answer it stands for.
+  if (!head.content_length && head.status != 304) head.content_length = data.size();
+  const auto sent = exchange_->send_head(head, data, own_bytes(bytes), true);
+  return sent == server::Sent::Gone ? raise_gone() : true;
+}
+
+bool Request::answer_empty() noexcept {
+  if (!exchange_->head_sent()) {
+    if (!require_started()) return false;
+    http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
+    const bool says_nothing = exchange_->is_head() || head.status == 304;
+    if (!head.content_length && !says_nothing) head.content_length = 0;
+    if (exchange_->send_head(head, {}, {}, true) == server::Sent::Gone) return raise_gone();
+  }
+  exchange_->finish();
+  return true;
+}
+
+bool Request::answer_iterable(PyObject* result) noexcept {
+  const py::Object iterator(PyObject_GetIter(result));
+  if (!iterator) return false;
+  while (!complete()) {
+    const py::Object item(PyIter_Next(iterator.get()));
+    if (!item) {
+      if (PyErr_Occurred()) return false;
+      break;
+    }
+    if (!answer_item(item.get())) return false;
+  }
+  return answer_empty();
+}
+
+bool Request::answer_item(PyObject* item) noexcept {
+  if (!PyBytes_Check(item)) {
+    PyErr_Format(PyExc_TypeError, "the application must yield bytes, not %R", item);
+    return false;
+  }
+  if (PyBytes_GET_SIZE(item) == 0) return true;
+  return require_started() && send(item) && share_time();
+}
+
+bool Request::send(PyObject* bytes) noexcept {
+  if (!require_started()) return false;
+  if (exchange_->gone()) return raise_gone();
+  const std::string_view data = view_bytes(bytes);
+  server::Sent sent = server::Sent::Ok;
+  if (!exchange_->head_sent()) {
+    const http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
+    sent = exchange_->send_head(head, data, own_bytes(bytes), false);
+  } else {
+    sent = exchange_->send_data(data, own_bytes(bytes));
+  }
+  if (sent == server::Sent::Gone) return raise_gone();
+  return sent == server::Sent::Ok || wait_writable();
+}
+
+// A stream whose reader is fast never has to wait: it lets others go by the clock.
+bool Request::share_time() noexcept {
+  green::Hub& hub = bridge_.hub();
+  const Nanos began = hub.slice_started();
+  if (hub.loop().clock().now() - began < kShare || !green::can_park()) return true;
+  return hub.yield_now(*green::current_strand()) != green::Waited::Interrupted;
+}
+
+bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
+  if (!require_started()) return false;
+  server::Exchange& x = *exchange_;
+  if (!x.head_sent()) {
+    http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
+    if (!head.content_length && head.status != 304) head.content_length = size;
+    if (x.send_head(head, {}, {}, false) == server::Sent::Gone) return raise_gone();
+  }
+  while (!complete()) {
+    const std::uint64_t left = x.remaining().value_or(size);
+    const std::size_t count = std::min<std::uint64_t>(left, kFileBlock);
+    if (count == 0) break;
+    if (!in_memory(file, offset) && green::can_park()) {
+      // Shielded: the pool thread holds on to this strand.
+      strand_->granted = false;
+      bridge_.hub().pool().submit(
+          std::make_unique<WarmFile>(file, offset, count, *strand_));
+      const auto waited =
+          bridge_.hub().park(*strand_, kNever, green::ParkReason::Fd, true);
+      if (waited == green::Waited::Interrupted) return false;
+    }
+    const off_t before = offset;
+    switch (x.send_file(file, offset, count)) {
+      case server::Sent::Gone: return raise_gone();
+      case server::Sent::Full:
+        if (!wait_writable()) return false;
+        break;
+      case server::Sent::Ok:
+        if (offset == before) {
+          PyErr_SetString(PyExc_OSError, "the file is shorter than the answer announced");
+          return false;
+        }
+        if (!share_time()) return false;
+        break;
+    }
+  }
+  x.finish();
+  return true;
+}
+
+// --- failures ---
+
+void Request::on_exception(PyObject* environ) noexcept {
+  server::Exchange& x = *exchange_;
+  const bool timed_out = PyErr_ExceptionMatches(green::exceptions().request_timeout) ||
+                         PyErr_ExceptionMatches(green::exceptions().request_killed);
+  const bool our_kill = PyErr_ExceptionMatches(green::greenlet_exit_type());
+  const bool body_broke = x.body_state() == server::BodyState::Failed &&
+                          PyErr_ExceptionMatches(PyExc_OSError);
+  const bool left = x.gone() && PyErr_ExceptionMatches(PyExc_OSError);
+  if (!PyErr_ExceptionMatches(PyExc_Exception)) strand_->retire();
+  if (our_kill || body_broke || left) {
+    PyErr_Clear();
+  } else {
+    ++(timed_out ? bridge_.counters().timed_out : bridge_.counters().failed);
+    log_error(environ ? environ : Py_None);
+  }
+  x.refuse(timed_out                  ? http::Rejection::AppTimedOut
+           : body_broke && !x.gone() ? x.body_rejection()
+                                      : http::Rejection::AppFailed);
+}
+
+}  // namespace celadon::wsgi

@@ -1,0 +1,81 @@
+// One WSGI request: a job for a runner, and the consumer that its exchange wakes.
+//
+//   Bridge::on_request ─► Request (queued) ─► run(): environ ► app ► iterate ► close
+//
+// The objects that the application can keep longer than the request (input, the start
+// function, early hints) point back here and are cut off when it ends: a late use raises
+// and never touches another request (http.md T13, T15).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "green/hub.h"
+#include "server/exchange.h"
+
+namespace celadon::wsgi {
+
+class Bridge;
+struct InputObject;
+struct ResponderObject;
+
+class Request final : public green::Job, public server::Consumer {
+ public:
+  Request(Bridge& bridge, server::Exchange& exchange) noexcept;
+  ~Request() override;
+
+  void run(green::Strand& strand) noexcept override;
+
+  void on_body() noexcept override { wake_waiter(Waiting::Body); }
+  void on_writable() noexcept override { wake_waiter(Waiting::Write); }
+  void on_gone() noexcept override;
+
+  [[nodiscard]] server::Exchange& exchange() noexcept { return *exchange_; }
+  [[nodiscard]] Bridge& bridge() noexcept { return bridge_; }
+  [[nodiscard]] green::Strand* strand() const noexcept { return strand_; }
+
+  // Wait until there is a byte of body, its end, or its failure. False with an exception.
+  [[nodiscard]] bool wait_body() noexcept;
+  // Sends a non-empty piece of the answer, the head before it if it is not out. Parks
+  // while the client does not keep up. False with an exception.
+  [[nodiscard]] bool send(PyObject* bytes) noexcept;
+  // True once everything the declared length allows has been sent.
+  [[nodiscard]] bool complete() const noexcept;
+  // The client left: OSError family. Returns false.
+  bool raise_gone() noexcept;
+  // Ends the request early: shutdown, or the client left and the setting says so.
+  void kill() noexcept;
+
+ private:
+  enum class Waiting : std::uint8_t { Nothing, Body, Write };
+
+  void wake_waiter(Waiting what) noexcept;
+  [[nodiscard]] green::Waited wait_for(Waiting what, green::ParkReason reason) noexcept;
+  [[nodiscard]] bool wait_writable() noexcept;
+
+  void serve() noexcept;
+  [[nodiscard]] bool call_app(PyObject* environ) noexcept;
+  [[nodiscard]] bool answer(PyObject* result) noexcept;
+  [[nodiscard]] bool answer_single(PyObject* bytes) noexcept;
+  [[nodiscard]] bool answer_empty() noexcept;
+  [[nodiscard]] bool answer_iterable(PyObject* result) noexcept;
+  [[nodiscard]] bool answer_item(PyObject* item) noexcept;
+  [[nodiscard]] bool answer_file(int file, off_t offset, std::uint64_t size) noexcept;
+  [[nodiscard]] bool require_started() noexcept;
+  [[nodiscard]] bool share_time() noexcept;
+  void close_result(PyObject* result) noexcept;
+  void log_error(PyObject* environ) noexcept;
+  void on_exception(PyObject* environ) noexcept;
+  void detach() noexcept;
+
+  Bridge& bridge_;
+  server::Exchange* exchange_;
+  green::Strand* strand_ = nullptr;  // the runner
+  green::Strand* waiter_ = nullptr;  // who waits on the exchange, mostly the runner
+  Waiting waiting_ = Waiting::Nothing;
+  bool killed_ = false;
+  py::Owned<InputObject> input_;
+  py::Owned<ResponderObject> responder_;
+};
+
+}  // namespace celadon::wsgi

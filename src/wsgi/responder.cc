@@ -1,0 +1,306 @@
+#include "wsgi/responder.h"
+
+#include <new>
+
+#include "http/chars.h"
+#include "http/headers.h"
+#include "py/error.h"
+#include "py/type.h"
+#include "wsgi/bridge.h"
+#include "wsgi/request.h"
+#include "wsgi/text.h"
+
+namespace celadon::wsgi {
+namespace {
+
+PyTypeObject* responder_type = nullptr;
+
+ResponderObject& self_of(PyObject* self) noexcept {
+  return *reinterpret_cast<ResponderObject*>(self);
+}
+
+bool fail(PyObject* type, const char* format, PyObject* what) noexcept {
+  PyErr_Format(type, format, what);
+  return false;
+}
+
+// "200 OK": three digits, a space, a reason that may be empty; no control byte.
+bool check_status(PyObject* status, HeadState& head) noexcept {
+  if (!PyUnicode_Check(status)) {
+    return fail(PyExc_TypeError, "status must be a str, not %R", status);
+  }
+  std::string_view text;
+  if (!latin1_view(status, text)) {
+    return fail(PyExc_ValueError, "status is not latin-1: %R", status);
+  }
+  const bool shape = text.size() >= 4 && http::is_digit(text[0]) && http::is_digit(text[1]) &&
+                     http::is_digit(text[2]) && text[3] == ' ';
+  if (!shape || !http::is_field_value(text)) {
+    return fail(PyExc_ValueError, "status must be three digits, a space and a reason: %R",
+                status);
+  }
+  head.status = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+  if (head.status < 200) {
+    return fail(PyExc_ValueError, "an interim status cannot be the answer: %R", status);
+  }
+  head.status_text = py::Object::copy(status);
+  return true;
+}
+
+bool check_field(PyObject* item, PyObject*& name, PyObject*& value, std::string_view& name_text,
+                 std::string_view& value_text) noexcept {
+  if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 2) {
+    return fail(PyExc_TypeError, "a header must be a (name, value) tuple, not %R", item);
+  }
+  name = PyTuple_GET_ITEM(item, 0);
+  value = PyTuple_GET_ITEM(item, 1);
+  if (!PyUnicode_Check(name) || !PyUnicode_Check(value)) {
+    return fail(PyExc_TypeError, "header name and value must be str: %R", item);
+  }
+  if (!latin1_view(name, name_text) || !http::is_token(name_text)) {
+    return fail(PyExc_ValueError, "invalid header name: %R", name);
+  }
+  if (!latin1_view(value, value_text) || !http::is_field_value(value_text)) {
+    return fail(PyExc_ValueError, "invalid value of header %R", name);
+  }
+  return true;
+}
+
+bool parse_length(std::string_view text, std::uint64_t& length) noexcept {
+  if (text.empty() || text.size() > 18) return false;
+  length = 0;
+  for (const char c : text) {
+    if (!http::is_digit(c)) return false;
+    length = length * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return true;
+}
+
+// Whether the field goes into the head. False with an exception: it breaks a rule.
+enum class Verdict : std::uint8_t { Keep, Drop, Bad };
+
+Verdict judge_field(HeadState& head, http::HeaderId id, std::string_view value,
+                    PyObject* item, bool& has_coding) noexcept {
+  switch (id) {
+    case http::HeaderId::ContentLength: {
+      std::uint64_t length = 0;
+      if (head.content_length || !parse_length(http::trim_ows(value), length)) {
+        fail(PyExc_ValueError, "malformed or repeated Content-Length: %R", item);
+        return Verdict::Bad;
+      }
+      head.content_length = length;
+      return Verdict::Drop;  // rendered by the protocol
+    }
+    case http::HeaderId::Date:
+      return std::exchange(head.has_date, true) ? Verdict::Drop : Verdict::Keep;
+    case http::HeaderId::Server:
+      return std::exchange(head.has_server, true) ? Verdict::Drop : Verdict::Keep;
+    case http::HeaderId::Connection:
+      http::for_each_element(value, [&](std::string_view option) {
+        if (http::equals_ignoring_case(option, "close")) head.close = true;
+      });
+      return Verdict::Drop;
+    case http::HeaderId::TransferEncoding: has_coding = true; return Verdict::Drop;
+    default: return http::is_hop_by_hop(id) ? Verdict::Drop : Verdict::Keep;
+  }
+}
+
+bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept {
+  if (!PyList_Check(headers)) {
+    return fail(PyExc_TypeError, "headers must be a list, not %R", headers);
+  }
+  bool has_coding = false;
+  // By index and size anew each time: a subclass may change under us.
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); ++i) {
+    PyObject* item = PyList_GET_ITEM(headers, i);
+    PyObject* name = nullptr;
+    PyObject* value = nullptr;
+    std::string_view name_text;
+    std::string_view value_text;
+    if (!check_field(item, name, value, name_text, value_text)) return false;
+    const http::HeaderId id = http::header_id(name_text);
+    const Verdict verdict = judge_field(head, id, value_text, item, has_coding);
+    if (verdict == Verdict::Bad) return false;
+    if (verdict == Verdict::Keep) {
+      head.fields.push_back(py::new_ref(name));
+      head.fields.push_back(py::new_ref(value));
+    } else if (http::is_hop_by_hop(id) && !(id == http::HeaderId::Connection && head.close)) {
+      bridge.note_dropped_header(name_text);
+    }
+  }
+  if (has_coding && head.content_length) {
+    PyErr_SetString(PyExc_ValueError,
+                    "Content-Length together with Transfer-Encoding in a response");
+    return false;
+  }
+  return true;
+}
+
+// The second call: only with exc_info, and only while nothing is out.
+bool allow_again(ResponderObject& self, PyObject* exc_info) noexcept {
+  if (!exc_info || exc_info == Py_None) {
+    if (!self.started) return true;
+    PyErr_SetString(PyExc_AssertionError, "start_response() called twice without exc_info");
+    return false;
+  }
+  if (!PyTuple_Check(exc_info) || PyTuple_GET_SIZE(exc_info) != 3) {
+    return fail(PyExc_TypeError, "exc_info must be a 3-tuple, not %R", exc_info);
+  }
+  if (!self.request->exchange().head_sent()) return true;
+  PyObject* type = PyTuple_GET_ITEM(exc_info, 0);
+  PyObject* value = PyTuple_GET_ITEM(exc_info, 1);
+  PyObject* trace = PyTuple_GET_ITEM(exc_info, 2);
+  if (!PyExceptionClass_Check(type)) {
+    return fail(PyExc_TypeError, "exc_info must hold an exception, not %R", type);
+  }
+  if (!PyExceptionInstance_Check(value)) {
+    PyErr_SetObject(type, value == Py_None ? nullptr : value);
+    return false;
+  }
+  if (PyTraceBack_Check(trace)) PyException_SetTraceback(value, trace);
+  py::restore_error(py::Object::copy(value));
+  return false;
+}
+
+bool check_alive(const ResponderObject& self, const char* what) noexcept {
+  if (self.request) return true;
+  PyErr_Format(PyExc_RuntimeError, "%s() called after its request had ended", what);
+  return false;
+}
+
+PyObject* write_body(PyObject* self, PyObject* data) noexcept {
+  ResponderObject& responder = self_of(self);
+  if (!check_alive(responder, "write")) return nullptr;
+  if (!PyBytes_Check(data)) {
+    fail(PyExc_TypeError, "write() takes bytes, not %R", data);
+    return nullptr;
+  }
+  if (PyBytes_GET_SIZE(data) > 0 && !responder.request->send(data)) return nullptr;
+  return py::none();
+}
+PyMethodDef write_def{"write", write_body, METH_O,
+                      "write(data)\n\nSend bytes; returns once they are on their way."};
+
+PyObject* start_response(PyObject* callable, PyObject* const* args, std::size_t nargsf,
+                         PyObject* names) noexcept {
+  ResponderObject& self = self_of(callable);
+  const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+  PyObject* exc_info = count > 2 ? args[2] : nullptr;
+  const Py_ssize_t keywords = names ? PyTuple_GET_SIZE(names) : 0;
+  const bool keyword_ok =
+      keywords == 0 ||
+      (keywords == 1 && count == 2 &&
+       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "exc_info") == 0);
+  if (count < 2 || count > 3 || !keyword_ok) {
+    PyErr_SetString(PyExc_TypeError, "start_response(status, headers, exc_info=None)");
+    return nullptr;
+  }
+  if (keywords == 1) exc_info = args[2];
+  if (!check_alive(self, "start_response") || !allow_again(self, exc_info)) return nullptr;
+  self.head.clear();
+  self.started = false;
+  if (!check_status(args[0], self.head) ||
+      !check_headers(args[1], self.head, self.request->bridge())) {
+    return nullptr;
+  }
+  self.started = true;
+  return PyCFunction_New(&write_def, callable);
+}
+
+// --- wsgi.early_hints (EN13) ---
+
+PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {
+  ResponderObject& responder = self_of(self);
+  if (!responder.request || responder.request->exchange().head_sent()) return py::none();
+  const py::Object items(PySequence_Fast(headers, "early hints take a list of tuples"));
+  if (!items) return nullptr;
+  std::vector<http::HeaderView> views;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+    PyObject *name = nullptr, *value = nullptr;
+    http::HeaderView view;
+    if (!check_field(PySequence_Fast_GET_ITEM(items.get(), i), name, value, view.name,
+                     view.value)) {
+      return nullptr;
+    }
+    views.push_back(view);
+  }
+  responder.request->exchange().send_interim(103, views);
+  return py::none();
+}
+PyMethodDef early_hints_def{"early_hints", early_hints, METH_O,
+                            "early_hints(headers)\n\nSend a 103 response at once."};
+
+void responder_dealloc(PyObject* self) noexcept {
+  self_of(self).head.~HeadState();
+  py::free_object(self);
+}
+
+PyMemberDef members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(ResponderObject, call), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(responder_dealloc)},
+                       {Py_tp_call, py::as_slot(PyVectorcall_Call)},
+                       {Py_tp_members, members},
+                       {0, nullptr}};
+PyType_Spec spec{"celadon._core.StartResponse", sizeof(ResponderObject), 0,
+                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL |
+                     Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                 slots};
+
+}  // namespace
+
+void HeadState::clear() noexcept {
+  for (PyObject* text : fields) py::drop(text);
+  fields.clear();
+  status_text.reset();
+  content_length.reset();
+  status = 0;
+  has_date = has_server = close = false;
+}
+
+py::Owned<ResponderObject> make_responder(Request& request) noexcept {
+  auto* self = reinterpret_cast<ResponderObject*>(responder_type->tp_alloc(responder_type, 0));
+  if (self) {
+    self->call = start_response;
+    self->request = &request;
+    self->started = false;
+    ::new (&self->head) HeadState();
+  }
+  return py::Owned<ResponderObject>(self);
+}
+
+void detach_responder(ResponderObject& responder) noexcept { responder.request = nullptr; }
+
+http::ResponseHead view_head(const ResponderObject& responder,
+                             std::vector<http::HeaderView>& scratch) noexcept {
+  const HeadState& state = responder.head;
+  scratch.clear();
+  for (std::size_t i = 0; i + 1 < state.fields.size(); i += 2) {
+    http::HeaderView view;
+    // They were latin-1 when they were checked, and str does not change.
+    if (latin1_view(state.fields[i], view.name) && latin1_view(state.fields[i + 1], view.value)) {
+      scratch.push_back(view);
+    }
+  }
+  http::ResponseHead head;
+  std::string_view status;
+  if (latin1_view(state.status_text.get(), status)) head.reason = status.substr(4);
+  head.status = state.status;
+  head.headers = scratch;
+  head.content_length = state.content_length;
+  head.has_date = state.has_date;
+  head.has_server = state.has_server;
+  head.close = state.close;
+  return head;
+}
+
+py::Object make_early_hints(ResponderObject& responder) noexcept {
+  return py::Object(PyCFunction_New(&early_hints_def, reinterpret_cast<PyObject*>(&responder)));
+}
+
+int add_responder_type(PyObject* module) noexcept {
+  responder_type = py::add_type(module, spec);
+  return responder_type ? 0 : -1;
+}
+
+}  // namespace celadon::wsgi

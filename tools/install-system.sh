@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Installs the distribution's packages that a verb needs, if they are missing.
+# Usage: tools/install-system.sh build|test|bench|fuzz ...
+set -euo pipefail
+
+packages=()
+for group in "$@"; do
+  case $group in
+    build) packages+=(g++ cmake ninja-build python3-dev python3-venv) ;;
+    test) packages+=(libgtest-dev) ;;
+    bench) packages+=(wrk libbenchmark-dev valgrind) ;;
+    fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
+    *) echo "unknown group: $group" >&2; exit 2 ;;
+  esac
+done
+
+command -v dpkg-query >/dev/null || exit 0
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
+  [[ $state == ii* ]] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+run=()
+[ "$(id -u)" -eq 0 ] || run=(sudo)
+echo "installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${run[@]}" apt-get update -qq
+"${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
