@@ -176,6 +176,7 @@ PyObject* Hub::hub_body() noexcept {
     turn_end_ = loop_.now() + kSlice;
     run_jobs();
     if (done_ > 0) remove_done();
+    loop_.settle();
     const bool busy = !woken_.empty() || !jobs_.empty();
     loop_.turn(busy ? 0 : kNever);
     check_signals();

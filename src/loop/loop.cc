@@ -19,6 +19,9 @@ void Loop::turn(Nanos max_wait) noexcept {
   poller_->dispatch();
   timers_.advance(now_);
   if (has_posted_.load(std::memory_order_acquire)) run_posted();
+}
+
+void Loop::settle() noexcept {
   run_hooks();
   // A destructor may dispose of more.
   while (!disposed_.empty()) {

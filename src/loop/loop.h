@@ -1,7 +1,10 @@
-// One turn: poll, dispatch events, fire timers, run what other threads posted, run the
-// turn-end hooks, destroy what closed.
+// One round: settle what the work so far left behind, then wait for more work.
 //
-//   turn(max_wait) ─► poll ─► events ─► timers ─► posted ─► hooks ─► destroy
+//   settle() ─► turn-end hooks ─► destroy what closed
+//   turn(max_wait) ─► poll ─► events ─► timers ─► posted
+//
+// Between the two the owner looks whether there is work, and so how long to wait: hooks
+// may make some.
 //
 // One thread owns a loop; post() is its only entry from others. Callbacks are noexcept
 // and mark work as ready; they never run user code. Knows nothing of sockets' meaning
@@ -57,7 +60,9 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Runs one turn, waiting at most `max_wait` for the first event.
+  // Ends the work of a turn: runs the hooks, destroys what was disposed of.
+  void settle() noexcept;
+  // Waits at most `max_wait` for events and dispatches them.
   void turn(Nanos max_wait) noexcept;
 
   // Time of the last poll; cheap. `fresh_now` reads the clock.

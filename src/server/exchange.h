@@ -180,6 +180,7 @@ class Exchange final : public ListHook<Exchange> {
   bool head_sent_ = false;
   bool body_allowed_ = true;
   bool chunked_ = false;
+  bool ended_ = false;  // the last chunk is out
   bool finished_ = false;
   bool gone_ = false;
   bool continue_pending_ = false;  // Expect: 100-continue, not answered yet

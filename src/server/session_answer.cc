@@ -101,6 +101,7 @@ Sent Session::send_framed(Exchange& x, std::string& out, std::string_view data, 
       http::h1::append_chunk_size(out, data.size());
       tail = "\r\n";
     }
+    x.ended_ = x.ended_ || last;
     if (last) tail = data.empty() ? http::h1::kLastChunk : "\r\n0\r\n\r\n";
   }
   if (data.size() <= kSmallBody) {
@@ -170,13 +171,13 @@ void Session::finish(Exchange& x) noexcept {
   if (x.finished_) return;
   x.finished_ = true;
   if (x.gone_) return;
+  if (x.chunked_ && !x.ended_) put(http::h1::kLastChunk, {}, {}, {});
   if (x.remaining_.value_or(0) > 0) {
     server_.log_.log(Level::Error,
                      "the application sent less than its Content-Length, connection "
                      "closed: " +
                          escape_for_log(x.request_.text(x.request_.target)));
     closing_ = true;
-    return;
   }
 }
 

@@ -78,7 +78,7 @@ bool ChunkedDecoder::on_size(char c) noexcept {
 
 // chunk-ext = *( ";" name [ "=" ( token / quoted-string ) ] ), without white space.
 bool ChunkedDecoder::on_extension(char c) noexcept {
-  if (++extension_ > limits_->chunk_extension) return false;
+  if (c != '\r' && ++extension_ > limits_->chunk_extension) return false;
   switch (state_) {
     case State::Extension:
       state_ = State::ExtensionName;

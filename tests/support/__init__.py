@@ -1,0 +1,1 @@
+"""What tests share: raw HTTP over real sockets, servers, process helpers."""
