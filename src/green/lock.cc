@@ -57,17 +57,14 @@ Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) no
                  owner_);
     return Waited::Interrupted;
   }
-  const Waited waited = wait_on(waiters_, deadline, ParkReason::Lock, shielded);
-  // The releaser left the lock held for whom it granted.
-  if (waited == Waited::Granted) own(ident);
-  return waited;
+  return wait_on(waiters_, deadline, ParkReason::Lock, shielded);
 }
 
+// The next holder owns it from now on, before it runs: nobody can come in between.
 void LockState::release() noexcept {
-  if (!grant_first(waiters_)) {
-    owner_ = 0;
-    owner_hub_ = nullptr;
-  }
+  const Waiter* next = grant_first(waiters_);
+  owner_ = next ? next->ident : 0;
+  owner_hub_ = next ? next->of_hub : nullptr;
 }
 
 void LockState::reinit() noexcept {

@@ -50,20 +50,24 @@ Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason, bool shielde
   if (can_park()) {
     Strand& strand = *current_strand();
     strand.granted = false;
+    strand.ident = current_ident();
+    strand.of_hub = &strand.hub();
     queue.push_back(strand);
     return strand.hub().park(strand, deadline, reason, shielded);
   }
   ThreadWaiter waiter;
+  waiter.ident = current_ident();
+  waiter.of_hub = Hub::here();
   queue.push_back(waiter);
   return waiter.block(deadline);  // its hook leaves the queue with it
 }
 
-bool grant_first(WaitQueue& queue) noexcept {
+Waiter* grant_first(WaitQueue& queue) noexcept {
   Waiter* waiter = queue.pop_front();
-  if (!waiter) return false;
+  if (!waiter) return nullptr;
   waiter->granted = true;
   waiter->wake();
-  return true;
+  return waiter;
 }
 
 Nanos monotonic_now() noexcept {

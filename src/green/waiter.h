@@ -13,6 +13,8 @@
 
 namespace celadon::green {
 
+class Hub;
+
 class Waiter : public ListHook<Waiter> {
  public:
   virtual ~Waiter() = default;
@@ -20,6 +22,9 @@ class Waiter : public ListHook<Waiter> {
   virtual void wake() noexcept = 0;
 
   bool granted = false;
+  // Who waits, so that a lock can be theirs from the moment it is granted.
+  unsigned long ident = 0;
+  Hub* of_hub = nullptr;
 };
 
 using WaitQueue = IntrusiveList<Waiter>;
@@ -42,8 +47,8 @@ enum class ParkReason : std::uint8_t {
 [[nodiscard]] Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
                              bool shielded = false) noexcept;
 
-// Grants the first waiter; false where there is none.
-bool grant_first(WaitQueue& queue) noexcept;
+// Grants the first waiter and returns it; null where there is none.
+Waiter* grant_first(WaitQueue& queue) noexcept;
 
 // Monotonic nanoseconds of the system clock, as deadlines count.
 [[nodiscard]] Nanos monotonic_now() noexcept;

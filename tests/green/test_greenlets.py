@@ -1,0 +1,422 @@
+"""spawn, sleep, kill, timeouts, identities, contexts (green.md 2, 7)."""
+
+from __future__ import annotations
+
+from tests.support.green import run_green
+
+
+def test_sleeping_greenlets_overlap_and_wake_in_order() -> None:
+    run_green(
+        """
+        order = []
+        def work(n):
+            time.sleep(0.01 * n)
+            order.append(n)
+        began = time.monotonic()
+        tasks = [green.spawn(work, n) for n in (5, 3, 1, 4, 2)]
+        for t in tasks: t.join()
+        assert order == [1, 2, 3, 4, 5], order
+        assert time.monotonic() - began < 0.15
+        """
+    )
+
+
+def test_sleep_zero_lets_everything_ready_go_first() -> None:
+    run_green(
+        """
+        order = []
+        def work(name):
+            for i in range(3):
+                order.append(name + str(i))
+                green.sleep(0)
+        tasks = [green.spawn(work, name) for name in "ab"]
+        for t in tasks: t.join()
+        assert order == ["a0", "b0", "a1", "b1", "a2", "b2"], order
+        for bad, error in ((-1, ValueError), ("x", TypeError), (float("nan"), ValueError)):
+            try: time.sleep(bad)
+            except error: pass
+            else: raise AssertionError(bad)
+        """
+    )
+
+
+def test_results_exceptions_and_links() -> None:
+    run_green(
+        """
+        assert green.spawn(lambda a, b=0: a + b, 1, b=2).get() == 3
+        task = green.spawn(lambda: 1 / 0)
+        try: task.get()
+        except ZeroDivisionError: pass
+        assert task.ready() and not task.successful() and task.dead
+        seen = []
+        task = green.spawn(lambda: 5)
+        task.link(lambda t: seen.append(t.value))
+        task.join(); green.sleep(0); green.sleep(0)
+        assert seen == [5], seen
+        slow = green.spawn(time.sleep, 60)
+        try: slow.get(timeout=0.01)
+        except TimeoutError: pass
+        else: raise AssertionError
+        slow.kill()
+        assert slow.ready()
+        """
+    )
+
+
+def test_kill_is_delivered_at_the_wait_and_finally_runs() -> None:
+    run_green(
+        """
+        from greenlet import GreenletExit
+        log = []
+        def work():
+            try:
+                time.sleep(60)
+            except GreenletExit:
+                log.append("exit"); raise
+            finally:
+                log.append("finally")
+        task = green.spawn(work)
+        green.sleep(0)
+        task.kill(); task.kill()
+        assert log == ["exit", "finally"], log
+        assert isinstance(task.value, GreenletExit) and task.successful()
+        never = green.spawn(log.append, "never")
+        never.kill()
+        green.sleep(0.01)
+        assert "never" not in log and never.ready()
+        def suicide():
+            green.current().kill()
+            log.append("survived")
+        green.spawn(suicide).join()
+        assert "survived" not in log
+        """
+    )
+
+
+def test_kill_of_a_greenlet_that_waits_for_a_lock_leaves_the_lock_sound() -> None:
+    run_green(
+        """
+        lock = threading.Lock()
+        lock.acquire()
+        task = green.spawn(lock.acquire)
+        other = green.spawn(lock.acquire)
+        green.sleep(0)
+        task.kill()
+        lock.release()
+        other.join()
+        assert lock.locked() and other.value is True
+        lock.release()
+        assert not lock.locked()
+        """
+    )
+
+
+def test_a_grant_wins_over_a_kill() -> None:
+    """green.md 3.4: an operation took effect, or it raised, never both."""
+    run_green(
+        """
+        from greenlet import GreenletExit
+        lock = threading.Lock(); lock.acquire()
+        log = []
+        def work():
+            lock.acquire()
+            log.append("granted")
+            try:
+                time.sleep(0.001)
+            except GreenletExit:
+                log.append("killed later")
+            lock.release()
+        task = green.spawn(work)
+        green.sleep(0)
+        lock.release()          # grants, does not switch
+        task.kill()
+        assert log == ["granted", "killed later"], log
+        assert not lock.locked()
+        """
+    )
+
+
+def test_timeout() -> None:
+    run_green(
+        """
+        from celadon import Timeout
+        try:
+            with Timeout(0.01): time.sleep(60)
+        except Timeout as t: assert t.expired and not t.pending
+        else: raise AssertionError
+        with Timeout(0.01, False): time.sleep(60)
+        try:
+            with Timeout(0.01, ValueError): time.sleep(60)
+        except ValueError: pass
+        with Timeout(0.02) as outer:
+            with Timeout(60): pass
+        # left by its own expiry still pending: no stray delivery
+        with Timeout(0.001, False):
+            end = time.monotonic() + 0.01
+            while time.monotonic() < end: pass
+        time.sleep(0.02)
+        with Timeout(None): time.sleep(0)
+        def inner():
+            with Timeout(0.01, False): time.sleep(60)
+            return "ok"
+        assert green.spawn(inner).get() == "ok"
+        nested = []
+        try:
+            with Timeout(0.01):
+                with Timeout(60, False): time.sleep(60)
+        except Timeout: nested.append(1)
+        assert nested
+        """
+    )
+
+
+def test_deadline_and_shield() -> None:
+    run_green(
+        """
+        from celadon import RequestTimeout, deadline, shield
+        try:
+            with deadline(60):
+                with deadline(0.01): time.sleep(60)
+        except RequestTimeout: pass
+        log = []
+        def work():
+            try:
+                with shield():
+                    time.sleep(0.05)
+                    log.append("cleanup done")
+                log.append("not reached")
+            except BaseException as e:
+                log.append(type(e).__name__)
+        task = green.spawn(work)
+        green.sleep(0)
+        task.kill()
+        assert log == ["cleanup done", "GreenletExit"], log
+        def stubborn():
+            with shield(0.02): time.sleep(60)
+        task = green.spawn(stubborn); green.sleep(0)
+        began = time.monotonic(); task.kill()
+        assert time.monotonic() - began < 5
+        """
+    )
+
+
+def test_contexts_are_fresh_copies() -> None:
+    run_green(
+        """
+        var = contextvars.ContextVar("var", default="none")
+        var.set("parent")
+        seen = []
+        def work(n):
+            seen.append(var.get())
+            var.set(n)
+            time.sleep(0.001)
+            seen.append(var.get())
+        tasks = [green.spawn(work, n) for n in range(3)]
+        for t in tasks: t.join()
+        assert seen == ["parent"] * 3 + [0, 1, 2], seen
+        assert var.get() == "parent"
+        """
+    )
+
+
+def test_identities_locals_and_thread_objects() -> None:
+    run_green(
+        """
+        local = threading.local()
+        local.x = "main"
+        seen = {}
+        def work(n):
+            assert not hasattr(local, "x")
+            local.x = n
+            time.sleep(0.005)
+            seen[n] = (local.x, threading.get_ident(), threading.current_thread())
+            assert threading.current_thread() is threading.current_thread()
+            assert threading.current_thread() in threading.enumerate()
+        tasks = [green.spawn(work, n) for n in range(3)]
+        for t in tasks: t.join()
+        assert [seen[n][0] for n in range(3)] == [0, 1, 2]
+        assert len({s[1] for s in seen.values()} | {threading.get_ident()}) == 4
+        assert all(s[2].name.startswith("celadon-slot-") for s in seen.values())
+        assert all(s[2].ident == s[1] for s in seen.values())
+        assert threading.current_thread() is threading.main_thread()
+        assert local.x == "main"
+        assert threading.get_native_id() == _thread.get_native_id()
+        class Sub(threading.local):
+            made = []
+            def __init__(self, a): self.a = a; Sub.made.append(threading.get_ident())
+        sub = Sub(7)
+        assert green.spawn(lambda: sub.a).get() == 7
+        assert len(Sub.made) == 2
+        native = []
+        t = threading.Thread(target=lambda: native.append((hasattr(local, "x"), sub.a)))
+        t.start(); t.join()
+        assert native == [(False, 7)]
+        """
+    )
+
+
+def test_locals_of_a_killed_greenlet_are_gone() -> None:
+    """design §3: a runner whose job was killed is retired, its locals with it."""
+    run_green(
+        """
+        local = threading.local()
+        class Thing: pass
+        refs = []
+        def tenant():
+            local.tenant = Thing()
+            refs.append(weakref.ref(local.tenant))
+            time.sleep(60)
+        for _ in range(3):
+            task = green.spawn(tenant); green.sleep(0); task.kill()
+        seen = []
+        tasks = [green.spawn(lambda: seen.append(hasattr(local, "tenant"))) for _ in range(20)]
+        for t in tasks: t.join()
+        assert not any(seen)
+        green.sleep(0)
+        assert [r() for r in refs] == [None] * 3
+        """
+    )
+
+
+def test_wait_fd() -> None:
+    run_green(
+        """
+        r, w = os.pipe()
+        order = []
+        def reader():
+            assert green.wait_fd(r, 1) == 1
+            order.append(os.read(r, 10))
+        task = green.spawn(reader)
+        green.sleep(0.005)
+        order.append("before")
+        os.write(w, b"x")
+        task.join()
+        assert order == ["before", b"x"], order
+        assert green.wait_fd(w, 2) == 2
+        try: green.wait_fd(r, 1, timeout=0.01)
+        except TimeoutError: pass
+        else: raise AssertionError
+        try: green.wait_fd(r, 0)
+        except ValueError: pass
+        os.close(r); os.close(w)
+        try: green.wait_fd(r, 1)
+        except OSError as e: assert e.errno == 9
+        else: raise AssertionError
+        """
+    )
+
+
+def test_number_reuse_does_not_confuse_waits() -> None:
+    """design §9: a descriptor closed under a wait, its number used again."""
+    run_green(
+        """
+        r, w = os.pipe()
+        task = green.spawn(green.wait_fd, r, 1, 0.05)
+        green.sleep(0)
+        os.close(r); os.close(w)
+        r2, w2 = os.pipe()
+        assert r2 == r
+        os.write(w2, b"x")
+        assert green.wait_fd(r2, 1, 5) == 1
+        task.join()
+        """
+    )
+
+
+def test_nothing_switches_in_a_finalizer_during_collection() -> None:
+    """green.md 3.6: waits block natively, releases are queued."""
+    run_green(
+        """
+        log = []
+        class Evil:
+            def __del__(self):
+                time.sleep(0.001)
+                q.put("from finalizer")
+                lock.acquire(); lock.release()
+                log.append(green.stats()["switches"])
+        q = queue.SimpleQueue()
+        lock = threading.Lock()
+        before = green.stats()["switches"]
+        for _ in range(3):
+            e = Evil(); e.me = e; del e
+        gc.collect()
+        assert log == [before] * 3, (log, before)
+        assert q.qsize() == 3
+        """
+    )
+
+
+def test_idle_runners_are_reused() -> None:
+    run_green(
+        """
+        for _ in range(1000): green.spawn(lambda: None).join()
+        stats = green.stats()
+        assert stats["created"] <= 3, stats
+        """
+    )
+
+
+def test_fork_in_a_greenlet() -> None:
+    """green.md 3.7: the child has no hub; the parent goes on."""
+    run_green(
+        """
+        def work():
+            pid = os.fork()
+            if pid == 0:
+                time.sleep(0.001)
+                lock = threading.Lock(); lock.acquire(); lock.release()
+                os._exit(7)
+            green.sleep(0.01)
+            return os.waitpid(pid, 0)[1]
+        status = green.spawn(work).get()
+        assert os.waitstatus_to_exitcode(status) == 7
+        """
+    )
+
+
+def test_errors_of_greenlets_nobody_waits_for_are_logged_once() -> None:
+    run_green(
+        """
+        import io, logging
+        out = io.StringIO()
+        logging.getLogger("celadon.error").addHandler(logging.StreamHandler(out))
+        logging.getLogger("celadon.error").propagate = False
+        def failing(): raise ValueError("lost error")
+        green.spawn(failing).join()
+        assert out.getvalue().count("ValueError: lost error") == 1
+        """
+    )
+
+
+def test_signals_raise_in_the_main_script() -> None:
+    run_green(
+        """
+        import signal
+        class Rung(Exception): pass
+        def ring(*args): raise Rung
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        try: time.sleep(10)
+        except Rung: pass
+        else: raise AssertionError
+        """
+    )
+
+
+def test_without_a_hub_everything_blocks_natively() -> None:
+    run_green(
+        """
+        from celadon import green
+        import threading, time
+        assert green.stats() is None
+        lock = green.Lock()
+        lock.acquire()
+        threading.Timer(0.01, lock.release).start()
+        assert lock.acquire(timeout=5)
+        green.sleep(0.001)
+        assert green.stats() is None and green.current() is None
+        event = green.Event()
+        assert event.wait(0.001) is False
+        """,
+        prelude="",
+    )

@@ -1,0 +1,337 @@
+"""wsgi.input: rows IN01 to IN03, and bodies that do not come in well."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from typing import Any
+
+import pytest
+
+from tests.support import raw
+from tests.support.servers import serving
+
+BODY = b"first\nsecond\n\nlast without end"
+
+
+def run_on_body(use: Any, body: bytes = BODY, chunked: bool = False, **settings: Any) -> Any:
+    """What `use(wsgi.input)` returns for one POST; validated where `read` has arguments."""
+    results: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        results.append(use(environ["wsgi.input"]))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    if chunked:
+        data = raw.get("/", "Transfer-Encoding: chunked", method="POST")
+        for at in range(0, len(body), 7):
+            piece = body[at : at + 7]
+            data += b"%x\r\n%b\r\n" % (len(piece), piece)
+        data += b"0\r\n\r\n"
+    else:
+        data = raw.post("/", body)
+    with serving(app, validate=False, **settings) as server:
+        assert server.request(data).status == 200
+    return results[0]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("buffering", [False, True])
+class TestIn01:
+    """IN01, T34: each way to read, for every size."""
+
+    @pytest.mark.parametrize("size", [-1, None, 2**62, 2**70, -(2**70)])
+    def test_read_everything(self, chunked: bool, buffering: bool, size: Any) -> None:
+        use = lambda stream: (stream.read(size), stream.read(size), stream.read())  # noqa: E731
+        got = run_on_body(use, chunked=chunked, request_buffering=buffering)
+        assert got == (BODY, b"", b"")
+
+    def test_read_in_pieces(self, chunked: bool, buffering: bool) -> None:
+        def use(stream: Any) -> list[bytes]:
+            return [stream.read(0), stream.read(4), stream.read(100), stream.read(1)]
+
+        got = run_on_body(use, chunked=chunked, request_buffering=buffering)
+        assert got == [b"", BODY[:4], BODY[4:], b""]
+
+    def test_readline(self, chunked: bool, buffering: bool) -> None:
+        def use(stream: Any) -> list[bytes]:
+            sizes = [3, None, -1, 0, 100, 4, -1, 5]
+            return [stream.readline(size) for size in sizes]
+
+        got = run_on_body(use, chunked=chunked, request_buffering=buffering)
+        assert got == [b"fir", b"st\n", b"second\n", b"", b"\n", b"last", b" without end", b""]
+
+    def test_readlines_and_iteration(self, chunked: bool, buffering: bool) -> None:
+        lines = BODY.splitlines(keepends=True)
+        settings = {"chunked": chunked, "request_buffering": buffering}
+        assert run_on_body(lambda s: s.readlines(), **settings) == lines
+        assert run_on_body(lambda s: s.readlines(7), **settings) == lines[:2]
+        assert run_on_body(list, **settings) == lines
+
+
+def test_in01_bad_arguments() -> None:
+    """IN01."""
+
+    def use(stream: Any) -> list[str]:
+        found = []
+        for call in (lambda: stream.read("x"), lambda: stream.read(1, 2)):
+            try:
+                call()
+            except TypeError as error:
+                found.append(type(error).__name__)
+        return found
+
+    assert run_on_body(use) == ["TypeError", "TypeError"]
+
+
+@pytest.mark.parametrize("buffering", [False, True])
+def test_in02_large_bodies_stream_or_spool(buffering: bool, tmp_path: Any) -> None:
+    """IN02, T20: 10 MB arrives whole, and leaves no file behind."""
+    body = os.urandom(10 << 20)
+
+    def use(stream: Any) -> str:
+        digest = hashlib.sha256()
+        while piece := stream.read(70_001):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    got = run_on_body(use, body, request_buffering=buffering, tmp_upload_dir=str(tmp_path))
+    assert got == hashlib.sha256(body).hexdigest()
+    assert not list(tmp_path.iterdir())
+
+
+def test_in02_the_application_starts_at_the_head_and_reading_stops_at_the_buffer() -> None:
+    """IN02: no more than the buffer is taken from the socket while nobody reads."""
+    started: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        started.append(environ["CONTENT_LENGTH"])
+        size = sum(len(piece) for piece in iter(lambda: environ["wsgi.input"].read(8192), b""))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"%d" % size]
+
+    with serving(app) as server, server.client() as client:
+        client.send(raw.get("/", "Content-Length: 100000", method="POST"))
+        server.wait_for(lambda s: s["in_flight"] == 1)
+        assert started == ["100000"]
+        client.send(b"x" * 100_000)
+        assert client.response().body == b"100000"
+
+
+def collect_failure(send: Any, **settings: Any) -> tuple[list[Any], Any]:
+    """What reads give for a body that breaks, and the answer, if one came."""
+    seen: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        try:
+            while True:
+                piece = environ["wsgi.input"].read(5)
+                seen.append(piece)
+                if not piece:
+                    break
+        except OSError as error:
+            seen.append(type(error).__name__)
+            raise
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    with serving(app, **settings) as server, server.client() as client:
+        send(client)
+        try:
+            answer = client.response()
+        except EOFError:
+            answer = None
+    return seen, answer
+
+
+def test_cl06_in03_cut_body_raises() -> None:
+    """CL06, IN03: what came is given out, the next read raises, never an empty end."""
+
+    def send(client: raw.Client) -> None:
+        client.send(raw.get("/", "Content-Length: 10", method="POST") + b"hello")
+        client.shutdown()
+
+    seen, answer = collect_failure(send)
+    assert seen == [b"hello", "ClientDisconnected"]
+    assert answer.status == 400
+
+
+def test_ch09_cut_chunked_body_raises() -> None:
+    """CH09."""
+
+    def send(client: raw.Client) -> None:
+        head = raw.get("/", "Transfer-Encoding: chunked", method="POST")
+        client.send(head + b"5\r\nhello\r\n0\r\n")
+        client.shutdown()
+
+    seen, answer = collect_failure(send)
+    assert seen == [b"hello", "ClientDisconnected"]
+    assert answer.status == 400
+
+
+def test_slow_body_is_408() -> None:
+    """SL02: body_timeout."""
+
+    def send(client: raw.Client) -> None:
+        client.send(raw.get("/", "Content-Length: 10", method="POST") + b"hello")
+
+    seen, answer = collect_failure(send, body_timeout=0.05)
+    assert seen == [b"hello", "BodyError"]
+    assert answer.status == 408
+    assert answer.get("Connection") == "close"
+
+
+def test_cl07_chunked_body_is_cut_at_the_limit() -> None:
+    """CL07, T38: the limit holds for the sum of the chunks."""
+
+    head = raw.get("/", "Transfer-Encoding: chunked", method="POST")
+    chunk = b"5\r\nhello\r\n"
+    # All at once it is refused before the application starts.
+    seen, answer = collect_failure(
+        lambda client: client.send(head + chunk * 3 + b"0\r\n\r\n"), limit_request_body=10
+    )
+    assert (seen, answer.status) == ([], 413)
+
+    def send(client: raw.Client) -> None:
+        client.send(head + chunk)
+        assert started.wait(raw.TIMEOUT)
+        client.send(chunk * 2)
+
+    started = threading.Event()
+    late: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        late.append(environ["wsgi.input"].read(5))
+        started.set()
+        try:
+            late.append(environ["wsgi.input"].read(20))
+            late.append(environ["wsgi.input"].read(20))
+        except OSError as error:
+            late.append(type(error).__name__)
+            raise
+        return []
+
+    with serving(app, limit_request_body=10) as server, server.client() as client:
+        send(client)
+        assert client.response().status == 413
+    assert late[0] == b"hello"
+    assert late[-1] == "BodyError"
+
+
+def test_cl07_expect_gets_no_100_when_the_body_is_too_large() -> None:
+    """CL07."""
+
+    def send(client: raw.Client) -> None:
+        client.send(
+            raw.get("/", "Content-Length: 11", "Expect: 100-continue", method="POST")
+        )
+
+    seen, answer = collect_failure(send, limit_request_body=10)
+    assert (seen, answer.status) == ([], 413)
+
+
+def test_cn09_continue_comes_with_the_first_read() -> None:
+    """CN09: one 100, when the application reads."""
+    answers = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = b""
+        if environ["PATH_INFO"] == "/read":
+            body = environ["wsgi.input"].read(2) + environ["wsgi.input"].read(3)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    with serving(app) as server:
+        with server.client() as client:
+            client.send(raw.get("/read", "Content-Length: 5", "expect: 100-Continue", method="POST"))
+            answers.append(client.any_response())
+            client.send(b"hello")
+            answers.append(client.any_response())
+            assert [a.status for a in answers] == [100, 200]
+            assert answers[1].body == b"hello"
+        with server.client() as client:
+            client.send(raw.get("/no", "Content-Length: 5", "Expect: 100-continue", method="POST"))
+            answer = client.any_response()
+            assert (answer.status, answer.get("Connection")) == (200, "close")
+        with server.client() as client:
+            client.send(
+                b"POST /no HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello"
+            )
+            assert client.any_response().status == 200
+
+
+@pytest.mark.parametrize("size", [5, 60_000, 500_000])
+def test_cn07_answer_without_reading_the_body(size: int) -> None:
+    """CN07, T28: a small rest is drained, a large one closes; never parsed as a request."""
+    paths: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        paths.append(environ["PATH_INFO"])
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"answer"]
+
+    with serving(app) as server, server.client() as client:
+        client.send(raw.get("/1", f"Content-Length: {size}", method="POST"))
+        first = client.response()
+        assert first.body == b"answer"
+        if size <= 65536:
+            client.send(b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n".ljust(size, b"x")[:size])
+            client.send(raw.get("/2"))
+            assert client.response().status == 200
+            assert paths == ["/1", "/2"]
+        else:
+            assert first.get("Connection") == "close"
+            client.send_pieces([raw.get("/evil")] * 10)
+            assert client.at_end()
+            assert paths == ["/1"]
+
+
+def test_ch11_many_small_chunks() -> None:
+    """CH11, T37: a chunk per byte is fine."""
+    count = 100_000
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        total = sum(len(p) for p in iter(lambda: environ["wsgi.input"].read(4096), b""))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"%d" % total]
+
+    with serving(app) as server, server.client() as client:
+        client.send(raw.get("/", "Transfer-Encoding: chunked", method="POST"))
+        client.send(b"1\r\nx\r\n" * count + b"0\r\n\r\n")
+        assert client.response().body == b"%d" % count
+
+
+def test_t13_input_is_cut_off_when_its_request_ends() -> None:
+    """T13, T15: a kept input never reads another request's body."""
+    kept: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        kept.append(environ["wsgi.input"])
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        if len(kept) == 1:
+            return [b"first"]
+        try:
+            kept[0].read()
+        except ValueError:
+            return [b"refused"]
+        return [b"leaked"]
+
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.post("/", b"one"))
+        client.response()
+        client.send(raw.post("/", b"two"))
+        assert client.response().body == b"refused"
+
+
+def test_spool_failure_is_500_and_the_server_lives() -> None:
+    """A body that cannot be stored."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    with serving(app, request_buffering=True, tmp_upload_dir="/nonexistent") as server:
+        assert server.request(raw.post("/", b"x" * 200_000)).status == 500
+        assert server.request(raw.get("/")).status == 200

@@ -1,0 +1,596 @@
+"""Answers: rows SR01 to SR10, RS01 to RS10, FW01 to FW03, and their traps."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import raw
+from tests.support.servers import serving
+
+TEXT = [("Content-Type", "text/plain")]
+App = Callable[[dict[str, Any], Any], Any]
+
+
+def answer_of(app: App, data: bytes = raw.get(), validate: bool = True) -> raw.Response:
+    with serving(app, validate) as server:
+        return server.request(data)
+
+
+def make(status: Any = "200 OK", headers: Any = TEXT, body: Any = (b"body",)) -> App:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response(status, headers)
+        return list(body) if isinstance(body, tuple) else body
+
+    return app
+
+
+# --- start_response ---
+
+
+@pytest.mark.parametrize(
+    "status", ["200", "200 OK\r\nX: y", "abc", "200 \u20ac", "100 Continue", "20 OK", 200, b"200 OK"]
+)
+def test_rs01_bad_status_is_500(status: Any) -> None:
+    """RS01, SR01."""
+    answer = answer_of(make(status), validate=False)
+    assert (answer.status, answer.get("X")) == (500, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [("200 ", 200, ""), ("299 Any words", 299, "Any words"), ("599 \xe9", 599, "\xe9")],
+)
+def test_rs01_unknown_codes_and_reasons_pass(status: str, code: int, reason: str) -> None:
+    """RS01, T21."""
+    answer = answer_of(make(status), validate=False)
+    assert (answer.status, answer.reason) == (code, reason)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Bad Name", "x")],
+        [("", "x")],
+        [("X", "a\r\nSet-Cookie: b")],
+        [("X", "a\nb")],
+        [("X", "a\rb")],
+        [("X", "a\x00b")],
+        [("X", "\u20ac")],
+        [("X", b"bytes")],
+        [(b"X", "x")],
+        [["X", "x"]],
+        [("X",)],
+        (("X", "x"),),
+        None,
+    ],
+)
+def test_rs02_sr01_bad_headers_are_500_before_any_byte(headers: Any) -> None:
+    """RS02, SR01, T05."""
+    answer = answer_of(make(headers=headers), validate=False)
+    assert (answer.status, answer.all("Set-Cookie")) == (500, [])
+
+
+def test_sr01_the_callers_list_is_copied_and_left_alone() -> None:
+    """SR01."""
+    headers = [*TEXT, ("X", "1")]
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        assert callable(start_response("200 OK", headers))
+        headers.append(("Y", "late"))
+        return [b"ok"]
+
+    answer = answer_of(app, validate=False)
+    assert (answer.get("X"), answer.get("Y")) == ("1", None)
+    assert headers == [*TEXT, ("X", "1"), ("Y", "late")]
+
+
+def test_sr02_second_call_needs_exc_info() -> None:
+    """SR02."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", TEXT)
+        try:
+            start_response("200 OK", TEXT)
+        except AssertionError:
+            pass
+        try:
+            raise ValueError("late")
+        except ValueError:
+            start_response("500 Replaced", [*TEXT, ("X", "new")], sys.exc_info())
+        return [b"sorry"]
+
+    answer = answer_of(app, validate=False)
+    assert (answer.status, answer.reason, answer.get("X")) == (500, "Replaced", "new")
+
+
+def test_sr02_exc_info_raises_once_bytes_are_out() -> None:
+    """SR02, T23, RS09: and the connection is aborted."""
+    raised: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", TEXT)
+        yield b"some"
+        try:
+            raise ValueError("after the head")
+        except ValueError:
+            try:
+                start_response("500 Oops", TEXT, sys.exc_info())
+            except ValueError as error:
+                raised.append(str(error))
+                raise
+
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.get())
+        with pytest.raises((EOFError, ConnectionResetError)):
+            client.response()
+    assert raised == ["after the head"]
+
+
+def test_sr03_start_response_in_the_first_step_of_a_generator() -> None:
+    """SR03, T35."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("201 Made", [*TEXT, ("X", "gen")])
+        yield b"a"
+        yield b""
+        yield b"b"
+
+    answer = answer_of(app, validate=False)
+    assert (answer.status, answer.get("X"), answer.body) == (201, "gen", b"ab")
+
+
+@pytest.mark.parametrize("body", [(b"x",), (b"", b"x"), ()])
+def test_sr03_without_start_response_it_is_500(body: tuple[bytes, ...]) -> None:
+    """SR03."""
+    assert answer_of(lambda e, s: list(body), validate=False).status == 500
+
+
+def test_sr04_empty_chunks_send_nothing_and_end_nothing() -> None:
+    """SR04."""
+    answer = answer_of(make(body=iter([b"", b"a", b"", b"", b"b", b""])), validate=False)
+    assert answer.body == b"ab"
+    assert answer.get("Transfer-Encoding") == "chunked"
+
+
+def test_sr05_write_comes_first() -> None:
+    """SR05, T23."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        write = start_response("200 OK", TEXT)
+        write(b"one,")
+        write(b"")
+        write(b"two,")
+        try:
+            write("text")
+        except TypeError:
+            write(b"typed,")
+        return [b"three"]
+
+    assert answer_of(app, validate=False).body == b"one,two,typed,three"
+
+
+@pytest.mark.parametrize("body", [("text",), (1,), (None,)])
+def test_sr06_other_items_than_bytes_are_500(body: tuple[Any, ...]) -> None:
+    """SR06."""
+    assert answer_of(make(body=body), validate=False).status == 500
+
+
+@pytest.mark.parametrize("result", [None, 5, object()])
+def test_sr06_results_that_are_no_iterable_are_500(result: Any) -> None:
+    """SR06."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", TEXT)
+        return result
+
+    assert answer_of(app, validate=False).status == 500
+
+
+class Closing:
+    """An iterable that counts how often it is closed."""
+
+    def __init__(self, items: Any) -> None:
+        self.items = items
+        self.closed = 0
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for item in self.items:
+            self.taken += 1
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize(
+    ("items", "headers", "data"),
+    [
+        ([b"a", b"b"], TEXT, raw.get()),
+        ([b"a", ValueError("mid")], TEXT, raw.get()),
+        ([ValueError("first")], TEXT, raw.get()),
+        ([b"a"], TEXT, raw.get(method="HEAD")),
+        ([b"abc", b"never"], [*TEXT, ("Content-Length", "3")], raw.get()),
+        ([b"a", SystemExit(3)], TEXT, raw.get()),
+        ([b"a", "not bytes"], TEXT, raw.get()),
+    ],
+)
+def test_sr07_close_is_called_exactly_once(items: Any, headers: Any, data: bytes) -> None:
+    """SR07, SR09, T23."""
+    result = Closing(items)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/next":
+            return make()(environ, start_response)
+        start_response("200 OK", headers)
+        return result
+
+    with serving(app, validate=False) as server:
+        with server.client() as client:
+            client.send(data)
+            try:
+                client.response(head_only=data.startswith(b"HEAD"))
+            except (EOFError, ConnectionResetError):
+                pass
+        server.wait_for(lambda s: s["in_flight"] == 0)
+        assert result.closed == 1
+        assert server.request(raw.get("/next")).status == 200
+
+
+def test_sr07_close_that_raises_is_logged_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+    """SR07."""
+
+    class Bad(Closing):
+        def close(self) -> None:
+            super().close()
+            raise RuntimeError("close failed")
+
+    result = Bad([b"fine"])
+    answer = answer_of(make(body=result), validate=False)
+    assert (answer.status, answer.body, result.closed) == (200, b"fine", 1)
+    assert "close failed" in caplog.text
+
+
+def test_sr08_not_advanced_after_content_length() -> None:
+    """SR08, RS04."""
+    result = Closing([b"12345", b"67", b"89"])
+    answer = answer_of(make(headers=[*TEXT, ("Content-Length", "5")], body=result), validate=False)
+    assert (answer.body, result.taken) == (b"12345", 1)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit()])
+def test_sr09_exits_do_not_end_the_server(error: BaseException) -> None:
+    """SR09."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/exit":
+            raise error
+        start_response("200 OK", TEXT)
+        return [b"alive"]
+
+    with serving(app) as server:
+        assert server.request(raw.get("/exit")).status == 500
+        assert server.request(raw.get()).body == b"alive"
+
+
+# --- framing ---
+
+
+@pytest.mark.parametrize("container", [list, tuple])
+@pytest.mark.parametrize("body", [b"", b"x", b"y" * 100_000])
+def test_rs06_length_of_a_single_item_is_computed(container: Any, body: bytes) -> None:
+    """RS06."""
+    answer = answer_of(make(body=container([body])), validate=False)
+    assert answer.get("Content-Length") == str(len(body))
+    assert answer.body == body
+
+
+def test_rs06_without_a_length_chunked_or_closed() -> None:
+    """RS06, T22, T26."""
+    with serving(lambda e, s: (s("200 OK", TEXT), iter([b"a", b"b"]))[1], False) as server:
+        answer = server.request(raw.get())
+        assert (answer.get("Transfer-Encoding"), answer.body) == ("chunked", b"ab")
+        with server.client() as client:
+            client.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            answer = client.response()
+            assert answer.get("Transfer-Encoding") is None
+            assert answer.get("Connection") == "close"
+            assert (answer.body, client.at_end()) == (b"ab", True)
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_rs07_no_body_for_204_and_304(status: str) -> None:
+    """RS07, T08: nothing follows the head, and the connection is in sync."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(status if environ["PATH_INFO"] == "/" else "200 OK", TEXT)
+        return [b"body"]
+
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.get() + raw.get("/2"))
+        first, second = client.response(), client.response()
+        assert first.status == int(status[:3])
+        assert first.get("Transfer-Encoding") is None
+        assert first.get("Content-Length") is None
+        assert second.body == b"body"
+
+
+def test_rs07_head_keeps_the_length() -> None:
+    """RS07, T08."""
+    with serving(make(body=[b"12345"]), validate=False) as server, server.client() as client:
+        client.send(raw.get(method="HEAD") + raw.get())
+        answer = client.response(head_only=True)
+        assert (answer.get("Content-Length"), answer.body) == ("5", b"")
+        assert client.response().body == b"12345"
+
+
+def test_rs07_304_keeps_the_applications_length() -> None:
+    """RS07."""
+    app = make("304 Not Modified", [("Content-Length", "77")], [])
+    assert answer_of(app, validate=False).get("Content-Length") == "77"
+
+
+def test_rs07_205_has_length_zero() -> None:
+    """RS07."""
+    answer = answer_of(make("205 Reset Content", TEXT, [b"x"]), validate=False)
+    assert (answer.get("Content-Length"), answer.body) == ("0", b"")
+
+
+def test_rs08_date_and_server_once() -> None:
+    """RS08, T19."""
+    answer = answer_of(make())
+    assert len(answer.all("Date")) == len(answer.all("Server")) == 1
+    assert answer.get("Server") == "celadon"
+    own = [*TEXT, ("Date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("server", "mine")]
+    answer = answer_of(make(headers=own))
+    assert answer.all("Date") == ["Sun, 06 Nov 1994 08:49:37 GMT"]
+    assert answer.all("Server") == ["mine"]
+    with serving(make(), server_header=False, date_header=False) as server:
+        answer = server.request(raw.get())
+        assert answer.all("Date") == answer.all("Server") == []
+
+
+def test_rs03_hop_by_hop_headers_are_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    """RS03: and said once."""
+    headers = [
+        *TEXT,
+        ("Transfer-Encoding", "chunked"),
+        ("Keep-Alive", "timeout=5"),
+        ("Upgrade", "x"),
+        ("TE", "x"),
+        ("Trailer", "x"),
+        ("Proxy-Authenticate", "x"),
+        ("Connection", "keep-alive"),
+    ]
+    with serving(make(headers=headers, body=[b"x"]), validate=False) as server:
+        for _ in range(2):
+            answer = server.request(raw.get())
+            assert answer.get("Content-Length") == "1"
+            for name in ("Transfer-Encoding", "Keep-Alive", "Upgrade", "TE", "Connection"):
+                assert answer.get(name) is None
+    assert caplog.text.count('"Keep-Alive"') == 1
+
+
+def test_rs03_connection_close_is_obeyed() -> None:
+    """RS03, T19: as a list, any case, not by prefix."""
+    for value, closes in [("close", True), ("x, CLOSE", True), ("closer", False)]:
+        with serving(make(headers=[*TEXT, ("Connection", value)]), False) as server:
+            with server.client() as client:
+                client.send(raw.get())
+                assert (client.response().get("Connection") == "close") is closes
+                if closes:
+                    assert client.at_end()
+
+
+def test_rs04_too_few_bytes_close_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """RS04: never a second answer that would be taken for the rest."""
+    app = make(headers=[*TEXT, ("Content-Length", "9")], body=[b"short"])
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.get() + raw.get("/2"))
+        data = client.read_to_end()
+    assert data.endswith(b"\r\n\r\nshort")
+    assert "less than its Content-Length" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "lengths", [["1", "1"], ["x"], ["-1"], [""], ["1_0"], ["9" * 40]]
+)
+def test_rs05_bad_content_length_is_500(lengths: list[str]) -> None:
+    """RS05."""
+    headers = [("Content-Length", value) for value in lengths]
+    assert answer_of(make(headers=headers), validate=False).status == 500
+
+
+def test_rs05_content_length_with_transfer_encoding_is_500() -> None:
+    """RS05."""
+    headers = [("Content-Length", "4"), ("Transfer-Encoding", "chunked")]
+    assert answer_of(make(headers=headers), validate=False).status == 500
+
+
+def test_rs09_exception_before_the_head_is_500_and_keeps_the_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """RS09."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/bad":
+            raise ValueError("broken view")
+        start_response("200 OK", TEXT)
+        return [b"ok"]
+
+    with serving(app) as server, server.client() as client:
+        client.send(raw.get("/bad") + raw.get("/good"))
+        bad, good = client.response(), client.response()
+    assert (bad.status, good.status) == (500, 200)
+    assert b"broken" not in bad.body
+    assert "broken view" in caplog.text
+    assert "GET /bad" in caplog.text
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_rs09_exception_after_the_head_aborts(version: str) -> None:
+    """RS09, T26: chunked without its end, close-delimited with a reset."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", TEXT)
+        yield b"part"
+        raise ValueError("late")
+
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.get(version=version))
+        with pytest.raises((EOFError, ConnectionResetError)):
+            client.response()
+
+
+def test_rs10_chunks_are_on_the_wire_before_the_next_is_asked_for() -> None:
+    """RS10, T22, T23."""
+    import threading
+
+    proceed = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", TEXT)
+        yield b"first"
+        assert proceed.wait(raw.TIMEOUT)
+        yield b"second"
+
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.get())
+        client.read_until(b"first\r\n")
+        proceed.set()
+        assert client.read_until(b"0\r\n\r\n").startswith(b"6\r\nsecond")
+
+
+def test_large_answers_are_exact() -> None:
+    """T06: partial writes keep their place."""
+    data = os.urandom(8 << 20)
+    pieces = [data[i : i + 300_001] for i in range(0, len(data), 300_001)]
+    assert answer_of(make(body=[data]), validate=False).body == data
+    assert answer_of(make(body=iter(pieces)), validate=False).body == data
+
+
+# --- files ---
+
+
+@pytest.fixture
+def path(tmp_path: Any) -> Any:
+    target = tmp_path / "file.bin"
+    target.write_bytes(os.urandom(3 << 20))
+    return target
+
+
+def file_app(open_file: Callable[[], Any], headers: Any = TEXT, wrap: Any = None) -> App:
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", headers)
+        result = environ["wsgi.file_wrapper"](open_file(), 8192)
+        return wrap(result) if wrap else result
+
+    return app
+
+
+def test_fw01_fw03_a_file_is_sent_and_closed(path: Any) -> None:
+    """FW01, FW03."""
+    opened: list[Any] = []
+
+    def open_file() -> Any:
+        opened.append(path.open("rb"))
+        return opened[-1]
+
+    answer = answer_of(file_app(open_file), validate=False)
+    assert answer.body == path.read_bytes()
+    assert answer.get("Content-Length") == str(3 << 20)
+    assert opened[0].closed
+
+
+def test_fw01_through_middleware_it_is_an_iterator(path: Any) -> None:
+    """FW01, T33."""
+
+    def flip(result: Any) -> Iterator[bytes]:
+        try:
+            for piece in result:
+                yield bytes(b ^ 1 for b in piece)
+        finally:
+            result.close()
+
+    answer = answer_of(file_app(lambda: path.open("rb"), wrap=flip), validate=False)
+    assert answer.body == bytes(b ^ 1 for b in path.read_bytes())
+
+
+def test_fw02_position_and_length_are_respected(path: Any) -> None:
+    """FW02, T07."""
+
+    def at(offset: int) -> Any:
+        stream = path.open("rb")
+        stream.read(10)  # fills the buffer: the descriptor is ahead of the position
+        stream.seek(offset)
+        return stream
+
+    data = path.read_bytes()
+    assert answer_of(file_app(lambda: at(1000)), validate=False).body == data[1000:]
+    headers = [*TEXT, ("Content-Length", "50")]
+    assert answer_of(file_app(lambda: at(7), headers), validate=False).body == data[7:57]
+
+
+def test_fw02_objects_without_a_descriptor_are_read() -> None:
+    """FW02."""
+    answer = answer_of(file_app(lambda: io.BytesIO(b"x" * 20_000)), validate=False)
+    assert (len(answer.body), answer.get("Transfer-Encoding")) == (20_000, "chunked")
+    read, write = os.pipe()
+    os.write(write, b"through a pipe")
+    os.close(write)
+    answer = answer_of(file_app(lambda: os.fdopen(read, "rb")), validate=False)
+    assert answer.body == b"through a pipe"
+
+
+def test_fw02_a_descriptor_that_is_not_the_data_is_not_used(tmp_path: Any) -> None:
+    """FW02: a gzip member has a descriptor, of the compressed bytes."""
+    import gzip
+
+    target = tmp_path / "a.gz"
+    target.write_bytes(gzip.compress(b"plain text " * 100))
+    answer = answer_of(file_app(lambda: gzip.open(target)), validate=False)
+    assert answer.body == b"plain text " * 100
+
+
+def test_fw03_file_shorter_than_announced_aborts(path: Any) -> None:
+    """FW03, T07: no spin, no complete-looking answer."""
+    headers = [*TEXT, ("Content-Length", str((3 << 20) + 1))]
+    with serving(file_app(lambda: path.open("rb"), headers), validate=False) as server:
+        with server.client() as client, pytest.raises((EOFError, ConnectionResetError)):
+            client.send(raw.get())
+            client.response()
+        server.wait_for(lambda s: s["in_flight"] == 0)
+
+
+def test_fw01_head_sends_no_bytes(path: Any) -> None:
+    """FW01, RS07."""
+    with serving(file_app(lambda: path.open("rb")), False) as server, server.client() as client:
+        client.send(raw.get(method="HEAD") + raw.get("/2"))
+        assert client.response(head_only=True).get("Content-Length") == str(3 << 20)
+        assert len(client.response().body) == 3 << 20
+
+
+def test_t15_start_response_is_cut_off_when_its_request_ends() -> None:
+    """T15, T13."""
+    kept: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if kept:
+            for call in (lambda: kept[0]("200 OK", []), lambda: kept[1](b"leak")):
+                with pytest.raises(RuntimeError):
+                    call()
+        write = start_response("200 OK", TEXT)
+        kept[:] = [start_response, write]
+        return [b"ok"]
+
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.get() + raw.get("/2"))
+        assert [client.response().body for _ in range(2)] == [b"ok", b"ok"]
