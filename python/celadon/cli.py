@@ -174,12 +174,15 @@ def serve(app: Any, settings: config.Config) -> None:
     logging.setup(settings.errorlog, settings.loglevel)
     _raise_descriptor_limit()
     server.settle(settings.gc_freeze)
-    core = server.make_core(app, settings)
+    try:
+        core = server.make_core(app, settings)
+        addresses = [core.bind(address)[0] for address in settings.bind]
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     mode = "greenlets" if settings.green else "one request at a time (--no-green)"
     logging.logger.info("celadon %s on %s, pid %d", __version__, mode, os.getpid())
-    for address in settings.bind:
-        described, _ = core.bind(address)
-        logging.logger.info("listening at %s", described)
+    for address in addresses:
+        logging.logger.info("listening at %s", address)
     core.run(True)
     logging.logger.info("stopped")
 

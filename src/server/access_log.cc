@@ -33,14 +33,13 @@ void append_time(std::string& out, std::int64_t now) {
     std::tm local{};
     ::localtime_r(&at, &local);
     static constexpr char kMonths[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char text[48];
-    char zone[8];
-    std::strftime(zone, sizeof zone, "%z", &local);
-    const char* month = kMonths + std::ptrdiff_t{3} * local.tm_mon;
-    std::snprintf(text, sizeof text, "[%02d/%.3s/%04d:%02d:%02d:%02d %s]", local.tm_mday,
-                  month, local.tm_year + 1900, local.tm_hour, local.tm_min, local.tm_sec,
-                  zone);
-    cache = {now, text};
+    // %b would follow the locale.
+    char day[8];
+    char rest[32];
+    std::strftime(day, sizeof day, "[%d/", &local);
+    std::strftime(rest, sizeof rest, "/%Y:%H:%M:%S %z]", &local);
+    const std::string_view month(kMonths + std::ptrdiff_t{3} * local.tm_mon, 3);
+    cache = {now, day + std::string(month) + rest};
   }
   out += cache.text;
 }
@@ -55,9 +54,9 @@ void append_or_dash(std::string& out, std::string_view text) {
 
 void append_fixed(std::string& out, std::int64_t whole, std::int64_t fraction) {
   append_int(out, whole);
-  char digits[8];
-  std::snprintf(digits, sizeof digits, ".%06d", static_cast<int>(fraction));
-  out += digits;
+  const std::string digits = std::to_string(1'000'000 + fraction);  // keeps its zeros
+  out += '.';
+  out += std::string_view(digits).substr(1);
 }
 
 std::string_view request_header(const AccessRecord& record, std::string_view name) {

@@ -56,11 +56,11 @@ void Server::on_accept_error(Error error) noexcept {
   evict_idle();
 }
 
-// Makes room by closing the connection that has been idle for longest.
+// Makes room by closing the connection that has been idle for longest. New ones that
+// have not sent a request yet are not idle: header_timeout bounds them.
 bool Server::evict_idle() noexcept {
   Session* oldest = idle_.front();
-  // The newest one is the one that was just accepted.
-  if (!oldest || oldest == idle_.back()) return false;
+  if (!oldest) return false;
   ++counters_.evicted;
   oldest->close();
   return true;

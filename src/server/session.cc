@@ -47,7 +47,6 @@ bool Session::start() noexcept {
   // Absolute from accept to the end of the first head: no byte resets it.
   const Nanos limit = settings().header_timeout;
   set_read_deadline(limit == kNever ? kNever : now() + limit);
-  if (state_ == State::Idle) server_.idle_.push_back(*this);
   return true;
 }
 
@@ -178,6 +177,8 @@ void Session::enter_idle() noexcept {
   const Nanos limit = settings().keepalive;
   set_read_deadline(limit == kNever ? kNever : now() + limit);
   if (!ListHook<IdleTag>::linked()) server_.idle_.push_back(*this);
+  // Last: this very connection may have to make room.
+  if (server_.accept_paused_) server_.evict_idle();
 }
 
 void Session::flush() noexcept {

@@ -1,0 +1,285 @@
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "net/address.h"
+#include "net/listener.h"
+#include "net/proxy_protocol.h"
+#include "net/stream.h"
+
+namespace celadon::net {
+namespace {
+
+// --- addresses ---
+
+TEST(Bind, FormsThatPeopleWrite) {
+  using Kind = BindTarget::Kind;
+  const auto tcp = parse_bind("example:80");
+  ASSERT_TRUE(tcp);
+  EXPECT_EQ(tcp->kind, Kind::Tcp);
+  EXPECT_EQ(tcp->host, "example");
+  EXPECT_EQ(tcp->port, 80);
+  EXPECT_EQ(parse_bind("localhost")->port, 8000);
+  EXPECT_EQ(parse_bind(":81")->port, 81);
+  EXPECT_EQ(parse_bind("[::1]:82")->host, "::1");
+  EXPECT_EQ(parse_bind("unix:/run/x")->path, "/run/x");
+  EXPECT_EQ(parse_bind("unix:///run/x")->path, "/run/x");
+  EXPECT_EQ(parse_bind("unix:@name")->kind, Kind::UnixAbstract);
+  EXPECT_EQ(parse_bind("fd://3")->fd, 3);
+}
+
+TEST(Bind, WhatIsNotAnAddress) {
+  for (const char* text : {"", "unix:", "a:b:c", "host:http", "host:99999", "host:-1",
+                           "[::1", "[x]:1", "fd://", "fd://x", "::1"}) {
+    EXPECT_FALSE(parse_bind(text)) << text;
+  }
+  EXPECT_FALSE(parse_bind("unix:/" + std::string(200, 'a')));
+}
+
+TEST(Addresses, TextForms) {
+  EXPECT_EQ(Address::parse_ip("1.2.3.4")->ip_text(), "1.2.3.4");
+  EXPECT_EQ(Address::parse_ip("2001:DB8::1")->ip_text(), "2001:db8::1");
+  EXPECT_EQ(Address::parse_ip("::ffff:1.2.3.4")->ip_text(), "1.2.3.4");
+  EXPECT_EQ(Address::unix_peer().ip_text(), "");
+  EXPECT_FALSE(Address::parse_ip("1.2.3"));
+  EXPECT_FALSE(Address::parse_ip(std::string(100, '1')));
+}
+
+bool holds(const char* list, const char* ip) {
+  return Networks::parse(list)->contains(*Address::parse_ip(ip));
+}
+
+TEST(Networks, LiteralsBlocksAndStar) {
+  EXPECT_TRUE(holds("127.0.0.1,::1", "127.0.0.1"));
+  EXPECT_TRUE(holds("127.0.0.1, ::1", "::1"));
+  EXPECT_FALSE(holds("127.0.0.1", "127.0.0.2"));
+  EXPECT_TRUE(holds("10.0.0.0/8", "10.255.1.2"));
+  EXPECT_FALSE(holds("10.0.0.0/8", "11.0.0.0"));
+  EXPECT_TRUE(holds("192.168.16.0/20", "192.168.31.255"));
+  EXPECT_FALSE(holds("192.168.16.0/20", "192.168.32.0"));
+  EXPECT_TRUE(holds("2001:db8::/33", "2001:db8:7fff::1"));
+  EXPECT_FALSE(holds("2001:db8::/33", "2001:db8:8000::1"));
+  EXPECT_FALSE(holds("0.0.0.0/0", "::1"));
+  EXPECT_TRUE(holds("*", "8.8.8.8"));
+  EXPECT_FALSE(holds("", "127.0.0.1"));
+  for (const char* bad : {"x", "1.2.3.4/33", "::1/129", "1.2.3.4/", "1.2.3.4/-1"}) {
+    EXPECT_FALSE(Networks::parse(bad)) << bad;
+  }
+  EXPECT_TRUE(Networks::parse("127.0.0.1")->contains(Address::unix_peer()));
+  EXPECT_FALSE(Networks::parse("")->contains(Address::unix_peer()));
+}
+
+// --- PROXY protocol ---
+
+using Step = ProxyResult::Step;
+
+TEST(ProxyProtocol, EveryPrefixNeedsMoreUntilTheWholeIsDone) {
+  const std::string headers[] = {
+      "PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n",
+      "PROXY TCP6 ::1 ::2 65535 1\r\n",
+      "PROXY UNKNOWN whatever\r\n",
+      std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01\x02\x03\x04\x05\x06\x07\x08\0\x09\0\x0a",
+                  28),
+      std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\x02zz", 18),
+  };
+  for (const std::string& header : headers) {
+    for (std::size_t n = 0; n < header.size(); ++n) {
+      EXPECT_EQ(parse_proxy_header(header.substr(0, n), ProxyMode::Auto).step, Step::NeedMore)
+          << header << " at " << n;
+    }
+    const auto done = parse_proxy_header(header + "GET /", ProxyMode::Auto);
+    EXPECT_EQ(done.step, Step::Done);
+    EXPECT_EQ(done.consumed, header.size());
+  }
+}
+
+TEST(ProxyProtocol, GivesAddresses) {
+  const auto v1 = parse_proxy_header("PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n", ProxyMode::V1);
+  EXPECT_EQ(v1.source->text(), "1.2.3.4:9");
+  EXPECT_EQ(v1.destination->text(), "5.6.7.8:10");
+}
+
+TEST(ProxyProtocol, WhatIsMalformedIsBad) {
+  const std::string signature("\r\n\r\n\0\r\nQUIT\n", 12);
+  const std::string bad[] = {
+      "GET / HTTP/1.1\r\n",
+      "PROXY TCP4 1.2.3.4 5.6.7.8 9\r\n",
+      "PROXY TCP4 1.2.3.4 5.6.7.8 9 10 11\r\n",
+      "PROXY TCP4 1.2.3.4 5.6.7.8 9 65536\r\n",
+      "PROXY TCP4 1.2.3.4 5.6.7.8 09 1\r\n",
+      "PROXY TCP4 ::1 ::2 9 10\r\n",
+      "PROXY TCP6 1.2.3.4 5.6.7.8 9 10\r\n",
+      "PROXY UDP4 1.2.3.4 5.6.7.8 9 10\r\n",
+      "PROXY TCP4 1.2.3.4 5.6.7.8 9 10\n",
+      "PROXY " + std::string(107, 'x'),
+      signature + std::string("\x11\x11\0\x0c", 4),
+      signature + std::string("\x22\x11\0\x0c", 4),
+      signature + std::string("\x21\x11\x10\x01", 4),
+      signature + std::string("\x21\x11\0\x04zzzz", 8),
+      signature + std::string("\x21\x51\0\0", 4),
+  };
+  for (const std::string& header : bad) {
+    EXPECT_EQ(parse_proxy_header(header, ProxyMode::Auto).step, Step::Bad) << header;
+  }
+  EXPECT_EQ(parse_proxy_header("PROXY UNKNOWN\r\n", ProxyMode::V2).step, Step::Bad);
+}
+
+// --- streams ---
+
+struct Events final : StreamEvents {
+  void on_readable() noexcept override { ++readable; }
+  void on_drained() noexcept override { ++drained; }
+  void on_hangup() noexcept override { ++hangup; }
+  int readable = 0, drained = 0, hangup = 0;
+};
+
+class StreamTest : public ::testing::Test {
+ protected:
+  StreamTest() {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd_), 0);
+    stream_ = std::make_unique<Stream>(fd_[0], events_);
+    EXPECT_TRUE(stream_->attach(loop_));
+  }
+  ~StreamTest() override {
+    stream_.reset();
+    if (fd_[1] >= 0) ::close(fd_[1]);
+  }
+  std::string drain_peer() const {
+    std::string out;
+    char block[65536];
+    ssize_t n = 0;
+    while ((n = ::read(fd_[1], block, sizeof block)) > 0) {
+      out.append(block, static_cast<std::size_t>(n));
+    }
+    return out;
+  }
+
+  ManualClock clock_;
+  loop::Loop loop_{loop::make_epoll_poller(), clock_};
+  int fd_[2] = {-1, -1};
+  Events events_;
+  std::unique_ptr<Stream> stream_;
+};
+
+TEST_F(StreamTest, SendsAtOnceAndQueuesWhatDoesNotFit) {
+  EXPECT_EQ(stream_->send("head ", "body", {}, " tail", false).step, Io::Step::Done);
+  EXPECT_EQ(drain_peer(), "head body tail");
+  const std::string big(5 << 20, 'x');
+  int released = 0;
+  const Owner owner{&released, [](void* n) noexcept { ++*static_cast<int*>(n); }};
+  EXPECT_EQ(stream_->send("h", big, owner, "t", false).step, Io::Step::Again);
+  EXPECT_GT(stream_->queued(), 0U);
+  std::string got = drain_peer();
+  while (events_.drained == 0) {
+    loop_.turn(0);
+    got += drain_peer();
+  }
+  got += drain_peer();
+  EXPECT_EQ(got, "h" + big + "t");
+  EXPECT_EQ(released, 1);
+  EXPECT_EQ(stream_->sent(), 14 + big.size() + 2);
+}
+
+TEST_F(StreamTest, CorkedOutputWaitsForFlush) {
+  stream_->send("a", {}, {}, {}, true);
+  stream_->send("b", {}, {}, {}, true);
+  EXPECT_EQ(drain_peer(), "");
+  EXPECT_EQ(stream_->flush().step, Io::Step::Done);
+  EXPECT_EQ(drain_peer(), "ab");
+}
+
+TEST_F(StreamTest, APeerThatIsGoneFailsTheWriteAndReleasesTheOwner) {
+  ::close(std::exchange(fd_[1], -1));
+  int released = 0;
+  const Owner owner{&released, [](void* n) noexcept { ++*static_cast<int*>(n); }};
+  EXPECT_EQ(stream_->send({}, "x", owner, {}, false).step, Io::Step::Failed);
+  EXPECT_EQ(released, 1);
+  loop_.turn(0);
+  EXPECT_EQ(events_.hangup, 1);
+}
+
+TEST_F(StreamTest, ReadingCanPause) {
+  stream_->set_reading(false);
+  ASSERT_GT(::write(fd_[1], "x", 1), 0);
+  loop_.turn(0);
+  EXPECT_EQ(events_.readable, 0);
+  stream_->set_reading(true);
+  loop_.turn(0);
+  EXPECT_EQ(events_.readable, 1);
+}
+
+TEST_F(StreamTest, MovesToAnotherLoop) {
+  loop::Loop other{loop::make_poll_poller(), clock_};
+  Events events;
+  Stream moved(stream_->detach(), events);
+  ASSERT_TRUE(moved.attach(other));
+  ASSERT_GT(::write(fd_[1], "x", 1), 0);
+  loop_.turn(0);
+  EXPECT_EQ(events_.readable, 0);
+  other.turn(0);
+  EXPECT_EQ(events.readable, 1);
+}
+
+// --- listeners ---
+
+struct Accepting final : Acceptor {
+  bool on_accept(int fd, const Address& peer, Listener&) noexcept override {
+    ::close(fd);
+    last = peer;
+    ++accepted;
+    return accepted < limit;
+  }
+  void on_accept_error(Error) noexcept override { ++errors; }
+  Address last;
+  int accepted = 0, errors = 0, limit = 1000;
+};
+
+int connect_to(std::uint16_t port) {
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_port = htons(port);
+  in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&in), sizeof in), 0);
+  return fd;
+}
+
+TEST(Listener, AcceptsUntilToldNotTo) {
+  ManualClock clock;
+  loop::Loop loop{loop::make_epoll_poller(), clock};
+  Accepting acceptor;
+  acceptor.limit = 2;
+  auto socket = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
+  ASSERT_TRUE(socket);
+  const std::uint16_t port = socket->address().port();
+  Listener listener(loop, std::move(*socket), acceptor);
+  ASSERT_TRUE(listener.start());
+  const int fds[] = {connect_to(port), connect_to(port), connect_to(port)};
+  loop.turn(0);
+  EXPECT_EQ(acceptor.accepted, 2);
+  EXPECT_FALSE(listener.started());
+  ASSERT_TRUE(listener.start());
+  loop.turn(0);
+  EXPECT_EQ(acceptor.accepted, 3);
+  EXPECT_EQ(acceptor.last.ip_text(), "127.0.0.1");
+  for (const int fd : fds) ::close(fd);
+}
+
+TEST(Listener, OpenFailuresHaveTheirCause) {
+  auto first = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
+  ASSERT_TRUE(first);
+  BindTarget same;
+  same.host = "127.0.0.1";
+  same.port = first->address().port();
+  EXPECT_EQ(ListenSocket::open(same, {}).error(), Error::AddressInUse);
+  EXPECT_EQ(ListenSocket::open(*parse_bind("192.0.2.1:0"), {}).error(),
+            Error::AddressUnavailable);
+  EXPECT_EQ(ListenSocket::open(*parse_bind("fd://0"), {}).error(), Error::BadDescriptor);
+}
+
+}  // namespace
+}  // namespace celadon::net

@@ -1,0 +1,322 @@
+// Sessions over real sockets, with an App in C++ and a clock that tests move.
+#include "server/server.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/session_state.h"
+
+namespace celadon::server {
+namespace {
+
+struct NoLog final : LogSink {
+  void log(Level, std::string_view line) noexcept override { lines.emplace_back(line); }
+  std::vector<std::string> lines;
+};
+
+// Keeps exchanges until the test answers them.
+struct HoldingApp final : App {
+  void on_request(Exchange& x) noexcept override { held.push_back(&x); }
+  void on_cancel(Exchange& x) noexcept override { cancelled.push_back(&x); }
+  void answer(const std::string& body) {
+    Exchange* x = std::exchange(held.front(), nullptr);
+    held.erase(held.begin());
+    http::ResponseHead head;
+    head.reason = "OK";
+    head.content_length = body.size();
+    x->send_head(head, body, {}, true);
+    x->release();
+  }
+  std::vector<Exchange*> held;
+  std::vector<Exchange*> cancelled;
+};
+
+class ServerTest : public ::testing::Test {
+ protected:
+  explicit ServerTest(Settings settings = quiet())
+      : server_(loop_, app_, std::move(settings), log_) {
+    auto socket = net::ListenSocket::open(*net::parse_bind("127.0.0.1:0"), {});
+    port_ = socket->address().port();
+    EXPECT_TRUE(server_.add_listener(std::move(*socket)));
+  }
+  static Settings quiet() {
+    Settings s;
+    s.date_header = false;
+    s.server_header = "";
+    return s;
+  }
+  int connect() {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port_);
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&in), sizeof in), 0);
+    round();
+    return fd;
+  }
+  void round() {
+    for (int i = 0; i < 3; ++i) {
+      loop_.turn(0);
+      loop_.settle();
+    }
+  }
+  void send(int fd, std::string_view text) {
+    EXPECT_EQ(::send(fd, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+    round();
+  }
+  static std::string receive(int fd) {
+    char block[65536];
+    const ssize_t n = ::recv(fd, block, sizeof block, MSG_DONTWAIT);
+    return n > 0 ? std::string(block, static_cast<std::size_t>(n)) : n == 0 ? "<eof>" : "";
+  }
+
+  ManualClock clock_;
+  loop::Loop loop_{loop::make_epoll_poller(), clock_};
+  NoLog log_;
+  HoldingApp app_;
+  Server server_;
+  std::uint16_t port_ = 0;
+};
+
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
+  const int fd = connect();
+  for (int i = 0; i < 3; ++i) {
+    send(fd, kGet);
+    ASSERT_EQ(app_.held.size(), 1U);
+    app_.answer("hi");
+    EXPECT_EQ(receive(fd), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  }
+  EXPECT_EQ(server_.requests_in_flight(), 0U);
+  ::close(fd);
+  round();
+  EXPECT_EQ(server_.connections(), 0U);
+}
+
+TEST_F(ServerTest, PipelinedAnswersLeaveTogether) {
+  const int fd = connect();
+  send(fd, std::string(kGet) + std::string(kGet) + std::string(kGet));
+  app_.answer("1");
+  app_.answer("2");
+  EXPECT_EQ(receive(fd), "");
+  app_.answer("3");
+  const std::string got = receive(fd);
+  EXPECT_NE(got.find("1HTTP/1.1"), std::string::npos);
+  EXPECT_NE(got.find("2HTTP/1.1"), std::string::npos);
+  EXPECT_TRUE(got.ends_with("3"));
+  ::close(fd);
+}
+
+TEST_F(ServerTest, CorkedAnswersLeaveAtTheEndOfTheTurnIfTheNextOneWaits) {
+  const int fd = connect();
+  send(fd, std::string(kGet) + std::string(kGet));
+  app_.answer("1");
+  EXPECT_EQ(receive(fd), "");
+  loop_.settle();
+  EXPECT_TRUE(receive(fd).ends_with("1"));
+  app_.answer("2");
+  ::close(fd);
+}
+
+TEST_F(ServerTest, TimersRunOnTheClock) {
+  const int silent = connect();
+  const int slow = connect();
+  const int kept = connect();
+  send(slow, "GET /");
+  send(kept, kGet);
+  app_.answer("x");
+  receive(kept);
+  clock_.advance(10 * kSecond);
+  round();
+  EXPECT_EQ(receive(silent), "<eof>");
+  EXPECT_TRUE(receive(slow).starts_with("HTTP/1.1 408"));
+  EXPECT_EQ(receive(kept), "");
+  clock_.advance(65 * kSecond + 1);
+  round();
+  EXPECT_EQ(receive(kept), "<eof>");
+  EXPECT_EQ(server_.counters().timeouts_header, 2U);
+  EXPECT_EQ(server_.counters().timeouts_keepalive, 1U);
+  for (const int fd : {silent, slow, kept}) ::close(fd);
+}
+
+TEST_F(ServerTest, ARequestWithTheApplicationHasNoReadDeadline) {
+  const int fd = connect();
+  send(fd, kGet);
+  clock_.advance(1000 * kSecond);
+  round();
+  app_.answer("late");
+  EXPECT_TRUE(receive(fd).ends_with("late"));
+  ::close(fd);
+}
+
+TEST_F(ServerTest, SlowBodiesFailByRateOverEachPeriod) {
+  const int fd = connect();
+  send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+  Exchange& x = *app_.held.front();
+  for (int period = 0; period < 3; ++period) {
+    send(fd, std::string(5000, 'x'));
+    clock_.advance(10 * kSecond);
+    round();
+    EXPECT_EQ(x.body_state(), BodyState::Open);
+  }
+  send(fd, std::string(4999, 'x'));
+  clock_.advance(10 * kSecond);
+  round();
+  EXPECT_EQ(x.body_state(), BodyState::Failed);
+  EXPECT_EQ(x.body_rejection(), http::Rejection::SlowBody);
+  x.refuse(x.body_rejection());
+  x.release();
+  EXPECT_TRUE(receive(fd).starts_with("HTTP/1.1 408"));
+  ::close(fd);
+}
+
+TEST_F(ServerTest, ABodyHasBackPressure) {
+  const int fd = connect();
+  send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+  Exchange& x = *app_.held.front();
+  std::size_t taken = 0;
+  std::size_t sent = 0;
+  const std::string block(50000, 'x');
+  while (taken < 1000000) {
+    if (sent < 1000000) {
+      const ssize_t n = ::send(fd, block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (n > 0) sent += static_cast<std::size_t>(n);
+    }
+    round();
+    EXPECT_LE(x.body().size(), 64U * 1024);
+    const std::size_t some = std::min<std::size_t>(x.body().size(), 10000);
+    x.consume_body(some);
+    taken += some;
+    x.want_body();
+  }
+  EXPECT_EQ(x.body_state(), BodyState::Complete);
+  app_.answer("ok");
+  ::close(fd);
+}
+
+TEST_F(ServerTest, AClientThatResetsIsNoticedAndTheExchangeLivesOn) {
+  struct Gone final : Consumer {
+    void on_body() noexcept override {}
+    void on_writable() noexcept override {}
+    void on_gone() noexcept override { ++gone; }
+    int gone = 0;
+  } consumer;
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange& x = *app_.held.front();
+  x.set_consumer(&consumer);
+  const linger hard{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  ::close(fd);
+  round();
+  EXPECT_EQ(consumer.gone, 1);
+  EXPECT_TRUE(x.gone());
+  EXPECT_EQ(server_.connections(), 1U);
+  x.set_consumer(nullptr);
+  app_.answer("nobody hears");
+  round();
+  EXPECT_EQ(server_.connections(), 0U);
+  EXPECT_EQ(server_.counters().client_gone, 1U);
+}
+
+TEST_F(ServerTest, DrainAnswersWhatIsUnderWayAndClosesIdleOnesLater) {
+  const int busy = connect();
+  const int idle = connect();
+  send(idle, kGet);
+  app_.answer("x");
+  receive(idle);
+  send(busy, kGet);
+  server_.drain();
+  app_.answer("last");
+  const std::string got = receive(busy);
+  EXPECT_NE(got.find("Connection: close"), std::string::npos);
+  EXPECT_EQ(receive(idle), "");
+  clock_.advance(2 * kSecond);
+  round();
+  EXPECT_EQ(receive(idle), "<eof>");
+  ::close(busy);
+  ::close(idle);
+}
+
+TEST_F(ServerTest, CancelReachesTheApplication) {
+  const int fd = connect();
+  send(fd, kGet);
+  server_.cancel_requests();
+  EXPECT_EQ(app_.cancelled.size(), 1U);
+  app_.answer("x");
+  ::close(fd);
+}
+
+TEST_F(ServerTest, OutputThatNobodyTakesIsReset) {
+  const int fd = connect();
+  send(fd, kGet);
+  app_.answer(std::string(30 << 20, 'x'));
+  clock_.advance(30 * kSecond);
+  round();
+  while (server_.counters().timeouts_write == 0) {
+    clock_.advance(30 * kSecond);
+    round();
+  }
+  EXPECT_EQ(server_.connections(), 0U);
+  ::close(fd);
+}
+
+// --- the state table ---
+
+TEST(SessionStates, EveryPairIsDecidedAndClosedIsFinal) {
+  int legal = 0;
+  for (std::size_t s = 0; s < kStates; ++s) {
+    for (std::size_t e = 0; e < kEvents; ++e) {
+      const auto to = next_state(static_cast<State>(s), static_cast<Event>(e));
+      if (to) ++legal;
+      if (static_cast<State>(s) == State::Closed) {
+        EXPECT_FALSE(to);
+      }
+    }
+  }
+  EXPECT_EQ(legal, static_cast<int>(kTransitions.size()));
+}
+
+TEST(SessionStates, EveryOpenStateCanClose) {
+  for (std::size_t s = 0; s < kStates; ++s) {
+    const auto state = static_cast<State>(s);
+    if (state == State::Closed) continue;
+    EXPECT_EQ(next_state(state, Event::Close), State::Closed);
+  }
+}
+
+// --- the access log ---
+
+TEST(AccessFormat, AtomsLiteralsAndUnknownOnes) {
+  http::Request request;
+  const std::string bytes = "GET /p?q=1 HTTP/1.1 agent";
+  request.base = bytes.data();
+  request.method = {0, 3};
+  request.target = {4, 6};
+  request.path = {4, 2};
+  request.query = {7, 3};
+  const auto peer = *net::Address::parse_ip("1.2.3.4");
+  AccessRecord record;
+  record.peer = &peer;
+  record.request = &request;
+  record.status = 200;
+  record.bytes = 7;
+  record.duration = 1'234'567'890;
+  std::string out;
+  AccessFormat::compile("%(h)s|%(r)s|%(U)s|%(q)s|%(s)s|%(b)s|%(T)s|%(D)s|%(M)s|%(L)s|%(a)s|"
+                        "%(zz)s|%(x|100%")
+      .render(record, 0, out);
+  EXPECT_EQ(out,
+            "1.2.3.4|GET /p?q=1 HTTP/1.1|/p|q=1|200|7|1|1234567|1234|1.234567|-|-|%(x|100%\n");
+}
+
+}  // namespace
+}  // namespace celadon::server

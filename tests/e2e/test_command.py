@@ -1,0 +1,327 @@
+"""The `celadon` command as a user meets it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import raw
+from tests.support.servers import ROOT, Command, wait_until
+
+PROBE = "tests.apps.probe:app"
+
+
+def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "celadon", *args],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=raw.TIMEOUT,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def test_serves_and_stops_on_sigterm() -> None:
+    with Command(PROBE) as server:
+        assert server.request(raw.get()).body == b"hello"
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    server_log = "\n".join(server.lines)
+    assert "stopping: finishing requests" in server_log
+    assert "Traceback" not in server_log
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "body"),
+    [
+        ("tests.apps.probe", [], b"hello"),
+        ("tests.apps.probe:make()", [], b"made"),
+        ("tests.apps.probe:make('hi')", [], b"hi"),
+        ("tests.apps.probe:make", ["--factory"], b"made"),
+    ],
+)
+def test_targets(target: str, options: list[str], body: bytes) -> None:
+    with Command(target, *options) as server:
+        assert server.request(raw.get()).body == body
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "message"),
+    [
+        ([], 2, "no application given"),
+        (["--bnid", "x", "a:b"], 2, "did you mean --bind"),
+        (["--workers", "4", PROBE], 2, "one worker"),
+        (["--certfile", "x", PROBE], 2, "TLS is not served yet"),
+        (["--keep-alive", "soon", PROBE], 2, "keepalive: expected a duration"),
+        (["--worker-class", "tornado", PROBE], 2, "worker_class"),
+        (["a:b", "c:d"], 2, "one target only"),
+        (["no_such_module:app"], 4, "no module 'no_such_module'"),
+        (["tests.apps.probe:nothing"], 4, "no attribute 'nothing'"),
+        (["tests.apps.probe:log"], 4, "is not callable"),
+        (["tests.apps.probe:make(x)"], 4, "literal arguments"),
+        (["tests.apps.broken:app"], 4, "ZeroDivisionError"),
+        (["tests.apps.leaving:app"], 4, "SystemExit"),
+        (["--bind", "127.0.0.1:http", PROBE], 2, "cannot bind"),
+        (["--bind", "unix:", PROBE], 2, "cannot bind"),
+        (["--bind", "fd://77", PROBE], 1, "cannot bind"),
+        (["--chdir", "/nonexistent", PROBE], 2, "chdir"),
+        (["--access-logfile", "/nonexistent/x", PROBE], 1, "access log"),
+        (["--forwarded-allow-ips", "wrong", PROBE], 2, "forwarded_allow_ips"),
+    ],
+)
+def test_mistakes_get_one_clear_line(args: list[str], status: int, message: str) -> None:
+    done = run(*args)
+    assert done.returncode == status, done.stderr
+    assert message in done.stderr
+    ours = [line for line in done.stderr.splitlines() if "/celadon/" in line]
+    assert ours == []
+
+
+def test_an_application_that_fails_to_import_shows_its_own_traceback() -> None:
+    done = run("tests.apps.broken:app")
+    assert "broken.py" in done.stderr
+    assert "1 / 0" in done.stderr
+
+
+def test_version_help_and_configuration() -> None:
+    assert run("--version").stdout.startswith("celadon 0.")
+    text = run("--help").stdout
+    for flag in ("--bind", "--keep-alive", "--limit-request-field_size", "--access-logfile"):
+        assert flag in text
+    done = run("--check-config", PROBE)
+    assert (done.returncode, done.stdout.strip()) == (0, "configuration is fine")
+    shown = run("--print-config", "--keep-alive", "7").stdout
+    assert "keepalive = 7  # given" in shown
+    shown = run("--print-config", env={"CELADON_KEEPALIVE": "8", "PORT": "99"}).stdout
+    assert "keepalive = 8  # environment CELADON_KEEPALIVE" in shown
+    assert "bind = 0.0.0.0:99" in shown
+
+
+def test_unknown_environment_setting_is_an_error() -> None:
+    done = run("--print-config", env={"CELADON_WORKRES": "1"})
+    assert (done.returncode, "did you mean 'workers'" in done.stderr) == (2, True)
+    done = run("--print-config", env={"CELADON_SERVICE_HOST": "1", "CELADON_PORT_80_TCP": "x"})
+    assert done.returncode == 0
+
+
+def test_several_addresses_and_unix_sockets(tmp_path: Path) -> None:
+    path = str(tmp_path / "celadon.sock")
+    with Command(PROBE, "--bind", f"unix:{path}", "--umask", "0o077") as server:
+        assert server.request(raw.get()).body == b"hello"
+        assert os.stat(path).st_mode & 0o777 == 0o700
+        with raw.Client(path) as client:
+            client.send(raw.get())
+            assert client.response().body == b"hello"
+    assert not os.path.exists(path)
+
+
+def test_a_stale_unix_socket_is_replaced_a_live_one_is_not(tmp_path: Path) -> None:
+    path = str(tmp_path / "celadon.sock")
+    with Command(PROBE, bind=f"unix:{path}") as server:
+        server.wait_line("listening at unix:")
+        done = run("--bind", f"unix:{path}", PROBE)
+        assert (done.returncode, "already in use" in done.stderr) == (1, True)
+        server.process.kill()
+        server.wait()
+    assert os.path.exists(path)
+    with Command(PROBE, bind=f"unix:{path}") as server:
+        server.wait_line("listening at unix:")
+
+
+def test_inherited_descriptor() -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        fd = listener.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celadon", "--bind", f"fd://{fd}", PROBE],
+            cwd=ROOT,
+            pass_fds=[fd],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with raw.Client(("127.0.0.1", port)) as client:
+                client.send(raw.get())
+                assert client.response().body == b"hello"
+        finally:
+            process.terminate()
+            process.wait(raw.TIMEOUT)
+
+
+def test_access_log(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    fmt = '%(h)s %(m)s %(U)s %(q)s %(H)s %(s)s %(B)s %(b)s "%({x-a}i)s" "%({Content-Type}o)s" %(z)s'
+    with Command(PROBE, "--access-logfile", str(path), "--access-logformat", fmt) as server:
+        server.request(raw.get("/sleep?s=0", 'X-A: say "hi"\x80'))
+        with server.client() as client:
+            client.send(raw.get("/none", method="HEAD"))
+            client.response(head_only=True)
+        with server.client() as client:
+            client.send(b"BAD\r\n\r\n")
+            client.responses()
+    lines = path.read_text().splitlines()
+    assert lines[0] == (
+        '127.0.0.1 GET /sleep s=0 HTTP/1.1 200 5 5 "say \\x22hi\\x22\\x80" "text/plain" -'
+    )
+    assert lines[1].startswith("127.0.0.1 HEAD /none  HTTP/1.1 404 0 -")
+    assert lines[2].startswith("127.0.0.1 - -  HTTP/1.1 400")
+
+
+def test_default_access_log_on_stdout_and_reopen(tmp_path: Path) -> None:
+    with Command(PROBE, "--access-logfile", "-") as server:
+        server.request(raw.get("/"))
+    assert '"GET / HTTP/1.1" 200 5 "-" "-"' in server.out[0]
+    path = tmp_path / "access.log"
+    with Command(PROBE, "--access-logfile", str(path)) as server:
+        server.request(raw.get("/one"))
+        path.rename(tmp_path / "old.log")
+        server.signal(signal.SIGUSR1)
+        # The signal is handled in the turn that also takes this request, or before.
+        while not path.exists():
+            server.request(raw.get("/two"))
+        server.request(raw.get("/three"))
+    assert "/three" in path.read_text()
+    assert "/one" in (tmp_path / "old.log").read_text()
+
+
+def test_error_log_file_and_wsgi_errors(tmp_path: Path) -> None:
+    with Command(PROBE) as server:
+        server.request(raw.get("/errors"))
+        server.request(raw.get("/fail"))
+        server.wait_line("said by the application")
+        server.wait_line("ValueError: failed on purpose")
+    path = tmp_path / "error.log"
+    sock = str(tmp_path / "sock")
+    with Command(PROBE, "--error-logfile", str(path), bind=f"unix:{sock}") as server:
+        wait_until(lambda: (None, os.path.exists(sock)))
+        with raw.Client(sock) as client:
+            client.send(raw.get("/errors"))
+            client.response()
+    assert "listening at unix:" in path.read_text()
+    assert "said by the application" in path.read_text()
+
+
+def test_first_sigint_drains_the_second_is_quick() -> None:
+    with Command(PROBE) as server, server.client() as client, server.client() as other:
+        client.send(raw.get("/sleep?s=0.2"))
+        other.send(raw.get("/"))
+        other.response()
+        server.signal(signal.SIGINT)
+        answer = client.response()
+        assert (answer.body, answer.get("Connection")) == (b"slept", "close")
+        assert server.wait() == 0
+    with Command(PROBE) as server, server.client() as client:
+        client.send(raw.get("/sleep?s=60") )
+        with server.client() as other:
+            other.send(raw.get("/"))
+            other.response()
+        server.signal(signal.SIGINT)
+        server.wait_line("stopping: finishing")
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0
+
+
+def test_late_requests_on_kept_connections_are_answered_in_a_drain() -> None:
+    """CN16."""
+    with Command(PROBE) as server:
+        with server.client() as idle, server.client() as busy:
+            idle.send(raw.get())
+            assert idle.response().get("Connection") is None
+            busy.send(raw.get("/gate"))
+            with server.client() as other:
+                other.send(raw.get())
+                other.response()
+                server.signal(signal.SIGTERM)
+                server.wait_line("stopping: finishing")
+                idle.send(raw.get("/open"))
+                late = idle.response()
+            assert (late.body, late.get("Connection")) == (b"open", "close")
+            assert busy.response().get("Connection") == "close"
+        assert server.wait() == 0
+
+
+def test_graceful_timeout_cancels_what_is_left() -> None:
+    with Command(PROBE, "--graceful-timeout", "0.1") as server, server.client() as client:
+        client.send(raw.get("/sleep?s=60"))
+        with server.client() as other:
+            other.send(raw.get())
+            other.response()
+        server.signal(signal.SIGTERM)
+        server.wait_line("cancelling 1 requests")
+        assert server.wait() == 0
+
+
+def test_run_from_a_script(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import celadon\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'scripted']\n"
+        "celadon.run(app, bind='127.0.0.1:0')\n"
+        "print('returned')\n"
+    )
+    server = Command.__new__(Command)
+    import threading
+
+    server.process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    server.lines, server.out = [], []
+    server._heard, server._closed = threading.Condition(), False
+    server._readers = [
+        threading.Thread(target=server._read, args=(server.process.stderr, server.lines)),
+        threading.Thread(target=server._read, args=(server.process.stdout, server.out)),
+    ]
+    for reader in server._readers:
+        reader.start()
+    with server:
+        assert server.request(raw.get()).body == b"scripted"
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert server.out == ["returned"]
+
+
+def test_importing_celadon_patches_and_starts_nothing() -> None:
+    code = (
+        "import threading, time, _thread, gc; before = (time.sleep, threading.Lock, "
+        "_thread.get_ident, threading.local, threading.active_count(), len(gc.callbacks));"
+        "import celadon; after = (time.sleep, threading.Lock, _thread.get_ident, "
+        "threading.local, threading.active_count(), len(gc.callbacks));"
+        "assert before == after; from celadon import green; assert green.stats() is None"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=raw.TIMEOUT)
+
+
+def test_no_green_serves_one_request_at_a_time() -> None:
+    with Command(PROBE, "--no-green") as server:
+        server.wait_line("one request at a time")
+        with server.client() as a, server.client() as b:
+            a.send(raw.get("/sleep?s=0.05"))
+            b.send(raw.get("/sleep?s=0.05"))
+            assert a.response().body == b.response().body == b"slept"
+
+
+def stats_of(text: bytes) -> tuple[int, int]:
+    total, idle = text.split()
+    return int(total), int(idle)
+
+
+def test_options_have_settings_behind_them() -> None:
+    """Every flag of the command has a row, and the defaults parse as they are shown."""
+    from celadon import cli, config
+
+    parser = cli.make_parser()
+    flags = {a.dest: a for a in parser._actions}
+    for row in config.SETTINGS.values():
+        assert row.name in flags
+        value: Any = row.default
+        assert row.parse(value) == value, row.name

@@ -1,0 +1,189 @@
+"""Requests on greenlets: waits overlap, limits hold, nothing leaks from one to another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import raw
+from tests.support.servers import Command, wait_until
+
+PROBE = "tests.apps.probe:app"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Command]:
+    with Command(PROBE, "--request-timeout", "0.3", "--cancel-on-disconnect", "GET") as command:
+        yield command
+
+
+def test_waiting_requests_overlap(server: Command) -> None:
+    clients = [server.client() for _ in range(50)]
+    began = time.monotonic()
+    for client in clients:
+        client.send(raw.get("/sleep?s=0.1"))
+    for client in clients:
+        assert client.response().body == b"slept"
+        client.close()
+    assert time.monotonic() - began < 2  # one after another it would be 5
+
+
+def test_a_lock_held_across_a_sleep_holds_up_only_its_waiters(server: Command) -> None:
+    with server.client() as holder, server.client() as waiter, server.client() as other:
+        holder.send(raw.get("/locked?s=0.15"))
+        waiter.send(raw.get("/locked?s=0"))
+        other.send(raw.get("/"))
+        assert other.response().body == b"hello"
+        assert waiter.response().body == b"locked"
+        assert holder.response().body == b"locked"
+
+
+def test_one_request_wakes_another(server: Command) -> None:
+    with server.client() as waiter, server.client() as opener:
+        waiter.send(raw.get("/gate"))
+        opener.send(raw.get("/open"))
+        assert opener.response().body == b"open"
+        assert waiter.response().body == b"through"
+
+
+def test_request_deadline_is_504_and_its_locals_are_gone(server: Command) -> None:
+    """request_timeout; design §3: no tenant of one request in another."""
+    with server.client() as client:
+        client.send(raw.get("/deadline?secret"))
+        assert client.response().status == 504
+        client.send(raw.get("/log"))
+        assert b"deadline cleanup" in client.response().body
+    server.wait_line("RequestTimeout")
+    for _ in range(20):
+        assert server.request(raw.get("/tenant")).body == b"None"
+
+
+def test_context_is_fresh_per_request(server: Command) -> None:
+    with server.client() as client:
+        for _ in range(3):
+            client.send(raw.get("/context"))
+            assert client.response().body == b"fresh"
+
+
+@pytest.mark.parametrize("view", ["/fork", "/fork_and_return", "/thread", "/spawned"])
+def test_forks_threads_and_spawned_greenlets(server: Command, view: str) -> None:
+    expected = {"/fork": b"9", "/fork_and_return": b"parent", "/thread": b"from a thread"}
+    with server.client() as client:
+        client.send(raw.get(view))
+        assert client.response().body == expected.get(view, b"spawned")
+        client.send(raw.get("/"))
+        assert client.response().body == b"hello"
+
+
+def test_exit_in_a_view_ends_nothing(server: Command) -> None:
+    assert server.request(raw.get("/exit")).status == 500
+    assert server.request(raw.get("/")).body == b"hello"
+
+
+def test_client_gone_cancels_where_the_setting_says(server: Command) -> None:
+    """CN15: cancel_on_disconnect."""
+    for how in ("reset", "close"):
+        client = server.client()
+        client.send(raw.get("/big?mb=1000"))
+        client.read_until(b"xxx")
+        if how == "reset":
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+
+        def closed(expected: int = 1 if how == "reset" else 2) -> tuple[Any, bool]:
+            body = server.request(raw.get("/log")).body
+            return body, body.count(b"big closed") >= expected
+
+        wait_until(closed)
+
+
+def test_upload_and_stream(server: Command) -> None:
+    with server.client() as client:
+        client.send(raw.post("/upload", b"x" * (10 << 20)))
+        assert client.response().body == str(10 << 20).encode()
+        client.send(raw.get("/stream?n=200&size=5000"))
+        assert len(client.response().body) == (10 + 90 * 2 + 100 * 3) * 5000
+
+
+def test_swallowed_deadline_comes_again_as_base_exception() -> None:
+    """design §9: RequestTimeout, then RequestKilled; here at its first coming."""
+    with Command(PROBE, "--request-timeout", "0.1") as server, server.client() as client:
+        client.send(raw.get("/stubborn"))
+
+        def swallowed() -> tuple[Any, bool]:
+            body = server.request(raw.get("/log")).body
+            return body, body == b"RequestTimeout"
+
+        wait_until(swallowed)
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGTERM)
+
+
+def test_sl05_out_of_descriptors_pauses_and_recovers() -> None:
+    """SL05, T10: accept pauses, nothing spins, it recovers."""
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    with Command(PROBE, preexec=limit) as server:
+        assert server.port
+        held = [server.client() for _ in range(80)]
+        server.wait_line("cannot accept, paused")
+        before = cpu_seconds(server.process.pid)
+        time.sleep(0.3)  # the time over which CPU use is measured
+        assert cpu_seconds(server.process.pid) - before < 0.15
+        for client in held:
+            client.close()
+        assert server.request(raw.get()).body == b"hello"
+
+
+def cpu_seconds(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_t37_an_idle_server_does_not_wake_up() -> None:
+    """T37: no idle wake-ups, with idle connections open."""
+
+    def wakeups(pid: int) -> int:
+        with open(f"/proc/{pid}/status") as status:
+            for line in status:
+                if line.startswith("voluntary_ctxt_switches"):
+                    return int(line.split()[1])
+        raise AssertionError
+
+    with Command(PROBE) as server, server.client() as client:
+        client.send(raw.get())
+        client.response()
+        time.sleep(0.1)  # what the request started comes to rest
+        before = wakeups(server.process.pid)
+        time.sleep(0.5)  # the idle time that is measured
+        assert wakeups(server.process.pid) - before <= 1
+
+
+def test_idle_runners_decay_and_serve_again() -> None:
+    """design §3: idle runners above a recent maximum are retired within 30 s."""
+    with Command(PROBE) as server:
+        clients = [server.client() for _ in range(100)]
+        for client in clients:
+            client.send(raw.get("/sleep?s=0.05"))
+        for client in clients:
+            client.response()
+            client.close()
+        assert int(server.request(raw.get("/slots")).body.split()[0]) >= 100
+
+        def decayed() -> tuple[Any, bool]:
+            body = server.request(raw.get("/slots")).body
+            return body, int(body.split()[0]) <= 10
+
+        wait_until(decayed, limit=40)
+        assert server.request(raw.get("/sleep")).body == b"slept"

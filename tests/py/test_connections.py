@@ -1,0 +1,387 @@
+"""Connections: keep-alive, pipelining, closing, time limits, floods (CN, CE, SL, T rows)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import raw
+from tests.support.servers import serving
+
+TEXT = [("Content-Type", "text/plain")]
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    body = environ["wsgi.input"].read(-1)
+    start_response("200 OK", TEXT)
+    return [environ["PATH_INFO"].encode() + b":" + body]
+
+
+def test_cn01_pipelined_requests_are_answered_in_order() -> None:
+    """CN01, T02, T12: also thousands, without recursion."""
+    count = 5000
+    with serving(echo) as server, server.client() as client:
+        data = b"".join(raw.get(f"/{i}") for i in range(count))
+        sender = threading.Thread(target=client.send, args=(data,))
+        sender.start()
+        for i in range(count):
+            assert client.response().body == b"/%d:" % i
+        sender.join()
+
+
+def test_cn01_mixed_pipelined_bodies() -> None:
+    """CN01, CN05, T02: framing of one request never leaks into the next."""
+    chunked = raw.get("/c", "Transfer-Encoding: chunked", method="POST")
+    chunked += b"3\r\nabc\r\n0\r\n\r\n"
+    data = raw.post("/a", b"12345") + chunked + raw.get("/b") + raw.post("/d", b"")
+    with serving(echo) as server, server.client() as client:
+        client.send(data * 20)
+        for _ in range(20):
+            got = [client.response().body for _ in range(4)]
+            assert got == [b"/a:12345", b"/c:abc", b"/b:", b"/d:"]
+
+
+def test_cn03_nothing_after_connection_close() -> None:
+    """CN03."""
+    with serving(echo) as server, server.client() as client:
+        client.send(raw.get("/1", "Connection: close") + raw.get("/2"))
+        assert [a.body for a in client.responses()] == [b"/1:"]
+
+
+def test_cn04_http_1_0() -> None:
+    """CN04: kept only with a Content-Length, which the validator's iterator hides."""
+    with serving(echo, validate=False) as server:
+        with server.client() as client:
+            client.send(b"GET / HTTP/1.0\r\n\r\n")
+            answer = client.response()
+            assert (answer.version, answer.get("Connection")) == ("HTTP/1.1", "close")
+            assert client.at_end()
+        with server.client() as client:
+            for _ in range(2):
+                client.send(b"GET / HTTP/1.0\r\nConnection: x, Keep-Alive\r\n\r\n")
+                assert client.response().get("Connection") == "keep-alive"
+
+
+def test_cn14_half_close_is_answered_in_full() -> None:
+    """CN14."""
+    body = b"x" * 3_000_000
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", TEXT)
+        return [body]
+
+    with serving(app) as server, server.client() as client:
+        client.send(raw.get())
+        client.shutdown()
+        assert client.response().body == body
+        assert client.at_end()
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def test_cn15_t14_reset_is_noticed_while_the_application_waits() -> None:
+    """CN15, T14: the write raises, the iterable is closed."""
+    proceed = threading.Event()
+    events: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        write = start_response("200 OK", TEXT)
+        try:
+            write(b"first")
+            proceed.wait(raw.TIMEOUT)
+            for _ in range(100):
+                write(b"x" * 100_000)
+            events.append("all written")
+        except OSError as error:
+            events.append(type(error).__name__)
+            raise
+        yield b"never"
+
+    class Counting:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __iter__(self) -> Any:
+            return self.inner
+
+        def close(self) -> None:
+            self.inner.close()
+            events.append("closed")
+
+    with serving(lambda e, s: Counting(app(e, s)), validate=False) as server:
+        client = server.client()
+        client.send(raw.get())
+        client.read_until(b"first\r\n")
+        reset(client.sock)
+        proceed.set()
+        server.wait_for(lambda s: s["in_flight"] == 0)
+        assert events == ["ClientDisconnected", "closed"]
+        assert server.stats()["client_gone"] == 1
+        assert server.stats()["failed"] == 0
+
+
+def test_ce01_error_answers_survive_unread_input() -> None:
+    """CE01, T11, T28: no reset destroys the 413 although megabytes are on their way."""
+    with serving(echo, limit_request_body=10) as server:
+        for _ in range(20):
+            with server.client() as client:
+                head = raw.get("/", "Content-Length: 200000", method="POST")
+                client.send_pieces([head, b"x" * 200_000])
+                assert [a.status for a in client.responses()] == [413]
+
+
+def test_ce02_linger_is_bounded() -> None:
+    """CE02: by time, and by bytes."""
+    with serving(echo, linger_timeout=0.05) as server, server.client() as client:
+        client.send(b"BAD\r\n\r\n")
+        assert client.response().status == 400
+        server.wait_for(lambda s: s["connections"] == 0)
+    with serving(echo, linger_timeout=60, linger_bytes=1000) as server:
+        with server.client() as client:
+            client.send(b"BAD\r\n\r\n")
+            assert client.response().status == 400
+            client.send_pieces([b"x" * 500] * 10)
+            server.wait_for(lambda s: s["connections"] == 0)
+
+
+def test_ce03_idle_connections_close_silently() -> None:
+    """CE03, T11: by end of file, and by time."""
+    with serving(echo, keepalive=0.05, header_timeout=0.05) as server:
+        with server.client() as client:
+            client.shutdown()
+            assert client.read_to_end() == b""
+        with server.client() as client:  # never sent a byte
+            assert client.read_to_end() == b""
+        with server.client() as client:
+            client.send(raw.get())
+            client.response()
+            assert client.read_to_end() == b""
+        assert server.stats()["rejected"] == 0
+        assert server.stats()["timeouts_keepalive"] == 1
+
+
+def test_sl01_slow_heads_get_408() -> None:
+    """SL01: absolute, no byte resets it."""
+    with serving(echo, header_timeout=0.1) as server, server.client() as client:
+        stop = threading.Event()
+
+        def drip() -> None:
+            while not stop.wait(0.02):
+                try:
+                    client.sock.sendall(b"X")
+                except OSError:
+                    return
+
+        client.send(b"GET / HTTP/1.1\r\nX-A: ")
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            assert client.response().status == 408
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_t17_keepalive_does_not_limit_bodies() -> None:
+    """T17, T16: a body may take longer than the keep-alive time."""
+    with serving(echo, keepalive=0.02, body_timeout=5) as server, server.client() as client:
+        client.send(raw.get("/", "Content-Length: 4", method="POST"))
+        for byte in (b"a", b"b", b"c", b"d"):
+            threading.Event().wait(0.02)  # the client's own pace is what is tested
+            client.send(byte)
+        assert client.response().body == b"/:abcd"
+
+
+def test_t16_sub_second_and_huge_time_limits() -> None:
+    """T16: 0.05 is not for ever, a year is not clipped to something short."""
+    with serving(echo, keepalive=31_536_000, header_timeout=0.5) as server:
+        with server.client() as client:
+            client.send(raw.get())
+            client.response()
+            client.send(raw.get())
+            assert client.response().status == 200
+
+
+def test_sl03_readers_that_stop_are_reset() -> None:
+    """SL03: write_timeout; the buffer stays bounded, others are served."""
+    produced = 0
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", TEXT)
+        if environ["PATH_INFO"] == "/ok":
+            return [b"ok"]
+
+        def generate() -> Iterator[bytes]:
+            nonlocal produced
+            for _ in range(2000):
+                produced += 1
+                yield b"x" * 65536
+
+        return generate()
+
+    with serving(app, validate=False, write_timeout=0.2) as server, server.client() as client:
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.send(raw.get())
+        assert server.request(raw.get("/ok")).body == b"ok"
+        stats = server.wait_for(lambda s: s["in_flight"] == 0)
+        assert stats["timeouts_write"] == 1
+        assert produced < 200
+
+
+def test_sl04_the_oldest_idle_connection_makes_room() -> None:
+    """SL04: new clients are served when all places are taken by idle ones."""
+    with serving(echo, worker_connections=4) as server:
+        clients = [server.client() for _ in range(10)]
+        for client in clients:
+            client.send(raw.get())
+            assert client.response().status == 200
+        assert server.stats()["evicted"] >= 6
+        assert clients[0].read_to_end() == b""
+        for client in clients:
+            client.close()
+
+
+def test_worker_connections_busy_ones_make_others_wait() -> None:
+    """worker_connections: accepting pauses, the backlog keeps the rest."""
+    gate = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", TEXT)
+        yield b"begun "
+        yield b"x" * 30_000_000  # stays in the buffer: the connection is busy
+
+    with serving(app, validate=False, worker_connections=2) as server:
+        busy = [server.client() for _ in range(2)]
+        for client in busy:
+            client.send(raw.get())
+            client.read_until(b"begun ")
+        late = server.client()
+        late.send(raw.get())
+        gate.wait(0.05)
+        assert server.stats()["connections"] == 2
+        busy[0].close()
+        late.read_until(b"begun ")
+        for client in (busy[1], late):
+            client.close()
+
+
+def test_max_concurrent_requests_queue_and_503() -> None:
+    """Admission: bounded in flight, bounded queue, 503 with Retry-After."""
+    states: list[int] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", TEXT)
+        yield b"begun "
+        yield b"x" * 30_000_000
+
+    settings = {"max_concurrent_requests": 1, "queue_depth": 1, "retry_after": 7}
+    with serving(app, validate=False, **settings) as server:
+        first, second, third = (server.client() for _ in range(3))
+        first.send(raw.get())
+        first.read_until(b"begun ")
+        second.send(raw.get())
+        server.wait_for(lambda s: s["queued"] == 1)
+        third.send(raw.get())
+        answer = third.response()
+        states.append(answer.status)
+        assert (answer.status, answer.get("Retry-After")) == (503, "7")
+        first.close()
+        second.read_until(b"begun ")
+        second.close()
+        third.close()
+
+
+def test_queue_timeout_is_503() -> None:
+    """Admission: the longest wait in the queue."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", TEXT)
+        yield b"begun "
+        yield b"x" * 30_000_000
+
+    settings = {"max_concurrent_requests": 1, "queue_timeout": 0.05}
+    with serving(app, validate=False, **settings) as server:
+        with server.client() as first, server.client() as second:
+            first.send(raw.get())
+            first.read_until(b"begun ")
+            second.send(raw.get())
+            assert second.response().status == 503
+
+
+@pytest.mark.parametrize(
+    ("mode", "header", "address"),
+    [
+        ("v1", b"PROXY TCP4 9.8.7.6 1.2.3.4 11 22\r\n", "9.8.7.6"),
+        ("v1", b"PROXY TCP6 2001:db8::1 ::2 11 22\r\n", "2001:db8::1"),
+        ("v1", b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+        (
+            "v2",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\x09\x08\x07\x06\x01\x02\x03\x04\x00\x0b\x00\x16",
+            "9.8.7.6",
+        ),
+        ("auto", b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00", "127.0.0.1"),
+    ],
+)
+def test_proxy_protocol(mode: str, header: bytes, address: str) -> None:
+    """SL10, EN09."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", TEXT)
+        return [environ["REMOTE_ADDR"].encode()]
+
+    with serving(app, proxy_protocol=mode) as server, server.client() as client:
+        client.send_pieces([header[:5], header[5:20], header[20:] + raw.get()])
+        assert client.response().body.decode() == address
+        client.send(raw.get())
+        assert client.response().body.decode() == address
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        raw.get(),
+        b"PROXY TCP4 1.2.3.4\r\n",
+        b"PROXY TCP4 999.1.1.1 1.2.3.4 1 2\r\n",
+        b"PROXY " + b"x" * 200,
+        b"\r\n\r\n\0\r\nQUIT\n\x31\x11\x00\x0c",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
+    ],
+)
+def test_sl10_bad_proxy_headers_close(data: bytes) -> None:
+    """SL10."""
+    with serving(echo, proxy_protocol="auto") as server, server.client() as client:
+        client.send(data)
+        try:
+            assert client.read_to_end() == b""
+        except ConnectionResetError:
+            pass
+
+
+def test_sl10_untrusted_peers_may_not_use_it() -> None:
+    """SL10."""
+    with serving(echo, proxy_protocol="v1", proxy_allow_ips="10.0.0.1") as server:
+        with server.client() as client:
+            client.send(b"PROXY TCP4 9.8.7.6 1.2.3.4 11 22\r\n" + raw.get())
+            try:
+                assert client.read_to_end() == b""
+            except ConnectionResetError:
+                pass
+
+
+def test_refusals_are_logged_once_each_and_limited(caplog: pytest.LogCaptureFixture) -> None:
+    """SL08: no request byte unescaped, at most ten lines a second."""
+    with serving(echo) as server:
+        for _ in range(30):
+            server.request(b"GET /\x1b[31m HTTP/1.1\r\n\r\n")
+        assert server.stats()["rejected"] == 30
+    lines = [r for r in caplog.records if "refused a request" in r.getMessage()]
+    assert 1 <= len(lines) <= 20
+    assert all("\x1b" not in r.getMessage() for r in lines)
