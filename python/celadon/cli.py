@@ -37,7 +37,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("target", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--version", "-v", action="store_true", help="show the version")
     parser.add_argument(
-        "--check-config", action="store_true", help="check settings and import, then exit"
+        "--check-config",
+        action="store_true",
+        help="check settings and import, then exit",
     )
     parser.add_argument(
         "--print-config", action="store_true", help="show every setting and its source"
@@ -61,8 +63,14 @@ def _add_flag(group: Any, row: config.Setting) -> None:
             help=text,
         )
     elif row.name == "proxy_protocol":
-        group.add_argument(*row.all_flags, dest=row.name, nargs="?", const="auto",
-                           metavar="MODE", help=text)
+        group.add_argument(
+            *row.all_flags,
+            dest=row.name,
+            nargs="?",
+            const="auto",
+            metavar="MODE",
+            help=text,
+        )
     else:
         group.add_argument(
             *row.all_flags,

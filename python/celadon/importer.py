@@ -72,13 +72,17 @@ def _is_machinery(filename: str) -> bool:
     return filename == __file__ or "importlib" in filename
 
 
-def _parse(target: str, expression: str) -> tuple[str, tuple[list[Any], dict[str, Any]] | None]:
+def _parse(
+    target: str, expression: str
+) -> tuple[str, tuple[list[Any], dict[str, Any]] | None]:
     try:
         node = ast.parse(expression, mode="eval").body
         if isinstance(node, ast.Call):
             args = [ast.literal_eval(arg) for arg in node.args]
             kwargs = {
-                str(kw.arg): ast.literal_eval(kw.value) for kw in node.keywords if kw.arg
+                str(kw.arg): ast.literal_eval(kw.value)
+                for kw in node.keywords
+                if kw.arg
             }
             return _dotted(node.func), (args, kwargs)
         return _dotted(node), None
@@ -108,7 +112,9 @@ def _find(module: Any, module_name: str, name: str | None) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise AppError(f"module {module_name!r} has no attribute {name!r}") from None
+            raise AppError(
+                f"module {module_name!r} has no attribute {name!r}"
+            ) from None
     return found
 
 
@@ -121,4 +127,6 @@ def _call(make: Any, call: tuple[list[Any], dict[str, Any]], target: str) -> Any
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _own_failure(f"{target!r} could not make the application", error) from None
+        raise _own_failure(
+            f"{target!r} could not make the application", error
+        ) from None

@@ -34,7 +34,8 @@ def log_line(level: int, text: str) -> None:
 def escape(text: str) -> str:
     """What a peer sent, safe for one log line."""
     return "".join(
-        c if " " <= c <= "~" and c not in '"\\' else f"\\x{ord(c) & 0xFF:02x}" for c in text
+        c if " " <= c <= "~" and c not in '"\\' else f"\\x{ord(c) & 0xFF:02x}"
+        for c in text
     )
 
 

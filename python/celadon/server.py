@@ -18,14 +18,13 @@ def make_core(app: Application, settings: config.Config) -> _core.Server:
     """A server of the core, bound to every address of `settings`."""
     from celadon import __version__
 
-    core = _core.Server(
+    return _core.Server(
         app,
         config.core_options(settings, __version__),
         logging.log_exception,
         logging.log_line,
         logging.ErrorStream(),
     )
-    return core
 
 
 def settle(gc_freeze: bool) -> None:
@@ -78,7 +77,11 @@ class Server:
 
     def stop(self, quick: bool = False) -> None:
         """Stops accepting and finishes requests; `quick` cancels them."""
-        if self._core is not None and self._thread is not None and self._thread.is_alive():
+        if (
+            self._core is not None
+            and self._thread is not None
+            and self._thread.is_alive()
+        ):
             self._core.stop(quick)
 
     def join(self, timeout: float | None = None) -> None:

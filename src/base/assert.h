@@ -6,10 +6,10 @@ namespace celadon {
 [[noreturn]] void fatal(const char* reason, const char* file, int line) noexcept;
 }
 
-#define CHECK(condition, reason)                                       \
-  do {                                                                 \
-    if (!(condition)) [[unlikely]]                                     \
-      ::celadon::fatal(reason, __FILE__, __LINE__);                    \
+#define CHECK(condition, reason)                    \
+  do {                                              \
+    if (!(condition)) [[unlikely]]                  \
+      ::celadon::fatal(reason, __FILE__, __LINE__); \
   } while (false)
 
 #ifdef NDEBUG

@@ -11,7 +11,11 @@ Nanos read_clock(clockid_t id) noexcept {
 }
 }  // namespace
 
-Nanos SystemClock::now() noexcept { return read_clock(CLOCK_MONOTONIC); }
-Nanos SystemClock::wall() noexcept { return read_clock(CLOCK_REALTIME); }
+Nanos SystemClock::now() noexcept {
+  return read_clock(CLOCK_MONOTONIC);
+}
+Nanos SystemClock::wall() noexcept {
+  return read_clock(CLOCK_REALTIME);
+}
 
 }  // namespace celadon

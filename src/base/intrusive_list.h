@@ -45,8 +45,12 @@ class IntrusiveList {
   }
 
   [[nodiscard]] bool empty() const noexcept { return root_.next_ == &root_; }
-  [[nodiscard]] T* front() const noexcept { return empty() ? nullptr : cast(root_.next_); }
-  [[nodiscard]] T* back() const noexcept { return empty() ? nullptr : cast(root_.prev_); }
+  [[nodiscard]] T* front() const noexcept {
+    return empty() ? nullptr : cast(root_.next_);
+  }
+  [[nodiscard]] T* back() const noexcept {
+    return empty() ? nullptr : cast(root_.prev_);
+  }
 
   void push_back(T& item) noexcept { insert_before(&root_, &item); }
   void push_front(T& item) noexcept { insert_before(root_.next_, &item); }

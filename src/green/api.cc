@@ -37,7 +37,8 @@ PyObject* py_sleep(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept 
     }
     constexpr double kMost = 9223372036.0;
     if (seconds > kMost) {
-      PyErr_SetString(PyExc_OverflowError, "timestamp too large to convert to C _PyTime_t");
+      PyErr_SetString(PyExc_OverflowError,
+                      "timestamp too large to convert to C _PyTime_t");
       return nullptr;
     }
     nanos = static_cast<Nanos>(seconds * 1e9);
@@ -58,7 +59,9 @@ PyObject* py_get_ident(PyObject*, PyObject*) noexcept {
   return PyLong_FromUnsignedLong(current_ident());
 }
 
-PyObject* py_can_park(PyObject*, PyObject*) noexcept { return py::boolean(can_park()); }
+PyObject* py_can_park(PyObject*, PyObject*) noexcept {
+  return py::boolean(can_park());
+}
 
 PyObject* py_start_hub(PyObject*, PyObject*) noexcept {
   return Hub::create() ? py::none() : nullptr;
@@ -118,8 +121,10 @@ PyObject* py_checkpoint(PyObject*, PyObject*) noexcept {
 }
 
 int poll_now(int fd, int events, int timeout_ms) noexcept {
-  pollfd p{fd, static_cast<short>(((events & 1) ? POLLIN : 0) | ((events & 2) ? POLLOUT : 0)),
-           0};
+  pollfd p{
+      fd,
+      static_cast<short>(((events & 1) ? POLLIN : 0) | ((events & 2) ? POLLOUT : 0)),
+      0};
   const int n = ::poll(&p, 1, timeout_ms);
   if (n < 0) return errno == EINTR ? 0 : -1;
   if (p.revents & POLLNVAL) {
@@ -160,8 +165,9 @@ PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
   int events = 0;
   PyObject* timeout = Py_None;
   long long nanos = -1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|O:wait_fd", const_cast<char**>(names),
-                                   &file, &events, &timeout) ||
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|O:wait_fd",
+                                   const_cast<char**>(names), &file, &events,
+                                   &timeout) ||
       !py::parse_seconds(timeout, nanos)) {
     return nullptr;
   }
@@ -196,9 +202,10 @@ PyObject* py_hub_stats(PyObject*, PyObject*) noexcept {
   const HubStats& s = hub->stats();
   return Py_BuildValue("{s:n,s:n,s:K,s:K,s:K,s:K,s:K}", "runners",
                        static_cast<Py_ssize_t>(hub->runners()), "idle",
-                       static_cast<Py_ssize_t>(hub->idle_runners()), "switches", s.switches,
-                       "created", s.runners_created, "retired", s.runners_retired, "jobs",
-                       s.jobs, "deadlines_fired", s.deadlines_fired);
+                       static_cast<Py_ssize_t>(hub->idle_runners()), "switches",
+                       s.switches, "created", s.runners_created, "retired",
+                       s.runners_retired, "jobs", s.jobs, "deadlines_fired",
+                       s.deadlines_fired);
 }
 
 // The first of gc.callbacks: nothing may switch while the collector runs.
@@ -223,8 +230,10 @@ PyMethodDef functions[] = {
     {"start_hub", py_start_hub, METH_NOARGS, "Make a hub for this thread."},
     {"set_base_context", py_set_base_context, METH_NOARGS,
      "Requests start with a copy of the context as it is now."},
-    {"current_task", py_current_task, METH_NOARGS, "Handle of the running job, or None."},
-    {"current_slot", py_current_slot, METH_NOARGS, "Number of the running slot, or None."},
+    {"current_task", py_current_task, METH_NOARGS,
+     "Handle of the running job, or None."},
+    {"current_slot", py_current_slot, METH_NOARGS,
+     "Number of the running slot, or None."},
     {"slot_thread", py_slot_thread, METH_O, "The thread object of the running slot."},
     {"enter_shield", py_enter_shield, METH_O, "Hold back kills and timeouts."},
     {"leave_shield", py_leave_shield, METH_NOARGS, "Let them through again."},
@@ -233,7 +242,8 @@ PyMethodDef functions[] = {
      "wait_fd(fd, events, timeout=None) -> ready events"},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
     {"gc_guard", py::as_method(py_gc_guard), METH_FASTCALL, "For gc.callbacks."},
-    {"no_switch", py_no_switch, METH_O, "Enter (true) or leave a region without switches."},
+    {"no_switch", py_no_switch, METH_O,
+     "Enter (true) or leave a region without switches."},
     {nullptr, nullptr, 0, nullptr}};
 
 int add_exceptions(PyObject* module) noexcept {

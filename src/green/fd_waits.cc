@@ -61,7 +61,8 @@ class FdWaits::Record final : public loop::IoHandler, public loop::Disposable {
 FdWaits::FdWaits(loop::Loop& loop) noexcept : loop_(loop) {}
 FdWaits::~FdWaits() = default;
 
-Waited FdWaits::wait(Strand& strand, int fd, std::uint8_t events, Nanos deadline) noexcept {
+Waited FdWaits::wait(Strand& strand, int fd, std::uint8_t events,
+                     Nanos deadline) noexcept {
   auto& slot = records_[fd];
   if (!slot) slot = std::make_unique<Record>(loop_, fd);
   Record* record = slot.get();

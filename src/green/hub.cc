@@ -40,7 +40,9 @@ Exceptions& exceptions() noexcept {
   return instance;
 }
 
-Hub* Hub::here() noexcept { return hub_of_thread; }
+Hub* Hub::here() noexcept {
+  return hub_of_thread;
+}
 
 Strand* current_strand() noexcept {
   return hub_of_thread ? hub_of_thread->current() : nullptr;
@@ -52,7 +54,9 @@ bool can_park() noexcept {
          !hub->forked_child();
 }
 
-void set_collecting(bool on) noexcept { collecting = on; }
+void set_collecting(bool on) noexcept {
+  collecting = on;
+}
 
 unsigned long current_ident() noexcept {
   const Strand* strand = current_strand();
@@ -102,7 +106,8 @@ void Hub::make_ready(Strand& strand) noexcept {
   if (PyThread_get_thread_ident() != thread_id_) loop_.wake();
 }
 
-Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason, bool shielded) noexcept {
+Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
+                 bool shielded) noexcept {
   ASSERT(current_ == &strand, "parked from outside");
   strand.no_delivery_ = shielded;
   if (strand.raise_pending()) {

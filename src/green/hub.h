@@ -45,8 +45,8 @@ class Hub {
  public:
   // The hub of this thread, or null.
   [[nodiscard]] static Hub* here() noexcept;
-  // Makes one for this thread, whose current greenlet becomes the main strand. Null with
-  // an exception.
+  // Makes one for this thread, whose current greenlet becomes the main strand. Null
+  // with an exception.
   static Hub* create() noexcept;
 
   [[nodiscard]] loop::Loop& loop() noexcept { return loop_; }
@@ -72,7 +72,9 @@ class Hub {
   int no_switch = 0;
 
   // Contexts of requests are copies of this one.
-  void set_base_context(py::Object context) noexcept { base_context_ = std::move(context); }
+  void set_base_context(py::Object context) noexcept {
+    base_context_ = std::move(context);
+  }
   void set_log(LogSink* log) noexcept { log_ = log; }
   [[nodiscard]] LogSink* log() const noexcept { return log_; }
 

@@ -1,7 +1,7 @@
 // Each local has a key; a runner's record, or a native thread's dict, maps keys to
-// dicts. Before an attribute is looked up, the local's own dict pointer is turned to the
-// dict of what runs now; the generic lookup does the rest. A runner's values survive
-// from request to request, as a thread's do, and die with the runner.
+// dicts. Before an attribute is looked up, the local's own dict pointer is turned to
+// the dict of what runs now; the generic lookup does the rest. A runner's values
+// survive from request to request, as a thread's do, and die with the runner.
 #include "green/local.h"
 
 #include "green/hub.h"
@@ -12,8 +12,7 @@ namespace celadon::green {
 namespace {
 
 struct LocalObject {
-  PyObject_HEAD
-  PyObject* weakrefs;
+  PyObject_HEAD PyObject* weakrefs;
   PyObject* dict;  // of the strand `owner`
   PyObject* key;
   PyObject* args;
@@ -47,7 +46,8 @@ PyObject* values_of_thread() noexcept {
     return nullptr;
   }
   if (PyObject* found = PyDict_GetItemString(state, kThreadKey)) {
-    return static_cast<ThreadValues*>(PyCapsule_GetPointer(found, kThreadKey))->values.get();
+    return static_cast<ThreadValues*>(PyCapsule_GetPointer(found, kThreadKey))
+        ->values.get();
   }
   auto made = std::make_unique<ThreadValues>();
   made->values.reset(PyDict_New());
@@ -93,7 +93,8 @@ bool attach(PyObject* self) noexcept {
 }
 
 PyObject* local_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexcept {
-  const bool has_args = PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0);
+  const bool has_args =
+      PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0);
   if (has_args && type->tp_init == PyBaseObject_Type.tp_init) {
     PyErr_SetString(PyExc_TypeError, "Initialization arguments are not supported");
     return nullptr;
@@ -116,7 +117,8 @@ PyObject* local_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexce
 
 PyObject* local_getattro(PyObject* self, PyObject* name) noexcept {
   if (!attach(self)) return nullptr;
-  if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__dict__") == 0) {
+  if (PyUnicode_Check(name) &&
+      PyUnicode_CompareWithASCIIString(name, "__dict__") == 0) {
     return py::new_ref(self_of(self).dict);
   }
   return PyObject_GenericGetAttr(self, name);
@@ -124,8 +126,10 @@ PyObject* local_getattro(PyObject* self, PyObject* name) noexcept {
 
 int local_setattro(PyObject* self, PyObject* name, PyObject* value) noexcept {
   if (!attach(self)) return -1;
-  if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__dict__") == 0) {
-    PyErr_Format(PyExc_AttributeError, "'%.100s' object attribute '__dict__' is read-only",
+  if (PyUnicode_Check(name) &&
+      PyUnicode_CompareWithASCIIString(name, "__dict__") == 0) {
+    PyErr_Format(PyExc_AttributeError,
+                 "'%.100s' object attribute '__dict__' is read-only",
                  Py_TYPE(self)->tp_name);
     return -1;
   }
@@ -173,7 +177,8 @@ void local_dealloc(PyObject* self) noexcept {
 }
 
 PyMemberDef local_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(LocalObject, weakrefs), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(LocalObject, weakrefs), READONLY,
+     nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(LocalObject, dict), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot local_slots[] = {{Py_tp_new, py::as_slot(local_new)},

@@ -31,7 +31,8 @@ void destroy_object(PyObject* self) noexcept {
 }
 
 PyObject* waited_to_bool(Waited waited) noexcept {
-  return waited == Waited::Interrupted ? nullptr : py::boolean(waited == Waited::Granted);
+  return waited == Waited::Interrupted ? nullptr
+                                       : py::boolean(waited == Waited::Granted);
 }
 }  // namespace
 
@@ -51,10 +52,11 @@ Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) no
     return Waited::Granted;
   }
   if (deadline == kNever && is_certain_deadlock()) {
-    PyErr_Format(PyExc_RuntimeError,
-                 "deadlock: the lock is held by greenlet %lu of this thread, and nothing "
-                 "can be waited for here (a finalizer, a signal handler or the hub)",
-                 owner_);
+    PyErr_Format(
+        PyExc_RuntimeError,
+        "deadlock: the lock is held by greenlet %lu of this thread, and nothing "
+        "can be waited for here (a finalizer, a signal handler or the hub)",
+        owner_);
     return Waited::Interrupted;
   }
   return wait_on(waiters_, deadline, ParkReason::Lock, shielded);
@@ -86,7 +88,8 @@ bool parse_acquire(PyObject* const* args, Py_ssize_t count, PyObject* names,
     PyObject* name = PyTuple_GET_ITEM(names, i);
     const bool timeout = PyUnicode_CompareWithASCIIString(name, "timeout") == 0;
     if (!timeout && PyUnicode_CompareWithASCIIString(name, "blocking") != 0) {
-      PyErr_Format(PyExc_TypeError, "'%U' is an invalid keyword argument for acquire()", name);
+      PyErr_Format(PyExc_TypeError, "'%U' is an invalid keyword argument for acquire()",
+                   name);
       return false;
     }
     values[timeout ? 1 : 0] = args[count + i];
@@ -100,7 +103,8 @@ bool parse_acquire(PyObject* const* args, Py_ssize_t count, PyObject* names,
   const double seconds = PyFloat_AsDouble(values[1]);
   if (seconds == -1.0 && PyErr_Occurred()) return false;
   if (!out.blocking && seconds != -1.0) {
-    PyErr_SetString(PyExc_ValueError, "can't specify a timeout for a non-blocking call");
+    PyErr_SetString(PyExc_ValueError,
+                    "can't specify a timeout for a non-blocking call");
     return false;
   }
   if (seconds < 0 && seconds != -1.0) {
@@ -127,7 +131,8 @@ PyObject* lock_acquire(PyObject* self, PyObject* const* args, Py_ssize_t count,
   LockState& state = self_as<LockObject>(self).state;
   const unsigned long ident = current_ident();
   AcquireArgs parsed;
-  if ((count > 0 || names) && !parse_acquire(args, count, names, parsed)) return nullptr;
+  if ((count > 0 || names) && !parse_acquire(args, count, names, parsed))
+    return nullptr;
   if (state.try_acquire(ident)) return py::boolean(true);
   if (!parsed.blocking) return py::boolean(false);
   return waited_to_bool(state.acquire(ident, parsed.deadline, false));
@@ -183,9 +188,9 @@ PyMethodDef lock_methods[] = {
     {"_at_fork_reinit", lock_reinit, METH_NOARGS, "Free it in a forked child."},
     {nullptr, nullptr, 0, nullptr}};
 
-PyMemberDef lock_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(LockObject, weakrefs), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef lock_members[] = {{"__weaklistoffset__", T_PYSSIZET,
+                               offsetof(LockObject, weakrefs), READONLY, nullptr},
+                              {nullptr, 0, 0, 0, nullptr}};
 
 PyType_Slot lock_slots[] = {{Py_tp_new, py::as_slot(make_object<LockObject>)},
                             {Py_tp_dealloc, py::as_slot(destroy_object<LockObject>)},
@@ -220,7 +225,8 @@ PyObject* take_rlock(RLockObject& lock, const AcquireArgs& args) noexcept {
 PyObject* rlock_acquire(PyObject* self, PyObject* const* args, Py_ssize_t count,
                         PyObject* names) noexcept {
   AcquireArgs parsed;
-  if ((count > 0 || names) && !parse_acquire(args, count, names, parsed)) return nullptr;
+  if ((count > 0 || names) && !parse_acquire(args, count, names, parsed))
+    return nullptr;
   return take_rlock(self_as<RLockObject>(self), parsed);
 }
 
@@ -248,7 +254,8 @@ PyObject* rlock_is_owned(PyObject* self, PyObject*) noexcept {
 
 PyObject* rlock_recursion_count(PyObject* self, PyObject*) noexcept {
   const auto& lock = self_as<RLockObject>(self);
-  return PyLong_FromUnsignedLong(lock.state.owner() == current_ident() ? lock.count : 0);
+  return PyLong_FromUnsignedLong(lock.state.owner() == current_ident() ? lock.count
+                                                                       : 0);
 }
 
 PyObject* rlock_locked(PyObject* self, PyObject*) noexcept {
@@ -297,13 +304,14 @@ PyMethodDef rlock_methods[] = {
     {"_is_owned", rlock_is_owned, METH_NOARGS, "For threading.Condition."},
     {"_recursion_count", rlock_recursion_count, METH_NOARGS, "For introspection."},
     {"_release_save", rlock_release_save, METH_NOARGS, "For threading.Condition."},
-    {"_acquire_restore", rlock_acquire_restore, METH_VARARGS, "For threading.Condition."},
+    {"_acquire_restore", rlock_acquire_restore, METH_VARARGS,
+     "For threading.Condition."},
     {"_at_fork_reinit", rlock_reinit, METH_NOARGS, "Free it in a forked child."},
     {nullptr, nullptr, 0, nullptr}};
 
-PyMemberDef rlock_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(RLockObject, weakrefs), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef rlock_members[] = {{"__weaklistoffset__", T_PYSSIZET,
+                                offsetof(RLockObject, weakrefs), READONLY, nullptr},
+                               {nullptr, 0, 0, 0, nullptr}};
 
 PyType_Slot rlock_slots[] = {{Py_tp_new, py::as_slot(make_object<RLockObject>)},
                              {Py_tp_dealloc, py::as_slot(destroy_object<RLockObject>)},

@@ -18,7 +18,8 @@ class LockState {
   [[nodiscard]] unsigned long owner() const noexcept { return owner_; }
 
   // For `ident`; Granted, TimedOut, or Interrupted with an exception.
-  [[nodiscard]] Waited acquire(unsigned long ident, Nanos deadline, bool shielded) noexcept;
+  [[nodiscard]] Waited acquire(unsigned long ident, Nanos deadline,
+                               bool shielded) noexcept;
   [[nodiscard]] bool try_acquire(unsigned long ident) noexcept {
     if (owner_ != 0) return false;
     own(ident);
@@ -38,14 +39,12 @@ class LockState {
 };
 
 struct LockObject {
-  PyObject_HEAD
-  PyObject* weakrefs;
+  PyObject_HEAD PyObject* weakrefs;
   LockState state;
 };
 
 struct RLockObject {
-  PyObject_HEAD
-  PyObject* weakrefs;
+  PyObject_HEAD PyObject* weakrefs;
   LockState state;
   unsigned long count;
 };
@@ -55,8 +54,8 @@ struct AcquireArgs {
   bool blocking = true;
   Nanos deadline = kNever;
 };
-[[nodiscard]] bool parse_acquire(PyObject* const* args, Py_ssize_t count, PyObject* names,
-                                 AcquireArgs& out) noexcept;
+[[nodiscard]] bool parse_acquire(PyObject* const* args, Py_ssize_t count,
+                                 PyObject* names, AcquireArgs& out) noexcept;
 
 // What Condition needs of a lock of either kind.
 [[nodiscard]] bool is_lock(PyObject* object) noexcept;  // Lock or RLock

@@ -13,9 +13,13 @@ constexpr Nanos kShieldRetry = kSecond;
 Strand::Strand(Hub& hub, std::uint64_t number) noexcept : hub_(hub), number_(number) {}
 Strand::~Strand() = default;
 
-void Strand::wake() noexcept { hub_.make_ready(*this); }
+void Strand::wake() noexcept {
+  hub_.make_ready(*this);
+}
 
-bool Strand::deliverable() const noexcept { return !shielded() && !no_delivery_; }
+bool Strand::deliverable() const noexcept {
+  return !shielded() && !no_delivery_;
+}
 
 void Strand::interrupt(py::Object exception, const void* source) noexcept {
   pending_.push_back({std::move(exception), source});
@@ -23,9 +27,8 @@ void Strand::interrupt(py::Object exception, const void* source) noexcept {
 }
 
 bool Strand::take_back(const void* source) noexcept {
-  return std::erase_if(pending_, [source](const Interrupt& i) {
-           return i.source == source;
-         }) > 0;
+  return std::erase_if(pending_,
+                       [source](const Interrupt& i) { return i.source == source; }) > 0;
 }
 
 bool Strand::raise_pending() noexcept {

@@ -53,7 +53,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   [[nodiscard]] bool retired() const noexcept { return retired_; }
   void retire() noexcept { retired_ = true; }
 
-  // Values of threading.local, by the key of each local object. Borrowed; null: none yet.
+  // Values of threading.local, by the key of each local object. Borrowed; null: none
+  // yet.
   [[nodiscard]] PyObject* locals() const noexcept { return locals_.get(); }
   [[nodiscard]] PyObject* make_locals() noexcept;
   std::uint8_t ready = 0;  // what a wait for a descriptor found

@@ -19,7 +19,8 @@ py::Object current_greenlet() noexcept {
 }
 
 py::Object new_greenlet(PyObject* run, PyObject* parent) noexcept {
-  return py::Object(reinterpret_cast<PyObject*>(PyGreenlet_New(run, as_greenlet(parent))));
+  return py::Object(
+      reinterpret_cast<PyObject*>(PyGreenlet_New(run, as_greenlet(parent))));
 }
 
 py::Object switch_to(PyObject* greenlet) noexcept {
@@ -27,8 +28,8 @@ py::Object switch_to(PyObject* greenlet) noexcept {
 }
 
 void throw_exit(PyObject* greenlet) noexcept {
-  py::Object result(PyGreenlet_Throw(as_greenlet(greenlet), PyExc_GreenletExit, nullptr,
-                                     nullptr));
+  py::Object result(
+      PyGreenlet_Throw(as_greenlet(greenlet), PyExc_GreenletExit, nullptr, nullptr));
   if (!result) PyErr_Clear();
 }
 
@@ -36,6 +37,8 @@ bool is_active(PyObject* greenlet) noexcept {
   return PyGreenlet_ACTIVE(as_greenlet(greenlet)) != 0;
 }
 
-PyObject* greenlet_exit_type() noexcept { return PyExc_GreenletExit; }
+PyObject* greenlet_exit_type() noexcept {
+  return PyExc_GreenletExit;
+}
 
 }  // namespace celadon::green

@@ -1,4 +1,5 @@
-// Event, Semaphore, BoundedSemaphore, Condition and SimpleQueue over the one wait queue.
+// Event, Semaphore, BoundedSemaphore, Condition and SimpleQueue over the one wait
+// queue.
 #include "green/sync.h"
 
 #include <deque>
@@ -14,8 +15,7 @@ namespace {
 // Every type here is a Python object head, a weak reference list and a C++ state.
 template <class State>
 struct SyncObject {
-  PyObject_HEAD
-  PyObject* weakrefs;
+  PyObject_HEAD PyObject* weakrefs;
   State state;
 };
 
@@ -43,14 +43,16 @@ void destroy_sync(PyObject* self) noexcept {
 
 template <class State>
 PyMemberDef* weak_member() noexcept {
-  static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET,
-                                   offsetof(SyncObject<State>, weakrefs), READONLY, nullptr},
-                                  {nullptr, 0, 0, 0, nullptr}};
+  static PyMemberDef members[] = {
+      {"__weaklistoffset__", T_PYSSIZET, offsetof(SyncObject<State>, weakrefs),
+       READONLY, nullptr},
+      {nullptr, 0, 0, 0, nullptr}};
   return members;
 }
 
 PyObject* to_bool(Waited waited) noexcept {
-  return waited == Waited::Interrupted ? nullptr : py::boolean(waited == Waited::Granted);
+  return waited == Waited::Interrupted ? nullptr
+                                       : py::boolean(waited == Waited::Granted);
 }
 
 // --- Event ---
@@ -114,11 +116,12 @@ struct SemaphoreState {
   WaitQueue waiters;
 };
 
-int init_semaphore(PyObject* self, PyObject* args, PyObject* kwargs, bool bounded) noexcept {
+int init_semaphore(PyObject* self, PyObject* args, PyObject* kwargs,
+                   bool bounded) noexcept {
   static const char* names[] = {"value", nullptr};
   long value = 1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|l:Semaphore", const_cast<char**>(names),
-                                   &value)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|l:Semaphore",
+                                   const_cast<char**>(names), &value)) {
     return -1;
   }
   if (value < 0) {
@@ -151,8 +154,8 @@ PyObject* semaphore_acquire(PyObject* self, PyObject* args, PyObject* kwargs) no
   int blocking = 1;
   PyObject* timeout = Py_None;
   long long nanos = -1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:acquire", const_cast<char**>(names),
-                                   &blocking, &timeout) ||
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:acquire",
+                                   const_cast<char**>(names), &blocking, &timeout) ||
       !py::parse_seconds(timeout, nanos)) {
     return nullptr;
   }
@@ -171,8 +174,8 @@ PyObject* semaphore_enter(PyObject* self, PyObject*) noexcept {
 PyObject* semaphore_release(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
   static const char* names[] = {"n", nullptr};
   long n = 1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|l:release", const_cast<char**>(names),
-                                   &n)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|l:release",
+                                   const_cast<char**>(names), &n)) {
     return nullptr;
   }
   if (n < 1) {
@@ -220,8 +223,8 @@ struct ConditionState {
 int condition_init(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
   static const char* names[] = {"lock", nullptr};
   PyObject* lock = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Condition", const_cast<char**>(names),
-                                   &lock)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Condition",
+                                   const_cast<char**>(names), &lock)) {
     return -1;
   }
   if (lock != Py_None && !is_lock(lock)) {
@@ -266,14 +269,15 @@ PyObject* condition_wait(PyObject* self, PyObject* args, PyObject* kwargs) noexc
   return to_bool(wait_for_notify(state, deadline_after(nanos)));
 }
 
-PyObject* condition_wait_for(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
+PyObject* condition_wait_for(PyObject* self, PyObject* args,
+                             PyObject* kwargs) noexcept {
   static const char* names[] = {"predicate", "timeout", nullptr};
   PyObject* predicate = nullptr;
   PyObject* timeout = Py_None;
   long long nanos = -1;
   auto& state = state_of<ConditionState>(self);
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:wait_for", const_cast<char**>(names),
-                                   &predicate, &timeout) ||
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:wait_for",
+                                   const_cast<char**>(names), &predicate, &timeout) ||
       !py::parse_seconds(timeout, nanos)) {
     return nullptr;
   }
@@ -293,7 +297,8 @@ PyObject* condition_notify(PyObject* self, PyObject* args, PyObject* kwargs) noe
   static const char* names[] = {"n", nullptr};
   long n = 1;
   auto& state = state_of<ConditionState>(self);
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|l:notify", const_cast<char**>(names), &n) ||
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|l:notify", const_cast<char**>(names),
+                                   &n) ||
       !check_owned(state, "notify")) {
     return nullptr;
   }
@@ -320,10 +325,12 @@ PyObject* condition_acquire(PyObject* self, PyObject* args, PyObject* kwargs) no
   return call_lock(self, "acquire", args, kwargs);
 }
 PyObject* condition_release(PyObject* self, PyObject*) noexcept {
-  return PyObject_CallMethod(state_of<ConditionState>(self).lock.get(), "release", nullptr);
+  return PyObject_CallMethod(state_of<ConditionState>(self).lock.get(), "release",
+                             nullptr);
 }
 PyObject* condition_enter(PyObject* self, PyObject*) noexcept {
-  return PyObject_CallMethod(state_of<ConditionState>(self).lock.get(), "acquire", nullptr);
+  return PyObject_CallMethod(state_of<ConditionState>(self).lock.get(), "acquire",
+                             nullptr);
 }
 PyObject* condition_exit(PyObject* self, PyObject* const*, Py_ssize_t) noexcept {
   return condition_release(self, nullptr);
@@ -382,7 +389,7 @@ PyObject* put_item(PyObject* self, PyObject* item) noexcept {
 PyObject* queue_put(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
   static const char* names[] = {"item", "block", "timeout", nullptr};
   PyObject* item = nullptr;
-  PyObject* block = nullptr;    // accepted for compatibility, as CPython does
+  PyObject* block = nullptr;  // accepted for compatibility, as CPython does
   PyObject* timeout = nullptr;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:put", const_cast<char**>(names),
                                    &item, &block, &timeout)) {
@@ -417,8 +424,8 @@ PyObject* queue_get(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
   int block = 1;
   PyObject* timeout = Py_None;
   long long nanos = -1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", const_cast<char**>(names), &block,
-                                   &timeout) ||
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", const_cast<char**>(names),
+                                   &block, &timeout) ||
       !py::parse_seconds(timeout, nanos)) {
     return nullptr;
   }
@@ -470,9 +477,9 @@ int add_sync(PyObject* module, const char* name, PyMethodDef* methods, initproc 
   if (traverse) slots[n++] = {Py_tp_traverse, py::as_slot(traverse)};
   if (clear) slots[n++] = {Py_tp_clear, py::as_slot(clear)};
   slots[n] = {0, nullptr};
-  PyType_Spec spec{name, sizeof(SyncObject<State>), 0,
-                   static_cast<unsigned>(Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE) | flags,
-                   slots};
+  PyType_Spec spec{
+      name, sizeof(SyncObject<State>), 0,
+      static_cast<unsigned>(Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE) | flags, slots};
   return py::add_type(module, spec) ? 0 : -1;
 }
 
@@ -489,12 +496,13 @@ int add_sync_types(PyObject* module) noexcept {
   empty_error = PyObject_GetAttrString(queue_module.get(), "Empty");
   if (!empty_error) return -1;
   constexpr auto kGc = static_cast<unsigned>(Py_TPFLAGS_HAVE_GC);
-  if (add_sync<EventState>(module, "celadon._core.Event", event_methods, nullptr, nullptr,
-                           nullptr, 0) < 0 ||
+  if (add_sync<EventState>(module, "celadon._core.Event", event_methods, nullptr,
+                           nullptr, nullptr, 0) < 0 ||
       add_sync<SemaphoreState>(module, "celadon._core.Semaphore", semaphore_methods,
                                semaphore_init, nullptr, nullptr, 0) < 0 ||
-      add_sync<SemaphoreState>(module, "celadon._core.BoundedSemaphore", semaphore_methods,
-                               bounded_init, nullptr, nullptr, 0) < 0 ||
+      add_sync<SemaphoreState>(module, "celadon._core.BoundedSemaphore",
+                               semaphore_methods, bounded_init, nullptr, nullptr,
+                               0) < 0 ||
       add_sync<ConditionState>(module, "celadon._core.Condition", condition_methods,
                                condition_init, condition_traverse, condition_clear,
                                kGc) < 0 ||

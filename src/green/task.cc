@@ -40,7 +40,9 @@ class SpawnJob final : public Job {
   py::Object context_;
 };
 
-TaskObject& self_of(PyObject* self) noexcept { return *reinterpret_cast<TaskObject*>(self); }
+TaskObject& self_of(PyObject* self) noexcept {
+  return *reinterpret_cast<TaskObject*>(self);
+}
 
 PyObject* task_start(PyObject* self, PyObject*) noexcept {
   TaskObject& task = self_of(self);
@@ -120,7 +122,8 @@ PyGetSetDef task_getset[] = {
     {"_running", task_running, nullptr, "Whether its job runs.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMemberDef task_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(TaskObject, weakrefs), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(TaskObject, weakrefs), READONLY,
+     nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(TaskObject, dict), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot task_slots[] = {{Py_tp_dealloc, py::as_slot(task_dealloc)},
@@ -154,8 +157,7 @@ struct AlarmState final : loop::Timer {
 };
 
 struct AlarmObject {
-  PyObject_HEAD
-  AlarmState* state;
+  PyObject_HEAD AlarmState* state;
 };
 
 AlarmState& alarm_of(PyObject* self) noexcept {
@@ -168,7 +170,8 @@ PyObject* alarm_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   double seconds = 0;
   PyObject* exception = nullptr;
   PyObject* handle = nullptr;
-  if (!PyArg_ParseTuple(args, "dOO:Alarm", &seconds, &exception, &handle)) return nullptr;
+  if (!PyArg_ParseTuple(args, "dOO:Alarm", &seconds, &exception, &handle))
+    return nullptr;
   Strand* strand = current_strand();
   if (!strand) {
     PyErr_SetString(PyExc_RuntimeError, "a timeout needs a greenlet to interrupt");
@@ -226,8 +229,8 @@ PyType_Slot alarm_slots[] = {{Py_tp_new, py::as_slot(alarm_new)},
                              {Py_tp_methods, alarm_methods},
                              {Py_tp_getset, alarm_getset},
                              {0, nullptr}};
-PyType_Spec alarm_spec{"celadon._core.Alarm", sizeof(AlarmObject), 0, Py_TPFLAGS_DEFAULT,
-                       alarm_slots};
+PyType_Spec alarm_spec{"celadon._core.Alarm", sizeof(AlarmObject), 0,
+                       Py_TPFLAGS_DEFAULT, alarm_slots};
 
 }  // namespace
 

@@ -8,8 +8,7 @@ namespace celadon::green {
 
 // `celadon._core.Task`: subclassed in Python, which gives it its public names.
 struct TaskObject {
-  PyObject_HEAD
-  PyObject* weakrefs;
+  PyObject_HEAD PyObject* weakrefs;
   PyObject* dict;
   Strand* strand;  // while its job runs
   Job* job;        // while it waits for a runner

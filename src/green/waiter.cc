@@ -46,7 +46,8 @@ class ThreadWaiter final : public Waiter {
 
 }  // namespace
 
-Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason, bool shielded) noexcept {
+Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
+               bool shielded) noexcept {
   if (can_park()) {
     Strand& strand = *current_strand();
     strand.granted = false;

@@ -37,7 +37,15 @@ enum class Waited : std::uint8_t {
 
 // What a parked greenlet waits for: for people, not for decisions.
 enum class ParkReason : std::uint8_t {
-  Sleep, Lock, Event, Queue, Fd, Body, Write, Join, Main
+  Sleep,
+  Lock,
+  Event,
+  Queue,
+  Fd,
+  Body,
+  Write,
+  Join,
+  Main
 };
 
 // Joins the end of `queue` and waits until granted or `deadline` (monotonic; kNever:

@@ -47,9 +47,15 @@ constexpr bool all_in_class(std::string_view s, std::uint8_t bit) noexcept {
 }
 }  // namespace detail
 
-constexpr bool is_digit(char c) noexcept { return detail::in_class(c, detail::kDigit); }
-constexpr bool is_hex(char c) noexcept { return detail::in_class(c, detail::kHex); }
-constexpr bool is_token_char(char c) noexcept { return detail::in_class(c, detail::kToken); }
+constexpr bool is_digit(char c) noexcept {
+  return detail::in_class(c, detail::kDigit);
+}
+constexpr bool is_hex(char c) noexcept {
+  return detail::in_class(c, detail::kHex);
+}
+constexpr bool is_token_char(char c) noexcept {
+  return detail::in_class(c, detail::kToken);
+}
 // A non-empty token (RFC 9110 5.6.2).
 constexpr bool is_token(std::string_view s) noexcept {
   return !s.empty() && detail::all_in_class(s, detail::kToken);

@@ -24,7 +24,8 @@ void format_date(std::int64_t unix_seconds, char* out) noexcept {
   std::memcpy(out, "Sun, 00 Jan 0000 00:00:00 GMT", kDateSize);
   std::memcpy(out, kDays + std::size_t{3} * weekday{day}.c_encoding(), 3);
   two_digits(static_cast<unsigned>(ymd.day()), out + 5);
-  std::memcpy(out + 8, kMonths + std::size_t{3} * (static_cast<unsigned>(ymd.month()) - 1), 3);
+  std::memcpy(out + 8,
+              kMonths + std::size_t{3} * (static_cast<unsigned>(ymd.month()) - 1), 3);
   const auto year = static_cast<unsigned>(static_cast<int>(ymd.year()));
   two_digits(year / 100, out + 12);
   two_digits(year % 100, out + 14);

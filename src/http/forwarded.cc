@@ -13,7 +13,8 @@ std::string_view strip_port(std::string_view node) noexcept {
     return close == std::string_view::npos ? "" : node.substr(1, close - 1);
   }
   const auto colon = node.find(':');
-  if (colon != std::string_view::npos && node.find(':', colon + 1) == std::string_view::npos) {
+  if (colon != std::string_view::npos &&
+      node.find(':', colon + 1) == std::string_view::npos) {
     return node.substr(0, colon);
   }
   return node;
@@ -33,7 +34,8 @@ std::string_view to_address(std::string_view node) noexcept {
 }
 
 // Cuts `text` at `mark` outside of quoted strings; `rest` is what follows.
-std::string_view cut(std::string_view text, char mark, std::string_view& rest) noexcept {
+std::string_view cut(std::string_view text, char mark,
+                     std::string_view& rest) noexcept {
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (quoted && text[i] == '\\') {
@@ -53,7 +55,8 @@ std::string_view cut(std::string_view text, char mark, std::string_view& rest) n
 
 std::vector<std::string_view> parse_x_forwarded_for(std::string_view value) {
   std::vector<std::string_view> out;
-  for_each_element(value, [&](std::string_view node) { out.push_back(to_address(node)); });
+  for_each_element(value,
+                   [&](std::string_view node) { out.push_back(to_address(node)); });
   return out;
 }
 

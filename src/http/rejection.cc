@@ -17,7 +17,8 @@ RejectionInfo rejection_info(Rejection rejection) noexcept {
     case Rejection::BadHost: return {400, "missing or invalid Host"};
     case Rejection::BadContentLength: return {400, "invalid Content-Length"};
     case Rejection::BadTransferEncoding: return {400, "invalid Transfer-Encoding"};
-    case Rejection::RepeatedSingleton: return {400, "repeated header that must be single"};
+    case Rejection::RepeatedSingleton:
+      return {400, "repeated header that must be single"};
     case Rejection::BadChunk: return {400, "malformed chunked body"};
     case Rejection::BadTrailer: return {400, "malformed trailer"};
     case Rejection::BadForwarded: return {400, "contradictory scheme headers"};

@@ -27,10 +27,10 @@ enum class BodyKind : std::uint8_t { None, Length, Chunked };
 struct Request {
   const char* base = nullptr;
   Piece method;
-  Piece target;     // as received
-  Piece path;       // still encoded; may be empty where `path_default` stands for it
+  Piece target;  // as received
+  Piece path;    // still encoded; may be empty where `path_default` stands for it
   Piece query;
-  Piece authority;  // of an absolute target
+  Piece authority;        // of an absolute target
   char path_default = 0;  // '/' or '*' where an absolute target has no path
   std::uint8_t minor = 1;
   BodyKind body = BodyKind::None;
@@ -40,7 +40,9 @@ struct Request {
   bool keep_alive = false;  // HTTP/1.0 asked to keep it
   std::vector<Field> fields;
 
-  [[nodiscard]] std::string_view text(Piece p) const noexcept { return {base + p.at, p.size}; }
+  [[nodiscard]] std::string_view text(Piece p) const noexcept {
+    return {base + p.at, p.size};
+  }
   [[nodiscard]] std::string_view name(const Field& f) const noexcept {
     return {base + f.name_at, f.name_size};
   }

@@ -20,11 +20,11 @@ struct HeaderView {
 struct ResponseHead {
   int status = 200;
   std::string_view reason;
-  std::span<const HeaderView> headers;  // validated, without hop-by-hop fields
+  std::span<const HeaderView> headers;          // validated, without hop-by-hop fields
   std::optional<std::uint64_t> content_length;  // of the body as framed, where known
-  bool has_date = false;    // the application set its own
+  bool has_date = false;                        // the application set its own
   bool has_server = false;
-  bool close = false;       // the application asked for Connection: close
+  bool close = false;  // the application asked for Connection: close
 };
 
 // True where the status never has a body (RFC 9110 6.4.1).

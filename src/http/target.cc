@@ -9,14 +9,17 @@ constexpr std::unexpected<Rejection> kBad{Rejection::BadTarget};
 
 // Every '%' begins two hex digits, and none of them makes a NUL (RL18).
 bool is_encoded_path(std::string_view path) noexcept {
-  for (auto at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 3)) {
-    if (at + 2 >= path.size() || !is_hex(path[at + 1]) || !is_hex(path[at + 2])) return false;
+  for (auto at = path.find('%'); at != std::string_view::npos;
+       at = path.find('%', at + 3)) {
+    if (at + 2 >= path.size() || !is_hex(path[at + 1]) || !is_hex(path[at + 2]))
+      return false;
     if (path[at + 1] == '0' && path[at + 2] == '0') return false;
   }
   return true;
 }
 
-std::expected<Target, Rejection> split_query(std::string_view rest, std::string_view authority) noexcept {
+std::expected<Target, Rejection> split_query(std::string_view rest,
+                                             std::string_view authority) noexcept {
   const auto mark = rest.find('?');
   Target target{rest.substr(0, mark), {}, authority};
   if (mark != std::string_view::npos) target.query = rest.substr(mark + 1);
@@ -112,7 +115,8 @@ void percent_decode(std::string_view text, std::string& out) {
     const auto at = text.find('%');
     out.append(text.substr(0, at));
     if (at == std::string_view::npos) return;
-    out.push_back(static_cast<char>(hex_value(text[at + 1]) << 4 | hex_value(text[at + 2])));
+    out.push_back(
+        static_cast<char>(hex_value(text[at + 1]) << 4 | hex_value(text[at + 2])));
     text.remove_prefix(at + 3);
   }
 }

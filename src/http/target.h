@@ -17,8 +17,8 @@ struct Target {
 
 // The form must fit the method. CONNECT's authority form is validated and then answered
 // as a method that is not implemented.
-[[nodiscard]] std::expected<Target, Rejection> parse_target(std::string_view method,
-                                                            std::string_view target) noexcept;
+[[nodiscard]] std::expected<Target, Rejection> parse_target(
+    std::string_view method, std::string_view target) noexcept;
 
 // host[:port] as in a Host field: letters, digits, "-._~", or a bracketed IPv6 literal.
 [[nodiscard]] bool is_authority(std::string_view text) noexcept;

@@ -62,8 +62,8 @@ class EpollPoller final : public Poller {
     count_ = n > 0 ? n : 0;
     at_ = 0;
     for (int i = 0; i < count_; ++i) {
-      batch_[static_cast<std::size_t>(i)] = {static_cast<IoHandler*>(events[i].data.ptr),
-                                             from_epoll(events[i].events)};
+      batch_[static_cast<std::size_t>(i)] = {
+          static_cast<IoHandler*>(events[i].data.ptr), from_epoll(events[i].events)};
     }
     return count_;
   }
@@ -88,6 +88,8 @@ class EpollPoller final : public Poller {
 
 }  // namespace
 
-std::unique_ptr<Poller> make_epoll_poller() { return std::make_unique<EpollPoller>(); }
+std::unique_ptr<Poller> make_epoll_poller() {
+  return std::make_unique<EpollPoller>();
+}
 
 }  // namespace celadon::loop

@@ -45,8 +45,8 @@ class Disposable {
   virtual ~Disposable() = default;
 };
 
-// Hears of every descriptor that C++ starts to watch: one that Python owned may have had
-// the number before, and waits for it must end.
+// Hears of every descriptor that C++ starts to watch: one that Python owned may have
+// had the number before, and waits for it must end.
 class FdClaims {
  public:
   virtual ~FdClaims() = default;

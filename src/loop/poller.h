@@ -16,7 +16,8 @@ namespace celadon::loop {
 // Bit sets of interest and of readiness.
 inline constexpr std::uint8_t kRead = 1;
 inline constexpr std::uint8_t kWrite = 2;
-inline constexpr std::uint8_t kHangup = 4;     // both directions are shut, or an error is pending
+inline constexpr std::uint8_t kHangup =
+    4;  // both directions are shut, or an error is pending
 inline constexpr std::uint8_t kExclusive = 8;  // wake one of the processes that wait
 inline constexpr std::uint8_t kOneShot = 16;   // disarmed by its first event
 
@@ -30,11 +31,12 @@ class IoHandler {
 class Poller {
  public:
   virtual ~Poller() = default;
-  // Registers `fd`. The handler must be removed before it is destroyed or the fd closed.
+  // Registers `fd`. The handler must be removed before it is destroyed or the fd
+  // closed.
   [[nodiscard]] virtual std::expected<void, Error> add(int fd, std::uint8_t interest,
                                                        IoHandler& handler) noexcept = 0;
-  [[nodiscard]] virtual std::expected<void, Error> modify(int fd, std::uint8_t interest,
-                                                          IoHandler& handler) noexcept = 0;
+  [[nodiscard]] virtual std::expected<void, Error> modify(
+      int fd, std::uint8_t interest, IoHandler& handler) noexcept = 0;
   virtual void remove(int fd, IoHandler& handler) noexcept = 0;
   // Forgets the descriptors without a word to the kernel: for a forked child, whose
   // epoll instance is still the parent's.

@@ -42,7 +42,7 @@ Signals::~Signals() {
 
 void Signals::watch(int signo) noexcept {
   CHECK(signo > 0 && signo < 64, "not a signal number");
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = remember;
   sigfillset(&action.sa_mask);
   action.sa_flags = SA_RESTART;

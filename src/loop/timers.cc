@@ -67,7 +67,8 @@ int Timers::run_tick() noexcept {
   int fired = 0;
   for (int level = kLevels - 1; level >= 0; --level) {
     const int shift = kBits * level;
-    if (tick_ & ((std::int64_t{1} << shift) - 1)) continue;  // not a border of this level
+    if (tick_ & ((std::int64_t{1} << shift) - 1))
+      continue;  // not a border of this level
     const auto slot = static_cast<std::size_t>((tick_ >> shift) & (kSlots - 1));
     const auto row = static_cast<std::size_t>(level);
     if (!(used_[row] >> slot & 1)) continue;

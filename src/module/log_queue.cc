@@ -27,7 +27,9 @@ void LogQueue::log(Level level, std::string_view line) noexcept {
   if (!linked()) hub_.submit(*this);
 }
 
-void LogQueue::run(green::Strand&) noexcept { drain(); }
+void LogQueue::run(green::Strand&) noexcept {
+  drain();
+}
 
 void LogQueue::drain() noexcept {
   while (!lines_.empty()) {
@@ -39,7 +41,8 @@ void LogQueue::drain() noexcept {
     if (!done) PyErr_WriteUnraisable(write_.get());
   }
   if (const auto lost = std::exchange(dropped_, 0)) {
-    lines_.push_back({Level::Warning, std::to_string(lost) + " log lines were dropped"});
+    lines_.push_back(
+        {Level::Warning, std::to_string(lost) + " log lines were dropped"});
     drain();
   }
 }

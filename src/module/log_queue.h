@@ -1,5 +1,5 @@
-// Log lines of C++ rooms on their way to Python's logging: bounded, and handed over by a
-// runner, since a handler may block.
+// Log lines of C++ rooms on their way to Python's logging: bounded, and handed over by
+// a runner, since a handler may block.
 #pragma once
 
 #include <deque>

@@ -11,8 +11,7 @@ namespace celadon::module {
 namespace {
 
 struct ServerObject {
-  PyObject_HEAD
-  Worker* worker;
+  PyObject_HEAD Worker* worker;
 };
 
 // The worker of this process that a fork has to know of. One hub, one worker.
@@ -26,8 +25,8 @@ Worker& worker_of(PyObject* self) noexcept {
 PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   PyObject *app = nullptr, *dict = nullptr, *log_exception = nullptr, *log = nullptr,
            *errors = nullptr;
-  if (!PyArg_ParseTuple(args, "OO!OOO:Server", &app, &PyDict_Type, &dict, &log_exception,
-                        &log, &errors)) {
+  if (!PyArg_ParseTuple(args, "OO!OOO:Server", &app, &PyDict_Type, &dict,
+                        &log_exception, &log, &errors)) {
     return nullptr;
   }
   if (!PyCallable_Check(app)) {
@@ -37,9 +36,9 @@ PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   Options options;
   green::Hub* hub = green::Hub::create();
   if (!hub || !read_options(dict, options)) return nullptr;
-  auto worker = std::make_unique<Worker>(*hub, std::move(options), py::Object::copy(app),
-                                         py::Object::copy(log_exception),
-                                         py::Object::copy(log));
+  auto worker =
+      std::make_unique<Worker>(*hub, std::move(options), py::Object::copy(app),
+                               py::Object::copy(log_exception), py::Object::copy(log));
   if (!worker->prepare(errors)) return nullptr;
   auto* self = reinterpret_cast<ServerObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
@@ -84,12 +83,13 @@ PyObject* server_stats(PyObject* self, PyObject*) noexcept {
   return Py_BuildValue(
       "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}",
       "connections", size(s.connections()), "in_flight", size(s.requests_in_flight()),
-      "queued", size(s.requests_queued()), "accepted", c.accepted, "requests", c.requests,
-      "rejected", c.rejected, "overloaded", c.overloaded, "accept_errors", c.accept_errors,
-      "evicted", c.evicted, "client_gone", c.client_gone, "timeouts_header",
-      c.timeouts_header, "timeouts_body", c.timeouts_body, "timeouts_write",
-      c.timeouts_write, "timeouts_keepalive", c.timeouts_keepalive, "failed", b.failed,
-      "timed_out", b.timed_out, "dropped_headers", b.dropped_headers);
+      "queued", size(s.requests_queued()), "accepted", c.accepted, "requests",
+      c.requests, "rejected", c.rejected, "overloaded", c.overloaded, "accept_errors",
+      c.accept_errors, "evicted", c.evicted, "client_gone", c.client_gone,
+      "timeouts_header", c.timeouts_header, "timeouts_body", c.timeouts_body,
+      "timeouts_write", c.timeouts_write, "timeouts_keepalive", c.timeouts_keepalive,
+      "failed", b.failed, "timed_out", b.timed_out, "dropped_headers",
+      b.dropped_headers);
 }
 
 PyMethodDef server_methods[] = {
@@ -102,8 +102,8 @@ PyType_Slot server_slots[] = {{Py_tp_new, py::as_slot(server_new)},
                               {Py_tp_dealloc, py::as_slot(server_dealloc)},
                               {Py_tp_methods, server_methods},
                               {0, nullptr}};
-PyType_Spec server_spec{"celadon._core.Server", sizeof(ServerObject), 0, Py_TPFLAGS_DEFAULT,
-                        server_slots};
+PyType_Spec server_spec{"celadon._core.Server", sizeof(ServerObject), 0,
+                        Py_TPFLAGS_DEFAULT, server_slots};
 
 // For os.register_at_fork.
 PyObject* after_fork_in_child(PyObject*, PyObject*) noexcept {
@@ -120,11 +120,11 @@ PyObject* after_fork_in_parent(PyObject*, PyObject*) noexcept {
   return py::none();
 }
 
-PyMethodDef functions[] = {
-    {"after_fork_in_child", after_fork_in_child, METH_NOARGS, "Let go of the parent's things."},
-    {"after_fork_in_parent", after_fork_in_parent, METH_NOARGS,
-     "Remember that copies of descriptors exist."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef functions[] = {{"after_fork_in_child", after_fork_in_child, METH_NOARGS,
+                            "Let go of the parent's things."},
+                           {"after_fork_in_parent", after_fork_in_parent, METH_NOARGS,
+                            "Remember that copies of descriptors exist."},
+                           {nullptr, nullptr, 0, nullptr}};
 
 int exec_module(PyObject* module) noexcept {
   // Names live in submodules by topic, so that _core itself stays small.
@@ -133,29 +133,40 @@ int exec_module(PyObject* module) noexcept {
     const py::Object sub(PyModule_New(full_name));
     if (!sub || fill(sub.get()) < 0) return -1;
     // So that `from celadon._core.green import ...` finds it.
-    if (PyDict_SetItemString(PyImport_GetModuleDict(), full_name, sub.get()) < 0) return -1;
+    if (PyDict_SetItemString(PyImport_GetModuleDict(), full_name, sub.get()) < 0)
+      return -1;
     return PyModule_AddObjectRef(module, name, sub.get());
   };
   if (add_submodule("celadon._core.green", "green", green::add_to_module) < 0 ||
       add_submodule("celadon._core.wsgi", "wsgi", wsgi::add_to_module) < 0) {
     return -1;
   }
-  return py::add_type(module, server_spec) ? PyModule_AddFunctions(module, functions) : -1;
+  return py::add_type(module, server_spec) ? PyModule_AddFunctions(module, functions)
+                                           : -1;
 }
 
-PyModuleDef_Slot module_slots[] = {{Py_mod_exec, py::as_slot(exec_module)},
+PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, py::as_slot(exec_module)},
 #if PY_VERSION_HEX >= 0x030C0000
-                                   {Py_mod_multiple_interpreters,
-                                    Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #endif
 #if PY_VERSION_HEX >= 0x030D0000
-                                   {Py_mod_gil, Py_MOD_GIL_USED},
+    {Py_mod_gil, Py_MOD_GIL_USED},
 #endif
-                                   {0, nullptr}};
-PyModuleDef module_def{PyModuleDef_HEAD_INIT, "celadon._core", "The core of celadon.", 0,
-                       nullptr, module_slots, nullptr, nullptr, nullptr};
+    {0, nullptr}};
+PyModuleDef module_def{PyModuleDef_HEAD_INIT,
+                       "celadon._core",
+                       "The core of celadon.",
+                       0,
+                       nullptr,
+                       module_slots,
+                       nullptr,
+                       nullptr,
+                       nullptr};
 
 }  // namespace
 }  // namespace celadon::module
 
-PyMODINIT_FUNC PyInit__core() { return PyModuleDef_Init(&celadon::module::module_def); }
+PyMODINIT_FUNC PyInit__core() {
+  return PyModuleDef_Init(&celadon::module::module_def);
+}

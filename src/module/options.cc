@@ -57,7 +57,8 @@ class Reader {
     }
   }
 
-  void pairs(const char* key, std::vector<std::pair<std::string, std::string>>& out) noexcept {
+  void pairs(const char* key,
+             std::vector<std::pair<std::string, std::string>>& out) noexcept {
     PyObject* value = get(key);
     if (!value) return;
     PyObject *name = nullptr, *item = nullptr;
@@ -75,7 +76,8 @@ class Reader {
     text(key, list);
     auto parsed = net::Networks::parse(list);
     if (ok_ && !parsed) {
-      PyErr_Format(PyExc_ValueError, "%s: not a list of IP networks: %s", key, list.c_str());
+      PyErr_Format(PyExc_ValueError, "%s: not a list of IP networks: %s", key,
+                   list.c_str());
       ok_ = false;
     }
     if (parsed) out = std::move(*parsed);
@@ -93,7 +95,8 @@ class Reader {
   }
   void convert(PyObject* value, std::string& out) noexcept {
     Py_ssize_t size = 0;
-    const char* data = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &size) : nullptr;
+    const char* data =
+        PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &size) : nullptr;
     if (data) {
       out.assign(data, static_cast<std::size_t>(size));
       return;

@@ -14,7 +14,7 @@ struct Options {
   int backlog = 2048;
   std::uint32_t umask = 0;
   bool reuse_port = false;
-  std::string access_log;         // path, "-", or empty for none
+  std::string access_log;  // path, "-", or empty for none
   std::string access_log_format;
 };
 

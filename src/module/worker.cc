@@ -20,17 +20,20 @@ class StopTask final : public loop::Task {
 
 }  // namespace
 
-Worker::Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
-               py::Object log)
+Worker::Worker(green::Hub& hub, Options options, py::Object app,
+               py::Object log_exception, py::Object log)
     : hub_(hub), options_(std::move(options)), log_(hub, std::move(log)) {
-  bridge_ = std::make_unique<wsgi::Bridge>(hub_, std::move(app), std::move(log_exception),
-                                           options_.bridge, log_);
-  server_ = std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server, log_);
+  bridge_ = std::make_unique<wsgi::Bridge>(
+      hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
+  server_ =
+      std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server, log_);
   hub_.set_log(&log_);
   hub_.loop().add_hook(*this);
 }
 
-Worker::~Worker() { hub_.set_log(nullptr); }
+Worker::~Worker() {
+  hub_.set_log(nullptr);
+}
 
 bool Worker::prepare(PyObject* errors) noexcept {
   if (!bridge_->prepare(errors)) return false;
@@ -133,7 +136,8 @@ void Worker::begin_drain() noexcept {
 void Worker::cancel() noexcept {
   phase_ = Phase::Cancelling;
   if (server_->requests_in_flight() > 0) {
-    log_.log(Level::Warning, "cancelling " + std::to_string(server_->requests_in_flight()) +
+    log_.log(Level::Warning, "cancelling " +
+                                 std::to_string(server_->requests_in_flight()) +
                                  " requests that did not finish in time");
   }
   server_->cancel_requests();
@@ -152,7 +156,8 @@ void Worker::on_turn_end() noexcept {
   if (phase_ == Phase::Serving || phase_ == Phase::Stopped) return;
   const bool no_requests =
       server_->requests_in_flight() == 0 && server_->requests_queued() == 0;
-  const bool idle = phase_ == Phase::Draining ? server_->connections() == 0 : no_requests;
+  const bool idle =
+      phase_ == Phase::Draining ? server_->connections() == 0 : no_requests;
   if (idle) finish();
 }
 

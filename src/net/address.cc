@@ -98,7 +98,8 @@ std::span<const std::uint8_t> Address::ip() const noexcept {
 std::string Address::ip_text() const {
   char buffer[INET6_ADDRSTRLEN];
   const int family = family_ == Family::V4 ? AF_INET : AF_INET6;
-  if (ip().empty() || !::inet_ntop(family, ip_.data(), buffer, sizeof buffer)) return {};
+  if (ip().empty() || !::inet_ntop(family, ip_.data(), buffer, sizeof buffer))
+    return {};
   return buffer;
 }
 
@@ -158,7 +159,8 @@ std::expected<BindTarget, Error> parse_bind(std::string_view text) {
   return target;
 }
 
-std::expected<Networks::Block, Error> Networks::parse_block(std::string_view text) noexcept {
+std::expected<Networks::Block, Error> Networks::parse_block(
+    std::string_view text) noexcept {
   const auto slash = text.find('/');
   const auto address = Address::parse_ip(text.substr(0, slash));
   if (!address) return std::unexpected(address.error());

@@ -48,8 +48,8 @@ OpenResult open_tcp(const BindTarget& target, const ListenOptions& options) noex
   if (every) hints.ai_family = AF_INET;
   addrinfo* found = nullptr;
   const std::string port = std::to_string(target.port);
-  if (::getaddrinfo(every ? nullptr : target.host.c_str(), port.c_str(), &hints, &found) !=
-      0) {
+  if (::getaddrinfo(every ? nullptr : target.host.c_str(), port.c_str(), &hints,
+                    &found) != 0) {
     return std::unexpected(Error::BadAddress);
   }
   OpenResult result = std::unexpected(Error::BadAddress);
@@ -62,7 +62,7 @@ OpenResult open_tcp(const BindTarget& target, const ListenOptions& options) noex
 
 // A socket file that nobody listens on is left over from a crash and may go.
 void remove_stale(const sockaddr_un& un, socklen_t size) noexcept {
-  struct stat info {};
+  struct stat info{};
   if (::lstat(un.sun_path, &info) < 0 || !S_ISSOCK(info.st_mode)) return;
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
@@ -80,8 +80,8 @@ OpenResult open_unix(const BindTarget& target, const ListenOptions& options) noe
     return std::unexpected(Error::BadAddress);
   }
   std::memcpy(name, target.path.data(), target.path.size());
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) +
-                                           target.path.size() + 1);
+  const auto size =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + target.path.size() + 1);
   if (!abstract) remove_stale(un, size);
   const mode_t before = ::umask(static_cast<mode_t>(~options.unix_mode & 0777));
   auto result =
@@ -93,7 +93,8 @@ OpenResult open_unix(const BindTarget& target, const ListenOptions& options) noe
 OpenResult adopt(int fd) noexcept {
   int listening = 0;
   socklen_t size = sizeof listening;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening) {
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 ||
+      !listening) {
     return std::unexpected(Error::BadDescriptor);
   }
   const int flags = ::fcntl(fd, F_GETFL);
@@ -106,8 +107,8 @@ OpenResult adopt(int fd) noexcept {
 
 }  // namespace
 
-std::expected<ListenSocket, Error> ListenSocket::open(const BindTarget& target,
-                                                      const ListenOptions& options) noexcept {
+std::expected<ListenSocket, Error> ListenSocket::open(
+    const BindTarget& target, const ListenOptions& options) noexcept {
   using Kind = BindTarget::Kind;
   OpenResult fd = target.kind == Kind::Tcp  ? open_tcp(target, options)
                   : target.kind == Kind::Fd ? adopt(target.fd)
@@ -151,7 +152,9 @@ std::string ListenSocket::describe() const {
 Listener::Listener(loop::Loop& loop, ListenSocket socket, Acceptor& acceptor) noexcept
     : loop_(loop), socket_(std::move(socket)), acceptor_(acceptor) {}
 
-Listener::~Listener() { stop(); }
+Listener::~Listener() {
+  stop();
+}
 
 std::expected<void, Error> Listener::start() noexcept {
   if (started_) return {};

@@ -46,7 +46,8 @@ class Acceptor {
   virtual ~Acceptor() = default;
   // Takes the descriptor over. False: no more connections for now; the listener stops
   // until started again.
-  virtual bool on_accept(int fd, const Address& peer, class Listener& from) noexcept = 0;
+  virtual bool on_accept(int fd, const Address& peer,
+                         class Listener& from) noexcept = 0;
   virtual void on_accept_error(Error error) noexcept = 0;
 };
 

@@ -25,7 +25,8 @@ std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
   return port;
 }
 
-std::optional<Address> with_port(std::string_view ip, std::string_view port, bool v6) noexcept {
+std::optional<Address> with_port(std::string_view ip, std::string_view port,
+                                 bool v6) noexcept {
   const auto address = Address::parse_ip(ip);
   const auto number = parse_port(port);
   if (!address || !number || ip.contains(':') != v6) return {};

@@ -16,8 +16,8 @@ enum class ProxyMode : std::uint8_t { Off, V1, V2, Auto };
 struct ProxyResult {
   enum class Step : std::uint8_t { NeedMore, Done, Bad };
   Step step = Step::NeedMore;
-  std::size_t consumed = 0;           // Done: bytes of the header
-  std::optional<Address> source;      // none: LOCAL, UNKNOWN, or a family without IPs
+  std::size_t consumed = 0;       // Done: bytes of the header
+  std::optional<Address> source;  // none: LOCAL, UNKNOWN, or a family without IPs
   std::optional<Address> destination;
 };
 
@@ -25,6 +25,7 @@ inline constexpr std::size_t kProxyV1Limit = 107;
 inline constexpr std::size_t kProxyV2Limit = 4096;
 
 // Looks at the first bytes of a connection; call again with more after NeedMore.
-[[nodiscard]] ProxyResult parse_proxy_header(std::string_view bytes, ProxyMode mode) noexcept;
+[[nodiscard]] ProxyResult parse_proxy_header(std::string_view bytes,
+                                             ProxyMode mode) noexcept;
 
 }  // namespace celadon::net

@@ -27,7 +27,9 @@ ssize_t retry_interrupted(Call call) noexcept {
 
 }  // namespace
 
-Stream::~Stream() { close(); }
+Stream::~Stream() {
+  close();
+}
 
 std::expected<void, Error> Stream::attach(loop::Loop& loop) noexcept {
   auto added = loop.watch(fd_, loop::kRead, *this);
@@ -116,8 +118,9 @@ Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
   return {Io::Step::Again, Error::Other, sent};
 }
 
-void Stream::queue_rest(std::size_t sent, std::string_view copied, std::string_view held,
-                        Owner owner, std::string_view tail) noexcept {
+void Stream::queue_rest(std::size_t sent, std::string_view copied,
+                        std::string_view held, Owner owner,
+                        std::string_view tail) noexcept {
   if (!out_) out_ = std::make_unique<OutQueue>();
   const auto rest = [&sent](std::string_view piece) {
     const std::size_t skip = std::min(sent, piece.size());
@@ -181,7 +184,9 @@ void Stream::on_io(std::uint8_t ready) noexcept {
   }
 }
 
-void Stream::shutdown_write() noexcept { ::shutdown(fd_, SHUT_WR); }
+void Stream::shutdown_write() noexcept {
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void Stream::close() noexcept {
   if (fd_ < 0) return;

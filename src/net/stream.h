@@ -1,5 +1,6 @@
-// A connected byte stream: reads on demand, writes at once where the kernel takes it and
-// queues the rest. Its owner hears of it through Events and decides everything else.
+// A connected byte stream: reads on demand, writes at once where the kernel takes it
+// and queues the rest. Its owner hears of it through Events and decides everything
+// else.
 //
 // Read interest stays armed; the poller is touched only when a write would block, when
 // the owner stops or resumes reading, and at the end. A stream can leave one loop and
@@ -61,8 +62,8 @@ class Stream : public loop::IoHandler {
 
   // Sends `copied`, then `held`, then `tail`, as one write where possible. What the
   // kernel does not take is queued, `held` by keeping its owner. With `cork` everything
-  // is only queued. The owner is taken over in every case; it may be empty if `held` is.
-  // Failed: the peer is gone.
+  // is only queued. The owner is taken over in every case; it may be empty if `held`
+  // is. Failed: the peer is gone.
   Io send(std::string_view copied, std::string_view held, Owner owner,
           std::string_view tail, bool cork) noexcept;
   // Writes what is queued, as far as it goes.

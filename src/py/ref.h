@@ -1,4 +1,5 @@
-// References that say by type who owns them. Bare reference counting stays in this room.
+// References that say by type who owns them. Bare reference counting stays in this
+// room.
 #pragma once
 
 #include <utility>
@@ -50,8 +51,12 @@ using Object = Owned<PyObject>;
   return borrowed;
 }
 // Drops a reference that was kept as a bare pointer; null is fine.
-inline void drop(PyObject* owned) noexcept { Py_XDECREF(owned); }
-[[nodiscard]] inline PyObject* none() noexcept { return new_ref(Py_None); }
+inline void drop(PyObject* owned) noexcept {
+  Py_XDECREF(owned);
+}
+[[nodiscard]] inline PyObject* none() noexcept {
+  return new_ref(Py_None);
+}
 [[nodiscard]] inline PyObject* boolean(bool value) noexcept {
   return new_ref(value ? Py_True : Py_False);
 }

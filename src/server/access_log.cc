@@ -186,8 +186,8 @@ void AccessFormat::render_atom(const Atom& atom, const AccessRecord& record,
   }
 }
 
-std::expected<std::unique_ptr<AccessLog>, Error> AccessLog::open(const std::string& path,
-                                                                 std::string_view format) {
+std::expected<std::unique_ptr<AccessLog>, Error> AccessLog::open(
+    const std::string& path, std::string_view format) {
   const int fd = path == "-" ? ::fcntl(1, F_DUPFD_CLOEXEC, 3)
                              : ::open(path.c_str(),
                                       O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);

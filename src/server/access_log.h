@@ -34,7 +34,8 @@ class AccessFormat {
  public:
   // The text of a gunicorn access_log_format; unknown atoms print "-".
   static AccessFormat compile(std::string_view format);
-  void render(const AccessRecord& record, std::int64_t unix_seconds, std::string& out) const;
+  void render(const AccessRecord& record, std::int64_t unix_seconds,
+              std::string& out) const;
   // True where an atom needs the response's headers.
   [[nodiscard]] bool wants_response_headers() const noexcept { return wants_response_; }
 
@@ -78,14 +79,14 @@ class AccessLog {
 
   const AccessFormat format_;
   const std::string path_;
-  int fd_;                      // the writer thread's
-  std::string pending_;         // the loop's
+  int fd_;               // the writer thread's
+  std::string pending_;  // the loop's
   std::uint64_t dropped_ = 0;
   std::mutex mutex_;
   std::condition_variable wanted_;
-  std::string shared_;          // guarded by mutex_
-  bool stopping_ = false;       // guarded by mutex_
-  bool reopen_ = false;         // guarded by mutex_
+  std::string shared_;     // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
+  bool reopen_ = false;    // guarded by mutex_
   std::thread thread_;
 };
 

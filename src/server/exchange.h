@@ -70,10 +70,12 @@ class Channel {
   // Head and the first piece of the body leave together. `last`: nothing follows.
   virtual Sent send_head(Exchange& exchange, const http::ResponseHead& head,
                          std::string_view first, Owner owner, bool last) noexcept = 0;
-  virtual Sent send_data(Exchange& exchange, std::string_view data, Owner owner) noexcept = 0;
+  virtual Sent send_data(Exchange& exchange, std::string_view data,
+                         Owner owner) noexcept = 0;
   virtual Sent send_file(Exchange& exchange, int file, off_t& offset,
                          std::size_t count) noexcept = 0;
-  virtual void send_interim(int status, std::span<const http::HeaderView> headers) noexcept = 0;
+  virtual void send_interim(int status,
+                            std::span<const http::HeaderView> headers) noexcept = 0;
   virtual void finish(Exchange& exchange) noexcept = 0;
   virtual void abort(Exchange& exchange) noexcept = 0;
   // The application wants more body than is buffered.
@@ -102,7 +104,9 @@ class Exchange final : public ListHook<Exchange> {
   // --- its body ---
   [[nodiscard]] BodyState body_state() const noexcept { return body_state_; }
   // Why the body failed.
-  [[nodiscard]] http::Rejection body_rejection() const noexcept { return body_rejection_; }
+  [[nodiscard]] http::Rejection body_rejection() const noexcept {
+    return body_rejection_;
+  }
   // Bytes that can be taken now.
   [[nodiscard]] std::string_view body() const noexcept {
     return std::string_view(body_).substr(body_at_);
@@ -141,7 +145,9 @@ class Exchange final : public ListHook<Exchange> {
   [[nodiscard]] bool head_sent() const noexcept { return head_sent_; }
   [[nodiscard]] bool body_allowed() const noexcept { return body_allowed_; }
   // Bytes of a declared Content-Length that are still to come; nullopt without one.
-  [[nodiscard]] std::optional<std::uint64_t> remaining() const noexcept { return remaining_; }
+  [[nodiscard]] std::optional<std::uint64_t> remaining() const noexcept {
+    return remaining_;
+  }
   [[nodiscard]] bool gone() const noexcept { return gone_; }
   [[nodiscard]] std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
   [[nodiscard]] int status() const noexcept { return status_; }

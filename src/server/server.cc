@@ -51,7 +51,8 @@ bool Server::on_accept(int fd, const net::Address& peer, net::Listener&) noexcep
 
 void Server::on_accept_error(Error error) noexcept {
   if (counters_.accept_errors++ == 0) {
-    log_.log(Level::Warning, "cannot accept, paused for 100 ms: " + std::string(describe(error)));
+    log_.log(Level::Warning,
+             "cannot accept, paused for 100 ms: " + std::string(describe(error)));
   }
   evict_idle();
 }
@@ -192,8 +193,8 @@ void Server::log_refusal(const net::Address& peer, http::Rejection why,
   const std::int64_t second = loop_.now() / kSecond;
   if (second != refusal_second_) {
     if (refusals_unlogged_ > 0) {
-      log_.log(Level::Warning,
-               std::to_string(refusals_unlogged_) + " more refused requests not logged");
+      log_.log(Level::Warning, std::to_string(refusals_unlogged_) +
+                                   " more refused requests not logged");
     }
     refusal_second_ = second;
     refusal_lines_ = 0;

@@ -20,11 +20,11 @@ namespace celadon::server {
 struct Counters {
   std::uint64_t accepted = 0;
   std::uint64_t requests = 0;
-  std::uint64_t rejected = 0;       // refused with a page of ours
-  std::uint64_t overloaded = 0;     // of these, by admission
+  std::uint64_t rejected = 0;    // refused with a page of ours
+  std::uint64_t overloaded = 0;  // of these, by admission
   std::uint64_t accept_errors = 0;
   std::uint64_t evicted = 0;
-  std::uint64_t client_gone = 0;    // while a request was with the application
+  std::uint64_t client_gone = 0;  // while a request was with the application
   std::uint64_t timeouts_header = 0;
   std::uint64_t timeouts_body = 0;
   std::uint64_t timeouts_write = 0;
@@ -37,7 +37,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   Server(loop::Loop& loop, App& app, Settings settings, LogSink& log);
   ~Server() override;
 
-  [[nodiscard]] std::expected<void, Error> add_listener(net::ListenSocket socket) noexcept;
+  [[nodiscard]] std::expected<void, Error> add_listener(
+      net::ListenSocket socket) noexcept;
   void set_access_log(std::unique_ptr<AccessLog> log) noexcept;
   // Stops accepting and answers what is under way. Idle connections stay for a moment:
   // a request may be on the wire already.
@@ -55,7 +56,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   [[nodiscard]] std::size_t requests_queued() const noexcept { return queued_; }
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
-  [[nodiscard]] const std::vector<std::unique_ptr<net::Listener>>& listeners() const noexcept {
+  [[nodiscard]] const std::vector<std::unique_ptr<net::Listener>>& listeners()
+      const noexcept {
     return listeners_;
   }
   [[nodiscard]] AccessLog* access_log() noexcept { return access_log_.get(); }
@@ -64,7 +66,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
  private:
   friend class Session;
 
-  bool on_accept(int fd, const net::Address& peer, net::Listener& from) noexcept override;
+  bool on_accept(int fd, const net::Address& peer,
+                 net::Listener& from) noexcept override;
   void on_accept_error(Error error) noexcept override;
   void on_turn_end() noexcept override;
   void on_timer() noexcept override;  // queue_timeout

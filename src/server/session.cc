@@ -39,8 +39,12 @@ Session::Session(Server& server, int fd, const net::Address& peer) noexcept
 
 Session::~Session() = default;
 
-Nanos Session::now() const noexcept { return server_.loop_.now(); }
-const Settings& Session::settings() const noexcept { return server_.settings_; }
+Nanos Session::now() const noexcept {
+  return server_.loop_.now();
+}
+const Settings& Session::settings() const noexcept {
+  return server_.settings_;
+}
 
 bool Session::start() noexcept {
   if (!stream_.attach(server_.loop_)) return false;

@@ -1,6 +1,6 @@
-// One client connection speaking HTTP/1: reads and parses in the loop's callbacks, hands
-// Exchanges to the application one at a time, renders their answers. States and their
-// drawing are in session_state.h.
+// One client connection speaking HTTP/1: reads and parses in the loop's callbacks,
+// hands Exchanges to the application one at a time, renders their answers. States and
+// their drawing are in session_state.h.
 //
 // A session lives from accept until its stream is closed and its exchange, if any, was
 // released; then the loop destroys it at the end of the turn.
@@ -58,8 +58,10 @@ class Session final : public loop::Disposable,
   Sent send_head(Exchange& x, const http::ResponseHead& head, std::string_view first,
                  Owner owner, bool last) noexcept override;
   Sent send_data(Exchange& x, std::string_view data, Owner owner) noexcept override;
-  Sent send_file(Exchange& x, int file, off_t& offset, std::size_t count) noexcept override;
-  void send_interim(int status, std::span<const http::HeaderView> headers) noexcept override;
+  Sent send_file(Exchange& x, int file, off_t& offset,
+                 std::size_t count) noexcept override;
+  void send_interim(int status,
+                    std::span<const http::HeaderView> headers) noexcept override;
   void finish(Exchange& x) noexcept override;
   void abort(Exchange& x) noexcept override;
   void want_body(Exchange& x) noexcept override;
@@ -90,7 +92,8 @@ class Session final : public loop::Disposable,
   void on_proxy_bytes(std::string_view bytes) noexcept;
   void keep_input(std::string_view bytes) noexcept;
   void parse(std::string_view bytes, bool stored) noexcept;
-  void begin(http::h1::HeadParser& parser, std::string_view bytes, bool stored) noexcept;
+  void begin(http::h1::HeadParser& parser, std::string_view bytes,
+             bool stored) noexcept;
   void setup_body(Exchange& x) noexcept;
   void reject(http::Rejection why) noexcept;
   [[nodiscard]] std::string_view stored_input() const noexcept {
@@ -125,7 +128,7 @@ class Session final : public loop::Disposable,
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<http::h1::HeadParser> parser_;       // while a head is partly there
   std::unique_ptr<http::h1::ChunkedDecoder> chunked_;  // while such a body comes in
-  std::string in_;  // input that was read ahead
+  std::string in_;                                     // input that was read ahead
   std::size_t in_at_ = 0;
   std::uint64_t body_left_ = 0;    // of a body with a length
   std::uint64_t period_mark_ = 0;  // body: bytes at the start of the current period

@@ -19,7 +19,8 @@ void release_owner(Owner owner) noexcept {
 Sent Session::put(std::string_view copied, std::string_view held, Owner owner,
                   std::string_view tail) noexcept {
   // More requests wait in the input: their answers leave together.
-  const bool cork = !closing_ && !stored_input().empty() && stream_.queued() < kCorkLimit;
+  const bool cork =
+      !closing_ && !stored_input().empty() && stream_.queued() < kCorkLimit;
   const net::Io io = stream_.send(copied, held, owner, tail, cork);
   if (io.step == net::Io::Step::Failed) {
     if (state_ == State::Active && exchange_) {
@@ -49,8 +50,8 @@ Sent Session::send_head(Exchange& x, const http::ResponseHead& head,
   auto [framing, body_allowed] = http::h1::choose_framing(
       head.status, x.is_head(), x.request_.minor, length.has_value());
   if (head.status == 205) body_allowed = false;
-  const bool asks_close = head.close || framing == http::h1::Framing::Close || eof_ ||
-                          server_.draining();
+  const bool asks_close =
+      head.close || framing == http::h1::Framing::Close || eof_ || server_.draining();
   if (asks_close) closing_ = true;
   if (!x.request_.close) linger_ = linger_ || closing_;
   if (body_blocks_reuse(x)) closing_ = linger_ = true;
@@ -91,8 +92,8 @@ std::string_view Session::clip(Exchange& x, std::string_view data) noexcept {
 }
 
 // `out` is what precedes the data: a head, or nothing.
-Sent Session::send_framed(Exchange& x, std::string& out, std::string_view data, Owner owner,
-                          bool last) noexcept {
+Sent Session::send_framed(Exchange& x, std::string& out, std::string_view data,
+                          Owner owner, bool last) noexcept {
   data = clip(x, data);
   x.bytes_sent_ += data.size();
   std::string_view tail;
@@ -130,7 +131,8 @@ Sent Session::send_data(Exchange& x, std::string_view data, Owner owner) noexcep
   return send_framed(x, out, data, owner, false);
 }
 
-Sent Session::send_file(Exchange& x, int file, off_t& offset, std::size_t count) noexcept {
+Sent Session::send_file(Exchange& x, int file, off_t& offset,
+                        std::size_t count) noexcept {
   if (x.gone_ || x.finished_) return Sent::Gone;
   if (!x.body_allowed_) return Sent::Ok;
   if (stream_.queued() > 0) {
@@ -156,7 +158,8 @@ Sent Session::send_file(Exchange& x, int file, off_t& offset, std::size_t count)
   return Sent::Gone;
 }
 
-void Session::send_interim(int status, std::span<const http::HeaderView> headers) noexcept {
+void Session::send_interim(int status,
+                           std::span<const http::HeaderView> headers) noexcept {
   if (!exchange_ || exchange_->head_sent_ || exchange_->gone_) return;
   if (exchange_->request_.minor == 0) return;
   std::string& out = server_.render_;

@@ -53,7 +53,8 @@ void Session::feed_body(std::string_view& in) noexcept {
   Exchange* x = exchange_.get();  // null while draining
   if (x && !in.empty()) x->continue_pending_ = false;
   if (!chunked_) {
-    const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, in.size()));
+    const auto take =
+        static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, in.size()));
     const std::string_view data = in.substr(0, take);
     in.remove_prefix(take);
     body_left_ -= take;

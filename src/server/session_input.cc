@@ -16,16 +16,17 @@ bool host_matches(std::string_view host, std::string_view pattern) noexcept {
   if (!pattern.starts_with('.')) return http::equals_ignoring_case(host, pattern);
   return http::equals_ignoring_case(host, pattern.substr(1)) ||
          (host.size() > pattern.size() &&
-          http::equals_ignoring_case(host.substr(host.size() - pattern.size()), pattern));
+          http::equals_ignoring_case(host.substr(host.size() - pattern.size()),
+                                     pattern));
 }
 
 bool host_allowed(const http::Request& request, const Settings& settings) noexcept {
   if (settings.allowed_hosts.empty()) return true;
   const http::Field* field = request.find(http::HeaderId::Host);
-  const std::string_view authority =
-      request.authority.size ? request.text(request.authority)
-      : field                ? request.value(*field)
-                             : std::string_view{};
+  const std::string_view authority = request.authority.size
+                                         ? request.text(request.authority)
+                                     : field ? request.value(*field)
+                                             : std::string_view{};
   std::string_view host = http::split_authority(authority).host;
   if (host.ends_with('.')) host.remove_suffix(1);
   return std::ranges::any_of(settings.allowed_hosts, [&](const std::string& pattern) {
@@ -119,7 +120,8 @@ void Session::on_proxy_bytes(std::string_view bytes) noexcept {
     return;
   }
   keep_input(bytes);
-  const auto result = net::parse_proxy_header(stored_input(), settings().proxy_protocol);
+  const auto result =
+      net::parse_proxy_header(stored_input(), settings().proxy_protocol);
   switch (result.step) {
     case net::ProxyResult::Step::NeedMore: return;
     case net::ProxyResult::Step::Bad:

@@ -24,7 +24,14 @@
 namespace celadon::server {
 
 enum class State : std::uint8_t {
-  Proxied, Idle, Head, Active, Draining, Flushing, Lingering, Closed
+  Proxied,
+  Idle,
+  Head,
+  Active,
+  Draining,
+  Flushing,
+  Lingering,
+  Closed
 };
 enum class Event : std::uint8_t {
   ProxyHeader,  // the PROXY header was read
@@ -69,7 +76,8 @@ inline constexpr std::array kTransitions{
 };
 
 // The state after `event`, or nothing where the event is illegal.
-[[nodiscard]] constexpr std::optional<State> next_state(State from, Event event) noexcept {
+[[nodiscard]] constexpr std::optional<State> next_state(State from,
+                                                        Event event) noexcept {
   for (const Transition& t : kTransitions) {
     if (t.from == from && t.event == event) return t.to;
   }

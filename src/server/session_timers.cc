@@ -35,8 +35,8 @@ void Session::watch_output() noexcept {
 
 void Session::on_write_deadline(Nanos at) noexcept {
   const Settings& s = settings();
-  const auto needed =
-      s.write_min_rate * static_cast<std::uint64_t>(s.write_timeout / kMillisecond) / 1000;
+  const auto needed = s.write_min_rate *
+                      static_cast<std::uint64_t>(s.write_timeout / kMillisecond) / 1000;
   const std::uint64_t taken = stream_.sent() - sent_mark_;
   if (taken > 0 && taken >= needed) {
     sent_mark_ = stream_.sent();
@@ -57,7 +57,8 @@ void Session::on_read_deadline(Nanos at) noexcept {
   read_deadline_ = kNever;
   switch (state_) {
     case State::Idle:
-      ++(fresh_ ? server_.counters_.timeouts_header : server_.counters_.timeouts_keepalive);
+      ++(fresh_ ? server_.counters_.timeouts_header
+                : server_.counters_.timeouts_keepalive);
       close();
       return;
     case State::Head:
@@ -88,7 +89,8 @@ void Session::on_body_deadline(Nanos at) noexcept {
   if (x.body_state_ != BodyState::Open || !stream_.reading()) return;
   const Settings& s = settings();
   const auto needed = std::max<std::uint64_t>(
-      1, s.body_min_rate * static_cast<std::uint64_t>(s.body_timeout / kMillisecond) / 1000);
+      1, s.body_min_rate * static_cast<std::uint64_t>(s.body_timeout / kMillisecond) /
+             1000);
   if (at < body_end_ && x.body_size_ - period_mark_ >= needed) {
     start_body_clock();
     return;

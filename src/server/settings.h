@@ -44,8 +44,8 @@ struct Settings {
   net::ProxyMode proxy_protocol = net::ProxyMode::Off;
   net::Networks proxy_allow;
   net::Networks forwarded_allow;
-  std::vector<std::string> allowed_hosts;            // empty: every host
-  std::vector<std::string> cancel_on_disconnect;     // methods
+  std::vector<std::string> allowed_hosts;         // empty: every host
+  std::vector<std::string> cancel_on_disconnect;  // methods
 };
 
 }  // namespace celadon::server

@@ -25,7 +25,9 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
 
 Bridge::~Bridge() = default;
 
-bool Bridge::prepare(PyObject* errors) noexcept { return environ_.prepare(errors); }
+bool Bridge::prepare(PyObject* errors) noexcept {
+  return environ_.prepare(errors);
+}
 
 void Bridge::on_request(server::Exchange& exchange) noexcept {
   hub_.submit(*new Request(*this, exchange));
@@ -54,7 +56,8 @@ int add_to_module(PyObject* module) noexcept {
   Exceptions& e = exceptions();
   e.body_error = PyErr_NewExceptionWithDoc(
       "celadon.BodyError",
-      "The request body is malformed, too large, or came too slowly.", PyExc_OSError, nullptr);
+      "The request body is malformed, too large, or came too slowly.", PyExc_OSError,
+      nullptr);
   e.client_disconnected = PyErr_NewExceptionWithDoc(
       "celadon.ClientDisconnected", "The client left before the request was done.",
       PyExc_ConnectionResetError, nullptr);

@@ -32,8 +32,8 @@ struct BridgeCounters {
 class Bridge final : public server::App {
  public:
   // `log_exception(error, environ)`: environ is None where there is none to show.
-  Bridge(green::Hub& hub, py::Object app, py::Object log_exception, BridgeOptions options,
-         LogSink& log) noexcept;
+  Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
+         BridgeOptions options, LogSink& log) noexcept;
   ~Bridge() override;
   [[nodiscard]] bool prepare(PyObject* errors) noexcept;
 
@@ -42,7 +42,9 @@ class Bridge final : public server::App {
 
   [[nodiscard]] green::Hub& hub() noexcept { return hub_; }
   [[nodiscard]] PyObject* app() const noexcept { return app_.get(); }
-  [[nodiscard]] PyObject* log_exception() const noexcept { return log_exception_.get(); }
+  [[nodiscard]] PyObject* log_exception() const noexcept {
+    return log_exception_.get();
+  }
   [[nodiscard]] EnvironBuilder& environ() noexcept { return environ_; }
   [[nodiscard]] const BridgeOptions& options() const noexcept { return options_; }
   [[nodiscard]] BridgeCounters& counters() noexcept { return counters_; }
@@ -66,8 +68,8 @@ class Bridge final : public server::App {
 
 // Exceptions of this room.
 struct Exceptions {
-  PyObject* body_error = nullptr;          // OSError: malformed, slow or too large
-  PyObject* client_disconnected = nullptr; // ConnectionResetError
+  PyObject* body_error = nullptr;           // OSError: malformed, slow or too large
+  PyObject* client_disconnected = nullptr;  // ConnectionResetError
 };
 [[nodiscard]] Exceptions& exceptions() noexcept;
 

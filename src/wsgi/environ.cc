@@ -10,13 +10,18 @@
 namespace celadon::wsgi {
 namespace {
 
-constexpr std::array kKeyNames{
-    "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI",
-    "SERVER_PROTOCOL", "SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT",
-    "SCRIPT_NAME", "wsgi.url_scheme", "wsgi.input", "wsgi.early_hints", "SERVER_SOFTWARE",
-    "wsgi.errors", "wsgi.version", "wsgi.multithread", "wsgi.multiprocess",
-    "wsgi.run_once", "wsgi.file_wrapper", "wsgi.input_terminated", "CONTENT_LENGTH",
-    "HTTP_TRANSFER_ENCODING"};
+constexpr std::array kKeyNames{"REQUEST_METHOD",    "PATH_INFO",
+                               "QUERY_STRING",      "RAW_URI",
+                               "REQUEST_URI",       "SERVER_PROTOCOL",
+                               "SERVER_NAME",       "SERVER_PORT",
+                               "REMOTE_ADDR",       "REMOTE_PORT",
+                               "SCRIPT_NAME",       "wsgi.url_scheme",
+                               "wsgi.input",        "wsgi.early_hints",
+                               "SERVER_SOFTWARE",   "wsgi.errors",
+                               "wsgi.version",      "wsgi.multithread",
+                               "wsgi.multiprocess", "wsgi.run_once",
+                               "wsgi.file_wrapper", "wsgi.input_terminated",
+                               "CONTENT_LENGTH",    "HTTP_TRANSFER_ENCODING"};
 
 std::string environ_name(std::string_view header) {
   std::string name = "HTTP_";
@@ -98,13 +103,15 @@ bool EnvironBuilder::set(PyObject* environ, Key key, PyObject* value) noexcept {
   return PyDict_SetItem(environ, keys_[key].get(), value) == 0;
 }
 
-bool EnvironBuilder::set_text(PyObject* environ, Key key, std::string_view text) noexcept {
+bool EnvironBuilder::set_text(PyObject* environ, Key key,
+                              std::string_view text) noexcept {
   if (text.empty()) return set(environ, key, empty_.get());
   const py::Object value = to_str(text);
   return value && set(environ, key, value.get());
 }
 
-py::Object EnvironBuilder::build(server::Exchange& x, PyObject* input, PyObject* early_hints,
+py::Object EnvironBuilder::build(server::Exchange& x, PyObject* input,
+                                 PyObject* early_hints,
                                  http::Rejection& rejection) noexcept {
   py::Object environ(PyDict_Copy(template_.get()));
   PyObject* env = environ.get();
@@ -131,13 +138,15 @@ bool EnvironBuilder::add_request_line(PyObject* env, server::Exchange& x) noexce
   const std::string_view method = x.method();
   const bool method_set =
       method == "GET" ? set(env, kMethod, get_.get()) : set_text(env, kMethod, method);
-  return method_set && set(env, kProtocol, r.minor == 0 ? http10_.get() : http11_.get()) &&
+  return method_set &&
+         set(env, kProtocol, r.minor == 0 ? http10_.get() : http11_.get()) &&
          add_target(env, r);
 }
 
 bool EnvironBuilder::add_target(PyObject* env, const http::Request& r) noexcept {
   const py::Object target = to_str(r.text(r.target));
-  if (!target || !set(env, kRawUri, target.get()) || !set(env, kRequestUri, target.get())) {
+  if (!target || !set(env, kRawUri, target.get()) ||
+      !set(env, kRequestUri, target.get())) {
     return false;
   }
   if (!set_text(env, kQueryString, r.text(r.query))) return false;
@@ -158,13 +167,15 @@ bool EnvironBuilder::add_fields(PyObject* env, server::Exchange& x) noexcept {
   return host && PyDict_SetItem(env, key, host.get()) == 0;
 }
 
-bool EnvironBuilder::skips(const server::Exchange& x, const http::Field& field) const noexcept {
+bool EnvironBuilder::skips(const server::Exchange& x,
+                           const http::Field& field) const noexcept {
   if (field.id == http::HeaderId::Underscored) return true;
   return options_.clear_untrusted_proxy_headers && !x.connection().trusted &&
          is_proxy_header(field.id);
 }
 
-PyObject* EnvironBuilder::key_for(const http::Request& r, const http::Field& field) noexcept {
+PyObject* EnvironBuilder::key_for(const http::Request& r,
+                                  const http::Field& field) noexcept {
   if (field.id < http::HeaderId::Count) {
     return header_keys_[static_cast<std::size_t>(field.id)].get();
   }
@@ -187,8 +198,8 @@ bool EnvironBuilder::add_field(PyObject* env, const http::Request& r,
   return stored == value.get() || join_repeated(env, key, r, field);
 }
 
-// All values of that name at once, in order of arrival. The first repetition joins them;
-// later ones find nothing to do.
+// All values of that name at once, in order of arrival. The first repetition joins
+// them; later ones find nothing to do.
 bool EnvironBuilder::join_repeated(PyObject* env, PyObject* key, const http::Request& r,
                                    const http::Field& field) noexcept {
   const std::string_view name = r.name(field);
@@ -238,8 +249,9 @@ bool EnvironBuilder::add_addresses(PyObject* env, server::Exchange& x) noexcept 
 bool EnvironBuilder::add_unix_server(PyObject* env, const http::Request& r,
                                      bool secure) noexcept {
   const http::Field* field = r.find(http::HeaderId::Host);
-  const std::string_view authority =
-      r.authority.size ? r.text(r.authority) : field ? r.value(*field) : "localhost";
+  const std::string_view authority = r.authority.size ? r.text(r.authority)
+                                     : field          ? r.value(*field)
+                                                      : "localhost";
   const auto [host, port] = http::split_authority(authority);
   const std::string_view usual = secure ? "443" : "80";
   return set_text(env, kServerName, host) &&
@@ -247,7 +259,8 @@ bool EnvironBuilder::add_unix_server(PyObject* env, const http::Request& r,
 }
 
 EnvironBuilder::Scheme EnvironBuilder::scheme_of(server::Exchange& x) const noexcept {
-  if (!x.connection().trusted || options_.secure_scheme_headers.empty()) return Scheme::Http;
+  if (!x.connection().trusted || options_.secure_scheme_headers.empty())
+    return Scheme::Http;
   const http::Request& r = x.request();
   bool secure = false;
   bool plain = false;
@@ -318,7 +331,8 @@ bool EnvironBuilder::add_buffered_length(PyObject* env, server::Exchange& x) noe
   return PyDict_DelItem(env, keys_[kTransferEncoding].get()) == 0;
 }
 
-bool EnvironBuilder::set_path(PyObject* env, std::string_view path, PyObject* same) noexcept {
+bool EnvironBuilder::set_path(PyObject* env, std::string_view path,
+                              PyObject* same) noexcept {
   if (path.find('%') == std::string_view::npos) {
     return same ? set(env, kPathInfo, same) : set_text(env, kPathInfo, path);
   }

@@ -15,12 +15,12 @@ namespace celadon::wsgi {
 
 struct EnvironOptions {
   std::string software = "celadon";
-  std::string root_path;                        // SCRIPT_NAME
+  std::string root_path;  // SCRIPT_NAME
   bool multiprocess = false;
-  bool proxy_headers = false;                   // client address from trusted peers
+  bool proxy_headers = false;  // client address from trusted peers
   bool clear_untrusted_proxy_headers = false;
   std::vector<std::pair<std::string, std::string>> secure_scheme_headers;
-  std::vector<std::string> forwarder_headers;   // upper-case names with underscores
+  std::vector<std::string> forwarder_headers;  // upper-case names with underscores
   net::Networks forwarded_allow;
 };
 
@@ -31,21 +31,44 @@ class EnvironBuilder {
   [[nodiscard]] bool prepare(PyObject* errors) noexcept;
 
   // A fresh dict, or null: with an exception, or with `rejection` set.
-  [[nodiscard]] py::Object build(server::Exchange& x, PyObject* input, PyObject* early_hints,
+  [[nodiscard]] py::Object build(server::Exchange& x, PyObject* input,
+                                 PyObject* early_hints,
                                  http::Rejection& rejection) noexcept;
 
  private:
   // The keys that every environ has, in the order of the template.
   enum Key : std::uint8_t {
-    kMethod, kPathInfo, kQueryString, kRawUri, kRequestUri, kProtocol, kServerName,
-    kServerPort, kRemoteAddr, kRemotePort, kScriptName, kScheme, kInput, kEarlyHints,
-    kSoftware, kErrors, kVersion, kMultithread, kMultiprocess, kRunOnce, kFileWrapper,
-    kInputTerminated, kContentLength, kTransferEncoding, kKeys
+    kMethod,
+    kPathInfo,
+    kQueryString,
+    kRawUri,
+    kRequestUri,
+    kProtocol,
+    kServerName,
+    kServerPort,
+    kRemoteAddr,
+    kRemotePort,
+    kScriptName,
+    kScheme,
+    kInput,
+    kEarlyHints,
+    kSoftware,
+    kErrors,
+    kVersion,
+    kMultithread,
+    kMultiprocess,
+    kRunOnce,
+    kFileWrapper,
+    kInputTerminated,
+    kContentLength,
+    kTransferEncoding,
+    kKeys
   };
   struct Addresses;
 
   [[nodiscard]] bool set(PyObject* environ, Key key, PyObject* value) noexcept;
-  [[nodiscard]] bool set_text(PyObject* environ, Key key, std::string_view text) noexcept;
+  [[nodiscard]] bool set_text(PyObject* environ, Key key,
+                              std::string_view text) noexcept;
   [[nodiscard]] bool add_request_line(PyObject* environ, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_target(PyObject* environ, const http::Request& r) noexcept;
   // `same` is a str of that very text, if there is one.
@@ -54,19 +77,23 @@ class EnvironBuilder {
   [[nodiscard]] bool add_fields(PyObject* environ, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_field(PyObject* environ, const http::Request& r,
                                const http::Field& field) noexcept;
-  [[nodiscard]] bool join_repeated(PyObject* environ, PyObject* key, const http::Request& r,
+  [[nodiscard]] bool join_repeated(PyObject* environ, PyObject* key,
+                                   const http::Request& r,
                                    const http::Field& field) noexcept;
   [[nodiscard]] bool add_addresses(PyObject* environ, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_unix_server(PyObject* environ, const http::Request& r,
                                      bool secure) noexcept;
   [[nodiscard]] bool add_forwarded(PyObject* environ, server::Exchange& x) noexcept;
   [[nodiscard]] bool mount(PyObject* environ, std::string_view script_name) noexcept;
-  [[nodiscard]] bool add_buffered_length(PyObject* environ, server::Exchange& x) noexcept;
+  [[nodiscard]] bool add_buffered_length(PyObject* environ,
+                                         server::Exchange& x) noexcept;
   [[nodiscard]] Addresses* addresses_of(server::Connection& connection) noexcept;
-  [[nodiscard]] PyObject* key_for(const http::Request& r, const http::Field& field) noexcept;
+  [[nodiscard]] PyObject* key_for(const http::Request& r,
+                                  const http::Field& field) noexcept;
   enum class Scheme : std::uint8_t { Http, Https, Contradiction };
   [[nodiscard]] Scheme scheme_of(server::Exchange& x) const noexcept;
-  [[nodiscard]] bool skips(const server::Exchange& x, const http::Field& field) const noexcept;
+  [[nodiscard]] bool skips(const server::Exchange& x,
+                           const http::Field& field) const noexcept;
 
   static constexpr std::size_t kMemo = 512;  // unknown header names remembered
 

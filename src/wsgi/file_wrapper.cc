@@ -9,13 +9,12 @@ namespace celadon::wsgi {
 namespace {
 
 PyTypeObject* wrapper_type = nullptr;
-PyObject* file_io = nullptr;           // io.FileIO
-PyObject* buffered_reader = nullptr;   // io.BufferedReader
-PyObject* buffered_random = nullptr;   // io.BufferedRandom
+PyObject* file_io = nullptr;          // io.FileIO
+PyObject* buffered_reader = nullptr;  // io.BufferedReader
+PyObject* buffered_random = nullptr;  // io.BufferedRandom
 
 struct WrapperObject {
-  PyObject_HEAD
-  PyObject* file;
+  PyObject_HEAD PyObject* file;
   Py_ssize_t block;
 };
 WrapperObject& self_of(PyObject* self) noexcept {
@@ -41,10 +40,13 @@ PyObject* wrapper_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noex
   return reinterpret_cast<PyObject*>(self);
 }
 
-PyObject* wrapper_iter(PyObject* self) noexcept { return py::new_ref(self); }
+PyObject* wrapper_iter(PyObject* self) noexcept {
+  return py::new_ref(self);
+}
 
 PyObject* wrapper_next(PyObject* self) noexcept {
-  py::Object data(PyObject_CallMethod(self_of(self).file, "read", "n", self_of(self).block));
+  py::Object data(
+      PyObject_CallMethod(self_of(self).file, "read", "n", self_of(self).block));
   if (!data) return nullptr;
   const int more = PyObject_IsTrue(data.get());
   return more > 0 ? data.release() : nullptr;
@@ -79,7 +81,8 @@ PyMethodDef methods[] = {{"close", wrapper_close, METH_NOARGS, "Close the file."
                          {nullptr, nullptr, 0, nullptr}};
 PyMemberDef members[] = {
     {"filelike", T_OBJECT, offsetof(WrapperObject, file), READONLY, "The file."},
-    {"blksize", T_PYSSIZET, offsetof(WrapperObject, block), READONLY, "Bytes per block."},
+    {"blksize", T_PYSSIZET, offsetof(WrapperObject, block), READONLY,
+     "Bytes per block."},
     {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_new, py::as_slot(wrapper_new)},
                        {Py_tp_dealloc, py::as_slot(wrapper_dealloc)},
@@ -100,7 +103,8 @@ bool has_type(PyObject* object, PyObject* type) noexcept {
 // A FileIO, or a plain buffer right above one.
 bool is_plain_file(PyObject* file) noexcept {
   if (has_type(file, file_io)) return true;
-  if (!has_type(file, buffered_reader) && !has_type(file, buffered_random)) return false;
+  if (!has_type(file, buffered_reader) && !has_type(file, buffered_random))
+    return false;
   const py::Object raw(PyObject_GetAttrString(file, "raw"));
   return raw && has_type(raw.get(), file_io);
 }
@@ -121,17 +125,20 @@ bool read_range(PyObject* file, FileRange& range) noexcept {
                                    : PyObject_CallMethod(plain.get(), "tell", nullptr));
   if (!position) return false;
   const long long offset = PyLong_AsLongLong(position.get());
-  struct stat info {};
+  struct stat info{};
   if (offset < 0 || ::fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) return false;
   range.fd = fd;
   range.offset = offset;
-  range.size = info.st_size > offset ? static_cast<std::uint64_t>(info.st_size - offset) : 0;
+  range.size =
+      info.st_size > offset ? static_cast<std::uint64_t>(info.st_size - offset) : 0;
   return true;
 }
 
 }  // namespace
 
-bool is_file_wrapper(PyObject* object) noexcept { return Py_TYPE(object) == wrapper_type; }
+bool is_file_wrapper(PyObject* object) noexcept {
+  return Py_TYPE(object) == wrapper_type;
+}
 
 FileRange file_range(PyObject* wrapper) noexcept {
   FileRange range;
@@ -142,7 +149,9 @@ FileRange file_range(PyObject* wrapper) noexcept {
   return range;
 }
 
-PyObject* file_wrapper_type() noexcept { return reinterpret_cast<PyObject*>(wrapper_type); }
+PyObject* file_wrapper_type() noexcept {
+  return reinterpret_cast<PyObject*>(wrapper_type);
+}
 
 int add_file_wrapper_type(PyObject* module) noexcept {
   const py::Object io(PyImport_ImportModule("io"));

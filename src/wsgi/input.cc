@@ -16,7 +16,9 @@ namespace {
 PyTypeObject* input_type = nullptr;
 constexpr Py_ssize_t kAll = -1;
 
-InputObject& self_of(PyObject* self) noexcept { return *reinterpret_cast<InputObject*>(self); }
+InputObject& self_of(PyObject* self) noexcept {
+  return *reinterpret_cast<InputObject*>(self);
+}
 
 // What can be taken without waiting.
 class Source {
@@ -28,7 +30,8 @@ class Source {
   // Waits for data. Failed: with an exception.
   Step fill() noexcept {
     if (!input_.request) {
-      PyErr_SetString(PyExc_ValueError, "wsgi.input was read after its request had ended");
+      PyErr_SetString(PyExc_ValueError,
+                      "wsgi.input was read after its request had ended");
       return Step::Failed;
     }
     server::Exchange& x = input_.request->exchange();
@@ -155,13 +158,15 @@ PyObject* input_read(PyObject* self, PyObject* const* args, Py_ssize_t count) no
   return read_up_to(self_of(self), size);
 }
 
-PyObject* input_readline(PyObject* self, PyObject* const* args, Py_ssize_t count) noexcept {
+PyObject* input_readline(PyObject* self, PyObject* const* args,
+                         Py_ssize_t count) noexcept {
   Py_ssize_t size = kAll;
   if (!parse_size(args, count, "readline", size)) return nullptr;
   return read_line(self_of(self), size);
 }
 
-PyObject* input_readlines(PyObject* self, PyObject* const* args, Py_ssize_t count) noexcept {
+PyObject* input_readlines(PyObject* self, PyObject* const* args,
+                          Py_ssize_t count) noexcept {
   Py_ssize_t hint = kAll;
   if (!parse_size(args, count, "readlines", hint)) return nullptr;
   py::Object lines(PyList_New(0));
@@ -184,19 +189,22 @@ PyObject* input_next(PyObject* self) noexcept {
   return line.release();
 }
 
-PyObject* input_iter(PyObject* self) noexcept { return py::new_ref(self); }
+PyObject* input_iter(PyObject* self) noexcept {
+  return py::new_ref(self);
+}
 
 void input_dealloc(PyObject* self) noexcept {
   py::free_object(self);
 }
 
-PyMethodDef methods[] = {
-    {"read", py::as_method(input_read), METH_FASTCALL,
-     "read(size=-1) -> bytes\n\nUp to `size` bytes, fewer only at the end of the body."},
-    {"readline", py::as_method(input_readline), METH_FASTCALL, "readline(size=-1) -> bytes"},
-    {"readlines", py::as_method(input_readlines), METH_FASTCALL,
-     "readlines(hint=-1) -> list of bytes"},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {{"read", py::as_method(input_read), METH_FASTCALL,
+                          "read(size=-1) -> bytes\n\nUp to `size` bytes, fewer only at "
+                          "the end of the body."},
+                         {"readline", py::as_method(input_readline), METH_FASTCALL,
+                          "readline(size=-1) -> bytes"},
+                         {"readlines", py::as_method(input_readlines), METH_FASTCALL,
+                          "readlines(hint=-1) -> list of bytes"},
+                         {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(input_dealloc)},
                        {Py_tp_iter, py::as_slot(input_iter)},
                        {Py_tp_iternext, py::as_slot(input_next)},
@@ -216,7 +224,9 @@ py::Owned<InputObject> make_input(Request& request) noexcept {
   return py::Owned<InputObject>(self);
 }
 
-void detach_input(InputObject& input) noexcept { input.request = nullptr; }
+void detach_input(InputObject& input) noexcept {
+  input.request = nullptr;
+}
 
 int add_input_type(PyObject* module) noexcept {
   input_type = py::add_type(module, spec);

@@ -10,9 +10,8 @@ namespace celadon::wsgi {
 class Request;
 
 struct InputObject {
-  PyObject_HEAD
-  Request* request;        // null once the request has ended
-  std::uint64_t spool_at;  // read position in a spooled body
+  PyObject_HEAD Request* request;  // null once the request has ended
+  std::uint64_t spool_at;          // read position in a spooled body
 };
 
 [[nodiscard]] py::Owned<InputObject> make_input(Request& request) noexcept;

@@ -20,7 +20,9 @@ namespace {
 constexpr Nanos kShare = 5 * kMillisecond;  // a stream yields to others after that long
 constexpr std::size_t kFileBlock = std::size_t{1} << 20;
 
-void release_bytes(void* object) noexcept { py::drop(static_cast<PyObject*>(object)); }
+void release_bytes(void* object) noexcept {
+  py::drop(static_cast<PyObject*>(object));
+}
 
 // The bytes object stays alive until its last byte is with the kernel. Dropping it runs
 // no code, so the loop may do that.
@@ -96,9 +98,10 @@ void Request::kill() noexcept {
 green::Waited Request::wait_for(Waiting what, green::ParkReason reason) noexcept {
   green::Strand* strand = green::current_strand();
   if (!strand || !green::can_park() || waiter_) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    waiter_ ? "another greenlet waits for this request already"
-                            : "a request can be waited for only in a greenlet of its worker");
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        waiter_ ? "another greenlet waits for this request already"
+                : "a request can be waited for only in a greenlet of its worker");
     return green::Waited::Interrupted;
   }
   waiter_ = strand;
@@ -119,7 +122,8 @@ bool Request::wait_body() noexcept {
   server::Exchange& x = *exchange_;
   x.want_body();
   while (x.body().empty() && x.body_state() == server::BodyState::Open && !x.gone()) {
-    if (wait_for(Waiting::Body, green::ParkReason::Body) == green::Waited::Interrupted) {
+    if (wait_for(Waiting::Body, green::ParkReason::Body) ==
+        green::Waited::Interrupted) {
       return false;
     }
   }
@@ -135,7 +139,8 @@ bool Request::wait_body() noexcept {
 }
 
 bool Request::wait_writable() noexcept {
-  if (wait_for(Waiting::Write, green::ParkReason::Write) == green::Waited::Interrupted) {
+  if (wait_for(Waiting::Write, green::ParkReason::Write) ==
+      green::Waited::Interrupted) {
     return false;
   }
   return exchange_->gone() ? raise_gone() : true;
@@ -175,8 +180,8 @@ void Request::serve() noexcept {
   http::Rejection rejection = http::Rejection::None;
   py::Object environ;
   if (input_ && hints) {
-    environ = bridge_.environ().build(*exchange_, reinterpret_cast<PyObject*>(input_.get()),
-                                      hints.get(), rejection);
+    environ = bridge_.environ().build(
+        *exchange_, reinterpret_cast<PyObject*>(input_.get()), hints.get(), rejection);
   }
   hints.reset();
   if (rejection != http::Rejection::None) {
@@ -215,8 +220,8 @@ void Request::close_result(PyObject* result) noexcept {
 void Request::log_error(PyObject* environ) noexcept {
   const py::Object error = py::take_error();
   if (!error) return;
-  const py::Object done(
-      PyObject_CallFunctionObjArgs(bridge_.log_exception(), error.get(), environ, nullptr));
+  const py::Object done(PyObject_CallFunctionObjArgs(bridge_.log_exception(),
+                                                     error.get(), environ, nullptr));
   if (!done) PyErr_WriteUnraisable(bridge_.log_exception());
 }
 
@@ -228,8 +233,8 @@ bool Request::require_started() noexcept {
 }
 
 bool Request::complete() const noexcept {
-  return exchange_->head_sent() && (!exchange_->body_allowed() ||
-                                    exchange_->remaining().value_or(1) == 0);
+  return exchange_->head_sent() &&
+         (!exchange_->body_allowed() || exchange_->remaining().value_or(1) == 0);
 }
 
 bool Request::answer(PyObject* result) noexcept {
@@ -268,7 +273,8 @@ bool Request::answer_empty() noexcept {
     http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
     const bool says_nothing = exchange_->is_head() || head.status == 304;
     if (!head.content_length && !says_nothing) head.content_length = 0;
-    if (exchange_->send_head(head, {}, {}, true) == server::Sent::Gone) return raise_gone();
+    if (exchange_->send_head(head, {}, {}, true) == server::Sent::Gone)
+      return raise_gone();
   }
   exchange_->finish();
   return true;
@@ -349,7 +355,8 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
         break;
       case server::Sent::Ok:
         if (offset == before) {
-          PyErr_SetString(PyExc_OSError, "the file is shorter than the answer announced");
+          PyErr_SetString(PyExc_OSError,
+                          "the file is shorter than the answer announced");
           return false;
         }
         if (!share_time()) return false;
@@ -377,9 +384,9 @@ void Request::on_exception(PyObject* environ) noexcept {
     ++(timed_out ? bridge_.counters().timed_out : bridge_.counters().failed);
     log_error(environ ? environ : Py_None);
   }
-  x.refuse(timed_out                  ? http::Rejection::AppTimedOut
+  x.refuse(timed_out                 ? http::Rejection::AppTimedOut
            : body_broke && !x.gone() ? x.body_rejection()
-                                      : http::Rejection::AppFailed);
+                                     : http::Rejection::AppFailed);
 }
 
 }  // namespace celadon::wsgi

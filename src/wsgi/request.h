@@ -3,8 +3,8 @@
 //   Bridge::on_request ─► Request (queued) ─► run(): environ ► app ► iterate ► close
 //
 // The objects that the application can keep longer than the request (input, the start
-// function, early hints) point back here and are cut off when it ends: a late use raises
-// and never touches another request (http.md T13, T15).
+// function, early hints) point back here and are cut off when it ends: a late use
+// raises and never touches another request (http.md T13, T15).
 #pragma once
 
 #include <string>
@@ -34,7 +34,8 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] Bridge& bridge() noexcept { return bridge_; }
   [[nodiscard]] green::Strand* strand() const noexcept { return strand_; }
 
-  // Wait until there is a byte of body, its end, or its failure. False with an exception.
+  // Wait until there is a byte of body, its end, or its failure. False with an
+  // exception.
   [[nodiscard]] bool wait_body() noexcept;
   // Sends a non-empty piece of the answer, the head before it if it is not out. Parks
   // while the client does not keep up. False with an exception.

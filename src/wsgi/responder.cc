@@ -33,11 +33,12 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
   if (!latin1_view(status, text)) {
     return fail(PyExc_ValueError, "status is not latin-1: %R", status);
   }
-  const bool shape = text.size() >= 4 && http::is_digit(text[0]) && http::is_digit(text[1]) &&
-                     http::is_digit(text[2]) && text[3] == ' ';
+  const bool shape = text.size() >= 4 && http::is_digit(text[0]) &&
+                     http::is_digit(text[1]) && http::is_digit(text[2]) &&
+                     text[3] == ' ';
   if (!shape || !http::is_field_value(text)) {
-    return fail(PyExc_ValueError, "status must be three digits, a space and a reason: %R",
-                status);
+    return fail(PyExc_ValueError,
+                "status must be three digits, a space and a reason: %R", status);
   }
   head.status = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
   if (head.status < 200) {
@@ -47,10 +48,11 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
   return true;
 }
 
-bool check_field(PyObject* item, PyObject*& name, PyObject*& value, std::string_view& name_text,
-                 std::string_view& value_text) noexcept {
+bool check_field(PyObject* item, PyObject*& name, PyObject*& value,
+                 std::string_view& name_text, std::string_view& value_text) noexcept {
   if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 2) {
-    return fail(PyExc_TypeError, "a header must be a (name, value) tuple, not %R", item);
+    return fail(PyExc_TypeError, "a header must be a (name, value) tuple, not %R",
+                item);
   }
   name = PyTuple_GET_ITEM(item, 0);
   value = PyTuple_GET_ITEM(item, 1);
@@ -124,7 +126,8 @@ bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept 
     if (verdict == Verdict::Keep) {
       head.fields.push_back(py::new_ref(name));
       head.fields.push_back(py::new_ref(value));
-    } else if (http::is_hop_by_hop(id) && !(id == http::HeaderId::Connection && head.close)) {
+    } else if (http::is_hop_by_hop(id) &&
+               !(id == http::HeaderId::Connection && head.close)) {
       bridge.note_dropped_header(name_text);
     }
   }
@@ -140,7 +143,8 @@ bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept 
 bool allow_again(ResponderObject& self, PyObject* exc_info) noexcept {
   if (!exc_info || exc_info == Py_None) {
     if (!self.started) return true;
-    PyErr_SetString(PyExc_AssertionError, "start_response() called twice without exc_info");
+    PyErr_SetString(PyExc_AssertionError,
+                    "start_response() called twice without exc_info");
     return false;
   }
   if (!PyTuple_Check(exc_info) || PyTuple_GET_SIZE(exc_info) != 3) {
@@ -196,7 +200,8 @@ PyObject* start_response(PyObject* callable, PyObject* const* args, std::size_t 
     return nullptr;
   }
   if (keywords == 1) exc_info = args[2];
-  if (!check_alive(self, "start_response") || !allow_again(self, exc_info)) return nullptr;
+  if (!check_alive(self, "start_response") || !allow_again(self, exc_info))
+    return nullptr;
   self.head.clear();
   self.started = false;
   if (!check_status(args[0], self.head) ||
@@ -211,7 +216,8 @@ PyObject* start_response(PyObject* callable, PyObject* const* args, std::size_t 
 
 PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {
   ResponderObject& responder = self_of(self);
-  if (!responder.request || responder.request->exchange().head_sent()) return py::none();
+  if (!responder.request || responder.request->exchange().head_sent())
+    return py::none();
   const py::Object items(PySequence_Fast(headers, "early hints take a list of tuples"));
   if (!items) return nullptr;
   std::vector<http::HeaderView> views;
@@ -235,17 +241,17 @@ void responder_dealloc(PyObject* self) noexcept {
   py::free_object(self);
 }
 
-PyMemberDef members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(ResponderObject, call), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET,
+                          offsetof(ResponderObject, call), READONLY, nullptr},
+                         {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(responder_dealloc)},
                        {Py_tp_call, py::as_slot(PyVectorcall_Call)},
                        {Py_tp_members, members},
                        {0, nullptr}};
-PyType_Spec spec{"celadon._core.StartResponse", sizeof(ResponderObject), 0,
-                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL |
-                     Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                 slots};
+PyType_Spec spec{
+    "celadon._core.StartResponse", sizeof(ResponderObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    slots};
 
 }  // namespace
 
@@ -259,7 +265,8 @@ void HeadState::clear() noexcept {
 }
 
 py::Owned<ResponderObject> make_responder(Request& request) noexcept {
-  auto* self = reinterpret_cast<ResponderObject*>(responder_type->tp_alloc(responder_type, 0));
+  auto* self =
+      reinterpret_cast<ResponderObject*>(responder_type->tp_alloc(responder_type, 0));
   if (self) {
     self->call = start_response;
     self->request = &request;
@@ -269,7 +276,9 @@ py::Owned<ResponderObject> make_responder(Request& request) noexcept {
   return py::Owned<ResponderObject>(self);
 }
 
-void detach_responder(ResponderObject& responder) noexcept { responder.request = nullptr; }
+void detach_responder(ResponderObject& responder) noexcept {
+  responder.request = nullptr;
+}
 
 http::ResponseHead view_head(const ResponderObject& responder,
                              std::vector<http::HeaderView>& scratch) noexcept {
@@ -278,7 +287,8 @@ http::ResponseHead view_head(const ResponderObject& responder,
   for (std::size_t i = 0; i + 1 < state.fields.size(); i += 2) {
     http::HeaderView view;
     // They were latin-1 when they were checked, and str does not change.
-    if (latin1_view(state.fields[i], view.name) && latin1_view(state.fields[i + 1], view.value)) {
+    if (latin1_view(state.fields[i], view.name) &&
+        latin1_view(state.fields[i + 1], view.value)) {
       scratch.push_back(view);
     }
   }
@@ -295,7 +305,8 @@ http::ResponseHead view_head(const ResponderObject& responder,
 }
 
 py::Object make_early_hints(ResponderObject& responder) noexcept {
-  return py::Object(PyCFunction_New(&early_hints_def, reinterpret_cast<PyObject*>(&responder)));
+  return py::Object(
+      PyCFunction_New(&early_hints_def, reinterpret_cast<PyObject*>(&responder)));
 }
 
 int add_responder_type(PyObject* module) noexcept {

@@ -26,7 +26,8 @@ py::Object to_str(std::string_view bytes) noexcept {
     return py::Object(PyUnicode_DecodeLatin1(bytes.data(), size, nullptr));
   }
   py::Object text(PyUnicode_New(size, 0x7f));
-  if (text && size > 0) std::memcpy(PyUnicode_1BYTE_DATA(text.get()), bytes.data(), bytes.size());
+  if (text && size > 0)
+    std::memcpy(PyUnicode_1BYTE_DATA(text.get()), bytes.data(), bytes.size());
   return text;
 }
 

@@ -128,7 +128,9 @@ def fork_and_return(environ: Any, start: Any) -> str:
 def thread(environ: Any, start: Any) -> str:
     """Leaves a thread behind."""
     result: list[str] = []
-    worker = threading.Thread(target=lambda: result.append("from a thread"), daemon=True)
+    worker = threading.Thread(
+        target=lambda: result.append("from a thread"), daemon=True
+    )
     worker.start()
     worker.join()
     return result[0]

@@ -17,7 +17,9 @@ from tests.support.servers import ROOT, Command, wait_until
 PROBE = "tests.apps.probe:app"
 
 
-def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *args: str, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "celadon", *args],
         cwd=ROOT,
@@ -29,6 +31,7 @@ def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedPr
 
 
 def test_serves_and_stops_on_sigterm() -> None:
+    """T24: the signal is seen while the loop waits in C."""
     with Command(PROBE) as server:
         assert server.request(raw.get()).body == b"hello"
         server.signal(signal.SIGTERM)
@@ -76,7 +79,9 @@ def test_targets(target: str, options: list[str], body: bytes) -> None:
         (["--forwarded-allow-ips", "wrong", PROBE], 2, "forwarded_allow_ips"),
     ],
 )
-def test_mistakes_get_one_clear_line(args: list[str], status: int, message: str) -> None:
+def test_mistakes_get_one_clear_line(
+    args: list[str], status: int, message: str
+) -> None:
     done = run(*args)
     assert done.returncode == status, done.stderr
     assert message in done.stderr
@@ -93,7 +98,12 @@ def test_an_application_that_fails_to_import_shows_its_own_traceback() -> None:
 def test_version_help_and_configuration() -> None:
     assert run("--version").stdout.startswith("celadon 0.")
     text = run("--help").stdout
-    for flag in ("--bind", "--keep-alive", "--limit-request-field_size", "--access-logfile"):
+    for flag in (
+        "--bind",
+        "--keep-alive",
+        "--limit-request-field_size",
+        "--access-logfile",
+    ):
         assert flag in text
     done = run("--check-config", PROBE)
     assert (done.returncode, done.stdout.strip()) == (0, "configuration is fine")
@@ -107,7 +117,9 @@ def test_version_help_and_configuration() -> None:
 def test_unknown_environment_setting_is_an_error() -> None:
     done = run("--print-config", env={"CELADON_WORKRES": "1"})
     assert (done.returncode, "did you mean 'workers'" in done.stderr) == (2, True)
-    done = run("--print-config", env={"CELADON_SERVICE_HOST": "1", "CELADON_PORT_80_TCP": "x"})
+    done = run(
+        "--print-config", env={"CELADON_SERVICE_HOST": "1", "CELADON_PORT_80_TCP": "x"}
+    )
     assert done.returncode == 0
 
 
@@ -159,7 +171,9 @@ def test_inherited_descriptor() -> None:
 def test_access_log(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     fmt = '%(h)s %(m)s %(U)s %(q)s %(H)s %(s)s %(B)s %(b)s "%({x-a}i)s" "%({Content-Type}o)s" %(z)s'
-    with Command(PROBE, "--access-logfile", str(path), "--access-logformat", fmt) as server:
+    with Command(
+        PROBE, "--access-logfile", str(path), "--access-logformat", fmt
+    ) as server:
         server.request(raw.get("/sleep?s=0", 'X-A: say "hi"\x80'))
         with server.client() as client:
             client.send(raw.get("/none", method="HEAD"))
@@ -219,7 +233,7 @@ def test_first_sigint_drains_the_second_is_quick() -> None:
         assert (answer.body, answer.get("Connection")) == (b"slept", "close")
         assert server.wait() == 0
     with Command(PROBE) as server, server.client() as client:
-        client.send(raw.get("/sleep?s=60") )
+        client.send(raw.get("/sleep?s=60"))
         with server.client() as other:
             other.send(raw.get("/"))
             other.response()
@@ -249,7 +263,10 @@ def test_late_requests_on_kept_connections_are_answered_in_a_drain() -> None:
 
 
 def test_graceful_timeout_cancels_what_is_left() -> None:
-    with Command(PROBE, "--graceful-timeout", "0.1") as server, server.client() as client:
+    with (
+        Command(PROBE, "--graceful-timeout", "0.1") as server,
+        server.client() as client,
+    ):
         client.send(raw.get("/sleep?s=60"))
         with server.client() as other:
             other.send(raw.get())
@@ -273,12 +290,17 @@ def test_run_from_a_script(tmp_path: Path) -> None:
     import threading
 
     server.process = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     server.lines, server.out = [], []
     server._heard, server._closed = threading.Condition(), False
     server._readers = [
-        threading.Thread(target=server._read, args=(server.process.stderr, server.lines)),
+        threading.Thread(
+            target=server._read, args=(server.process.stderr, server.lines)
+        ),
         threading.Thread(target=server._read, args=(server.process.stdout, server.out)),
     ]
     for reader in server._readers:

@@ -20,7 +20,9 @@ PROBE = "tests.apps.probe:app"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Command]:
-    with Command(PROBE, "--request-timeout", "0.3", "--cancel-on-disconnect", "GET") as command:
+    with Command(
+        PROBE, "--request-timeout", "0.3", "--cancel-on-disconnect", "GET"
+    ) as command:
         yield command
 
 
@@ -65,6 +67,30 @@ def test_request_deadline_is_504_and_its_locals_are_gone(server: Command) -> Non
         assert server.request(raw.get("/tenant")).body == b"None"
 
 
+def test_t27_a_deadline_ends_only_its_own_request(server: Command) -> None:
+    """T27: neighbours are untouched."""
+    with server.client() as late, server.client() as neighbour:
+        late.send(raw.get("/deadline"))
+        neighbour.send(raw.get("/stream?n=3"))
+        assert neighbour.response().body == b"0" * 10 + b"1" * 10 + b"2" * 10
+        for _ in range(5):
+            neighbour.send(raw.get("/sleep?s=0.1"))
+            assert neighbour.response().body == b"slept"
+        assert late.response().status == 504
+
+
+def test_t29_a_request_that_comes_while_another_runs_is_not_lost(
+    server: Command,
+) -> None:
+    """T29."""
+    with server.client() as client:
+        for _ in range(20):
+            client.send(raw.get("/sleep?s=0.005"))
+            client.send(raw.post("/upload", b"12345"))
+            assert client.response().body == b"slept"
+            assert client.response().body == b"5"
+
+
 def test_context_is_fresh_per_request(server: Command) -> None:
     with server.client() as client:
         for _ in range(3):
@@ -74,7 +100,11 @@ def test_context_is_fresh_per_request(server: Command) -> None:
 
 @pytest.mark.parametrize("view", ["/fork", "/fork_and_return", "/thread", "/spawned"])
 def test_forks_threads_and_spawned_greenlets(server: Command, view: str) -> None:
-    expected = {"/fork": b"9", "/fork_and_return": b"parent", "/thread": b"from a thread"}
+    expected = {
+        "/fork": b"9",
+        "/fork_and_return": b"parent",
+        "/thread": b"from a thread",
+    }
     with server.client() as client:
         client.send(raw.get(view))
         assert client.response().body == expected.get(view, b"spawned")
@@ -94,7 +124,9 @@ def test_client_gone_cancels_where_the_setting_says(server: Command) -> None:
         client.send(raw.get("/big?mb=1000"))
         client.read_until(b"xxx")
         if how == "reset":
-            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
         client.close()
 
         def closed(expected: int = 1 if how == "reset" else 2) -> tuple[Any, bool]:
@@ -114,7 +146,10 @@ def test_upload_and_stream(server: Command) -> None:
 
 def test_swallowed_deadline_comes_again_as_base_exception() -> None:
     """design §9: RequestTimeout, then RequestKilled; here at its first coming."""
-    with Command(PROBE, "--request-timeout", "0.1") as server, server.client() as client:
+    with (
+        Command(PROBE, "--request-timeout", "0.1") as server,
+        server.client() as client,
+    ):
         client.send(raw.get("/stubborn"))
 
         def swallowed() -> tuple[Any, bool]:

@@ -246,7 +246,9 @@ def test_joining_a_native_thread_parks() -> None:
     )
 
 
-def test_importing_one_module_from_two_greenlets_gives_it_whole(tmp_path: object) -> None:
+def test_importing_one_module_from_two_greenlets_gives_it_whole(
+    tmp_path: object,
+) -> None:
     """design §9: import locks are greenlet-aware."""
     run_green(
         f"""

@@ -1,7 +1,8 @@
 """Every row of cases.txt against a live server, whole and in pieces.
 
 Refused requests have ``GET /evil`` behind them and must give exactly the answers named;
-accepted ones have a request behind them that must still be understood.
+accepted ones have a request behind them that must still be understood. The numbers among
+them are also T36: no general number parser, no trimming beyond SP and HTAB.
 """
 
 from __future__ import annotations

@@ -192,7 +192,10 @@ def test_sl01_slow_heads_get_408() -> None:
 
 def test_t17_keepalive_does_not_limit_bodies() -> None:
     """T17, T16: a body may take longer than the keep-alive time."""
-    with serving(echo, keepalive=0.02, body_timeout=5) as server, server.client() as client:
+    with (
+        serving(echo, keepalive=0.02, body_timeout=5) as server,
+        server.client() as client,
+    ):
         client.send(raw.get("/", "Content-Length: 4", method="POST"))
         for byte in (b"a", b"b", b"c", b"d"):
             threading.Event().wait(0.02)  # the client's own pace is what is tested
@@ -227,7 +230,10 @@ def test_sl03_readers_that_stop_are_reset() -> None:
 
         return generate()
 
-    with serving(app, validate=False, write_timeout=0.2) as server, server.client() as client:
+    with (
+        serving(app, validate=False, write_timeout=0.2) as server,
+        server.client() as client,
+    ):
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.send(raw.get())
         assert server.request(raw.get("/ok")).body == b"ok"
@@ -376,7 +382,20 @@ def test_sl10_untrusted_peers_may_not_use_it() -> None:
                 pass
 
 
-def test_refusals_are_logged_once_each_and_limited(caplog: pytest.LogCaptureFixture) -> None:
+def test_sl07_header_bombs_are_431_and_bodies_are_never_inflated() -> None:
+    """SL07: by count and by bytes."""
+    with serving(echo) as server:
+        assert server.request(raw.get("/", *["Cookie: a=b"] * 100)).status == 431
+        assert (
+            server.request(raw.get("/", *["Cookie: " + "a" * 8000] * 9)).status == 431
+        )
+        bomb = raw.post("/", b"\x1f\x8b compressed?", "Content-Encoding: gzip")
+        assert server.request(bomb).body == b"/:\x1f\x8b compressed?"
+
+
+def test_refusals_are_logged_once_each_and_limited(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """SL08: no request byte unescaped, at most ten lines a second."""
     with serving(echo) as server:
         for _ in range(30):

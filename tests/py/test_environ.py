@@ -142,7 +142,11 @@ def test_en06_target_keys_are_always_there() -> None:
 def test_rl09_absolute_target_names_the_host() -> None:
     """RL09, RL10."""
     env = capture(raw.get("http://other:81/p?q"))
-    assert (env["HTTP_HOST"], env["PATH_INFO"], env["QUERY_STRING"]) == ("other:81", "/p", "q")
+    assert (env["HTTP_HOST"], env["PATH_INFO"], env["QUERY_STRING"]) == (
+        "other:81",
+        "/p",
+        "q",
+    )
     env = capture(raw.get("http://b"), validate=False)
     assert (env["HTTP_HOST"], env["PATH_INFO"]) == ("b", "/")
     with serving(_ok, absolute_form="reject") as server:
@@ -159,7 +163,9 @@ def test_en07_method_and_protocol_are_those_of_the_request() -> None:
     env = capture(b"get / HTTP/1.0\r\n\r\n", validate=False)
     assert (env["REQUEST_METHOD"], env["SERVER_PROTOCOL"]) == ("get", "HTTP/1.0")
     assert "HTTP_HOST" not in env  # HO04
-    assert capture(raw.get(method="BREW"), validate=False)["SERVER_PROTOCOL"] == "HTTP/1.1"
+    assert (
+        capture(raw.get(method="BREW"), validate=False)["SERVER_PROTOCOL"] == "HTTP/1.1"
+    )
 
 
 def test_en08_en09_addresses_of_tcp() -> None:
@@ -192,7 +198,9 @@ def test_en09_ipv6() -> None:
 @pytest.mark.parametrize("kind", ["path", "abstract"])
 def test_en08_en09_unix_socket(tmp_path: Any, kind: str) -> None:
     """EN08, EN09: no port key, empty address, server from Host."""
-    bind = f"unix:{tmp_path}/s" if kind == "path" else f"unix:@celadon-test-{os.getpid()}"
+    bind = (
+        f"unix:{tmp_path}/s" if kind == "path" else f"unix:@celadon-test-{os.getpid()}"
+    )
     env = capture(raw.get(), bind=bind)
     assert env["REMOTE_ADDR"] == ""
     assert "REMOTE_PORT" not in env
@@ -241,16 +249,22 @@ def test_en10_client_address_where_enabled(header: str, address: str) -> None:
     """EN09, EN10, T38: only for trusted peers, only where proxy_headers is on."""
     assert capture(raw.get("/", header), proxy_headers=True)["REMOTE_ADDR"] == address
     assert capture(raw.get("/", header))["REMOTE_ADDR"] == "127.0.0.1"
-    env = capture(raw.get("/", header), proxy_headers=True, forwarded_allow_ips="10.0.0.1")
+    env = capture(
+        raw.get("/", header), proxy_headers=True, forwarded_allow_ips="10.0.0.1"
+    )
     assert env["REMOTE_ADDR"] == "127.0.0.1"
 
 
 def test_en10_untrusted_proxy_headers_can_be_cleared() -> None:
     """EN10."""
-    data = raw.get("/", "X-Forwarded-For: 1.1.1.1", "Forwarded: for=1.1.1.1", "X-Other: 1")
+    data = raw.get(
+        "/", "X-Forwarded-For: 1.1.1.1", "Forwarded: for=1.1.1.1", "X-Other: 1"
+    )
     kept = capture(data, forwarded_allow_ips="10.0.0.1")
     assert kept["HTTP_X_FORWARDED_FOR"] == "1.1.1.1"
-    env = capture(data, forwarded_allow_ips="10.0.0.1", clear_untrusted_proxy_headers=True)
+    env = capture(
+        data, forwarded_allow_ips="10.0.0.1", clear_untrusted_proxy_headers=True
+    )
     assert "HTTP_X_FORWARDED_FOR" not in env
     assert "HTTP_FORWARDED" not in env
     assert env["HTTP_X_OTHER"] == "1"
@@ -284,7 +298,10 @@ def test_en13_early_hints() -> None:
         with server.client() as client:
             client.send(raw.get())
             first, second, final = (client.any_response() for _ in range(3))
-        assert (first.status, first.headers) == (103, [("Link", "</a.css>; rel=preload")])
+        assert (first.status, first.headers) == (
+            103,
+            [("Link", "</a.css>; rel=preload")],
+        )
         assert second.headers == [("Link", "</b.css>; rel=preload")]
         assert final.status == 200
         with server.client() as client:

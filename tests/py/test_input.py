@@ -15,7 +15,9 @@ from tests.support.servers import serving
 BODY = b"first\nsecond\n\nlast without end"
 
 
-def run_on_body(use: Any, body: bytes = BODY, chunked: bool = False, **settings: Any) -> Any:
+def run_on_body(
+    use: Any, body: bytes = BODY, chunked: bool = False, **settings: Any
+) -> Any:
     """What `use(wsgi.input)` returns for one POST; validated where `read` has arguments."""
     results: list[Any] = []
 
@@ -61,7 +63,16 @@ class TestIn01:
             return [stream.readline(size) for size in sizes]
 
         got = run_on_body(use, chunked=chunked, request_buffering=buffering)
-        assert got == [b"fir", b"st\n", b"second\n", b"", b"\n", b"last", b" without end", b""]
+        assert got == [
+            b"fir",
+            b"st\n",
+            b"second\n",
+            b"",
+            b"\n",
+            b"last",
+            b" without end",
+            b"",
+        ]
 
     def test_readlines_and_iteration(self, chunked: bool, buffering: bool) -> None:
         lines = BODY.splitlines(keepends=True)
@@ -97,18 +108,24 @@ def test_in02_large_bodies_stream_or_spool(buffering: bool, tmp_path: Any) -> No
             digest.update(piece)
         return digest.hexdigest()
 
-    got = run_on_body(use, body, request_buffering=buffering, tmp_upload_dir=str(tmp_path))
+    got = run_on_body(
+        use, body, request_buffering=buffering, tmp_upload_dir=str(tmp_path)
+    )
     assert got == hashlib.sha256(body).hexdigest()
     assert not list(tmp_path.iterdir())
 
 
-def test_in02_the_application_starts_at_the_head_and_reading_stops_at_the_buffer() -> None:
+def test_in02_the_application_starts_at_the_head_and_reading_stops_at_the_buffer() -> (
+    None
+):
     """IN02: no more than the buffer is taken from the socket while nobody reads."""
     started: list[str] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         started.append(environ["CONTENT_LENGTH"])
-        size = sum(len(piece) for piece in iter(lambda: environ["wsgi.input"].read(8192), b""))
+        size = sum(
+            len(piece) for piece in iter(lambda: environ["wsgi.input"].read(8192), b"")
+        )
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"%d" % size]
 
@@ -190,7 +207,8 @@ def test_cl07_chunked_body_is_cut_at_the_limit() -> None:
     chunk = b"5\r\nhello\r\n"
     # All at once it is refused before the application starts.
     seen, answer = collect_failure(
-        lambda client: client.send(head + chunk * 3 + b"0\r\n\r\n"), limit_request_body=10
+        lambda client: client.send(head + chunk * 3 + b"0\r\n\r\n"),
+        limit_request_body=10,
     )
     assert (seen, answer.status) == ([], 413)
 
@@ -245,14 +263,22 @@ def test_cn09_continue_comes_with_the_first_read() -> None:
 
     with serving(app) as server:
         with server.client() as client:
-            client.send(raw.get("/read", "Content-Length: 5", "expect: 100-Continue", method="POST"))
+            client.send(
+                raw.get(
+                    "/read", "Content-Length: 5", "expect: 100-Continue", method="POST"
+                )
+            )
             answers.append(client.any_response())
             client.send(b"hello")
             answers.append(client.any_response())
             assert [a.status for a in answers] == [100, 200]
             assert answers[1].body == b"hello"
         with server.client() as client:
-            client.send(raw.get("/no", "Content-Length: 5", "Expect: 100-continue", method="POST"))
+            client.send(
+                raw.get(
+                    "/no", "Content-Length: 5", "Expect: 100-continue", method="POST"
+                )
+            )
             answer = client.any_response()
             assert (answer.status, answer.get("Connection")) == (200, "close")
         with server.client() as client:
@@ -277,7 +303,9 @@ def test_cn07_answer_without_reading_the_body(size: int) -> None:
         first = client.response()
         assert first.body == b"answer"
         if size <= 65536:
-            client.send(b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n".ljust(size, b"x")[:size])
+            client.send(
+                b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n".ljust(size, b"x")[:size]
+            )
             client.send(raw.get("/2"))
             assert client.response().status == 200
             assert paths == ["/1", "/2"]

@@ -34,7 +34,17 @@ def make(status: Any = "200 OK", headers: Any = TEXT, body: Any = (b"body",)) ->
 
 
 @pytest.mark.parametrize(
-    "status", ["200", "200 OK\r\nX: y", "abc", "200 \u20ac", "100 Continue", "20 OK", 200, b"200 OK"]
+    "status",
+    [
+        "200",
+        "200 OK\r\nX: y",
+        "abc",
+        "200 \u20ac",
+        "100 Continue",
+        "20 OK",
+        200,
+        b"200 OK",
+    ],
 )
 def test_rs01_bad_status_is_500(status: Any) -> None:
     """RS01, SR01."""
@@ -46,7 +56,9 @@ def test_rs01_bad_status_is_500(status: Any) -> None:
     ("status", "code", "reason"),
     [("200 ", 200, ""), ("299 Any words", 299, "Any words"), ("599 \xe9", 599, "\xe9")],
 )
-def test_rs01_unknown_codes_and_reasons_pass(status: str, code: int, reason: str) -> None:
+def test_rs01_unknown_codes_and_reasons_pass(
+    status: str, code: int, reason: str
+) -> None:
     """RS01, T21."""
     answer = answer_of(make(status), validate=False)
     assert (answer.status, answer.reason) == (code, reason)
@@ -153,7 +165,9 @@ def test_sr03_without_start_response_it_is_500(body: tuple[bytes, ...]) -> None:
 
 def test_sr04_empty_chunks_send_nothing_and_end_nothing() -> None:
     """SR04."""
-    answer = answer_of(make(body=iter([b"", b"a", b"", b"", b"b", b""])), validate=False)
+    answer = answer_of(
+        make(body=iter([b"", b"a", b"", b"", b"b", b""])), validate=False
+    )
     assert answer.body == b"ab"
     assert answer.get("Transfer-Encoding") == "chunked"
 
@@ -223,7 +237,9 @@ class Closing:
         ([b"a", "not bytes"], TEXT, raw.get()),
     ],
 )
-def test_sr07_close_is_called_exactly_once(items: Any, headers: Any, data: bytes) -> None:
+def test_sr07_close_is_called_exactly_once(
+    items: Any, headers: Any, data: bytes
+) -> None:
     """SR07, SR09, T23."""
     result = Closing(items)
 
@@ -245,7 +261,9 @@ def test_sr07_close_is_called_exactly_once(items: Any, headers: Any, data: bytes
         assert server.request(raw.get("/next")).status == 200
 
 
-def test_sr07_close_that_raises_is_logged_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+def test_sr07_close_that_raises_is_logged_not_sent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """SR07."""
 
     class Bad(Closing):
@@ -262,7 +280,9 @@ def test_sr07_close_that_raises_is_logged_not_sent(caplog: pytest.LogCaptureFixt
 def test_sr08_not_advanced_after_content_length() -> None:
     """SR08, RS04."""
     result = Closing([b"12345", b"67", b"89"])
-    answer = answer_of(make(headers=[*TEXT, ("Content-Length", "5")], body=result), validate=False)
+    answer = answer_of(
+        make(headers=[*TEXT, ("Content-Length", "5")], body=result), validate=False
+    )
     assert (answer.body, result.taken) == (b"12345", 1)
 
 
@@ -295,7 +315,9 @@ def test_rs06_length_of_a_single_item_is_computed(container: Any, body: bytes) -
 
 def test_rs06_without_a_length_chunked_or_closed() -> None:
     """RS06, T22, T26."""
-    with serving(lambda e, s: (s("200 OK", TEXT), iter([b"a", b"b"]))[1], False) as server:
+    with serving(
+        lambda e, s: (s("200 OK", TEXT), iter([b"a", b"b"]))[1], False
+    ) as server:
         answer = server.request(raw.get())
         assert (answer.get("Transfer-Encoding"), answer.body) == ("chunked", b"ab")
         with server.client() as client:
@@ -325,7 +347,10 @@ def test_rs07_no_body_for_204_and_304(status: str) -> None:
 
 def test_rs07_head_keeps_the_length() -> None:
     """RS07, T08."""
-    with serving(make(body=[b"12345"]), validate=False) as server, server.client() as client:
+    with (
+        serving(make(body=[b"12345"]), validate=False) as server,
+        server.client() as client,
+    ):
         client.send(raw.get(method="HEAD") + raw.get())
         answer = client.response(head_only=True)
         assert (answer.get("Content-Length"), answer.body) == ("5", b"")
@@ -374,7 +399,13 @@ def test_rs03_hop_by_hop_headers_are_dropped(caplog: pytest.LogCaptureFixture) -
         for _ in range(2):
             answer = server.request(raw.get())
             assert answer.get("Content-Length") == "1"
-            for name in ("Transfer-Encoding", "Keep-Alive", "Upgrade", "TE", "Connection"):
+            for name in (
+                "Transfer-Encoding",
+                "Keep-Alive",
+                "Upgrade",
+                "TE",
+                "Connection",
+            ):
                 assert answer.get(name) is None
     assert caplog.text.count('"Keep-Alive"') == 1
 
@@ -390,7 +421,9 @@ def test_rs03_connection_close_is_obeyed() -> None:
                     assert client.at_end()
 
 
-def test_rs04_too_few_bytes_close_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+def test_rs04_too_few_bytes_close_the_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """RS04: never a second answer that would be taken for the rest."""
     app = make(headers=[*TEXT, ("Content-Length", "9")], body=[b"short"])
     with serving(app, validate=False) as server, server.client() as client:
@@ -487,7 +520,9 @@ def path(tmp_path: Any) -> Any:
     return target
 
 
-def file_app(open_file: Callable[[], Any], headers: Any = TEXT, wrap: Any = None) -> App:
+def file_app(
+    open_file: Callable[[], Any], headers: Any = TEXT, wrap: Any = None
+) -> App:
     def app(environ: dict[str, Any], start_response: Any) -> Any:
         start_response("200 OK", headers)
         result = environ["wsgi.file_wrapper"](open_file(), 8192)
@@ -536,7 +571,9 @@ def test_fw02_position_and_length_are_respected(path: Any) -> None:
     data = path.read_bytes()
     assert answer_of(file_app(lambda: at(1000)), validate=False).body == data[1000:]
     headers = [*TEXT, ("Content-Length", "50")]
-    assert answer_of(file_app(lambda: at(7), headers), validate=False).body == data[7:57]
+    assert (
+        answer_of(file_app(lambda: at(7), headers), validate=False).body == data[7:57]
+    )
 
 
 def test_fw02_objects_without_a_descriptor_are_read() -> None:
@@ -572,7 +609,10 @@ def test_fw03_file_shorter_than_announced_aborts(path: Any) -> None:
 
 def test_fw01_head_sends_no_bytes(path: Any) -> None:
     """FW01, RS07."""
-    with serving(file_app(lambda: path.open("rb")), False) as server, server.client() as client:
+    with (
+        serving(file_app(lambda: path.open("rb")), False) as server,
+        server.client() as client,
+    ):
         client.send(raw.get(method="HEAD") + raw.get("/2"))
         assert client.response(head_only=True).get("Content-Length") == str(3 << 20)
         assert len(client.response().body) == 3 << 20

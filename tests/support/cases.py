@@ -9,9 +9,7 @@ from pathlib import Path
 PATH = Path(__file__).parent.parent / "protocol" / "cases.txt"
 _HOST = b"Host: a\r\n"
 _CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-_TOKEN = re.compile(
-    rb"\\x([0-9a-fA-F]{2})|\\(.)|\{(.)\*(\d+)\}|(\$[HC])", re.DOTALL
-)
+_TOKEN = re.compile(rb"\\x([0-9a-fA-F]{2})|\\(.)|\{(.)\*(\d+)\}|(\$[HC])", re.DOTALL)
 _SIMPLE = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"s": b" ", b"\\": b"\\"}
 
 

@@ -27,6 +27,8 @@ def run_green(source: str, prelude: str = PRELUDE, timeout: float = TIMEOUT * 3)
         timeout=timeout,
         env={**os.environ, "PYTHONMALLOC": "debug"},
     )
-    assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, (
+        f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    )
     assert "Exception ignored" not in done.stderr, done.stderr
     return done.stdout

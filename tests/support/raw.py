@@ -140,7 +140,9 @@ class Client:
         return found
 
 
-def get(path: str = "/", *headers: str, method: str = "GET", version: str = "1.1") -> bytes:
+def get(
+    path: str = "/", *headers: str, method: str = "GET", version: str = "1.1"
+) -> bytes:
     lines = [f"{method} {path} HTTP/{version}", "Host: a", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 

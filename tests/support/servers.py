@@ -16,13 +16,16 @@ from typing import Any
 from wsgiref.validate import validator
 
 import celadon
+
 from tests.support.raw import TIMEOUT, Client, Response
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 @contextmanager
-def serving(app: Callable[..., Any], validate: bool = True, **settings: Any) -> Iterator[Running]:
+def serving(
+    app: Callable[..., Any], validate: bool = True, **settings: Any
+) -> Iterator[Running]:
     """Serves `app` from a thread, under `wsgiref.validate` unless told otherwise."""
     server = celadon.Server(validator(app) if validate else app, **settings)
     server.start()

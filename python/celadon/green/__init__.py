@@ -12,9 +12,11 @@ from celadon._core.green import (
     RLock,
     Semaphore,
     SimpleQueue,
-    hub_stats as stats,
     local,
     wait_fd,
+)
+from celadon._core.green import (
+    hub_stats as stats,
 )
 from celadon._core.green import sleep as sleep
 from celadon.green.queue import LifoQueue, PriorityQueue, Queue

@@ -11,7 +11,7 @@ from typing import Any
 from celadon._core.green import Condition, Lock
 
 
-class ShutDown(Exception):  # noqa: N818 - the standard library's name
+class ShutDown(Exception):
     """`put` or `get` on a queue that was shut down."""
 
 

@@ -17,7 +17,9 @@ class Greenlet(_green.Task):
     goes to the error log once.
     """
 
-    def __init__(self, fn: Callable[..., Any] | None, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any] | None, *args: Any, **kwargs: Any
+    ) -> None:
         self._call: Any = (fn, args, kwargs)
         self._done = _green.Event()
         self._links: list[Callable[[Greenlet], Any]] = []

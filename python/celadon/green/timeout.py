@@ -70,7 +70,7 @@ class Timeout(BaseException):
         return "" if self.seconds is None else f"{self.seconds:g} seconds"
 
 
-class deadline:  # noqa: N801 - a context manager that reads like a statement
+class deadline:
     """Raises `celadon.RequestTimeout` in this block after `seconds`.
 
     Nested deadlines take the earliest.
@@ -89,7 +89,7 @@ class deadline:  # noqa: N801 - a context manager that reads like a statement
             self._alarm.cancel()
 
 
-class shield:  # noqa: N801 - likewise
+class shield:
     """Holds kills and timeouts back until the block ends, for `seconds` at most."""
 
     def __init__(self, seconds: float = _SHIELD_BOUND) -> None:

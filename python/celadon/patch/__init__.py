@@ -5,6 +5,6 @@ command does it. What is patched: ``time.sleep``, ``_thread``, ``threading``, ``
 identities and import locks, together: one without the others freezes a worker.
 """
 
-from celadon.patch.registry import all, original, patched  # noqa: A004
+from celadon.patch.registry import all, original, patched
 
 __all__ = ["all", "original", "patched"]

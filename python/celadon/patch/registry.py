@@ -26,7 +26,7 @@ def original(module: str, name: str) -> Any:
     return _originals[(module, name)]
 
 
-def all() -> None:  # noqa: A001 - the name users know from gevent
+def all() -> None:
     """Patches everything, once. Only in the main thread, before other threads run."""
     global _done
     if _done:

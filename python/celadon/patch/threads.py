@@ -16,7 +16,7 @@ from celadon._core import green
 from celadon.patch.registry import original, replace
 
 
-class _SlotThread(threading._DummyThread):  # type: ignore[name-defined,misc]
+class _SlotThread(threading._DummyThread):
     """What `threading.current_thread()` gives in a greenlet."""
 
     def __init__(self, number: int) -> None:
@@ -26,9 +26,9 @@ class _SlotThread(threading._DummyThread):  # type: ignore[name-defined,misc]
         if hasattr(self, "_set_native_id"):
             self._set_native_id()
         if hasattr(threading, "_make_thread_handle"):
-            self._handle = threading._make_thread_handle(self._ident)
+            self._handle = threading._make_thread_handle(self.ident)
         with threading._active_limbo_lock:  # type: ignore[attr-defined]
-            threading._active[self._ident] = self  # type: ignore[attr-defined]
+            threading._active[self.ident] = self  # type: ignore[attr-defined]
 
     def is_alive(self) -> bool:
         return True
@@ -71,7 +71,7 @@ def _patch_current_thread() -> None:
         return slot_thread(_SlotThread) or native()
 
     replace(threading, "current_thread", current_thread)
-    threading.currentThread = current_thread  # type: ignore[assignment]
+    threading.currentThread = current_thread
 
 
 def _patch_join() -> None:
@@ -114,7 +114,7 @@ def _swap_live_locks() -> None:
         if handler is not None and handler.lock is not None:
             handler.lock = green.RLock()
     if logging.lastResort is not None:
-        logging.lastResort.lock = green.RLock()
+        logging.lastResort.lock = green.RLock()  # type: ignore[assignment]
     if original("threading", "RLock") is not None:
         functools.RLock = green.RLock  # type: ignore[attr-defined]
     _swap_if_imported()

@@ -24,7 +24,8 @@ ChunkedDecoder::Step ChunkedDecoder::next(std::string_view& in,
   while (state_ != State::Done) {
     if (in.empty()) return Step::NeedMore;
     if (state_ == State::Data) {
-      const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(left_, in.size()));
+      const auto take =
+          static_cast<std::size_t>(std::min<std::uint64_t>(left_, in.size()));
       data = in.substr(0, take);
       in.remove_prefix(take);
       left_ -= take;
@@ -80,9 +81,7 @@ bool ChunkedDecoder::on_size(char c) noexcept {
 bool ChunkedDecoder::on_extension(char c) noexcept {
   if (c != '\r' && ++extension_ > limits_->chunk_extension) return false;
   switch (state_) {
-    case State::Extension:
-      state_ = State::ExtensionName;
-      return is_token_char(c);
+    case State::Extension: state_ = State::ExtensionName; return is_token_char(c);
     case State::ExtensionName:
       if (c == '=') {
         state_ = State::ExtensionValue;
@@ -97,9 +96,7 @@ bool ChunkedDecoder::on_extension(char c) noexcept {
       if (c == '"') state_ = State::QuoteEnd;
       if (c == '\\') state_ = State::QuotedEscape;
       return is_field_value({&c, 1});
-    case State::QuotedEscape:
-      state_ = State::Quoted;
-      return is_field_value({&c, 1});
+    case State::QuotedEscape: state_ = State::Quoted; return is_field_value({&c, 1});
     case State::QuoteEnd:
       if (c != ';' && c != '\r') return false;
       break;

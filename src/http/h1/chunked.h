@@ -27,8 +27,20 @@ class ChunkedDecoder {
 
  private:
   enum class State : std::uint8_t {
-    Size, Extension, ExtensionName, ExtensionValue, ExtensionToken, Quoted, QuotedEscape,
-    QuoteEnd, SizeLf, Data, DataCr, DataLf, Trailer, Done,
+    Size,
+    Extension,
+    ExtensionName,
+    ExtensionValue,
+    ExtensionToken,
+    Quoted,
+    QuotedEscape,
+    QuoteEnd,
+    SizeLf,
+    Data,
+    DataCr,
+    DataLf,
+    Trailer,
+    Done,
   };
 
   Step reject(Rejection why) noexcept;
@@ -51,7 +63,7 @@ class ChunkedDecoder {
   std::size_t extension_ = 0;   // bytes of the current extension
   std::size_t trailer_fields_ = 0;
   std::size_t trailer_size_ = 0;
-  std::string line_;            // of the trailer
+  std::string line_;  // of the trailer
 };
 
 }  // namespace celadon::http::h1

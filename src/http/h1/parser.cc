@@ -15,10 +15,10 @@ constexpr std::uint32_t bit(HeaderId id) noexcept {
 // Ids are bits of one word: those checked here come first in the list.
 static_assert(static_cast<unsigned>(HeaderId::Expect) < 32);
 
-constexpr std::uint32_t kSingletons = bit(HeaderId::Host) | bit(HeaderId::ContentLength) |
-                                      bit(HeaderId::TransferEncoding) |
-                                      bit(HeaderId::ContentType) |
-                                      bit(HeaderId::Authorization);
+constexpr std::uint32_t kSingletons =
+    bit(HeaderId::Host) | bit(HeaderId::ContentLength) |
+    bit(HeaderId::TransferEncoding) | bit(HeaderId::ContentType) |
+    bit(HeaderId::Authorization);
 
 }  // namespace
 
@@ -68,7 +68,7 @@ HeadParser::Line HeadParser::next_line(std::string_view bytes,
   }
   if (stop == end) return Line::Partial;
   if (*stop != '\r') {
-    rejection_ = *stop == '\n'           ? Rejection::BadLineEnd
+    rejection_ = *stop == '\n'          ? Rejection::BadLineEnd
                  : part_ == Part::Start ? Rejection::BadRequestLine
                                         : Rejection::BadHeaderValue;
     return Line::Bad;
@@ -134,7 +134,8 @@ Rejection HeadParser::on_request_line(std::string_view line) noexcept {
   return on_target(method, target);
 }
 
-Rejection HeadParser::on_target(std::string_view method, std::string_view target) noexcept {
+Rejection HeadParser::on_target(std::string_view method,
+                                std::string_view target) noexcept {
   const auto parsed = parse_target(method, target);
   if (!parsed) return parsed.error();
   if (method == "TRACE") return Rejection::TraceMethod;
@@ -163,7 +164,8 @@ Rejection HeadParser::on_field(std::string_view line) noexcept {
     return Rejection::HeadTooLarge;
   }
   const HeaderId id = header_id(field.name);
-  if (id == HeaderId::Proxy) return Rejection::None;  // httpoxy: gone before anyone looks
+  if (id == HeaderId::Proxy)
+    return Rejection::None;  // httpoxy: gone before anyone looks
   if (id == HeaderId::Underscored && limits_->refuse_underscores) {
     return Rejection::BadHeaderName;
   }
@@ -186,7 +188,8 @@ Rejection HeadParser::on_known_field(HeaderId id, std::string_view value) noexce
   }
   seen_ |= bit(id);
   switch (id) {
-    case HeaderId::Host: return is_authority(value) ? Rejection::None : Rejection::BadHost;
+    case HeaderId::Host:
+      return is_authority(value) ? Rejection::None : Rejection::BadHost;
     case HeaderId::ContentLength: return on_content_length(value);
     case HeaderId::TransferEncoding: return on_transfer_encoding(value);
     case HeaderId::Connection:
@@ -197,7 +200,8 @@ Rejection HeadParser::on_known_field(HeaderId id, std::string_view value) noexce
       return Rejection::None;
     case HeaderId::Expect:
       if (request_.minor == 0) return Rejection::None;
-      if (!equals_ignoring_case(value, "100-continue")) return Rejection::UnmetExpectation;
+      if (!equals_ignoring_case(value, "100-continue"))
+        return Rejection::UnmetExpectation;
       request_.expects_continue = true;
       return Rejection::None;
     default: return Rejection::None;
@@ -212,7 +216,8 @@ Rejection HeadParser::on_content_length(std::string_view value) noexcept {
     if (!is_digit(c)) return Rejection::BadContentLength;
     length = length * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  if (length > static_cast<std::uint64_t>(INT64_MAX)) return Rejection::BadContentLength;
+  if (length > static_cast<std::uint64_t>(INT64_MAX))
+    return Rejection::BadContentLength;
   request_.body = length ? BodyKind::Length : BodyKind::None;
   request_.content_length = length;
   return Rejection::None;

@@ -41,7 +41,8 @@ FramingChoice choose_framing(int status, bool head_request, int minor,
 void append_head(std::string& out, const ResponseHead& head, Framing framing,
                  std::uint64_t length, const Extras& extras) {
   append_status_line(out, head.status, head.reason);
-  for (const HeaderView& field : head.headers) append_field(out, field.name, field.value);
+  for (const HeaderView& field : head.headers)
+    append_field(out, field.name, field.value);
   if (framing == Framing::Length) {
     out.append("Content-Length: ");
     append_number(out, length);

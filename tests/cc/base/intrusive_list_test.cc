@@ -15,7 +15,8 @@ struct Item : ListHook<Item> {
 
 std::vector<int> values(IntrusiveList<Item>& list) {
   std::vector<int> out;
-  for (Item* item = list.front(); item; item = list.next(*item)) out.push_back(item->value);
+  for (Item* item = list.front(); item; item = list.next(*item))
+    out.push_back(item->value);
   return out;
 }
 

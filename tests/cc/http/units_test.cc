@@ -66,11 +66,12 @@ TEST(Target, DecodesOnce) {
 }
 
 TEST(Target, Authorities) {
-  for (const char* good : {"a", "a:80", "a:", "1.2.3.4:65535", "[::1]", "[::1]:8", "a_b.c~-"}) {
+  for (const char* good :
+       {"a", "a:80", "a:", "1.2.3.4:65535", "[::1]", "[::1]:8", "a_b.c~-"}) {
     EXPECT_TRUE(is_authority(good)) << good;
   }
-  for (const char* bad : {"", ":80", "a:65536", "a:b", "a b", "u@a", "[::1", "[]", "[g::]",
-                          "[::1]x", "a/b", "::1", "a,b"}) {
+  for (const char* bad : {"", ":80", "a:65536", "a:b", "a b", "u@a", "[::1", "[]",
+                          "[g::]", "[::1]x", "a/b", "::1", "a,b"}) {
     EXPECT_FALSE(is_authority(bad)) << bad;
   }
 }
@@ -80,9 +81,11 @@ using Hops = std::vector<std::string_view>;
 TEST(Forwarded, Lists) {
   EXPECT_EQ(parse_x_forwarded_for("1.1.1.1, 2.2.2.2:5,[::1]:6, ::2, bad host"),
             (Hops{"1.1.1.1", "2.2.2.2", "::1", "::2", ""}));
-  EXPECT_EQ(parse_forwarded_for("for=1.1.1.1;proto=https, For=\"[::1]:5\" , by=x;for=_hidden"),
+  EXPECT_EQ(parse_forwarded_for(
+                "for=1.1.1.1;proto=https, For=\"[::1]:5\" , by=x;for=_hidden"),
             (Hops{"1.1.1.1", "::1", ""}));
-  EXPECT_EQ(parse_forwarded_for("for=\"a,b;c\\\"\", for=2.2.2.2"), (Hops{"", "2.2.2.2"}));
+  EXPECT_EQ(parse_forwarded_for("for=\"a,b;c\\\"\", for=2.2.2.2"),
+            (Hops{"", "2.2.2.2"}));
 }
 
 TEST(Writer, FramingByStatusMethodAndVersion) {
@@ -108,9 +111,10 @@ TEST(Writer, RendersAHead) {
   head.headers = fields;
   std::string out;
   h1::append_head(out, head, h1::Framing::Length, 5, {"D", "S", true, false});
-  EXPECT_EQ(out,
-            "HTTP/1.1 201 Made\r\nA: 1\r\nB: \r\nContent-Length: 5\r\nDate: D\r\nServer: "
-            "S\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(
+      out,
+      "HTTP/1.1 201 Made\r\nA: 1\r\nB: \r\nContent-Length: 5\r\nDate: D\r\nServer: "
+      "S\r\nConnection: close\r\n\r\n");
 }
 
 TEST(Chunked, OverheadIsBoundedOnceItIsLarge) {

@@ -159,7 +159,7 @@ TEST_P(LoopTest, SignalsArriveAsCallbacks) {
     loop_.settle();
     EXPECT_EQ(handler.seen, (std::vector<int>{SIGUSR2}));
   }
-  struct sigaction now {};
+  struct sigaction now{};
   ::sigaction(SIGUSR2, nullptr, &now);
   EXPECT_EQ(now.sa_handler, SIG_DFL);
 }
@@ -212,9 +212,8 @@ TEST_P(LoopTest, ClaimedDescriptorsAreAnnounced) {
   loop_.poller().remove(pair.fd[0], handler);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pollers, LoopTest, ::testing::Bool(), [](const auto& one) {
-  return one.param ? "Epoll" : "Poll";
-});
+INSTANTIATE_TEST_SUITE_P(Pollers, LoopTest, ::testing::Bool(),
+                         [](const auto& one) { return one.param ? "Epoll" : "Poll"; });
 
 // --- timers ---
 

@@ -82,13 +82,15 @@ TEST(ProxyProtocol, EveryPrefixNeedsMoreUntilTheWholeIsDone) {
       "PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n",
       "PROXY TCP6 ::1 ::2 65535 1\r\n",
       "PROXY UNKNOWN whatever\r\n",
-      std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01\x02\x03\x04\x05\x06\x07\x08\0\x09\0\x0a",
+      std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01\x02\x03\x04\x05\x06\x07\x08\0"
+                  "\x09\0\x0a",
                   28),
       std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\x02zz", 18),
   };
   for (const std::string& header : headers) {
     for (std::size_t n = 0; n < header.size(); ++n) {
-      EXPECT_EQ(parse_proxy_header(header.substr(0, n), ProxyMode::Auto).step, Step::NeedMore)
+      EXPECT_EQ(parse_proxy_header(header.substr(0, n), ProxyMode::Auto).step,
+                Step::NeedMore)
           << header << " at " << n;
     }
     const auto done = parse_proxy_header(header + "GET /", ProxyMode::Auto);
@@ -98,7 +100,8 @@ TEST(ProxyProtocol, EveryPrefixNeedsMoreUntilTheWholeIsDone) {
 }
 
 TEST(ProxyProtocol, GivesAddresses) {
-  const auto v1 = parse_proxy_header("PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n", ProxyMode::V1);
+  const auto v1 =
+      parse_proxy_header("PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n", ProxyMode::V1);
   EXPECT_EQ(v1.source->text(), "1.2.3.4:9");
   EXPECT_EQ(v1.destination->text(), "5.6.7.8:10");
 }
@@ -278,7 +281,8 @@ TEST(Listener, OpenFailuresHaveTheirCause) {
   EXPECT_EQ(ListenSocket::open(same, {}).error(), Error::AddressInUse);
   EXPECT_EQ(ListenSocket::open(*parse_bind("192.0.2.1:0"), {}).error(),
             Error::AddressUnavailable);
-  EXPECT_EQ(ListenSocket::open(*parse_bind("fd://0"), {}).error(), Error::BadDescriptor);
+  EXPECT_EQ(ListenSocket::open(*parse_bind("fd://0"), {}).error(),
+            Error::BadDescriptor);
 }
 
 }  // namespace

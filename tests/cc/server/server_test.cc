@@ -74,7 +74,9 @@ class ServerTest : public ::testing::Test {
   static std::string receive(int fd) {
     char block[65536];
     const ssize_t n = ::recv(fd, block, sizeof block, MSG_DONTWAIT);
-    return n > 0 ? std::string(block, static_cast<std::size_t>(n)) : n == 0 ? "<eof>" : "";
+    return n > 0    ? std::string(block, static_cast<std::size_t>(n))
+           : n == 0 ? "<eof>"
+                    : "";
   }
 
   ManualClock clock_;
@@ -187,7 +189,8 @@ TEST_F(ServerTest, ABodyHasBackPressure) {
   const std::string block(50000, 'x');
   while (taken < 1000000) {
     if (sent < 1000000) {
-      const ssize_t n = ::send(fd, block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      const ssize_t n =
+          ::send(fd, block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (n > 0) sent += static_cast<std::size_t>(n);
     }
     round();
@@ -311,11 +314,13 @@ TEST(AccessFormat, AtomsLiteralsAndUnknownOnes) {
   record.bytes = 7;
   record.duration = 1'234'567'890;
   std::string out;
-  AccessFormat::compile("%(h)s|%(r)s|%(U)s|%(q)s|%(s)s|%(b)s|%(T)s|%(D)s|%(M)s|%(L)s|%(a)s|"
-                        "%(zz)s|%(x|100%")
+  AccessFormat::compile(
+      "%(h)s|%(r)s|%(U)s|%(q)s|%(s)s|%(b)s|%(T)s|%(D)s|%(M)s|%(L)s|%(a)s|"
+      "%(zz)s|%(x|100%")
       .render(record, 0, out);
   EXPECT_EQ(out,
-            "1.2.3.4|GET /p?q=1 HTTP/1.1|/p|q=1|200|7|1|1234567|1234|1.234567|-|-|%(x|100%\n");
+            "1.2.3.4|GET /p?q=1 "
+            "HTTP/1.1|/p|q=1|200|7|1|1234567|1234|1.234567|-|-|%(x|100%\n");
 }
 
 }  // namespace

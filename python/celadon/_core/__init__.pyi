@@ -1,0 +1,24 @@
+"""The extension module. Stubs are written by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+from celadon._core import green as green
+from celadon._core import wsgi as wsgi
+
+class Server:
+    def __new__(
+        cls,
+        app: Callable[..., Any],
+        options: dict[str, Any],
+        log_exception: Callable[[BaseException, dict[str, Any] | None], None],
+        log: Callable[[int, str], None],
+        errors: Any,
+    ) -> Server: ...
+    def bind(self, address: str) -> tuple[str, int]: ...
+    def run(self, signals: bool) -> None: ...
+    def stop(self, quick: bool) -> None: ...
+    def stats(self) -> dict[str, int]: ...
+
+def after_fork_in_child() -> None: ...
+def after_fork_in_parent() -> None: ...

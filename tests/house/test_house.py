@@ -1,0 +1,91 @@
+"""The rules of the house that a machine can keep."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.servers import ROOT
+
+ROWS = Path(__file__).parent / "rows.txt"
+
+
+def test_rooms_include_only_what_they_may() -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        import check_rooms
+    finally:
+        sys.path.pop(0)
+    assert check_rooms.violations() == []
+
+
+def test_every_row_is_tested_or_waits_for_a_feature() -> None:
+    files = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/**/*.cc")]
+    files.append(ROOT / "tests/protocol/cases.txt")
+    text = "\n".join(path.read_text() for path in files)
+    missing = []
+    for line in ROWS.read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        row, _, feature = line.partition(" ")
+        named = re.search(rf"\b{row}\b|_{row.lower()}_", text)
+        if not feature and not named:
+            missing.append(row)
+    assert missing == []
+
+
+def test_every_header_compiles_alone(tmp_path: Path) -> None:
+    headers = [
+        path.relative_to(ROOT / "src")
+        for room in ("base", "loop", "net", "http", "server")
+        for path in sorted((ROOT / "src" / room).rglob("*.h"))
+    ]
+    failures = []
+    for header in headers:
+        unit = tmp_path / "unit.cc"
+        unit.write_text(f'#include "{header}"\n#include "{header}"\n')
+        done = subprocess.run(
+            ["g++", "-std=c++23", "-fsyntax-only", f"-I{ROOT / 'src'}", str(unit)],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            failures.append(f"{header}: {done.stderr[:300]}")
+    assert failures == []
+
+
+def test_public_names_are_pinned() -> None:
+    import celadon
+
+    assert sorted(celadon.__all__) == [
+        "BodyError",
+        "ClientDisconnected",
+        "Event",
+        "Lock",
+        "Queue",
+        "RequestKilled",
+        "RequestTimeout",
+        "Semaphore",
+        "Server",
+        "Timeout",
+        "deadline",
+        "run",
+        "shield",
+        "sleep",
+        "spawn",
+    ]
+    from celadon import _core
+
+    assert len([name for name in dir(_core) if not name.startswith("__")]) <= 20
+
+
+def test_settings_page_is_current() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools/gen_settings.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (ROOT / "docs/reference/settings.md").read_text() == done.stdout

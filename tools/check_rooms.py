@@ -1,0 +1,63 @@
+"""Who may include whom: the table of ARCHITECTURE.md, kept by a test.
+
+Prints one line per violation and exits with 1 if there is any.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ROOMS: dict[str, set[str]] = {
+    "base": set(),
+    "loop": {"base"},
+    "net": {"base", "loop"},
+    "http": {"base"},
+    "server": {"base", "loop", "net", "http"},
+    "py": {"base"},
+    "green": {"base", "loop", "py"},
+    "wsgi": {"base", "http", "server", "py", "green"},
+    "module": {"base", "loop", "net", "http", "server", "py", "green", "wsgi"},
+}
+# Single headers a room may use of one that it may not use as a whole.
+EXTRA = {("py", "loop/block_hook.h")}
+# Headers with one home.
+HOMES = {
+    "Python.h": {"py"},
+    "greenlet/greenlet.h": {"green"},
+    "sys/epoll.h": {"loop"},
+}
+# What a room must not even ask the system for.
+FORBIDDEN = {
+    "http": {"unistd.h", "sys/socket.h", "time.h", "ctime", "fcntl.h", "sys/types.h"},
+}
+_OURS = re.compile(r'^#include "([a-z0-9_]+)/([^"]+)"', re.MULTILINE)
+_SYSTEM = re.compile(r"^#include <([^>]+)>", re.MULTILINE)
+
+
+def violations() -> list[str]:
+    found = []
+    for path in sorted((ROOT / "src").rglob("*.[hc]*")):
+        room = path.relative_to(ROOT / "src").parts[0]
+        text = path.read_text()
+        where = path.relative_to(ROOT)
+        for other, rest in _OURS.findall(text):
+            allowed = other == room or other in ROOMS[room]
+            if not allowed and (room, f"{other}/{rest}") not in EXTRA:
+                found.append(f"{where}: {room} may not include {other}/{rest}")
+        for header in _SYSTEM.findall(text):
+            if header in HOMES and room not in HOMES[header]:
+                found.append(f"{where}: <{header}> belongs to {HOMES[header]}")
+            if header in FORBIDDEN.get(room, set()):
+                found.append(f"{where}: {room} may not know <{header}>")
+        if room not in ("py",) and re.search(r"\bPy_X?(INC|DEC)REF\(", text):
+            found.append(f"{where}: bare reference counting outside of py")
+    return found
+
+
+if __name__ == "__main__":
+    lines = violations()
+    print("\n".join(lines))
+    sys.exit(1 if lines else 0)
