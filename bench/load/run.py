@@ -182,9 +182,9 @@ def running(server: Server, app: str) -> Iterator[tuple[int, int]]:
             process.wait()
 
 
-def load(port: int, work: Work, seconds: float) -> str:
+def load(port: int, work: Work, seconds: int) -> str:
     command = ["taskset", "-c", CLIENT_CORE, "wrk", "-t1", f"-c{work.connections}"]
-    command += [f"-d{seconds:g}", "--latency", "--timeout", "10"]
+    command += [f"-d{seconds}", "--latency", "--timeout", "10"]
     if work.script:
         command += ["-s", str(HERE / work.script)]
     command.append(f"http://127.0.0.1:{port}{work.path}")
@@ -199,9 +199,9 @@ def latency(text: str, percentile: str) -> float:
     return float(match[1]) * _UNITS[match[2]] if match else float("nan")
 
 
-def measure(server: Server, work: Work, seconds: float, result: Result) -> None:
+def measure(server: Server, work: Work, seconds: int, result: Result) -> None:
     with running(server, work.app) as (pid, port):
-        load(port, work, 0.5)  # warm-up
+        load(port, work, 1)  # warm-up
         user0, system0 = cpu_of(pid)
         text = load(port, work, seconds)
         user1, system1 = cpu_of(pid)
@@ -247,9 +247,9 @@ def report(work: Work, results: dict[str, Result]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", default="", help="names of servers, comma-separated")
-    parser.add_argument("--work", default="", help="parts of names of work")
+    parser.add_argument("--work", default="", help="parts of names of work, separated by semicolons")
     args = parser.parse_args()
     wanted = [s for s in args.only.split(",") if s]
     servers = [
@@ -270,7 +270,7 @@ def main() -> None:
     if missing:
         print("not installed: " + ", ".join(missing))
     for work in WORKS:
-        if args.work and not any(part in work.name for part in args.work.split(",")):
+        if args.work and not any(part in work.name for part in args.work.split(";")):
             continue
         results = {s.name: Result() for s in servers if runs(s, work)}
         for number in range(args.rounds):
