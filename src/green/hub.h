@@ -56,6 +56,8 @@ class Hub {
   [[nodiscard]] Strand* current() const noexcept { return current_; }
 
   void submit(Job& job) noexcept { jobs_.push_back(job); }
+  // Ahead of all others: for what would only wait for what runs now.
+  void submit_first(Job& job) noexcept { jobs_.push_front(job); }
   // A wake from any thread, GIL held.
   void make_ready(Strand& strand) noexcept;
 

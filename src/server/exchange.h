@@ -89,9 +89,10 @@ enum class BodyState : std::uint8_t { Open, Complete, Failed };
 
 class Exchange final : public ListHook<Exchange> {
  public:
-  explicit Exchange(Channel& channel, Connection& connection) noexcept
-      : channel_(&channel), connection_(&connection) {}
+  Exchange() noexcept = default;
   ~Exchange();
+  // As new, for another request; keeps memory that is cheap to keep.
+  void reset(Channel& channel, Connection& connection) noexcept;
 
   // --- the request ---
   [[nodiscard]] const http::Request& request() const noexcept { return request_; }
@@ -161,6 +162,8 @@ class Exchange final : public ListHook<Exchange> {
   void set_consumer(Consumer* consumer) noexcept { consumer_ = consumer; }
   [[nodiscard]] Consumer* consumer() const noexcept { return consumer_; }
 
+  // How many requests of this connection have come without a pause before this one.
+  unsigned pipelined = 0;
   // Monotonic times, for deadlines and logs.
   Nanos received_at = 0;
   Nanos started_at = 0;
@@ -168,12 +171,12 @@ class Exchange final : public ListHook<Exchange> {
  private:
   friend class Session;
 
-  Channel* channel_;
-  Connection* connection_;
+  Channel* channel_ = nullptr;
+  Connection* connection_ = nullptr;
   Consumer* consumer_ = nullptr;
 
   http::Request request_;
-  std::unique_ptr<char[]> head_;
+  std::string head_;  // the bytes that request_ points into
 
   std::string body_;
   std::size_t body_at_ = 0;

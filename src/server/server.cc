@@ -84,6 +84,20 @@ void Server::remove(Session& session) noexcept {
   if (accept_paused_) resume_accepting();
 }
 
+std::unique_ptr<Exchange> Server::make_exchange() noexcept {
+  if (pool_.empty()) return std::make_unique<Exchange>();
+  auto exchange = std::move(pool_.back());
+  pool_.pop_back();
+  return exchange;
+}
+
+void Server::recycle(std::unique_ptr<Exchange> exchange) noexcept {
+  // One that had a body gives its memory back.
+  if (exchange->request().body == http::BodyKind::None && pool_.size() < kPooled) {
+    pool_.push_back(std::move(exchange));
+  }
+}
+
 void Server::admit(Exchange& x) noexcept {
   const std::size_t limit = settings_.max_concurrent_requests;
   if (limit == 0 || in_flight_ < limit) {
@@ -172,10 +186,10 @@ void Server::abandon() noexcept {
 }
 
 std::string_view Server::date() noexcept {
-  const std::int64_t second = loop_.clock().wall() / kSecond;
-  if (second != date_second_) {
-    date_second_ = second;
-    http::format_date(second, date_.data());
+  if (loop_.now() >= date_until_) {
+    const Nanos wall = loop_.clock().wall();
+    date_until_ = loop_.now() + kSecond - wall % kSecond;
+    http::format_date(wall / kSecond, date_.data());
   }
   return {date_.data(), date_.size()};
 }

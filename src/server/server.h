@@ -73,6 +73,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   void on_timer() noexcept override;  // queue_timeout
 
   // For sessions.
+  [[nodiscard]] std::unique_ptr<Exchange> make_exchange() noexcept;
+  void recycle(std::unique_ptr<Exchange> exchange) noexcept;
   void admit(Exchange& x) noexcept;
   void on_released(bool admitted) noexcept;
   void forget_queued(Exchange& x) noexcept;
@@ -85,6 +87,7 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   void resume_accepting() noexcept;
 
   static constexpr std::size_t kScratch = 64 * 1024;
+  static constexpr std::size_t kPooled = 256;
   static constexpr unsigned kRefusalLinesPerSecond = 10;
 
   loop::Loop& loop_;
@@ -96,6 +99,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   IntrusiveList<Session> sessions_;
   IntrusiveList<Session, IdleTag> idle_;  // the oldest first
   IntrusiveList<Session, FlushTag> corked_;
+  // A burst of requests must not go through malloc one by one.
+  std::vector<std::unique_ptr<Exchange>> pool_;
   IntrusiveList<Exchange> waiting_;  // behind max_concurrent_requests
   std::size_t connections_ = 0;
   std::size_t in_flight_ = 0;
@@ -108,7 +113,7 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   std::array<char, kScratch> scratch_;
   http::h1::HeadParser parser_;
   std::string render_;
-  std::int64_t date_second_ = -1;
+  Nanos date_until_ = 0;  // loop time at which the second is over
   std::array<char, http::kDateSize> date_{};
   std::int64_t refusal_second_ = -1;
   unsigned refusal_lines_ = 0;

@@ -83,7 +83,7 @@ void Session::mark_gone() noexcept {
   ++server_.counters_.client_gone;
   if (x.linked()) {  // not with the application yet
     server_.forget_queued(x);
-    exchange_.reset();
+    server_.recycle(std::move(exchange_));
     server_.remove(*this);
     return;
   }
@@ -133,7 +133,7 @@ void Session::release(Exchange& x) noexcept {
   ASSERT(exchange_.get() == &x, "released by another session");
   server_.log_access(x);
   const bool body_open = x.body_state_ == BodyState::Open;
-  exchange_.reset();
+  server_.recycle(std::move(exchange_));
   server_.on_released(true);
   if (state_ == State::Closed || !stream_.open()) {
     if (state_ != State::Closed) set_state(Event::Close);

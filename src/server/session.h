@@ -137,6 +137,7 @@ class Session final : public loop::Disposable,
   Nanos write_deadline_ = kNever;
   Nanos body_end_ = kNever;  // body_total_timeout
   std::size_t discarded_ = 0;
+  unsigned pipelined_ = 0;  // requests in a row that were read ahead
   State state_;
   bool fresh_ = true;     // no request was begun on this connection yet
   bool closing_ = false;  // no request after this one

@@ -138,7 +138,7 @@ void Session::refuse_buffered() noexcept {
   Exchange& x = *exchange_;
   refuse(x, x.body_rejection_);
   server_.log_access(x);
-  exchange_.reset();
+  server_.recycle(std::move(exchange_));
   if (state_ == State::Closed) {
     server_.remove(*this);
     return;

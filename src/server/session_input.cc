@@ -1,6 +1,5 @@
 // From bytes to Exchanges.
 #include <algorithm>
-#include <cstring>
 
 #include "http/target.h"
 #include "server/server.h"
@@ -168,14 +167,14 @@ void Session::begin(http::h1::HeadParser& parser, std::string_view bytes,
     return;
   }
   const std::size_t size = parser.consumed();
-  auto made = std::make_unique<Exchange>(*this, connection_);
-  Exchange& x = *made;
-  x.head_ = std::make_unique_for_overwrite<char[]>(size);
-  std::memcpy(x.head_.get(), bytes.data(), size);
+  exchange_ = server_.make_exchange();
+  Exchange& x = *exchange_;
+  x.reset(*this, connection_);
+  x.head_.assign(bytes.substr(0, size));
   x.request_ = parser.request();
-  x.request_.base = x.head_.get();
+  x.request_.base = x.head_.data();
   x.received_at = now();
-  exchange_ = std::move(made);
+  x.pipelined = stored ? ++pipelined_ : pipelined_ = 0;
   parser_.reset();
   fresh_ = false;
   closing_ = x.request_.close;

@@ -12,6 +12,7 @@
 #include "green/hub.h"
 #include "server/exchange.h"
 #include "wsgi/environ.h"
+#include "wsgi/responder.h"
 
 namespace celadon::wsgi {
 
@@ -52,6 +53,9 @@ class Bridge final : public server::App {
   // A hop-by-hop field the application set: counted, and said once per name.
   void note_dropped_header(std::string_view name) noexcept;
   [[nodiscard]] bool cancels(std::string_view method) const noexcept;
+  // The objects of a request, made or used again. False with an exception.
+  [[nodiscard]] bool take_kit(Kit& kit) noexcept;
+  void give_back(Kit kit) noexcept;
   // Field views of the head that is being sent: shared, nothing parks meanwhile.
   std::vector<http::HeaderView> scratch;
 
@@ -64,6 +68,8 @@ class Bridge final : public server::App {
   LogSink& log_;
   BridgeCounters counters_;
   std::unordered_set<std::string> dropped_names_;
+  static constexpr std::size_t kKits = 256;
+  std::vector<Kit> kits_;
 };
 
 // Exceptions of this room.

@@ -78,9 +78,9 @@ bool EnvironBuilder::prepare(PyObject* errors) noexcept {
   http_ = intern("http");
   https_ = intern("https");
   http10_ = intern("HTTP/1.0");
-  http11_ = intern("HTTP/1.1");
-  get_ = intern("GET");
   empty_ = intern("");
+  const py::Object http11 = intern("HTTP/1.1");
+  const py::Object get = intern("GET");
   const py::Object version(Py_BuildValue("(ii)", 1, 0));
   const py::Object software = to_str(options_.software);
   const py::Object root = to_str(options_.root_path);
@@ -91,7 +91,8 @@ bool EnvironBuilder::prepare(PyObject* errors) noexcept {
   for (int key = 0; key < kContentLength; ++key) {
     if (!set(env, static_cast<Key>(key), Py_None)) return false;
   }
-  return set(env, kVersion, version.get()) && set(env, kErrors, errors) &&
+  return set(env, kMethod, get.get()) && set(env, kProtocol, http11.get()) &&
+         set(env, kQueryString, empty_.get()) && set(env, kVersion, version.get()) && set(env, kErrors, errors) &&
          set(env, kMultithread, Py_True) && set(env, kRunOnce, Py_False) &&
          set(env, kMultiprocess, options_.multiprocess ? Py_True : Py_False) &&
          set(env, kInputTerminated, Py_True) && set(env, kSoftware, software.get()) &&
@@ -136,11 +137,9 @@ py::Object EnvironBuilder::build(server::Exchange& x, PyObject* input,
 bool EnvironBuilder::add_request_line(PyObject* env, server::Exchange& x) noexcept {
   const http::Request& r = x.request();
   const std::string_view method = x.method();
-  const bool method_set =
-      method == "GET" ? set(env, kMethod, get_.get()) : set_text(env, kMethod, method);
-  return method_set &&
-         set(env, kProtocol, r.minor == 0 ? http10_.get() : http11_.get()) &&
-         add_target(env, r);
+  // GET and HTTP/1.1 are what the template says.
+  return (method == "GET" || set_text(env, kMethod, method)) &&
+         (r.minor == 1 || set(env, kProtocol, http10_.get())) && add_target(env, r);
 }
 
 bool EnvironBuilder::add_target(PyObject* env, const http::Request& r) noexcept {
@@ -149,7 +148,7 @@ bool EnvironBuilder::add_target(PyObject* env, const http::Request& r) noexcept 
       !set(env, kRequestUri, target.get())) {
     return false;
   }
-  if (!set_text(env, kQueryString, r.text(r.query))) return false;
+  if (r.query.size > 0 && !set_text(env, kQueryString, r.text(r.query))) return false;
   const std::string_view path = r.path_text();
   if (path.size() == r.target.size) return set_path(env, path, target.get());
   return set_path(env, path, nullptr);

@@ -105,8 +105,6 @@ class EnvironBuilder {
   py::Object http_;
   py::Object https_;
   py::Object http10_;
-  py::Object http11_;
-  py::Object get_;
   py::Object empty_;
   std::string decoded_;
 };

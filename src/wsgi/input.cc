@@ -215,17 +215,9 @@ PyType_Spec spec{"celadon._core.Input", sizeof(InputObject), 0,
 
 }  // namespace
 
-py::Owned<InputObject> make_input(Request& request) noexcept {
-  auto* self = reinterpret_cast<InputObject*>(input_type->tp_alloc(input_type, 0));
-  if (self) {
-    self->request = &request;
-    self->spool_at = 0;
-  }
-  return py::Owned<InputObject>(self);
-}
-
-void detach_input(InputObject& input) noexcept {
-  input.request = nullptr;
+py::Owned<InputObject> make_input() noexcept {
+  return py::Owned<InputObject>(
+      reinterpret_cast<InputObject*>(input_type->tp_alloc(input_type, 0)));
 }
 
 int add_input_type(PyObject* module) noexcept {

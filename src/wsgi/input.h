@@ -14,8 +14,8 @@ struct InputObject {
   std::uint64_t spool_at;          // read position in a spooled body
 };
 
-[[nodiscard]] py::Owned<InputObject> make_input(Request& request) noexcept;
-void detach_input(InputObject& input) noexcept;
+// Belongs to no request yet.
+[[nodiscard]] py::Owned<InputObject> make_input() noexcept;
 [[nodiscard]] int add_input_type(PyObject* module) noexcept;
 
 }  // namespace celadon::wsgi

@@ -11,8 +11,6 @@
 #include "py/error.h"
 #include "wsgi/bridge.h"
 #include "wsgi/file_wrapper.h"
-#include "wsgi/input.h"
-#include "wsgi/responder.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -167,34 +165,29 @@ void Request::run(green::Strand& strand) noexcept {
 
 void Request::detach() noexcept {
   strand_->take_back(this);
-  if (input_) detach_input(*input_.get());
-  if (responder_) detach_responder(*responder_.get());
-  input_.reset();
-  responder_.reset();
+  if (kit_.responder) bridge_.give_back(std::move(kit_));
 }
 
 void Request::serve() noexcept {
-  input_ = make_input(*this);
-  responder_ = make_responder(*this);
-  py::Object hints = responder_ ? make_early_hints(*responder_.get()) : py::Object();
   http::Rejection rejection = http::Rejection::None;
   py::Object environ;
-  if (input_ && hints) {
-    environ = bridge_.environ().build(
-        *exchange_, reinterpret_cast<PyObject*>(input_.get()), hints.get(), rejection);
+  if (bridge_.take_kit(kit_)) {
+    kit_.attach(*this);
+    environ = bridge_.environ().build(*exchange_,
+                                      reinterpret_cast<PyObject*>(kit_.input.get()),
+                                      kit_.early_hints.get(), rejection);
   }
-  hints.reset();
   if (rejection != http::Rejection::None) {
     exchange_->refuse(rejection);
   } else if (!environ || !call_app(environ.get())) {
     on_exception(environ.get());
   }
-  detach();
   environ.reset();
+  detach();
 }
 
 bool Request::call_app(PyObject* environ) noexcept {
-  PyObject* args[] = {nullptr, environ, reinterpret_cast<PyObject*>(responder_.get())};
+  PyObject* args[] = {nullptr, environ, reinterpret_cast<PyObject*>(kit_.responder.get())};
   py::Object result(PyObject_Vectorcall(bridge_.app(), args + 1,
                                         2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   if (!result) return false;
@@ -226,7 +219,7 @@ void Request::log_error(PyObject* environ) noexcept {
 }
 
 bool Request::require_started() noexcept {
-  if (responder_->started) return true;
+  if (kit_.responder->started) return true;
   PyErr_SetString(PyExc_AssertionError,
                   "the application did not call start_response before its first byte");
   return false;
@@ -259,7 +252,7 @@ bool Request::answer_single(PyObject* bytes) noexcept {
     exchange_->finish();
     return true;
   }
-  http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
+  http::ResponseHead head = view_head(*kit_.responder.get(), bridge_.scratch);
   const std::string_view data = view_bytes(bytes);
   // Of a 304 the length would be that of the answer it stands for.
   if (!head.content_length && head.status != 304) head.content_length = data.size();
@@ -270,7 +263,7 @@ bool Request::answer_single(PyObject* bytes) noexcept {
 bool Request::answer_empty() noexcept {
   if (!exchange_->head_sent()) {
     if (!require_started()) return false;
-    http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
+    http::ResponseHead head = view_head(*kit_.responder.get(), bridge_.scratch);
     const bool says_nothing = exchange_->is_head() || head.status == 304;
     if (!head.content_length && !says_nothing) head.content_length = 0;
     if (exchange_->send_head(head, {}, {}, true) == server::Sent::Gone)
@@ -309,7 +302,7 @@ bool Request::send(PyObject* bytes) noexcept {
   const std::string_view data = view_bytes(bytes);
   server::Sent sent = server::Sent::Ok;
   if (!exchange_->head_sent()) {
-    const http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
+    const http::ResponseHead head = view_head(*kit_.responder.get(), bridge_.scratch);
     sent = exchange_->send_head(head, data, own_bytes(bytes), false);
   } else {
     sent = exchange_->send_data(data, own_bytes(bytes));
@@ -330,7 +323,7 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
   if (!require_started()) return false;
   server::Exchange& x = *exchange_;
   if (!x.head_sent()) {
-    http::ResponseHead head = view_head(*responder_.get(), bridge_.scratch);
+    http::ResponseHead head = view_head(*kit_.responder.get(), bridge_.scratch);
     if (!head.content_length && head.status != 304) head.content_length = size;
     if (x.send_head(head, {}, {}, false) == server::Sent::Gone) return raise_gone();
   }

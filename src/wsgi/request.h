@@ -12,12 +12,11 @@
 
 #include "green/hub.h"
 #include "server/exchange.h"
+#include "wsgi/responder.h"
 
 namespace celadon::wsgi {
 
 class Bridge;
-struct InputObject;
-struct ResponderObject;
 
 class Request final : public green::Job, public server::Consumer {
  public:
@@ -75,8 +74,7 @@ class Request final : public green::Job, public server::Consumer {
   green::Strand* waiter_ = nullptr;  // who waits on the exchange, mostly the runner
   Waiting waiting_ = Waiting::Nothing;
   bool killed_ = false;
-  py::Owned<InputObject> input_;
-  py::Owned<ResponderObject> responder_;
+  Kit kit_;
 };
 
 }  // namespace celadon::wsgi

@@ -209,7 +209,7 @@ PyObject* start_response(PyObject* callable, PyObject* const* args, std::size_t 
     return nullptr;
   }
   self.started = true;
-  return PyCFunction_New(&write_def, callable);
+  return self.write ? py::new_ref(self.write) : PyCFunction_New(&write_def, callable);
 }
 
 // --- wsgi.early_hints (EN13) ---
@@ -264,20 +264,40 @@ void HeadState::clear() noexcept {
   has_date = has_server = close = false;
 }
 
-py::Owned<ResponderObject> make_responder(Request& request) noexcept {
+bool Kit::make() noexcept {
+  input = make_input();
   auto* self =
       reinterpret_cast<ResponderObject*>(responder_type->tp_alloc(responder_type, 0));
-  if (self) {
-    self->call = start_response;
-    self->request = &request;
-    self->started = false;
-    ::new (&self->head) HeadState();
-  }
-  return py::Owned<ResponderObject>(self);
+  if (!input || !self) return false;
+  self->call = start_response;
+  ::new (&self->head) HeadState();
+  responder = py::Owned<ResponderObject>(self);
+  auto* object = reinterpret_cast<PyObject*>(self);
+  early_hints.reset(PyCFunction_New(&early_hints_def, object));
+  write.reset(PyCFunction_New(&write_def, object));
+  self->write = write.get();
+  return early_hints && write;
 }
 
-void detach_responder(ResponderObject& responder) noexcept {
-  responder.request = nullptr;
+void Kit::attach(Request& request) noexcept {
+  input->request = &request;
+  input->spool_at = 0;
+  responder->request = &request;
+  responder->started = false;
+}
+
+bool Kit::detach() noexcept {
+  input->request = nullptr;
+  responder->request = nullptr;
+  responder->head.clear();
+  const auto held_once = [](auto* object) {
+    return Py_REFCNT(reinterpret_cast<PyObject*>(object)) == 1;
+  };
+  // The responder is held by us and by its two functions.
+  constexpr Py_ssize_t kOwn = 3;
+  return held_once(input.get()) && held_once(early_hints.get()) &&
+         held_once(write.get()) &&
+         Py_REFCNT(reinterpret_cast<PyObject*>(responder.get())) == kOwn;
 }
 
 http::ResponseHead view_head(const ResponderObject& responder,
@@ -302,11 +322,6 @@ http::ResponseHead view_head(const ResponderObject& responder,
   head.has_server = state.has_server;
   head.close = state.close;
   return head;
-}
-
-py::Object make_early_hints(ResponderObject& responder) noexcept {
-  return py::Object(
-      PyCFunction_New(&early_hints_def, reinterpret_cast<PyObject*>(&responder)));
 }
 
 int add_responder_type(PyObject* module) noexcept {

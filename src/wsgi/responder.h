@@ -7,6 +7,7 @@
 
 #include "http/response.h"
 #include "py/ref.h"
+#include "wsgi/input.h"
 
 namespace celadon::wsgi {
 
@@ -29,17 +30,29 @@ struct HeadState {
 struct ResponderObject {
   PyObject_HEAD vectorcallfunc call;
   Request* request;  // null once the request has ended
+  PyObject* write;   // what start_response returns; borrowed from the kit
   bool started;
   HeadState head;
 };
 
-[[nodiscard]] py::Owned<ResponderObject> make_responder(Request& request) noexcept;
-void detach_responder(ResponderObject& responder) noexcept;
+// The objects through which an application reaches its request. They are used again for
+// other requests where nobody has kept one.
+struct Kit {
+  py::Owned<InputObject> input;
+  py::Owned<ResponderObject> responder;
+  py::Object early_hints;  // wsgi.early_hints
+  py::Object write;
+
+  // True where all of it could be made; else with an exception.
+  [[nodiscard]] bool make() noexcept;
+  void attach(Request& request) noexcept;
+  // Cuts the objects off. True: nobody else holds one, the kit may be used again.
+  [[nodiscard]] bool detach() noexcept;
+};
+
 // The head as the protocol needs it. `scratch` keeps the field views.
 [[nodiscard]] http::ResponseHead view_head(
     const ResponderObject& responder, std::vector<http::HeaderView>& scratch) noexcept;
-// The `wsgi.early_hints` callable of the same request.
-[[nodiscard]] py::Object make_early_hints(ResponderObject& responder) noexcept;
 [[nodiscard]] int add_responder_type(PyObject* module) noexcept;
 
 }  // namespace celadon::wsgi
