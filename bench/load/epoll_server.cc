@@ -58,7 +58,8 @@ bool serve(int fd, Connection& c, char* block, std::size_t size) {
   }
   refresh();
   if (heads == 1) {
-    [[maybe_unused]] const auto r = ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+    [[maybe_unused]] const auto r =
+        ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
   } else if (heads > 1) {
     for (std::size_t i = 0; i < heads; ++i) out += answer;
     [[maybe_unused]] const auto r = ::send(fd, out.data(), out.size(), MSG_NOSIGNAL);

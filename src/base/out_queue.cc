@@ -1,5 +1,8 @@
 #include "base/out_queue.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/assert.h"
 
 namespace celadon {
@@ -15,7 +18,10 @@ void OutQueue::append_copy(std::string_view data) {
       return;
     }
   }
-  chunks_.push_back(Chunk{std::string(data), {}, {}});
+  std::string block;
+  block.reserve(std::max(data.size(), kFirst));
+  block.append(data);
+  chunks_.push_back(Chunk{std::move(block), {}, {}});
 }
 
 void OutQueue::append_owned(std::string_view data, Owner owner) {

@@ -48,6 +48,7 @@ class OutQueue {
     }
   };
   static constexpr std::size_t kBlock = 16 * 1024;
+  static constexpr std::size_t kFirst = 4096;  // room for a few answers
   void drop_front() noexcept;
 
   std::deque<Chunk> chunks_;

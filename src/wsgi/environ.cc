@@ -92,8 +92,9 @@ bool EnvironBuilder::prepare(PyObject* errors) noexcept {
     if (!set(env, static_cast<Key>(key), Py_None)) return false;
   }
   return set(env, kMethod, get.get()) && set(env, kProtocol, http11.get()) &&
-         set(env, kQueryString, empty_.get()) && set(env, kVersion, version.get()) && set(env, kErrors, errors) &&
-         set(env, kMultithread, Py_True) && set(env, kRunOnce, Py_False) &&
+         set(env, kQueryString, empty_.get()) && set(env, kVersion, version.get()) &&
+         set(env, kErrors, errors) && set(env, kMultithread, Py_True) &&
+         set(env, kRunOnce, Py_False) &&
          set(env, kMultiprocess, options_.multiprocess ? Py_True : Py_False) &&
          set(env, kInputTerminated, Py_True) && set(env, kSoftware, software.get()) &&
          set(env, kScriptName, root.get()) && set(env, kScheme, http_.get()) &&

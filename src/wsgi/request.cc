@@ -187,7 +187,8 @@ void Request::serve() noexcept {
 }
 
 bool Request::call_app(PyObject* environ) noexcept {
-  PyObject* args[] = {nullptr, environ, reinterpret_cast<PyObject*>(kit_.responder.get())};
+  PyObject* args[] = {nullptr, environ,
+                      reinterpret_cast<PyObject*>(kit_.responder.get())};
   py::Object result(PyObject_Vectorcall(bridge_.app(), args + 1,
                                         2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   if (!result) return false;

@@ -1,29 +1,68 @@
 #include "http/h1/writer.h"
 
 #include <charconv>
+#include <cstring>
 
 namespace celadon::http::h1 {
 namespace {
 
-void append_number(std::string& out, std::uint64_t value, int base = 10) {
-  char digits[20];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value, base).ptr;
-  out.append(digits, end);
+// Writes into memory that was measured before.
+class Cursor {
+ public:
+  explicit Cursor(char* at) noexcept : at_(at) {}
+  [[nodiscard]] char* at() const noexcept { return at_; }
+
+  void put(std::string_view text) noexcept {
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  template <std::size_t N>
+  void literal(const char (&text)[N]) noexcept {
+    std::memcpy(at_, text, N - 1);
+    at_ += N - 1;
+  }
+  void number(std::uint64_t value) noexcept {
+    at_ = std::to_chars(at_, at_ + kDigits, value).ptr;
+  }
+  void field(std::string_view name, std::string_view value) noexcept {
+    put(name);
+    literal(": ");
+    put(value);
+    literal("\r\n");
+  }
+  void status_line(int status, std::string_view reason) noexcept {
+    literal("HTTP/1.1 ");
+    number(static_cast<std::uint64_t>(status));
+    literal(" ");
+    put(reason);
+    literal("\r\n");
+  }
+
+  static constexpr std::size_t kDigits = 20;
+
+ private:
+  char* at_;
+};
+
+// More than every literal and number that a head can have.
+constexpr std::size_t kFixed = 256;
+
+std::size_t measure(std::span<const HeaderView> headers) noexcept {
+  std::size_t size = kFixed;
+  for (const HeaderView& field : headers)
+    size += field.name.size() + field.value.size() + 4;
+  return size;
 }
 
-void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name);
-  out.append(": ");
-  out.append(value);
-  out.append("\r\n");
-}
-
-void append_status_line(std::string& out, int status, std::string_view reason) {
-  out.append("HTTP/1.1 ");
-  append_number(out, static_cast<std::uint64_t>(status));
-  out.push_back(' ');
-  out.append(reason);
-  out.append("\r\n");
+// Appends at most `bound` bytes, which `write` puts through a Cursor.
+template <class Write>
+void append_bounded(std::string& out, std::size_t bound, Write write) {
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + bound, [&](char* data, std::size_t) noexcept {
+    Cursor cursor(data + before);
+    write(cursor);
+    return static_cast<std::size_t>(cursor.at() - data);
+  });
 }
 
 }  // namespace
@@ -40,35 +79,43 @@ FramingChoice choose_framing(int status, bool head_request, int minor,
 
 void append_head(std::string& out, const ResponseHead& head, Framing framing,
                  std::uint64_t length, const Extras& extras) {
-  append_status_line(out, head.status, head.reason);
-  for (const HeaderView& field : head.headers)
-    append_field(out, field.name, field.value);
-  if (framing == Framing::Length) {
-    out.append("Content-Length: ");
-    append_number(out, length);
-    out.append("\r\n");
-  } else if (framing == Framing::Chunked) {
-    out.append("Transfer-Encoding: chunked\r\n");
-  }
-  if (!extras.date.empty()) append_field(out, "Date", extras.date);
-  if (!extras.server.empty()) append_field(out, "Server", extras.server);
-  if (extras.close) {
-    out.append("Connection: close\r\n");
-  } else if (extras.keep_alive) {
-    out.append("Connection: keep-alive\r\n");
-  }
-  out.append("\r\n");
+  const std::size_t bound = measure(head.headers) + head.reason.size() +
+                            extras.date.size() + extras.server.size();
+  append_bounded(out, bound, [&](Cursor& to) noexcept {
+    to.status_line(head.status, head.reason);
+    for (const HeaderView& field : head.headers) to.field(field.name, field.value);
+    if (framing == Framing::Length) {
+      to.literal("Content-Length: ");
+      to.number(length);
+      to.literal("\r\n");
+    } else if (framing == Framing::Chunked) {
+      to.literal("Transfer-Encoding: chunked\r\n");
+    }
+    if (!extras.date.empty()) to.field("Date", extras.date);
+    if (!extras.server.empty()) to.field("Server", extras.server);
+    if (extras.close) {
+      to.literal("Connection: close\r\n");
+    } else if (extras.keep_alive) {
+      to.literal("Connection: keep-alive\r\n");
+    }
+    to.literal("\r\n");
+  });
 }
 
 void append_interim(std::string& out, int status, std::span<const HeaderView> headers) {
-  append_status_line(out, status, reason_phrase(status));
-  for (const HeaderView& field : headers) append_field(out, field.name, field.value);
-  out.append("\r\n");
+  const std::string_view reason = reason_phrase(status);
+  append_bounded(out, measure(headers) + reason.size(), [&](Cursor& to) noexcept {
+    to.status_line(status, reason);
+    for (const HeaderView& field : headers) to.field(field.name, field.value);
+    to.literal("\r\n");
+  });
 }
 
 void append_chunk_size(std::string& out, std::uint64_t size) {
-  append_number(out, size, 16);
-  out.append("\r\n");
+  char digits[Cursor::kDigits];
+  const auto end = std::to_chars(digits, digits + sizeof digits, size, 16).ptr;
+  out.append(digits, static_cast<std::size_t>(end - digits));
+  out.append("\r\n", 2);
 }
 
 }  // namespace celadon::http::h1
