@@ -249,7 +249,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", default="", help="names of servers, comma-separated")
-    parser.add_argument("--work", default="", help="parts of names of work, separated by semicolons")
+    parser.add_argument(
+        "--work", default="", help="parts of names of work, separated by semicolons"
+    )
     args = parser.parse_args()
     wanted = [s for s in args.only.split(",") if s]
     servers = [

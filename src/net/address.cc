@@ -79,7 +79,10 @@ Address Address::from_sockaddr(const sockaddr* sa, socklen_t size) noexcept {
 
 std::expected<Address, Error> Address::parse_ip(std::string_view text) noexcept {
   char buffer[INET6_ADDRSTRLEN + 1];
-  if (text.size() >= sizeof buffer) return std::unexpected(Error::BadAddress);
+  // inet_pton would stop at a NUL and take what stands before it.
+  if (text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos) {
+    return std::unexpected(Error::BadAddress);
+  }
   std::memcpy(buffer, text.data(), text.size());
   buffer[text.size()] = 0;
   std::array<std::uint8_t, 16> ip{};

@@ -44,6 +44,7 @@ ProxyResult parse_v1(std::string_view bytes) noexcept {
     return full || lf != std::string_view::npos ? kBad : ProxyResult{};
   }
   std::string_view line = head.substr(kSignatureV1.size(), end - kSignatureV1.size());
+  if (line.find('\n') != std::string_view::npos) return kBad;
   ProxyResult result{Step::Done, end + 2, {}, {}};
   if (line == "UNKNOWN" || line.starts_with("UNKNOWN ")) return result;
   std::array<std::string_view, 5> words;

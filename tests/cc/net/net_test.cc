@@ -46,6 +46,7 @@ TEST(Addresses, TextForms) {
   EXPECT_EQ(Address::parse_ip("::ffff:1.2.3.4")->ip_text(), "1.2.3.4");
   EXPECT_EQ(Address::unix_peer().ip_text(), "");
   EXPECT_FALSE(Address::parse_ip("1.2.3"));
+  EXPECT_FALSE(Address::parse_ip(std::string_view("::1\0x", 5)));
   EXPECT_FALSE(Address::parse_ip(std::string(100, '1')));
 }
 
@@ -117,6 +118,8 @@ TEST(ProxyProtocol, WhatIsMalformedIsBad) {
       "PROXY TCP4 ::1 ::2 9 10\r\n",
       "PROXY TCP6 1.2.3.4 5.6.7.8 9 10\r\n",
       "PROXY UDP4 1.2.3.4 5.6.7.8 9 10\r\n",
+      "PROXY UNKNOWN a\nb\r\n",
+      std::string("PROXY TCP6 :: ::\0 9 10\r\n", 25),
       "PROXY TCP4 1.2.3.4 5.6.7.8 9 10\n",
       "PROXY " + std::string(107, 'x'),
       signature + std::string("\x11\x11\0\x0c", 4),
