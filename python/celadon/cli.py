@@ -183,7 +183,7 @@ def serve(app: Any, settings: config.Config) -> None:
     _raise_descriptor_limit()
     server.settle(settings.gc_freeze)
     try:
-        core = server.make_core(app, settings)
+        core = server.make_core(app, settings, _register_stack_signal())
         addresses = [core.bind(address)[0] for address in settings.bind]
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -193,6 +193,16 @@ def serve(app: Any, settings: config.Config) -> None:
         logging.logger.info("listening at %s", address)
     core.run(True)
     logging.logger.info("stopped")
+
+
+def _register_stack_signal() -> int:
+    """Has the stacks of all threads written to standard error at a signal of ours."""
+    import faulthandler
+    import signal
+
+    number = int(signal.SIGRTMIN) + 5
+    faulthandler.register(number, file=sys.__stderr__ or 2, all_threads=True)
+    return number
 
 
 def _raise_descriptor_limit() -> None:

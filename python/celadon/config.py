@@ -600,6 +600,8 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "reuse_port",
     ]
     options = {name: v[name] for name in same}
+    options["timeout"] = v["timeout"]
+    options["stack_signal"] = 0
     if not v["green"]:
         options["max_concurrent_requests"] = 1
     options.update(

@@ -14,13 +14,20 @@ from celadon.importer import Application
 _SWITCH_INTERVAL = 0.0005
 
 
-def make_core(app: Application, settings: config.Config) -> _core.Server:
-    """A server of the core, bound to every address of `settings`."""
+def make_core(
+    app: Application, settings: config.Config, stack_signal: int = 0
+) -> _core.Server:
+    """A server of the core, not bound yet.
+
+    `stack_signal` is a signal at which `faulthandler` writes the stacks; 0 for none.
+    """
     from celadon import __version__
 
+    options = config.core_options(settings, __version__)
+    options["stack_signal"] = stack_signal
     return _core.Server(
         app,
-        config.core_options(settings, __version__),
+        options,
         logging.log_exception,
         logging.log_line,
         logging.ErrorStream(),

@@ -11,6 +11,8 @@ struct Options {
   server::Settings server;
   wsgi::BridgeOptions bridge;
   Nanos graceful_timeout = 30 * kSecond;
+  Nanos timeout = 30 * kSecond;  // kNever: no watchdog
+  int stack_signal = 0;          // faulthandler's; 0: no watchdog
   int backlog = 2048;
   std::uint32_t umask = 0;
   bool reuse_port = false;

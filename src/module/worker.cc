@@ -80,6 +80,10 @@ bool Worker::run(bool watch_signals) noexcept {
   if (watch_signals) {
     signals_ = std::make_unique<loop::Signals>(hub_.loop(), *this);
     for (const int signo : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) signals_->watch(signo);
+    if (options_.timeout != kNever && options_.stack_signal > 0) {
+      watchdog_ =
+          std::make_unique<Watchdog>(hub_, options_.timeout, options_.stack_signal);
+    }
   }
   bool interrupted = false;
   waiting_ = strand;
@@ -95,6 +99,7 @@ bool Worker::run(bool watch_signals) noexcept {
   }
   waiting_ = nullptr;
   signals_.reset();
+  watchdog_.reset();
   py::Object error = py::take_error();
   log_.drain();
   py::restore_error(std::move(error));
@@ -175,6 +180,7 @@ void Worker::finish() noexcept {
 
 void Worker::after_fork_in_child() noexcept {
   server_->abandon();
+  if (watchdog_) watchdog_->abandon();
   hub_.after_fork_in_child();
 }
 

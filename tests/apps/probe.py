@@ -170,6 +170,14 @@ def errors(environ: Any, start: Any) -> str:
     return "said"
 
 
+def hold(environ: Any, start: Any, s: str = "0.5") -> str:
+    """Computes without a wait point: the loop is held."""
+    end = time.monotonic() + float(s)
+    while time.monotonic() < end:
+        pass
+    return "held"
+
+
 def spawned(environ: Any, start: Any) -> str:
     import celadon
 
@@ -200,5 +208,6 @@ VIEWS: dict[str, Any] = {
     "/big": big,
     "/slots": slots,
     "/errors": errors,
+    "/hold": hold,
     "/spawned": spawned,
 }

@@ -51,7 +51,7 @@ def test_uploads_of_ten_megabytes(site: tuple[str, Command]) -> None:
         body = (
             b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
         )
-        body += data + b"\r\n--b--\r\n"
+        body += data + b"\r\n--celadon-upload--\r\n"
         request = raw.post(
             "/upload", body, "Content-Type: multipart/form-data; boundary=b"
         )

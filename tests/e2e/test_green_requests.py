@@ -144,6 +144,15 @@ def test_upload_and_stream(server: Command) -> None:
         assert len(client.response().body) == (10 + 90 * 2 + 100 * 3) * 5000
 
 
+def test_a_held_loop_is_reported_with_its_stack() -> None:
+    """`timeout`: the Python stack that holds the loop, and the server goes on."""
+    with Command(PROBE, "--timeout", "0.1") as server:
+        assert server.request(raw.get("/hold?s=0.5")).body == b"held"
+        server.wait_line("one request has held the loop")
+        server.wait_line(r"probe.py.* in hold")
+        assert server.request(raw.get("/")).body == b"hello"
+
+
 def test_swallowed_deadline_comes_again_as_base_exception() -> None:
     """design §9: RequestTimeout, then RequestKilled; here at its first coming."""
     with (
