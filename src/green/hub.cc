@@ -1,6 +1,7 @@
 #include "green/hub.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,14 @@ namespace {
 // Initial-exec: one load instead of a call, on a path taken for every lock.
 __attribute__((tls_model("initial-exec"))) thread_local Hub* hub_of_thread = nullptr;
 __attribute__((tls_model("initial-exec"))) thread_local bool collecting = false;
+
+// Set in the child before any Python hook runs there: to those the forking greenlet is
+// the main thread already.
+Hub* hub_left_by_fork = nullptr;
+void leave_hub_in_child() noexcept {
+  hub_left_by_fork = hub_of_thread;
+  hub_of_thread = nullptr;
+}
 
 PyObject* enter_hub(PyObject* capsule, PyObject*) noexcept {
   auto* hub = static_cast<Hub*>(PyCapsule_GetPointer(capsule, nullptr));
@@ -42,6 +51,9 @@ Exceptions& exceptions() noexcept {
 
 Hub* Hub::here() noexcept {
   return hub_of_thread;
+}
+Hub* Hub::left_by_fork() noexcept {
+  return hub_left_by_fork;
 }
 
 Strand* current_strand() noexcept {
@@ -75,6 +87,8 @@ Hub::Hub() noexcept
 
 Hub* Hub::create() noexcept {
   if (hub_of_thread) return hub_of_thread;
+  [[maybe_unused]] static const int registered =
+      ::pthread_atfork(nullptr, nullptr, leave_hub_in_child);
   // Never freed: parked greenlets may be resumed until the process ends.
   auto* hub = new Hub();
   if (!hub->start()) {
@@ -335,7 +349,6 @@ void Hub::after_fork_in_child() noexcept {
   forked_child_ = true;
   pool_.abandon();
   loop_.abandon();
-  hub_of_thread = nullptr;
 }
 
 }  // namespace celadon::green

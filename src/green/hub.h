@@ -45,6 +45,8 @@ class Hub {
  public:
   // The hub of this thread, or null.
   [[nodiscard]] static Hub* here() noexcept;
+  // In a forked child: the hub that the forking thread had in the parent, or null.
+  [[nodiscard]] static Hub* left_by_fork() noexcept;
   // Makes one for this thread, whose current greenlet becomes the main strand. Null
   // with an exception.
   static Hub* create() noexcept;

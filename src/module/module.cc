@@ -109,7 +109,7 @@ PyType_Spec server_spec{"celadon._core.Server", sizeof(ServerObject), 0,
 PyObject* after_fork_in_child(PyObject*, PyObject*) noexcept {
   if (running) {
     running->after_fork_in_child();
-  } else if (green::Hub* hub = green::Hub::here()) {
+  } else if (green::Hub* hub = green::Hub::left_by_fork()) {
     hub->after_fork_in_child();
   }
   return py::none();

@@ -49,11 +49,14 @@ def test_uploads_of_ten_megabytes(site: tuple[str, Command]) -> None:
     data = os.urandom(10 << 20)
     if name in ("flask", "django"):
         body = (
-            b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+            b"--celadon-upload\r\n"
+            b'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
         )
         body += data + b"\r\n--celadon-upload--\r\n"
         request = raw.post(
-            "/upload", body, "Content-Type: multipart/form-data; boundary=b"
+            "/upload",
+            body,
+            "Content-Type: multipart/form-data; boundary=celadon-upload",
         )
     else:
         request = raw.post("/put", data, "Content-Type: application/octet-stream")
