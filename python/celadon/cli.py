@@ -177,11 +177,13 @@ def _load(target: str, settings: config.Config) -> Any:
 
 def serve(app: Any, settings: config.Config) -> None:
     """Binds, says where, and serves until a signal ends it."""
-    from celadon import __version__, logging, server
+    from celadon import __version__, _core, logging, server
 
     logging.setup(settings.errorlog, settings.loglevel)
     _raise_descriptor_limit()
     server.settle(settings.gc_freeze)
+    # What the import left in context variables is what each request starts with.
+    _core.green.set_base_context()
     try:
         core = server.make_core(app, settings, _register_stack_signal())
         addresses = [core.bind(address)[0] for address in settings.bind]

@@ -216,11 +216,6 @@ PyObject* py_gc_guard(PyObject*, PyObject* const* args, Py_ssize_t count) noexce
   return py::none();
 }
 
-PyObject* py_no_switch(PyObject*, PyObject* on) noexcept {
-  if (Hub* hub = Hub::here()) hub->no_switch += PyObject_IsTrue(on) ? 1 : -1;
-  return py::none();
-}
-
 PyMethodDef functions[] = {
     {"sleep", py::as_method(py_sleep), METH_FASTCALL,
      "sleep(seconds=0)\n\nSuspend what runs here; 0 lets everything else that is ready "
@@ -242,8 +237,6 @@ PyMethodDef functions[] = {
      "wait_fd(fd, events, timeout=None) -> ready events"},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
     {"gc_guard", py::as_method(py_gc_guard), METH_FASTCALL, "For gc.callbacks."},
-    {"no_switch", py_no_switch, METH_O,
-     "Enter (true) or leave a region without switches."},
     {nullptr, nullptr, 0, nullptr}};
 
 int add_exceptions(PyObject* module) noexcept {

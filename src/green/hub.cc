@@ -62,8 +62,7 @@ Strand* current_strand() noexcept {
 
 bool can_park() noexcept {
   const Hub* hub = hub_of_thread;
-  return hub && hub->current() && hub->no_switch == 0 && !collecting &&
-         !hub->forked_child();
+  return hub && hub->current() && !collecting && !hub->forked_child();
 }
 
 void set_collecting(bool on) noexcept {

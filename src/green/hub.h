@@ -72,9 +72,6 @@ class Hub {
   // An object to be dropped by a runner, since dropping it may block. Steals.
   void bury(PyObject* object) noexcept;
 
-  // Regions where no switch may happen: finalizers, fork hooks.
-  int no_switch = 0;
-
   // Contexts of requests are copies of this one.
   void set_base_context(py::Object context) noexcept {
     base_context_ = std::move(context);

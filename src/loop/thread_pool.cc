@@ -1,9 +1,8 @@
 #include "loop/thread_pool.h"
 
-#include <pthread.h>
-
-#include <csignal>
 #include <new>
+
+#include "loop/signals_blocked.h"
 
 namespace celadon::loop {
 namespace {
@@ -15,20 +14,6 @@ class Completion final : public Task {
 
  private:
   std::unique_ptr<PoolJob> job_;
-};
-
-// Signals belong to the main thread.
-class SignalsBlocked {
- public:
-  SignalsBlocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
 };
 
 }  // namespace

@@ -7,16 +7,14 @@
 #include <new>
 #include <string>
 
+#include "loop/signals_blocked.h"
+
 namespace celadon::module {
 
 Watchdog::Watchdog(green::Hub& hub, Nanos limit, int signo)
     : hub_(hub), limit_(limit), signo_(signo), watched_(::pthread_self()) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const loop::SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Watchdog::~Watchdog() {

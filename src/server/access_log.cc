@@ -1,17 +1,16 @@
 #include "server/access_log.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <ctime>
 #include <new>
 #include <utility>
 
 #include "base/log.h"
+#include "loop/signals_blocked.h"
 
 namespace celadon::server {
 namespace {
@@ -198,12 +197,8 @@ std::expected<std::unique_ptr<AccessLog>, Error> AccessLog::open(
 
 AccessLog::AccessLog(int fd, std::string path, AccessFormat format)
     : format_(std::move(format)), path_(std::move(path)), fd_(fd) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const loop::SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 AccessLog::~AccessLog() {

@@ -15,6 +15,8 @@ TEXT = [("Content-Type", "text/plain")]
 lock = threading.Lock()
 local = threading.local()
 var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="fresh")
+imported: contextvars.ContextVar[str] = contextvars.ContextVar("imported", default="")
+imported.set("at import")
 log: list[str] = []
 gate = threading.Event()
 
@@ -110,6 +112,10 @@ def context(environ: Any, start: Any) -> str:
     return before
 
 
+def base_context(environ: Any, start: Any) -> str:
+    return imported.get()
+
+
 def fork(environ: Any, start: Any) -> str:
     pid = os.fork()
     if pid == 0:
@@ -200,6 +206,7 @@ VIEWS: dict[str, Any] = {
     "/deadline": deadline,
     "/tenant": tenant,
     "/context": context,
+    "/base_context": base_context,
     "/fork": fork,
     "/fork_and_return": fork_and_return,
     "/thread": thread,

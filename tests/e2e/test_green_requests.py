@@ -96,6 +96,7 @@ def test_context_is_fresh_per_request(server: Command) -> None:
         for _ in range(3):
             client.send(raw.get("/context"))
             assert client.response().body == b"fresh"
+    assert server.request(raw.get("/base_context")).body == b"at import"
 
 
 @pytest.mark.parametrize("view", ["/fork", "/fork_and_return", "/thread", "/spawned"])
