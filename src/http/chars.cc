@@ -1,6 +1,7 @@
 #include "http/chars.h"
 
 #include <bit>
+#include <cstring>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -14,9 +15,50 @@ constexpr bool is_control(char c) noexcept {
   return (u < 0x20 && c != '\t') || u == 0x7f;
 }
 
+constexpr std::uint64_t kEach = 0x0101010101010101ULL;
+constexpr std::uint64_t kHighs = kEach * 0x80;
+
+// The high bit of every byte that is zero; no carry leaves a byte.
+constexpr std::uint64_t zero_bytes(std::uint64_t word) noexcept {
+  return ~(((word & ~kHighs) + ~kHighs) | word) & kHighs;
+}
+
+// The high bit of every byte that is a control byte other than HTAB.
+constexpr std::uint64_t control_bytes(std::uint64_t word) noexcept {
+  constexpr std::uint64_t to_high = kEach * (0x80 - 0x20);
+  const std::uint64_t low = ~(((word & ~kHighs) + to_high) | word) & kHighs;
+  return (low & ~zero_bytes(word ^ kEach * '\t')) | zero_bytes(word ^ kEach * 0x7f);
+}
+
+std::uint64_t load_word(const char* at) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+// The rest of a text, which is shorter than a block; by words where there is one.
+const char* find_control_in_rest(const char* begin, const char* at,
+                                 const char* end) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    if (end - begin >= 8) {
+      for (; end - at >= 8; at += 8) {
+        const std::uint64_t bad = control_bytes(load_word(at));
+        if (bad) return at + std::countr_zero(bad) / 8;
+      }
+      if (at == end) return end;
+      // The last word overlaps bytes that are known to be clean.
+      const std::uint64_t bad = control_bytes(load_word(end - 8));
+      return bad ? end - 8 + std::countr_zero(bad) / 8 : end;
+    }
+  }
+  while (at < end && !is_control(*at)) ++at;
+  return at;
+}
+
 }  // namespace
 
-const char* find_control(const char* at, const char* end) noexcept {
+const char* find_control(const char* begin, const char* end) noexcept {
+  const char* at = begin;
 #if defined(__SSE2__)
   const __m128i below = _mm_set1_epi8(0x1f);
   const __m128i tab = _mm_set1_epi8('\t');
@@ -31,8 +73,7 @@ const char* find_control(const char* at, const char* end) noexcept {
     if (mask) return at + std::countr_zero(mask);
   }
 #endif
-  while (at < end && !is_control(*at)) ++at;
-  return at;
+  return find_control_in_rest(begin, at, end);
 }
 
 }  // namespace celadon::http

@@ -92,8 +92,8 @@ constexpr std::string_view trim_ows(std::string_view s) noexcept {
   return s;
 }
 
-// The first control byte other than HTAB in [at, end), or end. So one pass both finds
-// the end of a line and proves the line free of NUL, CR, LF and their kin.
-const char* find_control(const char* at, const char* end) noexcept;
+// The first control byte other than HTAB in [begin, end), or end. So one pass both
+// finds the end of a line and proves the line free of NUL, CR, LF and their kin.
+const char* find_control(const char* begin, const char* end) noexcept;
 
 }  // namespace celadon::http

@@ -22,7 +22,7 @@ class Owned {
   }
   Owned(const Owned&) = delete;
   Owned& operator=(const Owned&) = delete;
-  ~Owned() { Py_XDECREF(reinterpret_cast<PyObject*>(object_)); }
+  [[gnu::always_inline]] ~Owned() { Py_XDECREF(reinterpret_cast<PyObject*>(object_)); }
 
   // Takes a new reference to a borrowed object.
   static Owned copy(T* borrowed) noexcept {

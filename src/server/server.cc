@@ -185,13 +185,25 @@ void Server::abandon() noexcept {
   if (access_log_) access_log_->abandon();
 }
 
-std::string_view Server::date() noexcept {
+std::string_view Server::own_lines(bool has_date, bool has_server) noexcept {
   if (loop_.now() >= date_until_) {
     const Nanos wall = loop_.clock().wall();
     date_until_ = loop_.now() + kSecond - wall % kSecond;
-    http::format_date(wall / kSecond, date_.data());
+    char date[http::kDateSize];
+    http::format_date(wall / kSecond, date);
+    own_lines_.clear();
+    if (settings_.date_header) {
+      own_lines_.append("Date: ").append(date, sizeof date).append("\r\n");
+    }
+    date_line_ = own_lines_.size();
+    if (!settings_.server_header.empty()) {
+      own_lines_.append("Server: ").append(settings_.server_header).append("\r\n");
+    }
   }
-  return {date_.data(), date_.size()};
+  std::string_view lines = own_lines_;
+  if (has_server) lines = lines.substr(0, date_line_);
+  if (has_date) lines.remove_prefix(date_line_);
+  return lines;
 }
 
 void Server::log_refusal(const net::Address& peer, http::Rejection why,

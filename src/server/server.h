@@ -82,7 +82,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   void log_refusal(const net::Address& peer, http::Rejection why,
                    const http::Request* request) noexcept;
   void log_access(Exchange& x) noexcept;
-  std::string_view date() noexcept;
+  // Field lines that the server adds where the application has not set them itself.
+  std::string_view own_lines(bool has_date, bool has_server) noexcept;
   bool evict_idle() noexcept;
   void resume_accepting() noexcept;
 
@@ -113,8 +114,9 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   std::array<char, kScratch> scratch_;
   http::h1::HeadParser parser_;
   std::string render_;
-  Nanos date_until_ = 0;  // loop time at which the second is over
-  std::array<char, http::kDateSize> date_{};
+  Nanos date_until_ = 0;       // loop time at which the second is over
+  std::string own_lines_;      // Date, then Server
+  std::size_t date_line_ = 0;  // size of the first
   std::int64_t refusal_second_ = -1;
   unsigned refusal_lines_ = 0;
   std::uint64_t refusals_unlogged_ = 0;

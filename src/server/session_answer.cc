@@ -68,8 +68,7 @@ Sent Session::send_head(Exchange& x, const http::ResponseHead& head,
   std::string& out = server_.render_;
   out.clear();
   const http::h1::Extras extras{
-      .date = settings().date_header && !head.has_date ? server_.date() : "",
-      .server = head.has_server ? std::string_view{} : settings().server_header,
+      .lines = server_.own_lines(head.has_date, head.has_server),
       .close = closing_,
       .keep_alive = x.request_.minor == 0};
   http::h1::append_head(out, head, framing, length.value_or(0), extras);
@@ -227,10 +226,7 @@ void Session::send_page(http::Rejection why, bool with_body) noexcept {
   head.reason = reason;
   head.headers = headers;
   const http::h1::Extras extras{
-      .date = settings().date_header ? server_.date() : std::string_view{},
-      .server = settings().server_header,
-      .close = closing_,
-      .keep_alive = false};
+      .lines = server_.own_lines(false, false), .close = closing_, .keep_alive = false};
   std::string& out = server_.render_;
   out.clear();
   http::h1::append_head(out, head, http::h1::Framing::Length, page.size(), extras);

@@ -171,7 +171,7 @@ void Session::begin(http::h1::HeadParser& parser, std::string_view bytes,
   Exchange& x = *exchange_;
   x.reset(*this, connection_);
   x.head_.assign(bytes.substr(0, size));
-  x.request_ = parser.request();
+  std::swap(x.request_, parser.request());
   x.request_.base = x.head_.data();
   x.received_at = now();
   x.pipelined = stored ? ++pipelined_ : pipelined_ = 0;

@@ -75,16 +75,19 @@ inline constexpr std::array kTransitions{
     Transition{State::Lingering, Event::Close, State::Closed},
 };
 
-// The state after `event`, or nothing where the event is illegal.
-[[nodiscard]] constexpr std::optional<State> next_state(State from,
-                                                        Event event) noexcept {
-  for (const Transition& t : kTransitions) {
-    if (t.from == from && t.event == event) return t.to;
-  }
-  return std::nullopt;
-}
-
 namespace detail {
+inline constexpr auto kIllegal = static_cast<State>(kStates);
+
+consteval std::array<std::array<State, kEvents>, kStates> make_matrix() {
+  std::array<std::array<State, kEvents>, kStates> matrix{};
+  for (auto& row : matrix) row.fill(kIllegal);
+  for (const Transition& t : kTransitions) {
+    matrix[static_cast<std::size_t>(t.from)][static_cast<std::size_t>(t.event)] = t.to;
+  }
+  return matrix;
+}
+inline constexpr auto kMatrix = make_matrix();
+
 consteval bool every_state_is_reached_and_left() {
   for (std::size_t i = 0; i < kStates; ++i) {
     const auto state = static_cast<State>(i);
@@ -100,5 +103,14 @@ consteval bool every_state_is_reached_and_left() {
 }
 }  // namespace detail
 static_assert(detail::every_state_is_reached_and_left());
+
+// The state after `event`, or nothing where the event is illegal.
+[[nodiscard]] constexpr std::optional<State> next_state(State from,
+                                                        Event event) noexcept {
+  const State to =
+      detail::kMatrix[static_cast<std::size_t>(from)][static_cast<std::size_t>(event)];
+  if (to == detail::kIllegal) return std::nullopt;
+  return to;
+}
 
 }  // namespace celadon::server

@@ -33,7 +33,15 @@ void Bridge::on_request(server::Exchange& exchange) noexcept {
   // The next pipelined request goes on where the last one ended, so that their answers
   // leave together; after some of them others have their turn.
   constexpr unsigned kInARow = 32;
-  Request& request = *new Request(*this, exchange);
+  std::unique_ptr<Request> taken;
+  if (pool_.empty()) {
+    taken = std::make_unique<Request>(*this);
+  } else {
+    taken = std::move(pool_.back());
+    pool_.pop_back();
+  }
+  Request& request = *taken.release();  // give_back() takes it over again
+  request.begin(exchange);
   if (exchange.pipelined % kInARow != 0) {
     hub_.submit_first(request);
   } else {
@@ -45,20 +53,9 @@ void Bridge::on_cancel(server::Exchange& exchange) noexcept {
   if (auto* request = static_cast<Request*>(exchange.consumer())) request->kill();
 }
 
-bool Bridge::take_kit(Kit& kit) noexcept {
-  if (kits_.empty()) return kit.make();
-  kit = std::move(kits_.back());
-  kits_.pop_back();
-  return true;
-}
-
-void Bridge::give_back(Kit kit) noexcept {
-  if (kit.detach() && kits_.size() < kKits) {
-    kits_.push_back(std::move(kit));
-  } else {
-    // Someone keeps the function; what it returns would go with the kit.
-    kit.responder->write = nullptr;
-  }
+void Bridge::give_back(Request& request) noexcept {
+  std::unique_ptr<Request> owned(&request);
+  if (pool_.size() < kPooled) pool_.push_back(std::move(owned));
 }
 
 bool Bridge::cancels(std::string_view method) const noexcept {

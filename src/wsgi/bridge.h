@@ -53,11 +53,8 @@ class Bridge final : public server::App {
   // A hop-by-hop field the application set: counted, and said once per name.
   void note_dropped_header(std::string_view name) noexcept;
   [[nodiscard]] bool cancels(std::string_view method) const noexcept;
-  // The objects of a request, made or used again. False with an exception.
-  [[nodiscard]] bool take_kit(Kit& kit) noexcept;
-  void give_back(Kit kit) noexcept;
-  // Field views of the head that is being sent: shared, nothing parks meanwhile.
-  std::vector<http::HeaderView> scratch;
+  // A request that has ended; called in a runner, since dropping it may run code.
+  void give_back(Request& request) noexcept;
 
  private:
   green::Hub& hub_;
@@ -68,8 +65,8 @@ class Bridge final : public server::App {
   LogSink& log_;
   BridgeCounters counters_;
   std::unordered_set<std::string> dropped_names_;
-  static constexpr std::size_t kKits = 256;
-  std::vector<Kit> kits_;
+  static constexpr std::size_t kPooled = 256;
+  std::vector<std::unique_ptr<Request>> pool_;  // the last one used is the next one
 };
 
 // Exceptions of this room.

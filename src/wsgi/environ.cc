@@ -112,35 +112,104 @@ bool EnvironBuilder::set_text(PyObject* environ, Key key,
   return value && set(environ, key, value.get());
 }
 
-py::Object EnvironBuilder::build(server::Exchange& x, PyObject* input,
-                                 PyObject* early_hints,
+py::Object EnvironBuilder::build(server::Exchange& x, const Kit& kit,
                                  http::Rejection& rejection) noexcept {
-  py::Object environ(PyDict_Copy(template_.get()));
-  PyObject* env = environ.get();
   const Scheme scheme = scheme_of(x);
   if (scheme == Scheme::Contradiction) {
     rejection = http::Rejection::BadForwarded;
     return {};
   }
-  const bool secure = scheme == Scheme::Https;
-  const bool done =
-      env && set(env, kInput, input) && set(env, kEarlyHints, early_hints) &&
-      (!secure || set(env, kScheme, https_.get())) && add_request_line(env, x) &&
-      add_addresses(env, x) && add_fields(env, x) &&
-      (x.connection().local.family() != net::Family::Unix ||
-       add_unix_server(env, x.request(), secure)) &&
-      (!x.connection().trusted || add_forwarded(env, x)) &&
-      (options_.root_path.empty() || mount(env, options_.root_path)) &&
-      add_buffered_length(env, x);
-  return done ? std::move(environ) : py::Object();
+  const Shape* shape = template_for(x, kit);
+  py::Object environ(shape ? PyDict_Copy(shape->dict()) : nullptr);
+  if (environ && !complete(environ.get(), *shape, x, scheme)) environ.reset();
+  return environ;
 }
 
-bool EnvironBuilder::add_request_line(PyObject* env, server::Exchange& x) noexcept {
+Shape* EnvironBuilder::template_for(server::Exchange& x, const Kit& kit) noexcept {
   const http::Request& r = x.request();
-  const std::string_view method = x.method();
-  // GET and HTTP/1.1 are what the template says.
-  return (method == "GET" || set_text(env, kMethod, method)) &&
-         (r.minor == 1 || set(env, kProtocol, http10_.get())) && add_target(env, r);
+  sequence_.clear();
+  forget_names_when_many();
+  for (const http::Field& field : r.fields) {
+    if (!skips(x, field)) sequence_.push_back(key_for(r, field));
+  }
+  if (std::ranges::find(sequence_, nullptr) != sequence_.end()) return nullptr;
+  Shape* shape = shapes_.find(template_.get(), sequence_);
+  if (!shape) return nullptr;
+  large_ = false;
+  if (!holds(shape->method, x.method())) {
+    shape->method.key = keys_[kMethod].get();
+    if (!shape->put(shape->method, to_str(x.method()))) return nullptr;
+  }
+  const bool done =
+      shape->lend_kit(keys_[kInput].get(), keys_[kEarlyHints].get(), kit) &&
+      update_addresses(*shape, x.connection()) && update_target(*shape, r) &&
+      update_fields(*shape, x);
+  return done ? shape : nullptr;
+}
+
+// An absolute or a long target is added to the copy.
+bool EnvironBuilder::is_plain_target(const http::Request& r) noexcept {
+  return r.authority.size == 0 && r.target.size <= Shape::kRemembered;
+}
+
+bool EnvironBuilder::update_target(Shape& shape, const http::Request& r) noexcept {
+  if (!is_plain_target(r) || holds(shape.target, r.text(r.target))) return true;
+  shape.target.value = nullptr;
+  if (!add_target(shape.dict(), r)) return false;
+  shape.target.value = PyDict_GetItemWithError(shape.dict(), keys_[kRawUri].get());
+  return true;
+}
+
+bool EnvironBuilder::update_fields(Shape& shape, server::Exchange& x) noexcept {
+  if (shape.repeats()) return true;
+  const http::Request& r = x.request();
+  std::size_t at = 0;
+  for (const http::Field& field : r.fields) {
+    if (skips(x, field)) continue;
+    Shape::Slot& slot = shape.field(at++);
+    const std::string_view value = r.value(field);
+    if (value.size() > Shape::kRemembered) {
+      large_ = true;
+    } else if (!holds(slot, value) && !shape.put(slot, to_str(value))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool EnvironBuilder::update_addresses(Shape& shape,
+                                      server::Connection& connection) noexcept {
+  const Addresses* a = addresses_of(connection);
+  if (!a) return false;
+  constexpr std::array kWhere{kServerName, kServerPort, kRemoteAddr, kRemotePort};
+  const std::array what{&a->server_name, &a->server_port, &a->remote_addr,
+                        &a->remote_port};
+  for (std::size_t i = 0; i < what.size(); ++i) {
+    Shape::Slot& slot = shape.addresses[i];
+    PyObject* text = what[i]->get();
+    if (!text || slot.value == text) continue;
+    slot.key = keys_[kWhere[i]].get();
+    if (!shape.put(slot, py::Object::copy(text))) return false;
+  }
+  return true;
+}
+
+bool EnvironBuilder::complete(PyObject* env, const Shape& shape, server::Exchange& x,
+                              Scheme scheme) noexcept {
+  const http::Request& r = x.request();
+  const bool secure = scheme == Scheme::Https;
+  return (!secure || set(env, kScheme, https_.get())) &&
+         (r.minor == 1 || set(env, kProtocol, http10_.get())) &&
+         (is_plain_target(r) || add_target(env, r)) &&
+         (!shape.repeats() || add_fields(env, x)) &&
+         (!large_ || add_large_fields(env, x)) && add_named_host(env, r) &&
+         (x.connection().peer.family() != net::Family::Unix ||
+          PyDict_DelItem(env, keys_[kRemotePort].get()) == 0) &&
+         (x.connection().local.family() != net::Family::Unix ||
+          add_unix_server(env, r, secure)) &&
+         (!x.connection().trusted || add_forwarded(env, x)) &&
+         (options_.root_path.empty() || mount(env, options_.root_path)) &&
+         add_buffered_length(env, x);
 }
 
 bool EnvironBuilder::add_target(PyObject* env, const http::Request& r) noexcept {
@@ -149,7 +218,7 @@ bool EnvironBuilder::add_target(PyObject* env, const http::Request& r) noexcept 
       !set(env, kRequestUri, target.get())) {
     return false;
   }
-  if (r.query.size > 0 && !set_text(env, kQueryString, r.text(r.query))) return false;
+  if (!set_text(env, kQueryString, r.text(r.query))) return false;
   const std::string_view path = r.path_text();
   if (path.size() == r.target.size) return set_path(env, path, target.get());
   return set_path(env, path, nullptr);
@@ -160,8 +229,22 @@ bool EnvironBuilder::add_fields(PyObject* env, server::Exchange& x) noexcept {
   for (const http::Field& field : r.fields) {
     if (!skips(x, field) && !add_field(env, r, field)) return false;
   }
+  return true;
+}
+
+bool EnvironBuilder::add_large_fields(PyObject* env, server::Exchange& x) noexcept {
+  const http::Request& r = x.request();
+  for (const http::Field& field : r.fields) {
+    if (skips(x, field) || field.value_size <= Shape::kRemembered) continue;
+    const py::Object value = to_str(r.value(field));
+    if (!value || PyDict_SetItem(env, key_for(r, field), value.get()) < 0) return false;
+  }
+  return true;
+}
+
+// An absolute target names the host (RL09).
+bool EnvironBuilder::add_named_host(PyObject* env, const http::Request& r) noexcept {
   if (r.authority.size == 0) return true;
-  // An absolute target names the host (RL09).
   const py::Object host = to_str(r.text(r.authority));
   PyObject* key = header_keys_[static_cast<std::size_t>(http::HeaderId::Host)].get();
   return host && PyDict_SetItem(env, key, host.get()) == 0;
@@ -182,10 +265,15 @@ PyObject* EnvironBuilder::key_for(const http::Request& r,
   std::string name(r.name(field));
   const auto found = memo_.find(name);
   if (found != memo_.end()) return found->second.get();
-  // Bounded: a peer chooses the names.
-  if (memo_.size() >= kMemo) memo_.clear();
   const std::string spelled = environ_name(name);
   return memo_.emplace(std::move(name), to_str(spelled)).first->second.get();
+}
+
+// Bounded, since a peer chooses the names. Shapes borrow their keys from here.
+void EnvironBuilder::forget_names_when_many() noexcept {
+  if (memo_.size() < kMemo) return;
+  shapes_.clear();
+  memo_.clear();
 }
 
 bool EnvironBuilder::add_field(PyObject* env, const http::Request& r,
@@ -231,18 +319,6 @@ EnvironBuilder::Addresses* EnvironBuilder::addresses_of(
     connection.app_data = std::move(made);
   }
   return static_cast<Addresses*>(connection.app_data.get());
-}
-
-bool EnvironBuilder::add_addresses(PyObject* env, server::Exchange& x) noexcept {
-  const Addresses* a = addresses_of(x.connection());
-  if (!a) return false;
-  if (!set(env, kServerName, a->server_name.get()) ||
-      !set(env, kServerPort, a->server_port.get()) ||
-      !set(env, kRemoteAddr, a->remote_addr.get())) {
-    return false;
-  }
-  if (a->remote_port) return set(env, kRemotePort, a->remote_port.get());
-  return PyDict_DelItem(env, keys_[kRemotePort].get()) == 0;
 }
 
 // A unix socket has no name of its own: the Host field's, else localhost (EN08).

@@ -10,6 +10,7 @@
 #include "py/ref.h"
 #include "server/exchange.h"
 #include "server/settings.h"
+#include "wsgi/environ_shape.h"
 
 namespace celadon::wsgi {
 
@@ -31,8 +32,7 @@ class EnvironBuilder {
   [[nodiscard]] bool prepare(PyObject* errors) noexcept;
 
   // A fresh dict, or null: with an exception, or with `rejection` set.
-  [[nodiscard]] py::Object build(server::Exchange& x, PyObject* input,
-                                 PyObject* early_hints,
+  [[nodiscard]] py::Object build(server::Exchange& x, const Kit& kit,
                                  http::Rejection& rejection) noexcept;
 
  private:
@@ -65,11 +65,25 @@ class EnvironBuilder {
     kKeys
   };
   struct Addresses;
+  enum class Scheme : std::uint8_t { Http, Https, Contradiction };
 
   [[nodiscard]] bool set(PyObject* environ, Key key, PyObject* value) noexcept;
   [[nodiscard]] bool set_text(PyObject* environ, Key key,
                               std::string_view text) noexcept;
-  [[nodiscard]] bool add_request_line(PyObject* environ, server::Exchange& x) noexcept;
+  // The template for a request's fields, with everything in it that is not remembered
+  // elsewhere. Null with an exception.
+  [[nodiscard]] Shape* template_for(server::Exchange& x, const Kit& kit) noexcept;
+  [[nodiscard]] static bool is_plain_target(const http::Request& r) noexcept;
+  [[nodiscard]] bool update_target(Shape& shape, const http::Request& r) noexcept;
+  [[nodiscard]] bool update_fields(Shape& shape, server::Exchange& x) noexcept;
+  [[nodiscard]] bool update_addresses(Shape& shape,
+                                      server::Connection& connection) noexcept;
+  // What a template does not hold.
+  [[nodiscard]] bool complete(PyObject* environ, const Shape& shape,
+                              server::Exchange& x, Scheme scheme) noexcept;
+  [[nodiscard]] bool add_large_fields(PyObject* environ, server::Exchange& x) noexcept;
+  [[nodiscard]] bool add_named_host(PyObject* environ, const http::Request& r) noexcept;
+  void forget_names_when_many() noexcept;
   [[nodiscard]] bool add_target(PyObject* environ, const http::Request& r) noexcept;
   // `same` is a str of that very text, if there is one.
   [[nodiscard]] bool set_path(PyObject* environ, std::string_view path,
@@ -80,7 +94,6 @@ class EnvironBuilder {
   [[nodiscard]] bool join_repeated(PyObject* environ, PyObject* key,
                                    const http::Request& r,
                                    const http::Field& field) noexcept;
-  [[nodiscard]] bool add_addresses(PyObject* environ, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_unix_server(PyObject* environ, const http::Request& r,
                                      bool secure) noexcept;
   [[nodiscard]] bool add_forwarded(PyObject* environ, server::Exchange& x) noexcept;
@@ -90,18 +103,20 @@ class EnvironBuilder {
   [[nodiscard]] Addresses* addresses_of(server::Connection& connection) noexcept;
   [[nodiscard]] PyObject* key_for(const http::Request& r,
                                   const http::Field& field) noexcept;
-  enum class Scheme : std::uint8_t { Http, Https, Contradiction };
   [[nodiscard]] Scheme scheme_of(server::Exchange& x) const noexcept;
   [[nodiscard]] bool skips(const server::Exchange& x,
                            const http::Field& field) const noexcept;
 
-  static constexpr std::size_t kMemo = 512;  // unknown header names remembered
+  static constexpr std::size_t kMemo = 512;  // beyond it unknown names are forgotten
 
   const EnvironOptions options_;
   py::Object template_;
   std::array<py::Object, kKeys> keys_;
   std::array<py::Object, http::kKnownHeaders> header_keys_;
   std::unordered_map<std::string, py::Object> memo_;
+  Shapes shapes_;
+  std::vector<PyObject*> sequence_;  // the keys of the request being built
+  bool large_ = false;               // it has a value that is not remembered
   py::Object http_;
   py::Object https_;
   py::Object http10_;

@@ -63,12 +63,13 @@ bool in_memory(int fd, off_t offset) noexcept {
 
 }  // namespace
 
-Request::Request(Bridge& bridge, server::Exchange& exchange) noexcept
-    : bridge_(bridge), exchange_(&exchange) {
+void Request::begin(server::Exchange& exchange) noexcept {
+  exchange_ = &exchange;
+  strand_ = waiter_ = nullptr;
+  waiting_ = Waiting::Nothing;
+  killed_ = false;
   exchange.set_consumer(this);
 }
-
-Request::~Request() = default;
 
 // --- being woken, and waiting ---
 
@@ -147,7 +148,6 @@ bool Request::wait_writable() noexcept {
 // --- the life of a request ---
 
 void Request::run(green::Strand& strand) noexcept {
-  const std::unique_ptr<Request> self(this);
   strand_ = &strand;
   exchange_->started_at = strand.hub().loop().now();
   if (exchange_->gone() || killed_) {
@@ -159,23 +159,25 @@ void Request::run(green::Strand& strand) noexcept {
     if (limit != kNever) strand.set_deadline(exchange_->started_at + limit);
     serve();
   }
-  exchange_->set_consumer(nullptr);
-  exchange_->release();
+  server::Exchange& done = *exchange_;
+  exchange_ = nullptr;
+  done.set_consumer(nullptr);
+  bridge_.give_back(*this);
+  // Last: it may begin the connection's next request, with this very object.
+  done.release();
 }
 
 void Request::detach() noexcept {
   strand_->take_back(this);
-  if (kit_.responder) bridge_.give_back(std::move(kit_));
+  if (kit_.responder && !kit_.detach()) kit_.drop();
 }
 
 void Request::serve() noexcept {
   http::Rejection rejection = http::Rejection::None;
   py::Object environ;
-  if (bridge_.take_kit(kit_)) {
+  if (kit_.responder || kit_.make()) {
     kit_.attach(*this);
-    environ = bridge_.environ().build(*exchange_,
-                                      reinterpret_cast<PyObject*>(kit_.input.get()),
-                                      kit_.early_hints.get(), rejection);
+    environ = bridge_.environ().build(*exchange_, kit_, rejection);
   }
   if (rejection != http::Rejection::None) {
     exchange_->refuse(rejection);
@@ -253,7 +255,7 @@ bool Request::answer_single(PyObject* bytes) noexcept {
     exchange_->finish();
     return true;
   }
-  http::ResponseHead head = view_head(*kit_.responder.get(), bridge_.scratch);
+  http::ResponseHead head = view_head(kit_.responder->head);
   const std::string_view data = view_bytes(bytes);
   // Of a 304 the length would be that of the answer it stands for.
   if (!head.content_length && head.status != 304) head.content_length = data.size();
@@ -264,7 +266,7 @@ bool Request::answer_single(PyObject* bytes) noexcept {
 bool Request::answer_empty() noexcept {
   if (!exchange_->head_sent()) {
     if (!require_started()) return false;
-    http::ResponseHead head = view_head(*kit_.responder.get(), bridge_.scratch);
+    http::ResponseHead head = view_head(kit_.responder->head);
     const bool says_nothing = exchange_->is_head() || head.status == 304;
     if (!head.content_length && !says_nothing) head.content_length = 0;
     if (exchange_->send_head(head, {}, {}, true) == server::Sent::Gone)
@@ -303,7 +305,7 @@ bool Request::send(PyObject* bytes) noexcept {
   const std::string_view data = view_bytes(bytes);
   server::Sent sent = server::Sent::Ok;
   if (!exchange_->head_sent()) {
-    const http::ResponseHead head = view_head(*kit_.responder.get(), bridge_.scratch);
+    const http::ResponseHead head = view_head(kit_.responder->head);
     sent = exchange_->send_head(head, data, own_bytes(bytes), false);
   } else {
     sent = exchange_->send_data(data, own_bytes(bytes));
@@ -324,7 +326,7 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
   if (!require_started()) return false;
   server::Exchange& x = *exchange_;
   if (!x.head_sent()) {
-    http::ResponseHead head = view_head(*kit_.responder.get(), bridge_.scratch);
+    http::ResponseHead head = view_head(kit_.responder->head);
     if (!head.content_length && head.status != 304) head.content_length = size;
     if (x.send_head(head, {}, {}, false) == server::Sent::Gone) return raise_gone();
   }

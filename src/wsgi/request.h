@@ -20,8 +20,9 @@ class Bridge;
 
 class Request final : public green::Job, public server::Consumer {
  public:
-  Request(Bridge& bridge, server::Exchange& exchange) noexcept;
-  ~Request() override;
+  explicit Request(Bridge& bridge) noexcept : bridge_(bridge) {}
+  // Objects are used again: begin() starts a life that run() ends.
+  void begin(server::Exchange& exchange) noexcept;
 
   void run(green::Strand& strand) noexcept override;
 
@@ -69,12 +70,12 @@ class Request final : public green::Job, public server::Consumer {
   void detach() noexcept;
 
   Bridge& bridge_;
-  server::Exchange* exchange_;
+  server::Exchange* exchange_ = nullptr;
   green::Strand* strand_ = nullptr;  // the runner
   green::Strand* waiter_ = nullptr;  // who waits on the exchange, mostly the runner
   Waiting waiting_ = Waiting::Nothing;
   bool killed_ = false;
-  Kit kit_;
+  Kit kit_;  // made by the first run, kept for the next ones
 };
 
 }  // namespace celadon::wsgi

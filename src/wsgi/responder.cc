@@ -45,24 +45,27 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
     return fail(PyExc_ValueError, "an interim status cannot be the answer: %R", status);
   }
   head.status_text = py::Object::copy(status);
+  head.reason = text.substr(4);
   return true;
 }
 
-bool check_field(PyObject* item, PyObject*& name, PyObject*& value,
-                 std::string_view& name_text, std::string_view& value_text) noexcept {
+bool check_field(PyObject* item, http::HeaderView& view, http::HeaderId& id) noexcept {
   if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 2) {
     return fail(PyExc_TypeError, "a header must be a (name, value) tuple, not %R",
                 item);
   }
-  name = PyTuple_GET_ITEM(item, 0);
-  value = PyTuple_GET_ITEM(item, 1);
+  PyObject* name = PyTuple_GET_ITEM(item, 0);
+  PyObject* value = PyTuple_GET_ITEM(item, 1);
   if (!PyUnicode_Check(name) || !PyUnicode_Check(value)) {
     return fail(PyExc_TypeError, "header name and value must be str: %R", item);
   }
-  if (!latin1_view(name, name_text) || !http::is_token(name_text)) {
+  const bool latin1 = latin1_view(name, view.name);
+  id = latin1 ? http::header_id(view.name) : http::HeaderId::Other;
+  // A known name is a token.
+  if (!latin1 || (id >= http::HeaderId::Count && !http::is_token(view.name))) {
     return fail(PyExc_ValueError, "invalid header name: %R", name);
   }
-  if (!latin1_view(value, value_text) || !http::is_field_value(value_text)) {
+  if (!latin1_view(value, view.value) || !http::is_field_value(view.value)) {
     return fail(PyExc_ValueError, "invalid value of header %R", name);
   }
   return true;
@@ -115,20 +118,17 @@ bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept 
   // By index and size anew each time: a subclass may change under us.
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); ++i) {
     PyObject* item = PyList_GET_ITEM(headers, i);
-    PyObject* name = nullptr;
-    PyObject* value = nullptr;
-    std::string_view name_text;
-    std::string_view value_text;
-    if (!check_field(item, name, value, name_text, value_text)) return false;
-    const http::HeaderId id = http::header_id(name_text);
-    const Verdict verdict = judge_field(head, id, value_text, item, has_coding);
+    http::HeaderView view;
+    http::HeaderId id = http::HeaderId::Other;
+    if (!check_field(item, view, id)) return false;
+    const Verdict verdict = judge_field(head, id, view.value, item, has_coding);
     if (verdict == Verdict::Bad) return false;
     if (verdict == Verdict::Keep) {
-      head.fields.push_back(py::new_ref(name));
-      head.fields.push_back(py::new_ref(value));
+      head.fields.push_back(view);
+      head.items.push_back(py::new_ref(item));
     } else if (http::is_hop_by_hop(id) &&
                !(id == http::HeaderId::Connection && head.close)) {
-      bridge.note_dropped_header(name_text);
+      bridge.note_dropped_header(view.name);
     }
   }
   if (has_coding && head.content_length) {
@@ -222,10 +222,9 @@ PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {
   if (!items) return nullptr;
   std::vector<http::HeaderView> views;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
-    PyObject *name = nullptr, *value = nullptr;
     http::HeaderView view;
-    if (!check_field(PySequence_Fast_GET_ITEM(items.get(), i), name, value, view.name,
-                     view.value)) {
+    http::HeaderId id = http::HeaderId::Other;
+    if (!check_field(PySequence_Fast_GET_ITEM(items.get(), i), view, id)) {
       return nullptr;
     }
     views.push_back(view);
@@ -256,7 +255,8 @@ PyType_Spec spec{
 }  // namespace
 
 void HeadState::clear() noexcept {
-  for (PyObject* text : fields) py::drop(text);
+  for (PyObject* item : items) py::drop(item);
+  items.clear();
   fields.clear();
   status_text.reset();
   content_length.reset();
@@ -268,7 +268,10 @@ bool Kit::make() noexcept {
   input = make_input();
   auto* self =
       reinterpret_cast<ResponderObject*>(responder_type->tp_alloc(responder_type, 0));
-  if (!input || !self) return false;
+  if (!input || !self) {
+    *this = Kit{};
+    return false;
+  }
   self->call = start_response;
   ::new (&self->head) HeadState();
   responder = py::Owned<ResponderObject>(self);
@@ -276,7 +279,8 @@ bool Kit::make() noexcept {
   early_hints.reset(PyCFunction_New(&early_hints_def, object));
   write.reset(PyCFunction_New(&write_def, object));
   self->write = write.get();
-  return early_hints && write;
+  if (!early_hints || !write) *this = Kit{};
+  return static_cast<bool>(responder);
 }
 
 void Kit::attach(Request& request) noexcept {
@@ -290,38 +294,32 @@ bool Kit::detach() noexcept {
   input->request = nullptr;
   responder->request = nullptr;
   responder->head.clear();
-  const auto held_once = [](auto* object) {
-    return Py_REFCNT(reinterpret_cast<PyObject*>(object)) == 1;
+  const auto held = [](auto* object, unsigned by_templates) {
+    return Py_REFCNT(reinterpret_cast<PyObject*>(object)) == 1 + by_templates;
   };
   // The responder is held by us and by its two functions.
   constexpr Py_ssize_t kOwn = 3;
-  return held_once(input.get()) && held_once(early_hints.get()) &&
-         held_once(write.get()) &&
+  return held(input.get(), responder->lent) &&
+         held(early_hints.get(), responder->lent) && held(write.get(), 0) &&
          Py_REFCNT(reinterpret_cast<PyObject*>(responder.get())) == kOwn;
 }
 
-http::ResponseHead view_head(const ResponderObject& responder,
-                             std::vector<http::HeaderView>& scratch) noexcept {
-  const HeadState& state = responder.head;
-  scratch.clear();
-  for (std::size_t i = 0; i + 1 < state.fields.size(); i += 2) {
-    http::HeaderView view;
-    // They were latin-1 when they were checked, and str does not change.
-    if (latin1_view(state.fields[i], view.name) &&
-        latin1_view(state.fields[i + 1], view.value)) {
-      scratch.push_back(view);
-    }
-  }
+http::ResponseHead view_head(const HeadState& state) noexcept {
   http::ResponseHead head;
-  std::string_view status;
-  if (latin1_view(state.status_text.get(), status)) head.reason = status.substr(4);
   head.status = state.status;
-  head.headers = scratch;
+  head.reason = state.reason;
+  head.headers = state.fields;
   head.content_length = state.content_length;
   head.has_date = state.has_date;
   head.has_server = state.has_server;
   head.close = state.close;
   return head;
+}
+
+void Kit::drop() noexcept {
+  // Someone keeps the function; what it returns goes with the kit.
+  responder->write = nullptr;
+  *this = Kit{};
 }
 
 int add_responder_type(PyObject* module) noexcept {

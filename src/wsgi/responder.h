@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "http/response.h"
@@ -16,8 +17,10 @@ class Request;
 // The head an application asked for: checked, and kept by reference to its strings.
 struct HeadState {
   int status = 0;
-  py::Object status_text;         // "200 OK"
-  std::vector<PyObject*> fields;  // name, value, name, value ...: owned
+  py::Object status_text;  // "200 OK"
+  std::string_view reason;
+  std::vector<http::HeaderView> fields;  // into the strings of `items`
+  std::vector<PyObject*> items;          // (name, value) tuples: owned
   std::optional<std::uint64_t> content_length;
   bool has_date = false;
   bool has_server = false;
@@ -31,6 +34,7 @@ struct ResponderObject {
   PyObject_HEAD vectorcallfunc call;
   Request* request;  // null once the request has ended
   PyObject* write;   // what start_response returns; borrowed from the kit
+  unsigned lent;     // templates of environs that hold the kit's objects
   bool started;
   HeadState head;
 };
@@ -48,11 +52,12 @@ struct Kit {
   void attach(Request& request) noexcept;
   // Cuts the objects off. True: nobody else holds one, the kit may be used again.
   [[nodiscard]] bool detach() noexcept;
+  // Leaves the objects to who holds them.
+  void drop() noexcept;
 };
 
-// The head as the protocol needs it. `scratch` keeps the field views.
-[[nodiscard]] http::ResponseHead view_head(
-    const ResponderObject& responder, std::vector<http::HeaderView>& scratch) noexcept;
+// The head as the protocol needs it: views into `head`.
+[[nodiscard]] http::ResponseHead view_head(const HeadState& head) noexcept;
 [[nodiscard]] int add_responder_type(PyObject* module) noexcept;
 
 }  // namespace celadon::wsgi

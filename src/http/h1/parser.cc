@@ -26,8 +26,12 @@ FieldLine parse_field_line(std::string_view line) noexcept {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return {{}, {}, Rejection::BadHeaderName};
   const std::string_view name = line.substr(0, colon);
-  if (!is_token(name)) return {{}, {}, Rejection::BadHeaderName};
-  return {name, trim_ows(line.substr(colon + 1)), Rejection::None};
+  const HeaderId id = header_id(name);
+  // A known name is a token.
+  if (id >= HeaderId::Count && !is_token(name)) {
+    return {{}, {}, Rejection::BadHeaderName};
+  }
+  return {name, trim_ows(line.substr(colon + 1)), Rejection::None, id};
 }
 
 void HeadParser::reset() noexcept {
@@ -121,17 +125,29 @@ Rejection HeadParser::on_request_line(std::string_view line) noexcept {
   if (second == std::string_view::npos) return Rejection::BadRequestLine;
   const std::string_view target = line.substr(0, second);
   const std::string_view version = line.substr(second + 1);
-  if (target.empty() || !is_target_text(target)) return Rejection::BadRequestLine;
+  const Rejection why = on_version(version);
+  if (why != Rejection::None) {
+    // A target that is none makes the line bad, whatever version it names.
+    return is_target_text(target) && !target.empty() ? why : Rejection::BadRequestLine;
+  }
+  if (method.size() > kLongestMethod) {
+    return is_target_text(target) ? Rejection::UnknownMethod
+                                  : Rejection::BadRequestLine;
+  }
+  request_.method = piece(method);
+  request_.target = piece(target);
+  return on_target(method, target);
+}
+
+Rejection HeadParser::on_version(std::string_view version) noexcept {
+  if (version == "HTTP/1.1") return Rejection::None;
   if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) ||
       version[6] != '.' || !is_digit(version[7])) {
     return version.contains(' ') ? Rejection::BadRequestLine : Rejection::BadVersion;
   }
   if (version[5] != '1' || version[7] > '1') return Rejection::UnknownVersion;
-  if (method.size() > kLongestMethod) return Rejection::UnknownMethod;
-  request_.method = piece(method);
-  request_.target = piece(target);
   request_.minor = static_cast<std::uint8_t>(version[7] - '0');
-  return on_target(method, target);
+  return Rejection::None;
 }
 
 Rejection HeadParser::on_target(std::string_view method,
@@ -163,7 +179,7 @@ Rejection HeadParser::on_field(std::string_view line) noexcept {
   if (++field_count_ > limits_->fields || head_size_ > limits_->head) {
     return Rejection::HeadTooLarge;
   }
-  const HeaderId id = header_id(field.name);
+  const HeaderId id = field.id;
   if (id == HeaderId::Proxy)
     return Rejection::None;  // httpoxy: gone before anyone looks
   if (id == HeaderId::Underscored && limits_->refuse_underscores) {
@@ -188,8 +204,7 @@ Rejection HeadParser::on_known_field(HeaderId id, std::string_view value) noexce
   }
   seen_ |= bit(id);
   switch (id) {
-    case HeaderId::Host:
-      return is_authority(value) ? Rejection::None : Rejection::BadHost;
+    case HeaderId::Host: return on_host(value);
     case HeaderId::ContentLength: return on_content_length(value);
     case HeaderId::TransferEncoding: return on_transfer_encoding(value);
     case HeaderId::Connection:
@@ -206,6 +221,14 @@ Rejection HeadParser::on_known_field(HeaderId id, std::string_view value) noexce
       return Rejection::None;
     default: return Rejection::None;
   }
+}
+
+// Most requests name the host that the last one named.
+Rejection HeadParser::on_host(std::string_view value) noexcept {
+  if (!value.empty() && value == good_host_) return Rejection::None;
+  if (!is_authority(value)) return Rejection::BadHost;
+  good_host_ = value;
+  return Rejection::None;
 }
 
 Rejection HeadParser::on_content_length(std::string_view value) noexcept {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "http/limits.h"
@@ -21,6 +22,7 @@ struct FieldLine {
   std::string_view name;
   std::string_view value;
   Rejection rejection = Rejection::None;
+  HeaderId id = HeaderId::Other;
 };
 [[nodiscard]] FieldLine parse_field_line(std::string_view line) noexcept;
 
@@ -47,20 +49,23 @@ class HeadParser {
   Line next_line(std::string_view bytes, std::string_view& line) noexcept;
   [[nodiscard]] std::size_t line_limit() const noexcept;
   Rejection on_request_line(std::string_view line) noexcept;
+  Rejection on_version(std::string_view version) noexcept;
   Rejection on_target(std::string_view method, std::string_view target) noexcept;
   Rejection on_field(std::string_view line) noexcept;
   Rejection on_known_field(HeaderId id, std::string_view value) noexcept;
   Rejection finish() noexcept;
   Rejection check_framing() noexcept;
   Rejection on_transfer_encoding(std::string_view value) noexcept;
+  Rejection on_host(std::string_view value) noexcept;
   Rejection on_content_length(std::string_view value) noexcept;
   Step reject(Rejection why) noexcept;
   [[nodiscard]] Piece piece(std::string_view part) const noexcept;
 
   const Limits* limits_;
   Request request_;
-  std::size_t line_ = 0;  // where the current line starts
-  std::size_t scan_ = 0;  // up to where it is known to be clean
+  std::string good_host_;  // the last one that was judged
+  std::size_t line_ = 0;   // where the current line starts
+  std::size_t scan_ = 0;   // up to where it is known to be clean
   std::size_t head_size_ = 0;
   std::size_t field_count_ = 0;
   const char* base_ = nullptr;

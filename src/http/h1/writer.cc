@@ -79,8 +79,8 @@ FramingChoice choose_framing(int status, bool head_request, int minor,
 
 void append_head(std::string& out, const ResponseHead& head, Framing framing,
                  std::uint64_t length, const Extras& extras) {
-  const std::size_t bound = measure(head.headers) + head.reason.size() +
-                            extras.date.size() + extras.server.size();
+  const std::size_t bound =
+      measure(head.headers) + head.reason.size() + extras.lines.size();
   append_bounded(out, bound, [&](Cursor& to) noexcept {
     to.status_line(head.status, head.reason);
     for (const HeaderView& field : head.headers) to.field(field.name, field.value);
@@ -91,8 +91,7 @@ void append_head(std::string& out, const ResponseHead& head, Framing framing,
     } else if (framing == Framing::Chunked) {
       to.literal("Transfer-Encoding: chunked\r\n");
     }
-    if (!extras.date.empty()) to.field("Date", extras.date);
-    if (!extras.server.empty()) to.field("Server", extras.server);
+    to.put(extras.lines);
     if (extras.close) {
       to.literal("Connection: close\r\n");
     } else if (extras.keep_alive) {

@@ -26,8 +26,7 @@ struct FramingChoice {
                                            bool length_known) noexcept;
 
 struct Extras {
-  std::string_view date;    // empty: no Date of ours
-  std::string_view server;  // empty: no Server of ours
+  std::string_view lines;   // whole field lines of the server's own, Date and Server
   bool close = false;       // say Connection: close
   bool keep_alive = false;  // say Connection: keep-alive (HTTP/1.0)
 };

@@ -110,7 +110,8 @@ TEST(Writer, RendersAHead) {
   head.reason = "Made";
   head.headers = fields;
   std::string out;
-  h1::append_head(out, head, h1::Framing::Length, 5, {"D", "S", true, false});
+  h1::append_head(out, head, h1::Framing::Length, 5,
+                  {"Date: D\r\nServer: S\r\n", true, false});
   EXPECT_EQ(
       out,
       "HTTP/1.1 201 Made\r\nA: 1\r\nB: \r\nContent-Length: 5\r\nDate: D\r\nServer: "
