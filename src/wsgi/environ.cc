@@ -281,9 +281,10 @@ bool EnvironBuilder::add_field(PyObject* env, const http::Request& r,
   PyObject* key = key_for(r, field);
   const py::Object value = key ? to_str(r.value(field)) : py::Object();
   if (!value) return false;
-  PyObject* stored = PyDict_SetDefault(env, key, value.get());
-  if (!stored) return false;
-  return stored == value.get() || join_repeated(env, key, r, field);
+  // By size: short strings are one object wherever they come from.
+  const Py_ssize_t before = PyDict_GET_SIZE(env);
+  if (!PyDict_SetDefault(env, key, value.get())) return false;
+  return PyDict_GET_SIZE(env) > before || join_repeated(env, key, r, field);
 }
 
 // All values of that name at once, in order of arrival. The first repetition joins

@@ -1,0 +1,117 @@
+"""Environs are copied from templates that remember the last request of their shape.
+
+Whatever came before, a request sees what it sent and nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from tests.support import raw
+from tests.support.servers import serving
+
+METHODS = ["GET", "GET", "POST", "DELETE", "X-OWN", "HEAD"]
+TARGETS = [
+    "/",
+    "/a",
+    "/a?x=1",
+    "/a?",
+    "/%41%20b?q",
+    "/" + "t" * 1500,
+    "http://other:8/p?z",
+]
+NAMES = ["Accept", "Cookie", "X-One", "x-one", "X-Two", "User-Agent", "Range"]
+VALUES = ["", "1", "12", "\xe9", "v" * 1024, "w" * 1025, "z" * 3000]
+
+
+def expected(method: str, target: str, fields: list[tuple[str, str]]) -> dict[str, str]:
+    host = "h"
+    if target.startswith("http://"):
+        host, _, rest = target.removeprefix("http://").partition("/")
+        path_and_query = "/" + rest
+    else:
+        path_and_query = target
+    path, _, query = path_and_query.partition("?")
+    env = {
+        "REQUEST_METHOD": method,
+        "RAW_URI": target,
+        "REQUEST_URI": target,
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+    }
+    for name, value in fields:
+        key = "HTTP_" + name.upper().replace("-", "_")
+        joint = "; " if name == "Cookie" else ","
+        env[key] = env[key] + joint + value if key in env else value
+    env["HTTP_HOST"] = host
+    return env
+
+
+def test_an_environ_holds_what_its_own_request_sent() -> None:
+    """EN02: over shapes, values remembered and too large to be, and two connections."""
+    random_ = random.Random(20261123)
+    seen: list[dict[str, Any]] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(dict(environ))
+        environ["HTTP_LEFT_BEHIND"] = environ["PATH_INFO"] = "changed"
+        environ.pop("wsgi.input")
+        start_response("204 No Content", [])
+        return []
+
+    with serving(app, validate=False) as server:
+        clients = [server.client(), server.client()]
+        for _ in range(1500):
+            method, target = random_.choice(METHODS), random_.choice(TARGETS)
+            fields = [
+                (name, random_.choice(VALUES))
+                for name in random_.choices(NAMES, k=random_.randrange(4))
+            ]
+            lines = [f"{name}: {value}" for name, value in fields]
+            head = "\r\n".join([f"{method} {target} HTTP/1.1", "Host: h", *lines])
+            client = random_.choice(clients)
+            client.send(head.encode("latin-1") + b"\r\n\r\n")
+            client.response()
+            got = seen.pop()
+            wanted = expected(method, target, fields)
+            assert {k: got.get(k) for k in wanted} == wanted
+            others = {k for k in got if k.startswith("HTTP_")} - set(wanted)
+            assert not others
+            assert got["REMOTE_PORT"] == str(client.sock.getsockname()[1])
+            assert got["wsgi.input"] is not None
+        for client in clients:
+            client.close()
+
+
+def test_more_names_than_are_remembered() -> None:
+    """T21: a peer that never repeats a name gets its environ, and memory stays bounded."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        count = sum(key.startswith("HTTP_RANDOM_") for key in environ)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [str(count).encode()]
+
+    with serving(app) as server, server.client() as client:
+        for turn in range(60):
+            lines = [f"Random-{turn}-{i}: {i}" for i in range(50)]
+            client.send(raw.get("/", *lines))
+            assert client.response().body == b"50"
+
+
+def test_objects_that_an_application_keeps_are_not_used_again() -> None:
+    """T13: a kept environ stays that of its request, its input refuses later."""
+    kept: list[dict[str, Any]] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        kept.append(environ)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["PATH_INFO"].encode()]
+
+    with serving(app, validate=False) as server, server.client() as client:
+        for i in range(20):
+            client.send(raw.get(f"/{i}"))
+            assert client.response().body == f"/{i}".encode()
+    assert [env["PATH_INFO"] for env in kept] == [f"/{i}" for i in range(20)]
+    assert len({id(env["wsgi.input"]) for env in kept}) == 20
