@@ -26,21 +26,16 @@ void leave_hub_in_child() noexcept {
   hub_of_thread = nullptr;
 }
 
-PyObject* enter_hub(PyObject* capsule, PyObject*) noexcept {
-  auto* hub = static_cast<Hub*>(PyCapsule_GetPointer(capsule, nullptr));
-  return hub->hub_body();
+// What a greenlet begins with. The hub says whose it is, so that one function serves
+// all runners.
+PyObject* enter_hub(PyObject*, PyObject*) noexcept {
+  return hub_of_thread->hub_body();
 }
-PyObject* enter_runner(PyObject* capsule, PyObject*) noexcept {
-  auto* strand = static_cast<Strand*>(PyCapsule_GetPointer(capsule, nullptr));
-  return strand->hub().runner_body(*strand);
+PyObject* enter_runner(PyObject*, PyObject*) noexcept {
+  return hub_of_thread->runner_body(*hub_of_thread->current());
 }
 PyMethodDef enter_hub_def{"celadon_hub", enter_hub, METH_NOARGS, nullptr};
 PyMethodDef enter_runner_def{"celadon_runner", enter_runner, METH_NOARGS, nullptr};
-
-py::Object make_body(PyMethodDef& def, void* self) noexcept {
-  const py::Object capsule(PyCapsule_New(self, nullptr, nullptr));
-  return py::Object(capsule ? PyCFunction_New(&def, capsule.get()) : nullptr);
-}
 
 }  // namespace
 
@@ -100,8 +95,9 @@ Hub* Hub::create() noexcept {
 bool Hub::start() noexcept {
   main_ = std::make_unique<Strand>(*this, 0);
   main_->greenlet_ = current_greenlet();
-  const py::Object body = make_body(enter_hub_def, this);
-  if (!main_->greenlet_ || !body) return false;
+  const py::Object body(PyCFunction_New(&enter_hub_def, nullptr));
+  runner_start_.reset(PyCFunction_New(&enter_runner_def, nullptr));
+  if (!main_->greenlet_ || !body || !runner_start_) return false;
   greenlet_ = new_greenlet(body.get(), main_->greenlet_.get());
   base_context_.reset(PyContext_CopyCurrent());
   current_ = main_.get();
@@ -237,9 +233,7 @@ Job* Hub::take_job() noexcept {
 
 Strand* Hub::new_runner() noexcept {
   auto strand = std::make_unique<Strand>(*this, next_number_++);
-  const py::Object body = make_body(enter_runner_def, strand.get());
-  if (!body) return nullptr;
-  strand->greenlet_ = new_greenlet(body.get(), greenlet_.get());
+  strand->greenlet_ = new_greenlet(runner_start_.get(), greenlet_.get());
   if (!strand->greenlet_) return nullptr;
   strand->resume_ = py::Object::copy(strand->greenlet_.get());
   ++stats_.runners_created;

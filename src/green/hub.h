@@ -141,7 +141,8 @@ class Hub {
   loop::ThreadPool pool_;
   FdWaits fd_waits_{loop_};
   py::GilBlockHook gil_hook_;
-  py::Object greenlet_;  // the hub's own
+  py::Object greenlet_;      // the hub's own
+  py::Object runner_start_;  // the function that every runner begins with
   py::Object base_context_;
   LogSink* log_ = nullptr;
   Strand* current_ = nullptr;

@@ -66,15 +66,14 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
  private:
   friend class Hub;
 
+  template <void (Strand::*Fire)() noexcept>
   class Alarm final : public loop::Timer {
    public:
-    Alarm(Strand& strand, void (Strand::*fire)() noexcept) noexcept
-        : strand_(strand), fire_(fire) {}
+    explicit Alarm(Strand& strand) noexcept : strand_(strand) {}
 
    private:
-    void on_timer() noexcept override { (strand_.*fire_)(); }
+    void on_timer() noexcept override { (strand_.*Fire)(); }
     Strand& strand_;
-    void (Strand::*fire_)() noexcept;
   };
 
   void on_wait_alarm() noexcept { wake(); }
@@ -96,9 +95,9 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   py::Object resume_;    // the greenlet that parked: the runner, or one it started
   std::vector<Interrupt> pending_;
   py::Object locals_;
-  Alarm wait_alarm_{*this, &Strand::on_wait_alarm};
-  Alarm deadline_alarm_{*this, &Strand::on_deadline_alarm};
-  Alarm shield_alarm_{*this, &Strand::on_shield_alarm};
+  Alarm<&Strand::on_wait_alarm> wait_alarm_{*this};
+  Alarm<&Strand::on_deadline_alarm> deadline_alarm_{*this};
+  Alarm<&Strand::on_shield_alarm> shield_alarm_{*this};
 };
 
 }  // namespace celadon::green

@@ -306,13 +306,19 @@ bool EnvironBuilder::join_repeated(PyObject* env, PyObject* key, const http::Req
   return value && PyDict_SetItem(env, key, value.get()) == 0;
 }
 
+// Most connections come to one address, and many from one proxy: those share a str.
+py::Object EnvironBuilder::share(py::Object& last, std::string_view text) noexcept {
+  if (!holds({nullptr, last.get()}, text)) last = to_str(text);
+  return py::Object::copy(last.get());
+}
+
 EnvironBuilder::Addresses* EnvironBuilder::addresses_of(
     server::Connection& connection) noexcept {
   if (!connection.app_data) {
     auto made = std::make_unique<Addresses>();
-    made->server_name = to_str(connection.local.ip_text());
-    made->server_port = to_str(std::to_string(connection.local.port()));
-    made->remote_addr = to_str(connection.peer.ip_text());
+    made->server_name = share(last_name_, connection.local.ip_text());
+    made->server_port = share(last_port_, std::to_string(connection.local.port()));
+    made->remote_addr = share(last_peer_, connection.peer.ip_text());
     if (connection.peer.family() != net::Family::Unix) {
       made->remote_port = to_str(std::to_string(connection.peer.port()));
     }

@@ -100,6 +100,8 @@ class EnvironBuilder {
   [[nodiscard]] bool mount(PyObject* environ, std::string_view script_name) noexcept;
   [[nodiscard]] bool add_buffered_length(PyObject* environ,
                                          server::Exchange& x) noexcept;
+  [[nodiscard]] static py::Object share(py::Object& last,
+                                        std::string_view text) noexcept;
   [[nodiscard]] Addresses* addresses_of(server::Connection& connection) noexcept;
   [[nodiscard]] PyObject* key_for(const http::Request& r,
                                   const http::Field& field) noexcept;
@@ -121,6 +123,9 @@ class EnvironBuilder {
   py::Object https_;
   py::Object http10_;
   py::Object empty_;
+  py::Object last_name_;
+  py::Object last_port_;
+  py::Object last_peer_;
   std::string decoded_;
 };
 

@@ -159,6 +159,10 @@ void Request::run(green::Strand& strand) noexcept {
     if (limit != kNever) strand.set_deadline(exchange_->started_at + limit);
     serve();
   }
+  end();
+}
+
+void Request::end() noexcept {
   server::Exchange& done = *exchange_;
   exchange_ = nullptr;
   done.set_consumer(nullptr);
@@ -172,13 +176,15 @@ void Request::detach() noexcept {
   if (kit_.responder && !kit_.detach()) kit_.drop();
 }
 
+py::Object Request::make_environ(http::Rejection& rejection) noexcept {
+  if (!kit_.responder && !kit_.make()) return {};
+  kit_.attach(*this);
+  return bridge_.environ().build(*exchange_, kit_, rejection);
+}
+
 void Request::serve() noexcept {
   http::Rejection rejection = http::Rejection::None;
-  py::Object environ;
-  if (kit_.responder || kit_.make()) {
-    kit_.attach(*this);
-    environ = bridge_.environ().build(*exchange_, kit_, rejection);
-  }
+  py::Object environ = make_environ(rejection);
   if (rejection != http::Rejection::None) {
     exchange_->refuse(rejection);
   } else if (!environ || !call_app(environ.get())) {

@@ -54,9 +54,13 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] green::Waited wait_for(Waiting what, green::ParkReason reason) noexcept;
   [[nodiscard]] bool wait_writable() noexcept;
 
+  // What the application runs on top of is copied while it waits, so these frames are
+  // kept small: the others stay out of them.
   void serve() noexcept;
   [[nodiscard]] bool call_app(PyObject* environ) noexcept;
-  [[nodiscard]] bool answer(PyObject* result) noexcept;
+  [[nodiscard, gnu::noinline]] py::Object make_environ(
+      http::Rejection& rejection) noexcept;
+  [[nodiscard, gnu::noinline]] bool answer(PyObject* result) noexcept;
   [[nodiscard]] bool answer_single(PyObject* bytes) noexcept;
   [[nodiscard]] bool answer_empty() noexcept;
   [[nodiscard]] bool answer_iterable(PyObject* result) noexcept;
@@ -64,9 +68,10 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool answer_file(int file, off_t offset, std::uint64_t size) noexcept;
   [[nodiscard]] bool require_started() noexcept;
   [[nodiscard]] bool share_time() noexcept;
-  void close_result(PyObject* result) noexcept;
+  [[gnu::noinline]] void close_result(PyObject* result) noexcept;
   void log_error(PyObject* environ) noexcept;
-  void on_exception(PyObject* environ) noexcept;
+  [[gnu::noinline]] void on_exception(PyObject* environ) noexcept;
+  [[gnu::noinline]] void end() noexcept;
   void detach() noexcept;
 
   Bridge& bridge_;
