@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds a release, installs the peers into a venv of their own, and measures.
 # Usage: bench/run.sh [options of bench/load/run.py]
+# Without options everything is measured: load, memory, start, and single crossings.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,5 +15,15 @@ while read -r peer; do
   "${pip[@]}" "$peer" >/dev/null 2>&1 || echo "cannot be installed here: $peer" >&2
 done < bench/requirements.txt
 cmake --preset release -DCELADON_TESTS=OFF >/dev/null
-cmake --build --preset release --target epoll_server >/dev/null
-exec "$venv/bin/python" bench/load/run.py "$@"
+cmake --build --preset release >/dev/null
+"$venv/bin/python" bench/load/run.py "$@"
+[ $# -eq 0 ] || exit 0
+"$venv/bin/python" bench/load/figures.py
+for script in bench/boundary/*.py; do
+  echo
+  "$venv/bin/python" "$script"
+done
+for program in build/release/bench/*_bench; do
+  echo
+  "$program" --benchmark_min_time=0.2
+done

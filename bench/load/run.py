@@ -54,7 +54,12 @@ SERVERS = [
     ),
     Server("bjoern", "{python} {here}/serve.py bjoern {app} {port}", "bjoern"),
     Server("fastpysgi", "{python} {here}/serve.py fastpysgi {app} {port}", "fastpysgi"),
-    Server("peregrine", "{python} {here}/serve.py peregrine {app} {port}", "peregrine"),
+    Server(
+        "peregrine",
+        "{bin}/peregrine --port {port} --protocol wsgi --keep-alive 75000 "
+        "--max-connections 20000 {app}",
+        "peregrine",
+    ),
     Server(
         "granian",
         "{bin}/granian --interface wsgi --port {port} --workers 1 --no-ws --log-level error "

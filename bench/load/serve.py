@@ -16,7 +16,3 @@ elif name == "fastpysgi":
     import fastpysgi
 
     fastpysgi.run(app, "127.0.0.1", int(port))
-elif name == "peregrine":
-    import peregrine
-
-    peregrine.run(app, host="127.0.0.1", port=int(port), workers=1)

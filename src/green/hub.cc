@@ -304,14 +304,20 @@ void Hub::decay() noexcept {
   last_peak_ = std::exchange(peak_, in_use);
   std::size_t excess = strands_.size() > keep ? strands_.size() - keep : 0;
   excess = std::min(excess, idle_.size());
+  // After a burst all idle ones go: what they hold lies scattered in memory that was
+  // taken for it, and a few objects keep whole arenas. New ones are made soon enough.
+  if (excess >= kBurst) excess = idle_.size();
   for (std::size_t i = 0; i < excess; ++i) {
-    // The oldest idle ones go: the last used one is the next used one.
+    // The oldest idle ones: the last used one is the next used one.
     Strand* strand = idle_[i];
     strand->retired_ = true;
     strand->state_ = Strand::State::Ready;
     woken_.push_back(*strand);
   }
   idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(excess));
+  for (Keeper* k = keepers_.front(); k && excess > 0; k = keepers_.next(*k)) {
+    k->give_memory_back();
+  }
   if (strands_.size() - excess > kKeptRunners) {
     loop_.arm(decay_, loop_.now() + kDecayPeriod);
   }
@@ -322,8 +328,10 @@ void Hub::remove_done() noexcept {
   std::erase_if(strands_, [](const std::unique_ptr<Strand>& strand) {
     return strand->state_ == Strand::State::Done;
   });
-  constexpr std::size_t kWorthATrim = 64;
-  if (removed >= kWorthATrim) ::malloc_trim(0);
+  if (removed < kBurst) return;
+  strands_.shrink_to_fit();
+  idle_.shrink_to_fit();
+  ::malloc_trim(0);
 }
 
 void Hub::bury(PyObject* object) noexcept {

@@ -33,6 +33,13 @@ class Job : public ListHook<Job> {
   [[nodiscard]] virtual PyObject* context() noexcept { return nullptr; }
 };
 
+// Who keeps memory for a burst: told when runners of one are given back.
+class Keeper : public ListHook<Keeper> {
+ public:
+  virtual ~Keeper() = default;
+  virtual void give_memory_back() noexcept = 0;
+};
+
 struct HubStats {
   std::uint64_t switches = 0;
   std::uint64_t runners_created = 0;
@@ -76,6 +83,7 @@ class Hub {
   void set_base_context(py::Object context) noexcept {
     base_context_ = std::move(context);
   }
+  void add_keeper(Keeper& keeper) noexcept { keepers_.push_back(keeper); }
   void set_log(LogSink* log) noexcept { log_ = log; }
   [[nodiscard]] LogSink* log() const noexcept { return log_; }
 
@@ -135,6 +143,7 @@ class Hub {
   static constexpr Nanos kSlice = 5 * kMillisecond;  // between polls
   static constexpr Nanos kDecayPeriod = 10 * kSecond;
   static constexpr std::size_t kKeptRunners = 8;
+  static constexpr std::size_t kBurst = 64;  // runners given back at once
 
   SystemClock clock_;
   loop::Loop loop_;
@@ -151,6 +160,7 @@ class Hub {
   std::vector<Strand*> idle_;  // the last one used is the next one used
   IntrusiveList<Strand, ReadyTag> woken_;
   IntrusiveList<Job> jobs_;
+  IntrusiveList<Keeper> keepers_;
   Graveyard graveyard_;
   Decay decay_{*this};
   int jobs_left_ = 0;

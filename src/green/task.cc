@@ -152,7 +152,8 @@ struct AlarmState final : loop::Timer {
  private:
   void on_timer() noexcept override {
     fired = true;
-    if (Strand* to = strand()) to->interrupt(py::Object::copy(exception.get()), this);
+    // Handed over: a timeout that fired must not keep the frames it went through.
+    if (Strand* to = strand()) to->interrupt(std::move(exception), this);
   }
 };
 
@@ -199,6 +200,7 @@ PyObject* alarm_cancel(PyObject* self, PyObject*) noexcept {
   AlarmState& state = alarm_of(self);
   state.cancel();
   if (Strand* strand = state.strand()) strand->take_back(&state);
+  state.exception.reset();
   return py::none();
 }
 PyObject* alarm_pending(PyObject* self, void*) noexcept {

@@ -29,6 +29,7 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
       std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server, log_);
   hub_.set_log(&log_);
   hub_.loop().add_hook(*this);
+  hub_.add_keeper(*this);
 }
 
 Worker::~Worker() {
@@ -46,6 +47,11 @@ bool Worker::prepare(PyObject* errors) noexcept {
   }
   server_->set_access_log(std::move(*log));
   return true;
+}
+
+void Worker::give_memory_back() noexcept {
+  bridge_->drop_pool();
+  server_->drop_pool();
 }
 
 bool Worker::bind(std::string_view address) noexcept {

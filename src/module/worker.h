@@ -16,6 +16,7 @@ namespace celadon::module {
 
 class Worker final : public loop::SignalHandler,
                      public loop::TurnHook,
+                     public green::Keeper,
                      private loop::Timer {
  public:
   Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
@@ -41,6 +42,7 @@ class Worker final : public loop::SignalHandler,
 
   void on_signal(int signo) noexcept override;
   void on_turn_end() noexcept override;
+  void give_memory_back() noexcept override;
   void on_timer() noexcept override;
   void begin_drain() noexcept;
   void cancel() noexcept;

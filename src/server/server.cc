@@ -98,6 +98,11 @@ void Server::recycle(std::unique_ptr<Exchange> exchange) noexcept {
   }
 }
 
+void Server::drop_pool() noexcept {
+  pool_.clear();
+  pool_.shrink_to_fit();
+}
+
 void Server::admit(Exchange& x) noexcept {
   const std::size_t limit = settings_.max_concurrent_requests;
   if (limit == 0 || in_flight_ < limit) {

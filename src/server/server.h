@@ -49,6 +49,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   void close_all() noexcept;
   // After a fork, in the child.
   void abandon() noexcept;
+  // A burst is over: drops the exchanges kept for the next requests.
+  void drop_pool() noexcept;
 
   [[nodiscard]] bool draining() const noexcept { return draining_; }
   [[nodiscard]] std::size_t connections() const noexcept { return connections_; }

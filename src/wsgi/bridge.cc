@@ -58,6 +58,11 @@ void Bridge::give_back(Request& request) noexcept {
   if (pool_.size() < kPooled) pool_.push_back(std::move(owned));
 }
 
+void Bridge::drop_pool() noexcept {
+  pool_.clear();
+  pool_.shrink_to_fit();
+}
+
 bool Bridge::cancels(std::string_view method) const noexcept {
   const auto& methods = options_.cancel_on_disconnect;
   return std::ranges::find(methods, method) != methods.end();

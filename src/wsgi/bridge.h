@@ -53,6 +53,9 @@ class Bridge final : public server::App {
   // A hop-by-hop field the application set: counted, and said once per name.
   void note_dropped_header(std::string_view name) noexcept;
   [[nodiscard]] bool cancels(std::string_view method) const noexcept;
+  // Drops the objects kept for the next requests. They are ours alone: no code of
+  // others runs.
+  void drop_pool() noexcept;
   // A request that has ended; called in a runner, since dropping it may run code.
   void give_back(Request& request) noexcept;
 
