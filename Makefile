@@ -63,6 +63,7 @@ lint: test-tools   ## Formatting, style and types
 	$(VENV)/bin/ruff format -q --check .
 	$(VENV)/bin/clang-format --dry-run --Werror $$(git ls-files '*.cc' '*.h')
 	$(RUN) mypy
+	$(VENV)/bin/lint-imports --no-cache >/dev/null || $(VENV)/bin/lint-imports --no-cache
 
 fmt: test-tools    ## Format everything
 	$(VENV)/bin/ruff check -q --fix .
@@ -71,6 +72,7 @@ fmt: test-tools    ## Format everything
 
 docs: build        ## Generate the reference pages from their tables
 	$(VENV)/bin/python tools/gen_settings.py > docs/reference/settings.md
+	$(VENV)/bin/python tools/gen_states.py > docs/explanation/states.md
 
 test-pythons:      ## Build and test on every CPython of this machine (3.11 to 3.13)
 	tools/test-pythons.sh

@@ -149,6 +149,8 @@ def _run(argv: Sequence[str]) -> int:
     if check:
         print("configuration is fine")
         return 0
+    from celadon.server import serve
+
     serve(app, settings)
     return 0
 
@@ -173,45 +175,3 @@ def _load(target: str, settings: config.Config) -> Any:
     from celadon.importer import load_app
 
     return load_app(target, settings.factory)
-
-
-def serve(app: Any, settings: config.Config) -> None:
-    """Binds, says where, and serves until a signal ends it."""
-    from celadon import __version__, _core, logging, server
-
-    logging.setup(settings.errorlog, settings.loglevel)
-    _raise_descriptor_limit()
-    server.settle(settings.gc_freeze)
-    # What the import left in context variables is what each request starts with.
-    _core.green.set_base_context()
-    try:
-        core = server.make_core(app, settings, _register_stack_signal())
-        addresses = [core.bind(address)[0] for address in settings.bind]
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    mode = "greenlets" if settings.green else "one request at a time (--no-green)"
-    logging.logger.info("celadon %s on %s, pid %d", __version__, mode, os.getpid())
-    for address in addresses:
-        logging.logger.info("listening at %s", address)
-    core.run(True)
-    logging.logger.info("stopped")
-
-
-def _register_stack_signal() -> int:
-    """Has the stacks of all threads written to standard error at a signal of ours."""
-    import faulthandler
-    import signal
-
-    number = int(signal.SIGRTMIN) + 5
-    faulthandler.register(number, file=sys.__stderr__ or 2, all_threads=True)
-    return number
-
-
-def _raise_descriptor_limit() -> None:
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (ValueError, OSError):
-        return  # what we have must do

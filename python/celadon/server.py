@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
+import os
+import resource
+import signal
 import sys
 import threading
 from types import TracebackType
 from typing import Any
 
 from celadon import _core, config, logging
+from celadon.errors import UsageError
 from celadon.importer import Application
 
 _SWITCH_INTERVAL = 0.0005
@@ -49,9 +54,44 @@ def run(app: Application, **settings: Any) -> None:
     before other imports for a cooperative standard library. Raises `celadon.errors
     .UsageError` for a bad setting, `OSError` for an address that cannot be bound.
     """
-    from celadon.cli import serve
-
     serve(app, config.load(settings))
+
+
+def serve(app: Application, settings: config.Config) -> None:
+    """Binds, says where, and serves until a signal ends it."""
+    from celadon import __version__
+
+    logging.setup(settings.errorlog, settings.loglevel)
+    _raise_descriptor_limit()
+    settle(settings.gc_freeze)
+    # What the import left in context variables is what each request starts with.
+    _core.green.set_base_context()
+    try:
+        core = make_core(app, settings, _register_stack_signal())
+        addresses = [core.bind(address)[0] for address in settings.bind]
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    mode = "greenlets" if settings.green else "one request at a time (--no-green)"
+    logging.logger.info("celadon %s on %s, pid %d", __version__, mode, os.getpid())
+    for address in addresses:
+        logging.logger.info("listening at %s", address)
+    core.run(True)
+    logging.logger.info("stopped")
+
+
+def _register_stack_signal() -> int:
+    """Has the stacks of all threads written to standard error at a signal of ours."""
+    number = int(signal.SIGRTMIN) + 5
+    faulthandler.register(number, file=sys.__stderr__ or 2, all_threads=True)
+    return number
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ValueError, OSError):
+        return  # what we have must do
 
 
 class Server:

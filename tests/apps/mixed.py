@@ -93,6 +93,22 @@ def view_file(environ: Any, start_response: Any) -> Any:
     return environ["wsgi.file_wrapper"](file)
 
 
+def view_large_file(environ: Any, start_response: Any) -> Any:
+    start_response("200 OK", TEXT)
+    file = tempfile.TemporaryFile()
+    file.truncate(50 << 20)
+    return environ["wsgi.file_wrapper"](file)
+
+
+def view_large(environ: Any, start_response: Any) -> Any:
+    return plain(start_response, b"l" * (20 << 20))
+
+
+def view_endless(environ: Any, start_response: Any) -> Any:
+    start_response("200 OK", TEXT)
+    return iter(lambda: b"e" * 10_000, b"")
+
+
 def view_sleep(environ: Any, start_response: Any) -> Any:
     green.sleep(0.001)
     return plain(start_response)

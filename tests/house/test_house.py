@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -34,6 +35,31 @@ def test_every_row_is_tested_or_waits_for_a_feature() -> None:
         if not feature and not named:
             missing.append(row)
     assert missing == []
+
+
+def test_states_page_is_as_generated() -> None:
+    made = subprocess.run(
+        [sys.executable, ROOT / "tools/gen_states.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert made.stdout == (ROOT / "docs/explanation/states.md").read_text()
+    assert "| `Active` | `Answered` | `Idle` |" in made.stdout
+
+
+def test_stubs_say_what_the_extension_has(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mypy.stubtest", "--ignore-disjoint-bases"),
+            *("--mypy-config-file", str(ROOT / "pyproject.toml"), "celadon._core"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "MYPY_CACHE_DIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_header_compiles_alone(tmp_path: Path) -> None:

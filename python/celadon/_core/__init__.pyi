@@ -1,11 +1,12 @@
 """The extension module. Stubs are written by hand."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 from celadon._core import green as green
 from celadon._core import wsgi as wsgi
 
+@final
 class Server:
     def __new__(
         cls,

@@ -2,7 +2,7 @@
 
 import os
 
-from celadon import _core
+from celadon._core import after_fork_in_child, after_fork_in_parent
 
 _installed = False
 
@@ -13,6 +13,6 @@ def install() -> None:
         return
     _installed = True
     os.register_at_fork(
-        after_in_child=_core.after_fork_in_child,
-        after_in_parent=_core.after_fork_in_parent,
+        after_in_child=after_fork_in_child,
+        after_in_parent=after_fork_in_parent,
     )
