@@ -99,10 +99,11 @@ def test_100000_requests_of_every_kind_leave_nothing(server: Command) -> None:
     last = run(server, TOTAL * 4 // 5, choose)
     growth = {name: last[name] - first[name] for name in first}
     assert growth["descriptors"] <= 0
-    assert growth["threads"] == 0
-    assert abs(growth["shared"]) <= 10  # runners that were used keep their locals
-    # Runners come and go with how requests happened to overlap.
+    # Runners come and go with how requests happened to overlap; those that were used keep
+    # their locals and their entry among the threads.
     assert growth["greenlets"] <= 10
+    assert growth["threads"] <= 10
+    assert abs(growth["shared"]) <= 10
     assert growth["objects"] <= 500
     assert growth["none"] <= 500
     assert growth["resident"] <= 2 << 20, growth
