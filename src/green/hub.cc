@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "green/local.h"
 #include "green/switch.h"
 #include "green/task.h"
 #include "py/error.h"
@@ -252,6 +253,7 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
     if (forked_child_) ::_exit(0);  // a child that came back from its request ends here
   }
   // Values of its locals die here, where their finalizers may block.
+  if (strand.locals_) detach_locals(strand.locals_.get());
   strand.locals_.reset();
   strand.thread.reset();
   strand.state_ = Strand::State::Done;
@@ -306,7 +308,7 @@ void Hub::decay() noexcept {
   excess = std::min(excess, idle_.size());
   // After a burst all idle ones go: what they hold lies scattered in memory that was
   // taken for it, and a few objects keep whole arenas. New ones are made soon enough.
-  if (excess >= kBurst) excess = idle_.size();
+  if (excess >= kBurst) leaving_ += excess = idle_.size();
   for (std::size_t i = 0; i < excess; ++i) {
     // The oldest idle ones: the last used one is the next used one.
     Strand* strand = idle_[i];
@@ -328,9 +330,18 @@ void Hub::remove_done() noexcept {
   std::erase_if(strands_, [](const std::unique_ptr<Strand>& strand) {
     return strand->state_ == Strand::State::Done;
   });
-  if (removed < kBurst) return;
+  if (leaving_ == 0) return;
+  left_ += removed;
+  if (left_ >= leaving_) settle_burst();
+}
+
+// After the last runner of a burst: the interpreter's free lists, which only a full
+// collection empties, keep arenas of a great burst.
+void Hub::settle_burst() noexcept {
+  leaving_ = 0;
   strands_.shrink_to_fit();
   idle_.shrink_to_fit();
+  if (std::exchange(left_, 0) >= kGreatBurst && PyGC_IsEnabled()) PyGC_Collect();
   ::malloc_trim(0);
 }
 

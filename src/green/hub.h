@@ -134,6 +134,7 @@ class Hub {
   [[nodiscard]] Strand* new_runner() noexcept;
   void stamp() noexcept;
   void remove_done() noexcept;
+  void settle_burst() noexcept;
   void decay() noexcept;
   void note_use() noexcept;
   void check_signals() noexcept;
@@ -143,7 +144,8 @@ class Hub {
   static constexpr Nanos kSlice = 5 * kMillisecond;  // between polls
   static constexpr Nanos kDecayPeriod = 10 * kSecond;
   static constexpr std::size_t kKeptRunners = 8;
-  static constexpr std::size_t kBurst = 64;  // runners given back at once
+  static constexpr std::size_t kBurst = 64;         // runners given back at once
+  static constexpr std::size_t kGreatBurst = 1024;  // worth a full collection
 
   SystemClock clock_;
   loop::Loop loop_;
@@ -169,6 +171,8 @@ class Hub {
   std::size_t peak_ = 0;       // runners in use at most in this period
   std::size_t last_peak_ = 0;  // and in the one before
   std::size_t done_ = 0;
+  std::size_t leaving_ = 0;  // runners of a burst that were told to end, and
+  std::size_t left_ = 0;     // those that ended since
   std::atomic<Nanos> slice_started_{0};
   unsigned long thread_id_;
   HubStats stats_;

@@ -13,7 +13,7 @@ namespace {
 
 struct LocalObject {
   PyObject_HEAD PyObject* weakrefs;
-  PyObject* dict;  // of the strand `owner`
+  PyObject* dict;  // of the strand `owner`, whose values keep it: borrowed
   PyObject* key;
   PyObject* args;
   PyObject* kwargs;
@@ -33,6 +33,7 @@ IntrusiveList<ThreadValues>& native_threads() noexcept {
   return list;
 }
 constexpr const char* kThreadKey = "celadon.locals";
+constexpr const char* kLocalKey = "celadon.local";
 
 void free_thread_values(PyObject* capsule) noexcept {
   delete static_cast<ThreadValues*>(PyCapsule_GetPointer(capsule, kThreadKey));
@@ -62,7 +63,7 @@ PyObject* values_of_thread() noexcept {
 
 void set_dict(LocalObject& local, PyObject* dict, std::uint64_t owner) noexcept {
   local.owner = owner;
-  py::drop(std::exchange(local.dict, py::new_ref(dict)));
+  local.dict = dict;
 }
 
 // Turns `local` to the dict of what runs now. False with an exception.
@@ -84,10 +85,14 @@ bool attach(PyObject* self) noexcept {
   PyTypeObject* type = Py_TYPE(self);
   if (type->tp_init == PyBaseObject_Type.tp_init) return true;
   // A subclass is initialised anew in each strand that uses it.
-  if (type->tp_init(self, local.args, local.kwargs) == 0) return true;
+  if (type->tp_init(self, local.args, local.kwargs) == 0) {
+    set_dict(local, fresh.get(),
+             owner);  // it may have waited, and others used this one
+    return true;
+  }
   py::Object error = py::take_error();
   if (PyDict_DelItem(values, local.key) < 0) PyErr_Clear();
-  local.owner = 0;
+  set_dict(local, nullptr, 0);
   py::restore_error(std::move(error));
   return false;
 }
@@ -104,7 +109,7 @@ PyObject* local_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexce
   py::Object guard(reinterpret_cast<PyObject*>(self));
   self->args = py::new_ref(args);
   self->kwargs = kwargs ? py::new_ref(kwargs) : nullptr;
-  self->key = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
+  self->key = PyCapsule_New(self, kLocalKey, nullptr);
   if (!self->key) return nullptr;
   Strand* strand = current_strand();
   const bool green = strand && !strand->is_main();
@@ -139,7 +144,6 @@ int local_setattro(PyObject* self, PyObject* name, PyObject* value) noexcept {
 int local_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   LocalObject& local = self_of(self);
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(local.dict);
   Py_VISIT(local.args);
   Py_VISIT(local.kwargs);
   return 0;
@@ -152,7 +156,7 @@ void forget(PyObject* values, PyObject* key) noexcept {
 
 int local_clear(PyObject* self) noexcept {
   LocalObject& local = self_of(self);
-  Py_CLEAR(local.dict);
+  local.dict = nullptr;
   Py_CLEAR(local.args);
   Py_CLEAR(local.kwargs);
   return 0;
@@ -194,6 +198,15 @@ PyType_Spec local_spec{"celadon._core.local", sizeof(LocalObject), 0,
                        local_slots};
 
 }  // namespace
+
+void detach_locals(PyObject* values) noexcept {
+  Py_ssize_t at = 0;
+  PyObject* key = nullptr;
+  while (PyDict_Next(values, &at, &key, nullptr)) {
+    auto* local = static_cast<LocalObject*>(PyCapsule_GetPointer(key, kLocalKey));
+    if (local) set_dict(*local, nullptr, 0);
+  }
+}
 
 int add_local_type(PyObject* module) noexcept {
   return py::add_type(module, local_spec) ? 0 : -1;

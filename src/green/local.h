@@ -5,4 +5,7 @@
 
 namespace celadon::green {
 [[nodiscard]] int add_local_type(PyObject* module) noexcept;
-}
+// Before a runner's values go: no local looks at them any more, not even one that a
+// destructor among them uses.
+void detach_locals(PyObject* values) noexcept;
+}  // namespace celadon::green

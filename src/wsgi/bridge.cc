@@ -61,6 +61,7 @@ void Bridge::give_back(Request& request) noexcept {
 void Bridge::drop_pool() noexcept {
   pool_.clear();
   pool_.shrink_to_fit();
+  environ_.forget();
 }
 
 bool Bridge::cancels(std::string_view method) const noexcept {

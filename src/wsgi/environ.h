@@ -34,6 +34,8 @@ class EnvironBuilder {
   // A fresh dict, or null: with an exception, or with `rejection` set.
   [[nodiscard]] py::Object build(server::Exchange& x, const Kit& kit,
                                  http::Rejection& rejection) noexcept;
+  // Lets go of what it remembers of earlier requests.
+  void forget() noexcept { shapes_.clear(); }
 
  private:
   // The keys that every environ has, in the order of the template.

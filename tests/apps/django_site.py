@@ -12,7 +12,8 @@ from django.core.wsgi import get_wsgi_application
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
-_DATABASE = os.path.join(tempfile.mkdtemp(prefix="celadon-django-"), "db.sqlite3")
+_FOLDER = tempfile.TemporaryDirectory(prefix="celadon-django-")  # gone at exit
+_DATABASE = os.path.join(_FOLDER.name, "db.sqlite3")
 
 settings.configure(
     SECRET_KEY="test",

@@ -141,9 +141,20 @@ def view_cycle(environ: Any, start_response: Any) -> Any:
     return plain(start_response)
 
 
+parked = 0
+
+
 def view_park(environ: Any, start_response: Any) -> Any:
+    global parked
+    parked += 1
     gate.wait()
+    parked -= 1
     return plain(start_response)
+
+
+def view_parked(environ: Any, start_response: Any) -> Any:
+    """How many are, said with as few new objects as possible: each could pin an arena."""
+    return plain(start_response, b"%d" % parked)
 
 
 def view_open(environ: Any, start_response: Any) -> Any:
@@ -159,11 +170,8 @@ def view_close(environ: Any, start_response: Any) -> Any:
 def view_held(environ: Any, start_response: Any) -> Any:
     """What the process holds now, this request and its own objects included."""
     gc.collect()
-    with open("/proc/self/statm") as statm:
-        resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     objects = gc.get_objects()
     held = {
-        "resident": resident,
         "descriptors": len(os.listdir("/proc/self/fd")),
         "threads": threading.active_count(),
         "greenlets": sum(isinstance(o, greenlet.greenlet) for o in objects),

@@ -278,6 +278,42 @@ def test_locals_of_a_killed_greenlet_are_gone() -> None:
     )
 
 
+def test_locals_die_with_their_runner_even_where_nobody_looks_again() -> None:
+    """Also with a destructor among the values that uses the local it is kept in."""
+    run_green(
+        """
+        first, second = threading.local(), threading.local()
+        said = []
+        class Thing:
+            def __del__(self):
+                said.append((getattr(first, "x", None), getattr(second, "x", None)))
+                first.x = second.x = 0
+        def use():
+            first.x, second.x = 1, Thing()
+            green.sleep(60)
+        task = green.spawn(use); green.sleep(0); task.kill(); green.sleep(0)
+        assert said == [(None, None)], said
+        assert not hasattr(first, "x") and not hasattr(second, "x")
+        """
+    )
+
+
+def test_a_local_whose_init_waits_stays_with_its_greenlet() -> None:
+    run_green(
+        """
+        class Slow(threading.local):
+            def __init__(self): green.sleep(0)
+        local = Slow()
+        def use(n):
+            local.x = n
+            green.sleep(0)
+            assert local.__dict__ == {"x": n}, local.__dict__
+        tasks = [green.spawn(use, n) for n in range(5)]
+        for t in tasks: t.join()
+        """
+    )
+
+
 def test_wait_fd() -> None:
     run_green(
         """
