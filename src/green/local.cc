@@ -34,6 +34,7 @@ IntrusiveList<ThreadValues>& native_threads() noexcept {
 }
 constexpr const char* kThreadKey = "celadon.locals";
 constexpr const char* kLocalKey = "celadon.local";
+constexpr const char* kDeadKey = "celadon.local, gone";
 
 void free_thread_values(PyObject* capsule) noexcept {
   delete static_cast<ThreadValues*>(PyCapsule_GetPointer(capsule, kThreadKey));
@@ -86,8 +87,8 @@ bool attach(PyObject* self) noexcept {
   if (type->tp_init == PyBaseObject_Type.tp_init) return true;
   // A subclass is initialised anew in each strand that uses it.
   if (type->tp_init(self, local.args, local.kwargs) == 0) {
-    set_dict(local, fresh.get(),
-             owner);  // it may have waited, and others used this one
+    // It may have waited, and others used this local meanwhile.
+    set_dict(local, fresh.get(), owner);
     return true;
   }
   py::Object error = py::take_error();
@@ -176,6 +177,8 @@ void local_dealloc(PyObject* self) noexcept {
     }
   }
   local_clear(self);
+  // Runners of another thread's hub may still have the key: it must not lead here.
+  if (local.key) static_cast<void>(PyCapsule_SetName(local.key, kDeadKey));
   Py_CLEAR(local.key);
   py::free_object(self);
 }
@@ -203,8 +206,9 @@ void detach_locals(PyObject* values) noexcept {
   Py_ssize_t at = 0;
   PyObject* key = nullptr;
   while (PyDict_Next(values, &at, &key, nullptr)) {
+    if (!PyCapsule_IsValid(key, kLocalKey)) continue;
     auto* local = static_cast<LocalObject*>(PyCapsule_GetPointer(key, kLocalKey));
-    if (local) set_dict(*local, nullptr, 0);
+    set_dict(*local, nullptr, 0);
   }
 }
 

@@ -298,6 +298,27 @@ def test_locals_die_with_their_runner_even_where_nobody_looks_again() -> None:
     )
 
 
+def test_a_local_that_dies_in_a_native_thread_is_forgotten_by_greenlets() -> None:
+    """The end of the greenlet writes nothing where the local was."""
+    run_green(
+        """
+        box = [threading.local()]
+        def use():
+            box[0].x = 1
+            green.sleep(60)
+        task = green.spawn(use); green.sleep(0)
+        held = []
+        def drop():
+            box.clear()
+            # As large as a local, so that one of them takes its place.
+            held.extend(bytes([255]) * 47 for _ in range(500))
+        thread = threading.Thread(target=drop); thread.start(); thread.join()
+        task.kill(); green.sleep(0)
+        assert held == [bytes([255]) * 47] * 500
+        """
+    )
+
+
 def test_a_local_whose_init_waits_stays_with_its_greenlet() -> None:
     run_green(
         """
