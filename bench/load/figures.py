@@ -13,12 +13,11 @@ import importlib
 import resource
 import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 
-from run import BIN, HERE, SERVER_CORE, SERVERS, Server, free_port, memory_of, running
+from run import HERE, SERVERS, Server, free_port, memory_of, running, start
 
 REQUEST = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -69,16 +68,8 @@ def memory_each(
 def start_ms(server: Server) -> float:
     """From exec to the first byte of an answer."""
     port = free_port()
-    command = server.command.format(
-        port=port, app="apps:app", bin=BIN, python=sys.executable, here=HERE, threads=1
-    )
     began = time.perf_counter()
-    process = subprocess.Popen(
-        ["taskset", "-c", SERVER_CORE, *command.split()],
-        cwd=HERE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = start(server, "apps:app", port)
     try:
         while process.poll() is None:
             with contextlib.suppress(OSError), connected(port, b"/", True):

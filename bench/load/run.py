@@ -153,20 +153,24 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-@contextlib.contextmanager
-def running(server: Server, app: str) -> Iterator[tuple[int, int]]:
-    port = free_port()
-    if server.asgi:
-        app = app.replace(":app", ":asgi")
+def start(server: Server, app: str, port: int) -> subprocess.Popen[bytes]:
     command = server.command.format(
         port=port, app=app, bin=BIN, python=sys.executable, here=HERE, threads=1
     )
-    process = subprocess.Popen(
+    return subprocess.Popen(
         ["taskset", "-c", SERVER_CORE, *command.split()],
         cwd=HERE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+@contextlib.contextmanager
+def running(server: Server, app: str) -> Iterator[tuple[int, int]]:
+    port = free_port()
+    if server.asgi:
+        app = app.replace(":app", ":asgi")
+    process = start(server, app, port)
     try:
         for _ in range(400):
             with (

@@ -308,7 +308,10 @@ void Hub::decay() noexcept {
   excess = std::min(excess, idle_.size());
   // After a burst all idle ones go: what they hold lies scattered in memory that was
   // taken for it, and a few objects keep whole arenas. New ones are made soon enough.
-  if (excess >= kBurst) leaving_ += excess = idle_.size();
+  if (excess >= kBurst) {
+    excess = idle_.size();
+    leaving_ += excess;
+  }
   for (std::size_t i = 0; i < excess; ++i) {
     // The oldest idle ones: the last used one is the next used one.
     Strand* strand = idle_[i];
