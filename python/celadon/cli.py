@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from celadon import config
 from celadon.errors import CeladonError, UsageError
+from celadon.settings import SETTINGS, Setting
 
 _EPILOG = """\
 The target is module:attribute, module:factory() or a module that has `application` or
@@ -45,7 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--print-config", action="store_true", help="show every setting and its source"
     )
     groups: dict[str, Any] = {}
-    for row in config.SETTINGS.values():
+    for row in SETTINGS.values():
         group = groups.get(row.section) or groups.setdefault(
             row.section, parser.add_argument_group(row.section)
         )
@@ -53,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_flag(group: Any, row: config.Setting) -> None:
+def _add_flag(group: Any, row: Setting) -> None:
     text = f"{row.help} (default: {_show(row.default)})".replace("%", "%%")
     if row.is_bool:
         group.add_argument(

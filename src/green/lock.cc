@@ -3,6 +3,7 @@
 #include <new>
 
 #include "green/hub.h"
+#include "green/sync_object.h"
 #include "py/error.h"
 #include "py/type.h"
 
@@ -30,10 +31,6 @@ void destroy_object(PyObject* self) noexcept {
   py::free_object(self);
 }
 
-PyObject* waited_to_bool(Waited waited) noexcept {
-  return waited == Waited::Interrupted ? nullptr
-                                       : py::boolean(waited == Waited::Granted);
-}
 }  // namespace
 
 void LockState::own(unsigned long ident) noexcept {

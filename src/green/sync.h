@@ -5,4 +5,6 @@
 
 namespace celadon::green {
 [[nodiscard]] int add_sync_types(PyObject* module) noexcept;
-}
+[[nodiscard]] int add_condition_type(PyObject* module) noexcept;
+[[nodiscard]] int add_queue_type(PyObject* module) noexcept;
+}  // namespace celadon::green

@@ -339,11 +339,12 @@ def stats_of(text: bytes) -> tuple[int, int]:
 
 def test_options_have_settings_behind_them() -> None:
     """Every flag of the command has a row, and the defaults parse as they are shown."""
-    from celadon import cli, config
+    from celadon import cli
+    from celadon.settings import SETTINGS
 
     parser = cli.make_parser()
     flags = {a.dest: a for a in parser._actions}
-    for row in config.SETTINGS.values():
+    for row in SETTINGS.values():
         assert row.name in flags
         value: Any = row.default
         assert row.parse(value) == value, row.name

@@ -1,0 +1,107 @@
+"""Parsers of setting values: text of a flag or variable, or a Python value, in; the
+value that the server uses out. Each raises `ValueError` that says what it wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$")
+_SIZE = re.compile(r"(\d+)([KMG])?i?B?$", re.IGNORECASE)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def parse_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError("expected on or off")
+
+
+def parse_duration(value: Any) -> float:
+    """Seconds: ``250ms``, ``30s``, ``5m``, ``1h`` or a bare number."""
+    if isinstance(value, bool):
+        raise ValueError("expected a duration such as 30, 250ms or 5m")
+    match = _DURATION.match(str(value).strip())
+    if not match:
+        raise ValueError("expected a duration such as 30, 250ms or 5m")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_size(value: Any) -> int:
+    """Bytes: ``64K``, ``16M``, ``1G`` or a bare number."""
+    match = None if isinstance(value, bool) else _SIZE.match(str(value).strip())
+    if not match:
+        raise ValueError("expected a size such as 65536, 64K or 16M")
+    return int(match[1]) * (_BYTES[match[2].upper()] if match[2] else 1)
+
+
+def parse_count(value: Any) -> int:
+    try:
+        number = int(str(value).strip())
+    except ValueError:
+        number = -1
+    if number < 0 or isinstance(value, bool):
+        raise ValueError("expected a whole number that is not negative")
+    return number
+
+
+def parse_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected text")
+    return value
+
+
+def parse_list(value: Any) -> list[str]:
+    items: Iterable[Any] = value.split(",") if isinstance(value, str) else value
+    result = [str(item).strip() for item in items]
+    return [item for item in result if item]
+
+
+def parse_mapping(value: Any) -> dict[str, str]:
+    if isinstance(value, str):
+        import json
+
+        value = json.loads(value)
+    if not isinstance(value, Mapping):
+        raise ValueError("expected a mapping")
+    return {str(k): str(v) for k, v in value.items()}
+
+
+def parse_umask(value: Any) -> int:
+    number = value if isinstance(value, int) else int(str(value), 0)
+    if not 0 <= number <= 0o777:
+        raise ValueError("expected an octal mode such as 0o022")
+    return number
+
+
+def one_of(*choices: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        text = str(value).strip().lower()
+        if text not in choices:
+            raise ValueError("expected one of " + ", ".join(choices))
+        return text
+
+    return parse
+
+
+def parse_proxy_protocol(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text in _TRUE:
+        return "auto"
+    if text in _FALSE:
+        return "off"
+    return one_of("off", "v1", "v2", "auto")(value)
+
+
+def parse_log_level(value: Any) -> str:
+    return one_of("debug", "info", "warning", "error", "critical")(value)
