@@ -5,7 +5,7 @@ JOBS ?= 2
 RUN := $(VENV)/bin/python -m
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test fast cc py asan tsan fuzz bench lint fmt docs test-pythons clean
+.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz bench lint fmt docs test-pythons clean
 
 help:           ## Show the verbs
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/ -/'
@@ -47,6 +47,12 @@ tsan:              ## C++ tests under ThreadSanitizer
 	cmake --build --preset tsan -j$(JOBS)
 	$(CTEST) --test-dir build/tsan
 
+coverage: test-tools ## Lines that the C++ tests reach
+	cmake --preset coverage >/dev/null
+	cmake --build --preset coverage -j$(JOBS)
+	$(CTEST) --test-dir build/coverage -Q
+	$(VENV)/bin/gcovr --root . --filter src/ build/coverage
+
 FUZZ_SECONDS ?= 60
 fuzz:              ## Each fuzz target for FUZZ_SECONDS
 	@tools/install-system.sh build fuzz
@@ -58,7 +64,17 @@ bench:             ## Compare with other servers in interleaved rounds (minutes)
 	@tools/install-system.sh build test bench
 	PYTHON="$(PYTHON)" bench/run.sh $(ARGS)
 
-lint: test-tools   ## Formatting, style and types
+TIDY := $(patsubst %.cc,build/tidy/%.ok,$(shell git ls-files 'src/*.cc'))
+BUILD_TAG = $(shell $(VENV)/bin/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+build/tidy/%.ok: %.cc .clang-tidy $(shell git ls-files 'src/*.h')
+	@mkdir -p $(@D)
+	@$(VENV)/bin/clang-tidy --quiet -p $$(ls -d build/$(BUILD_TAG)-*) $< 2>/dev/null
+	@touch $@
+
+tidy: test-tools   ## clang-tidy over what changed
+	@$(MAKE) --no-print-directory -j$(JOBS) $(TIDY)
+
+lint: test-tools tidy ## Formatting, style, static analysis and types
 	$(VENV)/bin/ruff check -q .
 	$(VENV)/bin/ruff format -q --check .
 	$(VENV)/bin/clang-format --dry-run --Werror $$(git ls-files '*.cc' '*.h')

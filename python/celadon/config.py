@@ -17,7 +17,12 @@ from typing import Any
 from celadon.errors import UsageError
 from celadon.settings import SETTINGS
 
-_RESERVED = {"CELADON_CMD_ARGS", "CELADON_PATCH", "CELADON_INHERIT"}
+_RESERVED = {
+    "CELADON_CMD_ARGS",
+    "CELADON_PATCH",
+    "CELADON_INHERIT",
+    "CELADON_POISON_STACK",
+}
 # Names that Kubernetes makes up for Services.
 _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)$")
 

@@ -177,6 +177,7 @@ class Hub {
   unsigned long thread_id_;
   HubStats stats_;
   bool forked_child_ = false;
+  bool poison_;  // CELADON_POISON_STACK is set
 };
 
 // True where the running greenlet may leave for the hub.

@@ -56,7 +56,7 @@ PyObject* values_of_thread() noexcept {
   ThreadValues* entry = made.get();
   const py::Object capsule(PyCapsule_New(entry, kThreadKey, free_thread_values));
   if (!made->values || !capsule) return nullptr;
-  static_cast<void>(made.release());  // the capsule's
+  [[maybe_unused]] const ThreadValues* owned = made.release();  // by the capsule
   native_threads().push_back(*entry);
   if (PyDict_SetItemString(state, kThreadKey, capsule.get()) < 0) return nullptr;
   return entry->values.get();
@@ -143,7 +143,7 @@ int local_setattro(PyObject* self, PyObject* name, PyObject* value) noexcept {
 }
 
 int local_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
-  LocalObject& local = self_of(self);
+  const LocalObject& local = self_of(self);
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(local.args);
   Py_VISIT(local.kwargs);

@@ -52,7 +52,9 @@ void Strand::enter_shield(Nanos bound) noexcept {
 }
 
 void Strand::leave_shield() noexcept {
-  if (shield_depth_ > 0 && --shield_depth_ == 0) shield_alarm_.cancel();
+  if (shield_depth_ == 0) return;
+  --shield_depth_;
+  if (shield_depth_ == 0) shield_alarm_.cancel();
 }
 
 // The shield's own bound: what it held back is delivered now.

@@ -28,7 +28,7 @@ py::Object switch_to(PyObject* greenlet) noexcept {
 }
 
 void throw_exit(PyObject* greenlet) noexcept {
-  py::Object result(
+  const py::Object result(
       PyGreenlet_Throw(as_greenlet(greenlet), PyExc_GreenletExit, nullptr, nullptr));
   if (!result) PyErr_Clear();
 }

@@ -76,7 +76,7 @@ PyObject* server_stop(PyObject* self, PyObject* quick) noexcept {
 }
 
 PyObject* server_stats(PyObject* self, PyObject*) noexcept {
-  server::Server& s = worker_of(self).server();
+  const server::Server& s = worker_of(self).server();
   const server::Counters& c = s.counters();
   const wsgi::BridgeCounters& b = worker_of(self).bridge().counters();
   const auto size = [](std::size_t n) { return static_cast<unsigned long long>(n); };
@@ -167,6 +167,7 @@ PyModuleDef module_def{PyModuleDef_HEAD_INIT,
 }  // namespace
 }  // namespace celadon::module
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the import system wants this name
 PyMODINIT_FUNC PyInit__core() {
   return PyModuleDef_Init(&celadon::module::module_def);
 }

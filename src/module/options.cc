@@ -141,7 +141,7 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.flag("date_header", s.date_header);
   int mode = 0;
   r.integer("proxy_protocol", mode);
-  s.proxy_protocol = static_cast<net::ProxyMode>(mode);
+  s.proxy_protocol = static_cast<net::ProxyMode>(mode & 3);
   r.networks("proxy_allow_ips", s.proxy_allow);
   r.networks("forwarded_allow_ips", s.forwarded_allow);
   r.list("allowed_hosts", s.allowed_hosts);

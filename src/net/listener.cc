@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <cerrno>
 #include <climits>
@@ -79,7 +80,7 @@ OpenResult open_unix(const BindTarget& target, const ListenOptions& options) noe
   if (target.path.size() + (abstract ? 1 : 0) >= sizeof un.sun_path) {
     return std::unexpected(Error::BadAddress);
   }
-  std::memcpy(name, target.path.data(), target.path.size());
+  std::ranges::copy(target.path, name);
   const auto size =
       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + target.path.size() + 1);
   if (!abstract) remove_stale(un, size);

@@ -120,7 +120,7 @@ void Session::on_eof() noexcept {
   eof_ = true;
   closing_ = true;
   stream_.set_reading(false);
-  Exchange& x = *exchange_;
+  const Exchange& x = *exchange_;
   if (x.body_state_ == BodyState::Open) {
     fail_body(http::Rejection::IncompleteBody);
     return;

@@ -60,7 +60,7 @@ Sent Session::send_head(Exchange& x, const http::ResponseHead& head,
   x.status_ = head.status;
   x.body_allowed_ = body_allowed;
   x.chunked_ = framing == http::h1::Framing::Chunked;
-  if (body_allowed && framing == http::h1::Framing::Length) x.remaining_ = *length;
+  if (body_allowed && framing == http::h1::Framing::Length) x.remaining_ = length;
   if (server_.access_log_ && server_.access_log_->format().wants_response_headers()) {
     for (const auto& h : head.headers) x.logged_headers_.emplace_back(h.name, h.value);
   }

@@ -85,7 +85,7 @@ void Session::start_body_clock() noexcept {
 }
 
 void Session::on_body_deadline(Nanos at) noexcept {
-  Exchange& x = *exchange_;
+  const Exchange& x = *exchange_;
   if (x.body_state_ != BodyState::Open || !stream_.reading()) return;
   const Settings& s = settings();
   const auto needed = std::max<std::uint64_t>(

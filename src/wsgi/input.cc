@@ -45,7 +45,7 @@ class Source {
   }
 
   [[nodiscard]] std::string_view data() const noexcept {
-    server::Exchange& x = input_.request->exchange();
+    const server::Exchange& x = input_.request->exchange();
     return x.spool() >= 0 ? std::string_view(block_).substr(block_at_) : x.body();
   }
 

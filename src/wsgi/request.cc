@@ -56,7 +56,7 @@ class WarmFile final : public loop::PoolJob {
 // False where reading would wait for a disk.
 bool in_memory(int fd, off_t offset) noexcept {
   char byte = 0;
-  iovec one{&byte, 1};
+  const iovec one{&byte, 1};
   const ssize_t n = ::preadv2(fd, &one, 1, offset, RWF_NOWAIT);
   return n >= 0 || errno != EAGAIN;
 }
@@ -197,8 +197,8 @@ void Request::serve() noexcept {
 bool Request::call_app(PyObject* environ) noexcept {
   PyObject* args[] = {nullptr, environ,
                       reinterpret_cast<PyObject*>(kit_.responder.get())};
-  py::Object result(PyObject_Vectorcall(bridge_.app(), args + 1,
-                                        2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+  const py::Object result(PyObject_Vectorcall(
+      bridge_.app(), args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   if (!result) return false;
   const bool answered = answer(result.get());
   close_result(result.get());

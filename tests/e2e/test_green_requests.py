@@ -206,11 +206,17 @@ def test_t37_an_idle_server_does_not_wake_up() -> None:
                     return int(line.split()[1])
         raise AssertionError
 
+    last = -1
+
+    def at_rest() -> tuple[int, bool]:
+        nonlocal last
+        before, last = last, wakeups(server.process.pid)
+        return last, before == last
+
     with Command(PROBE) as server, server.client() as client:
         client.send(raw.get())
         client.response()
-        time.sleep(0.1)  # what the request started comes to rest
-        before = wakeups(server.process.pid)
+        before = wait_until(at_rest)
         time.sleep(0.5)  # the idle time that is measured
         assert wakeups(server.process.pid) - before <= 1
 
