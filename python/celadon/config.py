@@ -29,6 +29,7 @@ _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?
 
 # What gunicorn has and this version has not. Set, they are refused with the reason.
 _LATER = {
+    "preload": "there is no master process yet",
     "preload_app": "there is no master process yet",
     "max_requests": "recycling needs the master process",
     "certfile": "TLS is not served yet; put a proxy in front",

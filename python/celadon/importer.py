@@ -7,6 +7,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from celadon.errors import AppError
@@ -23,6 +24,8 @@ def load_app(target: str, factory: bool = False) -> Application:
     module_name, _, expression = target.partition(":")
     if not module_name:
         raise AppError(f"no module in {target!r}; expected module:attribute")
+    if module_name.endswith(".py") or "/" in module_name:
+        raise AppError(_not_a_file(module_name, expression))
     module = _import(module_name)
     name, call = _parse(target, expression) if expression else (None, None)
     app = _find(module, module_name, name)
@@ -38,6 +41,13 @@ def load_app(target: str, factory: bool = False) -> Application:
             "if it is a module or a class, name the application in it"
         )
     return app  # type: ignore[no-any-return]
+
+
+def _not_a_file(name: str, expression: str) -> str:
+    path = Path(name.removesuffix(".py"))
+    where = f" with --chdir {path.parent}" if path.parent != Path() else ""
+    meant = f"{path.name}:{expression or 'app'}"
+    return f"{name!r} is a file, a module is wanted: {meant}{where}"
 
 
 def _import(name: str) -> Any:

@@ -13,6 +13,9 @@ _FALSE = {"0", "false", "no", "off"}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$")
 _SIZE = re.compile(r"(\d+)([KMG])?i?B?$", re.IGNORECASE)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_LONGEST = 10 * 365 * 86400.0  # seconds
+_LARGEST_COUNT = 2**31 - 1
+_LARGEST_SIZE = 2**62
 _BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -34,7 +37,10 @@ def parse_duration(value: Any) -> float:
     match = _DURATION.match(str(value).strip())
     if not match:
         raise ValueError("expected a duration such as 30, 250ms or 5m")
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > _LONGEST:
+        raise ValueError("expected at most ten years; 0 turns a limit off")
+    return seconds
 
 
 def parse_size(value: Any) -> int:
@@ -42,7 +48,10 @@ def parse_size(value: Any) -> int:
     match = None if isinstance(value, bool) else _SIZE.match(str(value).strip())
     if not match:
         raise ValueError("expected a size such as 65536, 64K or 16M")
-    return int(match[1]) * (_BYTES[match[2].upper()] if match[2] else 1)
+    size = int(match[1]) * (_BYTES[match[2].upper()] if match[2] else 1)
+    if size > _LARGEST_SIZE:
+        raise ValueError("expected a size that fits 62 bits")
+    return size
 
 
 def parse_count(value: Any) -> int:
@@ -52,6 +61,8 @@ def parse_count(value: Any) -> int:
         number = -1
     if number < 0 or isinstance(value, bool):
         raise ValueError("expected a whole number that is not negative")
+    if number > _LARGEST_COUNT:
+        raise ValueError(f"expected at most {_LARGEST_COUNT}")
     return number
 
 

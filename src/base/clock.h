@@ -8,6 +8,7 @@ namespace celadon {
 
 using Nanos = std::int64_t;
 inline constexpr Nanos kNever = INT64_MAX;
+inline constexpr Nanos kMicrosecond = 1'000;
 inline constexpr Nanos kMillisecond = 1'000'000;
 inline constexpr Nanos kSecond = 1'000'000'000;
 

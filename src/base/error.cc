@@ -17,6 +17,8 @@ std::string_view describe(Error error) noexcept {
     case Error::BadAddress: return "not a valid address";
     case Error::BadDescriptor: return "not a usable descriptor";
     case Error::NoSpace: return "no space left on device";
+    case Error::NotFound: return "no such file or directory";
+    case Error::IsDirectory: return "it is a directory";
     case Error::Unsupported: return "not supported by this kernel";
     case Error::BadProxyHeader: return "bad PROXY protocol header";
     case Error::Other: return "input/output error";
@@ -46,6 +48,9 @@ Error error_from_errno(int err) noexcept {
     case ENOSPC:
     case EDQUOT:
     case EFBIG: return Error::NoSpace;
+    case ENOENT:
+    case ENOTDIR: return Error::NotFound;
+    case EISDIR: return Error::IsDirectory;
     case ENOSYS:
     case EOPNOTSUPP: return Error::Unsupported;
     default: return Error::Other;

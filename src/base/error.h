@@ -18,6 +18,8 @@ enum class Error : std::uint8_t {
   BadAddress,          // text that is not an address of a known form
   BadDescriptor,       // EBADF, or an inherited descriptor that is not a listener
   NoSpace,             // ENOSPC, EDQUOT or EFBIG while writing a file
+  NotFound,            // ENOENT or ENOTDIR
+  IsDirectory,         // EISDIR
   Unsupported,         // the kernel lacks the call
   BadProxyHeader,      // PROXY protocol: malformed, too long, or of an unknown version
   Other,               // any other errno

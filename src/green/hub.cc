@@ -117,7 +117,11 @@ bool Hub::start() noexcept {
 }
 
 void Hub::stamp() noexcept {
-  slice_started_.store(loop_.fresh_now(), std::memory_order_relaxed);
+  const Nanos now = loop_.fresh_now();
+  const Nanos began = slice_started_.load(std::memory_order_relaxed);
+  // A runner that was only just resumed has done nothing yet.
+  if (began != 0 && now - began > kMicrosecond) pace_.add(now - began);
+  slice_started_.store(now, std::memory_order_relaxed);
 }
 
 void Hub::make_ready(Strand& strand) noexcept {
@@ -254,7 +258,17 @@ Strand* Hub::new_runner() noexcept {
   return strands_.back().get();
 }
 
+// A job's frames did not fit: this runner gets a larger block, and so do new ones.
+void Hub::fit_frames(Strand& strand) noexcept {
+  const std::size_t size = strand.frames_.size();
+  if (size >= py::DataStack::kMost) return;
+  frame_bytes_ = std::min(std::max(frame_bytes_, 2 * size), py::DataStack::kMost);
+  strand.frames_.remove();
+  strand.frames_.install(frame_bytes_);
+}
+
 PyObject* Hub::runner_body(Strand& strand) noexcept {
+  strand.frames_.install(frame_bytes_);
   while (!strand.retired_) {
     Job* job = take_job();
     if (job) {
@@ -268,6 +282,7 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
   if (strand.locals_) detach_locals(strand.locals_.get());
   strand.locals_.reset();
   strand.thread.reset();
+  strand.frames_.remove();
   strand.state_ = Strand::State::Done;
   ++stats_.runners_retired;
   ++done_;
@@ -300,6 +315,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.set_deadline(kNever);
   strand.pending_.clear();
   strand.shield_depth_ = 0;
+  if (strand.frames_.outgrown()) fit_frames(strand);
 }
 
 void Hub::note_use() noexcept {

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "green/fd_waits.h"
+#include "green/pace.h"
 #include "green/strand.h"
 #include "loop/loop.h"
 #include "loop/thread_pool.h"
@@ -100,6 +101,7 @@ class Hub {
   [[nodiscard]] Nanos slice_started() const noexcept {
     return slice_started_.load(std::memory_order_relaxed);
   }
+  [[nodiscard]] const Pace& pace() const noexcept { return pace_; }
   [[nodiscard]] bool forked_child() const noexcept { return forked_child_; }
   // After a fork: in the child nothing of the hub may be used again.
   void after_fork_in_child() noexcept;
@@ -132,6 +134,7 @@ class Hub {
   void run_job(Strand& strand, Job& job) noexcept;
   [[nodiscard]] bool wait_for_job(Strand& strand) noexcept;
   [[nodiscard]] Strand* new_runner() noexcept;
+  void fit_frames(Strand& strand) noexcept;
   void stamp() noexcept;
   void remove_done() noexcept;
   void settle_burst() noexcept;
@@ -168,12 +171,14 @@ class Hub {
   int jobs_left_ = 0;
   Nanos turn_end_ = 0;
   std::uint64_t next_number_ = 1;
+  std::size_t frame_bytes_ = py::DataStack::kLeast;  // that a job needed so far
   std::size_t peak_ = 0;       // runners in use at most in this period
   std::size_t last_peak_ = 0;  // and in the one before
   std::size_t done_ = 0;
   std::size_t leaving_ = 0;  // runners of a burst that were told to end, and
   std::size_t left_ = 0;     // those that ended since
   std::atomic<Nanos> slice_started_{0};
+  Pace pace_;
   unsigned long thread_id_;
   HubStats stats_;
   bool forked_child_ = false;

@@ -7,6 +7,7 @@
 
 #include "green/waiter.h"
 #include "loop/timers.h"
+#include "py/data_stack.h"
 #include "py/ref.h"
 
 namespace celadon::green {
@@ -95,6 +96,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   py::Object resume_;    // the greenlet that parked: the runner, or one it started
   std::vector<Interrupt> pending_;
   py::Object locals_;
+  py::DataStack frames_;  // of a runner
   Alarm<&Strand::on_wait_alarm> wait_alarm_{*this};
   Alarm<&Strand::on_deadline_alarm> deadline_alarm_{*this};
   Alarm<&Strand::on_shield_alarm> shield_alarm_{*this};

@@ -162,6 +162,8 @@ class Exchange final : public ListHook<Exchange> {
   void set_consumer(Consumer* consumer) noexcept { consumer_ = consumer; }
   [[nodiscard]] Consumer* consumer() const noexcept { return consumer_; }
 
+  // The whole answer may leave with those that follow in the same turn of the loop.
+  bool may_wait = false;
   // How many requests of this connection have come without a pause before this one.
   unsigned pipelined = 0;
   // Monotonic times, for deadlines and logs.

@@ -156,8 +156,20 @@ void Server::on_timer() noexcept {
   }
 }
 
+// Its output leaves at the end of the turn, or with the first that comes after kHold.
+void Server::cork(Session& session) noexcept {
+  const Nanos now = loop_.now();
+  if (corked_.empty()) corked_since_ = now;
+  if (!session.ListHook<FlushTag>::linked()) corked_.push_back(session);
+  if (now - corked_since_ > kHold) flush_corked();
+}
+
+void Server::flush_corked() noexcept {
+  while (Session* session = corked_.pop_front()) session->uncork();
+}
+
 void Server::on_turn_end() noexcept {
-  while (Session* session = corked_.pop_front()) session->flush();
+  flush_corked();
   if (access_log_) access_log_->publish();
 }
 

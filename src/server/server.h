@@ -87,10 +87,13 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   // Field lines that the server adds where the application has not set them itself.
   std::string_view own_lines(bool has_date, bool has_server) noexcept;
   bool evict_idle() noexcept;
+  void cork(Session& session) noexcept;
+  void flush_corked() noexcept;
   void resume_accepting() noexcept;
 
   static constexpr std::size_t kScratch = 64 * 1024;
   static constexpr std::size_t kPooled = 256;
+  static constexpr Nanos kHold = kMillisecond;
   static constexpr unsigned kRefusalLinesPerSecond = 10;
 
   loop::Loop& loop_;
@@ -102,6 +105,7 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   IntrusiveList<Session> sessions_;
   IntrusiveList<Session, IdleTag> idle_;  // the oldest first
   IntrusiveList<Session, FlushTag> corked_;
+  Nanos corked_since_ = 0;
   // A burst of requests must not go through malloc one by one.
   std::vector<std::unique_ptr<Exchange>> pool_;
   IntrusiveList<Exchange> waiting_;  // behind max_concurrent_requests

@@ -81,8 +81,9 @@ void Session::mark_gone() noexcept {
   Timer::cancel();
   ListHook<FlushTag>::unlink();
   ++server_.counters_.client_gone;
-  if (x.linked()) {  // not with the application yet
-    server_.forget_queued(x);
+  if (x.linked() || buffering_) {  // not with the application yet
+    if (x.linked()) server_.forget_queued(x);
+    buffering_ = false;
     server_.recycle(std::move(exchange_));
     server_.remove(*this);
     return;
@@ -163,9 +164,13 @@ void Session::next_request() noexcept {
     if (state_ != State::Idle || stream_.queued() > settings().response_buffer) return;
   }
   if (!stored_input().empty()) parse(stored_input(), true);
-  if (state_ == State::Active) return;  // its answer may leave together with the next
+  if (state_ == State::Active) {  // its answer may leave together with the next
+    // Nobody else asks for a body that is stored before the application starts.
+    if (buffering_) want_body(*exchange_);
+    return;
+  }
   if (state_ == State::Idle || state_ == State::Head) {
-    flush();
+    if (!held_) flush();
     if (state_ != State::Idle && state_ != State::Head) return;
     stream_.set_reading(true);
     if (state_ == State::Idle) enter_idle();
@@ -185,8 +190,18 @@ void Session::enter_idle() noexcept {
   if (server_.accept_paused_) server_.evict_idle();
 }
 
+void Session::uncork() noexcept {
+  flush();
+  if (stream_.queued() > 0) return;  // on_drained follows
+  if (state_ == State::Idle) enter_idle();
+  // Corked output may be more than the buffer, and its writer wait for room.
+  if (state_ == State::Active && exchange_->consumer_)
+    exchange_->consumer_->on_writable();
+}
+
 void Session::flush() noexcept {
   ListHook<FlushTag>::unlink();
+  held_ = false;
   if (!stream_.open()) return;
   const net::Io io = stream_.flush();
   if (io.step == net::Io::Step::Failed) {

@@ -39,7 +39,7 @@ class Session final : public loop::Disposable,
   [[nodiscard]] bool start() noexcept;
   [[nodiscard]] State state() const noexcept { return state_; }
   // Sends what was corked in this turn.
-  void flush() noexcept;
+  void uncork() noexcept;
   // The server is stopping: idle connections go soon, others after their answer.
   void drain() noexcept;
   // Ends the connection now: evicted while idle, or past the grace period.
@@ -74,6 +74,7 @@ class Session final : public loop::Disposable,
   void on_eof() noexcept;
   void enter_idle() noexcept;
   void next_request() noexcept;
+  void flush() noexcept;
   void end_with_linger() noexcept;
   void start_linger() noexcept;
   void discard() noexcept;
@@ -115,7 +116,7 @@ class Session final : public loop::Disposable,
   // Answers (session_answer.cc)
   void send_page(http::Rejection why, bool with_body) noexcept;
   Sent put(std::string_view copied, std::string_view held, Owner owner,
-           std::string_view tail) noexcept;
+           std::string_view tail, bool may_wait = false) noexcept;
   Sent send_framed(Exchange& x, std::string& out, std::string_view data, Owner owner,
                    bool last) noexcept;
   [[nodiscard]] std::string_view clip(Exchange& x, std::string_view data) noexcept;
@@ -143,6 +144,7 @@ class Session final : public loop::Disposable,
   bool closing_ = false;  // no request after this one
   bool linger_ = false;   // the close is ours: do not let a reset destroy the answer
   bool eof_ = false;
+  bool held_ = false;       // the answer waits for others, to leave with them
   bool buffering_ = false;  // request_buffering: the application waits for the body
 };
 

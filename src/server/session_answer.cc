@@ -17,10 +17,11 @@ void release_owner(Owner owner) noexcept {
 }  // namespace
 
 Sent Session::put(std::string_view copied, std::string_view held, Owner owner,
-                  std::string_view tail) noexcept {
+                  std::string_view tail, bool may_wait) noexcept {
   // More requests wait in the input: their answers leave together.
-  const bool cork =
-      !closing_ && !stored_input().empty() && stream_.queued() < kCorkLimit;
+  const bool more = may_wait || !stored_input().empty();
+  const std::size_t queued = stream_.queued() + copied.size() + held.size();
+  const bool cork = !closing_ && more && queued < kCorkLimit;
   const net::Io io = stream_.send(copied, held, owner, tail, cork);
   if (io.step == net::Io::Step::Failed) {
     if (state_ == State::Active && exchange_) {
@@ -32,7 +33,8 @@ Sent Session::put(std::string_view copied, std::string_view held, Owner owner,
   }
   if (io.step == net::Io::Step::Done) return Sent::Ok;
   if (cork) {
-    if (!ListHook<FlushTag>::linked()) server_.corked_.push_back(*this);
+    held_ = may_wait;
+    server_.cork(*this);
   } else {
     watch_output();
   }
@@ -111,7 +113,9 @@ Sent Session::send_framed(Exchange& x, std::string& out, std::string_view data,
     owner = {};
     data = tail = {};
   }
-  const Sent sent = put(out, data, owner, tail);
+  const bool whole = last || x.remaining_ == 0;
+  const bool may_wait = x.may_wait && whole && data.empty();
+  const Sent sent = put(out, data, owner, tail, may_wait);
   if (last && sent != Sent::Gone) finish(x);
   return sent;
 }

@@ -172,6 +172,7 @@ void Session::send_continue(Exchange& x) noexcept {
 void Session::want_body(Exchange& x) noexcept {
   if (x.body_state_ != BodyState::Open || !stream_.open()) return;
   send_continue(x);
+  if (!stream_.open()) return;
   if (!stream_.reading()) {
     stream_.set_reading(true);
     start_body_clock();

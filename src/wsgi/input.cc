@@ -1,14 +1,12 @@
 #include "wsgi/input.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <string>
+#include <utility>
 
 #include "py/type.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
+#include "wsgi/spooled_body.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -34,8 +32,8 @@ class Source {
                       "wsgi.input was read after its request had ended");
       return Step::Failed;
     }
-    server::Exchange& x = input_.request->exchange();
-    if (x.spool() >= 0) return fill_from_spool(x);
+    const server::Exchange& x = input_.request->exchange();
+    if (x.spool() >= 0) return fill_from_spool(x.spool());
     if (!x.body().empty()) return Step::Data;
     if (x.body_state() == server::BodyState::Complete) return Step::End;
     if (!input_.request->wait_body()) return Step::Failed;
@@ -46,14 +44,13 @@ class Source {
 
   [[nodiscard]] std::string_view data() const noexcept {
     const server::Exchange& x = input_.request->exchange();
-    return x.spool() >= 0 ? std::string_view(block_).substr(block_at_) : x.body();
+    return input_.spooled ? input_.spooled->data() : x.body();
   }
 
   void consume(std::size_t n) noexcept {
     server::Exchange& x = input_.request->exchange();
-    if (x.spool() >= 0) {
-      block_at_ += n;
-      input_.spool_at += n;
+    if (input_.spooled) {
+      input_.spooled->consume(n);
     } else {
       x.consume_body(n);
     }
@@ -66,23 +63,13 @@ class Source {
   }
 
  private:
-  Step fill_from_spool(server::Exchange& x) noexcept {
-    if (block_at_ < block_.size()) return Step::Data;
-    block_.resize(std::size_t{64} * 1024);
-    block_at_ = 0;
-    ssize_t n = 0;
-    do {
-      n = ::pread(x.spool(), block_.data(), block_.size(),
-                  static_cast<off_t>(input_.spool_at));
-    } while (n < 0 && errno == EINTR);
-    block_.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
-    if (n < 0) PyErr_SetFromErrno(PyExc_OSError);
-    return n > 0 ? Step::Data : n == 0 ? Step::End : Step::Failed;
+  Step fill_from_spool(int file) noexcept {
+    if (!input_.spooled) input_.spooled = new SpooledBody();
+    if (!input_.spooled->fill(file)) return Step::Failed;
+    return input_.spooled->data().empty() ? Step::End : Step::Data;
   }
 
   InputObject& input_;
-  std::string block_;
-  std::size_t block_at_ = 0;
 };
 
 PyObject* to_bytes(std::string_view data) noexcept {
@@ -194,6 +181,7 @@ PyObject* input_iter(PyObject* self) noexcept {
 }
 
 void input_dealloc(PyObject* self) noexcept {
+  delete self_of(self).spooled;
   py::free_object(self);
 }
 
@@ -218,6 +206,11 @@ PyType_Spec spec{"celadon._core.Input", sizeof(InputObject), 0,
 py::Owned<InputObject> make_input() noexcept {
   return py::Owned<InputObject>(
       reinterpret_cast<InputObject*>(input_type->tp_alloc(input_type, 0)));
+}
+
+void detach_input(InputObject& input) noexcept {
+  input.request = nullptr;
+  delete std::exchange(input.spooled, nullptr);
 }
 
 int add_input_type(PyObject* module) noexcept {

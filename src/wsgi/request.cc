@@ -1,15 +1,12 @@
 #include "wsgi/request.h"
 
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "green/switch.h"
 #include "http/rejection.h"
 #include "py/error.h"
 #include "wsgi/bridge.h"
+#include "wsgi/cold_file.h"
 #include "wsgi/file_wrapper.h"
 
 namespace celadon::wsgi {
@@ -30,35 +27,6 @@ Owner own_bytes(PyObject* bytes) noexcept {
 
 std::string_view view_bytes(PyObject* bytes) noexcept {
   return {PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes))};
-}
-
-// Reads through a part of a file on a pool thread, so that the loop finds it in memory.
-class WarmFile final : public loop::PoolJob {
- public:
-  WarmFile(int fd, off_t offset, std::size_t size, green::Strand& strand) noexcept
-      : fd_(fd), offset_(offset), size_(size), strand_(strand) {}
-  void run() noexcept override {
-    const auto buffer = std::make_unique_for_overwrite<char[]>(size_);
-    [[maybe_unused]] const auto n = ::pread(fd_, buffer.get(), size_, offset_);
-  }
-  void done() noexcept override {
-    strand_.granted = true;
-    strand_.wake();
-  }
-
- private:
-  int fd_;
-  off_t offset_;
-  std::size_t size_;
-  green::Strand& strand_;
-};
-
-// False where reading would wait for a disk.
-bool in_memory(int fd, off_t offset) noexcept {
-  char byte = 0;
-  const iovec one{&byte, 1};
-  const ssize_t n = ::preadv2(fd, &one, 1, offset, RWF_NOWAIT);
-  return n >= 0 || errno != EAGAIN;
 }
 
 }  // namespace
@@ -150,6 +118,7 @@ bool Request::wait_writable() noexcept {
 void Request::run(green::Strand& strand) noexcept {
   strand_ = &strand;
   exchange_->started_at = strand.hub().loop().now();
+  exchange_->may_wait = strand.hub().pace().batches();
   if (exchange_->gone() || killed_) {
     exchange_->abort();
   } else if (exchange_->body_state() == server::BodyState::Failed) {
@@ -305,6 +274,11 @@ bool Request::answer_item(PyObject* item) noexcept {
   return require_started() && send(item) && share_time();
 }
 
+// request_timeout ends here; from now on write_timeout watches (http.md §3).
+void Request::head_is_out() noexcept {
+  strand_->set_deadline(kNever);
+}
+
 bool Request::send(PyObject* bytes) noexcept {
   if (!require_started()) return false;
   if (exchange_->gone()) return raise_gone();
@@ -313,6 +287,7 @@ bool Request::send(PyObject* bytes) noexcept {
   if (!exchange_->head_sent()) {
     const http::ResponseHead head = view_head(kit_.responder->head);
     sent = exchange_->send_head(head, data, own_bytes(bytes), false);
+    head_is_out();
   } else {
     sent = exchange_->send_data(data, own_bytes(bytes));
   }
@@ -335,20 +310,13 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
     http::ResponseHead head = view_head(kit_.responder->head);
     if (!head.content_length && head.status != 304) head.content_length = size;
     if (x.send_head(head, {}, {}, false) == server::Sent::Gone) return raise_gone();
+    head_is_out();
   }
   while (!complete()) {
     const std::uint64_t left = x.remaining().value_or(size);
     const std::size_t count = std::min<std::uint64_t>(left, kFileBlock);
     if (count == 0) break;
-    if (!in_memory(file, offset) && green::can_park()) {
-      // Shielded: the pool thread holds on to this strand.
-      strand_->granted = false;
-      bridge_.hub().pool().submit(
-          std::make_unique<WarmFile>(file, offset, count, *strand_));
-      const auto waited =
-          bridge_.hub().park(*strand_, kNever, green::ParkReason::Fd, true);
-      if (waited == green::Waited::Interrupted) return false;
-    }
+    if (!in_memory(file, offset) && !warm_up(file, offset, count)) return false;
     const off_t before = offset;
     switch (x.send_file(file, offset, count)) {
       case server::Sent::Gone: return raise_gone();

@@ -68,6 +68,7 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool answer_file(int file, off_t offset, std::uint64_t size) noexcept;
   [[nodiscard]] bool require_started() noexcept;
   [[nodiscard]] bool share_time() noexcept;
+  void head_is_out() noexcept;
   [[gnu::noinline]] void close_result(PyObject* result) noexcept;
   void log_error(PyObject* environ) noexcept;
   [[gnu::noinline]] void on_exception(PyObject* environ) noexcept;

@@ -285,13 +285,12 @@ bool Kit::make() noexcept {
 
 void Kit::attach(Request& request) noexcept {
   input->request = &request;
-  input->spool_at = 0;
   responder->request = &request;
   responder->started = false;
 }
 
 bool Kit::detach() noexcept {
-  input->request = nullptr;
+  detach_input(*input.get());
   responder->request = nullptr;
   responder->head.clear();
   const auto held = [](auto* object, unsigned by_templates) {

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celadon import green
 
 from tests.support import raw
-from tests.support.servers import Command, wait_until
+from tests.support.servers import Command, serving, wait_until
 
 PROBE = "tests.apps.probe:app"
 
@@ -238,3 +239,16 @@ def test_idle_runners_decay_and_serve_again() -> None:
 
         wait_until(decayed, limit=40)
         assert server.request(raw.get("/sleep")).body == b"slept"
+
+
+def test_request_timeout_ends_with_the_head() -> None:
+    """http.md §3: from dispatch to the head; a download may take longer."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"first"
+        green.sleep(0.3)  # three times the limit
+        yield b"second"
+
+    with serving(app, request_timeout=0.1) as server:
+        assert server.request(raw.get("/")).body == b"firstsecond"

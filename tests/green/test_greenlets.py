@@ -477,3 +477,51 @@ def test_without_a_hub_everything_blocks_natively() -> None:
         """,
         prelude="",
     )
+
+
+def test_frames_of_every_depth_find_room() -> None:
+    """Runners begin with a small block for Python frames, which grows with their jobs."""
+    run_green(
+        """
+        def down(n):
+            return 0 if n == 0 else 1 + down(n - 1)
+        def job(n):
+            first = down(n)
+            green.sleep(0)
+            return first + sum(down(i) for i in range(3)) + down(n)
+        def waits_deep(n):
+            if n: return waits_deep(n - 1) + 1
+            green.sleep(0)
+            return 0
+        for depth in (0, 1, 3, 10, 30, 100, 300, 900, 2):
+            tasks = [green.spawn(job, depth) for _ in range(20)]
+            deep = [green.spawn(waits_deep, depth) for _ in range(20)]
+            assert all(t.get() == 2 * depth + 3 for t in tasks), depth
+            assert all(t.get() == depth for t in deep), depth
+        """
+    )
+
+
+def test_a_parked_greenlet_takes_less_than_two_pages() -> None:
+    """CPython's own block for its frames would take one alone."""
+    out = run_green(
+        """
+        import resource
+        def resident():
+            with open("/proc/self/statm") as f:
+                return int(f.read().split()[1]) * resource.getpagesize()
+        go = green.Event()
+        def park(count):
+            tasks = [green.spawn(go.wait) for _ in range(count)]
+            green.sleep(0)
+            return tasks
+        first = park(500)
+        before = resident()
+        second = park(2000)
+        print((resident() - before) // 2000)
+        go.set()
+        for t in first + second: t.join()
+        """,
+        malloc="pymalloc",
+    )
+    assert 1000 < int(out) < 8192

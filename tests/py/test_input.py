@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import raw
-from tests.support.servers import serving
+from tests.support.servers import drop_from_memory, serving
 
 BODY = b"first\nsecond\n\nlast without end"
 
@@ -113,6 +114,31 @@ def test_in02_large_bodies_stream_or_spool(buffering: bool, tmp_path: Any) -> No
     )
     assert got == hashlib.sha256(body).hexdigest()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("way", ["read", "lines"])
+def test_a_spooled_body_that_left_memory_is_read_off_the_loop(
+    way: str, tmp_path: Any
+) -> None:
+    """Design §9, cold files: a pool thread waits for the disk, not the loop."""
+    body = b"".join(b"%d\n" % number for number in range(200_000))
+
+    def use(stream: Any) -> tuple[bool, set[str], bytes]:
+        [spool] = [
+            int(fd.name)
+            for fd in Path("/proc/self/fd").iterdir()
+            if fd.is_symlink() and str(tmp_path) in str(fd.readlink())
+        ]
+        cold = drop_from_memory(spool)
+        threads = set(os.listdir("/proc/self/task"))
+        got = stream.read() if way == "read" else b"".join(stream)
+        return cold, set(os.listdir("/proc/self/task")) - threads, got
+
+    cold, started, got = run_on_body(
+        use, body, request_buffering=True, tmp_upload_dir=str(tmp_path)
+    )
+    assert got == body
+    assert bool(started) == cold
 
 
 def test_in02_the_application_starts_at_the_head_and_reading_stops_at_the_buffer() -> (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support import raw
-from tests.support.servers import serving
+from tests.support.servers import drop_from_memory, serving
 
 TEXT = [("Content-Type", "text/plain")]
 App = Callable[[dict[str, Any], Any], Any]
@@ -543,6 +543,23 @@ def test_fw01_fw03_a_file_is_sent_and_closed(path: Any) -> None:
     assert answer.body == path.read_bytes()
     assert answer.get("Content-Length") == str(3 << 20)
     assert opened[0].closed
+
+
+def test_fw03_a_file_that_is_not_in_memory_is_read_off_the_loop(path: Any) -> None:
+    """FW03, design §9: a pool thread waits for the disk, not the loop."""
+    found: list[Any] = []
+
+    def open_file() -> Any:
+        file = path.open("rb")
+        found.append(drop_from_memory(file.fileno()))
+        found.append(set(os.listdir("/proc/self/task")))
+        return file
+
+    app = file_app(open_file)
+    with serving(app, validate=False) as server:
+        assert server.request(raw.get("/")).body == path.read_bytes()
+        cold, before = found
+        assert bool(set(os.listdir("/proc/self/task")) - before) == cold
 
 
 def test_fw01_through_middleware_it_is_an_iterator(path: Any) -> None:

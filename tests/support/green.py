@@ -18,14 +18,19 @@ from celadon import green
 """
 
 
-def run_green(source: str, prelude: str = PRELUDE, timeout: float = TIMEOUT * 3) -> str:
+def run_green(
+    source: str,
+    prelude: str = PRELUDE,
+    timeout: float = TIMEOUT * 3,
+    malloc: str = "debug",
+) -> str:
     """The output of `source` under the patch; fails unless it exits with 0."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", prelude + textwrap.dedent(source)],
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**os.environ, "PYTHONMALLOC": "debug"},
+        env={**os.environ, "PYTHONMALLOC": malloc},
     )
     assert done.returncode == 0, (
         f"status {done.returncode}\n{done.stdout}\n{done.stderr}"

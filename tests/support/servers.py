@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 import re
 import signal
@@ -78,6 +80,25 @@ def wait_until(probe: Callable[[], tuple[Any, bool]], limit: float = TIMEOUT) ->
             return value
         assert time.monotonic() < end, f"did not happen in {limit} s: {value!r}"
         event.wait(0.005)  # nothing signals a counter: the one place that polls
+
+
+def drop_from_memory(descriptor: int) -> bool:
+    """Whether a file is out of the page cache now; one in a tmpfs cannot leave it."""
+    os.fsync(descriptor)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    # Not by a read that does not wait: it starts reading ahead.
+    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY) as mapped:
+        pages = (ctypes.c_ubyte * (len(mapped) // mmap.PAGESIZE + 1))()
+        start = ctypes.c_char.from_buffer(mapped)
+        libc = ctypes.CDLL(None, use_errno=True)
+        failed = libc.mincore(
+            ctypes.c_void_p(ctypes.addressof(start)),
+            ctypes.c_size_t(len(mapped)),
+            pages,
+        )
+        del start
+        assert failed == 0, os.strerror(ctypes.get_errno())
+    return not any(page & 1 for page in pages)
 
 
 class Command:

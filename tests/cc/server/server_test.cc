@@ -23,12 +23,13 @@ struct NoLog final : LogSink {
 struct HoldingApp final : App {
   void on_request(Exchange& x) noexcept override { held.push_back(&x); }
   void on_cancel(Exchange& x) noexcept override { cancelled.push_back(&x); }
-  void answer(const std::string& body) {
+  void answer(const std::string& body, bool may_wait = false) {
     Exchange* x = std::exchange(held.front(), nullptr);
     held.erase(held.begin());
     http::ResponseHead head;
     head.reason = "OK";
     head.content_length = body.size();
+    x->may_wait = may_wait;
     x->send_head(head, body, {}, true);
     x->release();
   }
@@ -125,6 +126,147 @@ TEST_F(ServerTest, CorkedAnswersLeaveAtTheEndOfTheTurnIfTheNextOneWaits) {
   loop_.settle();
   EXPECT_TRUE(receive(fd).ends_with("1"));
   app_.answer("2");
+  ::close(fd);
+}
+
+struct WritableFlag final : Consumer {
+  void on_body() noexcept override {}
+  void on_writable() noexcept override { writable = true; }
+  void on_gone() noexcept override {}
+  bool writable = false;
+};
+
+struct SmallBufferTest : ServerTest {
+  SmallBufferTest() : ServerTest(small()) {}
+  static Settings small() {
+    Settings s = quiet();
+    s.response_buffer = 100;
+    return s;
+  }
+};
+
+TEST_F(SmallBufferTest, AWriterThatWaitsForCorkedOutputIsWoken) {
+  const int fd = connect();
+  send(fd, std::string(kGet) + std::string(kGet));
+  WritableFlag consumer;
+  Exchange* x = std::exchange(app_.held.front(), nullptr);
+  app_.held.clear();
+  x->set_consumer(&consumer);
+  http::ResponseHead head;
+  head.reason = "OK";
+  const std::string piece(1000, 'x');
+  EXPECT_EQ(x->send_head(head, piece, {}, false), Sent::Full);
+  EXPECT_EQ(receive(fd), "");
+  loop_.settle();
+  EXPECT_TRUE(consumer.writable);
+  EXPECT_GT(receive(fd).size(), piece.size());
+  x->set_consumer(nullptr);
+  x->finish();
+  x->release();
+  app_.answer("2");
+  ::close(fd);
+}
+
+struct BufferingTest : ServerTest {
+  BufferingTest() : ServerTest(buffering()) {}
+  static Settings buffering() {
+    Settings s = quiet();
+    s.request_buffering = true;
+    s.body_buffer = 1U << 20;
+    return s;
+  }
+};
+
+TEST_F(BufferingTest, ABodyBehindTheReadAheadIsReadOnceItsTurnHasCome) {
+  const int fd = connect();
+  send(fd, kGet);
+  send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" +
+               std::string(100'000, 'x'));
+  ASSERT_EQ(app_.held.size(), 1U);
+  app_.answer("1");
+  round();
+  ASSERT_EQ(app_.held.size(), 1U);
+  EXPECT_EQ(app_.held.front()->body().size(), 100'000U);
+  app_.answer("2");
+  EXPECT_TRUE(receive(fd).ends_with("2"));
+  ::close(fd);
+}
+
+TEST_F(BufferingTest, AClientThatResetsInItsBodyLeavesNothing) {
+  const int fd = connect();
+  send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nhalf");
+  EXPECT_EQ(server_.connections(), 1U);
+  const linger reset{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  ::close(fd);
+  round();
+  EXPECT_EQ(server_.connections(), 0U);
+  EXPECT_TRUE(app_.held.empty());
+}
+
+TEST_F(ServerTest, HeldAnswersLeaveAtTheEndOfTheTurn) {
+  const int one = connect();
+  const int two = connect();
+  send(one, kGet);
+  send(two, kGet);
+  app_.answer("1", true);
+  app_.answer("2", true);
+  EXPECT_EQ(receive(one) + receive(two), "");
+  loop_.settle();
+  EXPECT_TRUE(receive(one).ends_with("1"));
+  EXPECT_TRUE(receive(two).ends_with("2"));
+  // They are idle connections like any other.
+  send(one, kGet);
+  app_.answer("3");
+  EXPECT_TRUE(receive(one).ends_with("3"));
+  clock_.advance(76 * kSecond);
+  round();
+  EXPECT_EQ(receive(one) + receive(two), "<eof><eof>");
+  ::close(one);
+  ::close(two);
+}
+
+TEST_F(ServerTest, APieceThatIsNotTheLastIsNotHeld) {
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange* x = std::exchange(app_.held.front(), nullptr);
+  app_.held.clear();
+  x->may_wait = true;
+  http::ResponseHead head;
+  head.reason = "OK";
+  head.content_length = 2;
+  EXPECT_EQ(x->send_head(head, "1", {}, false), Sent::Ok);
+  EXPECT_TRUE(receive(fd).ends_with("\r\n\r\n1"));
+  EXPECT_EQ(x->send_data("2", {}), Sent::Ok);  // complete by its length
+  EXPECT_EQ(receive(fd), "");
+  loop_.settle();
+  EXPECT_EQ(receive(fd), "2");
+  x->finish();
+  x->release();
+  ::close(fd);
+}
+
+TEST_F(ServerTest, AnAnswerIsHeldForAMillisecondAtMost) {
+  const int one = connect();
+  const int two = connect();
+  send(one, kGet);
+  send(two, kGet);
+  app_.answer("1", true);
+  clock_.advance(2 * kMillisecond);
+  static_cast<void>(loop_.fresh_now());
+  EXPECT_EQ(receive(one), "");
+  app_.answer("2", true);
+  EXPECT_TRUE(receive(one).ends_with("1"));
+  EXPECT_TRUE(receive(two).ends_with("2"));
+  ::close(one);
+  ::close(two);
+}
+
+TEST_F(ServerTest, AHeldAnswerIsNotHeldPastTheEndOfItsConnection) {
+  const int fd = connect();
+  send(fd, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  app_.answer("1", true);
+  EXPECT_TRUE(receive(fd).ends_with("1"));
   ::close(fd);
 }
 

@@ -1,0 +1,54 @@
+#include "wsgi/cold_file.h"
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "green/hub.h"
+
+namespace celadon::wsgi {
+namespace {
+
+// Reads through a part of a file on a pool thread, so that the loop finds it in memory.
+class WarmFile final : public loop::PoolJob {
+ public:
+  WarmFile(int fd, off_t offset, std::size_t size, green::Strand& strand) noexcept
+      : fd_(fd), offset_(offset), size_(size), strand_(strand) {}
+  void run() noexcept override {
+    const auto buffer = std::make_unique_for_overwrite<char[]>(size_);
+    [[maybe_unused]] const auto n = ::pread(fd_, buffer.get(), size_, offset_);
+  }
+  void done() noexcept override {
+    strand_.granted = true;
+    strand_.wake();
+  }
+
+ private:
+  int fd_;
+  off_t offset_;
+  std::size_t size_;
+  green::Strand& strand_;
+};
+
+}  // namespace
+
+bool in_memory(int file, off_t offset) noexcept {
+  char byte = 0;
+  const iovec one{&byte, 1};
+  const ssize_t n = ::preadv2(file, &one, 1, offset, RWF_NOWAIT);
+  return n >= 0 || errno != EAGAIN;
+}
+
+bool warm_up(int file, off_t offset, std::size_t size) noexcept {
+  if (!green::can_park()) return true;
+  green::Strand& strand = *green::current_strand();
+  // Shielded: the pool thread holds on to this strand.
+  strand.granted = false;
+  strand.hub().pool().submit(std::make_unique<WarmFile>(file, offset, size, strand));
+  return strand.hub().park(strand, kNever, green::ParkReason::Fd, true) !=
+         green::Waited::Interrupted;
+}
+
+}  // namespace celadon::wsgi

@@ -1,0 +1,32 @@
+#include "wsgi/spooled_body.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "py/ref.h"
+#include "wsgi/cold_file.h"
+
+namespace celadon::wsgi {
+
+constexpr std::size_t kBlock = std::size_t{64} * 1024;
+
+bool SpooledBody::fill(int file) noexcept {
+  if (at_ < block_.size()) return true;
+  const auto offset = static_cast<off_t>(offset_);
+  if (!in_memory(file, offset) && !warm_up(file, offset, kBlock)) return false;
+  block_.resize(kBlock);
+  ssize_t n = 0;
+  do {
+    n = ::pread(file, block_.data(), block_.size(), offset);
+  } while (n < 0 && errno == EINTR);
+  const auto got = static_cast<std::size_t>(std::max<ssize_t>(n, 0));
+  block_.resize(got);
+  at_ = 0;
+  offset_ += got;
+  if (n < 0) PyErr_SetFromErrno(PyExc_OSError);
+  return n >= 0;
+}
+
+}  // namespace celadon::wsgi

@@ -1,0 +1,26 @@
+// Reads a body that was spooled to disk, a block at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace celadon::wsgi {
+
+class SpooledBody {
+ public:
+  // Makes data() non-empty, except at the end. Parks while a block comes from disk.
+  // False with an exception.
+  [[nodiscard]] bool fill(int file) noexcept;
+  [[nodiscard]] std::string_view data() const noexcept {
+    return std::string_view(block_).substr(at_);
+  }
+  void consume(std::size_t n) noexcept { at_ += n; }
+
+ private:
+  std::string block_;
+  std::size_t at_ = 0;        // in block_
+  std::uint64_t offset_ = 0;  // in the file, of the block after this one
+};
+
+}  // namespace celadon::wsgi
