@@ -192,11 +192,9 @@ void Session::enter_idle() noexcept {
 
 void Session::uncork() noexcept {
   flush();
-  if (stream_.queued() > 0) return;  // on_drained follows
-  if (state_ == State::Idle) enter_idle();
-  // Corked output may be more than the buffer, and its writer wait for room.
-  if (state_ == State::Active && exchange_->consumer_)
-    exchange_->consumer_->on_writable();
+  // Corked output may be more than the buffer, and its writer wait for room. What is
+  // left comes here by itself.
+  if (stream_.open() && stream_.queued() == 0) on_drained();
 }
 
 void Session::flush() noexcept {

@@ -65,7 +65,9 @@ class Source {
  private:
   Step fill_from_spool(int file) noexcept {
     if (!input_.spooled) input_.spooled = new SpooledBody();
-    if (!input_.spooled->fill(file)) return Step::Failed;
+    // The request outlives a wait of its own runner, not one of a greenlet it spawned.
+    const bool own = green::current_strand() == input_.request->strand();
+    if (!input_.spooled->fill(file, own)) return Step::Failed;
     return input_.spooled->data().empty() ? Step::End : Step::Data;
   }
 

@@ -12,10 +12,15 @@ namespace celadon::wsgi {
 
 constexpr std::size_t kBlock = std::size_t{64} * 1024;
 
-bool SpooledBody::fill(int file) noexcept {
+bool SpooledBody::fill(int file, bool may_park) noexcept {
   if (at_ < block_.size()) return true;
-  const auto offset = static_cast<off_t>(offset_);
-  if (!in_memory(file, offset) && !warm_up(file, offset, kBlock)) return false;
+  auto offset = static_cast<off_t>(offset_);
+  if (may_park && !in_memory(file, offset)) {
+    if (!warm_up(file, offset, kBlock)) return false;
+    // Another greenlet may have read meanwhile.
+    if (at_ < block_.size()) return true;
+    offset = static_cast<off_t>(offset_);
+  }
   block_.resize(kBlock);
   ssize_t n = 0;
   do {

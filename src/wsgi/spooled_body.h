@@ -9,9 +9,10 @@ namespace celadon::wsgi {
 
 class SpooledBody {
  public:
-  // Makes data() non-empty, except at the end. Parks while a block comes from disk.
-  // False with an exception.
-  [[nodiscard]] bool fill(int file) noexcept;
+  // Makes data() non-empty, except at the end. With `may_park` it parks while a block
+  // comes from disk: only for who keeps this object and the file alive meanwhile. False
+  // with an exception.
+  [[nodiscard]] bool fill(int file, bool may_park) noexcept;
   [[nodiscard]] std::string_view data() const noexcept {
     return std::string_view(block_).substr(at_);
   }
