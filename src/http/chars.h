@@ -13,6 +13,8 @@ inline constexpr std::uint8_t kTarget = 2;
 inline constexpr std::uint8_t kHost = 4;
 inline constexpr std::uint8_t kHex = 8;
 inline constexpr std::uint8_t kDigit = 16;
+inline constexpr std::uint8_t kPercent = 32;
+inline constexpr std::uint8_t kQueryMark = 64;
 
 consteval std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> table{};
@@ -30,6 +32,8 @@ consteval std::array<std::uint8_t, 256> make_classes() {
   add("abcdefABCDEF", kHex);
   add("!#$%&'*+-.^_`|~", kToken);
   add("-._~", kHost);
+  add("%", kPercent);
+  add("?", kQueryMark);
   for (std::size_t c = 0x21; c < 0x7f; ++c) {
     if (c != '#') table[c] = static_cast<std::uint8_t>(table[c] | kTarget);
   }
@@ -40,10 +44,22 @@ inline constexpr auto kClasses = make_classes();
 constexpr bool in_class(char c, std::uint8_t bit) noexcept {
   return (kClasses[static_cast<std::uint8_t>(c)] & bit) != 0;
 }
+// The classes that every byte of a text is in, and those that some byte is in.
+struct ClassesOf {
+  std::uint8_t in_all = 0xff;
+  std::uint8_t in_any = 0;
+};
+constexpr ClassesOf classes_of(std::string_view s) noexcept {
+  ClassesOf found;
+  for (const char c : s) {
+    const std::uint8_t classes = kClasses[static_cast<std::uint8_t>(c)];
+    found.in_all &= classes;
+    found.in_any |= classes;
+  }
+  return found;
+}
 constexpr bool all_in_class(std::string_view s, std::uint8_t bit) noexcept {
-  std::uint8_t all = bit;
-  for (const char c : s) all &= kClasses[static_cast<std::uint8_t>(c)];
-  return all == bit;
+  return (classes_of(s).in_all & bit) != 0;
 }
 }  // namespace detail
 

@@ -24,7 +24,8 @@ struct Piece {
 
 enum class BodyKind : std::uint8_t { None, Length, Chunked };
 
-struct Request {
+// What a request line and the framing fields say.
+struct RequestLine {
   const char* base = nullptr;
   Piece method;
   Piece target;  // as received
@@ -38,6 +39,9 @@ struct Request {
   bool expects_continue = false;
   bool close = false;       // the connection ends with this request
   bool keep_alive = false;  // HTTP/1.0 asked to keep it
+};
+
+struct Request : RequestLine {
   std::vector<Field> fields;
 
   [[nodiscard]] std::string_view text(Piece p) const noexcept {
@@ -59,11 +63,10 @@ struct Request {
     }
     return nullptr;
   }
+  // As new, but keeps the memory of the fields.
   void clear() noexcept {
-    auto kept = std::move(fields);
-    kept.clear();
-    *this = Request{};
-    fields = std::move(kept);
+    static_cast<RequestLine&>(*this) = {};
+    fields.clear();
   }
 };
 

@@ -5,8 +5,6 @@
 namespace celadon::http {
 namespace {
 
-constexpr std::unexpected<Rejection> kBad{Rejection::BadTarget};
-
 // Every '%' begins two hex digits, and none of them makes a NUL (RL18).
 bool is_encoded_path(std::string_view path) noexcept {
   for (auto at = path.find('%'); at != std::string_view::npos;
@@ -18,32 +16,36 @@ bool is_encoded_path(std::string_view path) noexcept {
   return true;
 }
 
-std::expected<Target, Rejection> split_query(std::string_view rest,
-                                             std::string_view authority) noexcept {
-  const auto mark = rest.find('?');
-  Target target{rest.substr(0, mark), {}, authority};
-  if (mark != std::string_view::npos) target.query = rest.substr(mark + 1);
-  if (!is_encoded_path(target.path)) return kBad;
-  return target;
+// `marks` tells which of '?' and '%' are there at all: mostly none is.
+Rejection split_query(std::string_view rest, unsigned marks, Target& out) noexcept {
+  out.path = rest;
+  if ((marks & detail::kQueryMark) != 0) {
+    const auto mark = rest.find('?');
+    out.path = rest.substr(0, mark);
+    if (mark != std::string_view::npos) out.query = rest.substr(mark + 1);
+  }
+  const bool encoded = (marks & detail::kPercent) != 0;
+  return encoded && !is_encoded_path(out.path) ? Rejection::BadTarget : Rejection::None;
 }
 
-std::expected<Target, Rejection> parse_absolute(std::string_view method,
-                                                std::string_view target) noexcept {
+Rejection parse_absolute(std::string_view method, std::string_view target,
+                         unsigned marks, Target& out) noexcept {
   const auto colon = target.find(':');
   const std::string_view scheme = target.substr(0, colon);
   if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) {
-    return kBad;
+    return Rejection::BadTarget;
   }
   std::string_view rest = target.substr(colon + 1);
-  if (!rest.starts_with("//")) return kBad;
+  if (!rest.starts_with("//")) return Rejection::BadTarget;
   rest.remove_prefix(2);
   const auto end = rest.find_first_of("/?");
-  const std::string_view authority = rest.substr(0, end);
-  if (!is_authority(authority)) return kBad;
+  out.authority = rest.substr(0, end);
+  if (!is_authority(out.authority)) return Rejection::BadTarget;
   rest = end == std::string_view::npos ? "" : rest.substr(end);
-  if (rest.empty()) return Target{method == "OPTIONS" ? "*" : "/", {}, authority};
-  if (rest.front() == '?') return Target{"/", rest.substr(1), authority};
-  return split_query(rest, authority);
+  if (!rest.empty() && rest.front() == '/') return split_query(rest, marks, out);
+  out.path = rest.empty() && method == "OPTIONS" ? "*" : "/";
+  if (!rest.empty()) out.query = rest.substr(1);
+  return Rejection::None;
 }
 
 bool is_port(std::string_view text) noexcept {
@@ -93,21 +95,25 @@ bool is_authority(std::string_view text) noexcept {
   return text.size() == host.size() || text[host.size()] == ':';
 }
 
-std::expected<Target, Rejection> parse_target(std::string_view method,
-                                              std::string_view target) noexcept {
-  if (target.empty() || !is_target_text(target)) {
-    return std::unexpected(Rejection::BadRequestLine);
+Rejection parse_target(std::string_view method, std::string_view target,
+                       Target& out) noexcept {
+  const auto [in_all, in_any] = detail::classes_of(target);
+  if (target.empty() || (in_all & detail::kTarget) == 0) {
+    return Rejection::BadRequestLine;
+  }
+  out = {};
+  if (target.front() == '/' && method != "CONNECT") {
+    return split_query(target, in_any, out);
   }
   if (method == "CONNECT") {
-    if (!is_authority(target) || split_authority(target).port.empty()) return kBad;
-    return std::unexpected(Rejection::ConnectMethod);
+    const bool good = is_authority(target) && !split_authority(target).port.empty();
+    return good ? Rejection::ConnectMethod : Rejection::BadTarget;
   }
-  if (target.front() == '/') return split_query(target, {});
   if (target == "*") {
-    if (method != "OPTIONS") return kBad;
-    return Target{target, {}, {}};
+    out.path = target;
+    return method == "OPTIONS" ? Rejection::None : Rejection::BadTarget;
   }
-  return parse_absolute(method, target);
+  return parse_absolute(method, target, in_any, out);
 }
 
 void percent_decode(std::string_view text, std::string& out) {

@@ -1,7 +1,6 @@
 // Request targets (RFC 9112 3.2) and the authority that Host and targets share.
 #pragma once
 
-#include <expected>
 #include <string>
 #include <string_view>
 
@@ -15,10 +14,10 @@ struct Target {
   std::string_view authority;  // of the absolute form, else empty
 };
 
-// The form must fit the method. CONNECT's authority form is validated and then answered
-// as a method that is not implemented.
-[[nodiscard]] std::expected<Target, Rejection> parse_target(
-    std::string_view method, std::string_view target) noexcept;
+// Rejection::None where `out` is good. The form must fit the method. CONNECT's
+// authority form is validated and then answered as a method that is not implemented.
+[[nodiscard]] Rejection parse_target(std::string_view method, std::string_view target,
+                                     Target& out) noexcept;
 
 // host[:port] as in a Host field: letters, digits, "-._~", or a bracketed IPv6 literal.
 [[nodiscard]] bool is_authority(std::string_view text) noexcept;

@@ -71,17 +71,17 @@ Io Stream::read(std::span<char> into) noexcept {
   return from_errno();
 }
 
-Io Stream::write_some(std::span<const iovec> pieces) noexcept {
+Io Stream::write_some(std::span<const iovec> pieces, Push push) noexcept {
+  const int flags = push == Push::WithNext ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
   ssize_t n = 0;
   if (pieces.size() == 1) {
-    n = retry_interrupted([&] {
-      return ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
-    });
+    n = retry_interrupted(
+        [&] { return ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, flags); });
   } else {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(pieces.data());
     message.msg_iovlen = pieces.size();
-    n = retry_interrupted([&] { return ::sendmsg(fd_, &message, MSG_NOSIGNAL); });
+    n = retry_interrupted([&] { return ::sendmsg(fd_, &message, flags); });
   }
   if (n < 0) return from_errno();
   sent_ += static_cast<std::size_t>(n);
@@ -89,9 +89,9 @@ Io Stream::write_some(std::span<const iovec> pieces) noexcept {
 }
 
 Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
-                std::string_view tail, bool cork) noexcept {
+                std::string_view tail, Push push) noexcept {
   std::size_t sent = 0;
-  if (!cork && queued() == 0 && open()) {
+  if (push != Push::Later && queued() == 0 && open()) {
     std::array<iovec, 3> pieces;
     std::size_t count = 0;
     for (const std::string_view piece : {copied, held, tail}) {
@@ -99,7 +99,7 @@ Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
       pieces[count++] = {const_cast<char*>(piece.data()), piece.size()};
     }
     if (count > 0) {
-      const Io io = write_some(std::span(pieces).first(count));
+      const Io io = write_some(std::span(pieces).first(count), push);
       if (io.step == Io::Step::Failed) {
         if (owner.release) owner.release(owner.object);
         return io;
@@ -113,8 +113,12 @@ Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
     if (!open()) return {Io::Step::Failed, Error::Reset};
     return {Io::Step::Done, Error::Other, total};
   }
+  const bool held_back = queued() > 0 && (interest_ & loop::kWrite) == 0;
   queue_rest(sent, copied, held, owner, tail);
-  if (!cork) want_write();
+  if (push != Push::Later) {
+    if (held_back) return flush();  // what was only queued leaves with this
+    want_write();
+  }
   return {Io::Step::Again, Error::Other, sent};
 }
 

@@ -30,6 +30,13 @@ struct Io {
   std::size_t bytes = 0;
 };
 
+// When bytes leave that could.
+enum class Push : std::uint8_t {
+  Now,
+  WithNext,  // more follows at once: the kernel may wait for it to fill the segment
+  Later,     // only queued, until flush()
+};
+
 class StreamEvents {
  public:
   virtual ~StreamEvents() = default;
@@ -61,11 +68,10 @@ class Stream : public loop::IoHandler {
   void set_reading(bool on) noexcept;
 
   // Sends `copied`, then `held`, then `tail`, as one write where possible. What the
-  // kernel does not take is queued, `held` by keeping its owner. With `cork` everything
-  // is only queued. The owner is taken over in every case; it may be empty if `held`
-  // is. Failed: the peer is gone.
+  // kernel does not take is queued, `held` by keeping its owner. The owner is taken
+  // over in every case; it may be empty if `held` is. Failed: the peer is gone.
   Io send(std::string_view copied, std::string_view held, Owner owner,
-          std::string_view tail, bool cork) noexcept;
+          std::string_view tail, Push push = Push::Now) noexcept;
   // Writes what is queued, as far as it goes.
   Io flush() noexcept;
   // sendfile(2), past the queue, which must be empty. Advances `offset`.
@@ -83,7 +89,7 @@ class Stream : public loop::IoHandler {
  private:
   void on_io(std::uint8_t ready) noexcept override;
   void set_interest(std::uint8_t interest) noexcept;
-  Io write_some(std::span<const iovec> pieces) noexcept;
+  Io write_some(std::span<const iovec> pieces, Push push = Push::Now) noexcept;
   void queue_rest(std::size_t sent, std::string_view copied, std::string_view held,
                   Owner owner, std::string_view tail) noexcept;
 

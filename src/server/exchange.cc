@@ -2,9 +2,6 @@
 
 #include <unistd.h>
 
-#include <memory>
-#include <utility>
-
 namespace celadon::server {
 
 Exchange::~Exchange() {
@@ -13,17 +10,15 @@ Exchange::~Exchange() {
 
 void Exchange::reset(Channel& channel, Connection& connection) noexcept {
   constexpr std::size_t kKept = 4096;
-  http::Request request = std::move(request_);
-  std::string head = std::move(head_);
-  request.clear();
-  head.clear();
-  if (head.capacity() > kKept) head = {};
-  std::destroy_at(this);
-  std::construct_at(this);
-  request_ = std::move(request);
-  head_ = std::move(head);
+  if (spool_ >= 0) ::close(spool_);
+  static_cast<ExchangeState&>(*this) = {};
   channel_ = &channel;
   connection_ = &connection;
+  request_.clear();
+  head_.clear();
+  if (head_.capacity() > kKept) head_ = {};
+  body_.clear();
+  logged_headers_.clear();
 }
 
 void Exchange::consume_body(std::size_t n) noexcept {

@@ -57,6 +57,13 @@ class Consumer {
   virtual void on_gone() noexcept = 0;      // the client left; writes fail from now on
 };
 
+// What comes after a head and its first piece.
+enum class Follows : std::uint8_t {
+  Data,
+  File,     // by send_file, at once
+  Nothing,  // the answer is whole
+};
+
 enum class Sent : std::uint8_t {
   Ok,
   Full,  // taken, but wait for on_writable before the next
@@ -67,9 +74,10 @@ enum class Sent : std::uint8_t {
 class Channel {
  public:
   virtual ~Channel() = default;
-  // Head and the first piece of the body leave together. `last`: nothing follows.
+  // Head and the first piece of the body leave together.
   virtual Sent send_head(Exchange& exchange, const http::ResponseHead& head,
-                         std::string_view first, Owner owner, bool last) noexcept = 0;
+                         std::string_view first, Owner owner,
+                         Follows follows) noexcept = 0;
   virtual Sent send_data(Exchange& exchange, std::string_view data,
                          Owner owner) noexcept = 0;
   virtual Sent send_file(Exchange& exchange, int file, off_t& offset,
@@ -87,9 +95,47 @@ class Channel {
 
 enum class BodyState : std::uint8_t { Open, Complete, Failed };
 
-class Exchange final : public ListHook<Exchange> {
+// Everything that one assignment makes as new.
+struct ExchangeState {
+  // The whole answer may leave with those that follow in the same turn of the loop.
+  bool may_wait = false;
+  // How many requests of this connection have come without a pause before this one.
+  unsigned pipelined = 0;
+  // Monotonic times, for deadlines and logs.
+  Nanos received_at = 0;
+  Nanos started_at = 0;
+
+ protected:
+  friend class Session;
+
+  Channel* channel_ = nullptr;
+  Connection* connection_ = nullptr;
+  Consumer* consumer_ = nullptr;
+
+  std::size_t body_at_ = 0;
+  std::uint64_t body_size_ = 0;  // decoded so far
+  int spool_ = -1;
+  bool buffered_ = false;
+  BodyState body_state_ = BodyState::Complete;
+  http::Rejection body_rejection_ = http::Rejection::None;
+
+  bool head_sent_ = false;
+  bool body_allowed_ = true;
+  bool chunked_ = false;
+  bool ended_ = false;  // the last chunk is out
+  bool finished_ = false;
+  bool gone_ = false;
+  bool continue_pending_ = false;  // Expect: 100-continue, not answered yet
+  int status_ = 0;
+  std::optional<std::uint64_t> remaining_;
+  std::uint64_t bytes_sent_ = 0;
+};
+
+class Exchange final : public ListHook<Exchange>, public ExchangeState {
  public:
   Exchange() noexcept = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
   ~Exchange();
   // As new, for another request; keeps memory that is cheap to keep.
   void reset(Channel& channel, Connection& connection) noexcept;
@@ -124,8 +170,8 @@ class Exchange final : public ListHook<Exchange> {
 
   // --- the answer ---
   Sent send_head(const http::ResponseHead& head, std::string_view first, Owner owner,
-                 bool last) noexcept {
-    return channel_->send_head(*this, head, first, owner, last);
+                 Follows follows) noexcept {
+    return channel_->send_head(*this, head, first, owner, follows);
   }
   Sent send_data(std::string_view data, Owner owner) noexcept {
     return channel_->send_data(*this, data, owner);
@@ -162,42 +208,12 @@ class Exchange final : public ListHook<Exchange> {
   void set_consumer(Consumer* consumer) noexcept { consumer_ = consumer; }
   [[nodiscard]] Consumer* consumer() const noexcept { return consumer_; }
 
-  // The whole answer may leave with those that follow in the same turn of the loop.
-  bool may_wait = false;
-  // How many requests of this connection have come without a pause before this one.
-  unsigned pipelined = 0;
-  // Monotonic times, for deadlines and logs.
-  Nanos received_at = 0;
-  Nanos started_at = 0;
-
  private:
   friend class Session;
 
-  Channel* channel_ = nullptr;
-  Connection* connection_ = nullptr;
-  Consumer* consumer_ = nullptr;
-
   http::Request request_;
   std::string head_;  // the bytes that request_ points into
-
   std::string body_;
-  std::size_t body_at_ = 0;
-  std::uint64_t body_size_ = 0;  // decoded so far
-  int spool_ = -1;
-  bool buffered_ = false;
-  BodyState body_state_ = BodyState::Complete;
-  http::Rejection body_rejection_ = http::Rejection::None;
-
-  bool head_sent_ = false;
-  bool body_allowed_ = true;
-  bool chunked_ = false;
-  bool ended_ = false;  // the last chunk is out
-  bool finished_ = false;
-  bool gone_ = false;
-  bool continue_pending_ = false;  // Expect: 100-continue, not answered yet
-  int status_ = 0;
-  std::optional<std::uint64_t> remaining_;
-  std::uint64_t bytes_sent_ = 0;
   LoggedHeaders logged_headers_;
 };
 

@@ -48,6 +48,9 @@ class Session final : public loop::Disposable,
   void abandon() noexcept { stream_.abandon(); }
 
  private:
+  // When an answer leaves that could.
+  enum class Leaves : std::uint8_t { Now, WithFile, AtTurnEnd };
+
   // net::StreamEvents
   void on_readable() noexcept override;
   void on_drained() noexcept override;
@@ -56,7 +59,7 @@ class Session final : public loop::Disposable,
   void on_timer() noexcept override;
   // Channel
   Sent send_head(Exchange& x, const http::ResponseHead& head, std::string_view first,
-                 Owner owner, bool last) noexcept override;
+                 Owner owner, Follows follows) noexcept override;
   Sent send_data(Exchange& x, std::string_view data, Owner owner) noexcept override;
   Sent send_file(Exchange& x, int file, off_t& offset,
                  std::size_t count) noexcept override;
@@ -116,9 +119,9 @@ class Session final : public loop::Disposable,
   // Answers (session_answer.cc)
   void send_page(http::Rejection why, bool with_body) noexcept;
   Sent put(std::string_view copied, std::string_view held, Owner owner,
-           std::string_view tail, bool may_wait = false) noexcept;
+           std::string_view tail, Leaves leaves = Leaves::Now) noexcept;
   Sent send_framed(Exchange& x, std::string& out, std::string_view data, Owner owner,
-                   bool last) noexcept;
+                   Follows follows) noexcept;
   [[nodiscard]] std::string_view clip(Exchange& x, std::string_view data) noexcept;
   [[nodiscard]] Nanos now() const noexcept;
   [[nodiscard]] const Settings& settings() const noexcept;

@@ -17,12 +17,15 @@ void release_owner(Owner owner) noexcept {
 }  // namespace
 
 Sent Session::put(std::string_view copied, std::string_view held, Owner owner,
-                  std::string_view tail, bool may_wait) noexcept {
+                  std::string_view tail, Leaves leaves) noexcept {
   // More requests wait in the input: their answers leave together.
-  const bool more = may_wait || !stored_input().empty();
+  const bool more = leaves == Leaves::AtTurnEnd || !stored_input().empty();
   const std::size_t queued = stream_.queued() + copied.size() + held.size();
   const bool cork = !closing_ && more && queued < kCorkLimit;
-  const net::Io io = stream_.send(copied, held, owner, tail, cork);
+  const net::Push push = cork                         ? net::Push::Later
+                         : leaves == Leaves::WithFile ? net::Push::WithNext
+                                                      : net::Push::Now;
+  const net::Io io = stream_.send(copied, held, owner, tail, push);
   if (io.step == net::Io::Step::Failed) {
     if (state_ == State::Active && exchange_) {
       mark_gone();
@@ -33,7 +36,7 @@ Sent Session::put(std::string_view copied, std::string_view held, Owner owner,
   }
   if (io.step == net::Io::Step::Done) return Sent::Ok;
   if (cork) {
-    held_ = may_wait;
+    held_ = leaves == Leaves::AtTurnEnd;
     server_.cork(*this);
   } else {
     watch_output();
@@ -42,7 +45,7 @@ Sent Session::put(std::string_view copied, std::string_view held, Owner owner,
 }
 
 Sent Session::send_head(Exchange& x, const http::ResponseHead& head,
-                        std::string_view first, Owner owner, bool last) noexcept {
+                        std::string_view first, Owner owner, Follows follows) noexcept {
   if (x.gone_ || x.finished_) {
     release_owner(owner);
     return Sent::Gone;
@@ -74,7 +77,7 @@ Sent Session::send_head(Exchange& x, const http::ResponseHead& head,
       .close = closing_,
       .keep_alive = x.request_.minor == 0};
   http::h1::append_head(out, head, framing, length.value_or(0), extras);
-  return send_framed(x, out, first, owner, last);
+  return send_framed(x, out, first, owner, follows);
 }
 
 // Cuts what exceeds the declared length (RS04).
@@ -94,7 +97,8 @@ std::string_view Session::clip(Exchange& x, std::string_view data) noexcept {
 
 // `out` is what precedes the data: a head, or nothing.
 Sent Session::send_framed(Exchange& x, std::string& out, std::string_view data,
-                          Owner owner, bool last) noexcept {
+                          Owner owner, Follows follows) noexcept {
+  const bool last = follows == Follows::Nothing;
   data = clip(x, data);
   x.bytes_sent_ += data.size();
   std::string_view tail;
@@ -113,9 +117,13 @@ Sent Session::send_framed(Exchange& x, std::string& out, std::string_view data,
     owner = {};
     data = tail = {};
   }
-  const bool whole = last || x.remaining_ == 0;
-  const bool may_wait = x.may_wait && whole && data.empty();
-  const Sent sent = put(out, data, owner, tail, may_wait);
+  const bool whole = last || !x.body_allowed_ || x.remaining_ == 0;
+  Leaves leaves = Leaves::Now;
+  if (whole && x.may_wait && data.empty()) leaves = Leaves::AtTurnEnd;
+  // A head in a segment of its own keeps the window of some receivers small for good:
+  // they judge by it what a segment costs them.
+  if (!whole && follows == Follows::File) leaves = Leaves::WithFile;
+  const Sent sent = put(out, data, owner, tail, leaves);
   if (last && sent != Sent::Gone) finish(x);
   return sent;
 }
@@ -131,7 +139,7 @@ Sent Session::send_data(Exchange& x, std::string_view data, Owner owner) noexcep
   }
   std::string& out = server_.render_;
   out.clear();
-  return send_framed(x, out, data, owner, false);
+  return send_framed(x, out, data, owner, Follows::Data);
 }
 
 Sent Session::send_file(Exchange& x, int file, off_t& offset,
@@ -168,7 +176,7 @@ void Session::send_interim(int status,
   std::string& out = server_.render_;
   out.clear();
   http::h1::append_interim(out, status, headers);
-  const net::Io io = stream_.send(out, {}, {}, {}, false);
+  const net::Io io = stream_.send(out, {}, {}, {});
   if (io.step == net::Io::Step::Again) watch_output();
   if (io.step == net::Io::Step::Failed) mark_gone();
 }

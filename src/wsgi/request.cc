@@ -234,7 +234,8 @@ bool Request::answer_single(PyObject* bytes) noexcept {
   const std::string_view data = view_bytes(bytes);
   // Of a 304 the length would be that of the answer it stands for.
   if (!head.content_length && head.status != 304) head.content_length = data.size();
-  const auto sent = exchange_->send_head(head, data, own_bytes(bytes), true);
+  const auto sent =
+      exchange_->send_head(head, data, own_bytes(bytes), server::Follows::Nothing);
   return sent == server::Sent::Gone ? raise_gone() : true;
 }
 
@@ -244,7 +245,8 @@ bool Request::answer_empty() noexcept {
     http::ResponseHead head = view_head(kit_.responder->head);
     const bool says_nothing = exchange_->is_head() || head.status == 304;
     if (!head.content_length && !says_nothing) head.content_length = 0;
-    if (exchange_->send_head(head, {}, {}, true) == server::Sent::Gone)
+    if (exchange_->send_head(head, {}, {}, server::Follows::Nothing) ==
+        server::Sent::Gone)
       return raise_gone();
   }
   exchange_->finish();
@@ -286,7 +288,7 @@ bool Request::send(PyObject* bytes) noexcept {
   server::Sent sent = server::Sent::Ok;
   if (!exchange_->head_sent()) {
     const http::ResponseHead head = view_head(kit_.responder->head);
-    sent = exchange_->send_head(head, data, own_bytes(bytes), false);
+    sent = exchange_->send_head(head, data, own_bytes(bytes), server::Follows::Data);
     head_is_out();
   } else {
     sent = exchange_->send_data(data, own_bytes(bytes));
@@ -309,7 +311,8 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
   if (!x.head_sent()) {
     http::ResponseHead head = view_head(kit_.responder->head);
     if (!head.content_length && head.status != 304) head.content_length = size;
-    if (x.send_head(head, {}, {}, false) == server::Sent::Gone) return raise_gone();
+    if (x.send_head(head, {}, {}, server::Follows::File) == server::Sent::Gone)
+      return raise_gone();
     head_is_out();
   }
   while (!complete()) {

@@ -20,10 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto part : celadon::http::parse_forwarded_for(bytes)) check(part);
   static_cast<void>(celadon::http::is_authority(bytes));
   for (const std::string_view method : {"GET", "OPTIONS", "CONNECT"}) {
-    const auto target = celadon::http::parse_target(method, bytes);
-    if (!target) continue;
+    celadon::http::Target target;
+    const auto why = celadon::http::parse_target(method, bytes, target);
+    if (why != celadon::http::Rejection::None) continue;
     std::string decoded;
-    celadon::http::percent_decode(target->path, decoded);
+    celadon::http::percent_decode(target.path, decoded);
     if (decoded.find('\0') != std::string::npos || decoded.size() > size + 1)
       std::abort();
   }

@@ -152,14 +152,15 @@ Rejection HeadParser::on_version(std::string_view version) noexcept {
 
 Rejection HeadParser::on_target(std::string_view method,
                                 std::string_view target) noexcept {
-  const auto parsed = parse_target(method, target);
-  if (!parsed) return parsed.error();
+  Target parsed;
+  const Rejection why = parse_target(method, target, parsed);
+  if (why != Rejection::None) return why;
   if (method == "TRACE") return Rejection::TraceMethod;
-  request_.query = piece(parsed->query);
-  request_.authority = piece(parsed->authority);
-  const char* path = parsed->path.data();
+  request_.query = piece(parsed.query);
+  request_.authority = piece(parsed.authority);
+  const char* path = parsed.path.data();
   if (path >= target.data() && path < target.data() + target.size()) {
-    request_.path = piece(parsed->path);
+    request_.path = piece(parsed.path);
   } else {
     request_.path_default = *path;
   }

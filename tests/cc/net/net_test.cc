@@ -172,12 +172,12 @@ class StreamTest : public ::testing::Test {
 };
 
 TEST_F(StreamTest, SendsAtOnceAndQueuesWhatDoesNotFit) {
-  EXPECT_EQ(stream_->send("head ", "body", {}, " tail", false).step, Io::Step::Done);
+  EXPECT_EQ(stream_->send("head ", "body", {}, " tail").step, Io::Step::Done);
   EXPECT_EQ(drain_peer(), "head body tail");
   const std::string big(5 << 20, 'x');
   int released = 0;
   const Owner owner{&released, [](void* n) noexcept { ++*static_cast<int*>(n); }};
-  EXPECT_EQ(stream_->send("h", big, owner, "t", false).step, Io::Step::Again);
+  EXPECT_EQ(stream_->send("h", big, owner, "t").step, Io::Step::Again);
   EXPECT_GT(stream_->queued(), 0U);
   std::string got = drain_peer();
   while (events_.drained == 0) {
@@ -191,10 +191,16 @@ TEST_F(StreamTest, SendsAtOnceAndQueuesWhatDoesNotFit) {
 }
 
 TEST_F(StreamTest, CorkedOutputWaitsForFlush) {
-  stream_->send("a", {}, {}, {}, true);
-  stream_->send("b", {}, {}, {}, true);
+  stream_->send("a", {}, {}, {}, Push::Later);
+  stream_->send("b", {}, {}, {}, Push::Later);
   EXPECT_EQ(drain_peer(), "");
   EXPECT_EQ(stream_->flush().step, Io::Step::Done);
+  EXPECT_EQ(drain_peer(), "ab");
+}
+
+TEST_F(StreamTest, WhatOnlyWaitedLeavesWithTheNext) {
+  stream_->send("a", {}, {}, {}, Push::Later);
+  EXPECT_EQ(stream_->send("b", {}, {}, {}).step, Io::Step::Done);
   EXPECT_EQ(drain_peer(), "ab");
 }
 
@@ -202,7 +208,7 @@ TEST_F(StreamTest, APeerThatIsGoneFailsTheWriteAndReleasesTheOwner) {
   ::close(std::exchange(fd_[1], -1));
   int released = 0;
   const Owner owner{&released, [](void* n) noexcept { ++*static_cast<int*>(n); }};
-  EXPECT_EQ(stream_->send({}, "x", owner, {}, false).step, Io::Step::Failed);
+  EXPECT_EQ(stream_->send({}, "x", owner, {}).step, Io::Step::Failed);
   EXPECT_EQ(released, 1);
   loop_.turn(0);
   EXPECT_EQ(events_.hangup, 1);

@@ -30,7 +30,7 @@ struct HoldingApp final : App {
     head.reason = "OK";
     head.content_length = body.size();
     x->may_wait = may_wait;
-    x->send_head(head, body, {}, true);
+    x->send_head(head, body, {}, Follows::Nothing);
     x->release();
   }
   std::vector<Exchange*> held;
@@ -89,6 +89,37 @@ class ServerTest : public ::testing::Test {
 };
 
 constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+// A head that leaves alone costs a segment, and the receiver's window with it.
+class FileAnswerTest : public ServerTest {
+ protected:
+  // What the client has of the head before any of the file was sent.
+  std::string head_of(std::string_view request, std::uint64_t length) {
+    const int fd = connect();
+    send(fd, request);
+    Exchange* x = std::exchange(app_.held.front(), nullptr);
+    app_.held.clear();
+    http::ResponseHead head;
+    head.reason = "OK";
+    head.content_length = length;
+    EXPECT_EQ(x->send_head(head, {}, {}, Follows::File), Sent::Ok);
+    std::string got = receive(fd);
+    x->abort();
+    x->release();
+    ::close(fd);
+    return got;
+  }
+};
+
+TEST_F(FileAnswerTest, HeadLeavesWithTheFile) {
+  EXPECT_EQ(head_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 1000), "");
+}
+
+TEST_F(FileAnswerTest, HeadWaitsForNoFileWhereNoneFollows) {
+  const std::string whole = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+  EXPECT_EQ(head_of("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 1000), whole);
+  EXPECT_TRUE(head_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0).ends_with("0\r\n\r\n"));
+}
 
 TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
   const int fd = connect();
@@ -155,7 +186,7 @@ TEST_F(SmallBufferTest, AWriterThatWaitsForCorkedOutputIsWoken) {
   http::ResponseHead head;
   head.reason = "OK";
   const std::string piece(1000, 'x');
-  EXPECT_EQ(x->send_head(head, piece, {}, false), Sent::Full);
+  EXPECT_EQ(x->send_head(head, piece, {}, Follows::Data), Sent::Full);
   EXPECT_EQ(receive(fd), "");
   loop_.settle();
   EXPECT_TRUE(consumer.writable);
@@ -235,7 +266,7 @@ TEST_F(ServerTest, APieceThatIsNotTheLastIsNotHeld) {
   http::ResponseHead head;
   head.reason = "OK";
   head.content_length = 2;
-  EXPECT_EQ(x->send_head(head, "1", {}, false), Sent::Ok);
+  EXPECT_EQ(x->send_head(head, "1", {}, Follows::Data), Sent::Ok);
   EXPECT_TRUE(receive(fd).ends_with("\r\n\r\n1"));
   EXPECT_EQ(x->send_data("2", {}), Sent::Ok);  // complete by its length
   EXPECT_EQ(receive(fd), "");
