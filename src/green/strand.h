@@ -61,6 +61,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   std::uint8_t ready = 0;  // what a wait for a descriptor found
   // The job's handle, if someone asked for one.
   TaskObject* task = nullptr;  // borrowed: the task knows its strand and resets this
+  // Whose end would cut its wait short; reset from there when it comes.
+  const void* waits_for = nullptr;
   // The object that threading.current_thread() gives, if someone asked.
   py::Object thread;
 

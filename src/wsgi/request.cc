@@ -74,7 +74,17 @@ green::Waited Request::wait_for(Waiting what, green::ParkReason reason) noexcept
   waiter_ = strand;
   waiting_ = what;
   strand->granted = false;
+  strand->waits_for = this;
   const green::Waited waited = strand->hub().park(*strand, kNever, reason, false);
+  if (strand->waits_for != this) {
+    // A greenlet that was spawned outlived its request; `this` may be another's by now.
+    if (waited != green::Waited::Interrupted) {
+      PyErr_SetString(PyExc_RuntimeError,
+                      "the request ended while this greenlet waited for it");
+    }
+    return green::Waited::Interrupted;
+  }
+  strand->waits_for = nullptr;
   waiter_ = nullptr;
   waiting_ = Waiting::Nothing;
   return waited;
@@ -132,6 +142,12 @@ void Request::run(green::Strand& strand) noexcept {
 }
 
 void Request::end() noexcept {
+  if (waiter_) {
+    waiter_->waits_for = nullptr;
+    waiter_->granted = true;
+    waiter_->wake();
+    waiter_ = nullptr;
+  }
   server::Exchange& done = *exchange_;
   exchange_ = nullptr;
   done.set_consumer(nullptr);

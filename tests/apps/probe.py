@@ -193,6 +193,28 @@ def spawned(environ: Any, start: Any) -> str:
     return "spawned"
 
 
+ORPHANS: list[str] = []
+
+
+def orphan(environ: Any, start: Any) -> str:
+    """A greenlet that waits for the body while its request ends."""
+    import celadon
+
+    def read() -> None:
+        try:
+            environ["wsgi.input"].read()
+        except Exception as error:
+            ORPHANS.append(repr(error))
+
+    celadon.spawn(read)
+    celadon.sleep(0)
+    return "left it"
+
+
+def orphans(environ: Any, start: Any) -> str:
+    return " ".join(ORPHANS)
+
+
 VIEWS: dict[str, Any] = {
     "/": hello,
     "/sleep": sleep,
@@ -217,4 +239,6 @@ VIEWS: dict[str, Any] = {
     "/errors": errors,
     "/hold": hold,
     "/spawned": spawned,
+    "/orphan": orphan,
+    "/orphans": orphans,
 }

@@ -114,6 +114,18 @@ def test_forks_threads_and_spawned_greenlets(server: Command, view: str) -> None
         assert client.response().body == b"hello"
 
 
+def test_a_greenlet_that_waits_for_a_body_is_woken_by_its_requests_end(
+    server: Command,
+) -> None:
+    with server.client() as client:
+        client.send(
+            b"POST /orphan HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"
+        )
+        assert client.response().body == b"left it"
+        said = server.request(raw.get("/orphans")).body
+    assert said.startswith(b"RuntimeError('the request ended")
+
+
 def test_exit_in_a_view_ends_nothing(server: Command) -> None:
     assert server.request(raw.get("/exit")).status == 500
     assert server.request(raw.get("/")).body == b"hello"
