@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "green/asyncio_state.h"
 #include "green/hub.h"
 #include "green/local.h"
 #include "green/lock.h"
@@ -236,6 +237,10 @@ PyMethodDef functions[] = {
     {"wait_fd", py::as_method(py_wait_fd), METH_VARARGS | METH_KEYWORDS,
      "wait_fd(fd, events, timeout=None) -> ready events"},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
+    {"keep_set_running_loop", py_keep_set_running_loop, METH_O,
+     "Take over what asyncio sets its running loop with."},
+    {"set_running_loop", py_set_running_loop, METH_O,
+     "Set the asyncio loop that runs in this greenlet."},
     {"gc_guard", py::as_method(py_gc_guard), METH_FASTCALL, "For gc.callbacks."},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "green/asyncio_state.h"
 #include "green/local.h"
 #include "green/switch.h"
 #include "green/task.h"
@@ -131,6 +132,14 @@ void Hub::make_ready(Strand& strand) noexcept {
   if (PyThread_get_thread_ident() != thread_id_) loop_.wake();
 }
 
+// Until something switches back. False: an exception was thrown in.
+bool Hub::leave_for_hub(Strand& strand) noexcept {
+  const AsyncioAside aside(strand);
+  strand.resume_ = current_greenlet();
+  current_ = nullptr;
+  return static_cast<bool>(switch_to(greenlet_.get()));
+}
+
 Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
                  bool shielded) noexcept {
   ASSERT(current_ == &strand, "parked from outside");
@@ -142,9 +151,7 @@ Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
   if (deadline != kNever) loop_.arm(strand.wait_alarm_, deadline);
   strand.reason_ = reason;
   strand.state_ = Strand::State::Parked;
-  strand.resume_ = current_greenlet();
-  current_ = nullptr;
-  const bool switched = static_cast<bool>(switch_to(greenlet_.get()));
+  const bool switched = leave_for_hub(strand);
   current_ = &strand;  // also when something else than the hub switched here
   strand.state_ = Strand::State::Running;
   strand.ListHook<ReadyTag>::unlink();
@@ -162,9 +169,7 @@ Waited Hub::yield_now(Strand& strand) noexcept {
   // Ready before it parks: the state is set by hand.
   strand.state_ = Strand::State::Ready;
   woken_.push_back(strand);
-  strand.resume_ = current_greenlet();
-  current_ = nullptr;
-  const bool switched = static_cast<bool>(switch_to(greenlet_.get()));
+  const bool switched = leave_for_hub(strand);
   current_ = &strand;
   strand.state_ = Strand::State::Running;
   strand.ListHook<ReadyTag>::unlink();
@@ -311,6 +316,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   if (!entered) PyErr_Clear();
   job.run(strand);
   end_task(strand);
+  if (strand.asyncio_loop) forget_asyncio_loop(strand);
   if (entered && PyContext_Exit(context.get()) < 0) PyErr_Clear();
   strand.set_deadline(kNever);
   strand.pending_.clear();

@@ -133,6 +133,7 @@ class Hub {
   [[nodiscard]] Job* take_job() noexcept;
   void run_job(Strand& strand, Job& job) noexcept;
   [[nodiscard]] bool wait_for_job(Strand& strand) noexcept;
+  [[nodiscard]] bool leave_for_hub(Strand& strand) noexcept;
   [[nodiscard]] Strand* new_runner() noexcept;
   void fit_frames(Strand& strand) noexcept;
   void stamp() noexcept;

@@ -25,7 +25,7 @@ class Pace {
  private:
   static constexpr Nanos kLight = 10 * kMicrosecond;
   static constexpr Nanos kHeavy = 500 * kMicrosecond;
-  static constexpr int kRemembered = 4096;  // slices
+  static constexpr int kRemembered = 256;  // slices
 
   Nanos average_ = 0;
   int heavy_for_ = 0;

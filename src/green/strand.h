@@ -63,6 +63,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   TaskObject* task = nullptr;  // borrowed: the task knows its strand and resets this
   // Whose end would cut its wait short; reset from there when it comes.
   const void* waits_for = nullptr;
+  // The asyncio loop that runs here, if one does.
+  py::Object asyncio_loop;
   // The object that threading.current_thread() gives, if someone asked.
   py::Object thread;
 

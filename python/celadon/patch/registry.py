@@ -37,11 +37,13 @@ def all() -> None:
         raise RuntimeError("celadon.patch.all() belongs in the main thread")
     _done = True
     from celadon._core import green
-    from celadon.patch import collector, fork, queues, threads, times
+    from celadon.patch import asyncios, collector, fork, queues, selects, threads, times
 
     green.start_hub()
     collector.install()
     threads.install()
     times.install()
     queues.install()
+    selects.install()
+    asyncios.install()
     fork.install()

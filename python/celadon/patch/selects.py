@@ -1,0 +1,104 @@
+"""`select`: what waits for many descriptors at once.
+
+A greenlet waits for the epoll object itself, which is ready when one of its members is.
+`select.poll` objects do not tell their members; they still block.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from celadon._core import green
+from celadon.patch.registry import replace
+
+T = TypeVar("T")
+Ready = tuple[list[Any], list[Any], list[Any]]
+
+_epoll_poll = select.epoll.poll
+_select = select.select
+
+
+def install() -> None:
+    replace(select.epoll, "poll", poll)
+    replace(select, "select", select_cooperatively)
+
+
+def _waits_for_nothing(timeout: Any) -> bool:
+    """Whether CPython's own function answers at once, if only by an error."""
+    if timeout is None:
+        return not green.can_park()
+    return not isinstance(timeout, int | float) or timeout == 0 or not green.can_park()
+
+
+def _wait_until(look: Callable[[], T], fd: Any, timeout: float | None) -> T:
+    """What ``look()`` finds, once it finds something or `timeout` seconds are over."""
+    end = None if timeout is None else time.monotonic() + timeout
+    found = look()
+    while not found:
+        try:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            green.wait_fd(fd, 1, left)
+        except TimeoutError:
+            return look()
+        found = look()
+    return found
+
+
+def poll(
+    self: select.epoll, timeout: float | None = None, maxevents: int = -1
+) -> list[tuple[int, int]]:
+    """As `select.epoll.poll`; a greenlet lets others run meanwhile."""
+    if _waits_for_nothing(timeout):
+        return _epoll_poll(self, timeout, maxevents)
+    endless = timeout is None or timeout < 0
+    look = lambda: _epoll_poll(self, 0, maxevents)  # noqa: E731 - a name for two uses
+    return _wait_until(look, self, None if endless else timeout)
+
+
+def select_cooperatively(
+    rlist: Iterable[Any],
+    wlist: Iterable[Any],
+    xlist: Iterable[Any],
+    timeout: float | None = None,
+    /,
+) -> Ready:
+    """As `select.select`; a greenlet lets others run meanwhile."""
+    if _waits_for_nothing(timeout) or (timeout is not None and timeout < 0):
+        return _select(rlist, wlist, xlist, timeout)
+    lists = list(rlist), list(wlist), list(xlist)
+    # What cannot be polled, such as a file, is ready always; errors come out here too.
+    ready = _select(*lists, 0)
+    if any(ready):
+        return ready
+    masks = _masks(*lists)
+    with select.epoll() as members:
+        for fd, mask in masks.items():
+            members.register(fd, mask | select.EPOLLONESHOT)
+
+        def look() -> Ready | None:
+            reported = _epoll_poll(members, 0)
+            now = _select(*lists, 0)
+            if any(now):
+                return now
+            # A hang-up that nobody asked about would be reported for ever.
+            for fd, events in reported:
+                if events & masks[fd]:
+                    members.modify(fd, masks[fd] | select.EPOLLONESHOT)
+            return None
+
+        return _wait_until(look, members, timeout) or ([], [], [])
+
+
+def _masks(
+    rlist: Iterable[Any], wlist: Iterable[Any], xlist: Iterable[Any]
+) -> dict[int, int]:
+    masks: dict[int, int] = {}
+    kinds = select.EPOLLIN, select.EPOLLOUT, select.EPOLLPRI
+    for files, kind in zip((rlist, wlist, xlist), kinds, strict=True):
+        for file in files:
+            fd = file if isinstance(file, int) else file.fileno()
+            masks[fd] = masks.get(fd, 0) | kind
+    return masks

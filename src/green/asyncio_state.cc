@@ -1,0 +1,74 @@
+#include "green/asyncio_state.h"
+
+#include "green/hub.h"
+#include "py/error.h"
+
+namespace celadon::green {
+namespace {
+
+PyObject* set_running_loop = nullptr;  // asyncio's own; lives as long as the process
+
+py::Object call_of_sys(const char* name, PyObject* args) noexcept {
+  PyObject* function = PySys_GetObject(name);
+  return py::Object(function ? PyObject_Call(function, args, nullptr) : nullptr);
+}
+
+void set_loop_of_thread(PyObject* loop) noexcept {
+  const py::Object done(PyObject_CallOneArg(set_running_loop, loop));
+  if (!done) PyErr_WriteUnraisable(set_running_loop);
+}
+
+void set_hooks_of_thread(PyObject* hooks) noexcept {
+  const py::Object done = call_of_sys("set_asyncgen_hooks", hooks);
+  if (!done) PyErr_WriteUnraisable(nullptr);
+}
+
+}  // namespace
+
+AsyncioAside::AsyncioAside(const Strand& strand) noexcept {
+  if (strand.asyncio_loop) take_off(strand);
+}
+
+AsyncioAside::~AsyncioAside() {
+  if (loop_) put_back();
+}
+
+void AsyncioAside::take_off(const Strand& strand) noexcept {
+  py::Object pending = py::take_error();
+  loop_ = py::Object::copy(strand.asyncio_loop.get());
+  set_loop_of_thread(Py_None);
+  const py::Object nothing(PyTuple_New(0));
+  if (nothing) hooks_ = call_of_sys("get_asyncgen_hooks", nothing.get());
+  const py::Object none(PyTuple_Pack(2, Py_None, Py_None));
+  if (hooks_ && none) set_hooks_of_thread(none.get());
+  PyErr_Clear();
+  py::restore_error(std::move(pending));
+}
+
+void AsyncioAside::put_back() noexcept {
+  py::Object pending = py::take_error();
+  set_loop_of_thread(loop_.get());
+  if (hooks_) set_hooks_of_thread(hooks_.get());
+  py::restore_error(std::move(pending));
+}
+
+void forget_asyncio_loop(Strand& strand) noexcept {
+  strand.asyncio_loop.reset();
+  set_loop_of_thread(Py_None);
+}
+
+PyObject* py_keep_set_running_loop(PyObject*, PyObject* original) noexcept {
+  Py_XSETREF(set_running_loop, py::new_ref(original));
+  return py::none();
+}
+
+PyObject* py_set_running_loop(PyObject*, PyObject* loop) noexcept {
+  PyObject* done = PyObject_CallOneArg(set_running_loop, loop);
+  Strand* strand = current_strand();
+  if (done && strand) {
+    strand->asyncio_loop = loop == Py_None ? py::Object() : py::Object::copy(loop);
+  }
+  return done;
+}
+
+}  // namespace celadon::green

@@ -1,0 +1,105 @@
+"""select and epoll wait for their greenlet alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.green import PRELUDE, run_green
+
+TICKER = (
+    PRELUDE
+    + """
+import select, selectors, socket
+a, b = socket.socketpair()
+def soon(): green.sleep(0.01); b.send(b"x")
+def ticks(wait):
+    count = 0
+    task = green.spawn(wait)
+    while not task.ready():
+        green.sleep(0.001)
+        count += 1
+    return task.get(), count
+"""
+)
+
+WAITS = {
+    "epoll": "e = select.epoll(); e.register(a, select.EPOLLIN); "
+    "wait = lambda: e.poll() == [(a.fileno(), select.EPOLLIN)]",
+    "epoll_timeout": "e = select.epoll(); e.register(a, select.EPOLLIN); "
+    "wait = lambda: e.poll(5) == [(a.fileno(), select.EPOLLIN)]",
+    "select": "wait = lambda: select.select([a], [], [a]) == ([a], [], [])",
+    "select_timeout": "wait = lambda: select.select([a], [], [], 5) == ([a], [], [])",
+    "selectors": "s = selectors.DefaultSelector(); s.register(a, 1); "
+    "wait = lambda: s.select()[0][0].fileobj is a",
+}
+
+
+@pytest.mark.parametrize("way", WAITS)
+def test_others_run_while_one_waits(way: str) -> None:
+    run_green(
+        f"{WAITS[way]}\n"
+        "green.spawn(soon)\n"
+        "found, count = ticks(wait)\n"
+        "assert found and count >= 3, (found, count)\n",
+        prelude=TICKER,
+    )
+
+
+def test_timeouts_and_errors_are_those_of_cpython() -> None:
+    run_green(
+        """
+        e = select.epoll(); e.register(a, select.EPOLLIN)
+        assert e.poll(0) == e.poll(0.005) == []
+        for seconds in (0, 0.005):
+            assert select.select([a], [], [], seconds) == ([], [], [])
+        for bad in ("x", object()):
+            for call in (lambda: e.poll(bad), lambda: select.select([], [], [], bad)):
+                try: call()
+                except TypeError: pass
+                else: raise AssertionError(bad)
+        try: select.select([], [], [], -1)
+        except ValueError: pass
+        else: raise AssertionError
+        a.close()
+        try: select.select([a], [], [], 1)
+        except ValueError: pass
+        else: raise AssertionError
+        e.close()
+        try: e.poll(1)
+        except ValueError: pass
+        else: raise AssertionError
+        """,
+        prelude=TICKER,
+    )
+
+
+def test_files_are_ready_and_hang_ups_do_not_spin() -> None:
+    run_green(
+        """
+        import tempfile
+        with tempfile.TemporaryFile() as file:
+            assert select.select([file, a], [], [], 5) == ([file], [], [])
+        b.close()   # the end of `a` is no exceptional condition
+        looks = []
+        from celadon.patch import selects
+        real = selects._select
+        selects._select = lambda *args: looks.append(1) or real(*args)
+        assert select.select([], [], [a], 0.05) == ([], [], [])
+        assert len(looks) < 6, len(looks)
+        """,
+        prelude=TICKER,
+    )
+
+
+def test_no_descriptor_is_left_open() -> None:
+    run_green(
+        """
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20): select.select([a], [], [], 0.0005)
+        task = green.spawn(select.select, [a], [], [])
+        green.sleep(0.001)
+        task.kill()
+        assert len(os.listdir("/proc/self/fd")) == before
+        """,
+        prelude=TICKER,
+    )
