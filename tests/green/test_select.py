@@ -103,3 +103,18 @@ def test_no_descriptor_is_left_open() -> None:
         """,
         prelude=TICKER,
     )
+
+
+def test_a_timeout_from_outside_is_not_taken_for_the_waits_own() -> None:
+    run_green(
+        """
+        e = select.epoll(); e.register(a, select.EPOLLIN)
+        for wait in (lambda: e.poll(60), lambda: select.select([a], [], [], 60)):
+            mine = TimeoutError("mine")
+            try:
+                with celadon.Timeout(0.005, mine): wait()
+            except TimeoutError as error: assert error is mine
+            else: raise AssertionError
+        """,
+        prelude=TICKER,
+    )

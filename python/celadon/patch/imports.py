@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.machinery
 import sys
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 Patch = Callable[[ModuleType], None]
@@ -35,29 +34,24 @@ class _Finder:
         name: str,
         path: Sequence[str] | None = None,
         target: ModuleType | None = None,
-    ) -> importlib.machinery.ModuleSpec | None:
-        patches = _waiting.pop(name, None)
-        if patches is None:
+    ) -> ModuleSpec | None:
+        if name not in _waiting:
             return None
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
-            _waiting[name] = patches
-            return None
-        _run_after(spec.loader, patches)
-        return spec
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                _stay_behind(spec.loader)
+                return spec
+        return None
 
 
-def _run_after(loader: object, patches: list[Patch]) -> None:
-    execute = loader.exec_module  # type: ignore[attr-defined]
+def _stay_behind(loader: object) -> None:
+    """Patches what the loader executes next: it may be asked for and never used."""
 
     def execute_and_patch(module: ModuleType) -> None:
-        del loader.exec_module  # type: ignore[attr-defined]
-        try:
-            execute(module)
-        except BaseException:
-            _waiting[module.__name__] = patches  # it may be imported again
-            raise
-        for patch in patches:
+        vars(loader).pop("exec_module", None)
+        loader.exec_module(module)  # type: ignore[attr-defined]
+        for patch in _waiting.pop(module.__name__, ()):
             patch(module)
 
     loader.exec_module = execute_and_patch  # type: ignore[attr-defined]

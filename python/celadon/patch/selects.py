@@ -6,6 +6,7 @@ A greenlet waits for the epoll object itself, which is ready when one of its mem
 
 from __future__ import annotations
 
+import functools
 import select
 import time
 from collections.abc import Callable, Iterable
@@ -34,17 +35,20 @@ def _waits_for_nothing(timeout: Any) -> bool:
 
 
 def _wait_until(look: Callable[[], T], fd: Any, timeout: float | None) -> T:
-    """What ``look()`` finds, once it finds something or `timeout` seconds are over."""
+    """What ``look()`` finds once `fd` is ready, or `timeout` seconds are over."""
     end = None if timeout is None else time.monotonic() + timeout
-    found = look()
-    while not found:
+    while True:
         try:
             left = None if end is None else max(0.0, end - time.monotonic())
             green.wait_fd(fd, 1, left)
         except TimeoutError:
+            # It may be one that a celadon.Timeout brought.
+            if end is None or time.monotonic() < end:
+                raise
             return look()
         found = look()
-    return found
+        if found:
+            return found
 
 
 def poll(
@@ -53,9 +57,9 @@ def poll(
     """As `select.epoll.poll`; a greenlet lets others run meanwhile."""
     if _waits_for_nothing(timeout):
         return _epoll_poll(self, timeout, maxevents)
+    look = functools.partial(_epoll_poll, self, 0, maxevents)
     endless = timeout is None or timeout < 0
-    look = lambda: _epoll_poll(self, 0, maxevents)  # noqa: E731 - a name for two uses
-    return _wait_until(look, self, None if endless else timeout)
+    return look() or _wait_until(look, self, None if endless else timeout)
 
 
 def select_cooperatively(
