@@ -8,6 +8,8 @@
 #include "green/hub.h"
 #include "green/local.h"
 #include "green/lock.h"
+#include "green/pipe_io.h"
+#include "green/poll_object.h"
 #include "green/switch.h"
 #include "green/sync.h"
 #include "green/task.h"
@@ -197,6 +199,14 @@ PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
   return PyLong_FromLong(strand.ready & events);
 }
 
+// A descriptor is about to be closed: whoever waits for it is woken.
+PyObject* py_fd_closing(PyObject*, PyObject* file) noexcept {
+  const int fd = PyObject_AsFileDescriptor(file);
+  if (fd < 0) return nullptr;
+  Hub::on_fd_closing(fd);
+  return py::none();
+}
+
 PyObject* py_hub_stats(PyObject*, PyObject*) noexcept {
   const Hub* hub = Hub::here();
   if (!hub) return py::none();
@@ -236,6 +246,11 @@ PyMethodDef functions[] = {
     {"checkpoint", py_checkpoint, METH_NOARGS, "Raise what is pending."},
     {"wait_fd", py::as_method(py_wait_fd), METH_VARARGS | METH_KEYWORDS,
      "wait_fd(fd, events, timeout=None) -> ready events"},
+    {"fd_closing", py_fd_closing, METH_O, "End all waits for this descriptor."},
+    {"read_pipe", py_read_pipe, METH_VARARGS, "read_pipe(fd, length) -> bytes | None"},
+    {"write_pipe", py_write_pipe, METH_VARARGS, "write_pipe(fd, data) -> int | None"},
+    {"poll_members", py_poll_members, METH_O,
+     "What a select.poll object watches, as {fd: events}; None: not known."},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
     {"keep_set_running_loop", py_keep_set_running_loop, METH_O,
      "Take over what asyncio sets its running loop with."},

@@ -7,7 +7,7 @@
 
 namespace celadon::green {
 
-class FdWaits::Record final : public loop::IoHandler, public loop::Disposable {
+class FdWaits::Record final : public loop::IoHandler {
  public:
   Record(loop::Loop& loop, int fd) noexcept : loop_(loop), fd_(fd) {}
 
@@ -72,29 +72,23 @@ Waited FdWaits::wait(Strand& strand, int fd, std::uint8_t events,
   if (!record->arm()) {
     // Regular files cannot be polled, and are always ready; a closed one fails later.
     record->leave(strand);
-    if (record->waiting.empty()) records_.erase(fd);
     strand.ready = events;
     return Waited::Granted;
   }
   const Waited waited = strand.hub().park(strand, deadline, ParkReason::Fd, false);
-  const auto found = records_.find(fd);
-  if (found == records_.end() || found->second.get() != record) return waited;
+  if (waited == Waited::Granted) return waited;  // whoever granted took it off the list
+  // Stays armed if nobody else waits: one event without a receiver, at most.
   record->leave(strand);
-  if (record->waiting.empty()) {
-    loop_.poller().remove(fd, *record);
-    // The current batch may still name it.
-    loop_.dispose(std::move(found->second));
-    records_.erase(found);
-  }
   return waited;
 }
 
-void FdWaits::on_fd_claimed(int fd) noexcept {
+// The record itself stays: the kernel may still name it, where a forked child keeps
+// open what was closed here unseen.
+void FdWaits::forget(int fd) noexcept {
   const auto found = records_.find(fd);
   if (found == records_.end()) return;
   found->second->grant_all(0);
-  loop_.dispose(std::move(found->second));
-  records_.erase(found);
+  loop_.poller().remove(fd, *found->second);
 }
 
 }  // namespace celadon::green

@@ -1,5 +1,9 @@
-// Waits for descriptors that Python owns. They are registered for one event at a time:
-// such a descriptor may be closed unseen, and its number used again (design §9).
+// Waits for descriptors that Python owns.
+//
+// A descriptor is armed for one event per wait, by MOD, or by ADD where the kernel
+// knows nothing of it: it may have been closed unseen, and its number used again
+// (design §9). Between waits it stays registered, disarmed: the next wait costs one
+// call.
 #pragma once
 
 #include <memory>
@@ -21,10 +25,16 @@ class FdWaits final : public loop::FdClaims {
   // Granted: strand.ready tells for what; 0 means that the descriptor was closed.
   [[nodiscard]] Waited wait(Strand& strand, int fd, std::uint8_t events,
                             Nanos deadline) noexcept;
-  void on_fd_claimed(int fd) noexcept override;
+  void on_fd_claimed(int fd) noexcept override { forget(fd); }
+  // Python is about to close it. Any thread, GIL held.
+  void on_fd_closing(int fd) noexcept {
+    if (!records_.empty()) forget(fd);
+  }
 
  private:
   class Record;
+  void forget(int fd) noexcept;
+
   loop::Loop& loop_;
   std::unordered_map<int, std::unique_ptr<Record>> records_;
 };

@@ -21,6 +21,13 @@ namespace {
 // Initial-exec: one load instead of a call, on a path taken for every lock.
 __attribute__((tls_model("initial-exec"))) thread_local Hub* hub_of_thread = nullptr;
 __attribute__((tls_model("initial-exec"))) thread_local bool collecting = false;
+__attribute__((tls_model("initial-exec"))) thread_local int no_switch_depth = 0;
+
+// All hubs of this process, guarded by the GIL.
+std::vector<Hub*>& hubs() noexcept {
+  static std::vector<Hub*> all;
+  return all;
+}
 
 // Set in the child before any Python hook runs there: to those the forking greenlet is
 // the main thread already.
@@ -69,11 +76,18 @@ Strand* current_strand() noexcept {
 
 bool can_park() noexcept {
   const Hub* hub = hub_of_thread;
-  return hub && hub->current() && !collecting && !hub->forked_child();
+  return hub && hub->current() && !collecting && no_switch_depth == 0 &&
+         !hub->forked_child();
 }
 
 void set_collecting(bool on) noexcept {
   collecting = on;
+}
+NoSwitch::NoSwitch() noexcept {
+  ++no_switch_depth;
+}
+NoSwitch::~NoSwitch() {
+  --no_switch_depth;
 }
 
 unsigned long current_ident() noexcept {
@@ -102,7 +116,12 @@ Hub* Hub::create() noexcept {
     delete hub;
     return nullptr;
   }
+  hubs().push_back(hub);
   return hub_of_thread = hub;
+}
+
+void Hub::on_fd_closing(int fd) noexcept {
+  for (Hub* hub : hubs()) hub->fd_waits_.on_fd_closing(fd);
 }
 
 bool Hub::start() noexcept {
@@ -396,6 +415,7 @@ void Hub::Graveyard::run(Strand&) noexcept {
 
 void Hub::after_fork_in_child() noexcept {
   forked_child_ = true;
+  std::erase(hubs(), this);
   pool_.abandon();
   loop_.abandon();
 }

@@ -53,6 +53,8 @@ class Hub {
  public:
   // The hub of this thread, or null.
   [[nodiscard]] static Hub* here() noexcept;
+  // Ends all waits for a descriptor that Python is about to close. Any thread.
+  static void on_fd_closing(int fd) noexcept;
   // In a forked child: the hub that the forking thread had in the parent, or null.
   [[nodiscard]] static Hub* left_by_fork() noexcept;
   // Makes one for this thread, whose current greenlet becomes the main strand. Null
@@ -192,6 +194,14 @@ class Hub {
 [[nodiscard]] Strand* current_strand() noexcept;
 // While the collector runs in this thread nothing may switch (green.md 3.6).
 void set_collecting(bool on) noexcept;
+// Nothing may switch in this scope: C code below it would be left half done.
+class NoSwitch {
+ public:
+  NoSwitch() noexcept;
+  ~NoSwitch();
+  NoSwitch(const NoSwitch&) = delete;
+  NoSwitch& operator=(const NoSwitch&) = delete;
+};
 // Identity of what runs: of the strand for greenlets, of the thread otherwise. Never 0.
 [[nodiscard]] unsigned long current_ident() noexcept;
 

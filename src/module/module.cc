@@ -3,6 +3,7 @@
 
 #include "green/api.h"
 #include "green/hub.h"
+#include "green/sockets/api.h"
 #include "module/worker.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
@@ -138,6 +139,8 @@ int exec_module(PyObject* module) noexcept {
     return PyModule_AddObjectRef(module, name, sub.get());
   };
   if (add_submodule("celadon._core.green", "green", green::add_to_module) < 0 ||
+      add_submodule("celadon._core.sockets", "sockets",
+                    green::sockets::add_to_module) < 0 ||
       add_submodule("celadon._core.wsgi", "wsgi", wsgi::add_to_module) < 0) {
     return -1;
   }

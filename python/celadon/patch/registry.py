@@ -10,14 +10,16 @@ _done = False
 
 
 def replace(module: ModuleType | type, name: str, value: Any) -> None:
-    """Sets ``module.name`` and remembers what it was."""
-    key = (module.__name__, name)
-    _originals.setdefault(key, getattr(module, name))
+    """Sets ``module.name`` and remembers what it was. A class goes by its full name."""
+    owner = module.__name__
+    if isinstance(module, type):
+        owner = f"{module.__module__}.{module.__qualname__}"
+    _originals.setdefault((owner, name), getattr(module, name))
     setattr(module, name, value)
 
 
 def patched(module: str, name: str) -> bool:
-    """Whether ``module.name`` was replaced."""
+    """Whether ``module.name`` was replaced; `module` may be a class: ``socket.socket``."""
     return (module, name) in _originals
 
 
@@ -37,7 +39,20 @@ def all() -> None:
         raise RuntimeError("celadon.patch.all() belongs in the main thread")
     _done = True
     from celadon._core import green
-    from celadon.patch import asyncios, collector, fork, queues, selects, threads, times
+    from celadon.patch import (
+        asyncios,
+        collector,
+        dns,
+        files,
+        fork,
+        processes,
+        queues,
+        selects,
+        sockets,
+        threads,
+        times,
+        tls,
+    )
 
     green.start_hub()
     collector.install()
@@ -45,5 +60,10 @@ def all() -> None:
     times.install()
     queues.install()
     selects.install()
+    sockets.install()
+    dns.install()
+    tls.install()
+    files.install()
+    processes.install()
     asyncios.install()
     fork.install()

@@ -1,7 +1,7 @@
 """`select`: what waits for many descriptors at once.
 
 A greenlet waits for the epoll object itself, which is ready when one of its members is.
-`select.poll` objects do not tell their members; they still block.
+For `select` and `poll` objects one is made for the time of the wait.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import functools
 import select
 import time
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any, TypeVar
 
 from celadon._core import green
+from celadon.patch.imports import when_imported
 from celadon.patch.registry import replace
 
 T = TypeVar("T")
@@ -20,11 +22,27 @@ Ready = tuple[list[Any], list[Any], list[Any]]
 
 _epoll_poll = select.epoll.poll
 _select = select.select
+_Poll = type(select.poll())
+_poll_poll = _Poll.poll
 
 
 def install() -> None:
     replace(select.epoll, "poll", poll)
     replace(select, "select", select_cooperatively)
+    if _tells_its_members():
+        replace(_Poll, "poll", poll_cooperatively)
+    when_imported("selectors", _patch_selectors)
+
+
+def _patch_selectors(selectors: ModuleType) -> None:
+    cooperative = staticmethod(select_cooperatively)
+    replace(selectors.SelectSelector, "_select", cooperative)
+
+
+def _tells_its_members() -> bool:
+    probe = select.poll()
+    probe.register(0, select.POLLIN)
+    return green.poll_members(probe) == {0: select.POLLIN}
 
 
 def _waits_for_nothing(timeout: Any) -> bool:
@@ -94,6 +112,24 @@ def select_cooperatively(
             return None
 
         return _wait_until(look, members, timeout) or ([], [], [])
+
+
+def poll_cooperatively(
+    self: Any, timeout: float | None = None, /
+) -> list[tuple[int, int]]:
+    """As `select.poll().poll`, in milliseconds; a greenlet lets others run meanwhile."""
+    members = {} if _waits_for_nothing(timeout) else green.poll_members(self)
+    if not members:
+        return _poll_poll(self, timeout)
+    ready = _poll_poll(self, 0)
+    if ready:
+        return ready
+    endless = timeout is None or timeout < 0
+    look = functools.partial(_poll_poll, self, 0)
+    with select.epoll() as group:
+        for fd, events in members.items():
+            group.register(fd, events)
+        return _wait_until(look, group, None if endless else timeout / 1000)
 
 
 def _masks(

@@ -1,0 +1,134 @@
+"""Native threads that run calls which block, while the greenlet that wants them waits."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from celadon._core import green as _green
+
+T = TypeVar("T")
+
+
+class _Call:
+    __slots__ = ("_context", "_do", "done", "error", "value")
+
+    def __init__(self, do: Callable[[], Any]) -> None:
+        self._do: Callable[[], Any] | None = do
+        self._context = contextvars.copy_context()
+        self.done = _green.Event()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        do, self._do = self._do, None
+        assert do is not None
+        try:
+            self.value = self._context.run(do)
+        except BaseException as error:
+            self.error = error
+        self.done.set()
+
+
+class NativePool:
+    """At most `threads` native threads; they start when they are needed.
+
+    Waiting calls are taken in their order.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self.threads = threads
+        self.name = name
+        self._calls: deque[_Call] = deque()
+        self._wanted = _green.Semaphore(0)
+        self._started = 0
+        self._idle = 0
+        self._running = 0
+
+    @property
+    def waiting(self) -> int:
+        """Calls that no thread has taken yet."""
+        return len(self._calls)
+
+    @property
+    def running(self) -> int:
+        """Calls that run now, those whose caller gave up included."""
+        return self._running
+
+    def run(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """``fn(*args, **kwargs)`` on a native thread, in a copy of the context.
+
+        A greenlet that is killed meanwhile gives up the wait, not the call. Where nothing
+        can be suspended, such as in a native thread, the call happens in place.
+        """
+        if not _green.can_park():
+            return fn(*args, **kwargs)
+        call = _Call(lambda: fn(*args, **kwargs))
+        self._submit(call)
+        call.done.wait()
+        if call.error is not None:
+            try:
+                raise call.error
+            finally:
+                del call
+        return call.value  # type: ignore[no-any-return]
+
+    def start(self, fn: Callable[[], Any]) -> None:
+        """Runs ``fn()`` on a native thread and waits for nothing; its errors are lost."""
+        self._submit(_Call(fn))
+
+    def _submit(self, call: _Call) -> None:
+        self._calls.append(call)
+        if self._idle < len(self._calls) and self._started < self.threads:
+            self._started += 1
+            threading.Thread(
+                target=self._work, name=f"{self.name}-{self._started}", daemon=True
+            ).start()
+        self._wanted.release()
+
+    def _work(self) -> None:
+        while True:
+            self._idle += 1
+            self._wanted.acquire()
+            self._idle -= 1
+            self._running += 1
+            self._calls.popleft().run()
+            self._running -= 1
+
+
+_pool = NativePool(8, "celadon-offload")
+
+
+def offload(fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Runs ``fn(*args, **kwargs)`` on a native thread and waits for its result.
+
+    For calls that block in C and cannot be made cooperative. Eight threads, or as many
+    as the setting ``offload_threads`` says. The context is copied. A kill or a timeout
+    gives up the wait, not the call.
+    """
+    return _pool.run(fn, *args, **kwargs)
+
+
+def set_threads(threads: int) -> None:
+    """How many threads `offload` may use; those that run already stay."""
+    if threads < 1:
+        raise ValueError("offload needs at least one thread")
+    _pool.threads = threads
+
+
+def native_thread(
+    target: Callable[..., Any],
+    *args: Any,
+    name: str | None = None,
+    daemon: bool = True,
+    **kwargs: Any,
+) -> threading.Thread:
+    """Starts ``target(*args, **kwargs)`` in a native thread of its own."""
+    thread = threading.Thread(
+        target=target, args=args, kwargs=kwargs, name=name, daemon=daemon
+    )
+    thread.start()
+    return thread

@@ -1,0 +1,192 @@
+"""`subprocess` and `os.wait*`: a child's end is an event of a pidfd.
+
+Children start as ever, by vfork or posix_spawn, and are reaped by the caller alone. Where
+no pidfd can say it (any child, a stopped one), a native thread waits for the news.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import time
+from types import ModuleType
+from typing import Any
+
+from celadon._core import green
+from celadon.green.offload import NativePool
+from celadon.patch.imports import when_imported
+from celadon.patch.registry import replace
+
+_waitpid = os.waitpid
+_waitid = os.waitid
+_wait3 = os.wait3
+_wait4 = os.wait4
+_system = os.system
+_pidfd_open = os.pidfd_open
+
+# Each call that waits for any child holds a thread for as long.
+_pool = NativePool(64, "celadon-wait")
+
+
+def install() -> None:
+    for function in (wait, waitpid, waitid, wait3, wait4, system):
+        replace(os, function.__name__, function)
+    when_imported("subprocess", _patch)
+
+
+def _wait_for_end(pid: int, timeout: float | None = None) -> None:
+    """Until the process `pid` has ended; raises `TimeoutError`."""
+    try:
+        fd = _pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    except OSError:
+        _in_thread(os.P_PID, pid, os.WEXITED)
+        return
+    try:
+        green.wait_fd(fd, 1, timeout)
+    finally:
+        os.close(fd)
+
+
+def _in_thread(kind: int, id_: int, options: int) -> None:
+    _pool.run(_waitid, kind, id_, options | os.WNOWAIT)
+
+
+def _news_of(options: int) -> int:
+    """The `waitid` options that see what `waitpid` with `options` sees."""
+    news = os.WEXITED
+    if options & os.WUNTRACED:
+        news |= os.WSTOPPED
+    if options & os.WCONTINUED:
+        news |= os.WCONTINUED
+    return news
+
+
+def _await_news(pid: int, options: int) -> None:
+    if pid > 0 and not options & (os.WUNTRACED | os.WCONTINUED):
+        _wait_for_end(pid)
+    elif pid > 0:
+        _in_thread(os.P_PID, pid, _news_of(options))
+    elif pid == -1:
+        _in_thread(os.P_ALL, 0, _news_of(options))
+    else:
+        _in_thread(os.P_PGID, -pid or os.getpgrp(), _news_of(options))
+
+
+def _reap(pid: int, options: int, reap: Any) -> Any:
+    """What ``reap(options)`` gives, its first item being 0 as long as there is no news."""
+    if options & os.WNOHANG or not green.can_park():
+        return reap(options)
+    while True:
+        status = reap(options | os.WNOHANG)
+        if status[0] != 0:
+            return status
+        _await_news(pid, options)
+
+
+def waitpid(pid: int, options: int, /) -> tuple[int, int]:
+    """As `os.waitpid`; a greenlet lets others run meanwhile."""
+    return _reap(pid, options, lambda how: _waitpid(pid, how))  # type: ignore[no-any-return]
+
+
+def wait() -> tuple[int, int]:
+    """As `os.wait`; a greenlet lets others run meanwhile."""
+    return waitpid(-1, 0)
+
+
+def wait3(options: int) -> tuple[int, int, Any]:
+    """As `os.wait3`; a greenlet lets others run meanwhile."""
+    return _reap(-1, options, _wait3)  # type: ignore[no-any-return]
+
+
+def wait4(pid: int, options: int) -> tuple[int, int, Any]:
+    """As `os.wait4`; a greenlet lets others run meanwhile."""
+    return _reap(pid, options, lambda how: _wait4(pid, how))  # type: ignore[no-any-return]
+
+
+def waitid(idtype: int, id: int, options: int, /) -> os.waitid_result | None:
+    """As `os.waitid`; a greenlet lets others run meanwhile."""
+    if options & os.WNOHANG or not green.can_park():
+        return _waitid(idtype, id, options)
+    while True:
+        result = _waitid(idtype, id, options | os.WNOHANG)
+        if result is not None:
+            return result
+        if idtype == os.P_PID and options & ~os.WNOWAIT == os.WEXITED:
+            _wait_for_end(id)
+        else:
+            _in_thread(idtype, id, options)
+
+
+def system(command: Any) -> int:
+    """As `os.system`; a greenlet lets others run meanwhile."""
+    return _pool.run(_system, command)
+
+
+def _patch(subprocess: ModuleType) -> None:
+    cls = subprocess.Popen
+    native_wait = cls._wait
+
+    @functools.wraps(native_wait)
+    def _wait(self: Any, timeout: float | None) -> Any:
+        if self.returncode is None and green.can_park():
+            end = None if timeout is None else time.monotonic() + timeout
+            try:
+                _wait_for_end(self.pid, timeout if timeout is None else max(timeout, 0))
+            except TimeoutError:
+                # It may be one that a celadon.Timeout brought.
+                if end is None or time.monotonic() < end:
+                    raise
+                raise subprocess.TimeoutExpired(self.args, timeout) from None
+        return native_wait(self, timeout)
+
+    replace(cls, "_wait", _wait)
+    replace(subprocess, "io", _PipeIO())
+
+
+class _PipeEnd(io.FileIO):
+    """An end of a pipe to a child: the greenlet waits, not the thread."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        with memoryview(buffer) as view, view.cast("B") as octets:
+            data = os.read(self.fileno(), len(octets))
+            octets[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            return self.readall()
+        return os.read(self.fileno(), size)
+
+    def readall(self) -> bytes:
+        parts = []
+        while part := os.read(self.fileno(), io.DEFAULT_BUFFER_SIZE):
+            parts.append(part)
+        return b"".join(parts)
+
+    def write(self, data: Any, /) -> int:
+        return os.write(self.fileno(), data)
+
+    def close(self) -> None:
+        if not self.closed:
+            green.fd_closing(self.fileno())
+        super().close()
+
+
+class _PipeIO:
+    """`io`, as `subprocess` sees it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(io, name)
+
+    @staticmethod
+    def open(file: int, mode: str, buffering: int = -1) -> Any:
+        raw = _PipeEnd(file, mode)
+        if buffering == 0:
+            return raw
+        size = io.DEFAULT_BUFFER_SIZE if buffering < 0 or buffering == 1 else buffering
+        if "r" in mode:
+            return io.BufferedReader(raw, size)
+        return io.BufferedWriter(raw, size)

@@ -1,0 +1,44 @@
+"""`socket`: the methods of `socket.socket` itself, so also of its subclasses.
+
+Descriptors stay blocking in the kernel, for children and C libraries; each call asks for
+itself not to. What waits is the greenlet; a native thread blocks as ever.
+"""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+from celadon._core import green, sockets
+from celadon.patch.imports import when_imported
+from celadon.patch.registry import replace
+
+
+def install() -> None:
+    when_imported("socket", _patch)
+
+
+def _patch(socket: ModuleType) -> None:
+    cls = socket.socket
+    for name, method in sockets.methods(socket._socket.socket, cls).items():
+        replace(cls, name, method)
+    replace(cls, "_sendfile_use_sendfile", _sendfile(cls._sendfile_use_sendfile))
+
+
+def _sendfile(native: Any) -> Any:
+    def _sendfile_use_sendfile(
+        self: Any, file: Any, offset: int = 0, count: int | None = None
+    ) -> Any:
+        if self.gettimeout() is not None or not green.can_park():
+            return native(self, file, offset, count)
+        # CPython's own loop waits by a selector where the descriptor does not block.
+        fd = self.fileno()
+        os.set_blocking(fd, False)
+        try:
+            return native(self, file, offset, count)
+        finally:
+            if self.fileno() == fd:
+                os.set_blocking(fd, self.gettimeout() is None)
+
+    return _sendfile_use_sendfile
