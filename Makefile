@@ -5,7 +5,7 @@ JOBS ?= 2
 RUN := $(VENV)/bin/python -m
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz bench lint fmt docs test-pythons clean
+.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz bench lint fmt docs test-pythons test-cpython clean
 
 help:           ## Show the verbs
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/ -/'
@@ -89,6 +89,10 @@ fmt: test-tools    ## Format everything
 docs: build        ## Generate the reference pages from their tables
 	$(VENV)/bin/python tools/gen_settings.py > docs/reference/settings.md
 	$(VENV)/bin/python tools/gen_states.py > docs/explanation/states.md
+
+CPYTHONS ?= 3.11 3.13
+test-cpython: test-tools ## CPython's own tests of what is patched, with and without the patch
+	VENV="$(VENV)" tools/test-cpython.sh $(CPYTHONS)
 
 test-pythons:      ## Build and test on every CPython of this machine (3.11 to 3.13)
 	tools/test-pythons.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the distribution's packages that a verb needs, if they are missing.
-# Usage: tools/install-system.sh build|test|bench|fuzz ...
+# Usage: tools/install-system.sh build|test|services|bench|fuzz ...
 set -euo pipefail
 
 packages=()
@@ -8,6 +8,7 @@ for group in "$@"; do
   case $group in
     build) packages+=(g++ cmake ninja-build python3-dev python3-venv) ;;
     test) packages+=(libgtest-dev) ;;
+    services) packages+=(postgresql-15 mariadb-server redis-server openssl) ;;
     bench) packages+=(wrk valgrind libev-dev libbenchmark-dev util-linux) ;;
     fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
     *) echo "unknown group: $group" >&2; exit 2 ;;
@@ -26,5 +27,11 @@ run=()
 [ "$(id -u)" -eq 0 ] || run=(sudo)
 echo "installing: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
+# The tests start clusters of their own; the packages' services stay down.
+if [ ! -e /usr/sbin/policy-rc.d ] && [ "$(id -u)" -eq 0 ]; then
+  printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+  chmod +x /usr/sbin/policy-rc.d
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
 "${run[@]}" apt-get update -qq
 "${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -35,6 +35,8 @@ Hub* hub_left_by_fork = nullptr;
 void leave_hub_in_child() noexcept {
   hub_left_by_fork = hub_of_thread;
   hub_of_thread = nullptr;
+  // Their pollers are the parent's, whichever thread forked.
+  hubs().clear();
 }
 
 // What a greenlet begins with. The hub says whose it is, so that one function serves
@@ -415,7 +417,6 @@ void Hub::Graveyard::run(Strand&) noexcept {
 
 void Hub::after_fork_in_child() noexcept {
   forked_child_ = true;
-  std::erase(hubs(), this);
   pool_.abandon();
   loop_.abandon();
 }

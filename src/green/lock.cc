@@ -189,7 +189,15 @@ PyMemberDef lock_members[] = {{"__weaklistoffset__", T_PYSSIZET,
                                offsetof(LockObject, weakrefs), READONLY, nullptr},
                               {nullptr, 0, 0, 0, nullptr}};
 
-PyType_Slot lock_slots[] = {{Py_tp_new, py::as_slot(make_object<LockObject>)},
+PyObject* lock_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexcept {
+  if (PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0)) {
+    PyErr_SetString(PyExc_TypeError, "lock() takes no arguments");
+    return nullptr;
+  }
+  return make_object<LockObject>(type, args, kwargs);
+}
+
+PyType_Slot lock_slots[] = {{Py_tp_new, py::as_slot(lock_new)},
                             {Py_tp_dealloc, py::as_slot(destroy_object<LockObject>)},
                             {Py_tp_repr, py::as_slot(lock_repr)},
                             {Py_tp_methods, lock_methods},
@@ -310,7 +318,21 @@ PyMemberDef rlock_members[] = {{"__weaklistoffset__", T_PYSSIZET,
                                 offsetof(RLockObject, weakrefs), READONLY, nullptr},
                                {nullptr, 0, 0, 0, nullptr}};
 
-PyType_Slot rlock_slots[] = {{Py_tp_new, py::as_slot(make_object<RLockObject>)},
+PyObject* rlock_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  if (PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0)) {
+    if (PyErr_WarnEx(PyExc_DeprecationWarning,
+                     "Passing arguments to RLock is deprecated and will be removed in "
+                     "3.15",
+                     1) < 0) {
+      return nullptr;
+    }
+  }
+#endif
+  return make_object<RLockObject>(type, args, kwargs);
+}
+
+PyType_Slot rlock_slots[] = {{Py_tp_new, py::as_slot(rlock_new)},
                              {Py_tp_dealloc, py::as_slot(destroy_object<RLockObject>)},
                              {Py_tp_repr, py::as_slot(rlock_repr)},
                              {Py_tp_methods, rlock_methods},

@@ -19,6 +19,7 @@ from celadon._core.green import (
     hub_stats as stats,
 )
 from celadon._core.green import sleep as sleep
+from celadon.green.offload import native_thread, offload
 from celadon.green.queue import LifoQueue, PriorityQueue, Queue
 from celadon.green.spawn import Greenlet, current, spawn
 from celadon.green.timeout import Timeout, deadline, shield
@@ -39,6 +40,8 @@ __all__ = [
     "current",
     "deadline",
     "local",
+    "native_thread",
+    "offload",
     "shield",
     "sleep",
     "spawn",

@@ -69,12 +69,13 @@ class NativePool:
         call = _Call(lambda: fn(*args, **kwargs))
         self._submit(call)
         call.done.wait()
-        if call.error is not None:
-            try:
-                raise call.error
-            finally:
-                del call
-        return call.value  # type: ignore[no-any-return]
+        error, call.error = call.error, None  # its traceback knows the call
+        if error is None:
+            return call.value  # type: ignore[no-any-return]
+        try:
+            raise error
+        finally:
+            del error
 
     def start(self, fn: Callable[[], Any]) -> None:
         """Runs ``fn()`` on a native thread and waits for nothing; its errors are lost."""

@@ -78,16 +78,18 @@ class Lookups:
 
 class _Flight:
     def __init__(self, look: Callable[[], Any]) -> None:
-        self._look = look
+        self._look: Callable[[], Any] | None = look
         self.done = green.Event()
         self.value: Any = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
+        look, self._look = self._look, None
+        assert look is not None
         try:
-            self.value = self._look()
+            self.value = look()
         except BaseException as error:
-            self.error = error
+            self.error = error.with_traceback(None)
 
     def wait(self) -> Any:
         if not self.done.wait(TIMEOUT):
@@ -170,13 +172,19 @@ def _find(key: Any, look: Callable[[], Any], keep: float) -> Any:
 
 def _in_pool(name: str, native: Any) -> Any:
     def look_up(*args: Any) -> Any:
-        if not green.can_park() or (name == "gethostbyname" and _is_number(*args[:1])):
+        if not green.can_park() or not args or _needs_no_thread(name, args[0]):
             return native(*args)
         return _find((name, *args), lambda: native(*args), lookups.ttl)
 
     look_up.__name__ = look_up.__qualname__ = name
     look_up.__doc__ = native.__doc__
     return look_up
+
+
+def _needs_no_thread(name: str, what: Any) -> bool:
+    if name == "getnameinfo":
+        return not isinstance(what, tuple)  # CPython says what is wrong
+    return name == "gethostbyname" and _is_number(what)
 
 
 def resolve(sock: Any, address: tuple[Any, ...]) -> tuple[Any, ...]:

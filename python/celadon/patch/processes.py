@@ -10,6 +10,7 @@ import functools
 import io
 import os
 import time
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -143,7 +144,7 @@ def _patch(subprocess: ModuleType) -> None:
         return native_wait(self, timeout)
 
     replace(cls, "_wait", _wait)
-    replace(subprocess, "io", _PipeIO())
+    replace(subprocess, "io", _PipeIO("io"))
 
 
 class _PipeEnd(io.FileIO):
@@ -175,7 +176,7 @@ class _PipeEnd(io.FileIO):
         super().close()
 
 
-class _PipeIO:
+class _PipeIO(ModuleType):
     """`io`, as `subprocess` sees it."""
 
     def __getattr__(self, name: str) -> Any:
@@ -183,6 +184,13 @@ class _PipeIO:
 
     @staticmethod
     def open(file: int, mode: str, buffering: int = -1) -> Any:
+        if buffering == 1:
+            warnings.warn(
+                "line buffering (buffering=1) isn't supported in binary mode, the "
+                "default buffer size will be used",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         raw = _PipeEnd(file, mode)
         if buffering == 0:
             return raw

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 from typing import Any
+
+# The parts that can be left out, in the order in which they are applied, and the
+# modules of this package that apply them. Locks, identities, sleep and queues are one
+# part and always on: one without the others freezes a worker.
+_MODULES = {
+    "select": "selects",
+    "socket": "sockets",
+    "dns": "dns",
+    "ssl": "tls",
+    "os": "files",
+    "subprocess": "processes",
+    "asyncio": "asyncios",
+}
+_ALWAYS = ("collector", "threads", "times", "queues")
+PARTS = tuple(_MODULES)
 
 _originals: dict[tuple[str, str], Any] = {}
 _done = False
@@ -28,9 +44,21 @@ def original(module: str, name: str) -> Any:
     return _originals[(module, name)]
 
 
-def all() -> None:
-    """Patches everything, once. Only in the main thread, before other threads run."""
+def all(**parts: bool) -> None:
+    """Patches everything, once. Only in the main thread, before other threads run.
+
+    A part is left out by its name: ``all(ssl=False)``. The parts are ``select``,
+    ``socket``, ``dns``, ``ssl``, ``os``, ``subprocess`` and ``asyncio``.
+
+    Raises `RuntimeError` in another thread and `TypeError` for a part there is not.
+    """
     global _done
+    unknown = [name for name in parts if name not in _MODULES]
+    if unknown:
+        known = ", ".join(PARTS)
+        raise TypeError(
+            f"no such part to patch: {', '.join(unknown)} (there are {known})"
+        )
     if _done:
         return
     import threading
@@ -39,31 +67,8 @@ def all() -> None:
         raise RuntimeError("celadon.patch.all() belongs in the main thread")
     _done = True
     from celadon._core import green
-    from celadon.patch import (
-        asyncios,
-        collector,
-        dns,
-        files,
-        fork,
-        processes,
-        queues,
-        selects,
-        sockets,
-        threads,
-        times,
-        tls,
-    )
 
     green.start_hub()
-    collector.install()
-    threads.install()
-    times.install()
-    queues.install()
-    selects.install()
-    sockets.install()
-    dns.install()
-    tls.install()
-    files.install()
-    processes.install()
-    asyncios.install()
-    fork.install()
+    wanted = [_MODULES[name] for name in PARTS if parts.get(name, True)]
+    for name in (*_ALWAYS, *wanted, "fork"):
+        importlib.import_module(f"celadon.patch.{name}").install()

@@ -24,6 +24,7 @@ _epoll_poll = select.epoll.poll
 _select = select.select
 _Poll = type(select.poll())
 _poll_poll = _Poll.poll
+_MOST_MILLISECONDS = 2**31 - 1  # beyond it CPython raises OverflowError
 
 
 def install() -> None:
@@ -80,6 +81,11 @@ def poll(
     return look() or _wait_until(look, self, None if endless else timeout)
 
 
+def _sequence(items: Iterable[Any]) -> Iterable[Any]:
+    """`items`, or a list where looking would use them up."""
+    return items if isinstance(items, list | tuple) else list(items)
+
+
 def select_cooperatively(
     rlist: Iterable[Any],
     wlist: Iterable[Any],
@@ -90,11 +96,12 @@ def select_cooperatively(
     """As `select.select`; a greenlet lets others run meanwhile."""
     if _waits_for_nothing(timeout) or (timeout is not None and timeout < 0):
         return _select(rlist, wlist, xlist, timeout)
-    lists = list(rlist), list(wlist), list(xlist)
+    given = _sequence(rlist), _sequence(wlist), _sequence(xlist)
     # What cannot be polled, such as a file, is ready always; errors come out here too.
-    ready = _select(*lists, 0)
+    ready = _select(*given, 0)
     if any(ready):
         return ready
+    lists = list(given[0]), list(given[1]), list(given[2])
     masks = _masks(*lists)
     with select.epoll() as members:
         for fd, mask in masks.items():
@@ -118,18 +125,19 @@ def poll_cooperatively(
     self: Any, timeout: float | None = None, /
 ) -> list[tuple[int, int]]:
     """As `select.poll().poll`, in milliseconds; a greenlet lets others run meanwhile."""
-    members = {} if _waits_for_nothing(timeout) else green.poll_members(self)
+    direct = _waits_for_nothing(timeout) or (timeout or 0) > _MOST_MILLISECONDS
+    members = {} if direct else green.poll_members(self)
     if not members:
         return _poll_poll(self, timeout)
     ready = _poll_poll(self, 0)
     if ready:
         return ready
-    endless = timeout is None or timeout < 0
+    seconds = None if timeout is None or timeout < 0 else timeout / 1000
     look = functools.partial(_poll_poll, self, 0)
     with select.epoll() as group:
         for fd, events in members.items():
             group.register(fd, events)
-        return _wait_until(look, group, None if endless else timeout / 1000)
+        return _wait_until(look, group, seconds)
 
 
 def _masks(

@@ -40,7 +40,19 @@ def install() -> None:
     _swap_live_locks()
 
 
+def _name_as_cpython() -> None:
+    """Names by which `pickle` and documentation find what stands in `_thread` now."""
+    for kind, name in (
+        (green.Lock, "lock"),
+        (green.RLock, "RLock"),
+        (green.local, "_local"),
+    ):
+        kind.__module__, kind.__name__, kind.__qualname__ = "_thread", name, name
+    green.get_ident.__module__ = "_thread"
+
+
 def _patch_low_level() -> None:
+    _name_as_cpython()
     replace(_thread, "allocate_lock", green.Lock)
     replace(_thread, "allocate", green.Lock)
     replace(_thread, "LockType", green.Lock)
@@ -71,7 +83,6 @@ def _patch_current_thread() -> None:
         return slot_thread(_SlotThread) or native()
 
     replace(threading, "current_thread", current_thread)
-    threading.currentThread = current_thread
 
 
 def _patch_join() -> None:
@@ -81,7 +92,8 @@ def _patch_join() -> None:
     start = threading.Thread.start
 
     def patched_start(self: Any) -> None:
-        self._celadon_ended = green.Event()
+        if self._initialized and not self._started.is_set():
+            self._celadon_ended = green.Event()
         start(self)
 
     def patched_bootstrap(self: Any) -> None:
@@ -92,7 +104,13 @@ def _patch_join() -> None:
 
     def join(self: Any, timeout: float | None = None) -> None:
         ended = getattr(self, "_celadon_ended", None)
-        if ended is None or not green.can_park() or self is threading.current_thread():
+        started = self._started.is_set()
+        if (
+            ended is None
+            or not started
+            or not green.can_park()
+            or self is threading.current_thread()
+        ):
             native_join(self, timeout)
         elif ended.wait(None if timeout is None else max(timeout, 0)):
             # What is left is the interpreter's own end of the thread: microseconds.

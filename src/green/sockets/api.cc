@@ -12,8 +12,8 @@ namespace {
 
 struct Replacement {
   PyMethodDef method;         // under the name that socket.socket has
-  const char* native_name;    // in _socket.socket
-  PyObject* Native::* place;  // where the native one is kept
+  const char* before;         // the method that it calls
+  PyObject* Native::* place;  // where that one is kept
 };
 
 constexpr int kFast = METH_FASTCALL;
@@ -65,7 +65,8 @@ PyObject* py_methods(PyObject*, PyObject* const* args, Py_ssize_t count) noexcep
   if (!made) return nullptr;
   auto* cls = reinterpret_cast<PyTypeObject*>(args[1]);
   for (Replacement& r : replacements) {
-    PyObject* before = PyObject_GetAttrString(args[0], r.native_name);
+    const bool same_name = std::strcmp(r.method.ml_name, r.before) == 0;
+    PyObject* before = PyObject_GetAttrString(args[same_name ? 1 : 0], r.before);
     if (!before) return nullptr;
     py::drop(std::exchange(native().*r.place, before));
     r.method.ml_doc = doc_of(before);

@@ -110,7 +110,7 @@ PyObject* receive(PyObject* method, PyObject* self, PyObject* const* args,
 PyObject* send_rest(PyObject* self, const Message& message, PyObject* sent) noexcept {
   const py::Object empty(PyBytes_FromStringAndSize(nullptr, 0));
   const py::Object all(
-      empty ? PyObject_CallMethod(empty.get(), "join", "O", message.at(0)) : nullptr);
+      empty ? PyObject_CallMethod(empty.get(), "join", "(O)", message.at(0)) : nullptr);
   if (!all) return nullptr;
   const Py_ssize_t done = PyLong_AsSsize_t(sent);
   const Py_ssize_t size = PyBytes_GET_SIZE(all.get());

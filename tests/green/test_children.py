@@ -1,0 +1,186 @@
+"""Children, pipes and native threads: a greenlet waits for them alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.green.test_sockets import SOCKETS
+from tests.support.green import run_green
+
+CHILDREN = (
+    SOCKETS + "import subprocess\nSLOW = ['sh', '-c', 'read x; echo out; exit 3']\n"
+)
+
+WAITS = {
+    "wait": "p.wait()",
+    "wait_timeout": "p.wait(20)",
+    "communicate": "p.communicate()[0]",
+    "stdout_read": "p.stdout.read()",
+    "stdout_line": "p.stdout.readline()",
+    "waitpid": "os.waitpid(p.pid, 0)",
+    "waitpid_stopped": "os.waitpid(p.pid, os.WUNTRACED)",
+    "wait_any": "os.wait()",
+    "wait3": "os.wait3(0)",
+    "wait4": "os.wait4(p.pid, 0)",
+    "waitid": "os.waitid(os.P_PID, p.pid, os.WEXITED)",
+    "waitid_all": "os.waitid(os.P_ALL, 0, os.WEXITED)",
+}
+
+
+@pytest.mark.parametrize("way", WAITS)
+def test_others_run_while_one_waits_for_a_child(way: str) -> None:
+    run_green(
+        f"""
+        r, w = os.pipe()
+        p = subprocess.Popen(SLOW, stdin=r, stdout=subprocess.PIPE)
+        soon(os.write, w, b"go\\n")
+        got, count = ticks(lambda: {WAITS[way]})
+        assert count >= 3, count
+        p.returncode = 3 if p.poll() is None or p.returncode == 0 else p.returncode
+        p.stdout.close()
+        """,
+        prelude=CHILDREN,
+    )
+
+
+def test_a_childs_status_and_output_are_right() -> None:
+    run_green(
+        """
+        done = subprocess.run(["cat"], input=b"x" * 500_000, capture_output=True)
+        assert done.stdout == b"x" * 500_000 and done.returncode == 0
+        assert subprocess.check_output(["echo", "hi"], text=True) == "hi\\n"
+        sleeper = subprocess.Popen(["sleep", "60"])
+        assert raises(subprocess.TimeoutExpired, sleeper.wait, 0.02).timeout == 0.02
+        sleeper.kill()
+        assert sleeper.wait() == -9
+        assert os.system("exit 7") == 7 << 8
+        with os.popen("echo popen") as out: assert out.read() == "popen\\n"
+        raises(ChildProcessError, os.waitpid, os.getpid(), 0)
+        raises(ChildProcessError, os.wait)
+        # Side by side.
+        began = time.monotonic()
+        tasks = [green.spawn(subprocess.call, ["sh", "-c", f"exit {n}"]) for n in range(20)]
+        assert [task.get() for task in tasks] == list(range(20))
+        """,
+        prelude=CHILDREN,
+    )
+
+
+def test_pipes() -> None:
+    run_green(
+        """
+        r, w = os.pipe()
+        soon(os.write, w, b"hello")
+        got, count = ticks(os.read, r, 100)
+        assert got == b"hello" and count >= 3
+        data = os.urandom(1_000_000)
+        def drain():
+            got = b""
+            while len(got) < len(data): got += os.read(r, 70_000)
+            return got
+        reader = green.spawn(drain)
+        assert os.write(w, data) == len(data) and reader.get() == data
+        os.set_blocking(r, False)
+        raises(BlockingIOError, os.read, r, 1)
+        task = green.spawn(lambda: (os.set_blocking(r, True), os.read(r, 1)))
+        green.sleep(0); os.close(r)
+        task.join(5)
+        assert task.exception.errno == errno.EBADF
+        raises(BrokenPipeError, os.write, w, b"x")
+        """,
+        prelude=CHILDREN,
+    )
+
+
+def test_offload() -> None:
+    run_green(
+        """
+        import contextvars
+        from celadon.patch import original
+        sleep = original("time", "sleep")
+        var = contextvars.ContextVar("var", default=0); var.set(5)
+        main = threading.get_native_id()
+        def work(x, *, y):
+            sleep(0.02)
+            return threading.get_native_id() != main, x, y, var.get()
+        got, count = ticks(lambda: green.offload(work, 1, y=2))
+        assert got == (True, 1, 2, 5) and count >= 3, (got, count)
+        raises(ZeroDivisionError, green.offload, lambda: 1 / 0)
+        tasks = [green.spawn(green.offload, work, n, y=n) for n in range(30)]
+        assert [task.get()[1] for task in tasks] == list(range(30))
+        # A kill gives up the wait; the call goes on.
+        ended = []
+        task = green.spawn(green.offload, lambda: (sleep(0.02), ended.append(1)))
+        green.sleep(0.005); task.kill()
+        assert task.ready() and not ended
+        while not ended: green.sleep(0.001)
+        thread = green.native_thread(work, 1, y=2, name="mine")
+        assert thread.name == "mine"
+        thread.join()
+        """,
+        prelude=CHILDREN,
+    )
+
+
+def test_names_are_looked_up_by_native_threads_once() -> None:
+    run_green(
+        """
+        from celadon.patch import dns
+        native, looked = dns._getaddrinfo, []
+        main = threading.get_native_id()
+        def slow(*args):
+            if threading.get_native_id() == main: return native(*args)
+            looked.append(args); ended.wait(5)
+            return native("127.0.0.1", *args[1:])
+        ended = threading.Event()
+        dns._getaddrinfo = slow
+        tasks = [green.spawn(socket.getaddrinfo, "name.invalid", 80) for _ in range(20)]
+        soon(ended.set)
+        _, count = ticks(tasks[0].join)
+        assert count >= 3
+        answers = [task.get() for task in tasks]
+        assert answers[0][0][4] == ("127.0.0.1", 80) and all(x == answers[0] for x in answers)
+        assert len(looked) == 1, looked
+        # Not kept, unless told to; a number needs nobody.
+        socket.getaddrinfo("name.invalid", 80); assert len(looked) == 2
+        socket.getaddrinfo("::1", 80); socket.gethostbyname("127.0.0.1"); assert len(looked) == 2
+        dns.configure(10)
+        for _ in range(3): socket.getaddrinfo("name.invalid", 80)
+        assert len(looked) == 3
+        # connect resolves the same way.
+        server = socket.create_server(("127.0.0.1", 0))
+        socket.socket().connect(("other.invalid", server.getsockname()[1]))
+        assert len(looked) == 4
+        def failing(*args): raise socket.gaierror(socket.EAI_NONAME, "no")
+        dns._getaddrinfo = failing
+        errors = [green.spawn(socket.getaddrinfo, "bad.invalid", 80) for _ in range(3)]
+        for task in errors: task.join()
+        assert {task.exception.errno for task in errors} == {socket.EAI_NONAME}
+        raises(socket.gaierror, socket.socket().connect, ("bad.invalid", 80))
+        """,
+        prelude=CHILDREN,
+    )
+
+
+@pytest.mark.parametrize(
+    "part", ["socket", "ssl", "select", "dns", "os", "subprocess", "asyncio"]
+)
+def test_each_part_can_be_left_out(part: str) -> None:
+    run_green(
+        f"""
+        import celadon.patch
+        celadon.patch.all({part}=False)
+        import asyncio, os, select, socket, ssl, subprocess, time, _socket
+        from celadon.patch import patched
+        where = {{"socket": ("socket.socket", "recv"), "ssl": ("ssl.SSLSocket", "read"),
+                 "select": ("select", "select"), "dns": ("_socket", "getaddrinfo"),
+                 "os": ("os", "read"), "subprocess": ("subprocess.Popen", "_wait"),
+                 "asyncio": ("asyncio.events", "_set_running_loop")}}
+        assert [name for name, at in where.items() if not patched(*at)] == [{part!r}]
+        assert patched("time", "sleep")
+        try: celadon.patch.all(nothing=False)
+        except TypeError as error: assert "nothing" in str(error)
+        else: raise AssertionError
+        """,
+        prelude="",
+    )
