@@ -19,7 +19,7 @@ serve: build    ## Build and serve the example application on port 8000
 	$(VENV)/bin/celadon --chdir examples hello_flask:app --access-logfile -
 
 test-tools: build
-	@tools/install-system.sh test
+	@tools/install-system.sh test services
 	@$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
 
 test: lint cc py   ## Everything that a change must pass

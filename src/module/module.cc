@@ -139,8 +139,8 @@ int exec_module(PyObject* module) noexcept {
     return PyModule_AddObjectRef(module, name, sub.get());
   };
   if (add_submodule("celadon._core.green", "green", green::add_to_module) < 0 ||
-      add_submodule("celadon._core.sockets", "sockets",
-                    green::sockets::add_to_module) < 0 ||
+      add_submodule("celadon._core.sockets", "sockets", green::sockets::add_to_module) <
+          0 ||
       add_submodule("celadon._core.wsgi", "wsgi", wsgi::add_to_module) < 0) {
     return -1;
   }

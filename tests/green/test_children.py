@@ -163,19 +163,20 @@ def test_names_are_looked_up_by_native_threads_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["socket", "ssl", "select", "dns", "os", "subprocess", "asyncio"]
+    "part", ["socket", "ssl", "select", "dns", "os", "subprocess", "asyncio", "drivers"]
 )
 def test_each_part_can_be_left_out(part: str) -> None:
     run_green(
         f"""
         import celadon.patch
         celadon.patch.all({part}=False)
-        import asyncio, os, select, socket, ssl, subprocess, time, _socket
+        import asyncio, os, psycopg2, select, socket, ssl, subprocess, time, _socket
         from celadon.patch import patched
         where = {{"socket": ("socket.socket", "recv"), "ssl": ("ssl.SSLSocket", "read"),
                  "select": ("select", "select"), "dns": ("_socket", "getaddrinfo"),
                  "os": ("os", "read"), "subprocess": ("subprocess.Popen", "_wait"),
-                 "asyncio": ("asyncio.events", "_set_running_loop")}}
+                 "asyncio": ("asyncio.events", "_set_running_loop"),
+                 "drivers": ("psycopg2", "connect")}}
         assert [name for name, at in where.items() if not patched(*at)] == [{part!r}]
         assert patched("time", "sleep")
         try: celadon.patch.all(nothing=False)

@@ -19,18 +19,23 @@ from celadon._core.green import (
     hub_stats as stats,
 )
 from celadon._core.green import sleep as sleep
+from celadon.green.groups import Group, Pool
 from celadon.green.offload import native_thread, offload
 from celadon.green.queue import LifoQueue, PriorityQueue, Queue
-from celadon.green.spawn import Greenlet, current, spawn
+from celadon.green.result import AsyncResult
+from celadon.green.spawn import Greenlet, current, spawn, spawn_later
 from celadon.green.timeout import Timeout, deadline, shield
 
 __all__ = [
+    "AsyncResult",
     "BoundedSemaphore",
     "Condition",
     "Event",
     "Greenlet",
+    "Group",
     "LifoQueue",
     "Lock",
+    "Pool",
     "PriorityQueue",
     "Queue",
     "RLock",
@@ -45,6 +50,7 @@ __all__ = [
     "shield",
     "sleep",
     "spawn",
+    "spawn_later",
     "stats",
     "wait_fd",
 ]

@@ -32,6 +32,16 @@ class _Call:
             self.error = error
         self.done.set()
 
+    def result(self) -> Any:
+        """What the call gave, once it is done; raises what it raised."""
+        error, self.error = self.error, None  # its traceback knows this call
+        if error is None:
+            return self.value
+        try:
+            raise error
+        finally:
+            del error
+
 
 class NativePool:
     """At most `threads` native threads; they start when they are needed.
@@ -69,13 +79,24 @@ class NativePool:
         call = _Call(lambda: fn(*args, **kwargs))
         self._submit(call)
         call.done.wait()
-        error, call.error = call.error, None  # its traceback knows the call
-        if error is None:
-            return call.value  # type: ignore[no-any-return]
+        return call.result()  # type: ignore[no-any-return]
+
+    def run_to_end(self, fn: Callable[[], T], cancel: Callable[[], Any]) -> T:
+        """As `run`; a greenlet that is killed meanwhile calls ``cancel()`` and stays.
+
+        For calls on objects that nobody may touch before the call has ended.
+        """
+        if not _green.can_park():
+            return fn()
+        call = _Call(fn)
+        self._submit(call)
         try:
-            raise error
-        finally:
-            del error
+            call.done.wait()
+        except BaseException:
+            cancel()
+            _wait_shielded(call)
+            raise
+        return call.result()  # type: ignore[no-any-return]
 
     def start(self, fn: Callable[[], Any]) -> None:
         """Runs ``fn()`` on a native thread and waits for nothing; its errors are lost."""
@@ -99,6 +120,16 @@ class NativePool:
             self._calls.popleft().run()
             self._running -= 1
 
+
+def _wait_shielded(call: _Call) -> None:
+    _green.enter_shield(_LONGEST_END)
+    try:
+        call.done.wait()
+    finally:
+        _green.leave_shield()
+
+
+_LONGEST_END = 60.0  # seconds
 
 _pool = NativePool(8, "celadon-offload")
 

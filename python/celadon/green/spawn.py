@@ -24,6 +24,7 @@ class Greenlet(_green.Task):
         self._done = _green.Event()
         self._links: list[Callable[[Greenlet], Any]] = []
         self._waited = False
+        self._due_later = False
         self.value: Any = None
         self.exception: BaseException | None = None
         self.name = getattr(fn, "__name__", None) or "request"
@@ -81,7 +82,7 @@ class Greenlet(_green.Task):
             return
         if current() is self:
             raise exception
-        sent = self._interrupt(exception)
+        sent = None if self._due_later else self._interrupt(exception)
         if sent is None:
             self.value = GreenletExit()
             self._call = None
@@ -124,6 +125,26 @@ def spawn(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet:
         raise TypeError(f"spawn() needs a callable, not {fn!r}")
     task = Greenlet(fn, *args, **kwargs)
     task._start()
+    return task
+
+
+def spawn_later(
+    seconds: float, fn: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Greenlet:
+    """As `spawn`, in `seconds`. Killed before, it never starts."""
+    if not callable(fn):
+        raise TypeError(f"spawn_later() needs a callable, not {fn!r}")
+    task = Greenlet(fn, *args, **kwargs)
+
+    task._due_later = True
+
+    def start() -> None:
+        _green.sleep(seconds)
+        if not task.ready():
+            task._due_later = False
+            task._start()
+
+    spawn(start)
     return task
 
 

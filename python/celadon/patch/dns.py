@@ -173,7 +173,10 @@ def _find(key: Any, look: Callable[[], Any], keep: float) -> Any:
 def _in_pool(name: str, native: Any) -> Any:
     def look_up(*args: Any) -> Any:
         if not green.can_park() or not args or _needs_no_thread(name, args[0]):
-            return native(*args)
+            try:
+                return native(*args)
+            finally:
+                del args  # an error's traceback knows this frame
         return _find((name, *args), lambda: native(*args), lookups.ttl)
 
     look_up.__name__ = look_up.__qualname__ = name

@@ -10,15 +10,21 @@ from typing import Any
 # modules of this package that apply them. Locks, identities, sleep and queues are one
 # part and always on: one without the others freezes a worker.
 _MODULES = {
-    "select": "selects",
-    "socket": "sockets",
-    "dns": "dns",
-    "ssl": "tls",
-    "os": "files",
-    "subprocess": "processes",
-    "asyncio": "asyncios",
+    "select": "celadon.patch.selects",
+    "socket": "celadon.patch.sockets",
+    "dns": "celadon.patch.dns",
+    "ssl": "celadon.patch.tls",
+    "os": "celadon.patch.files",
+    "subprocess": "celadon.patch.processes",
+    "asyncio": "celadon.patch.asyncios",
+    "drivers": "celadon.drivers",
 }
-_ALWAYS = ("collector", "threads", "times", "queues")
+_ALWAYS = (
+    "celadon.patch.collector",
+    "celadon.patch.threads",
+    "celadon.patch.times",
+    "celadon.patch.queues",
+)
 PARTS = tuple(_MODULES)
 
 _originals: dict[tuple[str, str], Any] = {}
@@ -48,7 +54,7 @@ def all(**parts: bool) -> None:
     """Patches everything, once. Only in the main thread, before other threads run.
 
     A part is left out by its name: ``all(ssl=False)``. The parts are ``select``,
-    ``socket``, ``dns``, ``ssl``, ``os``, ``subprocess`` and ``asyncio``.
+    ``socket``, ``dns``, ``ssl``, ``os``, ``subprocess``, ``asyncio`` and ``drivers``.
 
     Raises `RuntimeError` in another thread and `TypeError` for a part there is not.
     """
@@ -70,5 +76,5 @@ def all(**parts: bool) -> None:
 
     green.start_hub()
     wanted = [_MODULES[name] for name in PARTS if parts.get(name, True)]
-    for name in (*_ALWAYS, *wanted, "fork"):
-        importlib.import_module(f"celadon.patch.{name}").install()
+    for name in (*_ALWAYS, *wanted, "celadon.patch.fork"):
+        importlib.import_module(name).install()

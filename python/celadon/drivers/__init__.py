@@ -1,0 +1,40 @@
+"""Database drivers that wait in C: made cooperative when they are imported.
+
+Drivers in pure Python over sockets (PyMySQL, pg8000, redis-py, pymongo ...) need nothing
+here. An adapter whose driver has changed beyond recognition says so once and leaves the
+driver as it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from celadon.logging import logger
+from celadon.patch.imports import when_imported
+
+# The module whose import calls for an adapter, and the module here that has it.
+_ADAPTERS = {
+    "psycopg2": "libpq2",
+    "psycopg": "libpq3",
+    "psycopg_pool": "libpq3_pool",
+}
+
+
+def install() -> None:
+    """Adapts what the application imports from now on, and what it has imported."""
+    for driver, adapter in _ADAPTERS.items():
+        when_imported(driver, lambda module, name=adapter: _adapt(module, name))  # type: ignore[misc]
+
+
+def _adapt(driver: ModuleType, adapter: str) -> None:
+    try:
+        importlib.import_module(f"celadon.drivers.{adapter}").adapt(driver)
+    except (AttributeError, ImportError) as error:
+        version = getattr(driver, "__version__", "of unknown version")
+        logger.warning(
+            "%s %s is not known to celadon and blocks the worker: %s",
+            driver.__name__,
+            version,
+            error,
+        )
