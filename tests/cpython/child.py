@@ -7,6 +7,7 @@ Knows nothing of this repository: it runs in the interpreter under test.
 from __future__ import annotations
 
 import faulthandler
+import importlib.util
 import json
 import sys
 import unittest
@@ -103,13 +104,15 @@ def main() -> None:
     reporter = Reporter(report)
     with open(skip) as lines:
         skipped = {line.strip() for line in lines}
+    if importlib.util.find_spec(f"test.{module}") is not None:
+        module = f"test.{module}"
     try:
-        suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{module}")
+        suite = unittest.defaultTestLoader.loadTestsFromName(module)
     except unittest.SkipTest as error:
-        reporter.tell(f"test.{module}", "skipped", str(error))
+        reporter.tell(module, "skipped", str(error))
         return
     without(suite, skipped).run(reporter)
-    reporter.tell(f"test.{module}", "ticks" if patched else "done", str(ticks[0]))
+    reporter.tell(module, "ticks" if patched else "done", str(ticks[0]))
 
 
 if __name__ == "__main__":
