@@ -47,7 +47,7 @@ def measure(library: str) -> dict[str, float]:
     import socket
 
     a, b = socket.socketpair()
-    raw = [_socket.socket(fileno=sock.fileno()) for sock in socket.socketpair()]
+    raw = [_socket.socket(fileno=sock.detach()) for sock in socket.socketpair()]
 
     def send_and_receive(count: int) -> None:
         first, second = raw
@@ -74,7 +74,7 @@ def measure(library: str) -> dict[str, float]:
 
     direct = per_call(send_and_receive)
     for sock in raw:
-        sock.detach()
+        sock.close()
     return {
         "socket wait, less raw send + recv": per_call(ping_pong) - direct,
         "spawn + join": per_call(lives),
