@@ -237,7 +237,10 @@ PyObject* Hub::hub_body() noexcept {
     if (done_ > 0) remove_done();
     loop_.settle();
     const bool busy = !woken_.empty() || !jobs_.empty();
+    // Greenlets that only wake each other need no news from the kernel each time.
+    if (busy && loop_.fresh_now() < polled_ + kUnpolled) continue;
     loop_.turn(busy ? 0 : kNever);
+    polled_ = loop_.fresh_now();
     check_signals();
   }
 }

@@ -148,6 +148,7 @@ class Hub {
   static constexpr int kJobBudget = 256;
   static constexpr int kWakeBudget = 256;
   static constexpr Nanos kSlice = 5 * kMillisecond;  // between polls
+  static constexpr Nanos kUnpolled = 100 * kMicrosecond;  // between polls, when busy
   static constexpr Nanos kDecayPeriod = 10 * kSecond;
   static constexpr std::size_t kKeptRunners = 8;
   static constexpr std::size_t kBurst = 64;         // runners given back at once
@@ -173,6 +174,7 @@ class Hub {
   Decay decay_{*this};
   int jobs_left_ = 0;
   Nanos turn_end_ = 0;
+  Nanos polled_ = 0;
   std::uint64_t next_number_ = 1;
   std::size_t frame_bytes_ = py::DataStack::kLeast;  // that a job needed so far
   std::size_t peak_ = 0;       // runners in use at most in this period
