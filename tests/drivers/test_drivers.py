@@ -73,6 +73,13 @@ def ask(conn, sql={query!r}):
     cursor = conn.cursor()
     cursor.execute(sql)
     return cursor.fetchall()[0][-1]
+def running(count, connect):
+    # Until so many queries run on the server.
+    watcher = connect()
+    while ask(watcher, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+              " AND query LIKE 'SELECT pg_sleep(%0)'") < count:
+        getattr(watcher, "rollback")()
+    watcher.close()
 """
     )
 
@@ -120,7 +127,7 @@ def test_psycopg_survives_a_timeout_and_a_kill(services: Services) -> None:
         conn.rollback()
         assert ask(conn, "SELECT 7") == 7, "the query was cancelled, the connection stays"
         task = green.spawn(ask, conn, "SELECT pg_sleep(30)")
-        green.sleep(0.02); task.kill()
+        running(1, connect); task.kill()
         conn.rollback()
         assert ask(conn, "SELECT 8") == 8
         """,
@@ -134,7 +141,7 @@ def test_psycopg2_connection_ends_with_a_killed_query(services: Services) -> Non
         """
         conn = connect()
         task = green.spawn(ask, conn, "SELECT pg_sleep(30)")
-        green.sleep(0.02); task.kill()
+        running(1, connect); task.kill()
         assert conn.closed
         assert ask(connect(), "SELECT 7") == 7
         """,

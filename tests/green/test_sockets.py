@@ -154,7 +154,7 @@ def test_closing_wakes_who_waits() -> None:
         for end in ("a.close()", "a.detach()", "os.close(a.fileno())"):
             a, b = socket.socketpair()
             reader, writer = green.spawn(a.recv, 1), green.spawn(a.sendall, bytes(10**8))
-            green.sleep(0.005)
+            green.sleep(0)
             exec(end)
             for task in (reader, writer):
                 task.join(5)

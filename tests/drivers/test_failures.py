@@ -1,0 +1,97 @@
+"""A database that dies mid-query: an error at once, and all is well once it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.green.test_sockets import SOCKETS
+from tests.support.green import run_green
+from tests.support.services import postgres
+
+
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("fragile")) as (port, _):
+        yield (
+            SOCKETS
+            + f"""
+import signal
+DSN = "host=127.0.0.1 port={port} user=celadon dbname=celadon"
+def ask(conn, sql="SELECT pg_sleep(60)"):
+    cursor = conn.cursor(); cursor.execute(sql)
+    return cursor.fetchone()[0]
+def murder(conn):
+    # One server process that dies by force takes all connections with it.
+    os.kill(ask(conn, "SELECT pg_backend_pid()"), signal.SIGKILL)
+def running(count, connect):
+    # Until so many queries run on the server.
+    watcher = connect()
+    while ask(watcher, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+              " AND query LIKE 'SELECT pg_sleep(%0)'") < count:
+        getattr(watcher, "rollback")()
+    watcher.close()
+def patiently(connect):
+    end = time.monotonic() + 20
+    while True:
+        try: return connect()
+        except Exception:
+            if time.monotonic() > end: raise
+            green.sleep(0.01)
+"""
+        )
+
+
+@pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])
+def test_killed_mid_query(driver: str, fragile: str) -> None:
+    run_green(
+        f"""
+        import {driver} as driver
+        connect = lambda: driver.connect(DSN)
+        conns = [patiently(connect) for _ in range(8)]
+        tasks = [green.spawn(ask, conn) for conn in conns[1:]]
+        running(7, connect)
+        murder(conns[0])
+        for task in tasks: task.join(10)
+        assert all(isinstance(task.exception, driver.Error) for task in tasks), tasks
+        assert all(conn.closed for conn in conns[1:])
+        assert ask(patiently(connect), "SELECT 7") == 7
+        """,
+        prelude=fragile,
+        malloc="default",
+    )
+
+
+def test_a_pool_heals_itself(fragile: str) -> None:
+    run_green(
+        """
+        import logging, psycopg, psycopg_pool
+        logging.disable()
+        pool = psycopg_pool.ConnectionPool(
+            DSN, min_size=4, max_size=4, open=True, reconnect_timeout=30,
+            check=psycopg_pool.ConnectionPool.check_connection)
+        pool.wait(20)
+        def use(sql):
+            with pool.connection(timeout=20) as conn: return ask(conn, sql)
+        tasks = [green.spawn(use, "SELECT pg_sleep(60)") for _ in range(4)]
+        running(4, lambda: psycopg.connect(DSN))
+        other = psycopg.connect(DSN)
+        murder(other)
+        for task in tasks: task.join(10)
+        assert all(isinstance(task.exception, psycopg.Error) for task in tasks)
+        # All places are there again, side by side.
+        def hold():
+            with pool.connection(timeout=20) as conn:
+                assert ask(conn, "SELECT 1") == 1
+                arrived.release(); go.wait(20)
+        arrived, go = threading.Semaphore(0), threading.Event()
+        holders = [green.spawn(lambda: patiently(hold)) for _ in range(4)]
+        for _ in range(4): assert arrived.acquire(timeout=20)
+        go.set()
+        for task in holders: task.get(timeout=20)
+        pool.close()
+        """,
+        prelude=fragile,
+        malloc="default",
+    )
