@@ -18,6 +18,7 @@ _MODULES = {
     "subprocess": "celadon.patch.processes",
     "asyncio": "celadon.patch.asyncios",
     "drivers": "celadon.drivers",
+    "gevent": "celadon.patch.gevents",
 }
 _ALWAYS = (
     "celadon.patch.collector",
@@ -50,11 +51,17 @@ def original(module: str, name: str) -> Any:
     return _originals[(module, name)]
 
 
+def replaced() -> dict[tuple[str, str], Any]:
+    """What stood in each place, by module or class, and name."""
+    return dict(_originals)
+
+
 def all(**parts: bool) -> None:
     """Patches everything, once. Only in the main thread, before other threads run.
 
     A part is left out by its name: ``all(ssl=False)``. The parts are ``select``,
-    ``socket``, ``dns``, ``ssl``, ``os``, ``subprocess``, ``asyncio`` and ``drivers``.
+    ``socket``, ``dns``, ``ssl``, ``os``, ``subprocess``, ``asyncio``, ``drivers`` and
+    ``gevent``.
 
     Raises `RuntimeError` in another thread and `TypeError` for a part there is not.
     """

@@ -1,0 +1,55 @@
+"""gevent, where an application or a library imports it: it patches nothing more.
+
+What `gevent.monkey` would replace is cooperative already, on this loop. A hub of gevent's
+would be a second loop that blocks this one, so none can be made.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from celadon.patch.imports import when_imported
+from celadon.patch.registry import replace, replaced
+
+REFUSAL = (
+    "gevent's hub cannot run inside celadon, which has a loop of its own. "
+    "gevent.monkey.patch_all() may stay (it does nothing here); code that uses gevent "
+    "itself (gevent.spawn, gevent.sleep, gevent.pool ...) needs celadon.green instead, or "
+    "celadon --no-green."
+)
+
+
+def install() -> None:
+    when_imported("gevent.events", _patch_nothing)
+    when_imported("gevent.monkey", _tell_the_truth)
+    when_imported("gevent.hub", _refuse_hubs)
+
+
+def _patch_nothing(events: ModuleType) -> None:
+    def refuse(event: Any) -> None:
+        if isinstance(
+            event, events.GeventWillPatchAllEvent | events.GeventWillPatchModuleEvent
+        ):
+            raise events.DoNotPatch
+
+    events.subscribers.append(refuse)
+
+
+def _tell_the_truth(monkey: ModuleType) -> None:
+    """`is_module_patched` and `get_original` answer for what was replaced here."""
+    for (owner, name), original in replaced().items():
+        monkey.saved.setdefault(owner, {}).setdefault(name, original)
+
+    def patch_thread(*args: Any, **kwargs: Any) -> bool:
+        """Does nothing: celadon's own patch is in place."""
+        return False
+
+    replace(monkey, "patch_thread", patch_thread)
+
+
+def _refuse_hubs(hub: ModuleType) -> None:
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError(REFUSAL)
+
+    replace(hub.Hub, "__init__", refuse)
