@@ -43,11 +43,22 @@ class NonBlocking {
   int fd_;
 };
 
-// connect_ex as it is, told not to wait: an errno; -1 with an exception.
-int attempt(PyObject* self, const SocketCall& call, PyObject* address) noexcept {
+// The errno of a BlockingIOError, which is taken off; -1: another exception stays.
+int take_in_progress() noexcept {
+  if (!PyErr_ExceptionMatches(PyExc_BlockingIOError)) return -1;
+  const py::Object error = py::take_error();
+  const py::Object code(PyObject_GetAttrString(error.get(), "errno"));
+  return code ? static_cast<int>(PyLong_AsLong(code.get())) : -1;
+}
+
+// connect or connect_ex as they are, told not to wait: 0, an errno, or -1 with an
+// exception.
+int attempt(PyObject* method, PyObject* self, const SocketCall& call,
+            PyObject* address) noexcept {
   const Bracket bracket(self, call.state());
-  const py::Object result(call_native(native().connect_ex, self, &address, 1));
-  return result ? static_cast<int>(PyLong_AsLong(result.get())) : -1;
+  const py::Object result(call_native(method, self, &address, 1));
+  if (!result) return take_in_progress();
+  return result.get() == Py_None ? 0 : static_cast<int>(PyLong_AsLong(result.get()));
 }
 
 int pending_error(int fd) noexcept {
@@ -57,25 +68,27 @@ int pending_error(int fd) noexcept {
 }
 
 // A Unix listener with a full backlog tells nobody when there is room.
-int retry_unix(PyObject* self, SocketCall& call, PyObject* address) noexcept {
+int retry_unix(PyObject* method, PyObject* self, SocketCall& call,
+               PyObject* address) noexcept {
   Nanos pause = kMillisecond;
   int error = EAGAIN;
   while (error == EAGAIN) {
     if (!call.pause(pause)) return -1;
     pause = std::min(2 * pause, 50 * kMillisecond);
-    error = attempt(self, call, address);
+    error = attempt(method, self, call, address);
   }
   return error;
 }
 
 // 0, an errno, or -1 with an exception.
-int connect_to(PyObject* self, SocketCall& call, PyObject* wanted) noexcept {
+int connect_to(PyObject* method, PyObject* self, SocketCall& call,
+               PyObject* wanted) noexcept {
   const py::Object address = resolved(self, wanted);
   if (!address) return -1;
   const NonBlocking scope(self, call.state());
-  const int error = attempt(self, call, address.get());
+  const int error = attempt(method, self, call, address.get());
   if (error == EAGAIN && family_of(self) == AF_UNIX) {
-    return retry_unix(self, call, address.get());
+    return retry_unix(method, self, call, address.get());
   }
   if (error != EINPROGRESS) return error;
   return call.wait(loop::kWrite) ? pending_error(call.fd()) : -1;
@@ -91,7 +104,7 @@ PyObject* connect(PyObject* self, PyObject* address) noexcept {
     PyObject* args[] = {numbers.get()};
     return numbers ? call_native(native().connect, self, args, 1) : nullptr;
   }
-  const int error = connect_to(self, call, address);
+  const int error = connect_to(native().connect, self, call, address);
   if (error < 0) return nullptr;
   return error == 0 ? py::none() : SocketCall::fail(error);
 }
@@ -104,7 +117,7 @@ PyObject* connect_ex(PyObject* self, PyObject* address) noexcept {
     PyObject* args[] = {numbers.get()};
     return numbers ? call_native(native().connect_ex, self, args, 1) : nullptr;
   }
-  const int error = connect_to(self, call, address);
+  const int error = connect_to(native().connect_ex, self, call, address);
   if (error >= 0) return PyLong_FromLong(error);
   if (call.late()) {
     PyErr_Clear();
