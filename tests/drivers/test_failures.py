@@ -8,7 +8,7 @@ import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
-from tests.support.services import postgres
+from tests.support.services import RUNNING, postgres
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,7 @@ def ask(conn, sql="SELECT pg_sleep(60)"):
 def murder(conn):
     # One server process that dies by force takes all connections with it.
     os.kill(ask(conn, "SELECT pg_backend_pid()"), signal.SIGKILL)
-def running(count, connect):
-    # Until so many queries run on the server.
-    watcher = connect()
-    while ask(watcher, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
-              " AND query LIKE 'SELECT pg_sleep(%0)'") < count:
-        getattr(watcher, "rollback")()
-    watcher.close()
+{RUNNING}
 def patiently(connect):
     end = time.monotonic() + 20
     while True:

@@ -15,6 +15,17 @@ from pathlib import Path
 
 from tests.support.raw import TIMEOUT
 
+# For code that defines `ask(connection, query)`.
+RUNNING = """
+def running(count, connect):
+    # Until so many queries run on the server.
+    watcher = connect()
+    while ask(watcher, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+              " AND query LIKE 'SELECT pg_sleep(%0)'") < count:
+        watcher.rollback()
+    watcher.close()
+"""
+
 
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
