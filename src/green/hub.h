@@ -147,7 +147,7 @@ class Hub {
 
   static constexpr int kJobBudget = 256;
   static constexpr int kWakeBudget = 256;
-  static constexpr Nanos kSlice = 5 * kMillisecond;  // between polls
+  static constexpr Nanos kSlice = 5 * kMillisecond;       // between polls
   static constexpr Nanos kUnpolled = 100 * kMicrosecond;  // between polls, when busy
   static constexpr Nanos kDecayPeriod = 10 * kSecond;
   static constexpr std::size_t kKeptRunners = 8;
