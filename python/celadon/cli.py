@@ -173,6 +173,7 @@ def _load(target: str, settings: config.Config) -> Any:
         from celadon import patch
 
         patch.all()
+        patch.configure(settings.offload_threads, settings.dns_ttl)
     from celadon.importer import load_app
 
     return load_app(target, settings.factory)

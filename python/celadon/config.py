@@ -186,7 +186,8 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
     ]
     options = {name: v[name] for name in same}
     options["timeout"] = v["timeout"]
-    options["stack_signal"] = 0
+    options["preempt"] = v["preempt"] if v["green"] else 0.0
+    options["stack_signal"] = options["preempt_signal"] = 0
     if not v["green"]:
         options["max_concurrent_requests"] = 1
     options.update(

@@ -9,27 +9,30 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 from celadon import _core, config, logging
 from celadon.errors import UsageError
+from celadon.green import preemption
 from celadon.importer import Application
 
 _SWITCH_INTERVAL = 0.0005
 
 
 def make_core(
-    app: Application, settings: config.Config, stack_signal: int = 0
+    app: Application, settings: config.Config, signals: Mapping[str, int] | None = None
 ) -> _core.Server:
     """A server of the core, not bound yet.
 
-    `stack_signal` is a signal at which `faulthandler` writes the stacks; 0 for none.
+    `signals` are the numbers by which the watchdog reaches this thread, the main one:
+    ``stack_signal`` and ``preempt_signal``. Without them nothing is watched.
     """
     from celadon import __version__
 
     options = config.core_options(settings, __version__)
-    options["stack_signal"] = stack_signal
+    options.update(signals or {})
     return _core.Server(
         app,
         options,
@@ -67,7 +70,7 @@ def serve(app: Application, settings: config.Config) -> None:
     # What the import left in context variables is what each request starts with.
     _core.green.set_base_context()
     try:
-        core = make_core(app, settings, _register_stack_signal())
+        core = make_core(app, settings, _watch_signals())
         addresses = [core.bind(address)[0] for address in settings.bind]
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -79,11 +82,11 @@ def serve(app: Application, settings: config.Config) -> None:
     logging.logger.info("stopped")
 
 
-def _register_stack_signal() -> int:
-    """Has the stacks of all threads written to standard error at a signal of ours."""
-    number = int(signal.SIGRTMIN) + 5
-    faulthandler.register(number, file=sys.__stderr__ or 2, all_threads=True)
-    return number
+def _watch_signals() -> dict[str, int]:
+    """Has `faulthandler` write the stacks at one signal, and greenlets parked at another."""
+    stacks = int(signal.SIGRTMIN) + 5
+    faulthandler.register(stacks, file=sys.__stderr__ or 2, all_threads=True)
+    return {"stack_signal": stacks, "preempt_signal": preemption.handle_signal()}
 
 
 def _raise_descriptor_limit() -> None:

@@ -14,6 +14,8 @@ from celadon.values import (
     parse_list,
     parse_log_level,
     parse_mapping,
+    parse_milliseconds,
+    parse_positive,
     parse_proxy_protocol,
     parse_size,
     parse_text,
@@ -51,6 +53,7 @@ class Setting:
 
 def _rows() -> Iterable[Setting]:
     s = Setting
+    d = parse_duration
     yield s(
         "bind",
         parse_list,
@@ -98,6 +101,26 @@ def _rows() -> Iterable[Setting]:
     yield s("pythonpath", parse_list, [], "directories put first on sys.path", (), True)
     yield s("root_path", parse_text, "", "SCRIPT_NAME of the application")
     yield s(
+        "preempt",
+        parse_milliseconds,
+        0.0,
+        "milliseconds after which a request that computes takes its turn with the "
+        "others; 0: it runs on; 5 is a good value",
+        metavar="MS",
+    )
+    yield s(
+        "offload_threads",
+        parse_positive,
+        8,
+        "native threads for celadon.green.offload and for drivers that block in C",
+    )
+    yield s(
+        "dns_ttl",
+        d,
+        0.0,
+        "seconds for which an address found by name is kept, at most 30; 0: not at all",
+    )
+    yield s(
         "gc_freeze", parse_bool, True, "keep what the import made out of the collector"
     )
     yield s(
@@ -108,7 +131,6 @@ def _rows() -> Iterable[Setting]:
     )
 
     t = "timeouts"
-    d = parse_duration
     yield s(
         "timeout",
         d,

@@ -43,6 +43,13 @@ def parse_duration(value: Any) -> float:
     return seconds
 
 
+def parse_milliseconds(value: Any) -> float:
+    """Seconds, of a number of milliseconds or a duration with its unit."""
+    text = str(value).strip()
+    bare = text.replace(".", "", 1).isdigit() and not isinstance(value, bool)
+    return parse_duration(text + "ms" if bare else value)
+
+
 def parse_size(value: Any) -> int:
     """Bytes: ``64K``, ``16M``, ``1G`` or a bare number."""
     match = None if isinstance(value, bool) else _SIZE.match(str(value).strip())
@@ -63,6 +70,13 @@ def parse_count(value: Any) -> int:
         raise ValueError("expected a whole number that is not negative")
     if number > _LARGEST_COUNT:
         raise ValueError(f"expected at most {_LARGEST_COUNT}")
+    return number
+
+
+def parse_positive(value: Any) -> int:
+    number = parse_count(value)
+    if number < 1:
+        raise ValueError("expected at least 1")
     return number
 
 

@@ -10,6 +10,7 @@
 #include "green/lock.h"
 #include "green/pipe_io.h"
 #include "green/poll_object.h"
+#include "green/preemption.h"
 #include "green/switch.h"
 #include "green/sync.h"
 #include "green/task.h"
@@ -211,12 +212,50 @@ PyObject* py_hub_stats(PyObject*, PyObject*) noexcept {
   const Hub* hub = Hub::here();
   if (!hub) return py::none();
   const HubStats& s = hub->stats();
-  return Py_BuildValue("{s:n,s:n,s:K,s:K,s:K,s:K,s:K}", "runners",
+  return Py_BuildValue("{s:n,s:n,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "runners",
                        static_cast<Py_ssize_t>(hub->runners()), "idle",
                        static_cast<Py_ssize_t>(hub->idle_runners()), "switches",
                        s.switches, "created", s.runners_created, "retired",
                        s.runners_retired, "jobs", s.jobs, "deadlines_fired",
-                       s.deadlines_fired);
+                       s.deadlines_fired, "preemptions", s.preemptions,
+                       "preemptions_refused", s.preemptions_refused);
+}
+
+// start_preempting(seconds, signum): the signal's handler must be on_preempt.
+PyObject* py_start_preempting(PyObject*, PyObject* args) noexcept {
+  WatchLimits limits;
+  double seconds = 0;
+  if (!PyArg_ParseTuple(args, "di:start_preempting", &seconds, &limits.preempt_signal))
+    return nullptr;
+  Hub* hub = Hub::create();
+  if (!hub) return nullptr;
+  limits.preempt = static_cast<Nanos>(seconds * 1e9);
+  hub->watch(limits);
+  return py::none();
+}
+
+PyObject* py_stop_preempting(PyObject*, PyObject*) noexcept {
+  if (Hub* hub = Hub::here()) hub->unwatch();
+  return py::none();
+}
+
+PyObject* py_enter_blocking(PyObject*, PyObject*) noexcept {
+  if (Strand* strand = current_strand()) strand->hub().exempt_slice();
+  return py::none();
+}
+
+PyObject* py_leave_blocking(PyObject*, PyObject*) noexcept {
+  if (Strand* strand = current_strand()) strand->hub().end_exemption();
+  return py::none();
+}
+
+PyObject* py_enter_no_switch(PyObject*, PyObject*) noexcept {
+  enter_no_switch();
+  return py::none();
+}
+PyObject* py_leave_no_switch(PyObject*, PyObject*) noexcept {
+  leave_no_switch();
+  return py::none();
 }
 
 // The first of gc.callbacks: nothing may switch while the collector runs.
@@ -252,6 +291,17 @@ PyMethodDef functions[] = {
     {"poll_members", py_poll_members, METH_O,
      "What a select.poll object watches, as {fd: events}; None: not known."},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
+    {"on_preempt", py::as_method(py_on_preempt), METH_FASTCALL,
+     "Handler of the signal by which the watchdog interrupts."},
+    {"start_preempting", py_start_preempting, METH_VARARGS,
+     "start_preempting(seconds, signum)\n\nOnly in the main thread."},
+    {"stop_preempting", py_stop_preempting, METH_NOARGS, "Let all run on."},
+    {"enter_blocking", py_enter_blocking, METH_NOARGS,
+     "What follows may hold the loop: neither report nor preempt it."},
+    {"leave_blocking", py_leave_blocking, METH_NOARGS, "The end of that."},
+    {"enter_no_switch", py_enter_no_switch, METH_NOARGS,
+     "From here on nothing is suspended in this thread, not even to wait."},
+    {"leave_no_switch", py_leave_no_switch, METH_NOARGS, "The end of that."},
     {"keep_set_running_loop", py_keep_set_running_loop, METH_O,
      "Take over what asyncio sets its running loop with."},
     {"set_running_loop", py_set_running_loop, METH_O,

@@ -85,10 +85,10 @@ bool can_park() noexcept {
 void set_collecting(bool on) noexcept {
   collecting = on;
 }
-NoSwitch::NoSwitch() noexcept {
+void enter_no_switch() noexcept {
   ++no_switch_depth;
 }
-NoSwitch::~NoSwitch() {
+void leave_no_switch() noexcept {
   --no_switch_depth;
 }
 
@@ -104,7 +104,7 @@ Hub::Hub() noexcept
       pool_(loop_, 4),
       thread_id_(PyThread_get_thread_ident()),
       poison_(std::getenv("CELADON_POISON_STACK") != nullptr) {
-  loop_.set_block_hook(&gil_hook_);
+  loop_.set_block_hook(&blocking_);
   loop_.set_fd_claims(&fd_waits_);
 }
 
@@ -198,6 +198,35 @@ Waited Hub::yield_now(Strand& strand) noexcept {
   return Waited::Granted;
 }
 
+bool Hub::preempt(Strand& strand) noexcept {
+  ++stats_.preemptions;
+  strand.state_ = Strand::State::Ready;
+  preempted_.push_back(strand);
+  const bool switched = leave_for_hub(strand);
+  current_ = &strand;
+  strand.state_ = Strand::State::Running;
+  strand.ListHook<ReadyTag>::unlink();
+  return switched;
+}
+
+bool Hub::slice_over() noexcept {
+  const Nanos began = slice_started();
+  return began != 0 && preempt_after_ != kNever &&
+         loop_.fresh_now() - began >= preempt_after_;
+}
+
+void Hub::watch(const WatchLimits& limits) {
+  unwatch();
+  if (!limits.reports() && !limits.preempts()) return;
+  if (limits.preempts()) preempt_after_ = limits.preempt;
+  blocking_.watchdog = std::make_unique<Watchdog>(*this, limits);
+}
+
+void Hub::unwatch() noexcept {
+  blocking_.watchdog.reset();
+  preempt_after_ = kNever;
+}
+
 void Hub::resume(Strand& strand) noexcept {
   const py::Object target = std::move(strand.resume_);
   strand.state_ = Strand::State::Running;
@@ -234,9 +263,11 @@ PyObject* Hub::hub_body() noexcept {
     run_jobs();
     turn_end_ = loop_.now() + kSlice;
     resume_woken();
+    // One a turn: what only waits for its turn has the others' news looked at between.
+    if (Strand* strand = preempted_.pop_front()) resume(*strand);
     if (done_ > 0) remove_done();
     loop_.settle();
-    const bool busy = !woken_.empty() || !jobs_.empty();
+    const bool busy = !woken_.empty() || !jobs_.empty() || !preempted_.empty();
     // Greenlets that only wake each other need no news from the kernel each time.
     if (busy && loop_.fresh_now() < polled_ + kUnpolled) continue;
     loop_.turn(busy ? 0 : kNever);
@@ -298,6 +329,7 @@ void Hub::fit_frames(Strand& strand) noexcept {
 
 PyObject* Hub::runner_body(Strand& strand) noexcept {
   strand.frames_.install(frame_bytes_);
+  strand.stack_base_ = __builtin_frame_address(0);
   while (!strand.retired_) {
     Job* job = take_job();
     if (job) {
@@ -420,6 +452,10 @@ void Hub::Graveyard::run(Strand&) noexcept {
 
 void Hub::after_fork_in_child() noexcept {
   forked_child_ = true;
+  if (blocking_.watchdog) {
+    blocking_.watchdog->abandon();
+    unwatch();
+  }
   pool_.abandon();
   loop_.abandon();
 }

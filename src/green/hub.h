@@ -18,6 +18,7 @@
 #include "green/fd_waits.h"
 #include "green/pace.h"
 #include "green/strand.h"
+#include "green/watchdog.h"
 #include "loop/loop.h"
 #include "loop/thread_pool.h"
 #include "py/gil.h"
@@ -47,6 +48,8 @@ struct HubStats {
   std::uint64_t runners_retired = 0;
   std::uint64_t jobs = 0;
   std::uint64_t deadlines_fired = 0;
+  std::uint64_t preemptions = 0;
+  std::uint64_t preemptions_refused = 0;  // where nothing may switch
 };
 
 class Hub {
@@ -79,6 +82,10 @@ class Hub {
   // Parks behind everything that is ready.
   [[nodiscard]] Waited yield_now(Strand& strand) noexcept;
 
+  // Parks behind everything that is ready, at a place that is no wait point: nothing is
+  // delivered. False: an exception was thrown in.
+  [[nodiscard]] bool preempt(Strand& strand) noexcept;
+
   // An object to be dropped by a runner, since dropping it may block. Steals.
   void bury(PyObject* object) noexcept;
 
@@ -103,6 +110,17 @@ class Hub {
   [[nodiscard]] Nanos slice_started() const noexcept {
     return slice_started_.load(std::memory_order_relaxed);
   }
+  // What runs may be as long as it likes: neither reported nor preempted.
+  void exempt_slice() noexcept { slice_started_.store(0, std::memory_order_relaxed); }
+  void end_exemption() noexcept { slice_started_.store(loop_.fresh_now()); }
+  // Whether the running slice is longer than one that is preempted.
+  [[nodiscard]] bool slice_over() noexcept;
+  // True while the thread sleeps in poll.
+  [[nodiscard]] bool resting() const noexcept { return blocking_.resting(); }
+  // Has the thread watched, which must be this one.
+  void watch(const WatchLimits& limits);
+  void unwatch() noexcept;
+
   [[nodiscard]] const Pace& pace() const noexcept { return pace_; }
   [[nodiscard]] bool forked_child() const noexcept { return forked_child_; }
   // After a fork: in the child nothing of the hub may be used again.
@@ -121,6 +139,27 @@ class Hub {
    private:
     void on_timer() noexcept override { hub_.decay(); }
     Hub& hub_;
+  };
+  // Gives the GIL away while the thread sleeps, and says that it does.
+  class Blocking final : public loop::BlockHook {
+   public:
+    void before_block() noexcept override {
+      resting_.store(true, std::memory_order_seq_cst);
+      gil_.before_block();
+    }
+    void after_block() noexcept override {
+      resting_.store(false, std::memory_order_seq_cst);
+      if (watchdog) watchdog->on_work();
+      gil_.after_block();
+    }
+    [[nodiscard]] bool resting() const noexcept {
+      return resting_.load(std::memory_order_seq_cst);
+    }
+    std::unique_ptr<Watchdog> watchdog;
+
+   private:
+    py::GilBlockHook gil_;
+    std::atomic<bool> resting_{false};
   };
   class Graveyard final : public Job {
    public:
@@ -158,7 +197,7 @@ class Hub {
   loop::Loop loop_;
   loop::ThreadPool pool_;
   FdWaits fd_waits_{loop_};
-  py::GilBlockHook gil_hook_;
+  Blocking blocking_;
   py::Object greenlet_;      // the hub's own
   py::Object runner_start_;  // the function that every runner begins with
   py::Object base_context_;
@@ -168,6 +207,7 @@ class Hub {
   std::vector<std::unique_ptr<Strand>> strands_;
   std::vector<Strand*> idle_;  // the last one used is the next one used
   IntrusiveList<Strand, ReadyTag> woken_;
+  IntrusiveList<Strand, ReadyTag> preempted_;
   IntrusiveList<Job> jobs_;
   IntrusiveList<Keeper> keepers_;
   Graveyard graveyard_;
@@ -183,6 +223,7 @@ class Hub {
   std::size_t leaving_ = 0;  // runners of a burst that were told to end, and
   std::size_t left_ = 0;     // those that ended since
   std::atomic<Nanos> slice_started_{0};
+  Nanos preempt_after_ = kNever;
   Pace pace_;
   unsigned long thread_id_;
   HubStats stats_;
@@ -196,11 +237,13 @@ class Hub {
 [[nodiscard]] Strand* current_strand() noexcept;
 // While the collector runs in this thread nothing may switch (green.md 3.6).
 void set_collecting(bool on) noexcept;
-// Nothing may switch in this scope: C code below it would be left half done.
+// Between these nothing may switch in this thread: C code would be left half done.
+void enter_no_switch() noexcept;
+void leave_no_switch() noexcept;
 class NoSwitch {
  public:
-  NoSwitch() noexcept;
-  ~NoSwitch();
+  NoSwitch() noexcept { enter_no_switch(); }
+  ~NoSwitch() { leave_no_switch(); }
   NoSwitch(const NoSwitch&) = delete;
   NoSwitch& operator=(const NoSwitch&) = delete;
 };

@@ -54,6 +54,11 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   [[nodiscard]] bool retired() const noexcept { return retired_; }
   void retire() noexcept { retired_ = true; }
 
+  // The runner itself, borrowed.
+  [[nodiscard]] PyObject* own_greenlet() const noexcept { return greenlet_.get(); }
+  // Where the C stack of its jobs begins: greenlets lie at the same place always.
+  [[nodiscard]] const void* stack_base() const noexcept { return stack_base_; }
+
   // Values of threading.local, by the key of each local object. Borrowed; null: none
   // yet.
   [[nodiscard]] PyObject* locals() const noexcept { return locals_.get(); }
@@ -101,6 +106,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   std::vector<Interrupt> pending_;
   py::Object locals_;
   py::DataStack frames_;  // of a runner
+  const void* stack_base_ = nullptr;
   Alarm<&Strand::on_wait_alarm> wait_alarm_{*this};
   Alarm<&Strand::on_deadline_alarm> deadline_alarm_{*this};
   Alarm<&Strand::on_shield_alarm> shield_alarm_{*this};

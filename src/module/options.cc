@@ -168,8 +168,10 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   read_server(r, out.server);
   read_bridge(r, out.bridge);
   r.duration("graceful_timeout", out.graceful_timeout);
-  r.duration("timeout", out.timeout);
-  r.integer("stack_signal", out.stack_signal);
+  r.duration("timeout", out.watch.report);
+  r.integer("stack_signal", out.watch.report_signal);
+  r.duration("preempt", out.watch.preempt);
+  r.integer("preempt_signal", out.watch.preempt_signal);
   r.integer("backlog", out.backlog);
   r.integer("umask", out.umask);
   r.flag("reuse_port", out.reuse_port);

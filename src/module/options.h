@@ -1,6 +1,7 @@
 // From the settings that Python has checked to the structs of the rooms.
 #pragma once
 
+#include "green/watchdog.h"
 #include "py/ref.h"
 #include "server/settings.h"
 #include "wsgi/bridge.h"
@@ -11,8 +12,7 @@ struct Options {
   server::Settings server;
   wsgi::BridgeOptions bridge;
   Nanos graceful_timeout = 30 * kSecond;
-  Nanos timeout = 30 * kSecond;  // kNever: no watchdog
-  int stack_signal = 0;          // faulthandler's; 0: no watchdog
+  green::WatchLimits watch;
   int backlog = 2048;
   std::uint32_t umask = 0;
   bool reuse_port = false;

@@ -86,10 +86,9 @@ bool Worker::run(bool watch_signals) noexcept {
   if (watch_signals) {
     signals_ = std::make_unique<loop::Signals>(hub_.loop(), *this);
     for (const int signo : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) signals_->watch(signo);
-    if (options_.timeout != kNever && options_.stack_signal > 0) {
-      watchdog_ =
-          std::make_unique<Watchdog>(hub_, options_.timeout, options_.stack_signal);
-    }
+    hub_.watch(options_.watch);
+  } else if (options_.watch.preempt != kNever) {
+    log_.log(Level::Warning, "preempt: only in the main thread, so it is off here");
   }
   bool interrupted = false;
   waiting_ = strand;
@@ -105,7 +104,7 @@ bool Worker::run(bool watch_signals) noexcept {
   }
   waiting_ = nullptr;
   signals_.reset();
-  watchdog_.reset();
+  hub_.unwatch();
   py::Object error = py::take_error();
   log_.drain();
   py::restore_error(std::move(error));
@@ -186,7 +185,6 @@ void Worker::finish() noexcept {
 
 void Worker::after_fork_in_child() noexcept {
   server_->abandon();
-  if (watchdog_) watchdog_->abandon();
   hub_.after_fork_in_child();
 }
 

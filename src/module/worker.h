@@ -8,7 +8,6 @@
 #include "loop/signals.h"
 #include "module/log_queue.h"
 #include "module/options.h"
-#include "module/watchdog.h"
 #include "server/server.h"
 #include "wsgi/bridge.h"
 
@@ -56,7 +55,6 @@ class Worker final : public loop::SignalHandler,
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Signals> signals_;
-  std::unique_ptr<Watchdog> watchdog_;
   Phase phase_ = Phase::Serving;
   green::Strand* waiting_ = nullptr;  // who called run()
 };

@@ -21,6 +21,7 @@ from celadon._core.green import (
 from celadon._core.green import sleep as sleep
 from celadon.green.groups import Group, Pool
 from celadon.green.offload import native_thread, offload
+from celadon.green.preemption import blocking_region, preempt
 from celadon.green.queue import LifoQueue, PriorityQueue, Queue
 from celadon.green.result import AsyncResult
 from celadon.green.spawn import Greenlet, current, spawn, spawn_later
@@ -42,11 +43,13 @@ __all__ = [
     "Semaphore",
     "SimpleQueue",
     "Timeout",
+    "blocking_region",
     "current",
     "deadline",
     "local",
     "native_thread",
     "offload",
+    "preempt",
     "shield",
     "sleep",
     "spawn",

@@ -6,6 +6,6 @@ identities and import locks, together: one without the others freezes a worker; 
 ``select`` and ``asyncio``.
 """
 
-from celadon.patch.registry import all, original, patched
+from celadon.patch.registry import all, configure, original, patched
 
-__all__ = ["all", "original", "patched"]
+__all__ = ["all", "configure", "original", "patched"]

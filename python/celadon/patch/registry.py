@@ -56,6 +56,16 @@ def replaced() -> dict[tuple[str, str], Any]:
     return dict(_originals)
 
 
+def configure(offload_threads: int, dns_ttl: float) -> None:
+    """Sets how many native threads calls that block in C may have, and for how many
+    seconds addresses found by name are kept."""
+    from celadon.green.offload import set_threads
+    from celadon.patch import dns
+
+    set_threads(offload_threads)
+    dns.configure(dns_ttl)
+
+
 def all(**parts: bool) -> None:
     """Patches everything, once. Only in the main thread, before other threads run.
 

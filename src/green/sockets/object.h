@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "green/hub.h"
 #include "py/ref.h"
 
 namespace celadon::green::sockets {
@@ -36,6 +37,7 @@ class Bracket {
   Bracket& operator=(const Bracket&) = delete;
 
  private:
+  NoSwitch no_switch_;  // an audit hook is Python, and runs inside
   PyObject* socket_;
 };
 

@@ -1,0 +1,90 @@
+#include "green/preemption.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "green/c_stack.h"
+#include "green/hub.h"
+#include "green/switch.h"
+#include "py/ref.h"
+
+namespace celadon::green {
+namespace {
+
+// Below frames of these names C code is at work that a switch would disturb: an import
+// is half done, a finalizer runs wherever the last reference went, and CPython keeps
+// with the thread which containers are in their repr().
+bool is_left_alone(PyCodeObject* code) noexcept {
+  static constexpr std::array kNames{"__del__", "__repr__"};
+  const auto is = [](PyObject* text, const char* wanted) {
+    return PyUnicode_CompareWithASCIIString(text, wanted) == 0;
+  };
+  return std::ranges::any_of(kNames,
+                             [&](auto name) { return is(code->co_name, name); }) ||
+         is(code->co_filename, "<frozen importlib._bootstrap>");
+}
+
+// A buffered file holds its native lock while it calls the raw file below it, which may
+// be Python; to the lock all greenlets of a thread are one.
+bool is_raw_file_method(PyFrameObject* frame, PyCodeObject* code) noexcept {
+  static constexpr std::array kNames{"readinto", "write", "readall",  "read", "seek",
+                                     "tell",     "flush", "truncate", "close"};
+  if (code->co_argcount == 0 || std::ranges::none_of(kNames, [&](auto name) {
+        return PyUnicode_CompareWithASCIIString(code->co_name, name) == 0;
+      }))
+    return false;
+  const py::Object names(PyCode_GetVarnames(code));
+  const py::Object locals(PyFrame_GetLocals(frame));
+  const py::Object io(PyImport_ImportModule("_io"));
+  if (!names || !locals || !io) return PyErr_Clear(), true;
+  const py::Object base(PyObject_GetAttrString(io.get(), "_IOBase"));
+  const py::Object self(
+      PyObject_GetItem(locals.get(), PyTuple_GET_ITEM(names.get(), 0)));
+  const int found = base && self ? PyObject_IsInstance(self.get(), base.get()) : -1;
+  if (found < 0) PyErr_Clear();
+  return found != 0;
+}
+
+bool frames_may_wait(PyObject* innermost) noexcept {
+  py::Object frame = py::Object::copy(innermost);
+  while (frame && PyFrame_Check(frame.get())) {
+    auto* f = reinterpret_cast<PyFrameObject*>(frame.get());
+    const py::Object owned(reinterpret_cast<PyObject*>(PyFrame_GetCode(f)));
+    auto* code = reinterpret_cast<PyCodeObject*>(owned.get());
+    if (is_left_alone(code) || is_raw_file_method(f, code)) return false;
+    frame = py::Object(reinterpret_cast<PyObject*>(PyFrame_GetBack(f)));
+  }
+  return true;
+}
+
+// Inside of a trace function CPython counts how deep, for the thread.
+bool is_tracing() noexcept {
+#if PY_VERSION_HEX < 0x030E0000
+  return PyThreadState_Get()->tracing > 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+PyObject* py_on_preempt(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  Strand* strand = current_strand();
+  // The interrupt comes when it comes: by now something else may run here.
+  if (count != 2 || !strand || strand->is_main() || !can_park()) return py::none();
+  Hub& hub = strand->hub();
+  if (!hub.slice_over()) return py::none();
+  // The application's own greenlets lie on stacks that are known to them alone.
+  if (current_greenlet().get() != strand->own_greenlet() || is_tracing() ||
+      !frames_may_wait(args[1]) || !c_stack_holds_no_lock(strand->stack_base())) {
+    ++hub.stats().preemptions_refused;
+    return py::none();
+  }
+  const int saved_errno = errno;  // of C code that called back into Python
+  const bool switched = hub.preempt(*strand);
+  errno = saved_errno;
+  return switched ? py::none() : nullptr;
+}
+
+}  // namespace celadon::green

@@ -1,0 +1,72 @@
+// A native thread that looks at how long one slice has held a hub's loop: it asks
+// CPython to interrupt a slice that is over, and reports one that does not end.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.h"
+
+namespace celadon::green {
+
+class Hub;
+
+struct WatchLimits {
+  Nanos report = kNever;  // a slice so long is reported with its stack
+  int report_signal = 0;  // one that faulthandler was registered for
+  Nanos preempt = kNever;
+  int preempt_signal = 0;  // one whose Python handler is preempt()
+
+  [[nodiscard]] bool reports() const noexcept {
+    return report != kNever && report_signal > 0;
+  }
+  [[nodiscard]] bool preempts() const noexcept {
+    return preempt != kNever && preempt_signal > 0;
+  }
+};
+
+class Watchdog {
+ public:
+  // Watches the calling thread, whose loop `hub` runs.
+  Watchdog(Hub& hub, const WatchLimits& limits);
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  // The hub has work again. Cheap unless the watchdog sleeps.
+  void on_work() noexcept {
+    if (asleep_.load(std::memory_order_seq_cst)) wake_up();
+  }
+  // After a fork, in the child: the thread is the parent's.
+  void abandon() noexcept;
+
+ private:
+  void run() noexcept;
+  // Until it is time to look again. False: it is time to stop.
+  [[nodiscard]] bool wait() noexcept;
+  void wake_up() noexcept;
+  void look() noexcept;
+  void interrupt() const noexcept;
+  void report(Nanos held) const noexcept;
+
+  static constexpr int kIdleLooks = 20;  // then it sleeps until there is work
+
+  Hub& hub_;
+  const WatchLimits limits_;
+  const Nanos period_;
+  const pthread_t watched_;
+  const pid_t watched_id_;
+  int idle_looks_ = 0;
+  Nanos reported_ = 0;  // start of the slice that was reported last
+  std::atomic<bool> asleep_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace celadon::green
