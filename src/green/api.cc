@@ -1,5 +1,6 @@
 #include "green/api.h"
 
+#include <algorithm>
 #include <poll.h>
 
 #include <cerrno>
@@ -103,6 +104,26 @@ PyObject* py_slot_thread(PyObject*, PyObject* factory) noexcept {
     strand->thread = std::move(made);
   }
   return py::new_ref(strand->thread.get());
+}
+
+// What the running job must give back, {key: callable}; None outside of runners.
+PyObject* py_job_leftovers(PyObject*, PyObject*) noexcept {
+  Strand* strand = current_strand();
+  if (!strand || strand->is_main()) return py::none();
+  PyObject* leftovers = strand->make_leftovers();
+  return leftovers ? py::new_ref(leftovers) : nullptr;
+}
+
+// slot_idle(ident): whether that runner of this thread has no job.
+PyObject* py_slot_idle(PyObject*, PyObject* ident) noexcept {
+  const unsigned long wanted = PyLong_AsUnsignedLong(ident);
+  if (wanted == static_cast<unsigned long>(-1) && PyErr_Occurred()) return nullptr;
+  const Hub* hub = Hub::here();
+  if (!hub) return py::boolean(false);
+  return py::boolean(
+      std::ranges::any_of(hub->strands(), [wanted](const auto& strand) noexcept {
+        return strand->idle() && reinterpret_cast<unsigned long>(strand.get()) == wanted;
+      }));
 }
 
 PyObject* py_enter_shield(PyObject*, PyObject* seconds) noexcept {
@@ -299,6 +320,10 @@ PyMethodDef functions[] = {
     {"enter_blocking", py_enter_blocking, METH_NOARGS,
      "What follows may hold the loop: neither report nor preempt it."},
     {"leave_blocking", py_leave_blocking, METH_NOARGS, "The end of that."},
+    {"job_leftovers", py_job_leftovers, METH_NOARGS,
+     "What is called when the running job ends, {key: callable}, or None."},
+    {"slot_idle", py_slot_idle, METH_O,
+     "Whether the runner of that identity has no job."},
     {"enter_no_switch", py_enter_no_switch, METH_NOARGS,
      "From here on nothing is suspended in this thread, not even to wait."},
     {"leave_no_switch", py_leave_no_switch, METH_NOARGS, "The end of that."},

@@ -373,10 +373,11 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   job.run(strand);
   end_task(strand);
   if (strand.asyncio_loop) forget_asyncio_loop(strand);
-  if (entered && PyContext_Exit(context.get()) < 0) PyErr_Clear();
   strand.set_deadline(kNever);
   strand.pending_.clear();
   strand.shield_depth_ = 0;
+  strand.call_leftovers();
+  if (entered && PyContext_Exit(context.get()) < 0) PyErr_Clear();
   if (strand.frames_.outgrown()) fit_frames(strand);
 }
 

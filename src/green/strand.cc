@@ -98,6 +98,23 @@ void Strand::on_deadline_alarm() noexcept {
   interrupt(py::Object::copy(type), this);
 }
 
+PyObject* Strand::make_leftovers() noexcept {
+  if (!leftovers_) leftovers_.reset(PyDict_New());
+  return leftovers_.get();
+}
+
+void Strand::call_leftovers() noexcept {
+  if (!leftovers_) return;
+  const py::Object leftovers = std::move(leftovers_);
+  const py::Object callables(PyDict_Values(leftovers.get()));
+  const Py_ssize_t count = callables ? PyList_GET_SIZE(callables.get()) : 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* callable = PyList_GET_ITEM(callables.get(), i);
+    const py::Object done(PyObject_CallNoArgs(callable));
+    if (!done) PyErr_WriteUnraisable(callable);
+  }
+}
+
 PyObject* Strand::make_locals() noexcept {
   if (!locals_) locals_.reset(PyDict_New());
   return locals_.get();

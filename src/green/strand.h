@@ -36,6 +36,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   [[nodiscard]] bool is_main() const noexcept { return number_ == 0; }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   [[nodiscard]] State state() const noexcept { return state_; }
+  // A runner that waits for a job.
+  [[nodiscard]] bool idle() const noexcept { return state_ == State::Idle; }
 
   // Queues an exception. A strand that waits and is not shielded is woken for it.
   void interrupt(py::Object exception, const void* source) noexcept;
@@ -70,6 +72,10 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   const void* waits_for = nullptr;
   // The asyncio loop that runs here, if one does.
   py::Object asyncio_loop;
+  // What the job has and must give back: {key: callable}, called when the job ends.
+  [[nodiscard]] PyObject* make_leftovers() noexcept;
+  // Calls what is left of them.
+  void call_leftovers() noexcept;
   // The object that threading.current_thread() gives, if someone asked.
   py::Object thread;
 
@@ -105,6 +111,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   py::Object resume_;    // the greenlet that parked: the runner, or one it started
   std::vector<Interrupt> pending_;
   py::Object locals_;
+  py::Object leftovers_;
   py::DataStack frames_;  // of a runner
   const void* stack_base_ = nullptr;
   Alarm<&Strand::on_wait_alarm> wait_alarm_{*this};

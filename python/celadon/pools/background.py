@@ -1,0 +1,48 @@
+"""Where a pool's own work runs, and for how long it may."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from celadon._core import green as _green
+from celadon.green.offload import NativePool, native_thread
+from celadon.green.spawn import spawn
+from celadon.green.timeout import Timeout
+
+HOOK_BOUND = 5.0  # seconds that a reset, a check or a close may take
+
+_threads = NativePool(4, "celadon-pool")
+
+
+def _has_hub() -> bool:
+    return _green.current_slot() is not None or _green.hub_stats() is not None
+
+
+def start(fn: Callable[..., Any], *args: Any) -> None:
+    """Runs it in the background: on a greenlet, where this thread has a hub."""
+    if _has_hub():
+        spawn(fn, *args)
+    else:
+        _threads.start(functools.partial(fn, *args))
+
+
+def start_for_long(fn: Callable[..., Any], *args: Any) -> None:
+    """As `start`, for what ends late: it occupies no thread of the others."""
+    if _has_hub():
+        spawn(fn, *args)
+    else:
+        native_thread(fn, *args, name="celadon-pool-upkeep")
+
+
+def bounded(fn: Callable[..., Any], *args: Any, bound: float = HOOK_BOUND) -> Any:
+    """``fn(*args)``, or `TimeoutError` after `bound` seconds where that can be had."""
+    if not _green.can_park() or not bound:
+        return fn(*args)
+    late = TimeoutError(f"took longer than {bound:g} s")
+    try:
+        with Timeout(bound, late):
+            return fn(*args)
+    finally:
+        late.__traceback__ = None

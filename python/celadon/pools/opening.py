@@ -1,0 +1,99 @@
+"""How a pool opens a connection: again and again, at growing intervals."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from celadon.logging import logger
+from celadon.pools.background import bounded
+from celadon.pools.errors import PoolError
+from celadon.pools.member import Member
+
+if TYPE_CHECKING:
+    from celadon.pools.pool import ConnectionPool
+
+C = TypeVar("C")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0  # seconds between attempts
+
+
+def open_one(pool: ConnectionPool[C], era: int) -> None:
+    conn = error = None
+    try:
+        conn = _connect_patiently(pool)
+    except Exception as last:
+        error = last
+    finally:
+        with pool._lock:
+            pool._connecting -= 1
+            if conn is not None:
+                pool._lent[id(conn)] = member = _new_member(pool, conn, era)
+                pool._counters.opened += 1
+            pool._gave_up = error is not None
+            pool._note_empty()
+    if conn is not None:
+        pool._put(member)
+    if error is not None:
+        _give_up(pool, error)
+    with pool._lock:
+        pool._grow()
+
+
+def _give_up(pool: ConnectionPool[C], error: Exception) -> None:
+    with pool._lock:
+        waiter = pool._waiters.popleft() if pool._waiters else None
+    if waiter is not None:
+        waiter.error = PoolError(f"pool {pool.name} cannot connect: {error!r}")
+        waiter.error.__cause__ = error
+        waiter.done.set()
+    if pool._reconnect_failed is not None:
+        pool._reconnect_failed(pool)
+
+
+def _new_member(pool: ConnectionPool[C], conn: C, era: int) -> Member:
+    now = time.monotonic()
+    life = pool.max_lifetime * random.uniform(0.95, 1.0)
+    return Member(conn, era, now, now + life if life else float("inf"))
+
+
+def _connect_patiently(pool: ConnectionPool[C]) -> C | None:
+    """A connection; None when nobody wants one any more.
+
+    Raises what the last attempt raised once `reconnect_timeout` has passed.
+    """
+    end = time.monotonic() + pool.reconnect_timeout
+    pause = _FIRST_PAUSE
+    while True:
+        began = time.monotonic()
+        try:
+            conn: C = bounded(_connect, pool, bound=pool.connect_timeout)
+        except Exception as error:
+            pool._counters.open_errors += 1
+            pool._last_error = error
+            logger.warning("pool %s cannot connect: %r", pool.name, error)
+            wait = pause * random.uniform(0.9, 1.1)
+            if time.monotonic() + wait > end:
+                raise
+        else:
+            pool._last_error = None
+            pool._counters.create_seconds += time.monotonic() - began
+            return conn
+        if pool._news.wait(wait):
+            return None
+        pause = min(2 * pause, _LONGEST_PAUSE)
+        if not pool._waiters and pool._size() > pool.min_size:
+            return None
+
+
+def _connect(pool: ConnectionPool[C]) -> C:
+    conn = pool._factory()
+    if pool._configure is None:
+        return conn
+    try:
+        pool._configure(conn)
+    except BaseException:
+        pool._dispose(conn)
+        raise
+    return conn

@@ -1,0 +1,440 @@
+"""The connection pool's mechanics, with connections of its own (green.md §6)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.green import PRELUDE, run_green
+from tests.support.raw import TIMEOUT
+
+FAKE = """
+import logging
+from celadon.pools import *
+class Conn:
+    made = 0
+    alive = set()
+    closing = 0
+    def __init__(self):
+        Conn.made += 1; self.number = Conn.made; self.rolled_back = 0; self.users = 0
+        Conn.alive.add(self.number)
+    def rollback(self):
+        green.sleep(0); self.rolled_back += 1
+        if getattr(self, "broken", False): raise OSError("broken")
+    def close(self): Conn.alive.discard(self.number)
+def raises(kind, fn, *args, **kwargs):
+    try: fn(*args, **kwargs)
+    except kind as error: return error
+    raise AssertionError(f"no {kind}")
+def until(probe):
+    end = time.monotonic() + 10
+    while not probe():
+        assert time.monotonic() < end, "did not happen"
+        green.sleep(0.001)
+class Lines(logging.Handler):
+    def __init__(self): super().__init__(); self.lines = []
+    def emit(self, record): self.lines.append(record.getMessage())
+    def has(self, part): return any(part in line for line in self.lines)
+log = Lines()
+logging.getLogger("celadon.error").addHandler(log)
+logging.getLogger("celadon.error").propagate = False
+"""
+
+
+def run_pool(source: str) -> None:
+    run_green(source, prelude=PRELUDE + FAKE)
+
+
+def test_one_at_a_time_first_come_first_served() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, max_size=2)
+        order = []
+        def use(n):
+            with pool.connection() as conn:
+                conn.users += 1; assert conn.users == 1
+                green.sleep(0.001); order.append(n)
+                conn.users -= 1
+        tasks = [green.spawn(use, n) for n in range(20)]
+        for task in tasks: task.get()
+        assert order == list(range(20)), order
+        until(lambda: pool.stats().idle == pool.stats().size)
+        stats = pool.stats()
+        assert stats.size == 2 == Conn.made and stats.in_use == 0 == stats.waiting
+        assert stats.acquired == 20 and stats.wait_seconds > 0 and stats.use_seconds > 0
+        assert stats.opened == 2 and stats.create_seconds >= 0
+        """
+    )
+
+
+def test_errors_are_clear() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, name="main", max_size=1, max_waiting=1)
+        conn = pool.acquire()
+        error = raises(PoolTimeout, pool.acquire, 0.01)
+        assert "main" in str(error) and "1 of 1 in use" in str(error), error
+        assert isinstance(error, TimeoutError)
+        waiting = green.spawn(pool.acquire)
+        until(lambda: pool.stats().waiting == 1)
+        raises(PoolFull, pool.acquire)
+        pool.release(conn)
+        assert waiting.get() is conn
+        pool.release(conn)
+        raises(ValueError, pool.release, conn)
+        raises(ValueError, pool.release, Conn())
+        waiter = pool.acquire(); late = green.spawn(pool.acquire)
+        until(lambda: pool.stats().waiting == 1)
+        pool.close(timeout=0)
+        raises(PoolClosed, late.get); raises(PoolClosed, pool.acquire)
+        pool.release(waiter)
+        until(lambda: not Conn.alive - {2})
+        stats = pool.stats()
+        assert (stats.timeouts, stats.shed, stats.size) == (1, 1, 0), stats
+        for bad in [dict(max_size=0), dict(min_size=3, max_size=2), dict(max_connecting=0),
+                    dict(on_request_end="x")]:
+            raises(ValueError, ConnectionPool, Conn, **bad)
+        """
+    )
+
+
+def test_what_comes_back_is_reset_and_what_is_broken_goes() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, max_size=1)
+        with pool.connection() as conn: pass
+        until(lambda: pool.stats().idle)
+        assert conn.rolled_back == 1
+        with pool.connection() as again: assert again is conn; conn.broken = True
+        with pool.connection() as other: assert other is not conn
+        until(lambda: Conn.alive == {2})
+        assert pool.stats().discarded == {"reset": 1}
+        try:
+            with pool.connection(): raise KeyError
+        except KeyError: pass
+        until(lambda: pool.stats().idle)
+        assert other.rolled_back == 2
+        pool.release(pool.acquire(), discard=True)
+        until(lambda: not Conn.alive or Conn.alive == {3})
+        assert pool.stats().discarded == {"reset": 1, "released": 1}
+        """
+    )
+
+
+def test_check_at_checkout_and_in_the_background() -> None:
+    run_pool(
+        """
+        checked = []
+        def check(conn):
+            checked.append(conn.number); green.sleep(0)
+            if getattr(conn, "dead", False): raise OSError
+        pool = ConnectionPool(Conn, max_size=1, check=check, check_bypass=0, keepalive=0.04)
+        with pool.connection() as conn: pass
+        until(lambda: pool.stats().idle)
+        conn.dead = True
+        with pool.connection() as other: assert other is not conn
+        assert conn.number in checked
+        until(lambda: pool.stats().idle)
+        other.dead = True
+        until(lambda: pool.stats().discarded["check"] == 2)  # nobody asked for it
+        with pool.connection() as third: third.dead = False
+        until(lambda: pool.stats().idle)
+        third.dead = True
+        pool.check()
+        until(lambda: Conn.alive == {4})
+        pool.close()
+        # Used a moment ago: not checked.
+        checked.clear()
+        pool = ConnectionPool(Conn, max_size=1, check=check, check_bypass=60)
+        for _ in range(3):
+            with pool.connection(): pass
+        assert checked == []
+        """
+    )
+
+
+def test_lifetimes() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, max_size=1, max_uses=2)
+        numbers = []
+        for _ in range(5):
+            with pool.connection() as conn: numbers.append(conn.number)
+        assert numbers == [1, 1, 2, 2, 3], numbers
+        pool.close()
+        pool = ConnectionPool(Conn, min_size=1, max_size=3, max_idle=0.05, max_lifetime=0.2)
+        conns = [pool.acquire() for _ in range(3)]
+        for conn in conns: pool.release(conn)
+        until(lambda: pool.stats().size == 1)
+        assert pool.stats().discarded["idle"] >= 2, pool.stats()
+        until(lambda: pool.stats().discarded["lifetime"] >= 2)  # it was replaced at once
+        until(lambda: pool.stats().idle == 1)
+        pool.close()
+        """
+    )
+
+
+def test_open_resize_drain() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, min_size=3, max_size=4)
+        assert Conn.made == 0
+        pool.open(wait=True)
+        assert pool.stats().idle == 3
+        pool.resize(0, 1)
+        until(lambda: len(Conn.alive) == 1)
+        a = pool.acquire(); raises(PoolTimeout, pool.acquire, 0.01)
+        pool.resize(1, 2)
+        b = pool.acquire()
+        pool.drain()
+        pool.release(a); pool.release(b)
+        with pool.connection() as c: assert c not in (a, b)
+        until(lambda: not Conn.alive & {a.number, b.number})
+        pool.close()
+        assert pool.closed and not Conn.alive
+        pool.open(); assert not pool.closed
+        with pool.connection(): pass
+        with ConnectionPool(Conn) as other:
+            with other.connection(): pass
+        assert other.closed
+        """
+    )
+
+
+def test_the_same_greenlet_gets_the_same_connection() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, max_size=2, reset=None)
+        def twice():
+            with pool.connection() as first: green.sleep(0.001)
+            green.sleep(0.001)
+            with pool.connection() as second: return first is second
+        a, b = green.spawn(twice), green.spawn(twice)
+        assert a.get() and b.get()
+        """
+    )
+
+
+def test_a_killed_user_loses_nothing() -> None:
+    run_pool(
+        """
+        opened = green.Semaphore(0)
+        def slowly(): green.sleep(0.02); opened.release(); return Conn()
+        pool = ConnectionPool(slowly, max_size=1)
+        first, second = green.spawn(pool.acquire), green.spawn(pool.acquire)
+        until(lambda: pool.stats().connecting == 1)
+        first.kill()
+        conn = second.get()  # the opening went on
+        assert Conn.made == 1
+        held = []
+        def hold():
+            with pool.connection() as conn: held.append(conn); green.sleep(10)
+        holder = green.spawn(hold)
+        pool.release(conn)
+        until(lambda: held == [conn])
+        holder.kill()
+        with pool.connection() as other: assert other is not conn, "its protocol was open"
+        """
+    )
+
+
+def test_a_request_that_keeps_one() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, name="kept", max_size=1, leak_threshold=0.02)
+        def forgetful(): return pool.acquire()
+        conn = green.spawn(forgetful).get()
+        until(lambda: log.has("did not give back a connection of pool kept"))
+        assert log.has("forgetful")
+        until(lambda: log.has("has been out for"))
+        assert pool.stats().leaks == 1
+        pool.release(conn)
+        pool.on_request_end = "reclaim"
+        conn = green.spawn(forgetful).get()
+        until(lambda: pool.stats().idle == 1)
+        def gives(): pool.release(pool.acquire())
+        before = len(log.lines)
+        green.spawn(gives).get(); green.sleep(0.01)
+        assert len(log.lines) == before
+        """
+    )
+
+
+def test_what_cannot_be_opened_is_tried_again() -> None:
+    run_pool(
+        """
+        import celadon.pools.opening as opening
+        opening._FIRST_PAUSE = 0.01
+        up = False
+        def factory():
+            if not up: raise OSError("the database is down")
+            return Conn()
+        pool = ConnectionPool(factory, max_size=2)
+        error = raises(PoolTimeout, pool.acquire, 0.03)
+        assert "the database is down" in str(error) and isinstance(error.__cause__, OSError)
+        waiting = green.spawn(pool.acquire)
+        green.sleep(0.02); up = True
+        pool.release(waiting.get())
+        assert pool.stats().open_errors >= 2
+        up = False
+        told = []
+        pool = ConnectionPool(factory, max_size=1, reconnect_timeout=0, reconnect_failed=told.append)
+        error = raises(PoolError, pool.acquire)
+        assert not isinstance(error, PoolTimeout) and "down" in str(error) and told == [pool], (error, told)
+        def stuck(): green.sleep(60)
+        pool = ConnectionPool(stuck, max_size=1, reconnect_timeout=0, connect_timeout=0.02)
+        assert "0.02" in str(raises(PoolError, pool.acquire))
+        def odd(conn): raise OSError("configure")
+        pool = ConnectionPool(Conn, max_size=1, reconnect_timeout=0, configure=odd)
+        raises(PoolError, pool.acquire)
+        until(lambda: not Conn.alive - {1})
+        """
+    )
+
+
+def test_released_by_finalizers() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, max_size=3)
+        class Owner:
+            def __init__(self): self.me, self.conn = self, pool.acquire()
+            def __del__(self): pool.release(self.conn)
+        def make(): Owner()
+        for _ in range(50):
+            green.spawn(make).get()
+            if pool.stats().in_use == 3: gc.collect()
+        gc.collect()
+        until(lambda: pool.stats().idle == pool.stats().size)
+        """
+    )
+
+
+def test_threads_and_greenlets_share_one() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, max_size=3)
+        inside = most = 0
+        lock = threading.Lock()
+        def use():
+            global inside, most
+            for _ in range(20):
+                with pool.connection() as conn:
+                    with lock: inside += 1; most = max(most, inside)
+                    assert conn.users == 0; conn.users = 1
+                    time.sleep(0.0005)
+                    conn.users = 0
+                    with lock: inside -= 1
+        threads = [threading.Thread(target=use) for _ in range(4)]
+        for thread in threads: thread.start()
+        tasks = [green.spawn(use) for _ in range(4)]
+        for task in tasks: task.get()
+        for thread in threads: thread.join()
+        assert most == 3
+        until(lambda: pool.stats().idle == pool.stats().size)
+        """
+    )
+
+
+def test_without_the_patch_and_without_a_hub() -> None:
+    source = (
+        """
+import threading, time
+from celadon.pools import *
+class Conn:
+    def rollback(self): pass
+    def close(self): pass
+pool = ConnectionPool(Conn, max_size=2)
+def use():
+    for _ in range(20):
+        with pool.connection(): time.sleep(0.0005)
+threads = [threading.Thread(target=use) for _ in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+pool.close()
+assert pool.stats().size == 0 and pool.stats().acquired == 120
+"""
+        "import sys; assert 'celadon.patch' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=TIMEOUT
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_forked_child_leaves_the_parents_alone() -> None:
+    run_pool(
+        """
+        import socket
+        class Linked(Conn):
+            def __init__(self): super().__init__(); self.sock, self.peer = socket.socketpair()
+            def fileno(self): return self.sock.fileno()
+            def close(self): self.sock.sendall(b"bye"); self.sock.close()
+        pool = ConnectionPool(Linked, max_size=1)
+        with pool.connection() as conn: pass
+        until(lambda: pool.stats().idle)
+        pid = os.fork()
+        if pid == 0:
+            assert pool.stats().idle == 1
+            with pool.connection() as mine: assert mine is not conn
+            raises(OSError, conn.close)  # goes nowhere
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        with pool.connection() as again: assert again is conn
+        conn.peer.setblocking(False)
+        raises(BlockingIOError, conn.peer.recv, 10)
+        """
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_invariant_under_kills_and_time_limits(seed: int) -> None:
+    """green.md §9 (g): seeded, so that what it finds can be run again."""
+    run_pool(
+        f"""
+        rng = random.Random({seed})
+        logging.getLogger("celadon.error").setLevel(logging.CRITICAL)
+        def factory():
+            green.sleep(rng.random() * 0.002)
+            if rng.random() < 0.1: raise OSError("no")
+            return Conn()
+        def check(conn):
+            green.sleep(0)
+            if rng.random() < 0.05: raise OSError("dead")
+        import celadon.pools.opening as opening
+        opening._FIRST_PAUSE = 0.001
+        pool = ConnectionPool(factory, max_size=4, timeout=0.05, check=check, check_bypass=0,
+                              max_uses=20, max_lifetime=0.3, max_idle=0.1)
+        using = set()
+        def use():
+            for _ in range(rng.randrange(1, 6)):
+                try:
+                    with celadon.Timeout(rng.random() * 0.01, False):
+                        with pool.connection(rng.choice([0, 0.002, None])) as conn:
+                            assert conn not in using
+                            using.add(conn)
+                            try: green.sleep(rng.choice([0, rng.random() * 0.004]))
+                            finally: using.discard(conn)
+                            if rng.random() < 0.1: conn.broken = True
+                except PoolError: pass
+        tasks = []
+        for step in range(400):
+            tasks.append(green.spawn(use))
+            if rng.random() < 0.3: rng.choice(tasks).kill(block=rng.random() < 0.2)
+            if rng.random() < 0.02: pool.drain()
+            if rng.random() < 0.02: pool.resize(0, rng.randrange(1, 6))
+            if rng.random() < 0.3: green.sleep(rng.random() * 0.002)
+            stats = pool.stats()
+            assert stats.size == stats.idle + stats.in_use + stats.connecting <= 5
+        for task in tasks:
+            task.join()
+            assert task.exception is None, task.exception
+        until(lambda: pool.stats().in_use == 0 and not pool.stats().connecting)
+        stats = pool.stats()
+        until(lambda: len(Conn.alive) == pool.stats().size)
+        assert stats.waiting == 0 and not using
+        pool.close()
+        until(lambda: not Conn.alive)
+        """
+    )
