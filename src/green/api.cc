@@ -1,7 +1,7 @@
 #include "green/api.h"
 
-#include <algorithm>
 #include <poll.h>
+#include <algorithm>
 
 #include <cerrno>
 
@@ -122,7 +122,8 @@ PyObject* py_slot_idle(PyObject*, PyObject* ident) noexcept {
   if (!hub) return py::boolean(false);
   return py::boolean(
       std::ranges::any_of(hub->strands(), [wanted](const auto& strand) noexcept {
-        return strand->idle() && reinterpret_cast<unsigned long>(strand.get()) == wanted;
+        return strand->idle() &&
+               reinterpret_cast<unsigned long>(strand.get()) == wanted;
       }));
 }
 
