@@ -171,8 +171,10 @@ def _load(target: str, settings: config.Config) -> Any:
     sys.path[:0] = [*settings.pythonpath, os.getcwd()]
     if settings.green:
         from celadon import patch
+        from celadon.drivers import budget
 
         patch.all()
+        budget.configure(settings.db_connections)
         patch.configure(settings.offload_threads, settings.dns_ttl)
     from celadon.importer import load_app
 

@@ -115,6 +115,13 @@ def _rows() -> Iterable[Setting]:
         "native threads for celadon.green.offload and for drivers that block in C",
     )
     yield s(
+        "db_connections",
+        parse_count,
+        32,
+        "connections to each database server at the most; who wants one more waits for "
+        "30 s and gets an error; 0: without limit",
+    )
+    yield s(
         "dns_ttl",
         d,
         0.0,

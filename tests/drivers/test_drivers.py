@@ -52,6 +52,30 @@ DRIVERS = {
         " user='celadon', database='celadon')\n",
         "SELECT SLEEP(0.05), 42",
     ),
+    "mysqlclient": (
+        "import MySQLdb\n"
+        "def connect(): return MySQLdb.connect(host='127.0.0.1', port=mariadb_port,"
+        " user='celadon', database='celadon')\n",
+        "SELECT SLEEP(0.05), 42",
+    ),
+    "mysqlclient_unix": (
+        "import MySQLdb, MySQLdb.cursors\n"
+        "def connect(): return MySQLdb.connect(unix_socket=mariadb_socket,"
+        " user='celadon', database='celadon', cursorclass=MySQLdb.cursors.SSCursor)\n",
+        "SELECT SLEEP(0.05), 42",
+    ),
+    "pg8000": (
+        "import pg8000.dbapi\n"
+        "def connect(): return pg8000.dbapi.connect('celadon', 'localhost', 'celadon',"
+        " postgres_port)\n",
+        "SELECT pg_sleep(0.05), 42",
+    ),
+    "pg8000_unix": (
+        "import pg8000.dbapi\n"
+        "def connect(): return pg8000.dbapi.connect('celadon', database='celadon',"
+        " unix_sock=f'{postgres_folder}/.s.PGSQL.{postgres_port}')\n",
+        "SELECT pg_sleep(0.05), 42",
+    ),
     "sqlalchemy": (
         "import sqlalchemy\n"
         "engine = sqlalchemy.create_engine(f'postgresql+psycopg2://celadon@localhost:"
@@ -104,7 +128,9 @@ def test_others_run_while_one_waits(driver: str, services: Services) -> None:
     )
 
 
-@pytest.mark.parametrize("driver", ["psycopg2", "psycopg", "pymysql"])
+@pytest.mark.parametrize(
+    "driver", ["psycopg2", "psycopg", "pymysql", "mysqlclient", "pg8000"]
+)
 def test_native_threads_still_work(driver: str, services: Services) -> None:
     run_green(
         """

@@ -1,8 +1,8 @@
-"""Database drivers that wait in C: made cooperative when they are imported.
+"""Database drivers: adapted when they are imported, unchanged in the application.
 
-Drivers in pure Python over sockets (PyMySQL, pg8000, redis-py, pymongo ...) need nothing
-here. An adapter whose driver has changed beyond recognition says so once and leaves the
-driver as it is.
+Those that wait in C are made cooperative, and all share the budget of connections. Other
+drivers in pure Python over sockets (redis-py, pymongo ...) need nothing here. An adapter
+whose driver has changed beyond recognition says so once and leaves the driver as it is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ _ADAPTERS = {
     "psycopg2": "libpq2",
     "psycopg": "libpq3",
     "psycopg_pool": "libpq3_pool",
+    "pymysql.connections": "pymysqls",
+    "pg8000.core": "pg8000s",
+    "MySQLdb.connections": "mysqlclients",
+    "django.db.backends.base.base": "djangos",
+    "sqlalchemy": "sqlalchemys",
 }
 
 

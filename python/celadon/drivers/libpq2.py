@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from celadon import green
-from celadon.drivers.names import numeric_hosts
+from celadon.drivers import budget
+from celadon.drivers.names import libpq_server, numeric_hosts
 from celadon.green.offload import NativePool
 from celadon.patch.registry import replace
 
@@ -75,9 +76,16 @@ class _Driver:
             options = self.extensions.parse_dsn(dsn) if dsn else {}
             kwargs = {**numeric_hosts({**options, **kwargs}), **kwargs}
             factory = connection_factory or self.extensions.connection
-            if isinstance(factory, type):
-                factory = self.connection_class(factory)
-            return native(dsn, factory, cursor_factory, **kwargs)
+            if not isinstance(factory, type):
+                return native(dsn, factory, cursor_factory, **kwargs)
+            return budget.connect(
+                libpq_server({**options, **kwargs}),
+                self.operational_error,
+                lambda: native(
+                    dsn, self.connection_class(factory), cursor_factory, **kwargs
+                ),
+                lambda conn: conn.closed,
+            )
 
         return connect
 
@@ -134,6 +142,10 @@ class _Connection:
             factory = self._driver.cursor_class(factory)
         native: Any = super()
         return native.cursor(name, factory, *args, **kwargs)
+
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]
+        budget.leave(self)
 
     commit = _alone("commit")
     rollback = _alone("rollback")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Generator
 from types import ModuleType
@@ -11,6 +12,8 @@ from greenlet import GreenletExit
 
 from celadon import green
 from celadon._core.green import RequestKilled, RequestTimeout, can_park
+from celadon.drivers import budget
+from celadon.drivers.names import libpq_server
 from celadon.green.timeout import Timeout
 from celadon.patch.registry import replace
 
@@ -34,6 +37,35 @@ def adapt(psycopg: ModuleType) -> None:
     replace(waiting, "wait", waits.query(waiting.wait))
     replace(waiting, "wait_conn", waits.connection(waiting.wait_conn))
     replace(psycopg.connection, "_INTERRUPTED", INTERRUPTS)
+    _use_budget(psycopg)
+
+
+def _use_budget(psycopg: ModuleType) -> None:
+    cls: Any = psycopg.Connection
+    native = cls.__dict__["connect"].__func__
+    native_close = cls.close
+
+    @functools.wraps(native)
+    def connect(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
+        options = psycopg.conninfo.conninfo_to_dict(conninfo)
+        return budget.connect(
+            libpq_server({**options, **kwargs}),
+            psycopg.OperationalError,
+            lambda: native(cls, conninfo, **kwargs),
+            lambda conn: conn.closed,
+        )
+
+    @functools.wraps(native_close)
+    def close(self: Any) -> None:
+        native_close(self)
+        if self.closed:
+            budget.leave(self)
+
+    replace(cls, "connect", classmethod(connect))  # type: ignore[arg-type]
+    # What was bound when the module was made.
+    if getattr(psycopg, "connect", None) is not None:
+        replace(psycopg, "connect", cls.connect)
+    replace(cls, "close", close)
 
 
 class _Waits:

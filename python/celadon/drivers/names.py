@@ -1,9 +1,13 @@
-"""Names of hosts in libpq's options: libpq would look them up in C."""
+"""Hosts in libpq's options: it would look their names up in C."""
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Mapping
 from typing import Any
+
+from celadon.drivers.budget import name_of
 
 
 def numeric_hosts(options: dict[str, Any]) -> dict[str, str]:
@@ -21,3 +25,10 @@ def numeric_hosts(options: dict[str, Any]) -> dict[str, str]:
     except OSError:
         return {}  # libpq has the right words for it
     return {"hostaddr": ",".join(str(infos[0][4][0]) for infos in found)}
+
+
+def libpq_server(options: Mapping[str, Any]) -> str:
+    """The server that libpq's `options` mean, as the budget names it."""
+    host = options.get("host") or options.get("hostaddr") or os.environ.get("PGHOST")
+    port = options.get("port") or os.environ.get("PGPORT") or 5432
+    return name_of("postgresql", host, port)

@@ -98,6 +98,38 @@ class NativePool:
             raise
         return call.result()  # type: ignore[no-any-return]
 
+    def run_owned(
+        self,
+        fn: Callable[[], T],
+        always: Callable[[], Any],
+        abandoned: Callable[[], Any],
+    ) -> T:
+        """As `run`, for a call that holds something until it has ended.
+
+        ``always()`` is called on the native thread when it has; ``abandoned()`` before
+        that, if the caller was killed meanwhile.
+        """
+        left = False
+
+        def owned() -> T:
+            try:
+                return fn()
+            finally:
+                try:
+                    if left:
+                        abandoned()
+                finally:
+                    always()
+
+        call = _Call(owned)
+        self._submit(call)
+        try:
+            call.done.wait()
+        except BaseException:
+            left = True
+            raise
+        return call.result()  # type: ignore[no-any-return]
+
     def start(self, fn: Callable[[], Any]) -> None:
         """Runs ``fn()`` on a native thread and waits for nothing; its errors are lost."""
         self._submit(_Call(fn))
@@ -142,6 +174,17 @@ def offload(fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     gives up the wait, not the call.
     """
     return _pool.run(fn, *args, **kwargs)
+
+
+def run_offloaded(
+    call: Callable[[], T], always: Callable[[], Any], abandoned: Callable[[], Any]
+) -> T:
+    """As `offload`; ``always()`` is called when the call has ended, in any case.
+
+    A caller that is killed leaves at once; ``abandoned()`` is then called before that, on
+    the native thread.
+    """
+    return _pool.run_owned(call, always, abandoned)
 
 
 def set_threads(threads: int) -> None:

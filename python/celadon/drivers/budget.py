@@ -1,0 +1,182 @@
+"""How many connections one worker may have to one database server (design §9).
+
+Greenlets are cheap and connections are not: a thousand requests at once would ask a
+database for a thousand. Adapters take a place before they connect; who finds none waits
+for one, first come, first served, and gets the driver's own error after a time.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from celadon._core import green as _green
+
+LIMIT = 32
+WAIT = 30.0  # seconds
+
+# Closes a connection to that server that nobody needs now; False if there is none.
+Reclaimer = Callable[[str], bool]
+
+_servers: dict[str, _Server] = {}
+_reclaimers: list[Reclaimer] = []
+_limit = LIMIT
+
+
+def configure(limit: int) -> None:
+    """At most `limit` connections to each server; 0: as many as are asked for."""
+    global _limit
+    _limit = limit
+
+
+def add_reclaimer(reclaimer: Reclaimer) -> None:
+    """Has `reclaimer` called when somebody finds no place."""
+    _reclaimers.append(reclaimer)
+
+
+def is_wanted(server: str) -> bool:
+    """Whether somebody waits for a place at `server`."""
+    known = _servers.get(server)
+    return known is not None and bool(known.waiters)
+
+
+def stats() -> dict[str, dict[str, int]]:
+    """Open connections and who waits for one, by server."""
+    return {
+        name: {"open": len(server.places), "waiting": len(server.waiters)}
+        for name, server in _servers.items()
+    }
+
+
+class Place:
+    """One connection's place, until `free`."""
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self._conn: weakref.ref[Any] | None = None
+        self._is_closed: Callable[[Any], Any] | None = None
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return self._server.name
+
+    def attach(self, conn: Any, is_closed: Callable[[Any], Any] | None = None) -> None:
+        """Free when `conn` goes, or is found to be closed."""
+        self._conn = weakref.ref(conn, lambda _: self.free())
+        self._is_closed = is_closed
+
+    def free(self) -> None:
+        """Gives the place to the next one. Takes no lock, so finalizers may call it."""
+        self._server.places.discard(self)
+        self._server.wake_first()
+
+    def free_if_closed(self) -> None:
+        conn = self._conn() if self._conn is not None else None
+        if conn is not None and self._is_closed is not None and self._is_closed(conn):
+            self.free()
+
+
+class _Server:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.places: set[Place] = set()
+        self.waiters: deque[_green.Event] = deque()
+        self._lock = _green.Lock()
+
+    def wake_first(self) -> None:
+        try:
+            self.waiters[0].set()
+        except IndexError:
+            return
+
+    def take(self, turn: _green.Event | None) -> Place | None:
+        """A place, if there is one and it is the caller's turn."""
+        with self._lock:
+            first = self.waiters[0] if self.waiters else None
+            if first is not turn or 0 < _limit <= len(self.places):
+                return None
+            place = Place(self)
+            self.places.add(place)
+            return place
+
+    def make_room(self) -> None:
+        for place in list(self.places):
+            place.free_if_closed()
+        if len(self.places) >= _limit:
+            any(reclaim(self.name) for reclaim in _reclaimers)
+
+
+def take(server: str, error: type[Exception], wait: float = WAIT) -> Place:
+    """A place for a connection to `server`; waits for one up to `wait` seconds.
+
+    Raises `error`, the driver's own, which says what to change.
+    """
+    known = _servers.get(server) or _servers.setdefault(server, _Server(server))
+    place = known.take(None)
+    if place is None:
+        place = _take_in_turn(known, time.monotonic() + wait)
+    if place is None:
+        raise error(
+            f"celadon: no connection to {server} was closed for {wait:g} s, and "
+            f"{_limit} are open in this worker, the most that db_connections allows: use "
+            "a pool, close connections sooner, or raise db_connections"
+        )
+    return place
+
+
+def _take_in_turn(server: _Server, end: float) -> Place | None:
+    turn = _green.Event()
+    server.waiters.append(turn)
+    try:
+        while True:
+            turn.clear()
+            server.make_room()
+            place = server.take(turn)
+            left = end - time.monotonic()
+            if place is not None or left <= 0:
+                return place
+            turn.wait(left)
+    finally:
+        server.waiters.remove(turn)
+        server.wake_first()
+
+
+def connect(
+    server: str,
+    error: type[Exception],
+    make: Callable[[], Any],
+    is_closed: Callable[[Any], Any] | None = None,
+) -> Any:
+    """``make()``, in a place of the budget; the place goes with what it makes."""
+    place = take(server, error)
+    try:
+        conn = make()
+    except BaseException:
+        place.free()
+        raise
+    place.attach(conn, is_closed)
+    conn._celadon_place = place
+    return conn
+
+
+def leave(conn: Any) -> None:
+    """`conn` was closed."""
+    place = conn.__dict__.pop("_celadon_place", None)
+    if place is not None:
+        place.free()
+
+
+def server_of(conn: Any) -> str | None:
+    """The server that `conn` has a place at."""
+    place = getattr(conn, "_celadon_place", None)
+    return place.server if place is not None else None
+
+
+def name_of(kind: str, host: Any, port: Any) -> str:
+    """One name for one server."""
+    text = str(host or "localhost").split(",")[0]
+    return f"{kind}:{text}" if text[0] in "/@" else f"{kind}://{text}:{port}"

@@ -1,0 +1,60 @@
+"""Django: its persistent connections make room for who needs one.
+
+With ``CONN_MAX_AGE`` each runner keeps a connection after its request. One that an idle
+runner keeps is closed when the budget is used up, and while somebody waits a request's
+own is closed at its end.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from types import ModuleType
+from typing import Any
+
+from celadon._core.green import get_ident, slot_idle
+from celadon.drivers import budget
+from celadon.patch.registry import replace
+
+# Connections, and who opened each: the identity of a runner or a thread.
+_opened: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+
+def adapt(base: ModuleType) -> None:
+    cls: Any = base.BaseDatabaseWrapper
+    native_connect, native_end = cls.connect, cls.close_if_unusable_or_obsolete
+
+    @functools.wraps(native_connect)
+    def connect(self: Any) -> None:
+        native_connect(self)
+        _opened[self] = get_ident()
+
+    @functools.wraps(native_end)
+    def close_if_unusable_or_obsolete(self: Any) -> None:
+        server = budget.server_of(self.connection)
+        if server is not None and budget.is_wanted(server) and _is_between(self):
+            self.close()
+        else:
+            native_end(self)
+
+    replace(cls, "connect", connect)
+    replace(cls, "close_if_unusable_or_obsolete", close_if_unusable_or_obsolete)
+    budget.add_reclaimer(_close_idle_one)
+
+
+def _is_between(wrapper: Any) -> bool:
+    """Whether no transaction is open."""
+    return wrapper.connection is not None and not wrapper.in_atomic_block
+
+
+def _close_idle_one(server: str) -> bool:
+    for wrapper, owner in list(_opened.items()):
+        conn = wrapper.connection
+        if budget.server_of(conn) != server or not _is_between(wrapper):
+            continue
+        if slot_idle(owner) and getattr(wrapper, "pool", None) is None:
+            # Taken away first: its runner may come back while it is being closed.
+            wrapper.connection = None
+            conn.close()
+            return True
+    return False

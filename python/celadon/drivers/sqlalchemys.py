@@ -1,0 +1,20 @@
+"""SQLAlchemy: a time limit that ended a statement ends its connection, too.
+
+`celadon.RequestTimeout` is an `Exception`, so that applications can answer it; to
+SQLAlchemy it would look like an error after which the connection is fine.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from celadon._core.green import RequestTimeout
+
+
+def adapt(sqlalchemy: ModuleType) -> None:
+    @sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "handle_error")  # type: ignore[untyped-decorator]
+    def handle_error(context: Any) -> None:
+        if isinstance(context.original_exception, RequestTimeout):
+            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = False
