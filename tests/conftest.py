@@ -1,5 +1,19 @@
 """All tests run with the stacks of parked greenlets poisoned (green.md §9 e)."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.services import Services, all_services
 
 os.environ["CELADON_POISON_STACK"] = "1"
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Real databases, started for the first test that asks and stopped at the end."""
+    with all_services(tmp_path_factory.mktemp("services")) as running:
+        yield running

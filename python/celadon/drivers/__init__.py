@@ -18,6 +18,7 @@ _ADAPTERS = {
     "psycopg2": "libpq2",
     "psycopg": "libpq3",
     "psycopg_pool": "libpq3_pool",
+    "sqlite3": "sqlite3s",
     "pymysql.connections": "pymysqls",
     "pg8000.core": "pg8000s",
     "MySQLdb.connections": "mysqlclients",
