@@ -14,6 +14,10 @@ from celadon.errors import CeladonError, UsageError
 from celadon.settings import SETTINGS, Setting
 
 _EPILOG = """\
+`celadon check` lists what an application imports that waits: what is cooperative, what
+runs on native threads, what blocks, and what to do about it; without a target, what is
+installed. It exits with 1 where something blocks.
+
 The target is module:attribute, module:factory() or a module that has `application` or
 `app`. Every setting can also be given as CELADON_<SETTING> in the environment. Durations
 are seconds or 250ms, 30s, 5m; sizes are bytes or 64K, 16M, 1G.
@@ -28,7 +32,8 @@ class _Parser(argparse.ArgumentParser):
 def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="celadon",
-        usage="celadon [options] module:attribute",
+        usage="celadon [options] module:attribute\n       celadon check [options] "
+        "[module:attribute]",
         description="Serve a WSGI application, one greenlet per request.",
         epilog=_EPILOG,
         allow_abbrev=False,
@@ -129,7 +134,29 @@ def run_command(argv: Sequence[str]) -> int:
         return 130
 
 
+def _check(argv: Sequence[str]) -> int:
+    """`celadon check [options] [target]`: 1 where something blocks."""
+    from celadon import check
+
+    options = vars(_parse(argv))
+    target = options.pop("target", None)
+    settings = config.load({k: _flatten(v) for k, v in options.items()})
+    if target:
+        _load(target, settings)
+        findings = check.imported()
+    else:
+        findings = check.installed()
+    for line in check.report(findings, target or "installed here"):
+        print(line)
+    return int(any(finding.kind == "blocks" for finding in findings))
+
+
+_WORDS = {"check": _check}
+
+
 def _run(argv: Sequence[str]) -> int:
+    if argv and argv[0] in _WORDS:
+        return _WORDS[argv[0]](argv[1:])
     options = vars(_parse(argv))
     target = options.pop("target", None)
     if options.pop("version", False):

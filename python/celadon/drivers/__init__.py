@@ -26,6 +26,13 @@ _ADAPTERS = {
     "sqlalchemy": "sqlalchemys",
 }
 
+_problems: dict[str, str] = {}
+
+
+def problems() -> dict[str, str]:
+    """Why a driver could not be adapted, by the module of `_ADAPTERS`."""
+    return dict(_problems)
+
 
 def install() -> None:
     """Adapts what the application imports from now on, and what it has imported."""
@@ -37,6 +44,7 @@ def _adapt(driver: ModuleType, adapter: str) -> None:
     try:
         importlib.import_module(f"celadon.drivers.{adapter}").adapt(driver)
     except (AttributeError, ImportError) as error:
+        _problems[driver.__name__] = str(error)
         version = getattr(driver, "__version__", "of unknown version")
         logger.warning(
             "%s %s is not known to celadon and blocks the worker: %s",

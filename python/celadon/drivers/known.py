@@ -1,0 +1,110 @@
+"""What is known of libraries that wait: which are cooperative, and what to do of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COOPERATIVE, OFFLOADED, BLOCKS = "cooperative", "offloaded", "blocks"
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library by its module; `kind` is one of the words above."""
+
+    module: str
+    kind: str
+    how: str
+    adapter: str = ""  # the module whose import is adapted, if any
+
+
+_BY_SOCKETS = "written in Python over sockets, which wait for their greenlet alone"
+_OFFLOAD = (
+    "waits in C and holds the worker: wrap its calls in celadon.green.offload(fn, ...)"
+)
+_ASYNCIO = (
+    "use it in a view by asyncio.run(...), or share one loop that runs in "
+    "celadon.green.native_thread"
+)
+
+LIBRARIES = (
+    Library("psycopg", COOPERATIVE, "adapted: its generators wait here", "psycopg"),
+    Library(
+        "psycopg_pool",
+        COOPERATIVE,
+        "adapted: a killed request leaves the queue",
+        "psycopg_pool",
+    ),
+    Library(
+        "psycopg2",
+        COOPERATIVE,
+        "adapted by libpq's wait callback; COPY and large objects run on a native thread",
+        "psycopg2",
+    ),
+    Library("pymysql", COOPERATIVE, _BY_SOCKETS, "pymysql.connections"),
+    Library("pg8000", COOPERATIVE, _BY_SOCKETS, "pg8000.core"),
+    Library(
+        "MySQLdb",
+        OFFLOADED,
+        "mysqlclient: calls that wait run on native threads (offload_threads)",
+        "MySQLdb.connections",
+    ),
+    Library(
+        "sqlite3",
+        COOPERATIVE,
+        "a locked database is waited for; reading and writing files is not waiting",
+        "sqlite3",
+    ),
+    Library(
+        "sqlalchemy",
+        COOPERATIVE,
+        "waits by its driver; pool_size is the limit worth setting, with max_overflow=0",
+        "sqlalchemy",
+    ),
+    Library(
+        "django.db",
+        COOPERATIVE,
+        "waits by its driver; with CONN_MAX_AGE idle connections make room (db_connections)",
+        "django.db.backends.base.base",
+    ),
+    Library("redis", COOPERATIVE, _BY_SOCKETS),
+    Library("pymongo", COOPERATIVE, _BY_SOCKETS),
+    Library("kombu", COOPERATIVE, _BY_SOCKETS),
+    Library("pika", COOPERATIVE, _BY_SOCKETS),
+    Library("paho.mqtt", COOPERATIVE, _BY_SOCKETS),
+    Library("pymemcache", COOPERATIVE, _BY_SOCKETS),
+    Library("ldap3", COOPERATIVE, _BY_SOCKETS),
+    Library("requests", COOPERATIVE, _BY_SOCKETS),
+    Library("urllib3", COOPERATIVE, _BY_SOCKETS),
+    Library("httpx", COOPERATIVE, _BY_SOCKETS),
+    Library("botocore", COOPERATIVE, _BY_SOCKETS),
+    Library("oracledb", COOPERATIVE, "in thin mode (thick mode waits in C and blocks)"),
+    Library(
+        "mysql.connector",
+        COOPERATIVE,
+        "with use_pure=True; its C extension waits in C and blocks",
+    ),
+    Library("asyncpg", COOPERATIVE, _ASYNCIO),
+    Library("aiohttp", COOPERATIVE, _ASYNCIO),
+    Library(
+        "grpc", COOPERATIVE, "its threads are native; a greenlet waits for their answer"
+    ),
+    Library(
+        "uvloop", BLOCKS, "its loop waits in C: run it in celadon.green.native_thread"
+    ),
+    Library(
+        "gevent",
+        BLOCKS,
+        "monkey.patch_all() does nothing here and may stay; gevent.spawn, sleep and pools "
+        "are refused: use celadon.green",
+    ),
+    Library("eventlet", BLOCKS, "has a loop of its own: use celadon.green"),
+    Library("pyodbc", BLOCKS, _OFFLOAD),
+    Library("pymssql", BLOCKS, _OFFLOAD),
+    Library("ibm_db", BLOCKS, _OFFLOAD),
+    Library("cx_Oracle", BLOCKS, _OFFLOAD),
+    Library("duckdb", BLOCKS, _OFFLOAD),
+    Library("confluent_kafka", BLOCKS, _OFFLOAD),
+    Library("pylibmc", BLOCKS, _OFFLOAD),
+    Library("ldap", BLOCKS, _OFFLOAD),
+    Library("zmq", BLOCKS, _OFFLOAD),
+)

@@ -1,0 +1,78 @@
+"""`celadon check`: what an application imports that waits, and what to do about it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.raw import TIMEOUT
+
+
+def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "celadon", "check", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+
+def line_of(output: str, name: str) -> str:
+    found = [line for line in output.splitlines() if f" {name} " in line]
+    assert len(found) == 1, output
+    return found[0]
+
+
+def write_app(folder: Path, imports: str) -> None:
+    (folder / "shop.py").write_text(f"import {imports}\ndef app(environ, start): ...\n")
+
+
+def test_what_an_application_imports(tmp_path: Path) -> None:
+    write_app(tmp_path, "psycopg, MySQLdb, sqlite3, redis")
+    done = check(tmp_path, "shop:app")
+    assert done.returncode == 0, done.stderr
+    assert "cooperative  psycopg 3" in line_of(done.stdout, "psycopg")
+    assert "offloaded" in line_of(done.stdout, "MySQLdb")
+    assert "cooperative" in line_of(done.stdout, "redis")
+    assert "pymysql" not in done.stdout
+    assert "none of them holds up other requests" in done.stdout
+
+
+def test_what_blocks_says_what_to_do(tmp_path: Path) -> None:
+    write_app(tmp_path, "pyodbc")
+    (tmp_path / "pyodbc.py").write_text("")
+    done = check(tmp_path, "shop:app")
+    assert done.returncode == 1
+    line = line_of(done.stdout, "pyodbc")
+    assert "blocks" in line
+    assert "celadon.green.offload" in line
+    assert "1 of them can hold up" in done.stdout
+
+
+def test_a_driver_that_changed_beyond_recognition(tmp_path: Path) -> None:
+    write_app(tmp_path, "psycopg2")
+    (tmp_path / "psycopg2.py").write_text("")
+    done = check(tmp_path, "shop:app")
+    assert done.returncode == 1
+    assert "this version is not known to celadon" in line_of(done.stdout, "psycopg2")
+
+
+def test_nothing_to_say(tmp_path: Path) -> None:
+    write_app(tmp_path, "json")
+    done = check(tmp_path, "shop:app")
+    assert done.returncode == 0
+    assert "the standard library, which is cooperative" in done.stdout
+
+
+def test_what_is_installed(tmp_path: Path) -> None:
+    done = check(tmp_path)
+    assert "psycopg" in done.stdout
+    assert "installed here" in done.stdout
+
+
+def test_errors(tmp_path: Path) -> None:
+    assert "nothing" in check(tmp_path, "nothing:app").stderr
+    assert check(tmp_path, "nothing:app").returncode != 0
+    assert "unknown option" in check(tmp_path, "--nonsense").stderr

@@ -1,0 +1,128 @@
+"""`pytest -p celadon.pytest_plugin`: a project's own tests under the patch."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.raw import TIMEOUT
+
+PROJECT = """
+import threading, time, unittest, warnings
+import pytest
+
+LANES = 4
+together = threading.Barrier(LANES, timeout=5)
+log = []
+
+@pytest.fixture(scope="session")
+def base():
+    log.append("base up"); yield log; log.append("base down")
+    assert log.count("base up") == log.count("base down") == 1
+
+@pytest.fixture(scope="module")
+def module(base):
+    log.append("module up"); yield; log.append("module down")
+
+@pytest.fixture
+def own(tmp_path, module):
+    value = [tmp_path]; yield value
+    assert value[-1] == "used"
+
+@pytest.mark.parametrize("n", range(2 * LANES))
+def test_side_by_side(n, own):
+    together.wait()  # passes only with LANES at a time
+    own.append(n); time.sleep(0.01)
+    assert own[1:] == [n] and log == ["base up", "module up"]
+    own.append("used")
+
+class TestClassic(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): cls.ready = True
+    @classmethod
+    def tearDownClass(cls): cls.ready = False
+    def setUp(self): self.mine = 2
+    def test_one(self): time.sleep(0.01); assert self.ready and self.mine == 2
+    def test_two(self): time.sleep(0.01); assert self.ready and self.mine == 2
+
+def test_fails(): assert "reason" == 0
+@pytest.fixture
+def broken(): raise ValueError("broken")
+def test_error(broken): pass
+def test_skipped(): pytest.skip("so")
+@pytest.mark.xfail
+def test_expected(): assert 0
+
+running = 0
+def test_output(capsys): print("said"); assert capsys.readouterr().out == "said\\n"
+def test_environment(monkeypatch):
+    global running
+    running += 1; monkeypatch.setenv("A", "b"); time.sleep(0.01); running -= 1
+    assert running == 0
+@pytest.mark.celadon_alone
+def test_alone():
+    global running
+    running += 1; time.sleep(0.01); running -= 1
+    assert running == 0
+"""
+
+
+def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "celadon.pytest_plugin"]
+    return subprocess.run(
+        [*command, "-p", "no:cacheprovider", *options],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+
+def summary(output: str) -> dict[str, int]:
+    line = output.strip().splitlines()[-1]
+    return {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", line)}
+
+
+def test_several_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "test_project.py").write_text(PROJECT)
+    done = run_pytest(tmp_path, "--celadon-concurrency", "4")
+    assert done.returncode == 1, done.stdout
+    counts = summary(done.stdout)
+    assert (counts["passed"], counts["failed"], counts["skipped"]) == (13, 1, 1), (
+        done.stdout
+    )
+    assert counts["error"] == 1
+    assert counts["xfailed"] == 1
+    assert "test_fails" in done.stdout
+    assert "ValueError: broken" in done.stdout
+
+
+def test_one_at_a_time_is_patched_too(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text(
+        "import threading, time, celadon\n"
+        "def test_waits():\n"
+        "    ticks = []\n"
+        "    task = celadon.spawn(lambda: [ticks.append(time.sleep(0.001)) for _ in range(5)])\n"
+        "    time.sleep(0.05); assert len(ticks) == 5\n"
+    )
+    done = run_pytest(tmp_path)
+    assert summary(done.stdout) == {"passed": 1} | summary(done.stdout)
+    assert done.returncode == 0, done.stdout
+
+
+def test_stops_at_the_first_failure(tmp_path: Path) -> None:
+    (tmp_path / "test_many.py").write_text(
+        "import pytest, time\n"
+        "@pytest.mark.parametrize('n', range(50))\n"
+        "def test_n(n): time.sleep(0.001); assert n != 3\n"
+    )
+    done = run_pytest(tmp_path, "-x", "--celadon-concurrency", "2")
+    assert done.returncode == 1
+    counts = summary(done.stdout)
+    assert counts["failed"] == 1
+    assert counts.get("passed", 0) < 10
