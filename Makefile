@@ -16,7 +16,7 @@ build:          ## Build into $(VENV), installing what is missing
 
 serve: build    ## Build and serve the example application on port 8000
 	@$(VENV)/bin/pip install -q --disable-pip-version-check -r examples/requirements.txt
-	$(VENV)/bin/celadon --chdir examples hello_flask:app --access-logfile -
+	$(VENV)/bin/celadon --chdir examples studio:app --access-logfile -
 
 test-tools: build
 	@tools/install-system.sh test services
@@ -61,7 +61,7 @@ fuzz:              ## Each fuzz target for FUZZ_SECONDS
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
 bench:             ## Compare with other servers in interleaved rounds (minutes)
-	@tools/install-system.sh build test bench
+	@tools/install-system.sh build test services bench
 	PYTHON="$(PYTHON)" bench/run.sh $(ARGS)
 
 TIDY := $(patsubst %.cc,build/tidy/%.ok,$(shell git ls-files 'src/*.cc'))

@@ -19,6 +19,8 @@ cmake --build --preset release >/dev/null
 "$venv/bin/python" bench/load/run.py "$@"
 [ $# -eq 0 ] || exit 0
 "$venv/bin/python" bench/load/figures.py
+"$venv/bin/python" bench/load/databases.py
+"$venv/bin/python" bench/load/hog.py
 for script in bench/boundary/*.py; do
   echo
   "$venv/bin/python" "$script"

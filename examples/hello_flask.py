@@ -1,6 +1,6 @@
 """A first application: a page, a view that waits, and a form.
 
-Run it with `make serve`, or `celadon hello_flask:app`.
+Run it with `celadon --chdir examples hello_flask:app`.
 """
 
 import time

@@ -28,6 +28,10 @@ def app(environ, start_response):
         wrapper = environ.get("wsgi.file_wrapper")
         file = open(_FILE, "rb")  # noqa: SIM115 - closed by the server
         return wrapper(file) if wrapper else file
+    elif path == "/hog":
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end:
+            pass
     elif path == "/park":
         time.sleep(60)
     start_response("200 OK", [("Content-Type", "text/plain")])

@@ -29,6 +29,7 @@ ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
 TICK = os.sysconf("SC_CLK_TCK")
 SERVER_CORE, CLIENT_CORE = "0", "1"
+THREADS = 1  # of servers that block
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def free_port() -> int:
 
 def start(server: Server, app: str, port: int) -> subprocess.Popen[bytes]:
     command = server.command.format(
-        port=port, app=app, bin=BIN, python=sys.executable, here=HERE, threads=1
+        port=port, app=app, bin=BIN, python=sys.executable, here=HERE, threads=THREADS
     )
     return subprocess.Popen(
         ["taskset", "-c", SERVER_CORE, *command.split()],

@@ -34,7 +34,7 @@ def through_sqlalchemy():
     with engine.connect() as conn:
         return str(
             conn.execute(
-                sqlalchemy.text("SELECT pg_sleep(0.05), 42")
+                sqlalchemy.text("SELECT pg_sleep(0.3), 42")
             ).scalar_one_or_none()
             or 42
         )
@@ -43,7 +43,7 @@ def through_sqlalchemy():
 @app.get("/psycopg")
 def through_psycopg():
     with psycopg.connect(os.environ["POSTGRES_DSN"]) as conn:
-        return str(conn.execute("SELECT pg_sleep(0.05), 42").fetchone()[1])
+        return str(conn.execute("SELECT pg_sleep(0.3), 42").fetchone()[1])
 
 
 @app.get("/pymysql")
@@ -53,7 +53,7 @@ def through_pymysql():
     )
     try:
         with conn.cursor() as cursor:
-            cursor.execute("SELECT SLEEP(0.05), 42")
+            cursor.execute("SELECT SLEEP(0.3), 42")
             return str(cursor.fetchone()[1])
     finally:
         conn.close()
@@ -62,7 +62,7 @@ def through_pymysql():
 @app.get("/redis")
 def through_redis():
     client.incr("visits")
-    client.blpop("nothing", 0.05)
+    client.blpop("nothing", 0.3)
     return "42"
 
 

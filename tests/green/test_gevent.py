@@ -34,7 +34,12 @@ def test_its_hub_is_refused_with_a_reason() -> None:
     run_green(
         """
         import gevent
-        for use in (lambda: gevent.sleep(0), lambda: gevent.spawn(int).join()):
+        # Agents look whether there is one, and whose it is.
+        assert gevent.get_hub().thread_ident == threading.get_ident()
+        import gevent.event, gevent.pool
+        for use in (lambda: gevent.sleep(0), lambda: gevent.spawn(int).join(),
+                    lambda: gevent.event.Event().wait(1), lambda: gevent.idle(),
+                    lambda: gevent.pool.Pool(2).spawn(int), lambda: gevent.get_hub().join()):
             try: use()
             except RuntimeError as error: assert "celadon --no-green" in str(error)
             else: raise AssertionError

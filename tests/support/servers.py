@@ -114,8 +114,19 @@ class Command:
         preexec: Callable[[], None] | None = None,
     ) -> None:
         where = ["--bind", bind] if bind else []
+        command = [sys.executable, "-m", "celadon", *where, *options, target]
+        self.start(command, cwd, env, preexec)
+
+    def start(
+        self,
+        command: list[str],
+        cwd: str | Path,
+        env: dict[str, str] | None = None,
+        preexec: Callable[[], None] | None = None,
+    ) -> None:
+        """Runs `command`, whose last words are the server's."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "celadon", *where, *options, target],
+            command,
             cwd=cwd,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             stdout=subprocess.PIPE,

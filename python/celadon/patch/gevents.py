@@ -1,7 +1,7 @@
 """gevent, where an application or a library imports it: it patches nothing more.
 
 What `gevent.monkey` would replace is cooperative already, on this loop. A hub of gevent's
-would be a second loop that blocks this one, so none can be made.
+would be a second loop that blocks this one, so it has none.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from greenlet import greenlet
+
+from celadon._core import green
 from celadon.patch.imports import when_imported
 from celadon.patch.registry import replace, replaced
 
@@ -48,8 +51,19 @@ def _tell_the_truth(monkey: ModuleType) -> None:
     replace(monkey, "patch_thread", patch_thread)
 
 
-def _refuse_hubs(hub: ModuleType) -> None:
-    def refuse(self: Any, *args: Any, **kwargs: Any) -> None:
+class _NoLoop:
+    """The loop of gevent's hub: whoever uses it is told why there is none."""
+
+    def __getattr__(self, name: str) -> Any:
         raise RuntimeError(REFUSAL)
 
-    replace(hub.Hub, "__init__", refuse)
+
+def _refuse_hubs(hub: ModuleType) -> None:
+    """Agents ask the hub whose it is, and get an answer; its loop is refused."""
+
+    def __init__(self: Any, loop: Any = None, default: Any = None) -> None:
+        greenlet.__init__(self)
+        self.thread_ident = green.get_ident()
+        self.loop = _NoLoop()
+
+    replace(hub.Hub, "__init__", __init__)

@@ -1,0 +1,31 @@
+"""Hello, and `/rate?seconds`: calls that eight offload threads end in a second."""
+
+import ctypes
+import time
+
+from celadon import green
+
+_usleep = ctypes.CDLL(None).usleep
+ended = 0
+
+
+def _work(end):
+    global ended
+    while time.monotonic() < end:
+        green.offload(_usleep, 1000)
+        ended += 1
+
+
+def app(environ, start_response):
+    global ended
+    body = b"Hello, world!\n"
+    if environ["PATH_INFO"] == "/rate":
+        seconds = float(environ["QUERY_STRING"])
+        ended = 0
+        end = time.monotonic() + seconds
+        tasks = [green.spawn(_work, end) for _ in range(8)]
+        for task in tasks:
+            task.join()
+        body = str(ended / seconds).encode()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [body]
