@@ -19,6 +19,10 @@ from collections import defaultdict
 import run
 from run import BIN, CLIENT_CORE, SERVERS, Server, latency, running
 
+OFFLOADS = {
+    "/loop": "threads that sleep again and again",
+    "/rate": "a greenlet's call each time",
+}
 PREEMPT = "celadon, preempt 5"
 
 
@@ -55,14 +59,14 @@ def beside_a_hog(server: Server, seconds: int) -> tuple[float, float, float]:
     return rate_of(hello_text), latency(hello_text, "99"), rate_of(hog_text)
 
 
-def offload_rates(seconds: int) -> tuple[float, float]:
+def offload_rates(seconds: int, path: str) -> tuple[float, float]:
     """Calls/s of eight native threads alone, and beside a loop that is saturated."""
     celadon = next(s for s in SERVERS if s.name == "celadon")
     with running(celadon, "offload_app:app") as (_, port):
         rates = []
         for load in (False, True):
             busy = wrk(port, "/", 64, seconds + 2) if load else None
-            url = f"http://127.0.0.1:{port}/rate?{seconds}"
+            url = f"http://127.0.0.1:{port}{path}?{seconds}"
             rates.append(float(urllib.request.urlopen(url, timeout=60).read()))
             if busy:
                 busy.communicate()
@@ -75,13 +79,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=4)
     args = parser.parse_args()
     found: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    calls = []
+    calls: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for _ in range(args.rounds):
         for server in servers():
             if not server.module or run.importlib.util.find_spec(server.module):
                 print(f"  {server.name}", file=sys.stderr)
                 found[server.name].append(beside_a_hog(server, args.seconds))
-        calls.append(offload_rates(args.seconds))
+        for path in OFFLOADS:
+            calls[path].append(offload_rates(args.seconds, path))
     print(
         f"\n## hello, 16 connections, beside one that computes for 50 ms\n\nin {BIN}\n"
     )
@@ -91,11 +96,14 @@ def main() -> None:
             statistics.median(column) for column in zip(*rows, strict=True)
         )
         print(f"| {name} | {rate:,.0f} | {p99:.1f} | {hog:.1f} |")
-    alone, beside = (statistics.median(column) for column in zip(*calls, strict=True))
     print("\n## calls/s of 8 offload threads, 1 ms of native sleep each\n")
-    print(
-        f"alone {alone:,.0f}, beside a saturated loop {beside:,.0f}: {beside / alone:.0%}"
-    )
+    for path, rates in calls.items():
+        alone, beside = (statistics.median(c) for c in zip(*rates, strict=True))
+        share = f"{beside / alone:.0%}"
+        print(
+            f"- {OFFLOADS[path]}: alone {alone:,.0f}, beside a saturated loop "
+            f"{beside:,.0f}: {share}"
+        )
 
 
 if __name__ == "__main__":

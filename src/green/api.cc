@@ -15,6 +15,7 @@
 #include "green/switch.h"
 #include "green/sync.h"
 #include "green/task.h"
+#include "green/wait_fd.h"
 #include "py/type.h"
 
 namespace celadon::green {
@@ -146,82 +147,6 @@ PyObject* py_checkpoint(PyObject*, PyObject*) noexcept {
   return py::none();
 }
 
-int poll_now(int fd, int events, int timeout_ms) noexcept {
-  pollfd p{
-      fd,
-      static_cast<short>(((events & 1) ? POLLIN : 0) | ((events & 2) ? POLLOUT : 0)),
-      0};
-  const int n = ::poll(&p, 1, timeout_ms);
-  if (n < 0) return errno == EINTR ? 0 : -1;
-  if (p.revents & POLLNVAL) {
-    errno = EBADF;
-    return -1;
-  }
-  if (n == 0) return 0;
-  int ready = 0;
-  if (p.revents & (POLLIN | POLLHUP | POLLERR)) ready |= 1;
-  if (p.revents & (POLLOUT | POLLHUP | POLLERR)) ready |= 2;
-  return ready & events;
-}
-
-PyObject* timed_out() noexcept {
-  PyErr_SetString(PyExc_TimeoutError, "timed out");
-  return nullptr;
-}
-
-PyObject* wait_fd_natively(int fd, int events, Nanos deadline) noexcept {
-  while (true) {
-    const Nanos left = deadline == kNever ? kNever : deadline - monotonic_now();
-    int ready = 0;
-    {
-      const py::WithoutGil gil;
-      ready = poll_now(fd, events, loop::to_poll_timeout(left < 0 ? 0 : left));
-    }
-    if (ready < 0) return PyErr_SetFromErrno(PyExc_OSError);
-    if (ready > 0) return PyLong_FromLong(ready);
-    if (PyErr_CheckSignals() < 0) return nullptr;
-    if (left <= 0) return timed_out();
-  }
-}
-
-// wait_fd(fd, events, timeout=None): events 1 read, 2 write; the ready ones.
-PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
-  static const char* names[] = {"fd", "events", "timeout", nullptr};
-  PyObject* file = nullptr;
-  int events = 0;
-  PyObject* timeout = Py_None;
-  long long nanos = -1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|O:wait_fd",
-                                   const_cast<char**>(names), &file, &events,
-                                   &timeout) ||
-      !py::parse_seconds(timeout, nanos)) {
-    return nullptr;
-  }
-  const int fd = PyObject_AsFileDescriptor(file);
-  if (fd < 0) return nullptr;
-  if (events < 1 || events > 3) {
-    PyErr_SetString(PyExc_ValueError, "events must be 1 (read), 2 (write) or 3 (both)");
-    return nullptr;
-  }
-  const Nanos deadline = deadline_after(nanos);
-  const int now = poll_now(fd, events, 0);
-  if (now < 0) return PyErr_SetFromErrno(PyExc_OSError);
-  if (now > 0) return PyLong_FromLong(now);
-  if (!can_park()) return wait_fd_natively(fd, events, deadline);
-  Strand& strand = *current_strand();
-  switch (strand.hub().fd_waits().wait(strand, fd, static_cast<std::uint8_t>(events),
-                                       deadline)) {
-    case Waited::Interrupted: return nullptr;
-    case Waited::TimedOut: return timed_out();
-    case Waited::Granted: break;
-  }
-  if (strand.ready == 0) {
-    errno = EBADF;
-    return PyErr_SetFromErrno(PyExc_OSError);
-  }
-  return PyLong_FromLong(strand.ready & events);
-}
-
 // A descriptor is about to be closed: whoever waits for it is woken.
 PyObject* py_fd_closing(PyObject*, PyObject* file) noexcept {
   const int fd = PyObject_AsFileDescriptor(file);
@@ -271,6 +196,15 @@ PyObject* py_leave_blocking(PyObject*, PyObject*) noexcept {
   return py::none();
 }
 
+PyObject* py_enter_native_call(PyObject*, PyObject*) noexcept {
+  enter_native_call();
+  return py::none();
+}
+PyObject* py_leave_native_call(PyObject*, PyObject*) noexcept {
+  leave_native_call();
+  return py::none();
+}
+
 PyObject* py_enter_no_switch(PyObject*, PyObject*) noexcept {
   enter_no_switch();
   return py::none();
@@ -307,6 +241,8 @@ PyMethodDef functions[] = {
     {"checkpoint", py_checkpoint, METH_NOARGS, "Raise what is pending."},
     {"wait_fd", py::as_method(py_wait_fd), METH_VARARGS | METH_KEYWORDS,
      "wait_fd(fd, events, timeout=None) -> ready events"},
+    {"wait_by_poll", py_wait_by_poll, METH_O,
+     "wait_by_poll(conn): until conn.poll() gives 0; 1 and 2 say what it waits for."},
     {"fd_closing", py_fd_closing, METH_O, "End all waits for this descriptor."},
     {"read_pipe", py_read_pipe, METH_VARARGS, "read_pipe(fd, length) -> bytes | None"},
     {"write_pipe", py_write_pipe, METH_VARARGS, "write_pipe(fd, data) -> int | None"},
@@ -325,6 +261,9 @@ PyMethodDef functions[] = {
      "What is called when the running job ends, {key: callable}, or None."},
     {"slot_idle", py_slot_idle, METH_O,
      "Whether the runner of that identity has no job."},
+    {"enter_native_call", py_enter_native_call, METH_NOARGS,
+     "A native thread begins a call that some greenlet waits for."},
+    {"leave_native_call", py_leave_native_call, METH_NOARGS, "The end of that."},
     {"enter_no_switch", py_enter_no_switch, METH_NOARGS,
      "From here on nothing is suspended in this thread, not even to wait."},
     {"leave_no_switch", py_leave_no_switch, METH_NOARGS, "The end of that."},

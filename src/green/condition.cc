@@ -10,6 +10,7 @@ namespace {
 struct ConditionState {
   py::Object lock;
   WaitQueue waiters;
+  Py_ssize_t notified = 0;  // waiters that have not come back yet
 };
 
 int condition_init(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
@@ -45,6 +46,7 @@ Waited wait_for_notify(ConditionState& state, Nanos deadline) noexcept {
   const unsigned long count = lock_release_save(lock.get());
   const Waited waited = wait_on(state.waiters, deadline, ParkReason::Event);
   lock_acquire_restore(lock.get(), count);
+  if (waited == Waited::Granted) --state.notified;
   return waited;
 }
 
@@ -94,17 +96,19 @@ PyObject* condition_notify(PyObject* self, PyObject* args, PyObject* kwargs) noe
       !check_owned(state, "notify")) {
     return nullptr;
   }
-  while (n-- > 0 && grant_first(state.waiters)) {
-  }
+  while (n-- > 0 && grant_first(state.waiters)) ++state.notified;
   return py::none();
 }
 
 PyObject* condition_notify_all(PyObject* self, PyObject*) noexcept {
   auto& state = state_of<ConditionState>(self);
   if (!check_owned(state, "notify")) return nullptr;
-  while (grant_first(state.waiters)) {
-  }
+  while (grant_first(state.waiters)) ++state.notified;
   return py::none();
+}
+
+PyObject* condition_notified(PyObject* self, PyObject*) noexcept {
+  return PyLong_FromSsize_t(state_of<ConditionState>(self).notified);
 }
 
 PyObject* call_lock(PyObject* self, const char* method, PyObject* args,
@@ -147,6 +151,8 @@ PyMethodDef condition_methods[] = {
     {"notify", py::as_method(condition_notify), METH_VARARGS | METH_KEYWORDS,
      "notify(n=1)"},
     {"notify_all", condition_notify_all, METH_NOARGS, "Wake all who wait."},
+    {"notified", condition_notified, METH_NOARGS,
+     "How many were notified and have not come back yet."},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,9 @@ namespace {
 __attribute__((tls_model("initial-exec"))) thread_local Hub* hub_of_thread = nullptr;
 __attribute__((tls_model("initial-exec"))) thread_local bool collecting = false;
 __attribute__((tls_model("initial-exec"))) thread_local int no_switch_depth = 0;
+
+// Calls that run on native threads of ours; guarded by the GIL.
+int native_calls = 0;
 
 // All hubs of this process, guarded by the GIL.
 std::vector<Hub*>& hubs() noexcept {
@@ -80,6 +84,13 @@ bool can_park() noexcept {
   const Hub* hub = hub_of_thread;
   return hub && hub->current() && !collecting && no_switch_depth == 0 &&
          !hub->forked_child();
+}
+
+void enter_native_call() noexcept {
+  ++native_calls;
+}
+void leave_native_call() noexcept {
+  --native_calls;
 }
 
 void set_collecting(bool on) noexcept {
@@ -218,7 +229,7 @@ bool Hub::slice_over() noexcept {
 void Hub::watch(const WatchLimits& limits) {
   unwatch();
   if (!limits.reports() && !limits.preempts()) return;
-  if (limits.preempts()) preempt_after_ = limits.preempt;
+  if (limits.preempts()) preempt_after_ = limits.preempt_at();
   blocking_.watchdog = std::make_unique<Watchdog>(*this, limits);
 }
 
@@ -255,22 +266,38 @@ void Hub::resume_woken() noexcept {
   woken_.splice_back(batch);
 }
 
+// Native threads that this one gave work to may be waiting for the interpreter, or for
+// this very core: a loop that is never idle would leave them both only when forced to.
+void Hub::give_way() noexcept {
+  const py::WithoutGil gil;
+  ::sched_yield();
+}
+
+void Hub::resume_preempted(bool others_worked) noexcept {
+  const Nanos now = loop_.fresh_now();
+  if (others_worked) turns_.on_work(now);
+  if (!turns_.is_due(now)) return;
+  resume(*preempted_.pop_front());
+  turns_.on_slice_end(loop_.fresh_now(), preempt_after_);
+}
+
 PyObject* Hub::hub_body() noexcept {
   while (true) {
     // Each gets a slice of its own, so that neither starves. Jobs first: what yields is
     // woken at once, and must come behind them.
+    const std::uint64_t before = stats_.switches;
     turn_end_ = loop_.fresh_now() + kSlice;
     run_jobs();
     turn_end_ = loop_.now() + kSlice;
     resume_woken();
-    // One a turn: what only waits for its turn has the others' news looked at between.
-    if (Strand* strand = preempted_.pop_front()) resume(*strand);
     if (done_ > 0) remove_done();
     loop_.settle();
-    const bool busy = !woken_.empty() || !jobs_.empty() || !preempted_.empty();
+    if (!preempted_.empty()) resume_preempted(stats_.switches != before);
+    const bool busy = !woken_.empty() || !jobs_.empty();
+    if (native_calls > 0) give_way();
     // Greenlets that only wake each other need no news from the kernel each time.
     if (busy && loop_.fresh_now() < polled_ + kUnpolled) continue;
-    loop_.turn(busy ? 0 : kNever);
+    loop_.turn(busy || !preempted_.empty() ? 0 : kNever);
     polled_ = loop_.fresh_now();
     check_signals();
   }
@@ -284,7 +311,7 @@ void Hub::check_signals() noexcept {
 }
 
 void Hub::run_jobs() noexcept {
-  jobs_left_ = kJobBudget;
+  jobs_left_ = native_calls > 0 ? kJobsBesideNative : kJobBudget;
   while (!jobs_.empty() && jobs_left_ > 0 && loop_.now() <= turn_end_) {
     Strand* runner = nullptr;
     if (idle_.empty()) {
@@ -303,6 +330,8 @@ void Hub::run_jobs() noexcept {
 }
 
 Job* Hub::take_job() noexcept {
+  // What has begun is ended before much else begins.
+  if (!woken_.empty()) jobs_left_ = std::min(jobs_left_, kJobsBeforeWoken);
   if (jobs_left_ <= 0 || loop_.now() > turn_end_) return nullptr;
   --jobs_left_;
   return jobs_.pop_front();

@@ -18,6 +18,7 @@
 #include "green/fd_waits.h"
 #include "green/pace.h"
 #include "green/strand.h"
+#include "green/turns.h"
 #include "green/watchdog.h"
 #include "loop/loop.h"
 #include "loop/thread_pool.h"
@@ -170,6 +171,8 @@ class Hub {
   [[nodiscard]] bool start() noexcept;
   void resume(Strand& strand) noexcept;
   void resume_woken() noexcept;
+  void resume_preempted(bool others_worked) noexcept;
+  void give_way() noexcept;
   void run_jobs() noexcept;
   [[nodiscard]] Job* take_job() noexcept;
   void run_job(Strand& strand, Job& job) noexcept;
@@ -185,6 +188,8 @@ class Hub {
   void check_signals() noexcept;
 
   static constexpr int kJobBudget = 256;
+  static constexpr int kJobsBesideNative = 16;  // then native threads get their chance
+  static constexpr int kJobsBeforeWoken = 8;    // once somebody is woken
   static constexpr int kWakeBudget = 256;
   static constexpr Nanos kSlice = 5 * kMillisecond;       // between polls
   static constexpr Nanos kUnpolled = 100 * kMicrosecond;  // between polls, when busy
@@ -208,6 +213,7 @@ class Hub {
   std::vector<Strand*> idle_;  // the last one used is the next one used
   IntrusiveList<Strand, ReadyTag> woken_;
   IntrusiveList<Strand, ReadyTag> preempted_;
+  Turns turns_;
   IntrusiveList<Job> jobs_;
   IntrusiveList<Keeper> keepers_;
   Graveyard graveyard_;
@@ -237,6 +243,9 @@ class Hub {
 [[nodiscard]] Strand* current_strand() noexcept;
 // While the collector runs in this thread nothing may switch (green.md 3.6).
 void set_collecting(bool on) noexcept;
+// Between these a native thread runs a call that some greenlet waits for.
+void enter_native_call() noexcept;
+void leave_native_call() noexcept;
 // Between these nothing may switch in this thread: C code would be left half done.
 void enter_no_switch() noexcept;
 void leave_no_switch() noexcept;

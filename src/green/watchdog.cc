@@ -20,7 +20,7 @@ namespace {
 Nanos period_of(const WatchLimits& limits) noexcept {
   Nanos least = kSecond;
   if (limits.reports()) least = std::min(least, limits.report / 2);
-  if (limits.preempts()) least = std::min(least, limits.preempt / 4);
+  if (limits.preempts()) least = std::min(least, limits.preempt / WatchLimits::kLooks);
   return std::max(least, 100 * kMicrosecond);
 }
 
@@ -110,7 +110,7 @@ void Watchdog::look() noexcept {
   const Nanos began = hub_.slice_started();
   if (began == 0) return;
   const Nanos held = monotonic_now() - began;
-  if (limits_.preempts() && held >= limits_.preempt) {
+  if (limits_.preempts() && held >= limits_.preempt_at()) {
     interrupt();
   }
   if (limits_.reports() && held >= limits_.report && began != reported_) {

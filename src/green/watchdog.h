@@ -16,9 +16,9 @@ namespace celadon::green {
 class Hub;
 
 struct WatchLimits {
-  Nanos report = kNever;  // a slice so long is reported with its stack
-  int report_signal = 0;  // one that faulthandler was registered for
-  Nanos preempt = kNever;
+  Nanos report = kNever;   // a slice so long is reported with its stack
+  int report_signal = 0;   // one that faulthandler was registered for
+  Nanos preempt = kNever;  // a slice that is preempted is at most about so long
   int preempt_signal = 0;  // one whose Python handler is preempt()
 
   [[nodiscard]] bool reports() const noexcept {
@@ -27,6 +27,9 @@ struct WatchLimits {
   [[nodiscard]] bool preempts() const noexcept {
     return preempt != kNever && preempt_signal > 0;
   }
+  // How old a slice is that is preempted at a look: the next one may come too late.
+  [[nodiscard]] Nanos preempt_at() const noexcept { return preempt - preempt / kLooks; }
+  static constexpr int kLooks = 4;  // for each slice that is preempted
 };
 
 class Watchdog {

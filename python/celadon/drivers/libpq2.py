@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from celadon import green
+from celadon._core.green import wait_by_poll
 from celadon.drivers import budget
 from celadon.drivers.names import libpq_server, numeric_hosts
 from celadon.green.offload import NativePool
@@ -40,21 +41,7 @@ class _Driver:
         self.operational_error = psycopg2.OperationalError
 
     def use_callback(self) -> None:
-        self.extensions.set_wait_callback(self.wait)
-
-    def wait(self, conn: Any) -> None:
-        """Until what libpq is at is done."""
-        extensions = self.extensions
-        while True:
-            state = conn.poll()
-            if state == extensions.POLL_OK:
-                return
-            if state == extensions.POLL_READ:
-                green.wait_fd(conn.fileno(), 1)
-            elif state == extensions.POLL_WRITE:
-                green.wait_fd(conn.fileno(), 2)
-            else:
-                raise self.operational_error(f"bad state from poll: {state}")
+        self.extensions.set_wait_callback(wait_by_poll)
 
     def without_callback(self, conn: Any, call: Callable[[], T]) -> T:
         """`call` on a native thread, while no query waits by the callback."""
@@ -92,87 +79,102 @@ class _Driver:
     # One driver for the life of the process.
     @functools.cache  # noqa: B019
     def connection_class(self, base: type) -> type:
-        return type(base.__name__, (_Connection, base), {"_driver": self})
+        methods: dict[str, Any] = {
+            "_driver": self,
+            "_cursors": self.cursor_class(self.extensions.cursor),
+            "cursor": _cursor(base),
+            "lobject": _offloaded(base, "lobject"),
+        }
+        for name in ("commit", "rollback", "reset", "set_session"):
+            methods[name] = _alone(base, name)
+        return type(base.__name__, (_Connection, base), methods)
 
     @functools.cache  # noqa: B019
     def cursor_class(self, base: type) -> type:
-        return type(base.__name__, (_Cursor, base), {"_driver": self})
+        methods: dict[str, Any] = {"_driver": self}
+        for name in ("execute", "executemany", "callproc"):
+            methods[name] = _alone(base, name)
+        for name in ("fetchone", "fetchmany", "fetchall"):
+            methods[name] = _alone_if_named(base, name)
+        for name in ("copy_from", "copy_to", "copy_expert"):
+            methods[name] = _offloaded(base, name)
+        return type(base.__name__, (_Cursor, base), methods)
 
 
-def _alone(name: str) -> Any:
+def _alone(base: type, name: str) -> Any:
     """The method `name`, for one greenlet at a time."""
+    native = getattr(base, name)
 
+    @functools.wraps(native)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self._turn:
-            return getattr(super(self._layer, self), name)(*args, **kwargs)
+            return native(self, *args, **kwargs)
 
-    method.__name__ = name
     return method
 
 
-def _offloaded(name: str) -> Any:
-    """The method `name`, which psycopg2 refuses under a callback."""
+def _alone_if_named(base: type, name: str) -> Any:
+    """The same, where the cursor is the server's: else the rows are here already."""
+    native = getattr(base, name)
 
+    @functools.wraps(native)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        call = getattr(super(self._layer, self), name)
+        if self.name is None:
+            return native(self, *args, **kwargs)
+        with self._turn:
+            return native(self, *args, **kwargs)
+
+    return method
+
+
+def _offloaded(base: type, name: str) -> Any:
+    """The method `name`, which psycopg2 refuses under a callback."""
+    native = getattr(base, name)
+
+    @functools.wraps(native)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         with self._turn:
             conn = getattr(self, "connection", self)
-            return self._driver.without_callback(conn, lambda: call(*args, **kwargs))
+            return self._driver.without_callback(
+                conn, lambda: native(self, *args, **kwargs)
+            )
 
-    method.__name__ = name
     return method
+
+
+def _cursor(base: type) -> Any:
+    native = base.cursor  # type: ignore[attr-defined]
+
+    @functools.wraps(native)
+    def cursor(
+        self: Any,
+        name: Any = None,
+        cursor_factory: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        factory = cursor_factory or self.cursor_factory
+        if factory is None:
+            factory = self._cursors
+        elif isinstance(factory, type):
+            factory = self._driver.cursor_class(factory)
+        return native(self, name, factory, *args, **kwargs)
+
+    return cursor
 
 
 class _Connection:
-    _driver: _Driver
-    _layer: type
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._turn = green.RLock()
         super().__init__(*args, **kwargs)
-
-    def cursor(
-        self, name: Any = None, cursor_factory: Any = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        factory: Any = cursor_factory
-        if factory is None:
-            default = self._driver.extensions.cursor
-            factory = getattr(self, "cursor_factory", None) or default
-        if isinstance(factory, type):
-            factory = self._driver.cursor_class(factory)
-        native: Any = super()
-        return native.cursor(name, factory, *args, **kwargs)
 
     def close(self) -> None:
         super().close()  # type: ignore[misc]
         budget.leave(self)
 
-    commit = _alone("commit")
-    rollback = _alone("rollback")
-    reset = _alone("reset")
-    set_session = _alone("set_session")
-    lobject = _offloaded("lobject")
-
 
 class _Cursor:
-    _driver: _Driver
-    _layer: type
-
     @property
     def _turn(self) -> Any:
         conn: Any = self.connection  # type: ignore[attr-defined]
         return conn._turn
-
-    execute = _alone("execute")
-    executemany = _alone("executemany")
-    callproc = _alone("callproc")
-    fetchone = _alone("fetchone")
-    fetchmany = _alone("fetchmany")
-    fetchall = _alone("fetchall")
-    copy_from = _offloaded("copy_from")
-    copy_to = _offloaded("copy_to")
-    copy_expert = _offloaded("copy_expert")
-
-
-_Connection._layer = _Connection
-_Cursor._layer = _Cursor

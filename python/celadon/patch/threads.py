@@ -72,6 +72,58 @@ def _patch_threading() -> None:
     replace(threading, "local", green.local)
     _patch_current_thread()
     _patch_join()
+    _patch_condition()
+
+
+def _patch_condition() -> None:
+    """Conditions over our locks wait in one step, without a lock of their own for each."""
+    cls: Any = threading.Condition
+    native_wait, native_notify, native_reinit = (
+        cls.wait,
+        cls.notify,
+        cls._at_fork_reinit,
+    )
+
+    def core_of(self: Any) -> Any:
+        core = self.__dict__.get("_celadon_core")
+        if core is None and type(self._lock) in (green.Lock, green.RLock):
+            core = self.__dict__.setdefault(
+                "_celadon_core", green.Condition(self._lock)
+            )
+        return core
+
+    @functools.wraps(native_wait)
+    def wait(self: Any, timeout: float | None = None) -> bool:
+        core = core_of(self)
+        if core is None:
+            return native_wait(self, timeout)  # type: ignore[no-any-return]
+        if timeout is not None and timeout < 0:
+            timeout = 0
+        return core.wait(timeout)  # type: ignore[no-any-return]
+
+    @functools.wraps(native_notify)
+    def notify(self: Any, n: int = 1) -> None:
+        core = core_of(self)
+        if core is None:
+            native_notify(self, n)
+        else:
+            core.notify(n)
+
+    @functools.wraps(cls.notify_all)
+    def notify_all(self: Any) -> None:
+        core = core_of(self)
+        if core is None:
+            native_notify(self, len(self._waiters))
+        else:
+            core.notify_all()
+
+    @functools.wraps(native_reinit)
+    def _at_fork_reinit(self: Any) -> None:
+        native_reinit(self)
+        self.__dict__.pop("_celadon_core", None)
+
+    for function in (wait, notify, notify_all, _at_fork_reinit):
+        replace(cls, function.__name__, function)
 
 
 def _patch_current_thread() -> None:

@@ -1,0 +1,118 @@
+#include "green/wait_fd.h"
+
+#include <poll.h>
+
+#include <cerrno>
+
+#include "green/hub.h"
+#include "green/waiter.h"
+#include "py/gil.h"
+#include "py/ref.h"
+#include "py/type.h"
+
+namespace celadon::green {
+namespace {
+
+int poll_now(int fd, int events, int timeout_ms) noexcept {
+  pollfd p{
+      fd,
+      static_cast<short>(((events & 1) ? POLLIN : 0) | ((events & 2) ? POLLOUT : 0)),
+      0};
+  const int n = ::poll(&p, 1, timeout_ms);
+  if (n < 0) return errno == EINTR ? 0 : -1;
+  if (p.revents & POLLNVAL) {
+    errno = EBADF;
+    return -1;
+  }
+  if (n == 0) return 0;
+  int ready = 0;
+  if (p.revents & (POLLIN | POLLHUP | POLLERR)) ready |= 1;
+  if (p.revents & (POLLOUT | POLLHUP | POLLERR)) ready |= 2;
+  return ready & events;
+}
+
+int failed() noexcept {
+  PyErr_SetFromErrno(PyExc_OSError);
+  return -1;
+}
+
+int timed_out() noexcept {
+  PyErr_SetString(PyExc_TimeoutError, "timed out");
+  return -1;
+}
+
+int wait_natively(int fd, int events, Nanos deadline) noexcept {
+  while (true) {
+    const Nanos left = deadline == kNever ? kNever : deadline - monotonic_now();
+    int ready = 0;
+    {
+      const py::WithoutGil gil;
+      ready = poll_now(fd, events, loop::to_poll_timeout(left < 0 ? 0 : left));
+    }
+    if (ready < 0) return failed();
+    if (ready > 0) return ready;
+    if (PyErr_CheckSignals() < 0) return -1;
+    if (left <= 0) return timed_out();
+  }
+}
+
+}  // namespace
+
+int wait_fd(int fd, int events, Nanos deadline) noexcept {
+  const int now = poll_now(fd, events, 0);
+  if (now < 0) return failed();
+  if (now > 0) return now;
+  if (!can_park()) return wait_natively(fd, events, deadline);
+  Strand& strand = *current_strand();
+  switch (strand.hub().fd_waits().wait(strand, fd, static_cast<std::uint8_t>(events),
+                                       deadline)) {
+    case Waited::Interrupted: return -1;
+    case Waited::TimedOut: return timed_out();
+    case Waited::Granted: break;
+  }
+  if (strand.ready == 0) {
+    errno = EBADF;
+    return failed();
+  }
+  return strand.ready & events;
+}
+
+PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
+  static const char* names[] = {"fd", "events", "timeout", nullptr};
+  PyObject* file = nullptr;
+  int events = 0;
+  PyObject* timeout = Py_None;
+  long long nanos = -1;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|O:wait_fd",
+                                   const_cast<char**>(names), &file, &events,
+                                   &timeout) ||
+      !py::parse_seconds(timeout, nanos)) {
+    return nullptr;
+  }
+  const int fd = PyObject_AsFileDescriptor(file);
+  if (fd < 0) return nullptr;
+  if (events < 1 || events > 3) {
+    PyErr_SetString(PyExc_ValueError, "events must be 1 (read), 2 (write) or 3 (both)");
+    return nullptr;
+  }
+  const int ready = wait_fd(fd, events, deadline_after(nanos));
+  return ready < 0 ? nullptr : PyLong_FromLong(ready);
+}
+
+PyObject* py_wait_by_poll(PyObject*, PyObject* conn) noexcept {
+  static PyObject* const poll_name = PyUnicode_InternFromString("poll");
+  while (true) {
+    const py::Object state(PyObject_CallMethodNoArgs(conn, poll_name));
+    const long wanted = state ? PyLong_AsLong(state.get()) : -1;
+    if (wanted == 0) return py::none();
+    if (wanted == -1 && PyErr_Occurred()) return nullptr;
+    if (wanted != 1 && wanted != 2) {
+      PyErr_Format(PyExc_RuntimeError, "poll() gave %ld", wanted);
+      return nullptr;
+    }
+    const int fd = PyObject_AsFileDescriptor(conn);
+    if (fd < 0 || wait_fd(fd, static_cast<int>(wanted), kNever) < 0) return nullptr;
+  }
+}
+
+}  // namespace celadon::green

@@ -1,0 +1,82 @@
+"""`queue.Queue` and its relatives under the patch."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.green import run_green
+
+
+@pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue"])
+def test_who_waits_comes_before_who_comes_later(kind: str) -> None:
+    run_green(
+        f"""
+        pool = queue.{kind}()
+        order = []
+        def take(name, block=True, timeout=None):
+            order.append((name, pool.get(block, timeout)))
+        waiting = [green.spawn(take, "first"), green.spawn(take, "second")]
+        green.sleep(0.001)
+        pool.put(1)
+        late = green.spawn(take, "late")
+        def try_now():
+            # Promised to the first: a newcomer waits, or goes without.
+            try: pool.get(timeout=0.001)
+            except queue.Empty: return "empty"
+        assert try_now() == "empty"
+        pool.put(2); pool.put(3)
+        for task in [*waiting, late]: task.get()
+        assert [name for name, _ in order] == ["first", "second", "late"], order
+        assert pool.empty()
+        """
+    )
+
+
+def test_nothing_is_lost_when_waiters_are_killed_or_late() -> None:
+    run_green(
+        """
+        rng = random.Random(1)
+        q = queue.Queue()
+        got = []
+        def take():
+            try: got.append(q.get(timeout=rng.choice([0, 0.001, 0.01, None])))
+            except queue.Empty: return
+        tasks = []
+        put = 0
+        for step in range(500):
+            tasks.append(green.spawn(take))
+            if rng.random() < 0.5: q.put(step); put += 1
+            if rng.random() < 0.2: rng.choice(tasks).kill(block=False)
+            if rng.random() < 0.2: green.sleep(rng.random() * 0.002)
+        for _ in range(500): q.put(None)
+        for task in tasks: task.join()
+        rest = []
+        while not q.empty(): rest.append(q.get_nowait())
+        items = [item for item in got + rest if item is not None]
+        assert len(items) == put == len(set(items)), (len(items), put)
+        """
+    )
+
+
+def test_threads_and_greenlets() -> None:
+    run_green(
+        """
+        q = queue.Queue(maxsize=5)
+        total = []
+        def put(n):
+            for i in range(100): q.put((n, i))
+        def take():
+            while (item := q.get()) is not None: total.append(item)
+        makers = [threading.Thread(target=put, args=(n,)) for n in range(3)]
+        takers = [threading.Thread(target=take) for _ in range(2)]
+        for thread in makers + takers: thread.start()
+        tasks = [green.spawn(take) for _ in range(3)]
+        more = [green.spawn(put, n) for n in range(3, 6)]
+        for thread in makers: thread.join()
+        for task in more: task.get()
+        for _ in range(5): q.put(None)
+        for thread in takers: thread.join()
+        for task in tasks: task.get()
+        assert sorted(total) == [(n, i) for n in range(6) for i in range(100)]
+        """
+    )
