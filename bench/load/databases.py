@@ -87,7 +87,7 @@ def main() -> None:
     ):
         prepare(port)
         os.environ["BENCH_POSTGRES"] = (
-            f"host=127.0.0.1 port={port} user=celadon dbname=celadon"
+            f"host=127.0.0.1 port={port} user=celadon dbname=celadon sslmode=disable"
         )
         os.environ["BENCH_REDIS"] = f"redis://127.0.0.1:{redis_port}"
         subprocess.run(

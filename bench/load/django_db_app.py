@@ -20,7 +20,10 @@ settings.configure(
             "USER": _FIELDS["user"],
             "HOST": _FIELDS["host"],
             "PORT": _FIELDS["port"],
-            "OPTIONS": {"pool": {"min_size": 16, "max_size": 16}},
+            "OPTIONS": {
+                "pool": {"min_size": 16, "max_size": 16},
+                "sslmode": _FIELDS["sslmode"],
+            },
         }
     },
     MIDDLEWARE=[

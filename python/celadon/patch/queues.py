@@ -29,7 +29,8 @@ def make_fair(cls: Any, empty: type[Exception]) -> None:
 
     @functools.wraps(native_get)
     def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
-        if block and self._qsize() and _all_promised(self):
+        core = self.not_empty.__dict__.get("_celadon_core")
+        if core is not None and core.notified() and block and _all_promised(self):
             end = None if timeout is None else time.monotonic() + timeout
             with self.not_empty:
                 _wait_behind_the_others(self, end, empty)
@@ -41,8 +42,7 @@ def make_fair(cls: Any, empty: type[Exception]) -> None:
 
 
 def _all_promised(self: Any) -> bool:
-    core = self.not_empty.__dict__.get("_celadon_core")
-    return core is not None and core.notified() >= self._qsize()
+    return 0 < self._qsize() <= self.not_empty._celadon_core.notified()
 
 
 def _wait_behind_the_others(

@@ -87,19 +87,16 @@ def _patch_condition() -> None:
     def core_of(self: Any) -> Any:
         core = self.__dict__.get("_celadon_core")
         if core is None and type(self._lock) in (green.Lock, green.RLock):
-            core = self.__dict__.setdefault(
-                "_celadon_core", green.Condition(self._lock)
-            )
+            core = self._celadon_core = green.Condition(self._lock)
+            if type(self) is cls:  # from now on without a Python function between
+                self.wait, self.notify = core.wait, core.notify
+                self.notify_all = core.notify_all
         return core
 
     @functools.wraps(native_wait)
-    def wait(self: Any, timeout: float | None = None) -> bool:
+    def wait(self: Any, timeout: float | None = None) -> Any:
         core = core_of(self)
-        if core is None:
-            return native_wait(self, timeout)  # type: ignore[no-any-return]
-        if timeout is not None and timeout < 0:
-            timeout = 0
-        return core.wait(timeout)  # type: ignore[no-any-return]
+        return native_wait(self, timeout) if core is None else core.wait(timeout)
 
     @functools.wraps(native_notify)
     def notify(self: Any, n: int = 1) -> None:
@@ -120,7 +117,9 @@ def _patch_condition() -> None:
     @functools.wraps(native_reinit)
     def _at_fork_reinit(self: Any) -> None:
         native_reinit(self)
-        self.__dict__.pop("_celadon_core", None)
+        if self.__dict__.pop("_celadon_core", None) is not None:
+            for name in ("wait", "notify", "notify_all"):
+                self.__dict__.pop(name, None)
 
     for function in (wait, notify, notify_all, _at_fork_reinit):
         replace(cls, function.__name__, function)
