@@ -42,7 +42,7 @@ def make_fair(cls: Any, empty: type[Exception]) -> None:
 
 
 def _all_promised(self: Any) -> bool:
-    return 0 < self._qsize() <= self.not_empty._celadon_core.notified()
+    return bool(0 < self._qsize() <= self.not_empty._celadon_core.notified())
 
 
 def _wait_behind_the_others(
