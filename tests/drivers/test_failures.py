@@ -89,3 +89,71 @@ def test_a_pool_heals_itself(fragile: str) -> None:
         prelude=fragile,
         malloc="default",
     )
+
+
+def test_our_pool_heals_itself(fragile: str) -> None:
+    run_green(
+        """
+        import logging, psycopg2
+        logging.disable()
+        import celadon.pools.opening as opening
+        opening._FIRST_PAUSE = 0.02
+        from celadon.pools import ConnectionPool, PoolError, check_connection
+        pool = ConnectionPool(lambda: psycopg2.connect(DSN), min_size=4, max_size=4, timeout=20,
+                              check=check_connection, check_bypass=0)
+        def use(sql):
+            with pool.connection() as conn: return ask(conn, sql)
+        tasks = [green.spawn(use, "SELECT pg_sleep(60)") for _ in range(4)]
+        running(4, lambda: psycopg2.connect(DSN))
+        other = psycopg2.connect(DSN)
+        murder(other)
+        for task in tasks: task.join(10)
+        assert all(isinstance(task.exception, psycopg2.Error) for task in tasks)
+        tasks = [green.spawn(use, f"SELECT {n}") for n in range(20)]
+        assert [task.get(timeout=20) for task in tasks] == list(range(20))
+        pool.close()
+        assert pool.stats().size == 0 and pool.stats().discarded["released"] == 0
+        """,
+        prelude=fragile,
+        malloc="default",
+    )
+
+
+def test_a_server_that_stalls(fragile: str) -> None:
+    """Stopped as a whole, as behind a broken network: time limits hold, and nothing is
+    lost for good."""
+    run_green(
+        """
+        import logging, psycopg, psycopg2
+        logging.disable()
+        from celadon.pools import ConnectionPool
+        def group(number):
+            # All processes of the server, the youngest ones of its clients too.
+            for pid in pids:
+                try: os.kill(pid, number)
+                except ProcessLookupError: pass
+        for driver in (psycopg2, psycopg):
+            pool = ConnectionPool(lambda: driver.connect(DSN), min_size=3, max_size=3, timeout=5)
+            pool.open(wait=True)
+            watcher = driver.connect(DSN)
+            cursor = watcher.cursor()
+            cursor.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+            pids = [row[0] for row in cursor.fetchall()]
+            def use():
+                with celadon.deadline(0.1), pool.connection() as conn: return ask(conn, "SELECT 7")
+            group(signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                tasks = [green.spawn(use) for _ in range(6)]
+                for task in tasks: task.join(20)
+                took = time.monotonic() - began
+            finally: group(signal.SIGCONT)
+            assert all(task.exception is not None for task in tasks)
+            assert took < 19, took
+            tasks = [green.spawn(patiently, use) for _ in range(10)]
+            assert [task.get(timeout=20) for task in tasks] == [7] * 10
+            pool.close(); watcher.close()
+        """,
+        prelude=fragile,
+        malloc="default",
+    )
