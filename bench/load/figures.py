@@ -127,7 +127,12 @@ def usable(server: Server) -> bool:
 def main() -> None:
     limit = raise_descriptor_limit()
     idle, parked = min(10_000, limit - 1000), 5_000
-    left_out = ("C epoll server", "celadon + access log", "gunicorn gthread")
+    left_out = (
+        "C epoll server",
+        "celadon + access log",
+        "celadon, preempt 5",
+        "gunicorn gthread",
+    )
     everyone = [s.name for s in SERVERS if s.name not in left_out]
     waiting = ["celadon", "gunicorn gevent", "uvicorn asyncio"]
     table(

@@ -8,7 +8,6 @@ And native threads beside a busy loop: how many calls of 1 ms eight offload thre
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import re
 import statistics
 import subprocess
@@ -23,19 +22,12 @@ OFFLOADS = {
     "/loop": "threads that sleep again and again",
     "/rate": "a greenlet's call each time",
 }
-PREEMPT = "celadon, preempt 5"
 
 
 def servers() -> list[Server]:
     known = {s.name: s for s in SERVERS}
-    celadon = known["celadon"]
-    fair = dataclasses.replace(
-        celadon, name=PREEMPT, command=celadon.command + " --preempt 5"
-    )
-    return [
-        fair,
-        *(known[n] for n in ("celadon", "gunicorn gevent", "gunicorn gthread")),
-    ]
+    names = ("celadon, preempt 5", "celadon", "gunicorn gevent", "gunicorn gthread")
+    return [known[name] for name in names]
 
 
 def rate_of(text: str) -> float:
