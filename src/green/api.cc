@@ -187,12 +187,12 @@ PyObject* py_stop_preempting(PyObject*, PyObject*) noexcept {
 }
 
 PyObject* py_enter_blocking(PyObject*, PyObject*) noexcept {
-  if (Strand* strand = current_strand()) strand->hub().exempt_slice();
+  if (Strand* strand = current_strand()) strand->hub().exempt(*strand);
   return py::none();
 }
 
 PyObject* py_leave_blocking(PyObject*, PyObject*) noexcept {
-  if (Strand* strand = current_strand()) strand->hub().end_exemption();
+  if (Strand* strand = current_strand()) strand->hub().end_exemption(*strand);
   return py::none();
 }
 

@@ -220,6 +220,18 @@ bool Hub::preempt(Strand& strand) noexcept {
   return switched;
 }
 
+void Hub::exempt(Strand& strand) noexcept {
+  ++strand.exempt_depth_;
+  slice_started_.store(0, std::memory_order_relaxed);
+}
+
+void Hub::end_exemption(Strand& strand) noexcept {
+  if (strand.exempt_depth_ == 0) return;
+  --strand.exempt_depth_;
+  if (strand.exempt_depth_ > 0) return;
+  slice_started_.store(loop_.fresh_now(), std::memory_order_relaxed);
+}
+
 bool Hub::slice_over() noexcept {
   const Nanos began = slice_started();
   return began != 0 && preempt_after_ != kNever &&
@@ -244,6 +256,7 @@ void Hub::resume(Strand& strand) noexcept {
   current_ = &strand;
   ++stats_.switches;
   stamp();
+  if (strand.exempt_depth_ > 0) slice_started_.store(0, std::memory_order_relaxed);
   const py::Object result = switch_to(target.get());
   if (poison_) poison_vacated_stack();
   current_ = nullptr;
@@ -405,6 +418,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.set_deadline(kNever);
   strand.pending_.clear();
   strand.shield_depth_ = 0;
+  strand.exempt_depth_ = 0;
   strand.call_leftovers();
   if (entered && PyContext_Exit(context.get()) < 0) PyErr_Clear();
   if (strand.frames_.outgrown()) fit_frames(strand);

@@ -111,9 +111,9 @@ class Hub {
   [[nodiscard]] Nanos slice_started() const noexcept {
     return slice_started_.load(std::memory_order_relaxed);
   }
-  // What runs may be as long as it likes: neither reported nor preempted.
-  void exempt_slice() noexcept { slice_started_.store(0, std::memory_order_relaxed); }
-  void end_exemption() noexcept { slice_started_.store(loop_.fresh_now()); }
+  // The running strand may take as long as it likes: neither reported nor preempted.
+  void exempt(Strand& strand) noexcept;
+  void end_exemption(Strand& strand) noexcept;
   // Whether the running slice is longer than one that is preempted.
   [[nodiscard]] bool slice_over() noexcept;
   // True while the thread sleeps in poll.

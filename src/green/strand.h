@@ -105,6 +105,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   bool retired_ = false;
   std::uint8_t deadline_stage_ = 0;
   std::uint16_t shield_depth_ = 0;
+  std::uint16_t exempt_depth_ = 0;  // regions that may hold the loop
   Nanos shield_end_ = kNever;
   Nanos deadline_ = kNever;
   py::Object greenlet_;  // the runner itself

@@ -97,3 +97,21 @@ def test_a_connection_the_server_ended_makes_room(services: Services) -> None:
         prelude=prelude(services, "psycopg2") + BUDGET,
         malloc="default",
     )
+
+
+def test_a_forked_child_has_a_budget_of_its_own(services: Services) -> None:
+    run_green(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        budget.configure(1)
+        conn = connect()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(7 if ask(connect(), "SELECT 7") == 7 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+        assert ask(conn, "SELECT 8") == 8 and opened() == 1
+        """,
+        prelude=prelude(services, "psycopg") + BUDGET,
+        malloc="default",
+    )

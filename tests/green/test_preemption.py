@@ -231,7 +231,9 @@ def work(): core.enter_no_switch(); burn(); core.leave_no_switch()
 """,
     "declared region": """
 def work():
-    with green.blocking_region(): burn()
+    with green.blocking_region():
+        with green.blocking_region(): burn()
+        time.sleep(0.001); burn()
 """,
     # Its stack is known to the application alone.
     "greenlet of the application": """

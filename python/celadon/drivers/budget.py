@@ -7,6 +7,7 @@ for one, first come, first served, and gets the driver's own error after a time.
 
 from __future__ import annotations
 
+import os
 import time
 import weakref
 from collections import deque
@@ -24,6 +25,9 @@ Reclaimer = Callable[[str], bool]
 _servers: dict[str, _Server] = {}
 _reclaimers: list[Reclaimer] = []
 _limit = LIMIT
+
+# What is open when a process forks is the parent's.
+os.register_at_fork(after_in_child=_servers.clear)
 
 
 def configure(limit: int) -> None:

@@ -29,7 +29,7 @@ def make_fair(cls: Any, empty: type[Exception]) -> None:
 
     @functools.wraps(native_get)
     def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
-        core = self.not_empty.__dict__.get("_celadon_core")
+        core = getattr(self.not_empty, "_celadon_core", None)
         if core is not None and core.notified() and block and _all_promised(self):
             end = None if timeout is None else time.monotonic() + timeout
             with self.not_empty:
