@@ -56,7 +56,7 @@ Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) no
         owner_);
     return Waited::Interrupted;
   }
-  return wait_on(waiters_, deadline, ParkReason::Lock, shielded);
+  return wait_on(waiters_, deadline, ParkReason::Lock, shielded || brief_);
 }
 
 // The next holder owns it from now on, before it runs: nobody can come in between.
@@ -171,6 +171,12 @@ PyObject* lock_repr(PyObject* self) noexcept {
       self_as<LockObject>(self).state.locked() ? "locked" : "unlocked", self);
 }
 
+template <class T>
+PyObject* set_brief(PyObject* self, PyObject*) noexcept {
+  self_as<T>(self).state.set_brief();
+  return py::new_ref(self);
+}
+
 PyMethodDef lock_methods[] = {
     {"acquire", py::as_method(lock_acquire), METH_FASTCALL | METH_KEYWORDS,
      "acquire(blocking=True, timeout=-1) -> bool"},
@@ -183,6 +189,8 @@ PyMethodDef lock_methods[] = {
     {"__enter__", lock_enter, METH_NOARGS, "Acquire the lock."},
     {"__exit__", py::as_method(lock_exit), METH_FASTCALL, "Release the lock."},
     {"_at_fork_reinit", lock_reinit, METH_NOARGS, "Free it in a forked child."},
+    {"_brief", set_brief<LockObject>, METH_NOARGS,
+     "Its holders never wait: no kill is delivered where it is acquired."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef lock_members[] = {{"__weaklistoffset__", T_PYSSIZET,
@@ -312,6 +320,8 @@ PyMethodDef rlock_methods[] = {
     {"_acquire_restore", rlock_acquire_restore, METH_VARARGS,
      "For threading.Condition."},
     {"_at_fork_reinit", rlock_reinit, METH_NOARGS, "Free it in a forked child."},
+    {"_brief", set_brief<RLockObject>, METH_NOARGS,
+     "Its holders never wait: no kill is delivered where it is acquired."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef rlock_members[] = {{"__weaklistoffset__", T_PYSSIZET,

@@ -28,6 +28,9 @@ class LockState {
   void release() noexcept;
   // After a fork, in the child: free, and without waiters.
   void reinit() noexcept;
+  // Its holders never wait, so to wait for it is no place where kills are delivered:
+  // what it guards, such as a semaphore's count, is not left half done.
+  void set_brief() noexcept { brief_ = true; }
 
  private:
   void own(unsigned long ident) noexcept;
@@ -35,6 +38,7 @@ class LockState {
 
   unsigned long owner_ = 0;  // identity of the holder; 0: free
   Hub* owner_hub_ = nullptr;
+  bool brief_ = false;
   WaitQueue waiters_;
 };
 

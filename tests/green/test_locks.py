@@ -338,3 +338,34 @@ def test_fuzz_mutual_exclusion_and_no_lost_wake(seed: int) -> None:
         assert lock.acquire(timeout=5) and rlock.acquire(timeout=5) and sem.acquire(timeout=5)
         """
     )
+
+
+WHAT_TAKES_EFFECT = {
+    "semaphore": (
+        "threading.Semaphore(0)",
+        "it._cond._lock",
+        "it.release()",
+        "it._value == 1",
+    ),
+    "event": ("threading.Event()", "it._cond._lock", "it.set()", "it.is_set()"),
+    "queue": ("queue.Queue()", "it.mutex", "it.put(1)", "it.qsize() == 1"),
+}
+
+
+@pytest.mark.parametrize("kind", WHAT_TAKES_EFFECT)
+def test_no_kill_comes_between_a_call_and_its_effect(kind: str) -> None:
+    make, lock, call, effect = WHAT_TAKES_EFFECT[kind]
+    run_green(
+        f"""
+        it = {make}
+        reached = []
+        def work():
+            {call}; reached.append("done"); green.sleep(10)
+        with {lock}:
+            task = green.spawn(work); green.sleep(0)
+            task.kill(block=False); green.sleep(0.001)
+            assert not reached
+        task.join()
+        assert {effect} and reached == ["done"]
+        """
+    )

@@ -11,13 +11,13 @@ from types import ModuleType
 from typing import Any
 
 from celadon._core.green import RequestTimeout
-from celadon.patch.queues import make_fair
+from celadon.patch.queues import adapt_class
 
 
 def adapt(sqlalchemy: ModuleType) -> None:
     # The queue of its pool is a copy of the standard library's.
     copy = sqlalchemy.util.queue
-    make_fair(copy.Queue, copy.Empty)
+    adapt_class(copy.Queue, copy.Empty)
 
     @sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "handle_error")  # type: ignore[untyped-decorator]
     def handle_error(context: Any) -> None:

@@ -20,7 +20,7 @@ class Queue:
 
     def __init__(self, maxsize: int = 0) -> None:
         self.maxsize = maxsize
-        self._mutex = Lock()
+        self._mutex = Lock()._brief()
         self._not_empty = Condition(self._mutex)
         self._not_full = Condition(self._mutex)
         self._all_done = Condition(self._mutex)

@@ -20,11 +20,28 @@ from celadon.patch.registry import replace
 def install() -> None:
     replace(_queue, "SimpleQueue", green.SimpleQueue)
     replace(queue, "SimpleQueue", green.SimpleQueue)
-    make_fair(queue.Queue, queue.Empty)
+    adapt_class(queue.Queue, queue.Empty)
 
 
-def make_fair(cls: Any, empty: type[Exception]) -> None:
+def adapt_class(cls: Any, empty: type[Exception]) -> None:
     """For `queue.Queue`, and for copies of it; `empty` is what their `get` raises."""
+    _guard_by_brief_lock(cls)
+    _make_fair(cls, empty)
+
+
+def _guard_by_brief_lock(cls: Any) -> None:
+    """Its lock guards a few lines: no kill comes between a call and what it does."""
+    native = cls.__init__
+
+    @functools.wraps(native)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        native(self, *args, **kwargs)
+        self.mutex._brief()
+
+    replace(cls, "__init__", __init__)
+
+
+def _make_fair(cls: Any, empty: type[Exception]) -> None:
     native_get = cls.get
 
     @functools.wraps(native_get)

@@ -73,6 +73,20 @@ def _patch_threading() -> None:
     _patch_current_thread()
     _patch_join()
     _patch_condition()
+    for cls in (threading.Semaphore, threading.Event, threading.Barrier):
+        _guard_by_brief_lock(cls)
+
+
+def _guard_by_brief_lock(cls: Any) -> None:
+    """Its lock guards a few lines: no kill comes between a call and what it does."""
+    native = cls.__init__
+
+    @functools.wraps(native)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        native(self, *args, **kwargs)
+        self._cond._lock._brief()
+
+    replace(cls, "__init__", __init__)
 
 
 def _patch_condition() -> None:

@@ -25,7 +25,6 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from celadon._core import green as _green
-from celadon.green.timeout import shield
 from celadon.logging import logger
 from celadon.pools import hooks, opening, upkeep
 from celadon.pools.background import bounded, start, start_for_long
@@ -316,9 +315,8 @@ class ConnectionPool(Generic[C]):
         try:
             waiter.done.wait(max(0.0, end - began))
         except BaseException:
-            with shield():
-                if self._give_up(waiter) and waiter.member is not None:
-                    self._put(waiter.member)
+            if self._give_up(waiter) and waiter.member is not None:
+                self._put(waiter.member)
             raise
         if not waiter.done.is_set():
             self._give_up(waiter)
@@ -509,7 +507,7 @@ class ConnectionPool(Generic[C]):
         assert self._size() <= self._most, self.stats()
 
     def _forget_all(self) -> None:
-        self._lock = _green.Lock()
+        self._lock = _green.Lock()._brief()
         self._idle = []
         self._lent = {}
         self._waiters = deque()
