@@ -318,7 +318,8 @@ PyObject* Hub::hub_body() noexcept {
 
 // Python's own signal handlers run between bytecodes; when all greenlets wait, here.
 void Hub::check_signals() noexcept {
-  if (PyErr_CheckSignals() == 0) return;
+  // The main script sees to them itself where it is about to run.
+  if (main_->state_ == Strand::State::Ready || PyErr_CheckSignals() == 0) return;
   // As in CPython it is the main script that a handler's exception interrupts.
   main_->interrupt(py::take_error(), this);
 }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.green.test_sockets import SOCKETS
@@ -185,3 +189,22 @@ def test_each_part_can_be_left_out(part: str) -> None:
         """,
         prelude="",
     )
+
+
+def test_a_manager_in_a_spawned_child(tmp_path: Path) -> None:
+    """Its registry is pickled: `threading.Lock` and its like are found in the child."""
+    script = tmp_path / "managed.py"
+    script.write_text(
+        "import celadon.patch; celadon.patch.all()\n"
+        "import multiprocessing\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Manager() as manager:\n"
+        "        lock, event, q = manager.Lock(), manager.Event(), manager.Queue()\n"
+        "        with lock: event.set(); q.put(7)\n"
+        "        assert event.is_set() and q.get() == 7\n"
+        "        print(manager.list([1, 2])[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr

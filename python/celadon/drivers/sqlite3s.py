@@ -13,8 +13,9 @@ turning its timeout on for the statement.
 from __future__ import annotations
 
 import functools
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from celadon.patch.registry import replace
 T = TypeVar("T")
 
 _BUSY = 5  # SQLITE_BUSY
+_DEFAULT = object()
 _DELAYS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.025, 0.025, 0.05, 0.05, 0.1)
 
 
@@ -32,9 +34,9 @@ def adapt(sqlite3: ModuleType) -> None:
 
     @functools.wraps(native)
     def connect(database: Any, timeout: float = 5.0, *args: Any, **kwargs: Any) -> Any:
-        factory = kwargs.pop("factory", None) or sqlite3.Connection
+        factory = kwargs.get("factory", sqlite3.Connection)
         if len(args) > 3 or not isinstance(factory, type) or not can_park():
-            return native(database, timeout, *args, factory=factory, **kwargs)
+            return native(database, timeout, *args, **kwargs)
         kwargs["factory"] = _connection_class(factory, sqlite3.Cursor)
         conn = native(database, 0, *args, **kwargs)
         conn._celadon_timeout = timeout
@@ -80,8 +82,8 @@ class _Connection:
     _celadon_fresh = False  # a transaction was begun, and has done nothing yet
     _celadon_cursor: Any
 
-    def cursor(self, factory: Any = None) -> Any:
-        if factory is None:
+    def cursor(self, factory: Any = _DEFAULT) -> Any:
+        if factory is _DEFAULT:
             factory = self._celadon_cursor
         if isinstance(factory, type):
             factory = _cursor_class(factory)
@@ -114,15 +116,30 @@ class _Connection:
         return False
 
 
+class _Rows:
+    """Rows that are given one by one: the first one again, if it found a lock."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rest = iter(rows)
+        self._first: tuple[Any, ...] = ()
+        self._given = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.chain(self._first, self._remember())
+
+    def _remember(self) -> Iterator[Any]:
+        for row in self._rest:
+            self._first = () if self._given else (row,)
+            self._given += 1
+            yield row
+
+
 class _Cursor:
     def execute(self, sql: str, *args: Any) -> Any:
         return self._run(super().execute, sql, *args)  # type: ignore[misc]
 
     def executemany(self, sql: str, rows: Any, /) -> Any:
-        # Rows that are given one by one cannot be given again.
-        if not isinstance(rows, list | tuple):
-            rows = list(rows)
-        return self._run(super().executemany, sql, rows)  # type: ignore[misc]
+        return self._run(super().executemany, sql, _Rows(rows))  # type: ignore[misc]
 
     def executescript(self, script: str, /) -> Any:
         conn: Any = self.connection  # type: ignore[attr-defined]
