@@ -130,7 +130,7 @@ def main() -> None:
     left_out = (
         "C epoll server",
         "celadon + access log",
-        "celadon, preempt 5",
+        "celadon + preempt 5",
         "gunicorn gthread",
     )
     everyone = [s.name for s in SERVERS if s.name not in left_out]

@@ -26,7 +26,7 @@ OFFLOADS = {
 
 def servers() -> list[Server]:
     known = {s.name: s for s in SERVERS}
-    names = ("celadon, preempt 5", "celadon", "gunicorn gevent", "gunicorn gthread")
+    names = ("celadon + preempt 5", "celadon", "gunicorn gevent", "gunicorn gthread")
     return [known[name] for name in names]
 
 

@@ -54,7 +54,7 @@ SERVERS = [
         "celadon",
     ),
     Server(
-        "celadon, preempt 5",
+        "celadon + preempt 5",
         "{bin}/celadon {app} -b 127.0.0.1:{port} --worker-connections 20000 --log-level error "
         "--preempt 5",
         "celadon",
@@ -317,7 +317,7 @@ def runs(server: Server, work: Work) -> bool:
         return False
     if work.connections > 5000 and server.name not in ("celadon", "uvicorn asyncio"):
         return False
-    if server.name in ("celadon + access log", "celadon, preempt 5"):
+    if server.name in ("celadon + access log", "celadon + preempt 5"):
         return work.name.startswith("hello, 64")
     return not (server.asgi and work.app == "apps:flask_app")
 
