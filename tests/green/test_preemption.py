@@ -15,7 +15,7 @@ PREEMPTING = (
     PRELUDE
     + """
 green.preempt(0.002)
-def burn(seconds=0.05):
+def burn(seconds=0.1):
     end = time.monotonic() + seconds
     count = 0
     while time.monotonic() < end: count += 1
