@@ -45,11 +45,11 @@ def test_who_wants_more_waits(driver: str, services: Services) -> None:
         assert most == 3 and opened() == 0, (most, opened())
         # Too long: the driver's own error says what to set.
         holders = [connect() for _ in range(3)]
-        budget.take.__defaults__ = (0.05,)
+        budget.WAIT = 0.05
         error = raises({ERRORS[driver]}, connect)
         assert "db_connections" in str(error), error
         # Killed while it waits; closed, dropped and broken ones make room.
-        budget.take.__defaults__ = (20,)
+        budget.WAIT = 20
         late = [green.spawn(connect) for _ in range(4)]
         while waiting() < 4: green.sleep(0.001)
         late[0].kill()

@@ -114,18 +114,18 @@ class _Server:
             any(reclaim(self.name) for reclaim in _reclaimers)
 
 
-def take(server: str, error: type[Exception], wait: float = WAIT) -> Place:
-    """A place for a connection to `server`; waits for one up to `wait` seconds.
+def take(server: str, error: type[Exception]) -> Place:
+    """A place for a connection to `server`; waits for one up to `WAIT` seconds.
 
     Raises `error`, the driver's own, which says what to change.
     """
     known = _servers.get(server) or _servers.setdefault(server, _Server(server))
     place = known.take(None)
     if place is None:
-        place = _take_in_turn(known, time.monotonic() + wait)
+        place = _take_in_turn(known, time.monotonic() + WAIT)
     if place is None:
         raise error(
-            f"celadon: no connection to {server} was closed for {wait:g} s, and "
+            f"celadon: no connection to {server} was closed for {WAIT:g} s, and "
             f"{_limit} are open in this worker, the most that db_connections allows: use "
             "a pool, close connections sooner, or raise db_connections"
         )

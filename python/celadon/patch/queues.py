@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import _queue
 import functools
+import operator
 import queue
 import time
 from typing import Any
 
 from celadon._core import green
+from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.registry import replace
 
 
@@ -25,20 +27,8 @@ def install() -> None:
 
 def adapt_class(cls: Any, empty: type[Exception]) -> None:
     """For `queue.Queue`, and for copies of it; `empty` is what their `get` raises."""
-    _guard_by_brief_lock(cls)
+    guard_by_brief_lock(cls, operator.attrgetter("mutex"))
     _make_fair(cls, empty)
-
-
-def _guard_by_brief_lock(cls: Any) -> None:
-    """Its lock guards a few lines: no kill comes between a call and what it does."""
-    native = cls.__init__
-
-    @functools.wraps(native)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        native(self, *args, **kwargs)
-        self.mutex._brief()
-
-    replace(cls, "__init__", __init__)
 
 
 def _make_fair(cls: Any, empty: type[Exception]) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import _thread
 import functools
 import logging
+import operator
 import threading
 from typing import Any
 
 from celadon._core import green
+from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.registry import original, replace
 
 
@@ -77,19 +79,7 @@ def _patch_threading() -> None:
     _patch_join()
     _patch_condition()
     for cls in (threading.Semaphore, threading.Event, threading.Barrier):
-        _guard_by_brief_lock(cls)
-
-
-def _guard_by_brief_lock(cls: Any) -> None:
-    """Its lock guards a few lines: no kill comes between a call and what it does."""
-    native = cls.__init__
-
-    @functools.wraps(native)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        native(self, *args, **kwargs)
-        self._cond._lock._brief()
-
-    replace(cls, "__init__", __init__)
+        guard_by_brief_lock(cls, operator.attrgetter("_cond._lock"))
 
 
 def _patch_condition() -> None:
