@@ -208,3 +208,57 @@ def test_a_manager_in_a_spawned_child(tmp_path: Path) -> None:
         [sys.executable, str(script)], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+
+
+def test_a_fork_waits_until_its_hooks_need_not() -> None:
+    """The locks that hooks take are free at one moment, not one after another."""
+    run_green(
+        """
+        import concurrent.futures.thread, logging, warnings
+        warnings.simplefilter("ignore")
+        lock = concurrent.futures.thread._global_shutdown_lock
+        done = []
+        def hold(name, lock):
+            with lock: green.sleep(0.005)
+            done.append(name)
+        def fork():
+            pid = os.fork()
+            if pid == 0: os._exit(7)
+            done.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        tasks = [green.spawn(hold, "first", lock), green.spawn(fork), green.spawn(hold, "second", lock),
+                 green.spawn(hold, "log", logging._lock), green.spawn(hold, "third", lock)]
+        for task in tasks: task.get(timeout=10)
+        assert sorted(map(str, done)) == ["7", "first", "log", "second", "third"], done
+        with logging._lock:  # one's own is no obstacle
+            pid = os.fork()
+            if pid == 0: os._exit(8)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 8
+        """,
+        prelude=CHILDREN,
+    )
+
+
+def test_forks_of_many_at_once_come_to_an_end() -> None:
+    run_green(
+        """
+        import concurrent.futures, warnings
+        warnings.simplefilter("ignore")
+        executor = concurrent.futures.ThreadPoolExecutor(2)
+        statuses = []
+        def fork():
+            for _ in range(4):
+                assert executor.submit(lambda: 5).result(10) == 5
+                pid = os.fork()
+                if pid == 0:
+                    inner = os.fork()
+                    if inner == 0: os._exit(6)
+                    os._exit(1 + os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]))
+                statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        tasks = [green.spawn(fork) for _ in range(16)]
+        for task in tasks: task.get(timeout=40)
+        assert statuses == [7] * 64
+        executor.shutdown()
+        """,
+        prelude=CHILDREN,
+        malloc="default",
+    )

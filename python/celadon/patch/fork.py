@@ -13,6 +13,7 @@ from celadon._core import after_fork_in_child, after_fork_in_parent, green
 from celadon.patch.registry import replace
 
 _installed = False
+_turn = green.Lock()
 
 
 def install() -> None:
@@ -24,6 +25,8 @@ def install() -> None:
         after_in_child=after_fork_in_child,
         after_in_parent=after_fork_in_parent,
     )
+    # In the child its waiters are greenlets of the parent's.
+    os.register_at_fork(after_in_child=_turn._at_fork_reinit)
     for native in (os.fork, os.forkpty):
         replace(os, native.__name__, _without_switch(native))
 
@@ -31,8 +34,7 @@ def install() -> None:
 def _without_switch(native: Callable[[], Any]) -> Callable[[], Any]:
     @functools.wraps(native)
     def fork() -> Any:
-        _wait_for_hooks_locks()
-        green.enter_no_switch()
+        _enter_when_hooks_need_not_wait()
         try:
             return native()
         finally:
@@ -41,12 +43,36 @@ def _without_switch(native: Callable[[], Any]) -> Callable[[], Any]:
     return fork
 
 
-def _wait_for_hooks_locks() -> None:
-    """The standard library's hooks take these locks where nobody may wait."""
+def _enter_when_hooks_need_not_wait() -> None:
+    """Enters a region without switches while all locks that hooks take are free.
+
+    Looked at inside of the region: a lock that was waited for may be the next one's as
+    soon as it is released. One greenlet at a time, else they would hand the locks to each
+    other for ever.
+    """
+    if not green.can_park():
+        green.enter_no_switch()
+        return
+    with _turn:
+        while True:
+            green.enter_no_switch()
+            held = next(filter(_is_held_by_another, _locks_of_hooks()), None)
+            if held is None:
+                return
+            green.leave_no_switch()
+            with held:
+                pass
+
+
+def _locks_of_hooks() -> list[Any]:
+    """What the standard library's hooks take before a fork."""
     locks: list[Any] = [logging._lock]  # type: ignore[attr-defined]
     futures = sys.modules.get("concurrent.futures.thread")
     if futures is not None:
         locks.append(futures._global_shutdown_lock)
-    for lock in locks:
-        with lock:
-            pass
+    return locks
+
+
+def _is_held_by_another(lock: Any) -> bool:
+    is_owned = getattr(lock, "_is_owned", None)
+    return bool(lock.locked()) and not (is_owned is not None and is_owned())
