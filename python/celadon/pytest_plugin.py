@@ -1,8 +1,8 @@
 """`pytest -p celadon.pytest_plugin`: a project's own tests, under celadon's patch.
 
 With ``--celadon-concurrency N`` up to N tests run at a time, each on a greenlet, as
-requests would. Fixtures are set up and torn down one at a time; what the tests do in
-between overlaps where they wait. Tests that change what all share (`monkeypatch`, `capsys`
+requests would. Fixtures that tests share are set up and torn down one at a time; all else
+overlaps where it waits. Tests that change what all share (`monkeypatch`, `capsys`
 and the like) run alone, and so do those marked ``celadon_alone``.
 """
 
@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextvars
 import copy
 import dataclasses
+import functools
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,6 +36,12 @@ _ALONE = {
     "monkeypatch",
     "recwarn",
 }
+# pytest-django gives this one to every test, for what one of its marks asks.
+_HARMLESS = {"_template_string_if_invalid_marker"}
+_ALONE_OF_DJANGO = {"live_server", "mailoutbox", "settings", "transactional_db"}
+_MARKS_OF_DJANGO = ("django_isolate_apps", "ignore_template_errors", "urls")
+# Who sets up or tears down what several tests share.
+_turn = green.RLock()
 _current: contextvars.ContextVar[pytest.Item] = contextvars.ContextVar("item")
 
 
@@ -74,23 +82,42 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     together = [item for item in session.items if item not in alone]
     for item in together:
         _own_fixtures(item)
-    queue = iter(together)
-    _run_lanes(session, lanes, lambda: next(queue, None))
-    queue = iter(alone)
-    _run_lanes(session, 1, lambda: next(queue, None))
+    _run_lanes(session, lanes, iter(_in_units(together)))
+    _run_lanes(session, 1, iter([alone]))
     return True
 
 
+def _in_units(items: list[pytest.Item]) -> list[list[pytest.Item]]:
+    """Each test by itself; those of a `django.test.TestCase` together, since they run in
+    a transaction that their class began, on a connection of its greenlet."""
+    testing = sys.modules.get("django.test")
+    units: list[list[pytest.Item]] = []
+    last = None
+    for item in items:
+        case = getattr(item, "cls", None)
+        django = (
+            testing is not None
+            and isinstance(case, type)
+            and issubclass(case, testing.TestCase)
+        )
+        if django and case is last:
+            units[-1].append(item)
+        else:
+            units.append([item])
+        last = case
+    return units
+
+
 def _run_lanes(
-    session: pytest.Session, count: int, take: Callable[[], pytest.Item | None]
+    session: pytest.Session, count: int, units: Iterator[list[pytest.Item]]
 ) -> None:
     def lane() -> None:
-        while not session.shouldstop and not session.shouldfail:
-            item = take()
-            if item is None:
-                return
-            _current.set(item)
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=item)
+        for unit in units:
+            for item in unit:
+                if session.shouldstop or session.shouldfail:
+                    return
+                _current.set(item)
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=item)
 
     with green.Group() as group:
         tasks = [group.spawn(lane) for _ in range(count)]
@@ -103,8 +130,42 @@ def _run_lanes(
 
 
 def _must_run_alone(item: pytest.Item) -> bool:
-    names = set(getattr(item, "fixturenames", ()))
-    return bool(names & _ALONE) or item.get_closest_marker("celadon_alone") is not None
+    if item.get_closest_marker("celadon_alone") is not None:
+        return True
+    info = getattr(item, "_fixtureinfo", None)
+    names = _fixtures(info) if info is not None else set()
+    return bool(names & _ALONE) or _shares_more_of_django(item, names)
+
+
+def _shares_more_of_django(item: pytest.Item, names: set[str]) -> bool:
+    """Whether it changes settings, or a database without a transaction around it."""
+    if names & _ALONE_OF_DJANGO or any(map(item.get_closest_marker, _MARKS_OF_DJANGO)):
+        return True
+    mark = item.get_closest_marker("django_db")
+    if mark is not None and (mark.args or mark.kwargs.get("transaction")):
+        return True
+    testing = sys.modules.get("django.test")
+    case = getattr(item, "cls", None)
+    return (
+        testing is not None
+        and isinstance(case, type)
+        and issubclass(case, testing.TransactionTestCase)
+        and not issubclass(case, testing.TestCase)
+    )
+
+
+def _fixtures(info: Any) -> set[str]:
+    """The names of all fixtures of a test, but for what is harmless side by side."""
+    found: set[str] = set()
+    names = [name for name in info.initialnames if name not in _HARMLESS]
+    while names:
+        name = names.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for definition in info.name2fixturedefs.get(name, ()):
+            names += definition.argnames
+    return found
 
 
 def _own_fixtures(item: Any) -> None:
@@ -113,21 +174,52 @@ def _own_fixtures(item: Any) -> None:
     info = getattr(item, "_fixtureinfo", None)
     if info is None:
         return
-    own = {
-        name: tuple(_own_fixture(definition) for definition in definitions)
-        for name, definitions in info.name2fixturedefs.items()
-    }
+    own = _OwnFixtures(item)
+    for name, definitions in info.name2fixturedefs.items():
+        own[name] = definitions
     item._fixtureinfo = dataclasses.replace(info, name2fixturedefs=own)
     item._initrequest()
 
 
+class _OwnFixtures(dict[str, Any]):
+    """The fixtures of one test by name, also those that it asks for while it runs."""
+
+    def __init__(self, item: Any) -> None:
+        self._item = item
+
+    def __setitem__(self, name: str, definitions: Any) -> None:
+        super().__setitem__(name, tuple(map(_own_fixture, definitions)))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            manager = self._item.session._fixturemanager
+            found = manager.getfixturedefs(name, self._item)
+            if found is not None:
+                self[name] = found
+        return super().get(name, default)
+
+
 def _own_fixture(definition: Any) -> Any:
     if definition.scope != "function":
-        return definition
+        return _once_at_a_time(definition)
     own = copy.copy(definition)
     own._finalizers = []
     own.cached_result = None
     return own
+
+
+def _once_at_a_time(definition: Any) -> Any:
+    native = definition.execute
+    if getattr(native, "__wrapped__", None) is not None:
+        return definition
+
+    @functools.wraps(native)
+    def execute(request: Any) -> Any:
+        with _turn:
+            return native(request)
+
+    definition.execute = execute
+    return definition
 
 
 class _SetupState(SetupState):
@@ -136,26 +228,29 @@ class _SetupState(SetupState):
     def __init__(self, items: list[pytest.Item]) -> None:
         super().__init__()
         self._needed = Counter(node for item in items for node in item.listchain())
-        self._turn = green.RLock()
 
     def setup(self, item: pytest.Item) -> None:
         """Sets up what `item` needs and is not there yet, and `item` itself."""
-        with self._turn:
-            for node in item.listchain():
-                known = self.stack.get(node)
-                if known is not None:
-                    if known[1] is not None:
-                        raise known[1][0]
-                    continue
-                self.stack[node] = ([node.teardown], None)
-                try:
-                    node.setup()
-                except (Exception, pytest.skip.Exception) as error:
-                    self.stack[node] = (
-                        self.stack[node][0],
-                        (error, error.__traceback__),
-                    )
-                    raise
+        *shared, own = item.listchain()
+        with _turn:
+            for node in shared:
+                self._set_up(node)
+        # Without the turn: it may wait for another test, for what that has locked in a
+        # database until it is torn down.
+        self._set_up(own)
+
+    def _set_up(self, node: Any) -> None:
+        known = self.stack.get(node)
+        if known is not None:
+            if known[1] is not None:
+                raise known[1][0]
+            return
+        self.stack[node] = ([node.teardown], None)
+        try:
+            node.setup()
+        except (Exception, pytest.skip.Exception) as error:
+            self.stack[node] = (self.stack[node][0], (error, error.__traceback__))
+            raise
 
     def teardown_exact(self, nextitem: pytest.Item | None) -> None:
         """Tears down the running test and what no other one needs; at the end the rest."""
@@ -165,17 +260,21 @@ class _SetupState(SetupState):
         item = _current.get()
         chain = item.listchain()
         self._needed.subtract(chain)
-        self._tear_down([node for node in reversed(chain) if not self._needed[node]])
+        try:
+            self._tear_down([item])
+        finally:
+            with _turn:
+                over = [node for node in reversed(chain) if not self._needed[node]]
+                self._tear_down(over)
 
     def _tear_down(self, nodes: list[Any]) -> None:
         errors: list[BaseException] = []
-        with self._turn:
-            for node in nodes:
-                finalizers, _ = self.stack.pop(node, ([], None))
-                while finalizers:
-                    try:
-                        finalizers.pop()()
-                    except (Exception, pytest.fail.Exception) as error:
-                        errors.append(error)
+        for node in nodes:
+            finalizers, _ = self.stack.pop(node, ([], None))
+            while finalizers:
+                try:
+                    finalizers.pop()()
+                except (Exception, pytest.fail.Exception) as error:
+                    errors.append(error)
         if errors:
             raise errors[0]

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "green/asyncio_state.h"
+#include "green/census.h"
 #include "green/hub.h"
 #include "green/local.h"
 #include "green/lock.h"
@@ -248,6 +249,8 @@ PyMethodDef functions[] = {
     {"write_pipe", py_write_pipe, METH_VARARGS, "write_pipe(fd, data) -> int | None"},
     {"poll_members", py_poll_members, METH_O,
      "What a select.poll object watches, as {fd: events}; None: not known."},
+    {"greenlets", py_greenlets, METH_NOARGS,
+     "One dictionary for each greenlet: what it does, and what it waits for."},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
     {"on_preempt", py::as_method(py_on_preempt), METH_FASTCALL,
      "Handler of the signal by which the watchdog interrupts."},

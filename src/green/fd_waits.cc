@@ -82,6 +82,20 @@ Waited FdWaits::wait(Strand& strand, int fd, std::uint8_t events,
   return waited;
 }
 
+FdWaits::Wanted FdWaits::wanted_by(const Strand& strand) const noexcept {
+  for (const auto& [fd, record] : records_) {
+    for (const Record::Entry& entry : record->waiting) {
+      if (entry.strand == &strand) return {fd, entry.events};
+    }
+  }
+  return {-1, 0};
+}
+
+bool FdWaits::anyone() const noexcept {
+  return std::ranges::any_of(
+      records_, [](const auto& each) { return !each.second->waiting.empty(); });
+}
+
 // The record itself stays: the kernel may still name it, where a forked child keeps
 // open what was closed here unseen.
 void FdWaits::forget(int fd) noexcept {

@@ -25,6 +25,13 @@ class FdWaits final : public loop::FdClaims {
   // Granted: strand.ready tells for what; 0 means that the descriptor was closed.
   [[nodiscard]] Waited wait(Strand& strand, int fd, std::uint8_t events,
                             Nanos deadline) noexcept;
+  // The descriptor that a parked strand waits for, and for what; -1: none.
+  struct Wanted {
+    int fd;
+    int events;
+  };
+  [[nodiscard]] Wanted wanted_by(const Strand& strand) const noexcept;
+  [[nodiscard]] bool anyone() const noexcept;
   void on_fd_claimed(int fd) noexcept override { forget(fd); }
   // Python is about to close it. Any thread, GIL held.
   void on_fd_closing(int fd) noexcept {

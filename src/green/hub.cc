@@ -72,6 +72,9 @@ Exceptions& exceptions() noexcept {
 Hub* Hub::here() noexcept {
   return hub_of_thread;
 }
+const std::vector<Hub*>& Hub::all() noexcept {
+  return hubs();
+}
 Hub* Hub::left_by_fork() noexcept {
   return hub_left_by_fork;
 }
@@ -91,6 +94,10 @@ void enter_native_call() noexcept {
 }
 void leave_native_call() noexcept {
   --native_calls;
+}
+
+int native_calls_run() noexcept {
+  return native_calls;
 }
 
 void set_collecting(bool on) noexcept {
@@ -310,6 +317,10 @@ PyObject* Hub::hub_body() noexcept {
     if (native_calls > 0) give_way();
     // Greenlets that only wake each other need no news from the kernel each time.
     if (busy && loop_.fresh_now() < polled_ + kUnpolled) continue;
+    if (!busy && preempted_.empty() && is_deserted()) {
+      interrupt_deserted();
+      if (!woken_.empty()) continue;
+    }
     loop_.turn(busy || !preempted_.empty() ? 0 : kNever);
     polled_ = loop_.fresh_now();
     check_signals();
@@ -408,12 +419,15 @@ bool Hub::wait_for_job(Strand& strand) noexcept {
 void Hub::run_job(Strand& strand, Job& job) noexcept {
   ++stats_.jobs;
   stamp();
+  strand.job_ = &job;
+  strand.job_began_ = loop_.now();
   PyObject* wanted = job.context();
   const py::Object context(wanted ? py::new_ref(wanted)
                                   : PyContext_Copy(base_context_.get()));
   const bool entered = context && PyContext_Enter(context.get()) == 0;
   if (!entered) PyErr_Clear();
   job.run(strand);
+  strand.job_ = nullptr;
   end_task(strand);
   if (strand.asyncio_loop) forget_asyncio_loop(strand);
   strand.set_deadline(kNever);

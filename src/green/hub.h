@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/log.h"
@@ -34,6 +35,8 @@ class Job : public ListHook<Job> {
   virtual void run(Strand& strand) noexcept = 0;
   // The context to run in, borrowed; null: a copy of the base context.
   [[nodiscard]] virtual PyObject* context() noexcept { return nullptr; }
+  // What people call it, such as a request line; empty: nothing of its own.
+  [[nodiscard]] virtual std::string describe() const { return {}; }
 };
 
 // Who keeps memory for a burst: told when runners of one are given back.
@@ -57,6 +60,10 @@ class Hub {
  public:
   // The hub of this thread, or null.
   [[nodiscard]] static Hub* here() noexcept;
+  // All of this process.
+  [[nodiscard]] static const std::vector<Hub*>& all() noexcept;
+  // The native thread that it runs in.
+  [[nodiscard]] unsigned long thread_id() const noexcept { return thread_id_; }
   // Ends all waits for a descriptor that Python is about to close. Any thread.
   static void on_fd_closing(int fd) noexcept;
   // In a forked child: the hub that the forking thread had in the parent, or null.
@@ -68,6 +75,7 @@ class Hub {
   [[nodiscard]] loop::Loop& loop() noexcept { return loop_; }
   [[nodiscard]] loop::ThreadPool& pool() noexcept { return pool_; }
   [[nodiscard]] FdWaits& fd_waits() noexcept { return fd_waits_; }
+  [[nodiscard]] const FdWaits& fd_waits() const noexcept { return fd_waits_; }
   // The strand that runs now; null in the hub itself.
   [[nodiscard]] Strand* current() const noexcept { return current_; }
 
@@ -186,6 +194,8 @@ class Hub {
   void decay() noexcept;
   void note_use() noexcept;
   void check_signals() noexcept;
+  [[nodiscard]] bool is_deserted() noexcept;
+  void interrupt_deserted() noexcept;
 
   static constexpr int kJobBudget = 256;
   static constexpr int kJobsBesideNative = 16;  // then native threads get their chance
@@ -246,6 +256,7 @@ void set_collecting(bool on) noexcept;
 // Between these a native thread runs a call that some greenlet waits for.
 void enter_native_call() noexcept;
 void leave_native_call() noexcept;
+[[nodiscard]] int native_calls_run() noexcept;
 // Between these nothing may switch in this thread: C code would be left half done.
 void enter_no_switch() noexcept;
 void leave_no_switch() noexcept;

@@ -56,7 +56,12 @@ Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) no
         owner_);
     return Waited::Interrupted;
   }
-  return wait_on(waiters_, deadline, ParkReason::Lock, shielded || brief_);
+  Strand* strand = can_park() ? current_strand() : nullptr;
+  if (strand) strand->lock = this;
+  const Waited waited =
+      wait_on(waiters_, deadline, ParkReason::Lock, shielded || brief_);
+  if (strand) strand->lock = nullptr;
+  return waited;
 }
 
 // The next holder owns it from now on, before it runs: nobody can come in between.

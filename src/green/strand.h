@@ -14,6 +14,7 @@ namespace celadon::green {
 
 class Hub;
 class Job;
+class LockState;
 struct ReadyTag;
 struct TaskObject;
 
@@ -38,6 +39,19 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   [[nodiscard]] State state() const noexcept { return state_; }
   // A runner that waits for a job.
   [[nodiscard]] bool idle() const noexcept { return state_ == State::Idle; }
+  // What it waits for while it is parked.
+  [[nodiscard]] ParkReason reason() const noexcept { return reason_; }
+  // When its wait ends by itself; kNever where it does not.
+  [[nodiscard]] Nanos wait_end() const noexcept {
+    return wait_alarm_.armed() ? wait_alarm_.deadline() : kNever;
+  }
+  // The job it runs, null between jobs, and since when.
+  [[nodiscard]] const Job* job() const noexcept { return job_; }
+  [[nodiscard]] Nanos job_began() const noexcept { return job_began_; }
+  [[nodiscard]] Nanos deadline() const noexcept { return deadline_; }
+  // Where it goes on: the runner, or a greenlet that its job started. Null while it
+  // runs.
+  [[nodiscard]] PyObject* parked_greenlet() const noexcept { return resume_.get(); }
 
   // Queues an exception. A strand that waits and is not shielded is woken for it.
   void interrupt(py::Object exception, const void* source) noexcept;
@@ -70,6 +84,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   TaskObject* task = nullptr;  // borrowed: the task knows its strand and resets this
   // Whose end would cut its wait short; reset from there when it comes.
   const void* waits_for = nullptr;
+  // The lock it waits for.
+  const LockState* lock = nullptr;
   // The asyncio loop that runs here, if one does.
   py::Object asyncio_loop;
   // What the job has and must give back: {key: callable}, called when the job ends.
@@ -108,6 +124,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   std::uint16_t exempt_depth_ = 0;  // regions that may hold the loop
   Nanos shield_end_ = kNever;
   Nanos deadline_ = kNever;
+  const Job* job_ = nullptr;
+  Nanos job_began_ = 0;
   py::Object greenlet_;  // the runner itself
   py::Object resume_;    // the greenlet that parked: the runner, or one it started
   std::vector<Interrupt> pending_;

@@ -79,9 +79,11 @@ class Loop {
   void set_fd_claims(FdClaims* claims) noexcept { claims_ = claims; }
   [[nodiscard]] Poller& poller() noexcept { return *poller_; }
   void arm(Timer& timer, Nanos deadline) noexcept { timers_.arm(timer, deadline); }
+  [[nodiscard]] bool has_timers() noexcept { return timers_.next_in(now_) != kNever; }
 
   void post(std::unique_ptr<Task> task) noexcept;  // any thread
-  void wake() const noexcept { waker_.wake(); }    // any thread, signal handlers
+  [[nodiscard]] bool has_posted() const noexcept { return has_posted_; }
+  void wake() const noexcept { waker_.wake(); }  // any thread, signal handlers
   [[nodiscard]] int wake_fd() const noexcept { return waker_.fd(); }
 
   void add_hook(TurnHook& hook) noexcept { hooks_.push_back(hook); }

@@ -9,11 +9,16 @@ namespace {
 
 class Completion final : public Task {
  public:
-  explicit Completion(std::unique_ptr<PoolJob> job) noexcept : job_(std::move(job)) {}
-  void run() noexcept override { job_->done(); }
+  Completion(std::unique_ptr<PoolJob> job, std::atomic<int>& pending) noexcept
+      : job_(std::move(job)), pending_(pending) {}
+  void run() noexcept override {
+    job_->done();
+    --pending_;
+  }
 
  private:
   std::unique_ptr<PoolJob> job_;
+  std::atomic<int>& pending_;
 };
 
 }  // namespace
@@ -31,6 +36,7 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::submit(std::unique_ptr<PoolJob> job) {
   const std::lock_guard lock(mutex_);
   queue_.push_back(std::move(job));
+  ++pending_;
   if (idle_ < queue_.size() && threads_.size() < limit_) {
     const SignalsBlocked blocked;
     threads_.emplace_back([this] { work(); });
@@ -46,6 +52,7 @@ void ThreadPool::abandon() noexcept {
   ::new (&wanted_) std::condition_variable();
   queue_.clear();
   idle_ = 0;
+  pending_ = 0;
 }
 
 void ThreadPool::work() noexcept {
@@ -59,7 +66,7 @@ void ThreadPool::work() noexcept {
     queue_.pop_front();
     lock.unlock();
     job->run();
-    loop_.post(std::make_unique<Completion>(std::move(job)));
+    loop_.post(std::make_unique<Completion>(std::move(job), pending_));
     lock.lock();
   }
 }

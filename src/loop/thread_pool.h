@@ -2,6 +2,7 @@
 // Threads start with the first work and end with the pool. None of them takes the GIL.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -28,6 +29,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   void submit(std::unique_ptr<PoolJob> job);
+  // Whether a job is queued, runs, or ran and has not been told so.
+  [[nodiscard]] bool busy() const noexcept { return pending_ > 0; }
 
   // After a fork, in the child: the threads are the parent's, forget them.
   void abandon() noexcept;
@@ -41,7 +44,8 @@ class ThreadPool {
   std::condition_variable wanted_;
   std::deque<std::unique_ptr<PoolJob>> queue_;  // guarded by mutex_
   std::size_t idle_ = 0;                        // guarded by mutex_
-  bool stopping_ = false;                       // guarded by mutex_
+  std::atomic<int> pending_{0};
+  bool stopping_ = false;  // guarded by mutex_
   std::vector<std::thread> threads_;
 };
 

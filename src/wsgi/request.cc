@@ -39,6 +39,13 @@ void Request::begin(server::Exchange& exchange) noexcept {
   exchange.set_consumer(this);
 }
 
+std::string Request::describe() const {
+  if (!exchange_) return {};
+  const http::Request& request = exchange_->request();
+  std::string text(request.text(request.method));
+  return text.append(" ").append(request.text(request.target));
+}
+
 // --- being woken, and waiting ---
 
 void Request::wake_waiter(Waiting what) noexcept {

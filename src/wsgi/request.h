@@ -25,6 +25,7 @@ class Request final : public green::Job, public server::Consumer {
   void begin(server::Exchange& exchange) noexcept;
 
   void run(green::Strand& strand) noexcept override;
+  [[nodiscard]] std::string describe() const override;
 
   void on_body() noexcept override { wake_waiter(Waiting::Body); }
   void on_writable() noexcept override { wake_waiter(Waiting::Write); }

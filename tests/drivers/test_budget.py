@@ -115,3 +115,66 @@ def test_a_forked_child_has_a_budget_of_its_own(services: Services) -> None:
         prelude=prelude(services, "psycopg") + BUDGET,
         malloc="default",
     )
+
+
+ASYNC = {
+    "asyncpg": """
+        import asyncpg
+        refused = asyncpg.TooManyConnectionsError
+        def connect():
+            return asyncpg.connect(f"postgresql://celadon@127.0.0.1:{postgres_port}/celadon")
+        async def ask(conn, n): return await conn.fetchval(f"SELECT {n}")
+        """,
+    "psycopg": """
+        import psycopg
+        refused = psycopg.OperationalError
+        def connect():
+            return psycopg.AsyncConnection.connect(
+                f"host=127.0.0.1 port={postgres_port} user=celadon dbname=celadon")
+        async def ask(conn, n):
+            return (await (await conn.execute(f"SELECT {n}")).fetchone())[0]
+        """,
+}
+
+
+@pytest.mark.parametrize("driver", ASYNC)
+def test_who_wants_more_in_asyncio_waits(driver: str, services: Services) -> None:
+    run_green(
+        ASYNC[driver]
+        + """
+        import asyncio
+        budget.configure(3)
+        most = 0
+        async def one(n):
+            global most
+            conn = await connect()
+            most = max(most, opened())
+            await asyncio.sleep(0.001)
+            got = await ask(conn, n)
+            await conn.close()
+            return got
+        # Many loops, each in a greenlet of its own, and many tasks of one loop.
+        tasks = [green.spawn(asyncio.run, one(n)) for n in range(12)]
+        assert [task.get() for task in tasks] == list(range(12))
+        async def all_of_them(): return await asyncio.gather(*[one(n) for n in range(12)])
+        assert asyncio.run(all_of_them()) == list(range(12))
+        assert most == 3, most
+        async def too_many():
+            held = [await connect() for _ in range(3)]
+            budget.WAIT = 0.05
+            try: await connect()
+            except refused as error: assert "db_connections" in str(error), error
+            else: raise AssertionError("not refused")
+            budget.WAIT = 20
+            late = asyncio.ensure_future(connect())
+            while not waiting(): await asyncio.sleep(0.001)
+            await held.pop().close()
+            held.append(await late)
+            for conn in held: await conn.close()
+        asyncio.run(too_many())
+        while opened(): green.sleep(0.001)
+        assert waiting() == 0, budget.stats()
+        """,
+        prelude=prelude(services, "psycopg2") + BUDGET,
+        malloc="default",
+    )

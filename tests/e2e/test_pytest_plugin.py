@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.support.raw import TIMEOUT
+from tests.support.services import Services
 
 PROJECT = """
 import threading, time, unittest, warnings
@@ -56,6 +57,17 @@ def test_skipped(): pytest.skip("so")
 @pytest.mark.xfail
 def test_expected(): assert 0
 
+@pytest.fixture
+def asked_for(): return []
+@pytest.fixture
+def asks(request): return request.getfixturevalue("asked_for")
+@pytest.mark.parametrize("n", range(LANES))
+def test_fixtures_asked_for_while_it_runs(n, request):
+    mine = request.getfixturevalue("asked_for")
+    together.wait()
+    mine.append(n)
+    assert request.getfixturevalue("asks") == [n]
+
 running = 0
 def test_output(capsys): print("said"); assert capsys.readouterr().out == "said\\n"
 def test_environment(monkeypatch):
@@ -93,7 +105,7 @@ def test_several_at_a_time(tmp_path: Path) -> None:
     done = run_pytest(tmp_path, "--celadon-concurrency", "4")
     assert done.returncode == 1, done.stdout
     counts = summary(done.stdout)
-    assert (counts["passed"], counts["failed"], counts["skipped"]) == (13, 1, 1), (
+    assert (counts["passed"], counts["failed"], counts["skipped"]) == (17, 1, 1), (
         done.stdout
     )
     assert counts["error"] == 1
@@ -126,3 +138,72 @@ def test_stops_at_the_first_failure(tmp_path: Path) -> None:
     counts = summary(done.stdout)
     assert counts["failed"] == 1
     assert counts.get("passed", 0) < 10
+
+
+DJANGO = """
+import pathlib, sys, threading
+import django.conf, pytest
+
+def pytest_configure():
+    django.conf.settings.configure(
+        DATABASES={{"default": {{"ENGINE": "django.db.backends.postgresql", "NAME": "celadon",
+                                "USER": "celadon", "HOST": "127.0.0.1", "PORT": {port}}}}},
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
+"""
+DJANGO_TESTS = """
+import threading, time
+import pytest
+from django.contrib.auth.models import User
+from django.test import TestCase, TransactionTestCase
+
+together = threading.Barrier(4, timeout=20)
+running = 0
+
+@pytest.mark.parametrize("n", range(8))
+def test_a_database_of_its_own(n, db):
+    global running
+    running += 1
+    User.objects.create(username=f"user {n}")
+    together.wait()
+    assert User.objects.get().username == f"user {n}"
+    running -= 1
+
+@pytest.fixture
+def user(db): return User.objects.create(username="only")
+
+@pytest.mark.parametrize("n", range(8))
+def test_who_locks_the_same_key_waits(n, user):
+    time.sleep(0.005)
+    assert User.objects.get() == user
+
+class TestsOfDjango(TestCase):
+    @classmethod
+    def setUpTestData(cls): User.objects.create(username="of the class")
+    def check(self, name):
+        User.objects.create(username=name)
+        time.sleep(0.005)
+        assert User.objects.count() == 2
+    def test_one(self): self.check("one")
+    def test_two(self): self.check("two")
+
+class TestsThatCommit(TransactionTestCase):
+    def test_alone(self):
+        User.objects.create(username="seen by all")
+        assert running == 0
+
+@pytest.mark.celadon_alone
+def test_without_a_database():
+    with pytest.raises(RuntimeError, match="Database access not allowed"):
+        User.objects.count()
+
+def test_settings(settings):
+    settings.TIME_ZONE = "Europe/Rome"
+    assert running == 0
+"""
+
+
+def test_pytest_django_side_by_side(tmp_path: Path, services: Services) -> None:
+    (tmp_path / "conftest.py").write_text(DJANGO.format(port=services.postgres_port))
+    (tmp_path / "test_users.py").write_text(DJANGO_TESTS)
+    done = run_pytest(tmp_path, "--celadon-concurrency", "4")
+    assert summary(done.stdout) == {"passed": 21}, done.stdout + done.stderr

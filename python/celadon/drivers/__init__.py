@@ -17,6 +17,7 @@ from celadon.patch.imports import when_imported
 _ADAPTERS = {
     "psycopg2": "libpq2",
     "psycopg": "libpq3",
+    "asyncpg.connection": "asyncpgs",
     "psycopg_pool": "libpq3_pool",
     "sqlite3": "sqlite3s",
     "pymysql.connections": "pymysqls",

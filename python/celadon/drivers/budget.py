@@ -7,12 +7,13 @@ for one, first come, first served, and gets the driver's own error after a time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from celadon._core import green as _green
 
@@ -84,11 +85,17 @@ class Place:
             self.free()
 
 
+class _Turn(Protocol):
+    """Somebody's place in the queue."""
+
+    def set(self) -> None: ...
+
+
 class _Server:
     def __init__(self, name: str) -> None:
         self.name = name
         self.places: set[Place] = set()
-        self.waiters: deque[_green.Event] = deque()
+        self.waiters: deque[_Turn] = deque()
         self._lock = _green.Lock()
 
     def wake_first(self) -> None:
@@ -97,7 +104,7 @@ class _Server:
         except IndexError:
             return
 
-    def take(self, turn: _green.Event | None) -> Place | None:
+    def take(self, turn: _Turn | None) -> Place | None:
         """A place, if there is one and it is the caller's turn."""
         with self._lock:
             first = self.waiters[0] if self.waiters else None
@@ -124,12 +131,16 @@ def take(server: str, error: type[Exception]) -> Place:
     if place is None:
         place = _take_in_turn(known, time.monotonic() + WAIT)
     if place is None:
-        raise error(
-            f"celadon: no connection to {server} was closed for {WAIT:g} s, and "
-            f"{_limit} are open in this worker, the most that db_connections allows: use "
-            "a pool, close connections sooner, or raise db_connections"
-        )
+        raise error(_refusal(server))
     return place
+
+
+def _refusal(server: str) -> str:
+    return (
+        f"celadon: no connection to {server} was closed for {WAIT:g} s, and "
+        f"{_limit} are open in this worker, the most that db_connections allows: use "
+        "a pool, close connections sooner, or raise db_connections"
+    )
 
 
 def _take_in_turn(server: _Server, end: float) -> Place | None:
@@ -165,6 +176,67 @@ def connect(
     place.attach(conn, is_closed)
     conn._celadon_place = place
     return conn
+
+
+class _AsyncTurn:
+    """A turn that a coroutine waits for, set from any greenlet or thread."""
+
+    def __init__(self) -> None:
+        import asyncio
+
+        self._wait_for = asyncio.wait_for
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        with contextlib.suppress(RuntimeError):  # its loop is closed
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await self._wait_for(self._event.wait(), seconds)
+        self._event.clear()
+
+
+async def _take_async(server: str, error: type[Exception]) -> Place:
+    """As `take`; only the calling task waits."""
+    known = _servers.get(server) or _servers.setdefault(server, _Server(server))
+    place = known.take(None)
+    if place is not None:
+        return place
+    end = time.monotonic() + WAIT
+    turn = _AsyncTurn()
+    known.waiters.append(turn)
+    try:
+        while True:
+            known.make_room()
+            place = known.take(turn)
+            left = end - time.monotonic()
+            if place is not None:
+                return place
+            if left <= 0:
+                raise error(_refusal(server))
+            await turn.wait(left)
+    finally:
+        known.waiters.remove(turn)
+        known.wake_first()
+
+
+async def connect_async(
+    server: str,
+    error: type[Exception],
+    make: Callable[[], Awaitable[Any]],
+    is_closed: Callable[[Any], Any],
+) -> tuple[Any, Place]:
+    """``await make()`` in a place of the budget, and that place."""
+    place = await _take_async(server, error)
+    try:
+        conn = await make()
+    except BaseException:
+        place.free()
+        raise
+    place.attach(conn, is_closed)
+    return conn, place
 
 
 def leave(conn: Any) -> None:

@@ -83,7 +83,7 @@ LIBRARIES = (
         COOPERATIVE,
         "with use_pure=True; its C extension waits in C and blocks",
     ),
-    Library("asyncpg", COOPERATIVE, _ASYNCIO),
+    Library("asyncpg", COOPERATIVE, _ASYNCIO, "asyncpg.connection"),
     Library("aiohttp", COOPERATIVE, _ASYNCIO),
     Library(
         "grpc", COOPERATIVE, "its threads are native; a greenlet waits for their answer"

@@ -66,6 +66,34 @@ def _use_budget(psycopg: ModuleType) -> None:
     if getattr(psycopg, "connect", None) is not None:
         replace(psycopg, "connect", cls.connect)
     replace(cls, "close", close)
+    _use_budget_in_asyncio(psycopg)
+
+
+def _use_budget_in_asyncio(psycopg: ModuleType) -> None:
+    cls: Any = psycopg.AsyncConnection
+    native = cls.__dict__["connect"].__func__
+    native_close = cls.close
+
+    @functools.wraps(native)
+    async def connect(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
+        options = psycopg.conninfo.conninfo_to_dict(conninfo)
+        conn, place = await budget.connect_async(
+            libpq_server({**options, **kwargs}),
+            psycopg.OperationalError,
+            lambda: native(cls, conninfo, **kwargs),
+            lambda conn: conn.closed,
+        )
+        conn._celadon_place = place
+        return conn
+
+    @functools.wraps(native_close)
+    async def close(self: Any) -> None:
+        await native_close(self)
+        if self.closed:
+            budget.leave(self)
+
+    replace(cls, "connect", classmethod(connect))  # type: ignore[arg-type]
+    replace(cls, "close", close)
 
 
 class _Waits:

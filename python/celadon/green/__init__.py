@@ -23,6 +23,7 @@ from celadon.green.groups import Group, Pool
 from celadon.green.offload import native_thread, offload
 from celadon.green.preemption import blocking_region, preempt
 from celadon.green.queue import LifoQueue, PriorityQueue, Queue
+from celadon.green.report import LoopExit, dump_greenlets
 from celadon.green.result import AsyncResult
 from celadon.green.spawn import Greenlet, current, spawn, spawn_later
 from celadon.green.timeout import Timeout, deadline, shield
@@ -36,6 +37,7 @@ __all__ = [
     "Group",
     "LifoQueue",
     "Lock",
+    "LoopExit",
     "Pool",
     "PriorityQueue",
     "Queue",
@@ -46,6 +48,7 @@ __all__ = [
     "blocking_region",
     "current",
     "deadline",
+    "dump_greenlets",
     "local",
     "native_thread",
     "offload",

@@ -1,0 +1,219 @@
+"""What every greenlet does, where it is, and what it waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from dataclasses import asdict, dataclass, field
+from types import FrameType
+from typing import IO, Any
+
+from celadon._core import green as _green
+
+_FAULTS = {
+    getattr(signal, name)
+    for name in ("SIGSEGV", "SIGFPE", "SIGABRT", "SIGBUS", "SIGILL")
+}
+
+
+class LoopExit(RuntimeError):
+    """The main script waits for something that nobody is left to bring.
+
+    No greenlet runs or waits with a time limit or for a descriptor, no other thread
+    exists, and no signal has a handler. The message says what all of them wait for.
+    """
+
+
+@dataclass
+class Entry:
+    """One greenlet, as `dump_greenlets` reports it; times in seconds."""
+
+    id: int  # the slot's number in its thread; 0: the main script
+    thread: int
+    name: str
+    state: str  # running, ready or parked
+    waits_on: str | None = None
+    request: str | None = None
+    age: float | None = None
+    deadline_left: float | None = None
+    stack: list[dict[str, Any]] = field(default_factory=list)
+
+
+def dump_greenlets(file: IO[str] | None = None, format: str = "text") -> None:
+    """Writes where every greenlet of this process is, and what it waits for.
+
+    `file` defaults to standard error; `format` is ``"text"`` or ``"json"`` (one object
+    with ``greenlets``, ``idle`` and ``cycles``). Greenlets that wait for locks of each
+    other are named at the end.
+
+    Raises `ValueError` for another format.
+    """
+    if format not in ("text", "json"):
+        raise ValueError(f"format must be 'text' or 'json', not {format!r}")
+    text = as_text() if format == "text" else json.dumps(as_data()) + "\n"
+    print(text, end="", file=sys.stderr if file is None else file)
+
+
+def as_data() -> dict[str, Any]:
+    """The report as plain data."""
+    raw = _green.greenlets()
+    names = {each["ident"]: _name(each) for each in raw}
+    frames = sys._current_frames()
+    return {
+        "greenlets": [
+            asdict(_entry(each, names, frames)) for each in raw if _counts(each)
+        ],
+        "idle": sum(each["state"] == "idle" for each in raw),
+        "cycles": _cycles(raw, names),
+    }
+
+
+def as_text() -> str:
+    """The report for people."""
+    data = as_data()
+    lines = [f"{len(data['greenlets'])} greenlets, {data['idle']} idle slots"]
+    for entry in data["greenlets"]:
+        lines += ["", _headline(entry)]
+        lines += [
+            f'  File "{at["file"]}", line {at["line"]}, in {at["function"]}'
+            for at in entry["stack"]
+        ]
+    for cycle in data["cycles"]:
+        lines += ["", "waiting for each other: " + " -> ".join([*cycle, cycle[0]])]
+    return "\n".join(lines) + "\n"
+
+
+def loop_exit() -> LoopExit | None:
+    """What the main script gets when nothing can wake it; None where a signal may."""
+    if _signals_are_handled():
+        return None
+    return LoopExit(
+        "this would wait for ever: nothing is left to wake it\n" + as_text()
+    )
+
+
+def _signals_are_handled() -> bool:
+    preempting = _green.on_preempt
+    usual = (None, signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+    return any(
+        signal.getsignal(number) not in (*usual, preempting)
+        for number in signal.valid_signals() - _FAULTS
+    )
+
+
+def _counts(raw: dict[str, Any]) -> bool:
+    return raw["state"] not in ("idle", "done")
+
+
+def _name(raw: dict[str, Any]) -> str:
+    if raw["number"] == 0:
+        return "main script"
+    what = raw["job"] or getattr(raw["task"], "name", None)
+    return f"greenlet {raw['number']}" + (f" ({what})" if what else "")
+
+
+def _entry(
+    raw: dict[str, Any], names: dict[int, str], frames: dict[int, FrameType]
+) -> Entry:
+    return Entry(
+        id=raw["number"],
+        thread=raw["thread"],
+        name=_name(raw),
+        state=raw["state"],
+        waits_on=_waits_on(raw, names),
+        request=raw["job"],
+        age=raw["age"],
+        deadline_left=raw["deadline_left"],
+        stack=_stack(raw, frames),
+    )
+
+
+def _stack(raw: dict[str, Any], frames: dict[int, FrameType]) -> list[dict[str, Any]]:
+    """Outermost first, as in a traceback."""
+    parked = raw["greenlet"]
+    frame = parked.gr_frame if parked else None
+    if raw["state"] == "running":
+        frame = frames.get(raw["thread"])
+    return [
+        {"file": f.f_code.co_filename, "line": line, "function": f.f_code.co_qualname}
+        for f, line in reversed(list(traceback.walk_stack(frame) if frame else ()))
+        if f.f_code.co_filename != __file__
+    ]
+
+
+def _waits_on(raw: dict[str, Any], names: dict[int, str]) -> str | None:
+    reason = raw["reason"]
+    if reason is None:
+        return None
+    if reason == "descriptor":
+        what = _descriptor(raw["fd"], raw["events"])
+    elif reason == "lock":
+        owner = raw["owner"]
+        what = "a lock held by " + names.get(owner, f"thread {owner}")
+    else:
+        what = _REASONS[reason]
+    left = raw["wait_left"]
+    return what if left is None else f"{what}, {max(left, 0):.1f} s at most"
+
+
+_REASONS = {
+    "sleep": "sleep",
+    "event": "an event",
+    "queue": "a queue",
+    "body": "more of the request's body",
+    "write": "the client to take more of the answer",
+    "join": "the end of another",
+    "server": "the server's end",
+}
+
+
+def _descriptor(fd: int, events: int) -> str:
+    what = {1: "readable", 2: "writable", 3: "readable or writable"}.get(
+        events, "ready"
+    )
+    return f"descriptor {fd} to be {what} ({_peer(fd)})"
+
+
+def _peer(fd: int) -> str:
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as sock:
+        address = sock.getpeername()
+        if isinstance(address, tuple):
+            return f"{address[0]}:{address[1]}"
+        return repr(address)
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return "closed"
+
+
+def _headline(entry: dict[str, Any]) -> str:
+    text: str = entry["name"]
+    if entry["age"] is not None:
+        text += f", {entry['age']:.1f} s"
+    text += ": " + (
+        f"waits for {entry['waits_on']}" if entry["waits_on"] else entry["state"]
+    )
+    if entry["deadline_left"] is not None:
+        text += f"; deadline in {entry['deadline_left']:.1f} s"
+    return text
+
+
+def _cycles(raw: list[dict[str, Any]], names: dict[int, str]) -> list[list[str]]:
+    """Greenlets each of which waits for a lock that the next one holds."""
+    owner = {each["ident"]: each["owner"] for each in raw if each["reason"] == "lock"}
+    found, seen = [], set()
+    for start in owner:
+        path: list[int] = []
+        at = start
+        while at in owner and at not in seen:
+            seen.add(at)
+            path.append(at)
+            at = owner[at]
+        if at in path:
+            found.append([names[ident] for ident in path[path.index(at) :]])
+    return found

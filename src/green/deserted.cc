@@ -1,0 +1,46 @@
+// A main script that waits for what nobody can bring: no timer runs, no descriptor is
+// waited for, no other thread is there, and no signal has a handler.
+#include "green/hub.h"
+#include "py/error.h"
+
+namespace celadon::green {
+namespace {
+
+bool has_other_threads() noexcept {
+  const PyThreadState* mine = PyThreadState_Get();
+  PyThreadState* each = PyInterpreterState_ThreadHead(
+      PyThreadState_GetInterpreter(const_cast<PyThreadState*>(mine)));
+  for (; each; each = PyThreadState_Next(each)) {
+    if (each != mine) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool Hub::is_deserted() noexcept {
+  if (main_->state_ != Strand::State::Parked || main_->no_delivery_) return false;
+  switch (main_->reason_) {
+    case ParkReason::Lock:
+    case ParkReason::Event:
+    case ParkReason::Queue:
+    case ParkReason::Join: break;
+    default: return false;
+  }
+  return !loop_.has_timers() && !loop_.has_posted() && !pool_.busy() &&
+         native_calls_run() == 0 && !fd_waits_.anyone() && !has_other_threads();
+}
+
+// celadon.green.report knows of handlers of signals, and tells what all wait for.
+void Hub::interrupt_deserted() noexcept {
+  const py::Object report(PyImport_ImportModule("celadon.green.report"));
+  py::Object error(report ? PyObject_CallMethod(report.get(), "loop_exit", nullptr)
+                          : nullptr);
+  if (!error) {
+    PyErr_WriteUnraisable(nullptr);
+  } else if (error.get() != Py_None) {
+    main_->interrupt(std::move(error), this);
+  }
+}
+
+}  // namespace celadon::green

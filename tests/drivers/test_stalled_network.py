@@ -1,0 +1,45 @@
+"""A network that loses everything for a while: deadlines hold, and pools heal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.raw import TIMEOUT
+
+OWN_NETWORK = ["unshare", "--net"]
+if os.geteuid() != 0:
+    OWN_NETWORK += ["--user", "--map-current-user", "--keep-caps"]
+
+
+def may_have_a_network() -> bool:
+    command = [*OWN_NETWORK, "ip", "link", "set", "lo", "up"]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(
+    not may_have_a_network(), reason="no network namespaces for this account"
+)
+def test_databases_behind_a_stalled_network(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("stalled")
+    done = subprocess.run(
+        [
+            *OWN_NETWORK,
+            sys.executable,
+            "-m",
+            "tests.drivers.stalled_network",
+            str(folder),
+        ],
+        cwd=Path(__file__).parent.parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT * 9,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "healed\n"

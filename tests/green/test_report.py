@@ -1,0 +1,157 @@
+"""dump_greenlets and LoopExit (green.md 7.1, 7.3, 8)."""
+
+from __future__ import annotations
+
+from tests.support.green import PRELUDE, run_green
+
+HELPERS = """
+import io, json, signal, socket
+def report():
+    out = io.StringIO()
+    green.dump_greenlets(out)
+    return out.getvalue()
+def data():
+    out = io.StringIO()
+    green.dump_greenlets(out, format="json")
+    return json.loads(out.getvalue())
+def loop_exit(call):
+    try: call()
+    except green.LoopExit as error: return str(error)
+    raise AssertionError("no LoopExit")
+"""
+
+
+def run(source: str) -> None:
+    run_green(source, prelude=PRELUDE + HELPERS)
+
+
+def test_what_each_greenlet_waits_for() -> None:
+    run(
+        """
+        a, b = socket.socketpair()
+        server = socket.create_server(("127.0.0.1", 0))
+        tcp = socket.create_connection(server.getsockname())
+        read_end, write_end = os.pipe()
+        event, jobs, lock = threading.Event(), queue.SimpleQueue(), threading.Lock()
+        lock.acquire()
+        def tcp_read(): tcp.recv(1)
+        def unix_read(): a.recv(1)
+        def pipe_read(): os.read(read_end, 1)
+        def sleeper(): time.sleep(60)
+        def waiter(): event.wait(50)
+        def getter(): jobs.get()
+        def locker():
+            with lock: pass
+        calls = (tcp_read, unix_read, pipe_read, sleeper, waiter, getter, locker)
+        tasks = {call.__name__: green.spawn(call) for call in calls}
+        time.sleep(0.01)
+        found = {each["name"].split("(")[-1].rstrip(")"): each for each in data()["greenlets"]}
+        waits = {name: found[name]["waits_on"] for name in tasks}
+        assert waits["tcp_read"] == (f"descriptor {tcp.fileno()} to be readable "
+            f"(127.0.0.1:{server.getsockname()[1]})"), waits
+        assert waits["unix_read"].startswith(f"descriptor {a.fileno()} to be readable"), waits
+        assert waits["pipe_read"].startswith(f"descriptor {read_end} to be readable (pipe:"), waits
+        assert waits["sleeper"] == "sleep, 60.0 s at most", waits
+        assert waits["waiter"] == "an event, 50.0 s at most", waits
+        assert waits["getter"] == "a queue", waits
+        assert waits["locker"] == "a lock held by main script", waits
+        for name in tasks:
+            assert name in [at["function"] for at in found[name]["stack"]]
+            assert found[name]["state"] == "parked" and found[name]["age"] >= 0.005
+        assert found["main script"]["state"] == "running"
+        for task in tasks.values(): task.kill()
+        assert len(data()["greenlets"]) == 1 and data()["idle"] <= 1
+        try: green.dump_greenlets(format="xml")
+        except ValueError: pass
+        else: raise AssertionError
+        """
+    )
+
+
+def test_who_waits_for_each_other_is_named() -> None:
+    run(
+        """
+        one, two = threading.Lock(), threading.RLock()
+        def left():
+            with one:
+                time.sleep(0.001)
+                with two: pass
+        def right():
+            with two:
+                time.sleep(0.001)
+                with one: pass
+        tasks = [green.spawn(left), green.spawn(right)]
+        time.sleep(0.01)
+        text = report()
+        last = text.strip().splitlines()[-1]
+        assert last.startswith("waiting for each other: greenlet "), text
+        assert "(left)" in last and "(right)" in last, text
+        # The main script waits for them: for ever, and says why.
+        text = loop_exit(tasks[0].join)
+        assert "main script: waits for an event" in text and last in text, text
+        """
+    )
+
+
+def test_a_request_is_named_by_its_line() -> None:
+    run(
+        """
+        import http.client
+        def app(environ, start_response):
+            time.sleep(0.02)
+            start_response("200 OK", [])
+            return [report().encode()]
+        with celadon.Server(app, bind="127.0.0.1:0") as server:
+            conn = http.client.HTTPConnection("127.0.0.1", server.port)
+            conn.request("GET", "/some/where?x=1")
+            text = conn.getresponse().read().decode()
+            conn.close()
+        assert "(GET /some/where?x=1)" in text and "deadline in 1" in text, text
+        assert "main script: waits for the server's end" in text, text
+        """
+    )
+
+
+def test_a_wait_for_nobody_ends_with_a_report() -> None:
+    run(
+        """
+        lock = threading.Lock()
+        lock.acquire()
+        for call in (threading.Event().wait, queue.Queue().get, queue.SimpleQueue().get,
+                     lock.acquire, threading.Semaphore(0).acquire, green.AsyncResult().get):
+            text = loop_exit(call)
+            assert "wait for ever" in text and "main script: waits for" in text, text
+        # What can still be woken is not disturbed.
+        def soon(event, call=None):
+            if call: call()
+            event.set()
+        event = threading.Event()
+        green.spawn_later(0.01, event.set); event.wait()
+        event = threading.Event()
+        thread = threading.Thread(target=soon, args=(event, green.blocking_region().__enter__))
+        thread.start(); event.wait(); thread.join()
+        a, b = socket.socketpair()
+        event = threading.Event()
+        green.spawn(soon, event, lambda: a.recv(1))
+        threading.Thread(target=b.send, args=(b"x",)).start()
+        event.wait()
+        event = threading.Event()
+        green.spawn(soon, event, lambda: socket.getaddrinfo("localhost", 80)); event.wait()
+        event = threading.Event()
+        green.spawn(soon, event, lambda: green.offload(sum, [1])); event.wait()
+        # A handler may set it.
+        event = threading.Event()
+        signal.signal(signal.SIGALRM, lambda *_: event.set())
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        event.wait()
+        """
+    )
+
+
+def test_a_time_limit_is_no_loop_exit() -> None:
+    run(
+        """
+        assert not threading.Event().wait(0.01)
+        with green.Timeout(0.01, False): threading.Event().wait()
+        """
+    )
