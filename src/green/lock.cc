@@ -38,9 +38,14 @@ void LockState::own(unsigned long ident) noexcept {
   owner_hub_ = Hub::here();
 }
 
-// We cannot park, and only a greenlet of this very thread could let go.
-bool LockState::is_certain_deadlock() const noexcept {
-  return owner_hub_ && owner_hub_ == Hub::here() && !can_park();
+bool LockState::is_other_greenlets(unsigned long ident) const noexcept {
+  const Hub* hub = Hub::here();
+  if (!hub) return false;
+  if (owner_hub_ == hub && owner_ != ident) return true;
+  for (Waiter* w = waiters_.front(); w; w = waiters_.next(*w)) {
+    if (w->of_hub == hub) return true;
+  }
+  return false;
 }
 
 Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) noexcept {
@@ -48,11 +53,13 @@ Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) no
     own(ident);
     return Waited::Granted;
   }
-  if (deadline == kNever && is_certain_deadlock()) {
+  const bool mine = owner_hub_ && owner_hub_ == Hub::here() && owner_ == ident;
+  if (deadline == kNever && !can_park() && (mine || is_other_greenlets(ident))) {
     PyErr_Format(
         PyExc_RuntimeError,
-        "deadlock: the lock is held by greenlet %lu of this thread, and nothing "
-        "can be waited for here (a finalizer, a signal handler or the hub)",
+        "deadlock: the lock is held by %lu, or is another greenlet's of this thread "
+        "next, "
+        "and nothing can be waited for here (a finalizer, a signal handler or the hub)",
         owner_);
     return Waited::Interrupted;
   }
@@ -177,6 +184,11 @@ PyObject* lock_repr(PyObject* self) noexcept {
 }
 
 template <class T>
+PyObject* is_other_greenlets(PyObject* self, PyObject*) noexcept {
+  return py::boolean(self_as<T>(self).state.is_other_greenlets(current_ident()));
+}
+
+template <class T>
 PyObject* set_brief(PyObject* self, PyObject*) noexcept {
   self_as<T>(self).state.set_brief();
   return py::new_ref(self);
@@ -194,6 +206,8 @@ PyMethodDef lock_methods[] = {
     {"__enter__", lock_enter, METH_NOARGS, "Acquire the lock."},
     {"__exit__", py::as_method(lock_exit), METH_FASTCALL, "Release the lock."},
     {"_at_fork_reinit", lock_reinit, METH_NOARGS, "Free it in a forked child."},
+    {"_is_other_greenlets", is_other_greenlets<LockObject>, METH_NOARGS,
+     "Whether another greenlet of this thread holds it or waits for it."},
     {"_brief", set_brief<LockObject>, METH_NOARGS,
      "Its holders never wait: no kill is delivered where it is acquired."},
     {nullptr, nullptr, 0, nullptr}};
@@ -325,6 +339,8 @@ PyMethodDef rlock_methods[] = {
     {"_acquire_restore", rlock_acquire_restore, METH_VARARGS,
      "For threading.Condition."},
     {"_at_fork_reinit", rlock_reinit, METH_NOARGS, "Free it in a forked child."},
+    {"_is_other_greenlets", is_other_greenlets<RLockObject>, METH_NOARGS,
+     "Whether another greenlet of this thread holds it or waits for it."},
     {"_brief", set_brief<RLockObject>, METH_NOARGS,
      "Its holders never wait: no kill is delivered where it is acquired."},
     {nullptr, nullptr, 0, nullptr}};

@@ -28,13 +28,15 @@ class LockState {
   void release() noexcept;
   // After a fork, in the child: free, and without waiters.
   void reinit() noexcept;
+  // Whether a greenlet of this thread other than `ident` holds it or waits for it: who
+  // cannot park would wait for ever, behind what only runs if it does.
+  [[nodiscard]] bool is_other_greenlets(unsigned long ident) const noexcept;
   // Its holders never wait, so to wait for it is no place where kills are delivered:
   // what it guards, such as a semaphore's count, is not left half done.
   void set_brief() noexcept { brief_ = true; }
 
  private:
   void own(unsigned long ident) noexcept;
-  [[nodiscard]] bool is_certain_deadlock() const noexcept;
 
   unsigned long owner_ = 0;  // identity of the holder; 0: free
   Hub* owner_hub_ = nullptr;

@@ -262,3 +262,30 @@ def test_forks_of_many_at_once_come_to_an_end() -> None:
         prelude=CHILDREN,
         malloc="default",
     )
+
+
+def test_a_fork_is_not_kept_by_a_thread_that_takes_the_locks_again_and_again() -> None:
+    run_green(
+        """
+        import concurrent.futures.thread, warnings
+        warnings.simplefilter("ignore")
+        lock = concurrent.futures.thread._global_shutdown_lock
+        go_on, looped = True, 0
+        def loop():
+            global looped
+            while go_on:
+                with lock: sum(range(3000))
+                looped += 1
+        thread = threading.Thread(target=loop)
+        thread.start()
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0: os._exit(5)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+        go_on = False
+        thread.join()
+        assert looped
+        """,
+        prelude=CHILDREN,
+        malloc="default",
+    )

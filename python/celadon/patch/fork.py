@@ -44,11 +44,11 @@ def _without_switch(native: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _enter_when_hooks_need_not_wait() -> None:
-    """Enters a region without switches while all locks that hooks take are free.
+    """Enters a region without switches while no lock that hooks take is a greenlet's.
 
-    Looked at inside of the region: a lock that was waited for may be the next one's as
-    soon as it is released. One greenlet at a time, else they would hand the locks to each
-    other for ever.
+    A native thread that holds one goes on and lets go. Looked at inside of the region: a
+    lock that was waited for may be the next one's as soon as it is released. One greenlet
+    at a time, else they would hand the locks to each other for ever.
     """
     if not green.can_park():
         green.enter_no_switch()
@@ -56,7 +56,7 @@ def _enter_when_hooks_need_not_wait() -> None:
     with _turn:
         while True:
             green.enter_no_switch()
-            held = next(filter(_is_held_by_another, _locks_of_hooks()), None)
+            held = next(filter(_is_other_greenlets, _locks_of_hooks()), None)
             if held is None:
                 return
             green.leave_no_switch()
@@ -73,6 +73,6 @@ def _locks_of_hooks() -> list[Any]:
     return locks
 
 
-def _is_held_by_another(lock: Any) -> bool:
-    is_owned = getattr(lock, "_is_owned", None)
-    return bool(lock.locked()) and not (is_owned is not None and is_owned())
+def _is_other_greenlets(lock: Any) -> bool:
+    ask = getattr(lock, "_is_other_greenlets", None)
+    return ask is not None and bool(ask())
