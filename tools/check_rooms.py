@@ -16,10 +16,21 @@ ROOMS: dict[str, set[str]] = {
     "net": {"base", "loop"},
     "http": {"base"},
     "server": {"base", "loop", "net", "http"},
+    "master": {"base", "loop", "net"},
     "py": {"base"},
     "green": {"base", "loop", "py"},
     "wsgi": {"base", "http", "server", "py", "green"},
-    "module": {"base", "loop", "net", "http", "server", "py", "green", "wsgi"},
+    "module": {
+        "base",
+        "loop",
+        "net",
+        "http",
+        "server",
+        "master",
+        "py",
+        "green",
+        "wsgi",
+    },
 }
 # Single headers a room may use of one that it may not use as a whole.
 EXTRA = {("py", "loop/block_hook.h")}

@@ -166,21 +166,23 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     check = options.pop("check_config", False)
     show = options.pop("print_config", False)
-    settings = config.load({k: _flatten(v) for k, v in options.items()})
+    given = {k: _flatten(v) for k, v in options.items()}
+    settings = config.load(given)
     if show:
         for name, value in settings.values.items():
             print(f"{name} = {_show(value)}  # {settings.sources[name]}")
         return 0
     if not target:
         raise UsageError("no application given; try: celadon module:attribute")
-    app = _load(target, settings)
     if check:
+        _load(target, settings)
         print("configuration is fine")
         return 0
-    from celadon.server import serve
+    from celadon.master import supervise
 
-    serve(app, settings)
-    return 0
+    return supervise(
+        lambda settings: _load(target, settings), lambda: config.load(given), settings
+    )
 
 
 def _flatten(value: Any) -> Any:

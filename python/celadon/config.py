@@ -29,9 +29,9 @@ _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?
 
 # What gunicorn has and this version has not. Set, they are refused with the reason.
 _LATER = {
-    "preload": "there is no master process yet",
-    "preload_app": "there is no master process yet",
-    "max_requests": "recycling needs the master process",
+    "preload": "workers import the application themselves",
+    "preload_app": "workers import the application themselves",
+    "max_requests": "workers are not recycled yet",
     "certfile": "TLS is not served yet; put a proxy in front",
     "keyfile": "TLS is not served yet; put a proxy in front",
     "reload": "development reload is not there yet",
@@ -53,6 +53,11 @@ class Config:
             return self.__dict__["values"][name]
         except KeyError:
             raise AttributeError(name) from None
+
+    @property
+    def mode(self) -> str:
+        """How requests run, in words."""
+        return "greenlets" if self.green else "one request at a time (--no-green)"
 
     def set(self, name: str, raw: Any, source: str) -> None:
         """Parses and stores one value; raises `UsageError` with the setting's name."""
@@ -115,14 +120,11 @@ def _apply_platform(config: Config, env: Mapping[str, str]) -> None:
 
 
 def _check(config: Config) -> None:
-    if config.workers != 1:
-        raise UsageError(
-            f"workers: this version serves from one worker, not {config.workers} "
-            f"({config.sources['workers']})"
-        )
     if config.worker_class == "sync" and config.sources["green"] == "default":
         config.values["green"] = False
         config.sources["green"] = "worker_class = sync"
+    if config.chdir and not os.path.isdir(config.chdir):
+        raise UsageError(f"chdir: no directory {config.chdir!r}")
     if not config.bind:
         raise UsageError("bind: no address given")
     # 0 means the ceiling, never unlimited.
@@ -188,6 +190,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
     options["timeout"] = v["timeout"]
     options["preempt"] = v["preempt"] if v["green"] else 0.0
     options["stack_signal"] = options["preempt_signal"] = 0
+    options["control"] = -1
     if not v["green"]:
         options["max_concurrent_requests"] = 1
     options.update(

@@ -53,19 +53,29 @@ def settle(gc_freeze: bool) -> None:
 def run(app: Application, **settings: Any) -> None:
     """Serves `app` until SIGTERM or SIGINT; returns when every request is answered.
 
+    With ``workers`` above 1 this process is their master, and they leave by `SystemExit`.
     Keywords are settings (``bind``, ``keepalive``, ...). Call `celadon.patch.all()`
     before other imports for a cooperative standard library. Raises `celadon.errors
     .UsageError` for a bad setting, `OSError` for an address that cannot be bound.
     """
-    serve(app, config.load(settings))
+    loaded = config.load(settings)
+    if loaded.workers == 1:
+        serve(app, loaded)
+        return
+    from celadon import master
+
+    pid = os.getpid()
+    status = master.supervise(lambda _: app, lambda: config.load(settings), loaded)
+    if status or os.getpid() != pid:
+        raise SystemExit(status)
 
 
 def serve(app: Application, settings: config.Config) -> None:
-    """Binds, says where, and serves until a signal ends it."""
+    """Binds, says where, and serves until a signal ends it, in this process alone."""
     from celadon import __version__
 
     logging.setup(settings.errorlog, settings.loglevel)
-    _raise_descriptor_limit()
+    raise_descriptor_limit()
     settle(settings.gc_freeze)
     # What the import left in context variables is what each request starts with.
     _core.green.set_base_context()
@@ -74,12 +84,31 @@ def serve(app: Application, settings: config.Config) -> None:
         addresses = [core.bind(address)[0] for address in settings.bind]
     except ValueError as error:
         raise UsageError(str(error)) from None
-    mode = "greenlets" if settings.green else "one request at a time (--no-green)"
-    logging.logger.info("celadon %s on %s, pid %d", __version__, mode, os.getpid())
+    logging.logger.info(
+        "celadon %s on %s, pid %d", __version__, settings.mode, os.getpid()
+    )
     for address in addresses:
         logging.logger.info("listening at %s", address)
     core.run(True)
     logging.logger.info("stopped")
+
+
+def serve_as_worker(
+    app: Application, settings: config.Config, control: int, listeners: list[int]
+) -> None:
+    """Serves from the master's sockets until it says so, or is gone.
+
+    `control` is the descriptor of this worker's pair to the master.
+    """
+    settle(settings.gc_freeze)
+    _core.green.set_base_context()
+    try:
+        core = make_core(app, settings, {**_watch_signals(), "control": control})
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    for descriptor in listeners:
+        core.bind(f"fd://{descriptor}")
+    core.run(True)
 
 
 def _watch_signals() -> dict[str, int]:
@@ -89,7 +118,7 @@ def _watch_signals() -> dict[str, int]:
     return {"stack_signal": stacks, "preempt_signal": preemption.handle_signal()}
 
 
-def _raise_descriptor_limit() -> None:
+def raise_descriptor_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -20,6 +20,7 @@ from celadon.values import (
     parse_size,
     parse_text,
     parse_umask,
+    parse_workers,
 )
 
 DEFAULT_ACCESS_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
@@ -69,11 +70,30 @@ def _rows() -> Iterable[Setting]:
     yield s("umask", parse_umask, 0, "mode bits taken off a unix socket's file")
     yield s(
         "workers",
-        parse_count,
+        parse_workers,
         1,
-        "worker processes; this version serves from one",
+        "worker processes; auto: as many as there are CPUs for this process",
         ("--workers", "-w"),
     )
+    yield s(
+        "startup_timeout",
+        d,
+        60.0,
+        "from the fork of a worker until it serves; after that it is killed",
+    )
+    yield s(
+        "reload_surge",
+        parse_positive,
+        1,
+        "how many workers more than `workers` a reload starts at a time",
+    )
+    yield s(
+        "respawn_backoff",
+        d,
+        0.5,
+        "pause before the next worker where one did not start, doubled each time",
+    )
+    yield s("respawn_backoff_max", d, 30.0, "the longest such pause")
     yield s(
         "worker_class",
         one_of("auto", "green", "sync", "gevent", "gevent_pywsgi", "eventlet"),

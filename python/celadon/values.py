@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from celadon import cpus
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$")
@@ -41,6 +43,16 @@ def parse_duration(value: Any) -> float:
     if seconds > _LONGEST:
         raise ValueError("expected at most ten years; 0 turns a limit off")
     return seconds
+
+
+def parse_workers(value: Any) -> int:
+    """A number above 0, or ``auto``: as many as there are CPUs for this process."""
+    if str(value).strip().lower() == "auto":
+        return cpus.available()
+    try:
+        return parse_positive(value)
+    except ValueError:
+        raise ValueError("expected a number above 0, or auto") from None
 
 
 def parse_milliseconds(value: Any) -> float:

@@ -4,6 +4,7 @@
 #include "green/api.h"
 #include "green/hub.h"
 #include "green/sockets/api.h"
+#include "module/master_object.h"
 #include "module/worker.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
@@ -144,8 +145,8 @@ int exec_module(PyObject* module) noexcept {
       add_submodule("celadon._core.wsgi", "wsgi", wsgi::add_to_module) < 0) {
     return -1;
   }
-  return py::add_type(module, server_spec) ? PyModule_AddFunctions(module, functions)
-                                           : -1;
+  if (!py::add_type(module, server_spec) || add_master_type(module) < 0) return -1;
+  return PyModule_AddFunctions(module, functions);
 }
 
 PyModuleDef_Slot module_slots[] = {

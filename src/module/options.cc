@@ -173,6 +173,7 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   r.duration("preempt", out.watch.preempt);
   r.integer("preempt_signal", out.watch.preempt_signal);
   r.integer("backlog", out.backlog);
+  r.integer("control", out.control);
   r.integer("umask", out.umask);
   r.flag("reuse_port", out.reuse_port);
   r.text("access_log", out.access_log);

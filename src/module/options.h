@@ -16,6 +16,7 @@ struct Options {
   int backlog = 2048;
   std::uint32_t umask = 0;
   bool reuse_port = false;
+  int control = -1;        // descriptor of the pair to the master; -1: there is none
   std::string access_log;  // path, "-", or empty for none
   std::string access_log_format;
 };

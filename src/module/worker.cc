@@ -1,11 +1,16 @@
 #include "module/worker.h"
 
+#include <algorithm>
 #include <csignal>
+#include <iterator>
 
+#include "module/listen.h"
 #include "py/error.h"
 
 namespace celadon::module {
 namespace {
+
+constexpr int kMasters[] = {SIGHUP, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH};
 
 // stop() from another thread than the loop's.
 class StopTask final : public loop::Task {
@@ -55,23 +60,12 @@ void Worker::give_memory_back() noexcept {
 }
 
 bool Worker::bind(std::string_view address) noexcept {
-  const std::string text(address);
-  const auto target = net::parse_bind(address);
-  if (!target) {
-    PyErr_Format(PyExc_ValueError, "cannot bind to '%s': %s", text.c_str(),
-                 describe(target.error()).data());
-    return false;
-  }
   net::ListenOptions listen;
   listen.backlog = options_.backlog;
   listen.unix_mode = 0777 & ~options_.umask;
   listen.reuse_port = options_.reuse_port;
-  auto socket = net::ListenSocket::open(*target, listen);
-  if (!socket) {
-    PyErr_Format(PyExc_OSError, "cannot bind to '%s': %s", text.c_str(),
-                 describe(socket.error()).data());
-    return false;
-  }
+  auto socket = open_listener(address, listen);
+  if (!socket) return false;
   const auto added = server_->add_listener(std::move(*socket));
   if (!added) PyErr_SetString(PyExc_OSError, describe(added.error()).data());
   return added.has_value();
@@ -86,9 +80,18 @@ bool Worker::run(bool watch_signals) noexcept {
   if (watch_signals) {
     signals_ = std::make_unique<loop::Signals>(hub_.loop(), *this);
     for (const int signo : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) signals_->watch(signo);
+    // The master's; a terminal sends them to the whole group.
+    if (options_.control >= 0) {
+      for (const int signo : kMasters) signals_->watch(signo);
+    }
     hub_.watch(options_.watch);
   } else if (options_.watch.preempt != kNever) {
     log_.log(Level::Warning, "preempt: only in the main thread, so it is off here");
+  }
+  if (options_.control >= 0) {
+    control_ =
+        std::make_unique<Control>(hub_.loop(), net::OwnedFd(options_.control), *this);
+    if (!control_->start()) on_master_gone();
   }
   bool interrupted = false;
   waiting_ = strand;
@@ -124,12 +127,19 @@ void Worker::stop(bool quick) noexcept {
   }
 }
 
+void Worker::on_master_gone() noexcept {
+  log_.log(Level::Critical, "the master is gone: finishing requests");
+  stop(false);
+}
+
 void Worker::on_signal(int signo) noexcept {
+  if (std::ranges::find(kMasters, signo) != std::end(kMasters)) return;
   if (signo == SIGUSR1) {
     if (server_->access_log()) server_->access_log()->reopen();
     return;
   }
-  const bool quick = signo == SIGQUIT || phase_ != Phase::Serving;
+  const bool quick =
+      signo == SIGQUIT || (control_ && signo == SIGINT) || phase_ != Phase::Serving;
   log_.log(Level::Info, quick ? "stopping at once" : "stopping: finishing requests");
   stop(quick);
 }
@@ -185,6 +195,7 @@ void Worker::finish() noexcept {
 
 void Worker::after_fork_in_child() noexcept {
   server_->abandon();
+  if (control_) control_->abandon();
   hub_.after_fork_in_child();
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "loop/signals.h"
+#include "module/control.h"
 #include "module/log_queue.h"
 #include "module/options.h"
 #include "server/server.h"
@@ -16,6 +17,7 @@ namespace celadon::module {
 class Worker final : public loop::SignalHandler,
                      public loop::TurnHook,
                      public green::Keeper,
+                     public Control::Listener,
                      private loop::Timer {
  public:
   Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
@@ -43,6 +45,7 @@ class Worker final : public loop::SignalHandler,
   void on_turn_end() noexcept override;
   void give_memory_back() noexcept override;
   void on_timer() noexcept override;
+  void on_master_gone() noexcept override;
   void begin_drain() noexcept;
   void cancel() noexcept;
   void finish() noexcept;
@@ -55,6 +58,7 @@ class Worker final : public loop::SignalHandler,
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Signals> signals_;
+  std::unique_ptr<Control> control_;  // where there is a master
   Phase phase_ = Phase::Serving;
   green::Strand* waiting_ = nullptr;  // who called run()
 };

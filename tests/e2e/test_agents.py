@@ -143,12 +143,16 @@ def test_coverage_sees_views(tmp_path: Path) -> None:
     """With the tracing core, or the monitoring one where there is one."""
     data = tmp_path / "coverage"
     rc = tmp_path / "rc"
-    rc.write_text("[run]\nconcurrency = greenlet,thread\nsource = tests.apps\n")
+    rc.write_text(
+        "[run]\nconcurrency = greenlet,thread\nsource = tests.apps\nparallel = true\n"
+    )
     command = [sys.executable, "-m", "coverage", "run", f"--rcfile={rc}"]
     env = {"COVERAGE_FILE": str(data)}
     with agent(*command, env=env) as running:
         ask_all(running, "/page/{n}")
         assert running.stop() == 0
+    combine = [sys.executable, "-m", "coverage", "combine", f"--data-file={data}"]
+    subprocess.run(combine, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     report = subprocess.run(
         [
             *(sys.executable, "-m", "coverage", "annotate", f"--data-file={data}"),

@@ -60,7 +60,12 @@ def test_targets(target: str, options: list[str], body: bytes) -> None:
     [
         ([], 2, "no application given"),
         (["--bnid", "x", "a:b"], 2, "did you mean --bind"),
-        (["--workers", "4", PROBE], 2, "one worker"),
+        (
+            ["--workers", "some", PROBE],
+            2,
+            "workers: expected a number above 0, or auto",
+        ),
+        (["--workers", "0", PROBE], 2, "workers: expected a number above 0, or auto"),
         (["--certfile", "x", PROBE], 2, "TLS is not served yet"),
         (["--keep-alive", "soon", PROBE], 2, "keepalive: expected a duration"),
         (["--worker-class", "tornado", PROBE], 2, "worker_class"),
@@ -231,8 +236,22 @@ def test_error_log_file_and_wsgi_errors(tmp_path: Path) -> None:
     assert "said by the application" in path.read_text()
 
 
-def test_first_sigint_drains_the_second_is_quick() -> None:
-    with Command(PROBE) as server, server.client() as client, server.client() as other:
+class Alone(Command):
+    """`celadon.run`, without a master."""
+
+    def __init__(self, **settings: Any) -> None:
+        code = (
+            "import celadon.patch; celadon.patch.all()\n"
+            "import celadon; from tests.apps.probe import app; celadon.run(app, **{})"
+        )
+        self.start(
+            [sys.executable, "-c", code.format({"bind": "127.0.0.1:0", **settings})],
+            ROOT,
+        )
+
+
+def test_without_a_master_the_first_sigint_drains_the_second_is_quick() -> None:
+    with Alone() as server, server.client() as client, server.client() as other:
         client.send(raw.get("/sleep?s=0.2"))
         other.send(raw.get("/"))
         other.response()
@@ -240,7 +259,7 @@ def test_first_sigint_drains_the_second_is_quick() -> None:
         answer = client.response()
         assert (answer.body, answer.get("Connection")) == (b"slept", "close")
         assert server.wait() == 0
-    with Command(PROBE) as server, server.client() as client:
+    with Alone() as server, server.client() as client:
         client.send(raw.get("/sleep?s=60"))
         with server.client() as other:
             other.send(raw.get("/"))

@@ -88,7 +88,7 @@ def test_every_connection_comes_to_an_end(buffering: bool) -> None:
     """Found two ways to wait for ever, both behind pipelined requests."""
     options = [*LIMITS, *(["--request-buffering"] if buffering else [])]
     with Command(MIXED, *options) as server:
-        descriptors = Path(f"/proc/{server.process.pid}/fd")
+        descriptors = Path(f"/proc/{server.worker}/fd")
         assert server.request(raw.get("/hello")).status == 200
         before = len(list(descriptors.iterdir()))
         clients = [

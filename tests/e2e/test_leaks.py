@@ -61,7 +61,7 @@ def server() -> Iterator[Command]:
 
 def resident(server: Command) -> int:
     """Bytes, read from outside: what the server allocates to answer could pin an arena."""
-    pages = Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]
+    pages = Path(f"/proc/{server.worker}/statm").read_text().split()[1]
     return int(pages) * resource.getpagesize()
 
 

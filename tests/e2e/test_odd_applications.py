@@ -26,7 +26,7 @@ def server() -> Iterator[Command]:
 
 
 def descriptors(server: Command) -> int:
-    return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+    return len(list(Path(f"/proc/{server.worker}/fd").iterdir()))
 
 
 @pytest.mark.parametrize("path", EXPECTED)
@@ -53,7 +53,7 @@ def test_all_at_once_under_signals(server: Command) -> None:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         for number in (signal.SIGUSR1, signal.SIGCHLD, signal.SIGWINCH):
-            os.kill(server.process.pid, number)
+            os.kill(server.worker, number)
         threads[0].join(0.002)
         threads = [thread for thread in threads if thread.is_alive()] or threads
     assert wrong == []

@@ -173,6 +173,11 @@ class Command:
     def port(self) -> int:
         return int(self.wait_line(r"listening at http://.*:(\d+)")[1])
 
+    @property
+    def worker(self) -> int:
+        """The process that serves, where there is one."""
+        return int(self.wait_line(r"worker (\d+) is ready")[1])
+
     def client(self) -> Client:
         return Client(("127.0.0.1", self.port))
 

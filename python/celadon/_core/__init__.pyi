@@ -22,5 +22,27 @@ class Server:
     def stop(self, quick: bool, /) -> None: ...
     def stats(self) -> dict[str, int]: ...
 
+@final
+class Master:
+    def __new__(
+        cls,
+        fork: Callable[[], int],
+        reload: Callable[[], int],
+        reopen_logs: Callable[[], None],
+        log: Callable[[int, str], None],
+        *,
+        workers: int = 1,
+        startup_timeout: float = 60,
+        graceful_timeout: float = 30,
+        respawn_backoff: float = 0.5,
+        respawn_backoff_max: float = 30,
+        reload_surge: int = 1,
+        backlog: int = 2048,
+        umask: int = 0,
+        reuse_port: bool = False,
+    ) -> Master: ...
+    def bind(self, address: str, /) -> tuple[str, int]: ...
+    def run(self) -> int | tuple[int, int, list[int]]: ...
+
 def after_fork_in_child() -> None: ...
 def after_fork_in_parent() -> None: ...

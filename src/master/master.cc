@@ -1,0 +1,236 @@
+#include "master/master.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "loop/signals_blocked.h"
+
+namespace celadon::master {
+namespace {
+
+constexpr int kSignals[] = {SIGTERM, SIGINT,  SIGQUIT, SIGHUP,   SIGUSR1,
+                            SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, SIGCHLD};
+
+std::string describe(Exit how) {
+  if (!how.by_signal) return "exited with status " + std::to_string(how.status);
+  const char* name = ::sigabbrev_np(how.status);
+  return std::string("was killed by ") + (name ? "SIG" : "signal ") +
+         (name ? name : std::to_string(how.status));
+}
+
+}  // namespace
+
+// The master's end of a worker's pair.
+class Master::Control final : public loop::IoHandler {
+ public:
+  Control(Master& master, pid_t pid, net::OwnedFd fd) noexcept
+      : master_(master), pid_(pid), fd_(std::move(fd)) {}
+  ~Control() override {
+    if (fd_) master_.loop_->poller().remove(fd_.get(), *this);
+  }
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  [[nodiscard]] bool watch() noexcept {
+    return master_.loop_->watch(fd_.get(), loop::kRead, *this).has_value();
+  }
+  // In a child: the descriptors are closed, the parent's poller is not touched.
+  void abandon() noexcept { fd_.close(); }
+
+ private:
+  void on_io(std::uint8_t) noexcept override {
+    char byte = 0;
+    const ssize_t n = ::recv(fd_.get(), &byte, 1, MSG_DONTWAIT);
+    if (n == 1) return master_.on_ready(pid_);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    // The worker ends; the signal of its end follows.
+    master_.loop_->poller().remove(fd_.get(), *this);
+    fd_.close();
+  }
+
+  Master& master_;
+  pid_t pid_;
+  net::OwnedFd fd_;
+};
+
+Master::Master(Hooks& hooks, LogSink& log, int workers, const Limits& limits) noexcept
+    : hooks_(hooks),
+      log_(log),
+      loop_(std::make_unique<loop::Loop>(loop::make_epoll_poller(), clock_)),
+      limits_(limits),
+      roster_(workers, limits) {}
+
+Master::~Master() = default;
+
+Outcome Master::run() noexcept {
+  signals_ = std::make_unique<loop::Signals>(*loop_, *this);
+  for (const int signo : kSignals) signals_->watch(signo);
+  Outcome outcome;
+  while (true) {
+    loop_->fresh_now();
+    if (act(outcome)) return outcome;
+    if (roster_.stopping() && roster_.workers().empty()) break;
+    Timer::cancel();
+    const Nanos due = roster_.due();
+    if (due != kNever) loop_->arm(*this, std::max(due, loop_->now()));
+    loop_->turn(kNever);
+    loop_->settle();
+  }
+  Timer::cancel();
+  signals_.reset();
+  listeners_.clear();
+  outcome.status = status_;
+  return outcome;
+}
+
+// --- what happens ---
+
+void Master::on_signal(int signo) noexcept {
+  switch (signo) {
+    case SIGCHLD: return reap();
+    case SIGHUP: return reload();
+    case SIGTTIN: return resize(1);
+    case SIGTTOU: return resize(-1);
+    case SIGUSR1: hooks_.reopen_logs(); return signal_all(SIGUSR1);
+    case SIGTERM: return begin_stop(false);
+    case SIGINT:
+    case SIGQUIT: return begin_stop(true);
+    case SIGUSR2:
+      log_.log(Level::Warning,
+               "SIGUSR2 is ignored: use SIGHUP, or socket activation, to renew it");
+      return;
+    default: return;  // a terminal's SIGWINCH
+  }
+}
+
+void Master::reap() noexcept {
+  int status = 0;
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
+       pid = ::waitpid(-1, &status, WNOHANG)) {
+    const bool by_signal = WIFSIGNALED(status);
+    on_end(pid, {by_signal ? WTERMSIG(status) : WEXITSTATUS(status), by_signal});
+  }
+}
+
+void Master::on_end(pid_t pid, Exit how) noexcept {
+  const Ended ended = roster_.ended(pid, how, loop_->now());
+  if (ended == Ended::Unknown) return;  // an orphan that came to process 1
+  std::erase_if(controls_,
+                [pid](const auto& control) { return control->pid() == pid; });
+  const std::string line = "worker " + std::to_string(pid) + " " + describe(how);
+  if (ended == Ended::Planned) return info(line);
+  log_.log(Level::Error, line);
+  if (roster_.take_failed_reload()) {
+    log_.log(Level::Error, "the reload failed: the old workers stay");
+  }
+  if (ended != Ended::BootFailed || roster_.stopping()) return;
+  log_.log(Level::Critical, "no worker boots: stopping");
+  status_ = !how.by_signal && how.status > 0 && how.status <= kLastStatus
+                ? how.status
+                : kNoWorkerBoots;
+  quick_ = true;
+  roster_.stop(loop_->now());
+}
+
+void Master::on_ready(pid_t pid) noexcept {
+  if (!roster_.ready(pid)) return;
+  info("worker " + std::to_string(pid) + " is ready");
+}
+
+void Master::begin_stop(bool quick) noexcept {
+  if (roster_.stopping() && !quick) return;
+  info(quick ? "stopping at once" : "stopping: workers finish their requests");
+  if (roster_.stopping()) signal_all(SIGQUIT);
+  quick_ = quick;
+  roster_.stop(loop_->fresh_now());
+}
+
+void Master::reload() noexcept {
+  if (roster_.stopping()) return;
+  const int workers = hooks_.reload();
+  if (workers < 0) {
+    log_.log(Level::Error, "the configuration is bad: everything stays as it is");
+    return;
+  }
+  info("reloading");
+  roster_.resize(workers);
+  roster_.reload(limits_);
+}
+
+void Master::resize(int by) noexcept {
+  const int wanted = std::max(roster_.wanted() + by, 1);
+  if (wanted == roster_.wanted() || roster_.stopping()) return;
+  roster_.resize(wanted);
+  info(std::to_string(wanted) + " workers are wanted");
+}
+
+void Master::signal_all(int signo) const noexcept {
+  for (const WorkerProcess& worker : roster_.workers()) ::kill(worker.pid, signo);
+}
+
+// --- what is done ---
+
+bool Master::act(Outcome& outcome) noexcept {
+  while (true) {
+    const Step step = roster_.next(loop_->now());
+    switch (step.kind) {
+      case Step::Kind::Nothing: return false;
+      case Step::Kind::Spawn:
+        if (spawn(step.slot, outcome)) return true;
+        break;
+      case Step::Kind::Retire: ::kill(step.pid, quick_ ? SIGQUIT : SIGTERM); break;
+      case Step::Kind::Kill:
+        log_.log(Level::Error,
+                 "worker " + std::to_string(step.pid) + " is killed: it took too long");
+        ::kill(step.pid, SIGKILL);
+        break;
+    }
+  }
+}
+
+bool Master::spawn(int slot, Outcome& outcome) noexcept {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+    log_.log(Level::Error, std::string("no worker can be made: ") + ::strerror(errno));
+    roster_.not_spawned(slot, loop_->now());
+    return false;
+  }
+  net::OwnedFd mine(ends[0]);
+  net::OwnedFd theirs(ends[1]);
+  // One that comes to the child before it has handlers of its own must not be lost.
+  const loop::SignalsBlocked blocked;
+  const pid_t pid = hooks_.fork();
+  if (pid == 0) {
+    mine.close();
+    become_worker(slot, std::move(theirs), outcome);
+    return true;
+  }
+  if (pid < 0) {
+    log_.log(Level::Error, "no worker can be made: fork failed");
+    roster_.not_spawned(slot, loop_->now());
+    return false;
+  }
+  roster_.spawned(pid, slot, loop_->fresh_now());
+  controls_.push_back(std::make_unique<Control>(*this, pid, std::move(mine)));
+  if (!controls_.back()->watch()) log_.log(Level::Error, "a worker cannot be watched");
+  return false;
+}
+
+// Lets go of everything that is the master's. Its listening sockets stay.
+void Master::become_worker(int slot, net::OwnedFd control, Outcome& outcome) noexcept {
+  outcome.is_worker = true;
+  outcome.slot = slot;
+  outcome.control = std::move(control);
+  signals_.reset();
+  loop_->abandon();
+  for (const auto& each : controls_) each->abandon();
+  controls_.clear();
+}
+
+}  // namespace celadon::master

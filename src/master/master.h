@@ -1,0 +1,83 @@
+// The process that keeps the listening sockets and the workers. It speaks no HTTP.
+//
+//   signals, ends of children, control pipes ─► Roster ─► fork, signal
+//
+// Callbacks only note what happened. Forking is left to run()'s own frame, so that a
+// child has nothing of the loop above it and simply returns.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "loop/loop.h"
+#include "loop/signals.h"
+#include "master/hooks.h"
+#include "master/roster.h"
+#include "net/listener.h"
+#include "net/owned_fd.h"
+
+namespace celadon::master {
+
+// What run() returned to: a new worker, or the master that is done.
+struct Outcome {
+  bool is_worker = false;
+  int status = 0;  // of the master: what to exit with
+  int slot = 0;    // of the worker: its place, 0, 1 ...
+  // Its end of a pair to the master, who reads one byte once it serves. End-of-file on
+  // it means that the master is gone.
+  net::OwnedFd control;
+};
+
+inline constexpr int kNoWorkerBoots = 3;
+// What a worker exits with to tell why it does not boot: 1 error, 2 usage, 4 no app.
+inline constexpr int kLastStatus = 4;
+
+class Master final : public loop::SignalHandler, private loop::Timer {
+ public:
+  Master(Hooks& hooks, LogSink& log, int workers, const Limits& limits) noexcept;
+  ~Master() override;
+
+  void add_listener(net::ListenSocket socket) {
+    listeners_.push_back(std::move(socket));
+  }
+  [[nodiscard]] std::vector<net::ListenSocket>& listeners() noexcept {
+    return listeners_;
+  }
+  [[nodiscard]] loop::Loop& loop() noexcept { return *loop_; }
+
+  [[nodiscard]] Outcome run() noexcept;
+
+ private:
+  class Control;
+
+  void on_signal(int signo) noexcept override;
+  void on_timer() noexcept override {}  // run() looks what is due
+  void reap() noexcept;
+  void on_end(pid_t pid, Exit how) noexcept;
+  void begin_stop(bool quick) noexcept;
+  void reload() noexcept;
+  void resize(int by) noexcept;
+  void signal_all(int signo) const noexcept;
+  // True in a new worker, whose outcome is then filled.
+  [[nodiscard]] bool act(Outcome& outcome) noexcept;
+  [[nodiscard]] bool spawn(int slot, Outcome& outcome) noexcept;
+  void become_worker(int slot, net::OwnedFd control, Outcome& outcome) noexcept;
+  void on_ready(pid_t pid) noexcept;
+  void info(const std::string& line) const { log_.log(Level::Info, line); }
+
+  Hooks& hooks_;
+  LogSink& log_;
+  SystemClock clock_;
+  std::unique_ptr<loop::Loop> loop_;
+  std::unique_ptr<loop::Signals> signals_;
+  const Limits limits_;
+  Roster roster_;
+  std::vector<net::ListenSocket> listeners_;
+  std::vector<std::unique_ptr<Control>> controls_;
+  bool quick_ = false;
+  int status_ = 0;
+};
+
+}  // namespace celadon::master

@@ -1,0 +1,127 @@
+// Which workers there are, which there should be, and so what to do next. No system
+// call and no clock: whoever asks says what time it is.
+//
+//   spawn ─► Booting ─► Ready ─► Retiring ─► (reaped)
+//               └──────────┴─────────────────► (reaped: maybe a pause in its slot)
+//
+// A reload makes all workers old. New ones are spawned, `reload_surge` more than wanted
+// at most, and each that is ready retires an old one.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace celadon::master {
+
+enum class Phase : std::uint8_t { Booting, Ready, Retiring };
+
+struct WorkerProcess {
+  pid_t pid;
+  int slot;
+  unsigned generation;
+  Phase phase;
+  Nanos spawned_at;
+  Nanos kill_at = kNever;  // once it was told to end, or does not boot
+  bool killed = false;
+};
+
+struct Limits {
+  Nanos startup_timeout = 60 * kSecond;   // 0: none
+  Nanos graceful_timeout = 30 * kSecond;  // 0: none
+  Nanos backoff = 500 * kMillisecond;
+  Nanos backoff_max = 30 * kSecond;
+  int reload_surge = 1;
+};
+
+// How a process ended, as waitpid tells it.
+struct Exit {
+  int status;  // exit status, or the signal's number
+  bool by_signal;
+};
+
+// What an end means.
+enum class Ended : std::uint8_t {
+  Unknown,     // not a worker
+  Planned,     // it was told to
+  Lost,        // it goes on with another one
+  BootFailed,  // before any worker was ever ready: there is no use in going on
+};
+
+struct Step {
+  enum class Kind : std::uint8_t { Nothing, Spawn, Retire, Kill } kind = Kind::Nothing;
+  pid_t pid = 0;  // whom to retire or kill
+  int slot = 0;   // where to spawn
+};
+
+class Roster {
+ public:
+  Roster(int wanted, const Limits& limits) noexcept
+      : limits_(limits), wanted_(wanted) {}
+
+  [[nodiscard]] int wanted() const noexcept { return wanted_; }
+  void resize(int wanted) noexcept { wanted_ = wanted; }
+  void reload(const Limits& limits) noexcept;
+  // From now on nobody is wanted; the second time, nor given much time.
+  void stop(Nanos now) noexcept;
+  [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+
+  // What has happened.
+  void spawned(pid_t pid, int slot, Nanos now);
+  void not_spawned(int slot, Nanos now) noexcept { pause_slot(slot, now); }
+  // False: no such worker.
+  bool ready(pid_t pid) noexcept;
+  [[nodiscard]] Ended ended(pid_t pid, Exit how, Nanos now) noexcept;
+
+  // The first thing to do now. Whoever asks does it, and asks again.
+  [[nodiscard]] Step next(Nanos now) noexcept;
+  // When there may be something to do without anything happening; kNever.
+  [[nodiscard]] Nanos due() const noexcept;
+
+  [[nodiscard]] const std::vector<WorkerProcess>& workers() const noexcept {
+    return workers_;
+  }
+  [[nodiscard]] unsigned generation() const noexcept { return generation_; }
+  [[nodiscard]] bool reloading() const noexcept;
+  // True once after a reload failed: the old workers stay.
+  [[nodiscard]] bool take_failed_reload() noexcept;
+
+ private:
+  struct Slot {
+    Nanos pause = 0;
+    Nanos not_before = 0;
+    int short_lives = 0;
+  };
+
+  static constexpr Nanos kHealthy = 60 * kSecond;
+  static constexpr int kShortLives = 3;
+  static constexpr Nanos kBesideGrace = 5 * kSecond;  // for what follows the drain
+  static constexpr Nanos kQuick = 2 * kSecond;
+
+  [[nodiscard]] WorkerProcess* find(pid_t pid) noexcept;
+  [[nodiscard]] int serving(bool current, bool only_ready) const noexcept;
+  [[nodiscard]] WorkerProcess* oldest(bool current) noexcept;
+  [[nodiscard]] bool is_slot_used(int slot) const noexcept;
+  [[nodiscard]] Slot& slot_at(int slot);
+  [[nodiscard]] int missing() const noexcept;
+  [[nodiscard]] Step kill_overdue(Nanos now) noexcept;
+  [[nodiscard]] Step retire(WorkerProcess& worker, Nanos now) noexcept;
+  [[nodiscard]] Step spawn_one(Nanos now) noexcept;
+  void pause_slot(int slot, Nanos now) noexcept;
+  void note_end(const WorkerProcess& worker, Exit how, Nanos now) noexcept;
+  void give_up_reload() noexcept;
+
+  Limits limits_;
+  int wanted_;
+  unsigned generation_ = 1;
+  bool stopping_ = false;
+  bool ever_ready_ = false;
+  bool failed_reload_ = false;
+  std::vector<WorkerProcess> workers_;  // the oldest first
+  std::vector<Slot> slots_;
+};
+
+}  // namespace celadon::master

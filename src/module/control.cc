@@ -1,0 +1,28 @@
+#include "module/control.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace celadon::module {
+
+bool Control::start() noexcept {
+  return ::send(fd_.get(), "R", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 &&
+         loop_.watch(fd_.get(), loop::kRead, *this).has_value();
+}
+
+void Control::close() noexcept {
+  if (!fd_) return;
+  loop_.poller().remove(fd_.get(), *this);
+  fd_.close();
+}
+
+void Control::on_io(std::uint8_t) noexcept {
+  char byte = 0;
+  const ssize_t n = ::recv(fd_.get(), &byte, 1, MSG_DONTWAIT);
+  if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) return;
+  close();
+  listener_.on_master_gone();
+}
+
+}  // namespace celadon::module

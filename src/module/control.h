@@ -1,0 +1,35 @@
+// A worker's end of its pair to the master.
+#pragma once
+
+#include "loop/loop.h"
+#include "net/owned_fd.h"
+
+namespace celadon::module {
+
+class Control final : public loop::IoHandler {
+ public:
+  // Hears that the master is gone.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    virtual void on_master_gone() noexcept = 0;
+  };
+  Control(loop::Loop& loop, net::OwnedFd fd, Listener& listener) noexcept
+      : loop_(loop), fd_(std::move(fd)), listener_(listener) {}
+  ~Control() override { close(); }
+
+  // Says that this worker serves, and listens from now on.
+  [[nodiscard]] bool start() noexcept;
+  void close() noexcept;
+  // After a fork, in the child.
+  void abandon() noexcept { fd_.close(); }
+
+ private:
+  void on_io(std::uint8_t ready) noexcept override;
+
+  loop::Loop& loop_;
+  net::OwnedFd fd_;
+  Listener& listener_;
+};
+
+}  // namespace celadon::module

@@ -1,0 +1,234 @@
+#include "master/roster.h"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+namespace celadon::master {
+namespace {
+
+using Kind = Step::Kind;
+
+// Does what the roster asks for, as the master does.
+class RosterTest : public testing::Test {
+ protected:
+  void settle() {
+    for (Step step = roster.next(now); step.kind != Kind::Nothing;
+         step = roster.next(now)) {
+      if (step.kind == Kind::Spawn) roster.spawned(next_pid++, step.slot, now);
+      if (step.kind == Kind::Retire) retired.push_back(step.pid);
+      if (step.kind == Kind::Kill) killed.push_back(step.pid);
+    }
+  }
+  void ready_all() {
+    for (const WorkerProcess& worker : std::vector(roster.workers())) {
+      if (worker.phase == Phase::Booting) roster.ready(worker.pid);
+    }
+  }
+  void start() {
+    settle();
+    ready_all();
+  }
+  Ended end(pid_t pid, Exit how = {0, false}) {
+    const Ended ended = roster.ended(pid, how, now);
+    settle();
+    return ended;
+  }
+  [[nodiscard]] int in_phase(Phase phase) const {
+    int count = 0;
+    for (const WorkerProcess& worker : roster.workers()) count += worker.phase == phase;
+    return count;
+  }
+  [[nodiscard]] std::vector<int> slots() const {
+    std::vector<int> found;
+    for (const WorkerProcess& worker : roster.workers()) found.push_back(worker.slot);
+    return found;
+  }
+
+  Limits limits;
+  Roster roster{3, limits};
+  Nanos now = 1000 * kSecond;
+  pid_t next_pid = 100;
+  std::vector<pid_t> retired;
+  std::vector<pid_t> killed;
+};
+
+TEST_F(RosterTest, SpawnsAsManyAsWantedEachInASlotOfItsOwn) {
+  start();
+  EXPECT_EQ(slots(), (std::vector{0, 1, 2}));
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+  EXPECT_EQ(roster.due(), kNever);
+}
+
+TEST_F(RosterTest, TakesTheSlotOfOneThatWasKilledAtOnce) {
+  start();
+  EXPECT_EQ(end(101, {SIGKILL, true}), Ended::Lost);
+  EXPECT_EQ(slots(), (std::vector{0, 2, 1}));
+  EXPECT_EQ(in_phase(Phase::Booting), 1);
+}
+
+TEST_F(RosterTest, MoreAndFewer) {
+  start();
+  roster.resize(4);
+  start();
+  EXPECT_EQ(in_phase(Phase::Ready), 4);
+  roster.resize(2);
+  settle();
+  EXPECT_EQ(retired, (std::vector<pid_t>{100, 101}));
+  EXPECT_EQ(end(100), Ended::Planned);
+  EXPECT_EQ(in_phase(Phase::Ready), 2);
+  EXPECT_EQ(in_phase(Phase::Booting), 0);
+}
+
+TEST_F(RosterTest, AFirstBootThatFailsIsTheEnd) {
+  settle();
+  EXPECT_EQ(end(101, {3, false}), Ended::BootFailed);
+}
+
+TEST_F(RosterTest, LaterBootsThatFailPauseTwiceAsLongEachTime) {
+  start();
+  EXPECT_EQ(end(101, {SIGKILL, true}), Ended::Lost);
+  Nanos pause = limits.backoff;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(end(roster.workers().back().pid, {1, false}), Ended::Lost);
+    EXPECT_EQ(in_phase(Phase::Booting), 0);
+    EXPECT_EQ(roster.due(), now + pause);
+    now = roster.due();
+    settle();
+    EXPECT_EQ(in_phase(Phase::Booting), 1);
+    pause = std::min(2 * pause, limits.backoff_max);
+  }
+}
+
+TEST_F(RosterTest, ThreeShortLivesInARowPause) {
+  start();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(end(roster.workers().back().pid, {SIGSEGV, true}), Ended::Lost);
+    EXPECT_EQ(in_phase(Phase::Booting), 1);
+    ready_all();
+  }
+  EXPECT_EQ(end(roster.workers().back().pid, {SIGSEGV, true}), Ended::Lost);
+  EXPECT_EQ(in_phase(Phase::Booting), 0);
+  EXPECT_EQ(roster.due(), now + limits.backoff);
+}
+
+TEST_F(RosterTest, AHealthyMinuteForgetsShortLives) {
+  start();
+  for (int i = 0; i < 10; ++i) {
+    now += 61 * kSecond;
+    EXPECT_EQ(end(roster.workers().back().pid, {SIGSEGV, true}), Ended::Lost);
+    EXPECT_EQ(in_phase(Phase::Booting), 1);
+    ready_all();
+  }
+}
+
+TEST_F(RosterTest, AReloadReplacesOneByOne) {
+  start();
+  roster.reload(limits);
+  for (pid_t old = 100; old < 103; ++old) {
+    settle();
+    EXPECT_EQ(in_phase(Phase::Ready) + in_phase(Phase::Booting), 4);
+    EXPECT_EQ(in_phase(Phase::Booting), 1);
+    EXPECT_EQ(retired.size(), static_cast<std::size_t>(old - 100));
+    ready_all();
+    settle();
+    EXPECT_EQ(retired.back(), old);
+    EXPECT_GE(in_phase(Phase::Ready), 3);
+  }
+  EXPECT_FALSE(roster.reloading());
+  for (pid_t old = 100; old < 103; ++old) EXPECT_EQ(end(old), Ended::Planned);
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+}
+
+TEST_F(RosterTest, AReloadWhoseWorkersDoNotBootKeepsTheOldOnes) {
+  start();
+  roster.reload(limits);
+  settle();
+  EXPECT_EQ(end(103, {4, false}), Ended::Lost);
+  EXPECT_TRUE(roster.take_failed_reload());
+  EXPECT_FALSE(roster.take_failed_reload());
+  now += 100 * kSecond;
+  settle();
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+  EXPECT_EQ(in_phase(Phase::Booting), 0);
+  EXPECT_TRUE(retired.empty());
+  // One of them that dies is replaced all the same.
+  EXPECT_EQ(end(100, {SIGKILL, true}), Ended::Lost);
+  EXPECT_EQ(in_phase(Phase::Booting), 1);
+}
+
+TEST_F(RosterTest, AnOldOneThatDiesInAReloadIsReplacedByANewOne) {
+  start();
+  roster.reload(limits);
+  settle();
+  EXPECT_EQ(end(101, {SIGKILL, true}), Ended::Lost);
+  EXPECT_EQ(in_phase(Phase::Booting), 2);
+}
+
+TEST_F(RosterTest, TwoReloadsInARow) {
+  start();
+  roster.reload(limits);
+  settle();
+  roster.reload(limits);
+  for (int i = 0; i < 20; ++i) {
+    settle();
+    ready_all();
+  }
+  EXPECT_FALSE(roster.reloading());
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+  for (const pid_t pid : {100, 101, 102, 103}) {
+    EXPECT_EQ(std::count(retired.begin(), retired.end(), pid), 1) << pid;
+  }
+}
+
+TEST_F(RosterTest, WhoDoesNotBootInTimeIsKilled) {
+  start();
+  EXPECT_EQ(end(101, {SIGKILL, true}), Ended::Lost);
+  EXPECT_EQ(roster.due(), now + limits.startup_timeout);
+  now += limits.startup_timeout;
+  settle();
+  EXPECT_EQ(killed, (std::vector<pid_t>{103}));
+  EXPECT_EQ(roster.due(), kNever);
+}
+
+TEST_F(RosterTest, WhoDoesNotEndInTimeIsKilled) {
+  start();
+  roster.stop(now);
+  settle();
+  EXPECT_EQ(retired.size(), 3);
+  now += limits.graceful_timeout;
+  settle();
+  EXPECT_TRUE(killed.empty());
+  now = roster.due();
+  settle();
+  EXPECT_EQ(killed.size(), 3);
+}
+
+TEST_F(RosterTest, AQuickStopShortensASlowOne) {
+  start();
+  roster.stop(now);
+  settle();
+  roster.stop(now);
+  settle();
+  EXPECT_EQ(roster.due(), now + 2 * kSecond);
+  EXPECT_EQ(end(100), Ended::Planned);
+  EXPECT_EQ(in_phase(Phase::Booting), 0);
+}
+
+TEST_F(RosterTest, NobodyIsSpawnedWhileItStops) {
+  settle();
+  roster.stop(now);
+  settle();
+  EXPECT_EQ(retired.size(), 3);
+  for (const pid_t pid : {100, 101, 102}) EXPECT_EQ(end(pid), Ended::Planned);
+  EXPECT_TRUE(roster.workers().empty());
+}
+
+TEST_F(RosterTest, OthersAreNotWorkers) {
+  start();
+  EXPECT_EQ(end(7), Ended::Unknown);
+  EXPECT_FALSE(roster.ready(7));
+}
+
+}  // namespace
+}  // namespace celadon::master

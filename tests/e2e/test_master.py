@@ -1,0 +1,267 @@
+"""The master and its workers: spawned, replaced, reloaded, stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support import raw
+from tests.support.servers import ROOT, Command, wait_until
+
+APP = """
+import os, time
+VERSION = {version!r}
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/sleep": time.sleep(0.3)
+    if path == "/long": time.sleep(60)
+    if path == "/exit": os._exit(9)
+    body = f"{{VERSION}} {{os.getpid()}}".encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+class Site:
+    """An application whose code changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write(1)
+
+    def write(self, version: int) -> None:
+        # Another size each time: the cache of compiled code tells versions apart by it.
+        text = APP.format(version=version) + "#" * version + "\n"
+        (self.folder / "site_app.py").write_text(text)
+
+    def spoil(self) -> None:
+        (self.folder / "site_app.py").write_text("1 / 0  # on purpose\n")
+
+    def serve(self, *options: str) -> Command:
+        return Command("site_app:app", *options, cwd=self.folder)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def ask(server: Command, path: str = "/") -> tuple[str, int]:
+    version, pid = server.request(raw.get(path)).body.decode().split()
+    return version, int(pid)
+
+
+def ready(server: Command) -> list[int]:
+    """Workers that are ready and have not ended, by the log."""
+    alive = []
+    for line in list(server.lines):
+        words = line.split("] ")[-1].split()
+        if words[:1] != ["worker"]:
+            continue
+        if words[2:] == ["is", "ready"]:
+            alive.append(int(words[1]))
+        elif int(words[1]) in alive:
+            alive.remove(int(words[1]))
+    return alive
+
+
+def wait_ready(server: Command, count: int) -> list[int]:
+    return wait_until(lambda: (r := ready(server), len(r) == count))  # type: ignore[no-any-return]
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_each_worker_serves(site: Site) -> None:
+    with site.serve("--workers", "3") as server:
+        workers = wait_ready(server, 3)
+        assert os.getpid() not in workers
+        assert server.process.pid not in workers
+        seen = wait_until(lambda: (s := ask(server)[1], s in workers))
+        assert seen in workers
+    assert all(map(gone, workers))
+
+
+def test_a_killed_worker_is_replaced_at_once(site: Site) -> None:
+    with site.serve("--workers", "2") as server:
+        first = wait_ready(server, 2)
+        os.kill(first[0], signal.SIGKILL)
+        server.wait_line(f"worker {first[0]} was killed by SIGKILL")
+        second = wait_ready(server, 2)
+        assert first[0] not in second
+        assert first[1] in second
+        assert ask(server)[1] in second
+
+
+def test_workers_that_leave_again_and_again_are_not_spawned_in_a_tight_loop(
+    site: Site,
+) -> None:
+    with site.serve("--respawn-backoff", "0.2") as server:
+        for _ in range(4):
+            wait_ready(server, 1)
+            with server.client() as client:
+                client.send(raw.get("/exit"))
+                assert client.read_to_end() == b""
+            wait_until(lambda: (None, not ready(server)))
+        ends = [line for line in server.lines if "exited with status 9" in line]
+        assert len(ends) == 4
+        wait_ready(server, 1)
+        assert ask(server)[0] == "1"
+
+
+def test_reload_serves_new_code_and_answers_what_is_under_way(site: Site) -> None:
+    with site.serve("--workers", "2") as server, server.client() as slow:
+        old = wait_ready(server, 2)
+        slow.send(raw.get("/sleep"))
+        site.write(2)
+        server.signal(signal.SIGHUP)
+        assert slow.response().body.decode().split()[0] == "1"
+        wait_until(lambda: (r := ready(server), len(r) == 2 and not set(r) & set(old)))
+        assert ask(server)[0] == "2"
+
+
+def test_no_connection_is_refused_and_no_answer_lost_while_it_reloads(
+    site: Site,
+) -> None:
+    stop = threading.Event()
+    wrong: list[str] = []
+    answered = 0
+
+    def load(server: Command) -> None:
+        nonlocal answered
+        while not stop.is_set():
+            try:
+                answer = server.request(raw.get())
+                if answer.status != 200 or len(answer.body.split()) != 2:
+                    wrong.append(repr(answer))
+            except (OSError, AssertionError) as error:
+                wrong.append(repr(error))
+            answered += 1
+
+    with site.serve("--workers", "2") as server:
+        wait_ready(server, 2)
+        threads = [threading.Thread(target=load, args=(server,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for version in range(2, 8):
+                old = set(wait_ready(server, 2))
+                site.write(version)
+                server.signal(signal.SIGHUP)
+                wait_until(
+                    lambda old=old: (  # type: ignore[misc]
+                        r := ready(server),
+                        len(r) == 2 and not set(r) & old,
+                    )
+                )
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert ask(server)[0] == "7"
+    assert wrong == []
+    assert answered > 20
+
+
+def test_a_reload_of_broken_code_keeps_the_old_workers(site: Site) -> None:
+    with site.serve("--workers", "2") as server:
+        old = wait_ready(server, 2)
+        site.spoil()
+        server.signal(signal.SIGHUP)
+        server.wait_line("the reload failed: the old workers stay")
+        assert ready(server) == old
+        assert ask(server)[0] == "1"
+        site.write(3)
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: (r := ready(server), len(r) == 2 and not set(r) & set(old)))
+        assert ask(server)[0] == "3"
+
+
+def test_one_more_and_one_fewer(site: Site) -> None:
+    with site.serve("--workers", "2") as server:
+        wait_ready(server, 2)
+        server.signal(signal.SIGTTIN)
+        assert len(wait_ready(server, 3)) == 3
+        for _ in range(4):
+            server.signal(signal.SIGTTOU)
+            server.wait_line(r"\d workers are wanted")
+        wait_until(lambda: (r := ready(server), 1 <= len(r) < 3))
+        server.signal(signal.SIGHUP)  # as many as the configuration says
+        wait_ready(server, 2)
+
+
+def test_workers_leave_when_the_master_is_gone(site: Site) -> None:
+    with site.serve("--workers", "2") as server:
+        workers = wait_ready(server, 2)
+        server.process.kill()
+        wait_until(lambda: (None, all(map(gone, workers))))
+        server.wait_line("the master is gone")
+
+
+def test_sigint_is_quick(site: Site) -> None:
+    with site.serve("--workers", "2") as server, server.client() as client:
+        wait_ready(server, 2)
+        client.send(raw.get("/long"))
+        ask(server)
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0
+
+
+def test_a_second_signal_makes_a_slow_stop_quick(site: Site) -> None:
+    with site.serve() as server, server.client() as client:
+        wait_ready(server, 1)
+        client.send(raw.get("/long"))
+        ask(server)
+        server.signal(signal.SIGTERM)
+        server.wait_line("stopping: finishing requests")
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0
+
+
+def test_a_worker_that_does_not_end_is_killed(site: Site) -> None:
+    with site.serve("--graceful-timeout", "0.1") as server:
+        (worker,) = wait_ready(server, 1)
+        os.kill(worker, signal.SIGSTOP)
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGQUIT)
+        server.wait_line(f"worker {worker} is killed: it took too long")
+        assert server.wait() == 0
+
+
+def test_a_worker_that_does_not_start_in_time_is_killed(site: Site) -> None:
+    (site.folder / "site_app.py").write_text("import time; time.sleep(60)\n")
+    with site.serve("--startup-timeout", "0.2") as server:
+        assert server.wait() == 3
+    log = "\n".join(server.lines)
+    assert "is killed: it took too long" in log
+    assert "no worker boots: stopping" in log
+
+
+def test_run_with_workers() -> None:
+    code = (
+        "import celadon.patch; celadon.patch.all()\n"
+        "import celadon; from tests.apps.probe import app\n"
+        "celadon.run(app, bind='127.0.0.1:0', workers=2); print('after')"
+    )
+
+    class Run(Command):
+        def __init__(self) -> None:
+            self.start([sys.executable, "-c", code], ROOT)
+
+    with Run() as server:
+        wait_ready(server, 2)
+        answers = [server.request(raw.get("/sleep?s=0.01")).body for _ in range(4)]
+        assert answers == [b"slept"] * 4
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert server.out == ["after"], "workers do not go on with the script"
