@@ -61,6 +61,15 @@ def supervise(
     return 0
 
 
+def _fork() -> int:
+    """As `os.fork`; -1 where no process can be made."""
+    try:
+        return os.fork()
+    except OSError as error:
+        logging.logger.error("fork: %s", error)
+        return -1
+
+
 class _Supervisor:
     """What the core asks of the interpreter."""
 
@@ -70,7 +79,7 @@ class _Supervisor:
         self._reread = reread
         self.settings = settings
         self.core = _core.Master(
-            os.fork,
+            _fork,
             self._reload,
             self._reopen_logs,
             logging.log_line,

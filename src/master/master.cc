@@ -212,7 +212,6 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
     return true;
   }
   if (pid < 0) {
-    log_.log(Level::Error, "no worker can be made: fork failed");
     roster_.not_spawned(slot, loop_->now());
     return false;
   }

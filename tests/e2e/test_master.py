@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 import threading
@@ -130,30 +131,57 @@ def test_reload_serves_new_code_and_answers_what_is_under_way(site: Site) -> Non
         assert ask(server)[0] == "2"
 
 
+class Load:
+    """Clients that ask without end, each with so many requests on a connection."""
+
+    def __init__(self, server: Command, *requests: int) -> None:
+        self.server = server
+        self.wrong: list[str] = []
+        self.answered = 0
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(count,)) for count in requests
+        ]
+
+    def _ask(self, count: int) -> None:
+        while not self._stop.is_set():
+            try:
+                self._ask_on_one_connection(count)
+            except (OSError, AssertionError) as error:
+                self.wrong.append(repr(error))
+
+    def _ask_on_one_connection(self, count: int) -> None:
+        with self.server.client() as client:
+            for _ in range(count):
+                client.send(raw.get())
+                answer = client.response()
+                self.answered += 1
+                if answer.status != 200 or len(answer.body.split()) != 2:
+                    self.wrong.append(repr(answer))
+                if answer.get("Connection") == "close":
+                    return
+
+    def wait_for_more(self, count: int) -> None:
+        before = self.answered
+        wait_until(lambda: (self.wrong, self.answered >= before + count))
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
 def test_no_connection_is_refused_and_no_answer_lost_while_it_reloads(
     site: Site,
 ) -> None:
-    stop = threading.Event()
-    wrong: list[str] = []
-    answered = 0
-
-    def load(server: Command) -> None:
-        nonlocal answered
-        while not stop.is_set():
-            try:
-                answer = server.request(raw.get())
-                if answer.status != 200 or len(answer.body.split()) != 2:
-                    wrong.append(repr(answer))
-            except (OSError, AssertionError) as error:
-                wrong.append(repr(error))
-            answered += 1
-
     with site.serve("--workers", "2") as server:
         wait_ready(server, 2)
-        threads = [threading.Thread(target=load, args=(server,)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
+        with Load(server, 1, 1, 3) as load:
             for version in range(2, 8):
                 old = set(wait_ready(server, 2))
                 site.write(version)
@@ -164,13 +192,24 @@ def test_no_connection_is_refused_and_no_answer_lost_while_it_reloads(
                         len(r) == 2 and not set(r) & old,
                     )
                 )
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
         assert ask(server)[0] == "7"
-    assert wrong == []
-    assert answered > 20
+    assert load.wrong == []
+    assert load.answered > 20
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_storm_of_signals_loses_nothing(site: Site, seed: int) -> None:
+    chance = random.Random(seed)
+    kinds = ["SIGHUP", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2", "SIGWINCH"]
+    with site.serve("--workers", "2") as server:
+        wait_ready(server, 2)
+        with Load(server, 1, 1, 5) as load:
+            for _ in range(25):
+                server.signal(getattr(signal, chance.choice(kinds)))
+                load.wait_for_more(chance.randrange(1, 200))
+            server.signal(signal.SIGHUP)
+            wait_ready(server, 2)
+    assert load.wrong == []
 
 
 def test_a_reload_of_broken_code_keeps_the_old_workers(site: Site) -> None:
