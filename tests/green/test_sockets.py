@@ -311,3 +311,32 @@ def test_a_file_is_sent_by_the_kernel(tmp_path) -> None:  # type: ignore[no-unty
         """,
         prelude=SOCKETS,
     )
+
+
+@WAYS
+def test_iterators_of_buffers_are_used_once(prelude: str) -> None:
+    """Also by sockets that do not wait: asyncio gives sendmsg an iterator."""
+    run_green(
+        """
+        def broken():
+            yield b"one"
+            raise KeyError("on purpose")
+        for timeout in (None, 5, 0):
+            a.settimeout(timeout); b.settimeout(timeout)
+            assert a.sendmsg(iter([b"ab", b"cd"])) == 4
+            buffers = [bytearray(3), bytearray(9)]
+            assert b.recvmsg_into(iter(buffers))[0] == 4
+            assert buffers == [b"abc", b"d" + bytes(8)], buffers
+            assert a.sendmsg((part for part in (b"e", b"f")), iter(())) == 2
+            assert b.recv(9) == b"ef"
+            for call in (lambda: a.sendmsg(broken()), lambda: b.recvmsg_into(broken())):
+                try: call()
+                except KeyError: pass
+                else: raise AssertionError(timeout)
+            for call in (lambda: a.sendmsg(5), lambda: b.recvmsg_into(5)):
+                try: call()
+                except TypeError as error: assert "iterable" in str(error), error
+                else: raise AssertionError(timeout)
+        """,
+        prelude=prelude,
+    )

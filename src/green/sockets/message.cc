@@ -68,14 +68,17 @@ class Message {
   int flags_ = 0;
 };
 
-// Iterables that one attempt would use up.
+// Iterables that one attempt would use up. False: no iterable, for CPython to complain
+// about, or with the exception that its iterator raised.
 [[nodiscard]] bool keep_items(Message& message, std::size_t at,
                               PyObject* items) noexcept {
-  py::Object kept(PySequence_Tuple(items));
-  if (!kept) {
+  const py::Object iterator(PyObject_GetIter(items));
+  if (!iterator) {
     PyErr_Clear();
     return false;
   }
+  py::Object kept(PySequence_Tuple(iterator.get()));
+  if (!kept) return false;
   message.put(at, std::move(kept));
   return true;
 }
@@ -84,8 +87,16 @@ class Message {
 PyObject* receive(PyObject* method, PyObject* self, PyObject* const* args,
                   Py_ssize_t count, std::size_t flags_at, bool items) noexcept {
   const auto given = static_cast<std::size_t>(count);
+  SocketCall call(self);
+  if (!call.start()) return nullptr;
   Message message(method, loop::kRead);
-  bool fits = given >= 1 && given <= flags_at + 1;
+  bool fits = given >= 1 && given <= flags_at + 1 &&
+              message.set_flags(flags_at, given > flags_at ? args[flags_at] : nullptr);
+  const bool whole = call.blocking() && (message.flags() & MSG_WAITALL);
+  // Before an iterator among the arguments is used up.
+  if (!fits || whole || call.refuses_to_wait(message.flags())) {
+    return call_native(method, self, args, count);
+  }
   for (std::size_t i = 0; fits && i < flags_at; ++i) {
     if (i == 0 && items) {
       fits = keep_items(message, 0, args[0]);
@@ -95,15 +106,8 @@ PyObject* receive(PyObject* method, PyObject* self, PyObject* const* args,
       message.put(i, py::Object(PyLong_FromLong(0)));
     }
   }
-  fits =
-      fits && message.set_flags(flags_at, given > flags_at ? args[flags_at] : nullptr);
-  SocketCall call(self);
-  if (!call.start()) return nullptr;
-  const bool whole = call.blocking() && (message.flags() & MSG_WAITALL);
-  if (!fits || whole || call.refuses_to_wait(message.flags())) {
-    return call_native(method, self, args, count);
-  }
-  return message.run(self, call);
+  if (PyErr_Occurred()) return nullptr;
+  return fits ? message.run(self, call) : call_native(method, self, args, count);
 }
 
 // The kernel takes all that a blocking stream was given; the first attempt took a part.
@@ -173,13 +177,16 @@ PyObject* sendmsg(PyObject* self, Args args, Py_ssize_t count) noexcept {
   SocketCall call(self);
   if (!call.start()) return nullptr;
   Message message(native().sendmsg, loop::kWrite);
-  const bool fits = count >= 1 && count <= 4 && keep_items(message, 0, args[0]) &&
-                    (count > 1 ? keep_items(message, 1, args[1])
-                               : (message.put(1, py::Object(PyTuple_New(0))), true)) &&
-                    message.set_flags(2, count > 2 ? args[2] : nullptr);
-  if (!fits || call.refuses_to_wait(message.flags())) {
+  // Before an iterator among the arguments is used up.
+  if (count < 1 || count > 4 || !message.set_flags(2, count > 2 ? args[2] : nullptr) ||
+      call.refuses_to_wait(message.flags())) {
     return call_native(native().sendmsg, self, args, count);
   }
+  const bool fits = keep_items(message, 0, args[0]) &&
+                    (count > 1 ? keep_items(message, 1, args[1])
+                               : (message.put(1, py::Object(PyTuple_New(0))), true));
+  if (PyErr_Occurred()) return nullptr;
+  if (!fits) return call_native(native().sendmsg, self, args, count);
   if (count > 3 && args[3] != Py_None) {
     py::Object address = resolved(self, args[3]);
     if (!address) return nullptr;
