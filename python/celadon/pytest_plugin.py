@@ -90,22 +90,28 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 def _in_units(items: list[pytest.Item]) -> list[list[pytest.Item]]:
     """Each test by itself; those of a `django.test.TestCase` together, since they run in
     a transaction that their class began, on a connection of its greenlet."""
-    testing = sys.modules.get("django.test")
     units: list[list[pytest.Item]] = []
-    last = None
     for item in items:
-        case = getattr(item, "cls", None)
-        django = (
-            testing is not None
-            and isinstance(case, type)
-            and issubclass(case, testing.TestCase)
-        )
-        if django and case is last:
+        if units and _is_case(item, "TestCase") and _case(item) is _case(units[-1][0]):
             units[-1].append(item)
         else:
             units.append([item])
-        last = case
     return units
+
+
+def _case(item: pytest.Item) -> Any:
+    return getattr(item, "cls", None)
+
+
+def _is_case(item: pytest.Item, name: str) -> bool:
+    """Whether its class is one of `django.test`'s class `name`, if that is imported."""
+    testing = sys.modules.get("django.test")
+    case = _case(item)
+    return (
+        testing is not None
+        and isinstance(case, type)
+        and issubclass(case, getattr(testing, name))
+    )
 
 
 def _run_lanes(
@@ -144,14 +150,7 @@ def _shares_more_of_django(item: pytest.Item, names: set[str]) -> bool:
     mark = item.get_closest_marker("django_db")
     if mark is not None and (mark.args or mark.kwargs.get("transaction")):
         return True
-    testing = sys.modules.get("django.test")
-    case = getattr(item, "cls", None)
-    return (
-        testing is not None
-        and isinstance(case, type)
-        and issubclass(case, testing.TransactionTestCase)
-        and not issubclass(case, testing.TestCase)
-    )
+    return _is_case(item, "TransactionTestCase") and not _is_case(item, "TestCase")
 
 
 def _fixtures(info: Any) -> set[str]:

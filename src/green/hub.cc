@@ -1,9 +1,7 @@
 #include "green/hub.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,9 +9,7 @@
 
 #include "base/assert.h"
 #include "green/asyncio_state.h"
-#include "green/local.h"
 #include "green/switch.h"
-#include "green/task.h"
 #include "py/error.h"
 
 namespace celadon::green {
@@ -360,141 +356,6 @@ Job* Hub::take_job() noexcept {
   if (jobs_left_ <= 0 || loop_.now() > turn_end_) return nullptr;
   --jobs_left_;
   return jobs_.pop_front();
-}
-
-Strand* Hub::new_runner() noexcept {
-  auto strand = std::make_unique<Strand>(*this, next_number_++);
-  strand->greenlet_ = new_greenlet(runner_start_.get(), greenlet_.get());
-  if (!strand->greenlet_) return nullptr;
-  strand->resume_ = py::Object::copy(strand->greenlet_.get());
-  ++stats_.runners_created;
-  strands_.push_back(std::move(strand));
-  return strands_.back().get();
-}
-
-// A job's frames did not fit: this runner gets a larger block, and so do new ones.
-void Hub::fit_frames(Strand& strand) noexcept {
-  const std::size_t size = strand.frames_.size();
-  if (size >= py::DataStack::kMost) return;
-  frame_bytes_ = std::min(std::max(frame_bytes_, 2 * size), py::DataStack::kMost);
-  strand.frames_.remove();
-  strand.frames_.install(frame_bytes_);
-}
-
-PyObject* Hub::runner_body(Strand& strand) noexcept {
-  strand.frames_.install(frame_bytes_);
-  strand.stack_base_ = __builtin_frame_address(0);
-  while (!strand.retired_) {
-    Job* job = take_job();
-    if (job) {
-      run_job(strand, *job);
-    } else if (!wait_for_job(strand)) {
-      break;
-    }
-    if (forked_child_) ::_exit(0);  // a child that came back from its request ends here
-  }
-  // Values of its locals die here, where their finalizers may block.
-  if (strand.locals_) detach_locals(strand.locals_.get());
-  strand.locals_.reset();
-  strand.thread.reset();
-  strand.frames_.remove();
-  strand.state_ = Strand::State::Done;
-  ++stats_.runners_retired;
-  ++done_;
-  PyErr_Clear();
-  return py::none();
-}
-
-bool Hub::wait_for_job(Strand& strand) noexcept {
-  strand.state_ = Strand::State::Idle;
-  strand.resume_ = py::Object::copy(strand.greenlet_.get());
-  idle_.push_back(&strand);
-  current_ = nullptr;
-  const bool switched = static_cast<bool>(switch_to(greenlet_.get()));
-  current_ = &strand;
-  strand.state_ = Strand::State::Running;
-  return switched;
-}
-
-void Hub::run_job(Strand& strand, Job& job) noexcept {
-  ++stats_.jobs;
-  stamp();
-  strand.job_ = &job;
-  strand.job_began_ = loop_.now();
-  PyObject* wanted = job.context();
-  const py::Object context(wanted ? py::new_ref(wanted)
-                                  : PyContext_Copy(base_context_.get()));
-  const bool entered = context && PyContext_Enter(context.get()) == 0;
-  if (!entered) PyErr_Clear();
-  job.run(strand);
-  strand.job_ = nullptr;
-  end_task(strand);
-  if (strand.asyncio_loop) forget_asyncio_loop(strand);
-  strand.set_deadline(kNever);
-  strand.pending_.clear();
-  strand.shield_depth_ = 0;
-  strand.exempt_depth_ = 0;
-  strand.call_leftovers();
-  if (entered && PyContext_Exit(context.get()) < 0) PyErr_Clear();
-  if (strand.frames_.outgrown()) fit_frames(strand);
-}
-
-void Hub::note_use() noexcept {
-  const std::size_t in_use = strands_.size() - idle_.size();
-  peak_ = std::max(peak_, in_use);
-  if (strands_.size() > kKeptRunners && !decay_.armed()) {
-    loop_.arm(decay_, loop_.now() + kDecayPeriod);
-  }
-}
-
-// Retires idle runners that the last two periods had no use for. The timer runs only
-// while there is something to give back, so an idle server is not woken.
-void Hub::decay() noexcept {
-  const std::size_t in_use = strands_.size() - idle_.size();
-  const std::size_t keep = std::max({peak_, last_peak_, kKeptRunners});
-  last_peak_ = std::exchange(peak_, in_use);
-  std::size_t excess = strands_.size() > keep ? strands_.size() - keep : 0;
-  excess = std::min(excess, idle_.size());
-  // After a burst all idle ones go: what they hold lies scattered in memory that was
-  // taken for it, and a few objects keep whole arenas. New ones are made soon enough.
-  if (excess >= kBurst) {
-    excess = idle_.size();
-    leaving_ += excess;
-  }
-  for (std::size_t i = 0; i < excess; ++i) {
-    // The oldest idle ones: the last used one is the next used one.
-    Strand* strand = idle_[i];
-    strand->retired_ = true;
-    strand->state_ = Strand::State::Ready;
-    woken_.push_back(*strand);
-  }
-  idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(excess));
-  for (Keeper* k = keepers_.front(); k && excess > 0; k = keepers_.next(*k)) {
-    k->give_memory_back();
-  }
-  if (strands_.size() - excess > kKeptRunners) {
-    loop_.arm(decay_, loop_.now() + kDecayPeriod);
-  }
-}
-
-void Hub::remove_done() noexcept {
-  const std::size_t removed = std::exchange(done_, 0);
-  std::erase_if(strands_, [](const std::unique_ptr<Strand>& strand) {
-    return strand->state_ == Strand::State::Done;
-  });
-  if (leaving_ == 0) return;
-  left_ += removed;
-  if (left_ >= leaving_) settle_burst();
-}
-
-// After the last runner of a burst: the interpreter's free lists, which only a full
-// collection empties, keep arenas of a great burst.
-void Hub::settle_burst() noexcept {
-  leaving_ = 0;
-  strands_.shrink_to_fit();
-  idle_.shrink_to_fit();
-  if (std::exchange(left_, 0) >= kGreatBurst && PyGC_IsEnabled()) PyGC_Collect();
-  ::malloc_trim(0);
 }
 
 void Hub::bury(PyObject* object) noexcept {

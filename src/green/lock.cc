@@ -57,9 +57,9 @@ Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) no
   if (deadline == kNever && !can_park() && (mine || is_other_greenlets(ident))) {
     PyErr_Format(
         PyExc_RuntimeError,
-        "deadlock: the lock is held by %lu, or is another greenlet's of this thread "
-        "next, "
-        "and nothing can be waited for here (a finalizer, a signal handler or the hub)",
+        "deadlock: the lock is held by %lu, or goes to another greenlet of this thread "
+        "next, and nothing can be waited for here (a finalizer, a signal handler or "
+        "the hub)",
         owner_);
     return Waited::Interrupted;
   }

@@ -63,7 +63,6 @@ Master::Master(Hooks& hooks, LogSink& log, int workers, const Limits& limits) no
     : hooks_(hooks),
       log_(log),
       loop_(std::make_unique<loop::Loop>(loop::make_epoll_poller(), clock_)),
-      limits_(limits),
       roster_(workers, limits) {}
 
 Master::~Master() = default;
@@ -160,7 +159,7 @@ void Master::reload() noexcept {
   }
   info("reloading");
   roster_.resize(workers);
-  roster_.reload(limits_);
+  roster_.reload();
 }
 
 void Master::resize(int by) noexcept {

@@ -72,7 +72,6 @@ class Master final : public loop::SignalHandler, private loop::Timer {
   SystemClock clock_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<loop::Signals> signals_;
-  const Limits limits_;
   Roster roster_;
   std::vector<net::ListenSocket> listeners_;
   std::vector<std::unique_ptr<Control>> controls_;

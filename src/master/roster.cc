@@ -74,8 +74,7 @@ void Roster::pause_slot(int number, Nanos now) noexcept {
 
 // --- what is wanted ---
 
-void Roster::reload(const Limits& limits) noexcept {
-  limits_ = limits;
+void Roster::reload() noexcept {
   ++generation_;
   failed_reload_ = false;
   std::ranges::fill(slots_, Slot{});

@@ -64,7 +64,7 @@ class Roster {
 
   [[nodiscard]] int wanted() const noexcept { return wanted_; }
   void resize(int wanted) noexcept { wanted_ = wanted; }
-  void reload(const Limits& limits) noexcept;
+  void reload() noexcept;
   // From now on nobody is wanted; the second time, nor given much time.
   void stop(Nanos now) noexcept;
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
@@ -114,7 +114,7 @@ class Roster {
   void note_end(const WorkerProcess& worker, Exit how, Nanos now) noexcept;
   void give_up_reload() noexcept;
 
-  Limits limits_;
+  const Limits limits_;
   int wanted_;
   unsigned generation_ = 1;
   bool stopping_ = false;

@@ -2,21 +2,9 @@
 
 #include <utility>
 
+#include "module/log_level.h"
+
 namespace celadon::module {
-namespace {
-
-int to_python_level(Level level) noexcept {
-  switch (level) {
-    case Level::Debug: return 10;
-    case Level::Info: return 20;
-    case Level::Warning: return 30;
-    case Level::Error: return 40;
-    case Level::Critical: return 50;
-  }
-  std::unreachable();
-}
-
-}  // namespace
 
 void LogQueue::log(Level level, std::string_view line) noexcept {
   if (lines_.size() >= kMost) {

@@ -6,6 +6,7 @@
 
 #include "master/master.h"
 #include "module/listen.h"
+#include "module/log_level.h"
 #include "py/error.h"
 #include "py/gil.h"
 #include "py/type.h"
@@ -47,8 +48,8 @@ class DirectLog final : public LogSink {
  public:
   explicit DirectLog(PyObject* write) noexcept : write_(py::Object::copy(write)) {}
   void log(Level level, std::string_view line) noexcept override {
-    const int number = 10 * (static_cast<int>(level) + 1);
-    if (!py::Object(PyObject_CallFunction(write_.get(), "is#", number, line.data(),
+    if (!py::Object(PyObject_CallFunction(write_.get(), "is#", to_python_level(level),
+                                          line.data(),
                                           static_cast<Py_ssize_t>(line.size())))) {
       PyErr_WriteUnraisable(write_.get());
     }

@@ -126,13 +126,17 @@ def take(server: str, error: type[Exception]) -> Place:
 
     Raises `error`, the driver's own, which says what to change.
     """
-    known = _servers.get(server) or _servers.setdefault(server, _Server(server))
+    known = _known(server)
     place = known.take(None)
     if place is None:
         place = _take_in_turn(known, time.monotonic() + WAIT)
     if place is None:
         raise error(_refusal(server))
     return place
+
+
+def _known(name: str) -> _Server:
+    return _servers.get(name) or _servers.setdefault(name, _Server(name))
 
 
 def _refusal(server: str) -> str:
@@ -200,7 +204,7 @@ class _AsyncTurn:
 
 async def _take_async(server: str, error: type[Exception]) -> Place:
     """As `take`; only the calling task waits."""
-    known = _servers.get(server) or _servers.setdefault(server, _Server(server))
+    known = _known(server)
     place = known.take(None)
     if place is not None:
         return place

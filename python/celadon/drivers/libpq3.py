@@ -40,6 +40,10 @@ def adapt(psycopg: ModuleType) -> None:
     _use_budget(psycopg)
 
 
+def _server(psycopg: ModuleType, conninfo: str, options: dict[str, Any]) -> str:
+    return libpq_server({**psycopg.conninfo.conninfo_to_dict(conninfo), **options})
+
+
 def _use_budget(psycopg: ModuleType) -> None:
     cls: Any = psycopg.Connection
     native = cls.__dict__["connect"].__func__
@@ -47,9 +51,8 @@ def _use_budget(psycopg: ModuleType) -> None:
 
     @functools.wraps(native)
     def connect(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
-        options = psycopg.conninfo.conninfo_to_dict(conninfo)
         return budget.connect(
-            libpq_server({**options, **kwargs}),
+            _server(psycopg, conninfo, kwargs),
             psycopg.OperationalError,
             lambda: native(cls, conninfo, **kwargs),
             lambda conn: conn.closed,
@@ -76,9 +79,8 @@ def _use_budget_in_asyncio(psycopg: ModuleType) -> None:
 
     @functools.wraps(native)
     async def connect(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
-        options = psycopg.conninfo.conninfo_to_dict(conninfo)
         conn, place = await budget.connect_async(
-            libpq_server({**options, **kwargs}),
+            _server(psycopg, conninfo, kwargs),
             psycopg.OperationalError,
             lambda: native(cls, conninfo, **kwargs),
             lambda conn: conn.closed,

@@ -124,7 +124,7 @@ TEST_F(RosterTest, AHealthyMinuteForgetsShortLives) {
 
 TEST_F(RosterTest, AReloadReplacesOneByOne) {
   start();
-  roster.reload(limits);
+  roster.reload();
   for (pid_t old = 100; old < 103; ++old) {
     settle();
     EXPECT_EQ(in_phase(Phase::Ready) + in_phase(Phase::Booting), 4);
@@ -142,7 +142,7 @@ TEST_F(RosterTest, AReloadReplacesOneByOne) {
 
 TEST_F(RosterTest, AReloadWhoseWorkersDoNotBootKeepsTheOldOnes) {
   start();
-  roster.reload(limits);
+  roster.reload();
   settle();
   EXPECT_EQ(end(103, {4, false}), Ended::Lost);
   EXPECT_TRUE(roster.take_failed_reload());
@@ -159,7 +159,7 @@ TEST_F(RosterTest, AReloadWhoseWorkersDoNotBootKeepsTheOldOnes) {
 
 TEST_F(RosterTest, AnOldOneThatDiesInAReloadIsReplacedByANewOne) {
   start();
-  roster.reload(limits);
+  roster.reload();
   settle();
   EXPECT_EQ(end(101, {SIGKILL, true}), Ended::Lost);
   EXPECT_EQ(in_phase(Phase::Booting), 2);
@@ -167,9 +167,9 @@ TEST_F(RosterTest, AnOldOneThatDiesInAReloadIsReplacedByANewOne) {
 
 TEST_F(RosterTest, TwoReloadsInARow) {
   start();
-  roster.reload(limits);
+  roster.reload();
   settle();
-  roster.reload(limits);
+  roster.reload();
   for (int i = 0; i < 20; ++i) {
     settle();
     ready_all();
