@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from celadon import cgroup
 from celadon.errors import UsageError
 from celadon.settings import SETTINGS
 
@@ -23,6 +24,8 @@ _RESERVED = {
     "CELADON_INHERIT",
     "CELADON_POISON_STACK",
 }
+# Slots of the shared memory beyond three for each worker: for SIGTTIN.
+_SPARE_SLOTS = 8
 # Names that Kubernetes makes up for Services.
 _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)$")
 
@@ -31,7 +34,6 @@ _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?
 _LATER = {
     "preload": "workers import the application themselves",
     "preload_app": "workers import the application themselves",
-    "max_requests": "workers are not recycled yet",
     "certfile": "TLS is not served yet; put a proxy in front",
     "keyfile": "TLS is not served yet; put a proxy in front",
     "reload": "development reload is not there yet",
@@ -182,15 +184,19 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "secure_scheme_headers",
         "forwarder_headers",
         "graceful_timeout",
+        "max_requests",
+        "max_requests_jitter",
         "backlog",
         "umask",
         "reuse_port",
+        "timeout",
+        "watchdog_threshold",
     ]
     options = {name: v[name] for name in same}
-    options["timeout"] = v["timeout"]
     options["preempt"] = v["preempt"] if v["green"] else 0.0
-    options["stack_signal"] = options["preempt_signal"] = 0
-    options["control"] = -1
+    options["stack_signal"] = options["stacks_signal"] = options["preempt_signal"] = 0
+    options["stack_pipe"] = -1
+    options["log_fd"] = 2
     if not v["green"]:
         options["max_concurrent_requests"] = 1
     options.update(
@@ -204,6 +210,30 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         access_log=v["accesslog"] if v["accesslog"] not in ("", "None") else "",
         access_log_format=v["access_log_format"],
     )
+    return options
+
+
+def master_options(config: Config) -> dict[str, Any]:
+    """The dict that the core's master reads; every key of it is required there."""
+    same = [
+        "workers",
+        "startup_timeout",
+        "graceful_timeout",
+        "respawn_backoff",
+        "respawn_backoff_max",
+        "reload_surge",
+        "worker_max_lifetime",
+        "worker_max_lifetime_jitter",
+        "timeout",
+        "backlog",
+        "umask",
+        "reuse_port",
+    ]
+    options = {name: config.values[name] for name in same}
+    for name in ("worker_max_rss", "worker_kill_rss"):
+        value = config.values[name]
+        options[name] = cgroup.memory_share(config.workers) if value < 0 else value
+    options["slots"] = 3 * config.workers + _SPARE_SLOTS
     return options
 
 

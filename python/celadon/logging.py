@@ -26,6 +26,22 @@ def setup(errorlog: str, loglevel: str) -> None:
     logger.propagate = False
 
 
+def stream() -> Any:
+    """What the error log is written to."""
+    for handler in logger.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            return handler.stream
+    return sys.stderr
+
+
+def descriptor() -> int:
+    """Likewise as a descriptor, for what must not wait for `logging`."""
+    try:
+        return int(stream().fileno())
+    except (OSError, AttributeError, ValueError):
+        return 2
+
+
 def log_line(level: int, text: str) -> None:
     """A line of the core."""
     logger.log(level, "%s", text)
@@ -53,16 +69,10 @@ def log_exception(error: BaseException, environ: dict[str, Any] | None) -> None:
 class ErrorStream:
     """``wsgi.errors``: text on its way to the error log's destination."""
 
-    def _stream(self) -> Any:
-        for handler in logger.handlers:
-            if isinstance(handler, logging.StreamHandler):
-                return handler.stream
-        return sys.stderr
-
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"wsgi.errors takes str, not {type(text).__name__}")
-        self._stream().write(text)
+        stream().write(text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -70,4 +80,4 @@ class ErrorStream:
             self.write(line)
 
     def flush(self) -> None:
-        self._stream().flush()
+        stream().flush()

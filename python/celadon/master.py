@@ -53,11 +53,10 @@ def supervise(
     if isinstance(outcome, int):
         logging.logger.info("stopped")
         return outcome
-    _slot, control, listeners = outcome
     for name in _MASTERS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     settings = supervisor.settings
-    serve_as_worker(load(settings), settings, control, listeners)
+    serve_as_worker(load(settings), settings, outcome)
     return 0
 
 
@@ -83,15 +82,7 @@ class _Supervisor:
             self._reload,
             self._reopen_logs,
             logging.log_line,
-            workers=settings.workers,
-            startup_timeout=settings.startup_timeout,
-            graceful_timeout=settings.graceful_timeout,
-            respawn_backoff=settings.respawn_backoff,
-            respawn_backoff_max=settings.respawn_backoff_max,
-            reload_surge=settings.reload_surge,
-            backlog=settings.backlog,
-            umask=settings.umask,
-            reuse_port=settings.reuse_port,
+            config.master_options(settings),
         )
 
     def _reload(self) -> int:

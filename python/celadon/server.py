@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import os
 import resource
-import signal
 import sys
 import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from celadon import _core, config, logging
+from celadon import _core, config, logging, watchdog
 from celadon.errors import UsageError
-from celadon.green import preemption
 from celadon.importer import Application
 
 _SWITCH_INTERVAL = 0.0005
 
 
 def make_core(
-    app: Application, settings: config.Config, signals: Mapping[str, int] | None = None
+    app: Application,
+    settings: config.Config,
+    watch: Mapping[str, int] | None = None,
+    seat: Any = None,
 ) -> _core.Server:
     """A server of the core, not bound yet.
 
-    `signals` are the numbers by which the watchdog reaches this thread, the main one:
-    ``stack_signal`` and ``preempt_signal``. Without them nothing is watched.
+    `watch` is what the watchdog needs to look at this thread, the main one; without it
+    nothing is watched. `seat` is what the master gave this worker.
     """
     from celadon import __version__
 
     options = config.core_options(settings, __version__)
-    options.update(signals or {})
+    options.update(watch or {})
     return _core.Server(
         app,
         options,
         logging.log_exception,
         logging.log_line,
         logging.ErrorStream(),
+        seat,
     )
 
 
@@ -80,7 +81,7 @@ def serve(app: Application, settings: config.Config) -> None:
     # What the import left in context variables is what each request starts with.
     _core.green.set_base_context()
     try:
-        core = make_core(app, settings, _watch_signals())
+        core = make_core(app, settings, watchdog.prepare())
         addresses = [core.bind(address)[0] for address in settings.bind]
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -93,29 +94,15 @@ def serve(app: Application, settings: config.Config) -> None:
     logging.logger.info("stopped")
 
 
-def serve_as_worker(
-    app: Application, settings: config.Config, control: int, listeners: list[int]
-) -> None:
-    """Serves from the master's sockets until it says so, or is gone.
-
-    `control` is the descriptor of this worker's pair to the master.
-    """
+def serve_as_worker(app: Application, settings: config.Config, seat: Any) -> None:
+    """Serves at the master's sockets until it says so, or is gone."""
     settle(settings.gc_freeze)
     _core.green.set_base_context()
     try:
-        core = make_core(app, settings, {**_watch_signals(), "control": control})
+        core = make_core(app, settings, watchdog.prepare(), seat)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    for descriptor in listeners:
-        core.bind(f"fd://{descriptor}")
     core.run(True)
-
-
-def _watch_signals() -> dict[str, int]:
-    """Has `faulthandler` write the stacks at one signal, and greenlets parked at another."""
-    stacks = int(signal.SIGRTMIN) + 5
-    faulthandler.register(stacks, file=sys.__stderr__ or 2, all_threads=True)
-    return {"stack_signal": stacks, "preempt_signal": preemption.handle_signal()}
 
 
 def raise_descriptor_limit() -> None:

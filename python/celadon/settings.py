@@ -14,6 +14,7 @@ from celadon.values import (
     parse_list,
     parse_log_level,
     parse_mapping,
+    parse_memory,
     parse_milliseconds,
     parse_positive,
     parse_proxy_protocol,
@@ -95,6 +96,43 @@ def _rows() -> Iterable[Setting]:
     )
     yield s("respawn_backoff_max", d, 30.0, "the longest such pause")
     yield s(
+        "max_requests",
+        parse_count,
+        0,
+        "requests after which another worker takes a worker's place; 0: never",
+    )
+    yield s(
+        "max_requests_jitter",
+        parse_count,
+        0,
+        "so many more at the most, drawn for each worker",
+    )
+    yield s(
+        "worker_max_lifetime",
+        d,
+        0.0,
+        "age at which another worker takes a worker's place; 0: never",
+    )
+    yield s(
+        "worker_max_lifetime_jitter",
+        d,
+        0.0,
+        "so much more at the most, drawn for each worker",
+    )
+    yield s(
+        "worker_max_rss",
+        parse_memory,
+        0,
+        "resident memory above which, at three looks 5 s apart, another worker takes a "
+        "worker's place; auto: its share of the cgroup's limit; 0: no matter",
+    )
+    yield s(
+        "worker_kill_rss",
+        parse_memory,
+        0,
+        "likewise, but it ends at once: 5 s for its requests, then it is killed",
+    )
+    yield s(
         "worker_class",
         one_of("auto", "green", "sync", "gevent", "gevent_pywsgi", "eventlet"),
         "auto",
@@ -162,8 +200,17 @@ def _rows() -> Iterable[Setting]:
         "timeout",
         d,
         30.0,
-        "seconds the loop may be held before its stack is logged",
+        "how long the loop may be held: at half of it all stacks are logged, then the "
+        "worker is aborted; no limit of a request; 0: for ever",
         ("--timeout", "-t"),
+        section=t,
+    )
+    yield s(
+        "watchdog_threshold",
+        d,
+        0.1,
+        "how long the loop may be held before the stack that holds it is logged, at most "
+        "once a second; 0: off",
         section=t,
     )
     yield s(

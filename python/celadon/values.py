@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from celadon import cpus
+from celadon import cgroup
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -48,7 +48,7 @@ def parse_duration(value: Any) -> float:
 def parse_workers(value: Any) -> int:
     """A number above 0, or ``auto``: as many as there are CPUs for this process."""
     if str(value).strip().lower() == "auto":
-        return cpus.available()
+        return cgroup.available_cpus()
     try:
         return parse_positive(value)
     except ValueError:
@@ -71,6 +71,11 @@ def parse_size(value: Any) -> int:
     if size > _LARGEST_SIZE:
         raise ValueError("expected a size that fits 62 bits")
     return size
+
+
+def parse_memory(value: Any) -> int:
+    """Bytes, or -1 for ``auto``."""
+    return -1 if str(value).strip().lower() == "auto" else parse_size(value)
 
 
 def parse_count(value: Any) -> int:

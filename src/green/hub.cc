@@ -154,10 +154,10 @@ bool Hub::start() noexcept {
 
 void Hub::stamp() noexcept {
   const Nanos now = loop_.fresh_now();
-  const Nanos began = slice_started_.load(std::memory_order_relaxed);
+  const Nanos began = pulse_->load(std::memory_order_relaxed);
   // A runner that was only just resumed has done nothing yet.
   if (began != 0 && now - began > kMicrosecond) pace_.add(now - began);
-  slice_started_.store(now, std::memory_order_relaxed);
+  pulse_->store(now, std::memory_order_relaxed);
 }
 
 void Hub::make_ready(Strand& strand) noexcept {
@@ -225,14 +225,14 @@ bool Hub::preempt(Strand& strand) noexcept {
 
 void Hub::exempt(Strand& strand) noexcept {
   ++strand.exempt_depth_;
-  slice_started_.store(0, std::memory_order_relaxed);
+  pulse_->store(0, std::memory_order_relaxed);
 }
 
 void Hub::end_exemption(Strand& strand) noexcept {
   if (strand.exempt_depth_ == 0) return;
   --strand.exempt_depth_;
   if (strand.exempt_depth_ > 0) return;
-  slice_started_.store(loop_.fresh_now(), std::memory_order_relaxed);
+  pulse_->store(loop_.fresh_now(), std::memory_order_relaxed);
 }
 
 bool Hub::slice_over() noexcept {
@@ -243,7 +243,7 @@ bool Hub::slice_over() noexcept {
 
 void Hub::watch(const WatchLimits& limits) {
   unwatch();
-  if (!limits.reports() && !limits.preempts()) return;
+  if (!limits.any()) return;
   if (limits.preempts()) preempt_after_ = limits.preempt_at();
   blocking_.watchdog = std::make_unique<Watchdog>(*this, limits);
 }
@@ -259,11 +259,11 @@ void Hub::resume(Strand& strand) noexcept {
   current_ = &strand;
   ++stats_.switches;
   stamp();
-  if (strand.exempt_depth_ > 0) slice_started_.store(0, std::memory_order_relaxed);
+  if (strand.exempt_depth_ > 0) pulse_->store(0, std::memory_order_relaxed);
   const py::Object result = switch_to(target.get());
   if (poison_) poison_vacated_stack();
   current_ = nullptr;
-  slice_started_.store(0, std::memory_order_relaxed);
+  pulse_->store(0, std::memory_order_relaxed);
   // A body that ended by an exception has reported it; a stray one must not stay set.
   if (!result && !forked_child_) PyErr_WriteUnraisable(nullptr);
 }

@@ -117,7 +117,13 @@ class Hub {
   }
   // Monotonic time at which the running slice began; 0 while the hub itself runs.
   [[nodiscard]] Nanos slice_started() const noexcept {
-    return slice_started_.load(std::memory_order_relaxed);
+    return pulse_->load(std::memory_order_relaxed);
+  }
+  // Where that time is written, for others to read; from keep_pulse() on only here.
+  void set_pulse(std::atomic<Nanos>& cell) noexcept { pulse_ = &cell; }
+  void keep_pulse() noexcept {
+    pulse_->store(0, std::memory_order_relaxed);
+    pulse_ = &own_pulse_;
   }
   // The running strand may take as long as it likes: neither reported nor preempted.
   void exempt(Strand& strand) noexcept;
@@ -238,7 +244,8 @@ class Hub {
   std::size_t done_ = 0;
   std::size_t leaving_ = 0;  // runners of a burst that were told to end, and
   std::size_t left_ = 0;     // those that ended since
-  std::atomic<Nanos> slice_started_{0};
+  std::atomic<Nanos> own_pulse_{0};
+  std::atomic<Nanos>* pulse_ = &own_pulse_;
   Nanos preempt_after_ = kNever;
   Pace pace_;
   unsigned long thread_id_;

@@ -1,14 +1,17 @@
 #include "green/watchdog.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "green/hub.h"
 #include "loop/signals_blocked.h"
@@ -20,6 +23,7 @@ namespace {
 Nanos period_of(const WatchLimits& limits) noexcept {
   Nanos least = kSecond;
   if (limits.reports()) least = std::min(least, limits.report / 2);
+  if (limits.alarms()) least = std::min(least, limits.alarm / 4);
   if (limits.preempts()) least = std::min(least, limits.preempt / WatchLimits::kLooks);
   return std::max(least, 100 * kMicrosecond);
 }
@@ -47,6 +51,53 @@ bool is_on_cpu(pid_t thread) noexcept {
   return name_end == line.npos || line.substr(name_end).starts_with(") R");
 }
 #endif
+
+constexpr int kStackWait = 200;  // milliseconds for a signal handler to begin
+constexpr int kStackPause = 5;   // and between what it writes
+
+// What faulthandler writes into a pipe, until it pauses.
+std::string read_stack(int pipe, int wait) noexcept {
+  std::string text;
+  pollfd readable{pipe, POLLIN, 0};
+  while (::poll(&readable, 1, wait) > 0) {
+    char part[4096];
+    const ssize_t n = ::read(pipe, part, sizeof part);
+    if (n <= 0) break;
+    text.append(part, static_cast<std::size_t>(n));
+    wait = std::min(wait, kStackPause);
+  }
+  return text;
+}
+
+// `app.py:12 in view`, of faulthandler's `  File "app.py", line 12 in view`.
+std::string top_of(std::string_view stack) {
+  constexpr std::string_view kFile = "  File \"";
+  constexpr std::string_view kLine = "\", line ";
+  const std::size_t begin = stack.find(kFile);
+  if (begin == stack.npos) return "a place that is not known";
+  std::string_view frame = stack.substr(begin + kFile.size());
+  frame = frame.substr(0, frame.find('\n'));
+  const std::size_t line = frame.find(kLine);
+  if (line == frame.npos) return std::string(frame);
+  return std::string(frame.substr(0, line)) + ":" +
+         std::string(frame.substr(line + kLine.size()));
+}
+
+// As Python's logging begins a line.
+std::string log_prefix(std::string_view level) {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  char text[64];
+  const std::size_t n =
+      std::strftime(text, sizeof text, "[%Y-%m-%d %H:%M:%S %z]", &local);
+  return std::string(text, n) + " [" + std::to_string(::getpid()) + "] [" +
+         std::string(level) + "] ";
+}
+
+void write_out(int fd, std::string_view text) noexcept {
+  [[maybe_unused]] const auto n = ::write(fd, text.data(), text.size());
+}
 
 }  // namespace
 
@@ -117,6 +168,10 @@ void Watchdog::look() noexcept {
     reported_ = began;
     report(held);
   }
+  if (limits_.alarms() && held >= limits_.alarm && began != alarmed_) {
+    alarmed_ = began;
+    alarm(held);
+  }
 }
 
 // Before 3.13 CPython looks for what was asked for from another thread only when
@@ -130,13 +185,31 @@ void Watchdog::interrupt() const noexcept {
 #endif
 }
 
-void Watchdog::report(Nanos held) const noexcept {
-  // Straight to the descriptor: the thread that would write the log is the one that
-  // hangs.
-  const std::string line = "celadon: one request has held the loop for " +
-                           std::to_string(held / kSecond) + " s; the stacks:\n";
-  [[maybe_unused]] const auto n = ::write(2, line.data(), line.size());
+// Straight to the descriptor: the thread that would write the log is the one that
+// hangs.
+void Watchdog::report(Nanos held) noexcept {
+  const Nanos now = monotonic_now();
+  if (now - reported_at_ < kReportPeriod) {
+    ++unreported_;
+    return;
+  }
+  reported_at_ = now;
+  [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
   ::pthread_kill(watched_, limits_.report_signal);
+  const std::string stack = read_stack(limits_.report_pipe, kStackWait);
+  std::string line = log_prefix("WARNING") + "the loop is held for " +
+                     std::to_string(held / kMillisecond) + " ms at " + top_of(stack);
+  if (const auto more = std::exchange(unreported_, 0)) {
+    line += " (and " + std::to_string(more) + " more times since the last report)";
+  }
+  write_out(limits_.log_fd, line + "\n" + stack);
+}
+
+void Watchdog::alarm(Nanos held) const noexcept {
+  write_out(limits_.log_fd, log_prefix("ERROR") + "the loop is held for " +
+                                std::to_string(held / kMillisecond) +
+                                " ms; the stacks of all threads:\n");
+  ::pthread_kill(watched_, limits_.alarm_signal);
 }
 
 }  // namespace celadon::green

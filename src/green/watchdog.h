@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 
@@ -16,16 +17,26 @@ namespace celadon::green {
 class Hub;
 
 struct WatchLimits {
-  Nanos report = kNever;   // a slice so long is reported with its stack
-  int report_signal = 0;   // one that faulthandler was registered for
+  Nanos report = kNever;   // a slice so long is reported with the stack that holds it
+  int report_signal = 0;   // faulthandler writes this thread's stack at it, to a pipe
+  int report_pipe = -1;    // whose end this is; owned by who gives it
+  Nanos alarm = kNever;    // a slice so long is reported with all stacks
+  int alarm_signal = 0;    // faulthandler writes them at it, to the error log
+  int log_fd = 2;          // of the error log
   Nanos preempt = kNever;  // a slice that is preempted is at most about so long
   int preempt_signal = 0;  // one whose Python handler is preempt()
 
   [[nodiscard]] bool reports() const noexcept {
     return report != kNever && report_signal > 0;
   }
+  [[nodiscard]] bool alarms() const noexcept {
+    return alarm != kNever && alarm_signal > 0;
+  }
   [[nodiscard]] bool preempts() const noexcept {
     return preempt != kNever && preempt_signal > 0;
+  }
+  [[nodiscard]] bool any() const noexcept {
+    return reports() || alarms() || preempts();
   }
   // How old a slice is that is preempted at a look: the next one may come too late.
   [[nodiscard]] Nanos preempt_at() const noexcept { return preempt - preempt / kLooks; }
@@ -54,9 +65,11 @@ class Watchdog {
   void wake_up() noexcept;
   void look() noexcept;
   void interrupt() const noexcept;
-  void report(Nanos held) const noexcept;
+  void report(Nanos held) noexcept;
+  void alarm(Nanos held) const noexcept;
 
-  static constexpr int kIdleLooks = 20;  // then it sleeps until there is work
+  static constexpr Nanos kReportPeriod = kSecond;  // at the most one in it
+  static constexpr int kIdleLooks = 20;            // then it sleeps until there is work
 
   Hub& hub_;
   const WatchLimits limits_;
@@ -64,7 +77,10 @@ class Watchdog {
   const pthread_t watched_;
   const pid_t watched_id_;
   int idle_looks_ = 0;
-  Nanos reported_ = 0;  // start of the slice that was reported last
+  Nanos reported_ = 0;     // start of the slice that was reported last
+  Nanos alarmed_ = 0;      // likewise, with all stacks
+  Nanos reported_at_ = 0;  // when that was
+  std::uint64_t unreported_ = 0;
   std::atomic<bool> asleep_{false};
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -11,6 +11,8 @@
 #include <cstring>
 
 #include "loop/signals_blocked.h"
+#include "master/process_info.h"
+#include "metrics/balance.h"
 
 namespace celadon::master {
 namespace {
@@ -25,6 +27,14 @@ std::string describe(Exit how) {
          (name ? name : std::to_string(how.status));
 }
 
+constexpr Nanos kWeighPeriod = 5 * kSecond;
+constexpr int kHeavySamples = 3;  // in a row: a peak is no leak
+constexpr Nanos kGraceOfHeavy = 5 * kSecond;
+
+std::string name_of(pid_t pid) {
+  return "worker " + std::to_string(pid);
+}
+
 }  // namespace
 
 // The master's end of a worker's pair.
@@ -37,6 +47,7 @@ class Master::Control final : public loop::IoHandler {
   }
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  int heavy = 0;  // samples in a row that were above max_rss
   [[nodiscard]] bool watch() noexcept {
     return master_.loop_->watch(fd_.get(), loop::kRead, *this).has_value();
   }
@@ -47,7 +58,7 @@ class Master::Control final : public loop::IoHandler {
   void on_io(std::uint8_t) noexcept override {
     char byte = 0;
     const ssize_t n = ::recv(fd_.get(), &byte, 1, MSG_DONTWAIT);
-    if (n == 1) return master_.on_ready(pid_);
+    if (n == 1) return master_.on_word(pid_, byte);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     // The worker ends; the signal of its end follows.
     master_.loop_->poller().remove(fd_.get(), *this);
@@ -59,11 +70,17 @@ class Master::Control final : public loop::IoHandler {
   net::OwnedFd fd_;
 };
 
-Master::Master(Hooks& hooks, LogSink& log, int workers, const Limits& limits) noexcept
+Master::Master(Hooks& hooks, LogSink& log, Commons& commons, int workers,
+               const Limits& limits, const Watch& watch) noexcept
     : hooks_(hooks),
       log_(log),
+      commons_(commons),
+      watch_(watch),
       loop_(std::make_unique<loop::Loop>(loop::make_epoll_poller(), clock_)),
-      roster_(workers, limits) {}
+      roster_(workers, limits),
+      vigil_(watch.timeout) {
+  if (watch.max_rss > 0 || watch.kill_rss > 0) weigh_at_ = 0;
+}
 
 Master::~Master() = default;
 
@@ -73,10 +90,11 @@ Outcome Master::run() noexcept {
   Outcome outcome;
   while (true) {
     loop_->fresh_now();
+    look_at_workers();
     if (act(outcome)) return outcome;
     if (roster_.stopping() && roster_.workers().empty()) break;
     Timer::cancel();
-    const Nanos due = roster_.due();
+    const Nanos due = std::min({roster_.due(), vigil_.due(), weigh_at_});
     if (due != kNever) loop_->arm(*this, std::max(due, loop_->now()));
     loop_->turn(kNever);
     loop_->settle();
@@ -110,23 +128,37 @@ void Master::on_signal(int signo) noexcept {
 
 void Master::reap() noexcept {
   int status = 0;
-  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
-       pid = ::waitpid(-1, &status, WNOHANG)) {
+  constexpr int kOptions = WNOHANG | WUNTRACED | WCONTINUED;
+  for (pid_t pid = ::waitpid(-1, &status, kOptions); pid > 0;
+       pid = ::waitpid(-1, &status, kOptions)) {
+    if (WIFSTOPPED(status)) {
+      roster_.stopped(pid, loop_->fresh_now());
+      continue;
+    }
+    if (WIFCONTINUED(status)) {
+      roster_.continued(pid);
+      continue;
+    }
     const bool by_signal = WIFSIGNALED(status);
     on_end(pid, {by_signal ? WTERMSIG(status) : WEXITSTATUS(status), by_signal});
   }
 }
 
 void Master::on_end(pid_t pid, Exit how) noexcept {
+  const int slot = roster_.slot_of(pid);
   const Ended ended = roster_.ended(pid, how, loop_->now());
   if (ended == Ended::Unknown) return;  // an orphan that came to process 1
+  const std::uint64_t requests = commons_.slot(slot).gauges[metrics::gauge::kInFlight];
+  commons_.slab().take_back(slot);
+  commons_.forward(slot, loop_->now());
   std::erase_if(controls_,
                 [pid](const auto& control) { return control->pid() == pid; });
-  const std::string line = "worker " + std::to_string(pid) + " " + describe(how);
+  std::string line = name_of(pid) + " " + describe(how);
+  if (requests > 0) line += ", with " + std::to_string(requests) + " requests";
   if (ended == Ended::Planned) return info(line);
   log_.log(Level::Error, line);
   if (roster_.take_failed_reload()) {
-    log_.log(Level::Error, "the reload failed: the old workers stay");
+    log_.log(Level::Error, "the new worker failed: the old ones stay");
   }
   if (ended != Ended::BootFailed || roster_.stopping()) return;
   log_.log(Level::Critical, "no worker boots: stopping");
@@ -138,12 +170,85 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
 }
 
 void Master::on_ready(pid_t pid) noexcept {
-  if (!roster_.ready(pid)) return;
-  info("worker " + std::to_string(pid) + " is ready");
+  if (roster_.ready(pid)) info(name_of(pid) + " is ready");
 }
+
+// What a worker says of itself.
+void Master::on_word(pid_t pid, char word) noexcept {
+  switch (word) {
+    case 'R': return on_ready(pid);
+    case 'M': return recycle(pid, "has served max_requests");
+    default: return;
+  }
+}
+
+void Master::recycle(pid_t pid, std::string_view why) noexcept {
+  if (!roster_.recycle(pid)) return;
+  info(name_of(pid) + " " + std::string(why) + ": another one takes its place");
+}
+
+// --- who is well ---
+
+void Master::look_at_workers() noexcept {
+  const Nanos now = loop_->now();
+  if (vigil_.due() <= now) {
+    vigil_.begin(now);
+    forward_mail();
+    for (const WorkerProcess& worker : roster_.workers()) {
+      if (worker.phase != Phase::Booting && !worker.doomed) look_at_pulse(worker);
+    }
+  }
+  if (weigh_at_ <= now) {
+    weigh_at_ = now + kWeighPeriod;
+    weigh_workers();
+  }
+}
+
+// Connections that were on their way to a worker that is gone, or whose loop is held.
+void Master::forward_mail() noexcept {
+  const Nanos now = loop_->now();
+  const auto slots = commons_.slab().slots();
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].coming.load(std::memory_order_relaxed) <= 0) continue;
+    const bool reads = slots[i].state.load() != metrics::SlotState::Free;
+    if (!reads || metrics::is_held(slots[i], now)) commons_.forward(i, now);
+  }
+}
+
+void Master::look_at_pulse(const WorkerProcess& worker) noexcept {
+  const Nanos slice = commons_.slot(worker.slot).pulse.load(std::memory_order_relaxed);
+  const Nanos silent = vigil_.silent_for(slice, worker.stopped_at, loop_->now());
+  if (silent == 0) return;
+  // The worker's watchdog has reported the stack long ago; a stopped one has not.
+  log_.log(Level::Critical, name_of(worker.pid) + " does not answer for " +
+                                std::to_string(silent / kSecond) +
+                                " s and is aborted: " + describe_state(worker.pid));
+  ::kill(worker.pid, SIGABRT);
+  roster_.doom(worker.pid, loop_->now());
+}
+
+void Master::weigh_workers() noexcept {
+  for (const auto& control : controls_) weigh(*control);
+}
+
+void Master::weigh(Control& control) noexcept {
+  const std::uint64_t bytes = resident_bytes(control.pid());
+  const std::string is = "is at " + std::to_string(bytes >> 20) + " MiB of memory";
+  if (watch_.kill_rss > 0 && bytes > watch_.kill_rss) {
+    log_.log(Level::Error, name_of(control.pid()) + " " + is + " and ends now");
+    roster_.retire_now(control.pid(), kGraceOfHeavy, loop_->now());
+    ::kill(control.pid(), SIGTERM);
+    return;
+  }
+  control.heavy = watch_.max_rss > 0 && bytes > watch_.max_rss ? control.heavy + 1 : 0;
+  if (control.heavy >= kHeavySamples) recycle(control.pid(), is);
+}
+
+// --- what is asked for ---
 
 void Master::begin_stop(bool quick) noexcept {
   if (roster_.stopping() && !quick) return;
+  commons_.slab().summary().stopping.store(true, std::memory_order_relaxed);
   info(quick ? "stopping at once" : "stopping: workers finish their requests");
   if (roster_.stopping()) signal_all(SIGQUIT);
   quick_ = quick;
@@ -163,8 +268,9 @@ void Master::reload() noexcept {
 }
 
 void Master::resize(int by) noexcept {
-  const int wanted = std::max(roster_.wanted() + by, 1);
-  if (wanted == roster_.wanted() || roster_.stopping()) return;
+  const int wanted = roster_.wanted() + by;
+  if (roster_.stopping()) return;
+  if (wanted < 1) return info("SIGTTOU is ignored: one worker is the least");
   roster_.resize(wanted);
   info(std::to_string(wanted) + " workers are wanted");
 }
@@ -185,8 +291,7 @@ bool Master::act(Outcome& outcome) noexcept {
         break;
       case Step::Kind::Retire: ::kill(step.pid, quick_ ? SIGQUIT : SIGTERM); break;
       case Step::Kind::Kill:
-        log_.log(Level::Error,
-                 "worker " + std::to_string(step.pid) + " is killed: it took too long");
+        log_.log(Level::Error, name_of(step.pid) + " is killed: it took too long");
         ::kill(step.pid, SIGKILL);
         break;
     }
@@ -204,6 +309,7 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
   net::OwnedFd theirs(ends[1]);
   // One that comes to the child before it has handlers of its own must not be lost.
   const loop::SignalsBlocked blocked;
+  commons_.slab().lease(slot, loop_->fresh_now());
   const pid_t pid = hooks_.fork();
   if (pid == 0) {
     mine.close();
@@ -211,6 +317,7 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
     return true;
   }
   if (pid < 0) {
+    commons_.slab().take_back(slot);
     roster_.not_spawned(slot, loop_->now());
     return false;
   }

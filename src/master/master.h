@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
+#include "master/commons.h"
 #include "master/hooks.h"
 #include "master/roster.h"
+#include "master/vigil.h"
 #include "net/listener.h"
 #include "net/owned_fd.h"
 
@@ -30,13 +32,22 @@ struct Outcome {
   net::OwnedFd control;
 };
 
+// When a worker is taken for lost, or is to be replaced; 0 turns each off.
+struct Watch {
+  Nanos timeout = 30 * kSecond;  // its loop does not turn
+  std::uint64_t max_rss = 0;     // bytes of memory: it is replaced
+  std::uint64_t kill_rss = 0;    // likewise: it ends at once
+};
+
 inline constexpr int kNoWorkerBoots = 3;
 // What a worker exits with to tell why it does not boot: 1 error, 2 usage, 4 no app.
 inline constexpr int kLastStatus = 4;
 
 class Master final : public loop::SignalHandler, private loop::Timer {
  public:
-  Master(Hooks& hooks, LogSink& log, int workers, const Limits& limits) noexcept;
+  // `commons` has as many slots as `limits`.
+  Master(Hooks& hooks, LogSink& log, Commons& commons, int workers,
+         const Limits& limits, const Watch& watch) noexcept;
   ~Master() override;
 
   void add_listener(net::ListenSocket socket) {
@@ -56,6 +67,11 @@ class Master final : public loop::SignalHandler, private loop::Timer {
   void on_timer() noexcept override {}  // run() looks what is due
   void reap() noexcept;
   void on_end(pid_t pid, Exit how) noexcept;
+  void look_at_workers() noexcept;
+  void look_at_pulse(const WorkerProcess& worker) noexcept;
+  void forward_mail() noexcept;
+  void weigh_workers() noexcept;
+  void weigh(Control& control) noexcept;
   void begin_stop(bool quick) noexcept;
   void reload() noexcept;
   void resize(int by) noexcept;
@@ -65,14 +81,20 @@ class Master final : public loop::SignalHandler, private loop::Timer {
   [[nodiscard]] bool spawn(int slot, Outcome& outcome) noexcept;
   void become_worker(int slot, net::OwnedFd control, Outcome& outcome) noexcept;
   void on_ready(pid_t pid) noexcept;
+  void on_word(pid_t pid, char word) noexcept;
+  void recycle(pid_t pid, std::string_view why) noexcept;
   void info(const std::string& line) const { log_.log(Level::Info, line); }
 
   Hooks& hooks_;
   LogSink& log_;
+  Commons& commons_;
+  const Watch watch_;
   SystemClock clock_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<loop::Signals> signals_;
   Roster roster_;
+  Vigil vigil_;
+  Nanos weigh_at_ = kNever;
   std::vector<net::ListenSocket> listeners_;
   std::vector<std::unique_ptr<Control>> controls_;
   bool quick_ = false;

@@ -27,8 +27,16 @@ bool is_own_doing(Exit how) noexcept {
 // --- what has happened ---
 
 void Roster::spawned(pid_t pid, int slot, Nanos now) {
-  WorkerProcess worker{pid, slot, generation_, Phase::Booting, now};
+  WorkerProcess worker{.pid = pid,
+                       .slot = slot,
+                       .generation = generation_,
+                       .phase = Phase::Booting,
+                       .spawned_at = now};
   if (limits_.startup_timeout > 0) worker.kill_at = now + limits_.startup_timeout;
+  if (limits_.max_lifetime > 0) {
+    std::uniform_int_distribution<Nanos> jitter(0, limits_.max_lifetime_jitter);
+    worker.recycle_at = now + limits_.max_lifetime + jitter(random_);
+  }
   workers_.push_back(worker);
 }
 
@@ -51,6 +59,37 @@ Ended Roster::ended(pid_t pid, Exit how, Nanos now) noexcept {
   if (worker.phase == Phase::Booting && !ever_ready_) return Ended::BootFailed;
   note_end(worker, how, now);
   return Ended::Lost;
+}
+
+void Roster::stopped(pid_t pid, Nanos now) noexcept {
+  if (WorkerProcess* worker = find(pid)) worker->stopped_at = now;
+}
+
+void Roster::continued(pid_t pid) noexcept {
+  if (WorkerProcess* worker = find(pid)) worker->stopped_at = 0;
+}
+
+bool Roster::recycle(pid_t pid) noexcept {
+  WorkerProcess* worker = find(pid);
+  if (!worker || worker->phase != Phase::Ready || worker->generation != generation_ ||
+      stopping_)
+    return false;
+  worker->generation = generation_ - 1;
+  return true;
+}
+
+void Roster::retire_now(pid_t pid, Nanos grace, Nanos now) noexcept {
+  WorkerProcess* worker = find(pid);
+  if (!worker || worker->phase == Phase::Retiring) return;
+  worker->phase = Phase::Retiring;
+  worker->kill_at = now + grace;
+}
+
+void Roster::doom(pid_t pid, Nanos now) noexcept {
+  WorkerProcess* worker = find(pid);
+  if (!worker) return;
+  worker->doomed = true;
+  worker->kill_at = std::min(worker->kill_at, now + kQuick);
 }
 
 void Roster::note_end(const WorkerProcess& worker, Exit how, Nanos now) noexcept {
@@ -108,6 +147,7 @@ void Roster::stop(Nanos now) noexcept {
 
 Step Roster::next(Nanos now) noexcept {
   if (const Step step = kill_overdue(now); step.kind != Kind::Nothing) return step;
+  recycle_aged(now);
   if (stopping_) {
     WorkerProcess* any = oldest(false);
     if (!any) any = oldest(true);
@@ -134,6 +174,14 @@ Step Roster::kill_overdue(Nanos now) noexcept {
   return {};
 }
 
+void Roster::recycle_aged(Nanos now) noexcept {
+  for (WorkerProcess& worker : workers_) {
+    if (worker.recycle_at > now || worker.phase == Phase::Booting) continue;
+    worker.recycle_at = kNever;
+    recycle(worker.pid);
+  }
+}
+
 Step Roster::retire(WorkerProcess& worker, Nanos now) noexcept {
   worker.phase = Phase::Retiring;
   const Nanos grace = limits_.graceful_timeout;
@@ -153,6 +201,7 @@ Step Roster::spawn_one(Nanos now) noexcept {
   int candidates = missing();
   for (int slot = 0; candidates > 0; ++slot) {
     if (is_slot_used(slot)) continue;
+    if (static_cast<std::size_t>(slot) >= limits_.slots) break;
     if (slot_at(slot).not_before <= now) return {Kind::Spawn, 0, slot};
     --candidates;
   }
@@ -163,12 +212,14 @@ Nanos Roster::due() const noexcept {
   Nanos due = kNever;
   for (const WorkerProcess& worker : workers_) {
     if (!worker.killed) due = std::min(due, worker.kill_at);
+    if (worker.phase == Phase::Ready) due = std::min(due, worker.recycle_at);
   }
   if (stopping_) return due;
   int candidates = missing();
   for (int slot = 0; candidates > 0; ++slot) {
     if (is_slot_used(slot)) continue;
     const auto at = static_cast<std::size_t>(slot);
+    if (at >= limits_.slots) break;
     due = std::min(due, at < slots_.size() ? slots_[at].not_before : 0);
     --candidates;
   }
@@ -180,6 +231,11 @@ Nanos Roster::due() const noexcept {
 WorkerProcess* Roster::find(pid_t pid) noexcept {
   const auto found = std::ranges::find(workers_, pid, &WorkerProcess::pid);
   return found == workers_.end() ? nullptr : &*found;
+}
+
+int Roster::slot_of(pid_t pid) const noexcept {
+  const auto found = std::ranges::find(workers_, pid, &WorkerProcess::pid);
+  return found == workers_.end() ? 0 : found->slot;
 }
 
 int Roster::serving(bool current, bool only_ready) const noexcept {

@@ -4,13 +4,14 @@
 //   spawn ─► Booting ─► Ready ─► Retiring ─► (reaped)
 //               └──────────┴─────────────────► (reaped: maybe a pause in its slot)
 //
-// A reload makes all workers old. New ones are spawned, `reload_surge` more than wanted
-// at most, and each that is ready retires an old one.
+// A reload makes all workers old; recycling, one of them. New ones are spawned,
+// `reload_surge` more than wanted at most, and each that is ready retires an old one.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <random>
 #include <vector>
 
 #include "base/clock.h"
@@ -25,7 +26,10 @@ struct WorkerProcess {
   unsigned generation;
   Phase phase;
   Nanos spawned_at;
-  Nanos kill_at = kNever;  // once it was told to end, or does not boot
+  Nanos recycle_at = kNever;  // when it has lived for long enough
+  Nanos kill_at = kNever;     // once it was told to end, or does not boot
+  Nanos stopped_at = 0;       // by a signal such as SIGSTOP; 0: it runs
+  bool doomed = false;        // its loop is stuck: it was told to abort
   bool killed = false;
 };
 
@@ -35,6 +39,9 @@ struct Limits {
   Nanos backoff = 500 * kMillisecond;
   Nanos backoff_max = 30 * kSecond;
   int reload_surge = 1;
+  Nanos max_lifetime = 0;  // of a worker, then it is replaced; 0: none
+  Nanos max_lifetime_jitter = 0;
+  std::size_t slots = 1024;  // there is room for so many, old and new together
 };
 
 // How a process ended, as waitpid tells it.
@@ -60,7 +67,7 @@ struct Step {
 class Roster {
  public:
   Roster(int wanted, const Limits& limits) noexcept
-      : limits_(limits), wanted_(wanted) {}
+      : limits_(limits), wanted_(wanted), random_(std::random_device{}()) {}
 
   [[nodiscard]] int wanted() const noexcept { return wanted_; }
   void resize(int wanted) noexcept { wanted_ = wanted; }
@@ -75,6 +82,16 @@ class Roster {
   // False: no such worker.
   bool ready(pid_t pid) noexcept;
   [[nodiscard]] Ended ended(pid_t pid, Exit how, Nanos now) noexcept;
+  // The kernel stopped or continued it.
+  void stopped(pid_t pid, Nanos now) noexcept;
+  void continued(pid_t pid) noexcept;
+  // It serves on until another one is ready to take its place, one at a time.
+  // False: it is on its way already.
+  bool recycle(pid_t pid) noexcept;
+  // It ends now, within `grace`, and another one comes in its place.
+  void retire_now(pid_t pid, Nanos grace, Nanos now) noexcept;
+  // It was told to abort, and is not given much time.
+  void doom(pid_t pid, Nanos now) noexcept;
 
   // The first thing to do now. Whoever asks does it, and asks again.
   [[nodiscard]] Step next(Nanos now) noexcept;
@@ -84,6 +101,8 @@ class Roster {
   [[nodiscard]] const std::vector<WorkerProcess>& workers() const noexcept {
     return workers_;
   }
+  // The place of a worker; 0 where there is none.
+  [[nodiscard]] int slot_of(pid_t pid) const noexcept;
   [[nodiscard]] unsigned generation() const noexcept { return generation_; }
   [[nodiscard]] bool reloading() const noexcept;
   // True once after a reload failed: the old workers stay.
@@ -108,6 +127,7 @@ class Roster {
   [[nodiscard]] Slot& slot_at(int slot);
   [[nodiscard]] int missing() const noexcept;
   [[nodiscard]] Step kill_overdue(Nanos now) noexcept;
+  void recycle_aged(Nanos now) noexcept;
   [[nodiscard]] Step retire(WorkerProcess& worker, Nanos now) noexcept;
   [[nodiscard]] Step spawn_one(Nanos now) noexcept;
   void pause_slot(int slot, Nanos now) noexcept;
@@ -120,6 +140,7 @@ class Roster {
   bool stopping_ = false;
   bool ever_ready_ = false;
   bool failed_reload_ = false;
+  std::minstd_rand random_;
   std::vector<WorkerProcess> workers_;  // the oldest first
   std::vector<Slot> slots_;
 };

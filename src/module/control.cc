@@ -7,8 +7,11 @@
 namespace celadon::module {
 
 bool Control::start() noexcept {
-  return ::send(fd_.get(), "R", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 &&
-         loop_.watch(fd_.get(), loop::kRead, *this).has_value();
+  return say(kReady) && loop_.watch(fd_.get(), loop::kRead, *this).has_value();
+}
+
+bool Control::say(char word) const noexcept {
+  return ::send(fd_.get(), &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
 }
 
 void Control::close() noexcept {

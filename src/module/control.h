@@ -18,8 +18,13 @@ class Control final : public loop::IoHandler {
       : loop_(loop), fd_(std::move(fd)), listener_(listener) {}
   ~Control() override { close(); }
 
+  // What a worker says, in one byte.
+  static constexpr char kReady = 'R';
+  static constexpr char kRecycle = 'M';  // it has served max_requests
+
   // Says that this worker serves, and listens from now on.
   [[nodiscard]] bool start() noexcept;
+  bool say(char word) const noexcept;
   void close() noexcept;
   // After a fork, in the child.
   void abandon() noexcept { fd_.close(); }

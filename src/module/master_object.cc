@@ -1,12 +1,11 @@
 #include "module/master_object.h"
 
-#include <fcntl.h>
-
-#include <memory>
+#include <optional>
 
 #include "master/master.h"
 #include "module/listen.h"
 #include "module/log_level.h"
+#include "module/options.h"
 #include "py/error.h"
 #include "py/gil.h"
 #include "py/type.h"
@@ -60,16 +59,23 @@ class DirectLog final : public LogSink {
 };
 
 struct Supervisor {
-  Supervisor(PyObject* fork, PyObject* reload, PyObject* reopen, PyObject* log,
-             int workers, const master::Limits& limits)
-      : hooks(fork, reload, reopen), sink(log), master(hooks, sink, workers, limits) {
+  Supervisor(const py::Object& fork, const py::Object& reload, const py::Object& reopen,
+             const py::Object& log, master::Commons shared,
+             const MasterOptions& options)
+      : hooks(fork.get(), reload.get(), reopen.get()),
+        sink(log.get()),
+        commons(std::move(shared)),
+        master(hooks, sink, commons, options.workers, options.limits, options.watch),
+        listen(options.listen) {
     master.loop().set_block_hook(&gil);
   }
   PythonHooks hooks;
   DirectLog sink;
   py::GilBlockHook gil;
+  master::Commons commons;
   master::Master master;
   net::ListenOptions listen;
+  std::optional<Seat> seat;  // in a worker
 };
 
 struct MasterObject {
@@ -80,45 +86,26 @@ Supervisor& self_of(PyObject* self) noexcept {
   return *reinterpret_cast<MasterObject*>(self)->supervisor;
 }
 
-Nanos to_nanos(double seconds) noexcept {
-  return static_cast<Nanos>(seconds * static_cast<double>(kSecond));
-}
-
-// Master(fork, reload, reopen_logs, log, *, workers, ...)
-PyObject* master_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexcept {
-  static const char* names[] = {"fork",
-                                "reload",
-                                "reopen_logs",
-                                "log",
-                                "workers",
-                                "startup_timeout",
-                                "graceful_timeout",
-                                "respawn_backoff",
-                                "respawn_backoff_max",
-                                "reload_surge",
-                                "backlog",
-                                "umask",
-                                "reuse_port",
-                                nullptr};
-  PyObject *fork = nullptr, *reload = nullptr, *reopen = nullptr, *log = nullptr;
-  int workers = 1, surge = 1, backlog = 2048, reuse_port = 0;
-  unsigned umask = 0;
-  double startup = 60, graceful = 30, backoff = 0.5, backoff_max = 30;
-  if (!PyArg_ParseTupleAndKeywords(
-          args, kwargs, "OOOO$iddddiiIp:Master", const_cast<char**>(names), &fork,
-          &reload, &reopen, &log, &workers, &startup, &graceful, &backoff, &backoff_max,
-          &surge, &backlog, &umask, &reuse_port)) {
+// Master(fork, reload, reopen_logs, log, options)
+PyObject* master_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
+  PyObject *fork = nullptr, *reload = nullptr, *reopen = nullptr, *log = nullptr,
+           *dict = nullptr;
+  if (!PyArg_ParseTuple(args, "OOOOO!:Master", &fork, &reload, &reopen, &log,
+                        &PyDict_Type, &dict))
+    return nullptr;
+  MasterOptions options;
+  if (!read_master_options(dict, options)) return nullptr;
+  auto commons = master::Commons::make(options.limits.slots);
+  if (!commons) {
+    PyErr_Format(PyExc_OSError, "memory for all workers: %s",
+                 describe(commons.error()).data());
     return nullptr;
   }
-  const master::Limits limits{to_nanos(startup), to_nanos(graceful), to_nanos(backoff),
-                              to_nanos(backoff_max), surge};
   auto* self = reinterpret_cast<MasterObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
-  self->supervisor = new Supervisor(fork, reload, reopen, log, workers, limits);
-  net::ListenOptions& listen = self->supervisor->listen;
-  listen.backlog = backlog;
-  listen.unix_mode = 0777 & ~umask;
-  listen.reuse_port = reuse_port != 0;
+  self->supervisor = new Supervisor(py::Object::copy(fork), py::Object::copy(reload),
+                                    py::Object::copy(reopen), py::Object::copy(log),
+                                    std::move(*commons), options);
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -141,33 +128,35 @@ PyObject* master_bind(PyObject* self, PyObject* address) noexcept {
   return described;
 }
 
-// The listening sockets as descriptors of the worker's own.
-PyObject* take_listeners(master::Master& master) noexcept {
-  py::Object list(PyList_New(0));
-  if (!list) return nullptr;
-  for (net::ListenSocket& socket : master.listeners()) {
-    const int fd = ::fcntl(socket.fd(), F_DUPFD_CLOEXEC, 3);
-    if (fd < 0) return PyErr_SetFromErrno(PyExc_OSError);
-    const py::Object number(PyLong_FromLong(fd));
-    if (!number || PyList_Append(list.get(), number.get()) < 0) return nullptr;
-    socket.abandon();
-  }
-  return list.release();
+// A seat is lent by its master, which the capsule keeps alive.
+constexpr const char* kSeatName = "celadon.seat";
+
+void return_seat(PyObject* capsule) noexcept {
+  py::Object(static_cast<PyObject*>(PyCapsule_GetContext(capsule))).reset();
+}
+
+PyObject* lend_seat(PyObject* self, master::Outcome& outcome) noexcept {
+  Supervisor& supervisor = self_of(self);
+  supervisor.seat.emplace(supervisor.commons, static_cast<std::size_t>(outcome.slot),
+                          std::move(outcome.control),
+                          std::move(supervisor.master.listeners()));
+  supervisor.commons.settle_in(supervisor.seat->slot);
+  // The files of unix sockets are the master's.
+  for (net::ListenSocket& socket : supervisor.seat->listeners) socket.disown_file();
+  PyObject* capsule = PyCapsule_New(&*supervisor.seat, kSeatName, return_seat);
+  if (capsule) PyCapsule_SetContext(capsule, py::Object::copy(self).release());
+  return capsule;
 }
 
 PyObject* master_run(PyObject* self, PyObject*) noexcept {
   master::Outcome outcome = self_of(self).master.run();
-  if (!outcome.is_worker) return PyLong_FromLong(outcome.status);
-  PyObject* listeners = take_listeners(self_of(self).master);
-  if (!listeners) return nullptr;
-  return Py_BuildValue("iiN", outcome.slot, outcome.control.release(), listeners);
+  return outcome.is_worker ? lend_seat(self, outcome) : PyLong_FromLong(outcome.status);
 }
 
 PyMethodDef master_methods[] = {
     {"bind", master_bind, METH_O, "bind(address) -> (description, port)"},
     {"run", master_run, METH_NOARGS,
-     "run() -> the master's exit status, or in a new worker (slot, control descriptor, "
-     "descriptors of the listening sockets)"},
+     "run() -> the master's exit status, or in a new worker its seat"},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot master_slots[] = {{Py_tp_new, py::as_slot(master_new)},
                               {Py_tp_dealloc, py::as_slot(master_dealloc)},
@@ -177,6 +166,13 @@ PyType_Spec master_spec{"celadon._core.Master", sizeof(MasterObject), 0,
                         Py_TPFLAGS_DEFAULT, master_slots};
 
 }  // namespace
+
+bool get_seat(PyObject* object, Seat*& seat) noexcept {
+  seat = nullptr;
+  if (object == Py_None) return true;
+  seat = static_cast<Seat*>(PyCapsule_GetPointer(object, kSeatName));
+  return seat != nullptr;
+}
 
 int add_master_type(PyObject* module) noexcept {
   return py::add_type(module, master_spec) ? 0 : -1;

@@ -23,14 +23,16 @@ Worker& worker_of(PyObject* self) noexcept {
   return *reinterpret_cast<ServerObject*>(self)->worker;
 }
 
-// Server(app, options, log_exception, log, errors)
+// Server(app, options, log_exception, log, errors, seat)
 PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   PyObject *app = nullptr, *dict = nullptr, *log_exception = nullptr, *log = nullptr,
-           *errors = nullptr;
-  if (!PyArg_ParseTuple(args, "OO!OOO:Server", &app, &PyDict_Type, &dict,
-                        &log_exception, &log, &errors)) {
+           *errors = nullptr, *seat_object = nullptr;
+  if (!PyArg_ParseTuple(args, "OO!OOOO:Server", &app, &PyDict_Type, &dict,
+                        &log_exception, &log, &errors, &seat_object)) {
     return nullptr;
   }
+  Seat* seat = nullptr;
+  if (!get_seat(seat_object, seat)) return nullptr;
   if (!PyCallable_Check(app)) {
     PyErr_Format(PyExc_TypeError, "the application is not callable: %R", app);
     return nullptr;
@@ -38,9 +40,9 @@ PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   Options options;
   green::Hub* hub = green::Hub::create();
   if (!hub || !read_options(dict, options)) return nullptr;
-  auto worker =
-      std::make_unique<Worker>(*hub, std::move(options), py::Object::copy(app),
-                               py::Object::copy(log_exception), py::Object::copy(log));
+  auto worker = std::make_unique<Worker>(
+      *hub, std::move(options), py::Object::copy(app), py::Object::copy(log_exception),
+      py::Object::copy(log), seat);
   if (!worker->prepare(errors)) return nullptr;
   auto* self = reinterpret_cast<ServerObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
@@ -83,15 +85,15 @@ PyObject* server_stats(PyObject* self, PyObject*) noexcept {
   const wsgi::BridgeCounters& b = worker_of(self).bridge().counters();
   const auto size = [](std::size_t n) { return static_cast<unsigned long long>(n); };
   return Py_BuildValue(
-      "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}",
-      "connections", size(s.connections()), "in_flight", size(s.requests_in_flight()),
-      "queued", size(s.requests_queued()), "accepted", c.accepted, "requests",
-      c.requests, "rejected", c.rejected, "overloaded", c.overloaded, "accept_errors",
+      "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}",
+      "connections", size(s.load().connections), "in_flight", size(s.load().in_flight),
+      "queued", size(s.load().queued), "accepted", c.accepted, "requests", c.requests,
+      "rejected", c.rejected, "overloaded", c.overloaded, "accept_errors",
       c.accept_errors, "evicted", c.evicted, "client_gone", c.client_gone,
       "timeouts_header", c.timeouts_header, "timeouts_body", c.timeouts_body,
       "timeouts_write", c.timeouts_write, "timeouts_keepalive", c.timeouts_keepalive,
       "failed", b.failed, "timed_out", b.timed_out, "dropped_headers",
-      b.dropped_headers);
+      b.dropped_headers, "passed", c.passed, "taken", c.taken);
 }
 
 PyMethodDef server_methods[] = {

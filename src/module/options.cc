@@ -1,5 +1,7 @@
 #include "module/options.h"
 
+#include <algorithm>
+
 #include "wsgi/text.h"
 
 namespace celadon::module {
@@ -27,17 +29,20 @@ class Reader {
     if (PyObject* value = get(key)) out = PyObject_IsTrue(value) == 1;
   }
 
-  // Seconds as a float; zero turns a timer off.
-  void duration(const char* key, Nanos& out) noexcept {
+  // Seconds as a float; 0 stays 0.
+  void span(const char* key, Nanos& out) noexcept {
     PyObject* value = get(key);
     if (!value) return;
     const double seconds = PyFloat_AsDouble(value);
-    if (seconds == -1.0 && PyErr_Occurred()) {
-      ok_ = false;
-      return;
-    }
+    ok_ = seconds != -1.0 || !PyErr_Occurred();
     constexpr double kMost = 9e9;
-    out = seconds <= 0 || seconds > kMost ? kNever : static_cast<Nanos>(seconds * 1e9);
+    if (ok_) out = static_cast<Nanos>(std::clamp(seconds, 0.0, kMost) * 1e9);
+  }
+
+  // Likewise; zero turns a timer off.
+  void duration(const char* key, Nanos& out) noexcept {
+    span(key, out);
+    if (out == 0) out = kNever;
   }
 
   void text(const char* key, std::string& out) noexcept {
@@ -168,16 +173,45 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   read_server(r, out.server);
   read_bridge(r, out.bridge);
   r.duration("graceful_timeout", out.graceful_timeout);
-  r.duration("timeout", out.watch.report);
+  r.duration("watchdog_threshold", out.watch.report);
   r.integer("stack_signal", out.watch.report_signal);
+  r.integer("stack_pipe", out.watch.report_pipe);
+  r.duration("timeout", out.watch.alarm);
+  if (out.watch.alarm != kNever) out.watch.alarm /= 2;
+  r.integer("stacks_signal", out.watch.alarm_signal);
+  r.integer("log_fd", out.watch.log_fd);
   r.duration("preempt", out.watch.preempt);
   r.integer("preempt_signal", out.watch.preempt_signal);
   r.integer("backlog", out.backlog);
-  r.integer("control", out.control);
+  r.integer("max_requests", out.max_requests);
+  r.integer("max_requests_jitter", out.max_requests_jitter);
   r.integer("umask", out.umask);
   r.flag("reuse_port", out.reuse_port);
   r.text("access_log", out.access_log);
   r.text("access_log_format", out.access_log_format);
+  return r.ok();
+}
+
+bool read_master_options(PyObject* dict, MasterOptions& out) noexcept {
+  Reader r(dict);
+  r.integer("workers", out.workers);
+  master::Limits& l = out.limits;
+  r.span("startup_timeout", l.startup_timeout);
+  r.span("graceful_timeout", l.graceful_timeout);
+  r.span("respawn_backoff", l.backoff);
+  r.span("respawn_backoff_max", l.backoff_max);
+  r.integer("reload_surge", l.reload_surge);
+  r.span("worker_max_lifetime", l.max_lifetime);
+  r.span("worker_max_lifetime_jitter", l.max_lifetime_jitter);
+  r.integer("slots", l.slots);
+  r.span("timeout", out.watch.timeout);
+  r.integer("worker_max_rss", out.watch.max_rss);
+  r.integer("worker_kill_rss", out.watch.kill_rss);
+  r.integer("backlog", out.listen.backlog);
+  std::uint32_t umask = 0;
+  r.integer("umask", umask);
+  out.listen.unix_mode = 0777 & ~umask;
+  r.flag("reuse_port", out.listen.reuse_port);
   return r.ok();
 }
 

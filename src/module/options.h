@@ -2,6 +2,7 @@
 #pragma once
 
 #include "green/watchdog.h"
+#include "master/master.h"
 #include "py/ref.h"
 #include "server/settings.h"
 #include "wsgi/bridge.h"
@@ -16,7 +17,8 @@ struct Options {
   int backlog = 2048;
   std::uint32_t umask = 0;
   bool reuse_port = false;
-  int control = -1;        // descriptor of the pair to the master; -1: there is none
+  std::uint64_t max_requests = 0;  // then another worker takes its place; 0: never
+  std::uint64_t max_requests_jitter = 0;
   std::string access_log;  // path, "-", or empty for none
   std::string access_log_format;
 };
@@ -24,5 +26,14 @@ struct Options {
 // Reads the dict that celadon.config makes: every key is required. False with an
 // exception that names the key.
 [[nodiscard]] bool read_options(PyObject* dict, Options& out) noexcept;
+
+struct MasterOptions {
+  int workers = 1;
+  master::Limits limits;
+  master::Watch watch;
+  net::ListenOptions listen;
+};
+
+[[nodiscard]] bool read_master_options(PyObject* dict, MasterOptions& out) noexcept;
 
 }  // namespace celadon::module

@@ -1,8 +1,14 @@
 #include "module/worker.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <cstddef>
 #include <iterator>
+#include <new>
+#include <random>
 
 #include "module/listen.h"
 #include "py/error.h"
@@ -23,15 +29,36 @@ class StopTask final : public loop::Task {
   bool quick_;
 };
 
+template <class Struct, std::size_t kSize>
+Struct& placed_in(std::array<std::uint64_t, kSize>& row) noexcept {
+  static_assert(sizeof(Struct) <= sizeof row);
+  return *::new (row.data()) Struct();
+}
+
+server::Cells cells_of(metrics::Slot& slot) noexcept {
+  using metrics::gauge::kConnections;
+  using metrics::gauge::kInFlight;
+  using metrics::gauge::kQueued;
+  constexpr std::size_t kCell = sizeof(std::uint64_t);
+  static_assert(offsetof(server::Load, connections) == kConnections * kCell &&
+                offsetof(server::Load, in_flight) == kInFlight * kCell &&
+                offsetof(server::Load, queued) == kQueued * kCell);
+  return {placed_in<server::Counters>(slot.counters),
+          placed_in<server::Load>(slot.gauges)};
+}
+
 }  // namespace
 
 Worker::Worker(green::Hub& hub, Options options, py::Object app,
-               py::Object log_exception, py::Object log)
-    : hub_(hub), options_(std::move(options)), log_(hub, std::move(log)) {
+               py::Object log_exception, py::Object log, Seat* seat)
+    : hub_(hub), options_(std::move(options)), log_(hub, std::move(log)), seat_(seat) {
   bridge_ = std::make_unique<wsgi::Bridge>(
       hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
   server_ =
-      std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server, log_);
+      seat ? std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server,
+                                              log_, cells_of(seat->cells()))
+           : std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server,
+                                              log_);
   hub_.set_log(&log_);
   hub_.loop().add_hook(*this);
   hub_.add_keeper(*this);
@@ -81,18 +108,14 @@ bool Worker::run(bool watch_signals) noexcept {
     signals_ = std::make_unique<loop::Signals>(hub_.loop(), *this);
     for (const int signo : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) signals_->watch(signo);
     // The master's; a terminal sends them to the whole group.
-    if (options_.control >= 0) {
+    if (seat_) {
       for (const int signo : kMasters) signals_->watch(signo);
     }
     hub_.watch(options_.watch);
   } else if (options_.watch.preempt != kNever) {
     log_.log(Level::Warning, "preempt: only in the main thread, so it is off here");
   }
-  if (options_.control >= 0) {
-    control_ =
-        std::make_unique<Control>(hub_.loop(), net::OwnedFd(options_.control), *this);
-    if (!control_->start()) on_master_gone();
-  }
+  if (seat_ && !sit_down()) return false;
   bool interrupted = false;
   waiting_ = strand;
   while (phase_ != Phase::Stopped) {
@@ -106,12 +129,50 @@ bool Worker::run(bool watch_signals) noexcept {
     py::restore_error(std::move(error));
   }
   waiting_ = nullptr;
+  if (seat_) hub_.keep_pulse();
   signals_.reset();
   hub_.unwatch();
   py::Object error = py::take_error();
   log_.drain();
   py::restore_error(std::move(error));
   return !interrupted;
+}
+
+// Takes its place beside the other workers. False with an exception.
+bool Worker::sit_down() noexcept {
+  metrics::Slot& slot = seat_->cells();
+  slot.pid.store(::getpid(), std::memory_order_relaxed);
+  hub_.set_pulse(slot.pulse);
+  colleagues_ = std::make_unique<Colleagues>(hub_.loop(), *seat_, *server_);
+  server_->set_peers(colleagues_.get());
+  for (net::ListenSocket& socket : seat_->listeners) {
+    if (const auto added = server_->add_listener(std::move(socket)); !added) {
+      PyErr_SetString(PyExc_OSError, describe(added.error()).data());
+      return false;
+    }
+  }
+  seat_->listeners.clear();
+  if (!colleagues_->start()) {
+    PyErr_SetString(PyExc_OSError, "the worker's mailbox cannot be watched");
+    return false;
+  }
+  if (options_.max_requests > 0) {
+    std::random_device random;
+    std::uniform_int_distribution<std::uint64_t> jitter(0,
+                                                        options_.max_requests_jitter);
+    last_request_ = options_.max_requests + jitter(random);
+  }
+  slot.state.store(metrics::SlotState::Ready, std::memory_order_release);
+  control_ = std::make_unique<Control>(hub_.loop(), std::move(seat_->control), *this);
+  if (!control_->start()) on_master_gone();
+  return true;
+}
+
+// Asked for once; until the other one is ready this one serves on.
+void Worker::recycle_if_due() noexcept {
+  if (server_->counters().requests < last_request_ || !control_) return;
+  last_request_ = server_->counters().requests + options_.max_requests;
+  control_->say(Control::kRecycle);
 }
 
 void Worker::stop(bool quick) noexcept {
@@ -147,6 +208,9 @@ void Worker::on_signal(int signo) noexcept {
 void Worker::begin_drain() noexcept {
   if (phase_ != Phase::Serving) return;
   phase_ = Phase::Draining;
+  if (seat_) {
+    seat_->cells().state.store(metrics::SlotState::Draining, std::memory_order_release);
+  }
   server_->drain();
   if (options_.graceful_timeout != kNever) {
     hub_.loop().arm(*this, hub_.loop().now() + options_.graceful_timeout);
@@ -155,9 +219,8 @@ void Worker::begin_drain() noexcept {
 
 void Worker::cancel() noexcept {
   phase_ = Phase::Cancelling;
-  if (server_->requests_in_flight() > 0) {
-    log_.log(Level::Warning, "cancelling " +
-                                 std::to_string(server_->requests_in_flight()) +
+  if (server_->load().in_flight > 0) {
+    log_.log(Level::Warning, "cancelling " + std::to_string(server_->load().in_flight) +
                                  " requests that did not finish in time");
   }
   server_->cancel_requests();
@@ -173,16 +236,18 @@ void Worker::on_timer() noexcept {
 }
 
 void Worker::on_turn_end() noexcept {
-  if (phase_ == Phase::Serving || phase_ == Phase::Stopped) return;
+  if (phase_ == Phase::Serving) return recycle_if_due();
+  if (phase_ == Phase::Stopped) return;
   const bool no_requests =
-      server_->requests_in_flight() == 0 && server_->requests_queued() == 0;
+      server_->load().in_flight == 0 && server_->load().queued == 0;
   const bool idle =
-      phase_ == Phase::Draining ? server_->connections() == 0 : no_requests;
+      phase_ == Phase::Draining ? server_->load().connections == 0 : no_requests;
   if (idle) finish();
 }
 
 void Worker::finish() noexcept {
   if (phase_ == Phase::Stopped) return;
+  if (colleagues_) colleagues_->close();
   phase_ = Phase::Stopped;
   Timer::cancel();
   server_->drain();
@@ -196,6 +261,7 @@ void Worker::finish() noexcept {
 void Worker::after_fork_in_child() noexcept {
   server_->abandon();
   if (control_) control_->abandon();
+  if (seat_) seat_->commons.abandon();
   hub_.after_fork_in_child();
 }
 

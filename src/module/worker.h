@@ -6,9 +6,11 @@
 #include <memory>
 
 #include "loop/signals.h"
+#include "module/colleagues.h"
 #include "module/control.h"
 #include "module/log_queue.h"
 #include "module/options.h"
+#include "module/seat.h"
 #include "server/server.h"
 #include "wsgi/bridge.h"
 
@@ -20,8 +22,9 @@ class Worker final : public loop::SignalHandler,
                      public Control::Listener,
                      private loop::Timer {
  public:
+  // `seat`: under a master, else null; it outlives the worker.
   Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
-         py::Object log);
+         py::Object log, Seat* seat);
   ~Worker() override;
 
   // False with an exception.
@@ -46,6 +49,8 @@ class Worker final : public loop::SignalHandler,
   void give_memory_back() noexcept override;
   void on_timer() noexcept override;
   void on_master_gone() noexcept override;
+  [[nodiscard]] bool sit_down() noexcept;
+  void recycle_if_due() noexcept;
   void begin_drain() noexcept;
   void cancel() noexcept;
   void finish() noexcept;
@@ -58,7 +63,10 @@ class Worker final : public loop::SignalHandler,
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Signals> signals_;
+  Seat* const seat_;
   std::unique_ptr<Control> control_;  // where there is a master
+  std::unique_ptr<Colleagues> colleagues_;
+  std::uint64_t last_request_ = UINT64_MAX;  // after it another worker is asked for
   Phase phase_ = Phase::Serving;
   green::Strand* waiting_ = nullptr;  // who called run()
 };

@@ -30,6 +30,8 @@ class ListenSocket {
   [[nodiscard]] const Address& address() const noexcept { return address_; }
   // `http://127.0.0.1:8000`, `unix:/run/x.sock`: for people.
   [[nodiscard]] std::string describe() const;
+  // The file of a unix socket is another process's to remove.
+  void disown_file() noexcept { owns_file_ = false; }
   // Closes without removing the file: for a forked child.
   void abandon() noexcept;
 

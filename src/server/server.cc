@@ -7,10 +7,15 @@
 namespace celadon::server {
 
 Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log)
+    : Server(loop, app, std::move(settings), log, {own_counters_, own_load_}) {}
+
+Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cells cells)
     : loop_(loop),
       app_(app),
       settings_(std::move(settings)),
       log_(log),
+      counters_(cells.counters),
+      load_(cells.load),
       parser_(settings_.limits) {
   render_.reserve(4096);
   loop_.add_hook(*this);
@@ -35,18 +40,49 @@ void Server::set_access_log(std::unique_ptr<AccessLog> log) noexcept {
 bool Server::on_accept(int fd, const net::Address& peer, net::Listener&) noexcept {
   // A connection that was accepted is always served: room was made for it before.
   ++counters_.accepted;
-  ++connections_;
-  // The list owns its sessions; remove() hands them to the loop to be destroyed.
-  auto* session = std::make_unique<Session>(*this, fd, peer).release();
-  sessions_.push_back(*session);
-  if (!session->start()) {
-    session->close();
+  if (peers_ && (draining_ || peers_->over_share())) {
+    const bool proxied = settings_.proxy_protocol != net::ProxyMode::Off;
+    const Nanos limit = settings_.header_timeout;
+    const Passage passage{.peer = peer,
+                          .local = Session::local_address(fd),
+                          .deadline = limit == kNever ? kNever : loop_.now() + limit,
+                          .trusted = settings_.forwarded_allow.contains(peer),
+                          .proxied = proxied};
+    if (pass(fd, passage)) {
+      ::close(fd);
+      return true;
+    }
+  }
+  Session& session = add_session(fd, peer);
+  if (!session.start()) {
+    session.close();
     return true;
   }
-  if (connections_ < settings_.worker_connections || evict_idle()) return true;
+  if (load_.connections < settings_.worker_connections || evict_idle()) return true;
   accept_paused_ = true;
   for (auto& listener : listeners_) listener->stop();
   return false;
+}
+
+// The list owns its sessions; remove() hands them to the loop to be destroyed.
+Session& Server::add_session(int fd, const net::Address& peer) noexcept {
+  ++load_.connections;
+  auto* session = std::make_unique<Session>(*this, fd, peer).release();
+  sessions_.push_back(*session);
+  return *session;
+}
+
+bool Server::pass(int fd, const Passage& passage) noexcept {
+  if (!peers_ || !peers_->pass(fd, passage)) return false;
+  ++counters_.passed;
+  return true;
+}
+
+void Server::take(int fd, const Passage& passage) noexcept {
+  ++counters_.taken;
+  Session& session = add_session(fd, passage.peer);
+  if (!session.resume(passage)) return session.close();
+  if (load_.connections > settings_.worker_connections) evict_idle();
 }
 
 void Server::on_accept_error(Error error) noexcept {
@@ -79,7 +115,7 @@ void Server::remove(Session& session) noexcept {
   session.ListHook<Session>::unlink();
   session.ListHook<IdleTag>::unlink();
   session.ListHook<FlushTag>::unlink();
-  --connections_;
+  --load_.connections;
   loop_.dispose(std::unique_ptr<Session>(&session));
   if (accept_paused_) resume_accepting();
 }
@@ -105,19 +141,19 @@ void Server::drop_pool() noexcept {
 
 void Server::admit(Exchange& x) noexcept {
   const std::size_t limit = settings_.max_concurrent_requests;
-  if (limit == 0 || in_flight_ < limit) {
-    ++in_flight_;
+  if (limit == 0 || load_.in_flight < limit) {
+    ++load_.in_flight;
     app_.on_request(x);
     return;
   }
-  if (queued_ >= settings_.queue_depth) {
+  if (load_.queued >= settings_.queue_depth) {
     ++counters_.overloaded;
-    ++in_flight_;  // release() takes it back
+    ++load_.in_flight;  // release() takes it back
     x.refuse(http::Rejection::Overloaded);
     x.release();
     return;
   }
-  ++queued_;
+  ++load_.queued;
   waiting_.push_back(x);
   if (settings_.queue_timeout != kNever && !Timer::armed()) {
     loop_.arm(*this, loop_.now() + settings_.queue_timeout);
@@ -125,19 +161,19 @@ void Server::admit(Exchange& x) noexcept {
 }
 
 void Server::on_released(bool admitted) noexcept {
-  if (admitted) --in_flight_;
+  if (admitted) --load_.in_flight;
   const std::size_t limit = settings_.max_concurrent_requests;
-  while (!waiting_.empty() && in_flight_ < limit) {
+  while (!waiting_.empty() && load_.in_flight < limit) {
     Exchange& x = *waiting_.pop_front();
-    --queued_;
-    ++in_flight_;
+    --load_.queued;
+    ++load_.in_flight;
     app_.on_request(x);
   }
 }
 
 void Server::forget_queued(Exchange& x) noexcept {
   x.unlink();
-  --queued_;
+  --load_.queued;
 }
 
 void Server::on_timer() noexcept {
@@ -148,9 +184,9 @@ void Server::on_timer() noexcept {
       return;
     }
     waiting_.pop_front();
-    --queued_;
+    --load_.queued;
     ++counters_.overloaded;
-    ++in_flight_;
+    ++load_.in_flight;
     x->refuse(http::Rejection::Overloaded);
     x->release();
   }
@@ -175,9 +211,19 @@ void Server::on_turn_end() noexcept {
 
 void Server::drain() noexcept {
   if (draining_) return;
-  for (auto& listener : listeners_) listener->accept_queued_and_stop();
   draining_ = true;
-  for (Session* s = sessions_.front(); s; s = sessions_.next(*s)) s->drain();
+  for (auto& listener : listeners_) listener->accept_queued_and_stop();
+  drain_sessions();
+}
+
+void Server::drain_sessions() noexcept {
+  Session* next = nullptr;
+  for (Session* s = sessions_.front(); s; s = next) {
+    next = sessions_.next(*s);
+    s->drain();
+  }
+  // Others may have no room just now, or no one else may be there any more.
+  if (!sessions_.empty() && peers_) loop_.arm(retry_, loop_.now() + kRetryPeriod);
 }
 
 void Server::cancel_requests() noexcept {

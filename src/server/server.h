@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 #include "net/listener.h"
 #include "server/access_log.h"
+#include "server/peers.h"
 #include "server/session.h"
 #include "server/settings.h"
 
@@ -30,18 +31,38 @@ struct Counters {
   std::uint64_t timeouts_write = 0;
   std::uint64_t timeouts_keepalive = 0;
   std::uint64_t hop_by_hop_dropped = 0;
+  std::uint64_t passed = 0;  // connections that another server took over
+  std::uint64_t taken = 0;   // or that were taken over from one
+};
+
+// What there is now.
+struct Load {
+  std::uint64_t connections = 0;
+  std::uint64_t in_flight = 0;  // requests with the application
+  std::uint64_t queued = 0;     // requests behind them
+};
+
+// Where a server counts: memory that others may read.
+struct Cells {
+  Counters& counters;
+  Load& load;
 };
 
 class Server final : public loop::TurnHook, public net::Acceptor, private loop::Timer {
  public:
   Server(loop::Loop& loop, App& app, Settings settings, LogSink& log);
+  Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cells cells);
   ~Server() override;
 
   [[nodiscard]] std::expected<void, Error> add_listener(
       net::ListenSocket socket) noexcept;
+  void set_peers(Peers* peers) noexcept { peers_ = peers; }
+  // A connection that another server has passed on.
+  void take(int fd, const Passage& passage) noexcept;
   void set_access_log(std::unique_ptr<AccessLog> log) noexcept;
-  // Stops accepting and answers what is under way. Idle connections stay for a moment:
-  // a request may be on the wire already.
+  // Stops accepting and answers what is under way. Idle connections go to another
+  // server, or where there is none stay for a moment: a request may be on the wire
+  // already.
   void drain() noexcept;
   // The grace period is over: asks the application to end every request.
   void cancel_requests() noexcept;
@@ -53,9 +74,7 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   void drop_pool() noexcept;
 
   [[nodiscard]] bool draining() const noexcept { return draining_; }
-  [[nodiscard]] std::size_t connections() const noexcept { return connections_; }
-  [[nodiscard]] std::size_t requests_in_flight() const noexcept { return in_flight_; }
-  [[nodiscard]] std::size_t requests_queued() const noexcept { return queued_; }
+  [[nodiscard]] const Load& load() const noexcept { return load_; }
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
   [[nodiscard]] const std::vector<std::unique_ptr<net::Listener>>& listeners()
@@ -73,6 +92,15 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   void on_accept_error(Error error) noexcept override;
   void on_turn_end() noexcept override;
   void on_timer() noexcept override;  // queue_timeout
+  // While it drains and others have no room for its connections.
+  class Retry final : public loop::Timer {
+   public:
+    explicit Retry(Server& server) noexcept : server_(server) {}
+
+   private:
+    void on_timer() noexcept override { server_.drain_sessions(); }
+    Server& server_;
+  };
 
   // For sessions.
   [[nodiscard]] std::unique_ptr<Exchange> make_exchange() noexcept;
@@ -87,12 +115,20 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   // Field lines that the server adds where the application has not set them itself.
   std::string_view own_lines(bool has_date, bool has_server) noexcept;
   bool evict_idle() noexcept;
+  // The server ends, and with it its connections: nobody takes them over.
+  [[nodiscard]] bool closing() noexcept {
+    return draining_ && !(peers_ && peers_->has_other());
+  }
+  [[nodiscard]] bool pass(int fd, const Passage& passage) noexcept;
+  Session& add_session(int fd, const net::Address& peer) noexcept;
+  void drain_sessions() noexcept;
   void cork(Session& session) noexcept;
   void flush_corked() noexcept;
   void resume_accepting() noexcept;
 
   static constexpr std::size_t kScratch = 64 * 1024;
   static constexpr std::size_t kPooled = 256;
+  static constexpr Nanos kRetryPeriod = 20 * kMillisecond;
   static constexpr Nanos kHold = kMillisecond;
   static constexpr unsigned kRefusalLinesPerSecond = 10;
 
@@ -106,15 +142,17 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   IntrusiveList<Session, IdleTag> idle_;  // the oldest first
   IntrusiveList<Session, FlushTag> corked_;
   Nanos corked_since_ = 0;
+  Retry retry_{*this};
   // A burst of requests must not go through malloc one by one.
   std::vector<std::unique_ptr<Exchange>> pool_;
   IntrusiveList<Exchange> waiting_;  // behind max_concurrent_requests
-  std::size_t connections_ = 0;
-  std::size_t in_flight_ = 0;
-  std::size_t queued_ = 0;
   bool draining_ = false;
   bool accept_paused_ = false;
-  Counters counters_;
+  Peers* peers_ = nullptr;
+  Counters own_counters_;
+  Load own_load_;
+  Counters& counters_;
+  Load& load_;
 
   // Shared by all sessions: only one callback runs at a time.
   std::array<char, kScratch> scratch_;

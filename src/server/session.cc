@@ -7,20 +7,13 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "net/owned_fd.h"
 #include "server/server.h"
 
 namespace celadon::server {
 namespace {
 
 constexpr Nanos kDrainTime = kSecond;  // CN07: a rest of a body must come within this
-
-net::Address local_address(int fd) noexcept {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  auto* sa = reinterpret_cast<sockaddr*>(&storage);
-  if (::getsockname(fd, sa, &size) < 0) return {};
-  return net::Address::from_sockaddr(sa, size);
-}
 
 bool cancels_on_disconnect(const Settings& settings, std::string_view method) noexcept {
   return std::ranges::find(settings.cancel_on_disconnect, method) !=
@@ -39,6 +32,14 @@ Session::Session(Server& server, int fd, const net::Address& peer) noexcept
 
 Session::~Session() = default;
 
+net::Address Session::local_address(int fd) noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* sa = reinterpret_cast<sockaddr*>(&storage);
+  if (::getsockname(fd, sa, &size) < 0) return {};
+  return net::Address::from_sockaddr(sa, size);
+}
+
 Nanos Session::now() const noexcept {
   return server_.loop_.now();
 }
@@ -51,6 +52,18 @@ bool Session::start() noexcept {
   // Absolute from accept to the end of the first head: no byte resets it.
   const Nanos limit = settings().header_timeout;
   set_read_deadline(limit == kNever ? kNever : now() + limit);
+  return true;
+}
+
+bool Session::resume(const Passage& passage) noexcept {
+  if (!stream_.attach(server_.loop_)) return false;
+  connection_.local = passage.local;
+  connection_.trusted = passage.trusted;
+  fresh_ = passage.fresh;
+  state_ = passage.proxied ? State::Proxied : State::Idle;
+  if (state_ == State::Idle && !fresh_) server_.idle_.push_back(*this);
+  set_read_deadline(passage.deadline);
+  if (server_.draining()) drain();
   return true;
 }
 
@@ -141,7 +154,7 @@ void Session::release(Exchange& x) noexcept {
     server_.remove(*this);
     return;
   }
-  if (server_.draining()) closing_ = true;
+  if (server_.closing()) closing_ = true;
   if (closing_) {
     set_state(Event::LastAnswer);
     end_with_linger();
@@ -185,6 +198,10 @@ void Session::enter_idle() noexcept {
   }
   const Nanos limit = settings().keepalive;
   set_read_deadline(limit == kNever ? kNever : now() + limit);
+  if (server_.draining()) {
+    drain();
+    if (state_ == State::Closed) return;
+  }
   if (!ListHook<IdleTag>::linked()) server_.idle_.push_back(*this);
   // Last: this very connection may have to make room.
   if (server_.accept_paused_) server_.evict_idle();
@@ -260,9 +277,27 @@ void Session::discard() noexcept {
 }
 
 void Session::drain() noexcept {
-  if (state_ == State::Idle || state_ == State::Proxied) {
-    set_read_deadline(std::min(read_deadline_, now() + kDrainTime));
-  }
+  if ((state_ != State::Idle && state_ != State::Proxied) || pass_on()) return;
+  if (drained_ || !server_.closing()) return;
+  drained_ = true;
+  set_read_deadline(std::min(read_deadline_, now() + kDrainTime));
+}
+
+// To another server, between two requests. What the peer sends meanwhile waits in the
+// kernel for the one that reads next.
+bool Session::pass_on() noexcept {
+  if (stream_.queued() > 0 || !stored_input().empty() || eof_) return false;
+  const Passage passage{.peer = connection_.peer,
+                        .local = connection_.local,
+                        .deadline = read_deadline_,
+                        .trusted = connection_.trusted,
+                        .fresh = fresh_,
+                        .proxied = state_ == State::Proxied};
+  if (!server_.pass(stream_.fd(), passage)) return false;
+  const net::OwnedFd copy(stream_.detach());
+  set_state(Event::Close);
+  server_.remove(*this);
+  return true;
 }
 
 }  // namespace celadon::server

@@ -15,6 +15,7 @@
 #include "http/h1/writer.h"
 #include "net/stream.h"
 #include "server/exchange.h"
+#include "server/peers.h"
 #include "server/session_state.h"
 #include "server/settings.h"
 
@@ -35,12 +36,17 @@ class Session final : public loop::Disposable,
   Session(Server& server, int fd, const net::Address& peer) noexcept;
   ~Session() override;
 
+  [[nodiscard]] static net::Address local_address(int fd) noexcept;
+
   // Joins the loop; false: the descriptor cannot be polled.
   [[nodiscard]] bool start() noexcept;
+  // Likewise, of a connection that another server began with.
+  [[nodiscard]] bool resume(const Passage& passage) noexcept;
   [[nodiscard]] State state() const noexcept { return state_; }
   // Sends what was corked in this turn.
   void uncork() noexcept;
-  // The server is stopping: idle connections go soon, others after their answer.
+  // The server is stopping: idle connections go to another one, or end soon, others
+  // after their answer. Called again and again.
   void drain() noexcept;
   // Ends the connection now: evicted while idle, or past the grace period.
   void close() noexcept;
@@ -78,6 +84,7 @@ class Session final : public loop::Disposable,
   void enter_idle() noexcept;
   void next_request() noexcept;
   void flush() noexcept;
+  [[nodiscard]] bool pass_on() noexcept;
   void end_with_linger() noexcept;
   void start_linger() noexcept;
   void discard() noexcept;
@@ -147,6 +154,7 @@ class Session final : public loop::Disposable,
   bool closing_ = false;  // no request after this one
   bool linger_ = false;   // the close is ours: do not let a reset destroy the answer
   bool eof_ = false;
+  bool drained_ = false;    // told that nobody takes it over
   bool held_ = false;       // the answer waits for others, to leave with them
   bool buffering_ = false;  // request_buffering: the application waits for the body
 };

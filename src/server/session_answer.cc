@@ -56,7 +56,7 @@ Sent Session::send_head(Exchange& x, const http::ResponseHead& head,
       head.status, x.is_head(), x.request_.minor, length.has_value());
   if (head.status == 205) body_allowed = false;
   const bool asks_close =
-      head.close || framing == http::h1::Framing::Close || eof_ || server_.draining();
+      head.close || framing == http::h1::Framing::Close || eof_ || server_.closing();
   if (asks_close) closing_ = true;
   if (!x.request_.close) linger_ = linger_ || closing_;
   if (body_blocks_reuse(x)) closing_ = linger_ = true;
@@ -216,7 +216,7 @@ void Session::refuse(Exchange& x, http::Rejection why) noexcept {
   if (!http::is_application_fault(why)) {
     server_.log_refusal(connection_.peer, why, &x.request_);
     closing_ = linger_ = true;
-  } else if (eof_ || server_.draining() || body_blocks_reuse(x)) {
+  } else if (eof_ || server_.closing() || body_blocks_reuse(x)) {
     closing_ = linger_ = true;
   }
   send_page(why, !x.is_head());

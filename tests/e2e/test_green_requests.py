@@ -158,11 +158,22 @@ def test_upload_and_stream(server: Command) -> None:
         assert len(client.response().body) == (10 + 90 * 2 + 100 * 3) * 5000
 
 
-def test_a_held_loop_is_reported_with_its_stack() -> None:
-    """`timeout`: the Python stack that holds the loop, and the server goes on."""
-    with Command(PROBE, "--timeout", "0.1") as server:
+def test_a_held_loop_is_reported_with_its_place() -> None:
+    """`watchdog_threshold`: the line that holds the loop; the server goes on."""
+    with Command(PROBE, "--watchdog-threshold", "0.1") as server:
         assert server.request(raw.get("/hold?s=0.5")).body == b"held"
-        server.wait_line("one request has held the loop")
+        server.wait_line(
+            r"WARNING\] the loop is held for \d+ ms at .*probe.py:\d+ in hold"
+        )
+        assert server.request(raw.get("/")).body == b"hello"
+
+
+def test_a_loop_that_is_held_for_long_is_reported_with_all_stacks() -> None:
+    """`timeout`: at half of it; the worker is aborted at all of it."""
+    options = ("--timeout", "2", "--watchdog-threshold", "0")
+    with Command(PROBE, *options) as server:
+        assert server.request(raw.get("/hold?s=1.6")).body == b"held"
+        server.wait_line(r"ERROR\] the loop is held for \d+ ms; the stacks")
         server.wait_line(r"probe.py.* in hold")
         assert server.request(raw.get("/")).body == b"hello"
 

@@ -9,13 +9,20 @@ def test_a_group_is_joined_and_killed_as_one() -> None:
     run_green(
         """
         seen = []
-        def work(n): green.sleep(0.001 * n); seen.append(n); return n * n
+        ended = [green.Event() for _ in range(4)]
+        ended[0].set()
+        def work(n):  # each ends after the one before it, whichever began first
+            if n: ended[n - 1].wait()
+            seen.append(n)
+            ended[n].set()
+            return n * n
         with green.Group() as group:
             for n in (3, 1, 2): group.spawn(work, n)
             assert len(group) == 3
         assert seen == [1, 2, 3] and len(group) == 0
         assert group.map(work, range(4)) == [0, 1, 4, 9]
-        assert list(group.imap_unordered(work, (3, 1))) == [1, 9]
+        ended[1].clear(); ended[2].clear()
+        assert list(group.imap_unordered(work, (3, 2, 1))) == [1, 4, 9]
         assert group.apply(work, (2,)) == 4
         assert group.join(0) is True
         forever = group.spawn(green.sleep, 60)

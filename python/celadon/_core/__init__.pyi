@@ -16,6 +16,7 @@ class Server:
         log_exception: Callable[[BaseException, dict[str, Any] | None], None],
         log: Callable[[int, str], None],
         errors: Any,
+        seat: Any,
     ) -> Server: ...
     def bind(self, address: str, /) -> tuple[str, int]: ...
     def run(self, signals: bool, /) -> None: ...
@@ -30,19 +31,10 @@ class Master:
         reload: Callable[[], int],
         reopen_logs: Callable[[], None],
         log: Callable[[int, str], None],
-        *,
-        workers: int = 1,
-        startup_timeout: float = 60,
-        graceful_timeout: float = 30,
-        respawn_backoff: float = 0.5,
-        respawn_backoff_max: float = 30,
-        reload_surge: int = 1,
-        backlog: int = 2048,
-        umask: int = 0,
-        reuse_port: bool = False,
+        options: dict[str, Any],
     ) -> Master: ...
     def bind(self, address: str, /) -> tuple[str, int]: ...
-    def run(self) -> int | tuple[int, int, list[int]]: ...
+    def run(self) -> Any: ...
 
 def after_fork_in_child() -> None: ...
 def after_fork_in_parent() -> None: ...

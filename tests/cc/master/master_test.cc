@@ -8,6 +8,11 @@
 namespace celadon::master {
 namespace {
 
+constexpr std::size_t kSlots = 8;
+
+// Shared by a master in a process of its own and its workers.
+Commons commons = std::move(*Commons::make(kSlots));
+
 struct Log final : LogSink {
   void log(Level, std::string_view line) noexcept override { lines.emplace_back(line); }
   std::vector<std::string> lines;
@@ -63,7 +68,7 @@ TEST(MasterTest, StopsWhenAllWorkersHaveEnded) {
               SignalOnReady log;
               log.at = 3;
               log.signo = SIGTERM;
-              Master master(hooks, log, 3, {});
+              Master master(hooks, log, commons, 3, {.slots = kSlots}, {});
               const Outcome outcome = master.run();
               if (outcome.is_worker) work(outcome, true);
               ::_exit(hooks.forks == 3 && outcome.status == 0 ? 42 : 1);
@@ -84,7 +89,7 @@ TEST(MasterTest, AReloadMakesNewOnes) {
                 }
                 int ready = 0;
               } log;
-              Master master(hooks, log, 1, {});
+              Master master(hooks, log, commons, 1, {.slots = kSlots}, {});
               const Outcome outcome = master.run();
               if (outcome.is_worker) work(outcome, true);
               ::_exit(hooks.forks == 3 && outcome.status == 0 ? 42 : 1);
@@ -96,7 +101,7 @@ TEST(MasterTest, AFirstWorkerThatDoesNotBootEndsIt) {
   EXPECT_EQ(status_of_master([] {
               RealHooks hooks;
               Log log;
-              Master master(hooks, log, 2, {});
+              Master master(hooks, log, commons, 2, {.slots = kSlots}, {});
               const Outcome outcome = master.run();
               if (outcome.is_worker) work(outcome, false);
               ::_exit(outcome.status == 4 ? 42 : 1);
@@ -112,7 +117,7 @@ TEST(MasterTest, AWorkerSeesThatTheMasterIsGone) {
               SignalOnReady log;
               log.at = 2;
               log.signo = SIGKILL;
-              Master master(hooks, log, 2, {});
+              Master master(hooks, log, commons, 2, {.slots = kSlots}, {});
               Outcome outcome = master.run();
               [[maybe_unused]] auto n = ::write(outcome.control.get(), "R", 1);
               char byte = 0;

@@ -230,5 +230,80 @@ TEST_F(RosterTest, OthersAreNotWorkers) {
   EXPECT_FALSE(roster.ready(7));
 }
 
+TEST_F(RosterTest, ARecycledOneServesUntilAnotherIsReady) {
+  start();
+  EXPECT_TRUE(roster.recycle(101));
+  EXPECT_FALSE(roster.recycle(101));  // it is on its way
+  EXPECT_TRUE(roster.recycle(100));
+  settle();
+  EXPECT_EQ(in_phase(Phase::Booting), 1);  // one at a time
+  EXPECT_TRUE(retired.empty());
+  ready_all();
+  settle();
+  EXPECT_EQ(retired.size(), 1U);
+  EXPECT_EQ(end(retired[0]), Ended::Planned);
+  ready_all();
+  settle();
+  EXPECT_EQ(retired.size(), 2U);
+  EXPECT_EQ(end(retired[1]), Ended::Planned);
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+  EXPECT_FALSE(roster.reloading());
+}
+
+TEST_F(RosterTest, WithoutASuccessorARecycledOneStays) {
+  start();
+  EXPECT_TRUE(roster.recycle(100));
+  settle();
+  EXPECT_EQ(end(103, {4, false}), Ended::Lost);
+  EXPECT_TRUE(roster.take_failed_reload());
+  EXPECT_TRUE(retired.empty());
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+  EXPECT_TRUE(roster.recycle(100));  // it asks again
+}
+
+TEST_F(RosterTest, WhoEndsNowIsReplacedAtOnce) {
+  start();
+  roster.retire_now(101, 5 * kSecond, now);
+  settle();
+  EXPECT_EQ(in_phase(Phase::Booting), 1);
+  now += 5 * kSecond;
+  settle();
+  EXPECT_EQ(killed, std::vector{pid_t{101}});
+  EXPECT_EQ(end(101, {SIGKILL, true}), Ended::Planned);
+}
+
+TEST_F(RosterTest, WhoIsDoomedIsKilledSoon) {
+  start();
+  roster.doom(102, now);
+  EXPECT_LE(roster.due(), now + 2 * kSecond);
+  now += 2 * kSecond;
+  settle();
+  EXPECT_EQ(killed, std::vector{pid_t{102}});
+  EXPECT_EQ(end(102, {SIGKILL, true}), Ended::Lost);
+  EXPECT_EQ(in_phase(Phase::Booting), 1);
+}
+
+TEST(RosterLifetimeTest, TheOldGoOneByOne) {
+  Nanos now = 1000 * kSecond;
+  Roster roster(1, {.max_lifetime = 60 * kSecond, .max_lifetime_jitter = 5 * kSecond});
+  roster.spawned(7, 0, now);
+  roster.ready(7);
+  EXPECT_GE(roster.due(), now + 60 * kSecond);
+  EXPECT_LE(roster.due(), now + 65 * kSecond);
+  now = roster.due();
+  EXPECT_EQ(roster.next(now).kind, Kind::Spawn);
+}
+
+TEST(RosterSlotsTest, ThereAreNoMoreThanPlaces) {
+  Roster roster(5, {.slots = 2});
+  for (int i = 0; i < 2; ++i) {
+    const Step step = roster.next(0);
+    ASSERT_EQ(step.kind, Kind::Spawn);
+    roster.spawned(100 + i, step.slot, 0);
+  }
+  EXPECT_EQ(roster.next(0).kind, Kind::Nothing);
+  EXPECT_EQ(roster.due(), 60 * kSecond);  // startup_timeout
+}
+
 }  // namespace
 }  // namespace celadon::master

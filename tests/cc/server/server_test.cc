@@ -129,10 +129,10 @@ TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
     app_.answer("hi");
     EXPECT_EQ(receive(fd), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
   }
-  EXPECT_EQ(server_.requests_in_flight(), 0U);
+  EXPECT_EQ(server_.load().in_flight, 0U);
   ::close(fd);
   round();
-  EXPECT_EQ(server_.connections(), 0U);
+  EXPECT_EQ(server_.load().connections, 0U);
 }
 
 TEST_F(ServerTest, PipelinedAnswersLeaveTogether) {
@@ -226,12 +226,12 @@ TEST_F(BufferingTest, ABodyBehindTheReadAheadIsReadOnceItsTurnHasCome) {
 TEST_F(BufferingTest, AClientThatResetsInItsBodyLeavesNothing) {
   const int fd = connect();
   send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nhalf");
-  EXPECT_EQ(server_.connections(), 1U);
+  EXPECT_EQ(server_.load().connections, 1U);
   const linger reset{1, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   ::close(fd);
   round();
-  EXPECT_EQ(server_.connections(), 0U);
+  EXPECT_EQ(server_.load().connections, 0U);
   EXPECT_TRUE(app_.held.empty());
 }
 
@@ -395,11 +395,11 @@ TEST_F(ServerTest, AClientThatResetsIsNoticedAndTheExchangeLivesOn) {
   round();
   EXPECT_EQ(consumer.gone, 1);
   EXPECT_TRUE(x.gone());
-  EXPECT_EQ(server_.connections(), 1U);
+  EXPECT_EQ(server_.load().connections, 1U);
   x.set_consumer(nullptr);
   app_.answer("nobody hears");
   round();
-  EXPECT_EQ(server_.connections(), 0U);
+  EXPECT_EQ(server_.load().connections, 0U);
   EXPECT_EQ(server_.counters().client_gone, 1U);
 }
 
@@ -441,7 +441,7 @@ TEST_F(ServerTest, OutputThatNobodyTakesIsReset) {
     clock_.advance(30 * kSecond);
     round();
   }
-  EXPECT_EQ(server_.connections(), 0U);
+  EXPECT_EQ(server_.load().connections, 0U);
   ::close(fd);
 }
 
@@ -494,6 +494,109 @@ TEST(AccessFormat, AtomsLiteralsAndUnknownOnes) {
   EXPECT_EQ(out,
             "1.2.3.4|GET /p?q=1 "
             "HTTP/1.1|/p|q=1|200|7|1|1234567|1234|1.234567|-|-|%(x|100%\n");
+}
+
+// Another server, as this one sees it: it keeps what it is given.
+struct HeapOfPeers final : Peers {
+  bool has_other() noexcept override { return there; }
+  bool over_share() noexcept override { return over; }
+  bool pass(int fd, const Passage& passage) noexcept override {
+    if (!there || full) return false;
+    passed.push_back({::dup(fd), passage});
+    return true;
+  }
+  bool there = true;
+  bool full = false;
+  bool over = false;
+  std::vector<std::pair<int, Passage>> passed;
+};
+
+class PeersTest : public ServerTest {
+ protected:
+  PeersTest() { server_.set_peers(&peers_); }
+  ~PeersTest() override {
+    for (const auto& [fd, passage] : peers_.passed) ::close(fd);
+  }
+  HeapOfPeers peers_;
+};
+
+TEST_F(PeersTest, WhoHasMoreThanItsSharePassesNewOnesOn) {
+  peers_.over = true;
+  const int first = connect();
+  EXPECT_EQ(peers_.passed.size(), 1U);
+  EXPECT_TRUE(peers_.passed[0].second.fresh);
+  EXPECT_EQ(peers_.passed[0].second.peer.ip_text(), "127.0.0.1");
+  EXPECT_EQ(server_.load().connections, 0U);
+  peers_.full = true;  // then it serves them itself
+  const int second = connect();
+  EXPECT_EQ(server_.load().connections, 1U);
+  EXPECT_EQ(server_.counters().passed, 1U);
+  ::close(first);
+  ::close(second);
+}
+
+TEST_F(PeersTest, WhatWasPassedOnIsServedFurther) {
+  const int client = connect();
+  send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  app_.answer("one");
+  round();
+  EXPECT_NE(receive(client).find("one"), std::string::npos);
+  server_.drain();
+  round();
+  ASSERT_EQ(peers_.passed.size(), 1U);
+  const auto [fd, passage] = peers_.passed[0];
+  EXPECT_FALSE(passage.fresh);
+  EXPECT_NE(passage.deadline, kNever);
+  EXPECT_EQ(server_.load().connections, 0U);
+  EXPECT_EQ(receive(client), "");  // it is open
+
+  Server next(loop_, app_, quiet(), log_);
+  next.take(::dup(fd), passage);
+  send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  app_.answer("two");
+  round();
+  EXPECT_NE(receive(client).find("two"), std::string::npos);
+  EXPECT_EQ(next.counters().taken, 1U);
+  next.close_all();
+  ::close(client);
+}
+
+TEST_F(PeersTest, ABusyOneIsPassedOnAfterItsAnswer) {
+  const int client = connect();
+  send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  server_.drain();
+  round();
+  EXPECT_TRUE(peers_.passed.empty());
+  app_.answer("one");
+  round();
+  const std::string answer = receive(client);
+  EXPECT_NE(answer.find("one"), std::string::npos);
+  EXPECT_EQ(answer.find("Connection:"), std::string::npos);
+  EXPECT_EQ(peers_.passed.size(), 1U);
+  ::close(client);
+}
+
+TEST_F(PeersTest, AFullOneIsAskedAgainAndWithoutAnyTheConnectionEnds) {
+  const int client = connect();
+  send(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  app_.answer("one");
+  round();
+  receive(client);
+  peers_.full = true;
+  server_.drain();
+  round();
+  EXPECT_EQ(server_.load().connections, 1U);
+  clock_.advance(5 * kSecond);  // nobody closes it meanwhile
+  round();
+  EXPECT_EQ(receive(client), "");
+  peers_.there = false;
+  clock_.advance(kSecond);
+  round();
+  clock_.advance(2 * kSecond);
+  round();
+  EXPECT_EQ(receive(client), "<eof>");
+  EXPECT_EQ(server_.load().connections, 0U);
+  ::close(client);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""How many workers `auto` means."""
+"""What `auto` means for workers and their memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from celadon import cpus
+from celadon import cgroup
 from celadon.values import parse_workers
 
 
@@ -24,7 +24,7 @@ def write(root: Path, **files: str) -> None:
 
 
 def test_affinity_alone(root: Path) -> None:
-    assert cpus.available(root) == 8
+    assert cgroup.available_cpus(root) == 8
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_quota_is_rounded_up(root: Path, limit: str, expected: int) -> None:
     write(
         root, proc__self__cgroup="0::/a/b\n", sys__fs__cgroup__a__b__cpu_dot_max=limit
     )
-    assert cpus.available(root) == expected
+    assert cgroup.available_cpus(root) == expected
 
 
 def test_the_smallest_quota_above_counts(root: Path) -> None:
@@ -45,14 +45,14 @@ def test_the_smallest_quota_above_counts(root: Path) -> None:
         sys__fs__cgroup__a__b__cpu_dot_max="400000 100000",
         sys__fs__cgroup__a__cpu_dot_max="300000 100000",
     )
-    assert cpus.available(root) == 3
+    assert cgroup.available_cpus(root) == 3
 
 
 def test_in_a_container_the_root_is_the_group(root: Path) -> None:
     write(
         root, proc__self__cgroup="0::/\n", sys__fs__cgroup__cpu_dot_max="100000 100000"
     )
-    assert cpus.available(root) == 1
+    assert cgroup.available_cpus(root) == 1
 
 
 def test_the_first_version_of_cgroups(root: Path) -> None:
@@ -61,16 +61,38 @@ def test_the_first_version_of_cgroups(root: Path) -> None:
     group.mkdir(parents=True)
     (group / "cpu.cfs_quota_us").write_text("250000\n")
     (group / "cpu.cfs_period_us").write_text("100000\n")
-    assert cpus.available(root) == 3
+    assert cgroup.available_cpus(root) == 3
 
 
 def test_rubbish_is_no_limit(root: Path) -> None:
     write(root, proc__self__cgroup="0::/\n", sys__fs__cgroup__cpu_dot_max="rubbish")
-    assert cpus.available(root) == 8
+    assert cgroup.available_cpus(root) == 8
+
+
+def test_the_smallest_memory_limit_is_shared(root: Path) -> None:
+    assert cgroup.memory_share(4, root) == 0
+    write(
+        root,
+        proc__self__cgroup="0::/a/b\n",
+        sys__fs__cgroup__a__b__memory_dot_max="max",
+        sys__fs__cgroup__a__memory_dot_max="1000000",
+    )
+    assert cgroup.memory_share(4, root) == 225_000
+    assert cgroup.memory_share(1, root) == 900_000
+
+
+def test_memory_in_the_first_version_of_cgroups(root: Path) -> None:
+    write(root, proc__self__cgroup="4:memory:/x\n3:cpu,cpuacct:/x\n")
+    group = root / "sys/fs/cgroup/memory/x"
+    group.mkdir(parents=True)
+    (group / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert cgroup.memory_share(1, root) == 0
+    (group / "memory.limit_in_bytes").write_text("2000000\n")
+    assert cgroup.memory_share(2, root) == 900_000
 
 
 def test_auto_and_numbers() -> None:
-    assert parse_workers("auto") == cpus.available() >= 1
+    assert parse_workers("auto") == cgroup.available_cpus() >= 1
     assert parse_workers("4") == parse_workers(4) == 4
     for bad in ("0", "-1", "many", 0, True):
         with pytest.raises(ValueError, match="above 0, or auto"):

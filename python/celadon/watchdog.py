@@ -1,0 +1,50 @@
+"""What the core's watchdog needs of the interpreter to say where a loop is held.
+
+A stack is written by `faulthandler` in a signal's handler, without the interpreter's
+lock: also where the thread is stuck in C.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+
+from celadon import logging
+from celadon.green import preemption, report
+
+# Below those that applications pick by counting up from SIGRTMIN, and preemption's.
+_STACK = int(signal.SIGRTMIN) + 6
+_STACKS = int(signal.SIGRTMIN) + 5
+
+_descriptors: list[int] = []  # of this process's pipe, for as long as it lives
+
+
+def prepare() -> dict[str, int]:
+    """Signals and descriptors for the core, of the main thread of this process."""
+    log = logging.descriptor()
+    if not _descriptors:
+        _descriptors.extend(os.pipe())
+        for descriptor in _descriptors:
+            os.set_blocking(descriptor, False)
+    faulthandler.register(_STACK, file=_descriptors[1], all_threads=False)
+    faulthandler.register(_STACKS, file=log, all_threads=True)
+    if not faulthandler.is_enabled():  # else it writes the stacks itself
+        signal.signal(signal.SIGABRT, _on_abort)
+    return {
+        "stack_signal": _STACK,
+        "stack_pipe": _descriptors[0],
+        "stacks_signal": _STACKS,
+        "log_fd": log,
+        "preempt_signal": preemption.handle_signal(),
+    }
+
+
+def _on_abort(_signal: int, _frame: object) -> None:
+    """The master gives this worker up: what can be told is told, then it ends."""
+    stream = logging.stream()
+    try:
+        report.dump_greenlets(stream)
+        stream.flush()
+    finally:
+        os._exit(1)

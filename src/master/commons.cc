@@ -1,0 +1,55 @@
+#include "master/commons.h"
+
+#include "metrics/balance.h"
+
+namespace celadon::master {
+
+std::expected<Commons, Error> Commons::make(std::size_t slots) noexcept {
+  Commons commons;
+  commons.slab_ = metrics::Slab::make(slots);
+  if (!commons.slab_) return std::unexpected(Error::NoMemory);
+  for (std::size_t i = 0; i < slots; ++i) {
+    auto mailbox = net::Mailbox::make();
+    if (!mailbox) return std::unexpected(mailbox.error());
+    commons.mailboxes_.push_back(std::move(*mailbox));
+  }
+  return commons;
+}
+
+void Commons::settle_in(std::size_t own) noexcept {
+  for (std::size_t i = 0; i < mailboxes_.size(); ++i) {
+    if (i != own) mailboxes_[i].close_out();
+  }
+}
+
+bool Commons::pass(int fd, const net::Mailbox::Note& note, std::size_t but,
+                   Nanos now) noexcept {
+  const auto to = metrics::least_loaded(*slab_, but, now);
+  if (!to) return false;
+  // Counted before it is there: the next one to look must know of it.
+  std::atomic<std::int64_t>& coming = slot(*to).coming;
+  coming.fetch_add(1, std::memory_order_relaxed);
+  if (mailboxes_[*to].put(fd, note)) return true;
+  coming.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+void Commons::forward(std::size_t from, Nanos now) noexcept {
+  net::Mailbox::Note note{};
+  while (metrics::least_loaded(*slab_, from, now)) {
+    const auto letter = mailboxes_[from].take(note);
+    if (!letter) {
+      slot(from).coming.store(0, std::memory_order_relaxed);
+      return;
+    }
+    slot(from).coming.fetch_sub(1, std::memory_order_relaxed);
+    if (pass(letter->get(), note, from, now)) continue;
+    // Back to where it was: later there will be room.
+    if (mailboxes_[from].put(letter->get(), note)) {
+      slot(from).coming.fetch_add(1, std::memory_order_relaxed);
+    }
+    return;
+  }
+}
+
+}  // namespace celadon::master

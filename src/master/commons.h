@@ -1,0 +1,47 @@
+// What the master and all its workers hold together: the slab, and for each slot the
+// mailbox by which its worker gets connections from the others.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <vector>
+
+#include "metrics/slab.h"
+#include "net/mailbox.h"
+
+namespace celadon::master {
+
+class Commons {
+ public:
+  [[nodiscard]] static std::expected<Commons, Error> make(std::size_t slots) noexcept;
+
+  [[nodiscard]] metrics::Slab& slab() noexcept { return *slab_; }
+  [[nodiscard]] metrics::Slot& slot(std::size_t at) noexcept {
+    return slab_->slots()[at];
+  }
+  [[nodiscard]] net::Mailbox& mailbox(std::size_t slot) noexcept {
+    return mailboxes_[slot];
+  }
+
+  // In a worker: reads from the mailbox of its own slot only.
+  void settle_in(std::size_t slot) noexcept;
+  // In a fork that is neither: leaves the others alone.
+  void abandon() noexcept {
+    mailboxes_.clear();
+    slab_->make_private();
+  }
+
+  // A copy of the descriptor goes to the least loaded worker other than `but`. False:
+  // nobody takes it.
+  [[nodiscard]] bool pass(int fd, const net::Mailbox::Note& note, std::size_t but,
+                          Nanos now) noexcept;
+  // What lies in the mailbox of a slot that cannot see to it goes to others, as far as
+  // there are any.
+  void forward(std::size_t slot, Nanos now) noexcept;
+
+ private:
+  std::unique_ptr<metrics::Slab> slab_;
+  std::vector<net::Mailbox> mailboxes_;
+};
+
+}  // namespace celadon::master

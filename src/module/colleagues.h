@@ -1,0 +1,35 @@
+// The other workers of this master, as a server sees them.
+#pragma once
+
+#include "loop/loop.h"
+#include "module/seat.h"
+#include "server/server.h"
+
+namespace celadon::module {
+
+class Colleagues final : public server::Peers, private loop::IoHandler {
+ public:
+  Colleagues(loop::Loop& loop, Seat& seat, server::Server& server) noexcept
+      : loop_(loop), seat_(seat), server_(server) {}
+  ~Colleagues() override { close(); }
+
+  // Takes connections over from now on.
+  [[nodiscard]] bool start() noexcept;
+  void close() noexcept;
+
+  [[nodiscard]] bool has_other() noexcept override;
+  [[nodiscard]] bool over_share() noexcept override;
+  [[nodiscard]] bool pass(int fd, const server::Passage& passage) noexcept override;
+
+ private:
+  void on_io(std::uint8_t) noexcept override { receive(); }
+  void receive() noexcept;
+  static constexpr int kBatch = 64;  // of those that come in a turn
+
+  loop::Loop& loop_;
+  Seat& seat_;
+  server::Server& server_;
+  bool started_ = false;
+};
+
+}  // namespace celadon::module

@@ -1,0 +1,138 @@
+"""Connections that go from one worker to another: a reload closes none, and load is even."""
+
+from __future__ import annotations
+
+import collections
+import os
+import signal
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support import raw
+from tests.support.raw import Client
+from tests.support.servers import Command, wait_until
+from tests.support.site import Site, ready, wait_ready
+
+
+def who(client: Client, path: str = "/") -> int:
+    """The worker that answers on this connection."""
+    client.send(raw.get(path))
+    response = client.response()
+    assert response.status == 200
+    assert response.get("Connection") is None
+    return int(response.body.split()[1])
+
+
+def renewed(server: Command, old: list[int]) -> list[int]:
+    """Workers once all of `old` have ended."""
+    return wait_until(  # type: ignore[no-any-return]
+        lambda: (r := ready(server), len(r) == len(old) and not set(r) & set(old))
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_reload_closes_no_connection(site: Site, workers: int) -> None:
+    with site.serve("--workers", str(workers)) as server, ExitStack() as stack:
+        old = wait_ready(server, workers)
+        clients = [stack.enter_context(server.client()) for _ in range(12)]
+        fresh = [stack.enter_context(server.client()) for _ in range(4)]
+        assert {who(client) for client in clients} <= set(old)
+        for _ in range(3):
+            # Some wait for an answer meanwhile, one has sent half of a request.
+            for client in clients[:4]:
+                client.send(raw.get("/sleep"))
+            half = raw.get("/")
+            clients[4].send(half[:20])
+            server.signal(signal.SIGHUP)
+            server.wait_line("stopping: finishing requests")
+            clients[4].send(half[20:])
+            for client in clients[:5]:
+                assert client.response().status == 200
+            new = renewed(server, old)
+            assert {who(client) for client in clients} <= set(new)
+            old = new
+        assert {who(client) for client in fresh} <= set(old)
+
+
+def test_a_busy_connection_is_handed_over_after_its_answer(site: Site) -> None:
+    with site.serve() as server, server.client() as client:
+        old = wait_ready(server, 1)
+        client.send(raw.get("/sleep") + raw.get("/") + raw.get("/"))
+        server.signal(signal.SIGHUP)
+        bodies = [client.response().body.split()[1] for _ in range(3)]
+        assert bodies == [str(old[0]).encode()] * 3
+        assert who(client) in renewed(server, old)
+
+
+def test_without_a_successor_connections_are_closed(site: Site) -> None:
+    with site.serve("--workers", "2") as server, server.client() as client:
+        wait_ready(server, 2)
+        client.send(raw.get("/sleep"))
+        server.signal(signal.SIGTERM)
+        response = client.response()
+        assert response.status == 200
+        assert response.get("Connection") == "close"
+        assert client.read_to_end() == b""
+        assert server.wait() == 0
+
+
+def test_one_worker_fewer_closes_no_connection(site: Site) -> None:
+    with site.serve("--workers", "3") as server, ExitStack() as stack:
+        wait_ready(server, 3)
+        clients = [stack.enter_context(server.client()) for _ in range(9)]
+        assert len({who(client) for client in clients}) == 3
+        server.signal(signal.SIGTTOU)
+        left = wait_ready(server, 2)
+        assert {who(client) for client in clients} <= set(left)
+
+
+def test_a_burst_of_connections_is_spread_evenly(site: Site) -> None:
+    with site.serve("--workers", "4") as server, ExitStack() as stack:
+        wait_ready(server, 4)
+        clients = [stack.enter_context(server.client()) for _ in range(64)]
+        shares = collections.Counter(who(client) for client in clients)
+    assert len(shares) == 4
+    assert all(abs(share - 16) <= 16 * 0.15 for share in shares.values()), shares
+
+
+def test_what_lay_in_the_mailbox_of_a_killed_worker_is_served(site: Site) -> None:
+    with site.serve("--workers", "2") as server, ExitStack() as stack:
+        first, second = wait_ready(server, 2)
+        os.kill(first, signal.SIGSTOP)
+        # The other one hands over half of them, to one that does not read.
+        clients = [stack.enter_context(server.client()) for _ in range(20)]
+        answers = stack.enter_context(server.client())
+        assert who(answers) == second
+        os.kill(first, signal.SIGKILL)
+        assert {who(client) for client in clients} <= {second, *wait_ready(server, 2)}
+
+
+def test_a_held_worker_gets_no_connection(site: Site) -> None:
+    (site.folder / "holding.py").write_text(HOLDING)
+    with (
+        Command("holding:app", "--workers", "2", cwd=site.folder) as server,
+        ExitStack() as stack,
+    ):
+        wait_ready(server, 2)
+        holding = stack.enter_context(server.client())
+        holding.send(raw.get("/hold"))
+        held = int(server.wait_line(r"\[(\d+)\] \[WARNING\] the loop is held")[1])
+        clients = [stack.enter_context(server.client()) for _ in range(20)]
+        for client in clients:
+            client.send(raw.get("/"))
+            assert int(client.response().body) != held
+        (site.folder / "go").touch()
+        assert holding.response().status == 200
+
+
+HOLDING = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/hold":
+        while not os.path.exists("go"): libc.usleep(1000)
+    body = str(os.getpid()).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""

@@ -1,0 +1,158 @@
+"""Workers that are lost, or too old, too big, too long in service."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support import raw
+from tests.support.servers import Command, wait_until
+from tests.support.site import Site, ask, gone, ready, wait_ready
+
+# One worker holds its loop: in C without the interpreter's lock, in C with it, in Python.
+STUCK = """
+import hashlib
+kept = []
+def hold_outside(): hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 10**9)
+def hold_inside(): sum(range(10**12))
+def hold_in_python():
+    while True: pass
+def grow(): kept.append(b"x" * (64 << 20))
+def app(environ, start_response):
+    name = environ["PATH_INFO"][1:]
+    if name: globals()[name]()
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+
+@pytest.fixture
+def stuck(tmp_path: Path) -> Path:
+    (tmp_path / "stuck.py").write_text(STUCK)
+    return tmp_path
+
+
+@pytest.mark.parametrize("how", ["hold_outside", "hold_inside", "hold_in_python"])
+def test_a_stuck_loop_is_reported_and_its_worker_replaced(
+    stuck: Path, how: str
+) -> None:
+    options = ("--workers", "2", "--timeout", "1", "--watchdog-threshold", "50ms")
+    with (
+        Command("stuck:app", *options, cwd=stuck) as server,
+        server.client() as client,
+    ):
+        wait_ready(server, 2)
+        client.send(raw.get(f"/{how}"))
+        place = rf"the loop is held for \d+ ms at .*stuck.py:\d+ in {how}"
+        worker = int(server.wait_line(rf"\[(\d+)\] \[WARNING\] {place}")[1])
+        # The other worker takes all there is meanwhile.
+        for _ in range(10):
+            assert server.request(raw.get("/")).body == b"ok"
+        server.wait_line("ms; the stacks of all threads")
+        server.wait_line(
+            f"worker {worker} does not answer for 1 s and is aborted: state"
+        )
+        server.wait_line(f"worker {worker} (was killed by|exited).*, with 1 requests")
+        assert client.read_to_end() == b""
+        assert worker not in wait_ready(server, 2)
+    report = "\n".join(server.lines)
+    if how == "hold_in_python":
+        assert f"worker {worker} exited with status 1" in report
+        assert "in hold_in_python" in report.split("is aborted")[1]  # all greenlets
+    else:
+        assert f"worker {worker} was killed by SIGKILL" in report
+
+
+def test_a_stopped_worker_is_noticed(site: Site) -> None:
+    with site.serve("--workers", "2", "--timeout", "0.5") as server:
+        first, second = wait_ready(server, 2)
+        os.kill(first, signal.SIGSTOP)
+        server.wait_line(
+            rf"worker {first} does not answer for \d+ s and is aborted: state T"
+        )
+        server.wait_line(f"worker {first} was killed by SIGKILL")
+        assert second in wait_ready(server, 2)
+
+
+def test_one_that_goes_on_in_time_is_left_alone(site: Site) -> None:
+    with site.serve("--timeout", "2") as server:
+        (worker,) = wait_ready(server, 1)
+        for _ in range(3):
+            os.kill(worker, signal.SIGSTOP)
+            wait_until(lambda: (s := state(worker), s == "T"))
+            os.kill(worker, signal.SIGCONT)
+            assert ask(server)[1] == worker
+        assert ready(server) == [worker]
+
+
+def test_a_slow_request_is_no_silent_worker(site: Site) -> None:
+    """`timeout` is about the loop: a request that waits may take longer."""
+    with site.serve("--timeout", "0.2") as server:
+        (worker,) = wait_ready(server, 1)
+        assert ask(server, "/sleep")[1] == worker  # 0.3 s
+        assert ready(server) == [worker]
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
+
+
+def test_max_requests(site: Site) -> None:
+    """Replaced again and again under load; no request and no connection is lost."""
+    with site.serve("--workers", "2", "--max-requests", "50") as server:
+        first = wait_ready(server, 2)
+        failures: list[object] = []
+
+        def load() -> None:
+            try:
+                with server.client() as client:
+                    while sum("has served" in line for line in server.lines) < 6:
+                        client.send(raw.get("/"))
+                        response = client.response()
+                        assert response.status == 200
+                        assert response.get("Connection") is None
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        wait_until(lambda: (None, all(map(gone, first))))
+        assert not [line for line in server.lines if "ERROR" in line]
+
+
+def test_max_requests_jitter_is_drawn_for_each_worker(site: Site) -> None:
+    options = ("--max-requests", "1", "--max-requests-jitter", "1000000")
+    with site.serve(*options) as server:
+        (worker,) = wait_ready(server, 1)
+        for _ in range(20):
+            assert ask(server)[1] == worker
+
+
+def test_a_worker_past_its_lifetime_is_replaced(site: Site) -> None:
+    options = ("--worker-max-lifetime", "0.2", "--worker-max-lifetime-jitter", "0.1")
+    with site.serve(*options) as server, server.client() as client:
+        (worker,) = wait_ready(server, 1)
+        client.send(raw.get("/"))
+        assert client.response().body.split()[1] == str(worker).encode()
+        wait_until(lambda: (None, gone(worker)))
+        client.send(raw.get("/"))
+        assert client.response().body.split()[1] != str(worker).encode()
+
+
+def test_a_worker_that_takes_too_much_memory_ends(stuck: Path) -> None:
+    options = ("--worker-kill-rss", "100M")
+    with Command("stuck:app", *options, cwd=stuck) as server:
+        (worker,) = wait_ready(server, 1)
+        for _ in range(2):
+            assert server.request(raw.get("/grow")).body == b"ok"
+        server.wait_line(rf"worker {worker} is at \d+ MiB of memory and ends now")
+        wait_until(lambda: (None, gone(worker)))
+        assert worker not in wait_ready(server, 1)

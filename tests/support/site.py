@@ -1,0 +1,72 @@
+"""An application whose code changes, under a master with workers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.support import raw
+from tests.support.servers import Command, wait_until
+
+APP = """
+import os, time
+VERSION = {version!r}
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/sleep": time.sleep(0.3)
+    if path == "/long": time.sleep(60)
+    if path == "/exit": os._exit(9)
+    body = f"{{VERSION}} {{os.getpid()}}".encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+class Site:
+    """An application whose code changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write(1)
+
+    def write(self, version: int) -> None:
+        # Another size each time: the cache of compiled code tells versions apart by it.
+        text = APP.format(version=version) + "#" * version + "\n"
+        (self.folder / "site_app.py").write_text(text)
+
+    def spoil(self) -> None:
+        (self.folder / "site_app.py").write_text("1 / 0  # on purpose\n")
+
+    def serve(self, *options: str) -> Command:
+        return Command("site_app:app", *options, cwd=self.folder)
+
+
+def ask(server: Command, path: str = "/") -> tuple[str, int]:
+    version, pid = server.request(raw.get(path)).body.decode().split()
+    return version, int(pid)
+
+
+def ready(server: Command) -> list[int]:
+    """Workers that are ready and have not ended, by the log."""
+    alive = []
+    for line in list(server.lines):
+        words = line.split("] ")[-1].split()
+        if words[:1] != ["worker"]:
+            continue
+        if words[2:] == ["is", "ready"]:
+            alive.append(int(words[1]))
+        elif words[2] in ("was", "exited") and int(words[1]) in alive:
+            alive.remove(int(words[1]))
+    return alive
+
+
+def wait_ready(server: Command, count: int) -> list[int]:
+    return wait_until(lambda: (r := ready(server), len(r) == count))  # type: ignore[no-any-return]
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
