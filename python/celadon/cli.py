@@ -1,123 +1,15 @@
-"""The command line."""
+"""The command: its words, and how a server is started."""
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
-from celadon import config
+from celadon import config, flags, showing, sources
 from celadon.errors import CeladonError, UsageError
-from celadon.settings import SETTINGS, Setting
-
-_EPILOG = """\
-`celadon check` lists what an application imports that waits: what is cooperative, what
-runs on native threads, what blocks, and what to do about it; without a target, what is
-installed. It exits with 1 where something blocks.
-
-The target is module:attribute, module:factory() or a module that has `application` or
-`app`. Every setting can also be given as CELADON_<SETTING> in the environment. Durations
-are seconds or 250ms, 30s, 5m; sizes are bytes or 64K, 16M, 1G.
-"""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
-def make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="celadon",
-        usage="celadon [options] module:attribute\n       celadon check [options] "
-        "[module:attribute]",
-        description="Serve a WSGI application, one greenlet per request.",
-        epilog=_EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-    )
-    parser.add_argument("target", nargs="?", help=argparse.SUPPRESS)
-    parser.add_argument("--version", "-v", action="store_true", help="show the version")
-    parser.add_argument(
-        "--check-config",
-        action="store_true",
-        help="check settings and import, then exit",
-    )
-    parser.add_argument(
-        "--print-config", action="store_true", help="show every setting and its source"
-    )
-    groups: dict[str, Any] = {}
-    for row in SETTINGS.values():
-        group = groups.get(row.section) or groups.setdefault(
-            row.section, parser.add_argument_group(row.section)
-        )
-        _add_flag(group, row)
-    return parser
-
-
-def _add_flag(group: Any, row: Setting) -> None:
-    text = f"{row.help} (default: {_show(row.default)})".replace("%", "%%")
-    if row.is_bool:
-        group.add_argument(
-            *row.all_flags,
-            dest=row.name,
-            action=argparse.BooleanOptionalAction,
-            help=text,
-        )
-    elif row.name == "proxy_protocol":
-        group.add_argument(
-            *row.all_flags,
-            dest=row.name,
-            nargs="?",
-            const="auto",
-            metavar="MODE",
-            help=text,
-        )
-    else:
-        group.add_argument(
-            *row.all_flags,
-            dest=row.name,
-            action="append" if row.repeat else "store",
-            metavar=row.metavar or row.name.split("_")[-1].upper(),
-            help=text,
-        )
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, list):
-        return ",".join(value) or "none"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value) if value != "" else "none"
-
-
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = make_parser()
-    known, unknown = parser.parse_known_args(list(argv))
-    if unknown:
-        raise _unknown_argument(unknown[0], parser)
-    return known
-
-
-def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UsageError:
-    if not argument.startswith("-"):
-        return UsageError(f"one target only, what is {argument!r}?")
-    flag = argument.split("=")[0]
-    name = flag.lstrip("-").replace("-", "_")
-    flags = [text for action in parser._actions for text in action.option_strings]
-    near = difflib.get_close_matches(flag, flags, n=2)
-    if name in config._LATER or not near:
-        found = config.unknown_setting(name)
-        if name in config._LATER:
-            return found
-        return UsageError(f"unknown option {flag}")
-    return UsageError(f"unknown option {flag} (did you mean {' or '.join(near)}?)")
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -125,7 +17,8 @@ def run_command(argv: Sequence[str]) -> int:
     try:
         return _run(argv)
     except CeladonError as error:
-        print(f"celadon: {error}", file=sys.stderr)
+        for line in _lines(error):
+            print(line, file=sys.stderr)
         return error.status
     except OSError as error:
         print(f"celadon: {error}", file=sys.stderr)
@@ -134,13 +27,51 @@ def run_command(argv: Sequence[str]) -> int:
         return 130
 
 
+def _lines(error: CeladonError) -> list[str]:
+    problems = error.problems if isinstance(error, UsageError) else (str(error),)
+    return [f"celadon: {problem}" for problem in problems]
+
+
+class _Invocation:
+    """The words of the command, from which settings are read, and read again."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self.options = flags.parse(argv)
+        self.target = self.options.pop("target", None)
+        self.file = self.options.pop("config", None)
+        self.strict = self.options.pop("strict_config", False)
+        # A relative path means the same after the application has changed directory.
+        self.folder = Path.cwd()
+
+    def take(self, name: str) -> bool:
+        """Whether the command, not a setting, was asked for `name`."""
+        return bool(self.options.pop(name, False))
+
+    def read(self) -> config.Config:
+        """All sources, as they are now. Raises `UsageError`."""
+        file = self.file if self.file is not None else os.environ.get("CELADON_CONFIG")
+        layers = sources.collect(file, os.environ, flags.parse_settings, self.folder)
+        if self.strict:
+            for layer in layers:
+                layer.problems += layer.warnings
+                layer.warnings.clear()
+        return config.load(self.options, os.environ, layers)
+
+    def target_of(self, settings: config.Config) -> str:
+        """What to serve. Raises `UsageError` where nothing says it."""
+        target = self.target or settings.wsgi_app
+        if not target:
+            raise UsageError("no application given; try: celadon module:attribute")
+        return str(target)
+
+
 def _check(argv: Sequence[str]) -> int:
     """`celadon check [options] [target]`: 1 where something blocks."""
     from celadon import check
 
-    options = vars(_parse(argv))
-    target = options.pop("target", None)
-    settings = config.load({k: _flatten(v) for k, v in options.items()})
+    invocation = _Invocation(argv)
+    settings = invocation.read()
+    target = invocation.target or settings.wsgi_app
     if target:
         _load(target, settings)
         findings = check.imported()
@@ -151,47 +82,85 @@ def _check(argv: Sequence[str]) -> int:
     return int(any(finding.kind == "blocks" for finding in findings))
 
 
-_WORDS = {"check": _check}
+def _config(argv: Sequence[str]) -> int:
+    """`celadon config [--json] [options]`."""
+    invocation = _Invocation(argv)
+    as_json = invocation.take("json")
+    print(
+        showing.as_json(invocation.read())
+        if as_json
+        else showing.as_text(invocation.read())
+    )
+    return 0
+
+
+def _migrate(argv: Sequence[str]) -> int:
+    """`celadon migrate FILE`: 1 where something is refused."""
+    from celadon import migrate
+
+    files = [word for word in argv if not word.startswith("-")]
+    if len(argv) > 1 or len(files) != len(argv):
+        raise UsageError("celadon migrate takes one configuration file")
+    file = files[0] if files else "gunicorn.conf.py"
+    report = migrate.examine(file, Path.cwd())
+    print(report.text)
+    return int(bool(report.refused))
+
+
+def _check_config(invocation: _Invocation) -> int:
+    """All that is wrong at once: settings, then the import."""
+    problems: list[str] = []
+    settings = None
+    try:
+        settings = invocation.read()
+        _load(invocation.target_of(settings), settings)
+    except CeladonError as error:
+        problems += _lines(error)
+    if settings is None and invocation.target:
+        try:
+            _load(invocation.target, config.load({}, {}))
+        except CeladonError as error:
+            problems += _lines(error)
+    for note in settings.notes if settings else ():
+        print(f"celadon: note: {note}", file=sys.stderr)
+    for line in problems:
+        print(line, file=sys.stderr)
+    if not problems:
+        print("configuration is fine")
+    return int(bool(problems))
+
+
+_WORDS = {"check": _check, "config": _config, "migrate": _migrate}
 
 
 def _run(argv: Sequence[str]) -> int:
     if argv and argv[0] in _WORDS:
         return _WORDS[argv[0]](argv[1:])
-    options = vars(_parse(argv))
-    target = options.pop("target", None)
-    if options.pop("version", False):
+    invocation = _Invocation(argv)
+    if invocation.take("version"):
         from celadon import __version__
 
         print(f"celadon {__version__} (Python {sys.version.split()[0]})")
         return 0
-    check = options.pop("check_config", False)
-    show = options.pop("print_config", False)
-    given = {k: _flatten(v) for k, v in options.items()}
-    settings = config.load(given)
-    if show:
-        for name, value in settings.values.items():
-            print(f"{name} = {_show(value)}  # {settings.sources[name]}")
-        return 0
-    if not target:
-        raise UsageError("no application given; try: celadon module:attribute")
-    if check:
-        _load(target, settings)
-        print("configuration is fine")
-        return 0
+    if invocation.take("print_config"):
+        return _config([word for word in argv if word != "--print-config"])
+    if invocation.take("check_config"):
+        return _check_config(invocation)
+    if invocation.take("json"):
+        raise UsageError("--json goes with --print-config")
+    settings = invocation.read()
+    invocation.target_of(settings)
     from celadon.master import supervise
 
     return supervise(
-        lambda settings: _load(target, settings), lambda: config.load(given), settings
+        lambda settings: _load(invocation.target_of(settings), settings),
+        invocation.read,
+        settings,
     )
 
 
-def _flatten(value: Any) -> Any:
-    if isinstance(value, list):
-        return [part for item in value for part in str(item).split(",")]
-    return value
-
-
 def _load(target: str, settings: config.Config) -> Any:
+    _set_environment(settings.raw_env, os.environ)
     if settings.chdir:
         try:
             os.chdir(settings.chdir)
@@ -208,3 +177,8 @@ def _load(target: str, settings: config.Config) -> Any:
     from celadon.importer import load_app
 
     return load_app(target, settings.factory)
+
+
+def _set_environment(pairs: Sequence[str], environ: Any) -> None:
+    # In the worker only: the next generation begins from what the master was given.
+    environ.update(pair.split("=", 1) for pair in pairs)

@@ -1,8 +1,9 @@
 """Where the values of the settings come from, and what the core is told of them.
 
 Sources, highest first: command line or keywords of `celadon.run`, ``CELADON_<SETTING>``
-in the environment, defaults (some of which the environment feeds as gunicorn reads it:
-``PORT``, ``WEB_CONCURRENCY``, ``FORWARDED_ALLOW_IPS``).
+in the environment, ``CELADON_CMD_ARGS``, ``GUNICORN_CMD_ARGS``, one configuration file,
+defaults (some of which the environment feeds as gunicorn reads it: ``PORT``,
+``WEB_CONCURRENCY``, ``FORWARDED_ALLOW_IPS``).
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from celadon import cgroup
 from celadon.errors import UsageError
-from celadon.settings import SETTINGS
+from celadon.hooks import Hook
+from celadon.settings import SETTINGS, gunicorn
+from celadon.sources import Layer
 
 _RESERVED = {
     "CELADON_CMD_ARGS",
@@ -30,42 +33,39 @@ _SPARE_SLOTS = 8
 _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)$")
 
 
-# What gunicorn has and this version has not. Set, they are refused with the reason.
-_LATER = {
-    "preload": "workers import the application themselves",
-    "preload_app": "workers import the application themselves",
-    "certfile": "TLS is not served yet; put a proxy in front",
-    "keyfile": "TLS is not served yet; put a proxy in front",
-    "reload": "development reload is not there yet",
-    "daemon": "use systemd or a container",
-    "config": "configuration files are not read yet; use flags or CELADON_* variables",
-    "threads": "requests run on greenlets; threads are not used for them",
-}
-
-
 @dataclass
 class Config:
-    """Effective values, and where each came from."""
+    """Effective values, and where each came from.
+
+    `hooks` are functions of the configuration file; `notes` are lines for the log about
+    settings that have no effect, or another one than under gunicorn.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    hooks: dict[str, Hook] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["values"][name]
-        except KeyError:
-            raise AttributeError(name) from None
+        for where in ("values", "hooks"):
+            if name in self.__dict__.get(where, ()):
+                return self.__dict__[where][name]
+        raise AttributeError(name)
 
     @property
     def mode(self) -> str:
         """How requests run, in words."""
         return "greenlets" if self.green else "one request at a time (--no-green)"
 
+    def is_default(self, name: str) -> bool:
+        return self.sources[name] == "default"
+
     def set(self, name: str, raw: Any, source: str) -> None:
         """Parses and stores one value; raises `UsageError` with the setting's name."""
         row = SETTINGS.get(name)
         if row is None:
-            raise unknown_setting(name)
+            self._judge(name, raw, source)
+            return
         try:
             value = row.parse(raw)
         except (ValueError, TypeError) as error:
@@ -73,62 +73,97 @@ class Config:
         self.values[name] = value
         self.sources[name] = source
 
+    def _judge(self, name: str, raw: Any, source: str) -> None:
+        verdict = gunicorn.VERDICTS.get(name)
+        if verdict is None:
+            raise unknown_setting(name, source)
+        if not verdict.applies(raw):
+            return
+        if verdict.refused:
+            raise UsageError(f"{name} is refused: {verdict.reason} ({source})")
+        self.notes.append(f"{name} has no effect: {verdict.reason} ({source})")
 
-def unknown_setting(name: str) -> UsageError:
-    if name in _LATER:
-        return UsageError(f"{name} is not in this version: {_LATER[name]}")
-    near = difflib.get_close_matches(name, list(SETTINGS), n=2)
+
+def unknown_setting(name: str, source: str = "") -> UsageError:
+    near = difflib.get_close_matches(name, [*SETTINGS, *gunicorn.VERDICTS], n=2)
     hint = " (did you mean " + " or ".join(repr(n) for n in near) + "?)" if near else ""
-    return UsageError(f"unknown setting {name!r}{hint}")
+    where = f" ({source})" if source and source != _GIVEN else ""
+    return UsageError(f"unknown setting {name!r}{hint}{where}")
+
+
+_GIVEN = "given"
 
 
 def load(
-    explicit: Mapping[str, Any], environ: Mapping[str, str] | None = None
+    explicit: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+    layers: Iterable[Layer] = (),
 ) -> Config:
     """Merges all sources into one checked `Config`.
 
-    `explicit` are flags or keywords. Raises `UsageError`.
+    `explicit` are flags or keywords; `layers` come below the environment, the lowest
+    first. Raises `UsageError` with all that is wrong, a line each.
     """
     env = os.environ if environ is None else environ
     config = Config()
     for row in SETTINGS.values():
         config.values[row.name] = row.default
         config.sources[row.name] = "default"
-    _apply_platform(config, env)
+    problems: list[str] = []
+
+    def apply(name: str, raw: Any, source: str) -> None:
+        try:
+            config.set(name, raw, source)
+        except UsageError as error:
+            problems.append(str(error))
+
+    for name, raw, source in _platform(env):
+        apply(name, raw, source)
+    for layer in layers:
+        problems += layer.problems
+        config.notes += layer.warnings
+        config.hooks.update(layer.hooks)
+        for name, raw in layer.values.items():
+            apply(name, raw, layer.source)
+    for name, raw, source in _environment(env):
+        apply(name, raw, source)
+    for name, raw in explicit.items():
+        apply(name, raw, _GIVEN)
+    problems += _contradictions(config)
+    if problems:
+        raise UsageError(*problems)
+    return config
+
+
+def _environment(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
     for key, raw in env.items():
         if not key.startswith("CELADON_") or key in _RESERVED:
             continue
         name = key.removeprefix("CELADON_").lower()
-        if name not in SETTINGS and _KUBERNETES.match(key):
+        if name == "config" or (name not in SETTINGS and _KUBERNETES.match(key)):
             continue
-        config.set(name, raw, "environment " + key)
-    for name, raw in explicit.items():
-        config.set(name, raw, "given")
-    _check(config)
-    return config
+        yield name, raw, "environment " + key
 
 
-def _apply_platform(config: Config, env: Mapping[str, str]) -> None:
+def _platform(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
     if env.get("PORT"):
-        config.set("bind", "0.0.0.0:" + env["PORT"], "environment PORT")
-    if env.get("WEB_CONCURRENCY"):
-        config.set("workers", env["WEB_CONCURRENCY"], "environment WEB_CONCURRENCY")
-    if env.get("FORWARDED_ALLOW_IPS"):
-        config.set(
-            "forwarded_allow_ips",
-            env["FORWARDED_ALLOW_IPS"],
-            "environment FORWARDED_ALLOW_IPS",
-        )
+        yield "bind", "0.0.0.0:" + env["PORT"], "environment PORT"
+    for name in ("workers", "forwarded_allow_ips"):
+        key = "WEB_CONCURRENCY" if name == "workers" else name.upper()
+        if env.get(key):
+            yield name, env[key], "environment " + key
 
 
-def _check(config: Config) -> None:
-    if config.worker_class == "sync" and config.sources["green"] == "default":
-        config.values["green"] = False
-        config.sources["green"] = "worker_class = sync"
+def _contradictions(config: Config) -> list[str]:
+    """Settles what settings say of each other; what cannot be settled is returned."""
+    _settle_worker_class(config)
+    problems = []
     if config.chdir and not os.path.isdir(config.chdir):
-        raise UsageError(f"chdir: no directory {config.chdir!r}")
+        problems.append(f"chdir: no directory {config.chdir!r}")
     if not config.bind:
-        raise UsageError("bind: no address given")
+        problems.append("bind: no address given")
+    if config.reuse_port and any(a.startswith("unix:") for a in config.bind):
+        problems.append("reuse_port: a unix socket cannot be shared by address")
     # 0 means the ceiling, never unlimited.
     ceilings = {
         "limit_request_line": 64 << 10,
@@ -139,7 +174,27 @@ def _check(config: Config) -> None:
         if not 0 < config.values[name] <= ceiling:
             config.values[name] = ceiling
     if config.worker_connections < 1:
-        raise UsageError("worker_connections: at least one is needed")
+        problems.append("worker_connections: at least one is needed")
+    if not config.green and (config.threads > 1 or config.worker_class == "gthread"):
+        problems.append(
+            "threads: without greenlets one request runs at a time; native threads for "
+            "requests are not there yet"
+        )
+    return problems
+
+
+def _settle_worker_class(config: Config) -> None:
+    threaded = config.worker_class == "gthread" or config.threads > 1
+    if config.worker_class == "sync" and not threaded:
+        if config.is_default("green"):
+            config.values["green"] = False
+            config.sources["green"] = "worker_class = sync"
+        if config.is_default("request_timeout"):
+            # So that a request that hangs is shed, as it is under gunicorn.
+            config.values["request_timeout"] = config.timeout
+            config.sources["request_timeout"] = "timeout, by worker_class = sync"
+    elif threaded and config.green:
+        config.notes.append("requests run on greenlets, not on threads")
 
 
 _PROXY_MODES = {"off": 0, "v1": 1, "v2": 2, "auto": 3}

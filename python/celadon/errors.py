@@ -8,9 +8,13 @@ class CeladonError(Exception):
 
 
 class UsageError(CeladonError):
-    """A setting is unknown or has a bad value."""
+    """Settings that are unknown or have a bad value: `problems`, a text for each."""
 
     status = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class AppError(CeladonError):

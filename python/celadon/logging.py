@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import logging.config
+import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
+
+from celadon.errors import UsageError
 
 FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
@@ -13,17 +19,105 @@ DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 logger = logging.getLogger("celadon.error")
 
 
-def setup(errorlog: str, loglevel: str) -> None:
-    """Sends the error log to a file or, for ``-``, to standard error."""
+# As they are called in configurations that were written for gunicorn.
+_GUNICORN = "gunicorn.error"
+
+
+class LogSettings(Protocol):
+    """The settings that `setup` reads."""
+
+    errorlog: str
+    loglevel: str
+    logconfig: str
+    logconfig_json: str
+    logconfig_dict: dict[str, Any]
+    capture_output: bool
+
+
+def setup(settings: LogSettings) -> None:
+    """Sends the error log to a file or, for ``-``, to standard error.
+
+    Then applies ``logconfig_dict``, ``logconfig_json`` or ``logconfig``, the first that
+    is set. Raises `UsageError` where that is bad or a file cannot be opened; what was
+    there before then stays.
+    """
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    try:
+        _set_up(settings)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logger.handlers[:], logger.level, logger.propagate = before
+        raise UsageError(f"errorlog or logconfig: {error}") from None
+
+
+def _set_up(settings: LogSettings) -> None:
     handler: logging.Handler
-    if errorlog == "-":
+    if settings.errorlog == "-":
         handler = logging.StreamHandler(sys.stderr)
     else:
-        handler = logging.FileHandler(errorlog)
+        handler = logging.FileHandler(settings.errorlog)
+        if settings.capture_output:
+            _capture_output(handler)
     handler.setFormatter(logging.Formatter(FORMAT, DATE_FORMAT))
     logger.handlers[:] = [handler]
-    logger.setLevel(loglevel.upper())
+    logger.setLevel(settings.loglevel.upper())
     logger.propagate = False
+    _configure(settings)
+
+
+def _configure(settings: LogSettings) -> None:
+    """Applies what the user says of all loggers; gunicorn's names are ours as well."""
+    theirs = logging.getLogger(_GUNICORN)
+    theirs.handlers[:] = []
+    kept = logger.handlers[:]
+    if settings.logconfig_dict:
+        logging.config.dictConfig(_complete(settings.logconfig_dict))
+    elif settings.logconfig_json:
+        with open(settings.logconfig_json) as file:
+            logging.config.dictConfig(_complete(json.load(file)))
+    elif settings.logconfig:
+        logging.config.fileConfig(settings.logconfig, disable_existing_loggers=False)
+    else:
+        theirs.handlers[:] = kept
+        theirs.setLevel(logger.level)
+        theirs.propagate = False
+        return
+    if theirs.handlers:
+        logger.handlers[:] = theirs.handlers
+        logger.propagate = theirs.propagate
+        if theirs.level:
+            logger.setLevel(theirs.level)
+    elif not logger.handlers and not logger.propagate:
+        logger.handlers[:] = kept  # nothing was said of us: do not fall silent
+
+
+def _complete(described: dict[str, Any]) -> dict[str, Any]:
+    return {"version": 1, "disable_existing_loggers": False, **described}
+
+
+def _capture_output(handler: logging.FileHandler) -> None:
+    assert handler.stream is not None  # it was not opened late
+    descriptor = handler.stream.fileno()
+    for standard in (sys.stdout, sys.stderr):
+        standard.flush()
+        os.dup2(descriptor, standard.fileno())
+
+
+def reopen() -> None:
+    """Opens the files of all handlers again, after a rotation (SIGUSR1)."""
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler) and handler.stream is not None:
+            _reopen(handler, handler.stream.fileno())
+
+
+def _reopen(handler: logging.FileHandler, descriptor: int) -> None:
+    # The descriptor stays the same: the core's watchdog writes to it too.
+    with handler.lock or contextlib.nullcontext(), contextlib.suppress(OSError):
+        handler.flush()
+        fresh = os.open(
+            handler.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666
+        )
+        os.dup2(fresh, descriptor, inheritable=False)
+        os.close(fresh)
 
 
 def stream() -> Any:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from typing import Any
 
-from celadon import _core, config, logging
+from celadon import _core, config, lifecycle, logging, process
 from celadon.errors import CeladonError, UsageError
 from celadon.importer import Application
 from celadon.server import raise_descriptor_limit, serve_as_worker
@@ -19,11 +20,11 @@ from celadon.server import raise_descriptor_limit, serve_as_worker
 # Sent to all workers, or to the whole group by a terminal, also while one still imports.
 _MASTERS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH")
 
+Load = Callable[[config.Config], Application]
+
 
 def supervise(
-    load: Callable[[config.Config], Application],
-    reread: Callable[[], config.Config],
-    settings: config.Config,
+    load: Load, reread: Callable[[], config.Config], settings: config.Config
 ) -> int:
     """Runs workers until a signal ends it; returns the exit status of the process.
 
@@ -31,69 +32,151 @@ def supervise(
     `reread` reads the configuration again for a reload (SIGHUP). Raises `UsageError` for
     a bad address and `OSError` for one that cannot be bound.
     """
-    from celadon import __version__
-
-    logging.setup(settings.errorlog, settings.loglevel)
+    logging.setup(settings)
     raise_descriptor_limit()
+    # What no worker could do either is said before anything is opened.
+    for find, name in (
+        (process.find_user, settings.user),
+        (process.find_group, settings.group),
+    ):
+        if name:
+            find(name)
     supervisor = _Supervisor(reread, settings)
+    pidfile = process.PidFile(settings.pidfile) if settings.pidfile else None
+    if pidfile:
+        pidfile.write()
     try:
-        addresses = [supervisor.core.bind(address)[0] for address in settings.bind]
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    logging.logger.info(
-        "celadon %s on %s, master %d, workers: %d",
-        __version__,
-        settings.mode,
-        os.getpid(),
-        settings.workers,
-    )
-    for address in addresses:
-        logging.logger.info("listening at %s", address)
-    outcome = supervisor.core.run()
+        outcome = supervisor.run()
+    finally:
+        if pidfile:
+            pidfile.remove()  # a worker leaves it alone
     if isinstance(outcome, int):
-        logging.logger.info("stopped")
+        lifecycle.call_logged(supervisor.settings, "on_exit", supervisor.arbiter)
         return outcome
+    return _work(load, supervisor, outcome)
+
+
+def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
+    """A worker, from the fork to its end."""
     for name in _MASTERS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    settings = supervisor.settings
-    serve_as_worker(load(settings), settings, outcome)
+    settings, arbiter = supervisor.settings, supervisor.arbiter
+    worker = supervisor.forked
+    worker.pid = os.getpid()
+    process.set_title(settings.proc_name, "worker")
+    lifecycle.call(settings, "post_fork", arbiter, worker)
+    process.drop_privileges(settings.user, settings.group, settings.initgroups)
+    try:
+        worker.app = load(settings)
+        lifecycle.call(settings, "post_worker_init", worker)
+        worker.booted = True
+        app = lifecycle.with_request_hooks(worker.app, worker, settings)
+        serve_as_worker(app, settings, worker, seat)
+    finally:
+        worker.alive = False
+        lifecycle.call_logged(settings, "worker_exit", arbiter, worker)
     return 0
 
 
-def _fork() -> int:
-    """As `os.fork`; -1 where no process can be made."""
-    try:
-        return os.fork()
-    except OSError as error:
-        logging.logger.error("fork: %s", error)
-        return -1
-
-
 class _Supervisor:
-    """What the core asks of the interpreter."""
+    """What the core asks of the interpreter; its methods are called by the core."""
 
     def __init__(
         self, reread: Callable[[], config.Config], settings: config.Config
     ) -> None:
         self._reread = reread
         self.settings = settings
-        self.core = _core.Master(
-            _fork,
-            self._reload,
-            self._reopen_logs,
-            logging.log_line,
-            config.master_options(settings),
-        )
+        self.arbiter = lifecycle.Arbiter(settings)
+        self.forked = lifecycle.Worker(0, settings)  # the last one
+        self.core = _core.Master(self, config.master_options(settings))
 
-    def _reload(self) -> int:
+    def run(self) -> Any:
+        """The exit status of the master, or in a new worker its seat."""
+        from celadon import __version__
+
+        settings, arbiter = self.settings, self.arbiter
+        lifecycle.call(settings, "on_starting", arbiter)
+        try:
+            arbiter.address = [self.core.bind(each)[0] for each in settings.bind]
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        process.set_title(settings.proc_name, "master")
+        logging.logger.info(
+            "celadon %s on %s, master %d, workers: %d",
+            __version__,
+            settings.mode,
+            os.getpid(),
+            settings.workers,
+        )
+        self._say_notes()
+        for address in arbiter.address:
+            logging.logger.info("listening at %s", address)
+        lifecycle.call(settings, "when_ready", arbiter)
+        lifecycle.call_logged(
+            settings, "nworkers_changed", arbiter, settings.workers, None
+        )
+        outcome = self.core.run()
+        if isinstance(outcome, int):
+            logging.logger.info("stopped")
+        return outcome
+
+    def _say_notes(self) -> None:
+        for note in self.settings.notes:
+            logging.logger.info("%s", note)
+
+    # --- for the core ---
+
+    def fork(self) -> int:
+        """As `os.fork`; -1 where no process can be made."""
+        worker = lifecycle.Worker(self.forked.age + 1, self.settings)
+        self.forked = worker
+        try:
+            lifecycle.call(self.settings, "pre_fork", self.arbiter, worker)
+        except Exception:
+            logging.logger.exception("the hook pre_fork failed")
+            return -1
+        try:
+            pid = os.fork()
+        except OSError as error:
+            logging.logger.error("fork: %s", error)
+            return -1
+        if pid:
+            worker.pid = pid
+            self.arbiter.WORKERS[pid] = worker
+        return pid
+
+    def reload(self) -> int:
         """How many workers the configuration asks for now; -1: it is bad."""
         try:
-            self.settings = self._reread()
+            settings = self._reread()
+            logging.setup(settings)
+            lifecycle.call(settings, "on_reload", self.arbiter)
         except CeladonError as error:
-            logging.logger.error("%s", error)
+            for line in str(error).splitlines():
+                logging.logger.error("%s", line)
             return -1
-        logging.setup(self.settings.errorlog, self.settings.loglevel)
-        return int(self.settings.workers)
+        except Exception:
+            logging.logger.exception("the reload failed")
+            return -1
+        self.settings = self.arbiter.cfg = settings
+        self._say_notes()
+        return int(settings.workers)
 
-    def _reopen_logs(self) -> None:
-        logging.setup(self.settings.errorlog, self.settings.loglevel)
+    def reopen_logs(self) -> None:
+        logging.reopen()
+
+    def log(self, level: int, line: str) -> None:
+        logging.log_line(level, line)
+
+    def worker_gone(self, pid: int) -> None:
+        worker = self.arbiter.WORKERS.pop(pid, None)
+        if worker is None:
+            return
+        worker.alive = False
+        lifecycle.call_logged(self.settings, "child_exit", self.arbiter, worker)
+
+    def resized(self, workers: int, before: int) -> None:
+        self.arbiter.num_workers = workers
+        lifecycle.call_logged(
+            self.settings, "nworkers_changed", self.arbiter, workers, before
+        )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from celadon import _core, config, logging, watchdog
+from celadon import _core, config, lifecycle, logging, watchdog
 from celadon.errors import UsageError
 from celadon.importer import Application
 
@@ -23,11 +24,13 @@ def make_core(
     settings: config.Config,
     watch: Mapping[str, int] | None = None,
     seat: Any = None,
+    on_signal: Callable[[int], None] | None = None,
 ) -> _core.Server:
     """A server of the core, not bound yet.
 
     `watch` is what the watchdog needs to look at this thread, the main one; without it
-    nothing is watched. `seat` is what the master gave this worker.
+    nothing is watched. `seat` is what the master gave this worker. `on_signal` hears of
+    signals that the core has handled, on a greenlet.
     """
     from celadon import __version__
 
@@ -39,6 +42,7 @@ def make_core(
         logging.log_exception,
         logging.log_line,
         logging.ErrorStream(),
+        on_signal,
         seat,
     )
 
@@ -75,13 +79,13 @@ def serve(app: Application, settings: config.Config) -> None:
     """Binds, says where, and serves until a signal ends it, in this process alone."""
     from celadon import __version__
 
-    logging.setup(settings.errorlog, settings.loglevel)
+    logging.setup(settings)
     raise_descriptor_limit()
     settle(settings.gc_freeze)
     # What the import left in context variables is what each request starts with.
     _core.green.set_base_context()
     try:
-        core = make_core(app, settings, watchdog.prepare())
+        core = make_core(app, settings, watchdog.prepare(), None, _reopen)
         addresses = [core.bind(address)[0] for address in settings.bind]
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -94,15 +98,32 @@ def serve(app: Application, settings: config.Config) -> None:
     logging.logger.info("stopped")
 
 
-def serve_as_worker(app: Application, settings: config.Config, seat: Any) -> None:
+def serve_as_worker(
+    app: Application, settings: config.Config, worker: lifecycle.Worker, seat: Any
+) -> None:
     """Serves at the master's sockets until it says so, or is gone."""
+
+    def on_signal(number: int) -> None:
+        if number == signal.SIGUSR1:
+            logging.reopen()
+        elif number in (signal.SIGINT, signal.SIGQUIT):
+            lifecycle.call_logged(settings, "worker_int", worker)
+
+    def on_abort() -> None:
+        lifecycle.call_logged(settings, "worker_abort", worker)
+
     settle(settings.gc_freeze)
     _core.green.set_base_context()
     try:
-        core = make_core(app, settings, watchdog.prepare(), seat)
+        core = make_core(app, settings, watchdog.prepare(on_abort), seat, on_signal)
     except ValueError as error:
         raise UsageError(str(error)) from None
     core.run(True)
+
+
+def _reopen(number: int) -> None:
+    if number == signal.SIGUSR1:
+        logging.reopen()
 
 
 def raise_descriptor_limit() -> None:

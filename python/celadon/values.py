@@ -119,11 +119,68 @@ def parse_mapping(value: Any) -> dict[str, str]:
     return {str(k): str(v) for k, v in value.items()}
 
 
+def parse_table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError("expected a mapping")
+    return dict(value)
+
+
 def parse_umask(value: Any) -> int:
-    number = value if isinstance(value, int) else int(str(value), 0)
+    try:
+        number = value if isinstance(value, int) else int(str(value), 0)
+    except ValueError:
+        number = -1
     if not 0 <= number <= 0o777:
         raise ValueError("expected an octal mode such as 0o022")
     return number
+
+
+_GREEN = {
+    "auto",
+    "green",
+    "gevent",
+    "gevent_pywsgi",
+    "eventlet",
+    "gunicorn.workers.ggevent.geventworker",
+    "gunicorn.workers.geventlet.eventletworker",
+    "meinheld.gmeinheld.meinheldworker",
+    "egg:meinheld#gunicorn_worker",
+}
+
+
+def parse_worker_class(value: Any) -> str:
+    """A name of gunicorn's, or a class, to one of ``auto green sync gthread``."""
+    if isinstance(value, type):
+        value = f"{value.__module__}.{value.__qualname__}"
+    text = str(value).strip().lower()
+    if text in ("sync", "gunicorn.workers.sync.syncworker"):
+        return "sync"
+    if text in ("gthread", "gunicorn.workers.gthread.threadworker"):
+        return "gthread"
+    if text in _GREEN:
+        return "auto" if text == "auto" else "green"
+    if "uvicorn" in text or text == "asgi":
+        raise ValueError("ASGI is not served yet: expected auto")
+    raise ValueError(
+        "expected auto, green, sync, gthread, or a name of gevent's, eventlet's or "
+        "meinheld's worker; a class with a loop of its own cannot run here"
+    )
+
+
+def parse_environment(value: Any) -> list[str]:
+    """``NAME=value`` each."""
+    items = [value] if isinstance(value, str) else list(value)
+    for item in items:
+        if "=" not in str(item):
+            raise ValueError("expected NAME=value")
+    return [str(item) for item in items]
+
+
+def parse_account(value: Any) -> str:
+    """The name or the number of a user or group, as text."""
+    if isinstance(value, bool):
+        raise ValueError("expected a name or a number")
+    return str(value).strip()
 
 
 def one_of(*choices: str) -> Callable[[Any], str]:

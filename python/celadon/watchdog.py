@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+from collections.abc import Callable
 
 from celadon import logging
 from celadon.green import preemption, report
@@ -20,8 +21,11 @@ _STACKS = int(signal.SIGRTMIN) + 5
 _descriptors: list[int] = []  # of this process's pipe, for as long as it lives
 
 
-def prepare() -> dict[str, int]:
-    """Signals and descriptors for the core, of the main thread of this process."""
+def prepare(on_abort: Callable[[], None] | None = None) -> dict[str, int]:
+    """Signals and descriptors for the core, of the main thread of this process.
+
+    `on_abort` is called where the master gives this worker up (SIGABRT).
+    """
     log = logging.descriptor()
     if not _descriptors:
         _descriptors.extend(os.pipe())
@@ -30,7 +34,7 @@ def prepare() -> dict[str, int]:
     faulthandler.register(_STACK, file=_descriptors[1], all_threads=False)
     faulthandler.register(_STACKS, file=log, all_threads=True)
     if not faulthandler.is_enabled():  # else it writes the stacks itself
-        signal.signal(signal.SIGABRT, _on_abort)
+        signal.signal(signal.SIGABRT, _abort_handler(on_abort))
     return {
         "stack_signal": _STACK,
         "stack_pipe": _descriptors[0],
@@ -40,11 +44,18 @@ def prepare() -> dict[str, int]:
     }
 
 
-def _on_abort(_signal: int, _frame: object) -> None:
-    """The master gives this worker up: what can be told is told, then it ends."""
-    stream = logging.stream()
-    try:
-        report.dump_greenlets(stream)
-        stream.flush()
-    finally:
-        os._exit(1)
+def _abort_handler(
+    on_abort: Callable[[], None] | None,
+) -> Callable[[int, object], None]:
+    def handle(_signal: int, _frame: object) -> None:
+        # What can be told is told, then this process ends.
+        stream = logging.stream()
+        try:
+            report.dump_greenlets(stream)
+            stream.flush()
+            if on_abort is not None:
+                on_abort()
+        finally:
+            os._exit(1)
+
+    return handle

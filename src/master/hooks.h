@@ -15,6 +15,10 @@ class Hooks {
   virtual int reload() noexcept = 0;
   // SIGUSR1.
   virtual void reopen_logs() noexcept = 0;
+  // A worker was reaped.
+  virtual void worker_gone(pid_t pid) noexcept = 0;
+  // So many workers are wanted now.
+  virtual void resized(int workers, int before) noexcept = 0;
 };
 
 }  // namespace celadon::master

@@ -153,6 +153,7 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
   commons_.forward(slot, loop_->now());
   std::erase_if(controls_,
                 [pid](const auto& control) { return control->pid() == pid; });
+  hooks_.worker_gone(pid);
   std::string line = name_of(pid) + " " + describe(how);
   if (requests > 0) line += ", with " + std::to_string(requests) + " requests";
   if (ended == Ended::Planned) return info(line);
@@ -263,7 +264,7 @@ void Master::reload() noexcept {
     return;
   }
   info("reloading");
-  roster_.resize(workers);
+  want(workers);
   roster_.reload();
 }
 
@@ -271,8 +272,15 @@ void Master::resize(int by) noexcept {
   const int wanted = roster_.wanted() + by;
   if (roster_.stopping()) return;
   if (wanted < 1) return info("SIGTTOU is ignored: one worker is the least");
-  roster_.resize(wanted);
+  want(wanted);
   info(std::to_string(wanted) + " workers are wanted");
+}
+
+void Master::want(int workers) noexcept {
+  const int before = roster_.wanted();
+  if (workers == before) return;
+  roster_.resize(workers);
+  hooks_.resized(workers, before);
 }
 
 void Master::signal_all(int signo) const noexcept {

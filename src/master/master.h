@@ -75,6 +75,7 @@ class Master final : public loop::SignalHandler, private loop::Timer {
   void begin_stop(bool quick) noexcept;
   void reload() noexcept;
   void resize(int by) noexcept;
+  void want(int workers) noexcept;
   void signal_all(int signo) const noexcept;
   // True in a new worker, whose outcome is then filled.
   [[nodiscard]] bool act(Outcome& outcome) noexcept;

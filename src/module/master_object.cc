@@ -13,57 +13,61 @@
 namespace celadon::module {
 namespace {
 
-// The interpreter's side: `fork`, `reload` and `reopen_logs` are Python functions.
+// The interpreter's side: methods of one Python object. What they raise is reported.
 class PythonHooks final : public master::Hooks {
  public:
-  PythonHooks(PyObject* fork, PyObject* reload, PyObject* reopen) noexcept
-      : fork_(py::Object::copy(fork)),
-        reload_(py::Object::copy(reload)),
-        reopen_(py::Object::copy(reopen)) {}
+  explicit PythonHooks(PyObject* object) noexcept : object_(py::Object::copy(object)) {}
 
-  pid_t fork() noexcept override { return number_of(fork_.get()); }
-  int reload() noexcept override { return number_of(reload_.get()); }
+  pid_t fork() noexcept override {
+    return number_of(PyObject_CallMethod(object_.get(), "fork", nullptr));
+  }
+  int reload() noexcept override {
+    return number_of(PyObject_CallMethod(object_.get(), "reload", nullptr));
+  }
   void reopen_logs() noexcept override {
-    if (!py::Object(PyObject_CallNoArgs(reopen_.get()))) {
-      PyErr_WriteUnraisable(reopen_.get());
-    }
+    drop(PyObject_CallMethod(object_.get(), "reopen_logs", nullptr));
+  }
+  void worker_gone(pid_t pid) noexcept override {
+    drop(PyObject_CallMethod(object_.get(), "worker_gone", "i", static_cast<int>(pid)));
+  }
+  void resized(int workers, int before) noexcept override {
+    drop(PyObject_CallMethod(object_.get(), "resized", "ii", workers, before));
   }
 
  private:
-  // -1 where it raised, which is reported.
-  static int number_of(PyObject* call) noexcept {
-    const py::Object result(PyObject_CallNoArgs(call));
+  // Takes a result over; -1 where there is none.
+  int number_of(PyObject* value) const noexcept {
+    const py::Object result(value);
     const long number = result ? PyLong_AsLong(result.get()) : -1;
-    if (PyErr_Occurred()) PyErr_WriteUnraisable(call);
+    if (PyErr_Occurred()) PyErr_WriteUnraisable(object_.get());
     return static_cast<int>(number);
   }
-  py::Object fork_;
-  py::Object reload_;
-  py::Object reopen_;
+  void drop(PyObject* value) const noexcept {
+    if (!py::Object(value)) PyErr_WriteUnraisable(object_.get());
+  }
+  py::Object object_;
 };
 
 // The master has no greenlets: its lines go to Python's logging at once.
 class DirectLog final : public LogSink {
  public:
-  explicit DirectLog(PyObject* write) noexcept : write_(py::Object::copy(write)) {}
+  explicit DirectLog(PyObject* object) noexcept : object_(py::Object::copy(object)) {}
   void log(Level level, std::string_view line) noexcept override {
-    if (!py::Object(PyObject_CallFunction(write_.get(), "is#", to_python_level(level),
-                                          line.data(),
-                                          static_cast<Py_ssize_t>(line.size())))) {
-      PyErr_WriteUnraisable(write_.get());
+    if (!py::Object(PyObject_CallMethod(object_.get(), "log", "is#",
+                                        to_python_level(level), line.data(),
+                                        static_cast<Py_ssize_t>(line.size())))) {
+      PyErr_WriteUnraisable(object_.get());
     }
   }
 
  private:
-  py::Object write_;
+  py::Object object_;
 };
 
 struct Supervisor {
-  Supervisor(const py::Object& fork, const py::Object& reload, const py::Object& reopen,
-             const py::Object& log, master::Commons shared,
-             const MasterOptions& options)
-      : hooks(fork.get(), reload.get(), reopen.get()),
-        sink(log.get()),
+  Supervisor(PyObject* object, master::Commons shared, const MasterOptions& options)
+      : hooks(object),
+        sink(object),
         commons(std::move(shared)),
         master(hooks, sink, commons, options.workers, options.limits, options.watch),
         listen(options.listen) {
@@ -86,12 +90,10 @@ Supervisor& self_of(PyObject* self) noexcept {
   return *reinterpret_cast<MasterObject*>(self)->supervisor;
 }
 
-// Master(fork, reload, reopen_logs, log, options)
+// Master(hooks, options)
 PyObject* master_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
-  PyObject *fork = nullptr, *reload = nullptr, *reopen = nullptr, *log = nullptr,
-           *dict = nullptr;
-  if (!PyArg_ParseTuple(args, "OOOOO!:Master", &fork, &reload, &reopen, &log,
-                        &PyDict_Type, &dict))
+  PyObject *hooks = nullptr, *dict = nullptr;
+  if (!PyArg_ParseTuple(args, "OO!:Master", &hooks, &PyDict_Type, &dict))
     return nullptr;
   MasterOptions options;
   if (!read_master_options(dict, options)) return nullptr;
@@ -103,9 +105,7 @@ PyObject* master_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   }
   auto* self = reinterpret_cast<MasterObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
-  self->supervisor = new Supervisor(py::Object::copy(fork), py::Object::copy(reload),
-                                    py::Object::copy(reopen), py::Object::copy(log),
-                                    std::move(*commons), options);
+  self->supervisor = new Supervisor(hooks, std::move(*commons), options);
   return reinterpret_cast<PyObject*>(self);
 }
 

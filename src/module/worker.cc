@@ -50,8 +50,13 @@ server::Cells cells_of(metrics::Slot& slot) noexcept {
 }  // namespace
 
 Worker::Worker(green::Hub& hub, Options options, py::Object app,
-               py::Object log_exception, py::Object log, Seat* seat)
-    : hub_(hub), options_(std::move(options)), log_(hub, std::move(log)), seat_(seat) {
+               py::Object log_exception, py::Object log, py::Object on_signal,
+               Seat* seat)
+    : hub_(hub),
+      options_(std::move(options)),
+      log_(hub, std::move(log)),
+      notice_(hub, std::move(on_signal)),
+      seat_(seat) {
   bridge_ = std::make_unique<wsgi::Bridge>(
       hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
   server_ =
@@ -197,10 +202,11 @@ void Worker::on_signal(int signo) noexcept {
   if (std::ranges::find(kMasters, signo) != std::end(kMasters)) return;
   if (signo == SIGUSR1) {
     if (server_->access_log()) server_->access_log()->reopen();
-    return;
+    return notice_.tell(signo);
   }
   const bool quick =
       signo == SIGQUIT || (control_ && signo == SIGINT) || phase_ != Phase::Serving;
+  notice_.tell(signo);
   log_.log(Level::Info, quick ? "stopping at once" : "stopping: finishing requests");
   stop(quick);
 }

@@ -11,6 +11,7 @@
 #include "module/log_queue.h"
 #include "module/options.h"
 #include "module/seat.h"
+#include "module/signal_notice.h"
 #include "server/server.h"
 #include "wsgi/bridge.h"
 
@@ -24,7 +25,7 @@ class Worker final : public loop::SignalHandler,
  public:
   // `seat`: under a master, else null; it outlives the worker.
   Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
-         py::Object log, Seat* seat);
+         py::Object log, py::Object on_signal, Seat* seat);
   ~Worker() override;
 
   // False with an exception.
@@ -60,6 +61,7 @@ class Worker final : public loop::SignalHandler,
   green::Hub& hub_;
   const Options options_;
   LogQueue log_;
+  SignalNotice notice_;
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Signals> signals_;

@@ -16,6 +16,7 @@ class Server:
         log_exception: Callable[[BaseException, dict[str, Any] | None], None],
         log: Callable[[int, str], None],
         errors: Any,
+        on_signal: Callable[[int], None] | None,
         seat: Any,
     ) -> Server: ...
     def bind(self, address: str, /) -> tuple[str, int]: ...
@@ -27,10 +28,7 @@ class Server:
 class Master:
     def __new__(
         cls,
-        fork: Callable[[], int],
-        reload: Callable[[], int],
-        reopen_logs: Callable[[], None],
-        log: Callable[[int, str], None],
+        hooks: Any,
         options: dict[str, Any],
     ) -> Master: ...
     def bind(self, address: str, /) -> tuple[str, int]: ...

@@ -25,9 +25,13 @@ struct RealHooks : Hooks {
   }
   int reload() noexcept override { return workers; }
   void reopen_logs() noexcept override { ++reopened; }
+  void worker_gone(pid_t) noexcept override { ++gone; }
+  void resized(int, int) noexcept override { ++resizes; }
   int forks = 0;
   int workers = 1;
   int reopened = 0;
+  int gone = 0;
+  int resizes = 0;
 };
 
 // A child that does what a worker does: says that it is ready, waits for a signal.
@@ -92,7 +96,10 @@ TEST(MasterTest, AReloadMakesNewOnes) {
               Master master(hooks, log, commons, 1, {.slots = kSlots}, {});
               const Outcome outcome = master.run();
               if (outcome.is_worker) work(outcome, true);
-              ::_exit(hooks.forks == 3 && outcome.status == 0 ? 42 : 1);
+              ::_exit(hooks.forks == 3 && hooks.gone == 3 && hooks.resizes == 1 &&
+                              outcome.status == 0
+                          ? 42
+                          : 1);
             }),
             42);
 }

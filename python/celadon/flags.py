@@ -1,0 +1,173 @@
+"""The command line's flags: made from the table of settings, and parsed to its names."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from celadon.errors import UsageError
+from celadon.settings import SETTINGS, Setting, gunicorn
+
+_USAGE = """celadon [options] module:attribute
+       celadon check [options] [module:attribute]
+       celadon config [options]
+       celadon migrate FILE"""
+
+_EPILOG = """\
+`celadon check` lists what an application imports that waits: what is cooperative, what
+runs on native threads, what blocks, and what to do about it; without a target, what is
+installed. It exits with 1 where something blocks.
+`celadon config` shows every setting with its value and where that came from.
+`celadon migrate gunicorn.conf.py` says what stays, what changes and what to watch.
+
+The target is module:attribute, module:factory() or a module that has `application` or
+`app`. Settings come from flags, from CELADON_<SETTING> in the environment, from
+CELADON_CMD_ARGS and GUNICORN_CMD_ARGS, and from one file: --config, else the first of
+celadon.conf.py, celadon.toml, pyproject.toml with [tool.celadon], gunicorn.conf.py in the
+working directory. Durations are seconds or 250ms, 30s, 5m; sizes are bytes or 64K, 16M,
+1G.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="celadon",
+        usage=_USAGE,
+        description="Serve a WSGI application, one greenlet per request.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("target", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="configuration file: PATH, file:PATH or python:MODULE; empty: none",
+    )
+    parser.add_argument(
+        "--strict-config",
+        action="store_true",
+        help="a likely slip of the pen in gunicorn.conf.py is an error",
+    )
+    parser.add_argument("--version", "-v", action="store_true", help="show the version")
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="check settings and import, report all that is wrong, exit with 0 or 1",
+    )
+    parser.add_argument(
+        "--print-config", action="store_true", help="as `celadon config`"
+    )
+    parser.add_argument("--json", action="store_true", help="of `celadon config`")
+    groups: dict[str, Any] = {}
+    for row in SETTINGS.values():
+        if row.file_only:
+            continue
+        group = groups.get(row.section) or groups.setdefault(
+            row.section, parser.add_argument_group(row.section)
+        )
+        _add_flag(group, row)
+    _add_foreign(parser)
+    return parser
+
+
+def _add_flag(group: Any, row: Setting) -> None:
+    text = f"{row.help} (default: {show(row.default)})".replace("%", "%%")
+    if row.is_bool:
+        group.add_argument(
+            *row.all_flags,
+            dest=row.name,
+            action=argparse.BooleanOptionalAction,
+            help=text,
+        )
+    elif row.name == "proxy_protocol":
+        group.add_argument(
+            *row.all_flags,
+            dest=row.name,
+            nargs="?",
+            const="auto",
+            metavar="MODE",
+            help=text,
+        )
+    else:
+        group.add_argument(
+            *row.all_flags,
+            dest=row.name,
+            action="append" if row.repeat else "store",
+            metavar=row.metavar or row.name.split("_")[-1].upper(),
+            help=text,
+        )
+
+
+def show(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return json.dumps(value, default=repr) if value else "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if value != "" else "none"
+
+
+def _add_foreign(parser: argparse.ArgumentParser) -> None:
+    """Flags of gunicorn's that are no settings here: read, to be judged with the rest."""
+    for name, verdict in gunicorn.VERDICTS.items():
+        flags = verdict.flags or ("--" + name.replace("_", "-"),)
+        if verdict.is_switch:
+            parser.add_argument(
+                *flags, dest=name, action="store_true", help=argparse.SUPPRESS
+            )
+        else:
+            parser.add_argument(*flags, dest=name, help=argparse.SUPPRESS)
+
+
+def parse(argv: Sequence[str]) -> dict[str, Any]:
+    """Flags by the names of their settings, and ``target`` where one is given.
+
+    Raises `UsageError` for what is no flag.
+    """
+    parser = make_parser()
+    known, unknown = parser.parse_known_args(list(argv))
+    if unknown:
+        raise _unknown_argument(unknown[0], parser)
+    return {name: _flatten(value) for name, value in vars(known).items()}
+
+
+def parse_settings(argv: Sequence[str]) -> dict[str, Any]:
+    """Likewise, of a variable that holds flags: a target in it is ``wsgi_app``."""
+    options = parse(argv)
+    target = options.pop("target", None)
+    return {**options, **({"wsgi_app": target} if target else {})}
+
+
+def _flatten(value: Any) -> Any:
+    if isinstance(value, list):
+        return [part for item in value for part in str(item).split(",")]
+    return value
+
+
+def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UsageError:
+    if not argument.startswith("-"):
+        return UsageError(f"one target only, what is {argument!r}?")
+    flag = argument.split("=")[0]
+    flags = [
+        text
+        for action in parser._actions
+        if action.help != argparse.SUPPRESS
+        for text in action.option_strings
+    ]
+    near = difflib.get_close_matches(flag, flags, n=2)
+    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    return UsageError(f"unknown option {flag}{hint}")

@@ -1,0 +1,66 @@
+"""Server hooks: functions of a configuration file that are called as the server lives.
+
+Names, arguments and moments are gunicorn's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Hook = Callable[..., Any]
+
+# How many arguments each takes. post_request may take fewer.
+HOOKS: Mapping[str, tuple[int, ...]] = {
+    "on_starting": (1,),
+    "when_ready": (1,),
+    "on_reload": (1,),
+    "nworkers_changed": (3,),
+    "pre_fork": (2,),
+    "post_fork": (2,),
+    "post_worker_init": (1,),
+    "pre_request": (2,),
+    "post_request": (4, 3, 2),
+    "worker_int": (1,),
+    "worker_abort": (1,),
+    "worker_exit": (2,),
+    "child_exit": (2,),
+    "pre_exec": (1,),
+    "on_exit": (1,),
+    "ssl_context": (2,),
+}
+
+# Known, and not called by this version.
+_NEVER_CALLED = {
+    "pre_exec": "SIGUSR2 starts no second master: SIGHUP renews code and settings",
+    "ssl_context": "TLS is not served yet: put a proxy in front",
+}
+
+
+def check_hook(name: str, value: object) -> str | None:
+    """Why `value` cannot be the hook `name`; None: it can."""
+    if name in _NEVER_CALLED and name == "ssl_context":
+        return f"{name} is refused: {_NEVER_CALLED[name]}"
+    if not callable(value):
+        return f"{name}: a function is wanted, not {value!r}"
+    counts = HOOKS[name]
+    if argument_count(value, counts) is None:
+        wanted = " or ".join(str(count) for count in reversed(counts))
+        return f"{name}: it must take {wanted} arguments"
+    return None
+
+
+def argument_count(hook: Hook, counts: tuple[int, ...]) -> int | None:
+    """The first of `counts` with which `hook` can be called."""
+    try:
+        signature = inspect.signature(hook)
+    except (TypeError, ValueError):
+        return counts[0]
+    for count in counts:
+        try:
+            signature.bind(*range(count))
+        except TypeError:
+            continue
+        return count
+    return None

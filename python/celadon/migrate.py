@@ -1,0 +1,110 @@
+"""`celadon migrate`: what a gunicorn configuration means here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from celadon import config
+from celadon.errors import UsageError
+from celadon.settings import SETTINGS
+from celadon.sources import Layer, files
+
+# What gunicorn does without being told, where it is not what is done here.
+_OTHER_DEFAULTS = {
+    "keepalive": "75 s instead of 2 s: set it above what your proxy keeps",
+    "limit_request_line": "8190 bytes instead of 4094",
+    "worker_class": "one greenlet per request instead of one request at a time",
+}
+
+
+@dataclass
+class Report:
+    """`text` for people; `refused` are the settings that stop the start."""
+
+    text: str
+    refused: list[str]
+
+
+def examine(name: str, folder: Path) -> Report:
+    """Reads the file as the server would. Raises `UsageError` where it cannot."""
+    layer = files.read_named(name, folder)
+    same: list[str] = []
+    ignored: list[str] = []
+    refused = list(layer.problems)
+    settings = config.Config()
+    for row in SETTINGS.values():
+        settings.values[row.name], settings.sources[row.name] = row.default, "default"
+    for key, value in layer.values.items():
+        before = len(settings.notes)
+        try:
+            settings.set(key, value, layer.source)
+        except UsageError as error:
+            refused.append(str(error))
+            continue
+        if len(settings.notes) > before:
+            ignored.append(settings.notes[-1])
+        elif key in SETTINGS:
+            same.append(f"{key} = {value!r}")
+    same += [f"{hook}()" for hook in layer.hooks]
+    changed = list(_changes(layer, settings))
+    sections = [
+        ("Stays as it is", same),
+        ("Changes", changed),
+        ("Has no effect", ignored + layer.warnings),
+        ("Is refused, and stops the start", refused),
+        ("Watch", list(_watch(layer, settings))),
+    ]
+    text = "\n".join(
+        f"{title}:\n" + "\n".join(f"  {line}" for line in lines)
+        for title, lines in sections
+        if lines
+    )
+    return Report(text, refused)
+
+
+def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
+    for name, text in _OTHER_DEFAULTS.items():
+        if name not in layer.values:
+            yield f"{name}: {text}"
+    kind = layer.values.get("worker_class")
+    if (
+        kind is not None and settings.worker_class == "gthread"
+    ) or settings.threads > 1:
+        yield "threads: requests run on greenlets, as many as worker_connections"
+    if "timeout" in layer.values:
+        yield (
+            "timeout: is about a loop that is stuck; a request that takes long is ended "
+            f"by request_timeout ({settings.request_timeout:g} s)"
+        )
+
+
+def _watch(layer: Layer, settings: config.Config) -> Iterator[str]:
+    workers: Any = settings.workers
+    before = max(settings.threads, 1)
+    if (
+        settings.worker_class == "sync"
+        and settings.threads == 1
+        and ("worker_class" in layer.values)
+    ):
+        yield (
+            "workers: worker_class = sync keeps one request at a time in each; without "
+            "that line each serves up to "
+            f"{settings.worker_connections} on greenlets"
+        )
+        return
+    yield (
+        f"workers: {workers} x {before} requests at a time before, {workers} x "
+        f"{settings.worker_connections} now; one worker for each CPU is enough"
+    )
+    yield (
+        f"database connections: at most {settings.db_connections} for each worker and "
+        f"server, {workers * settings.db_connections} in all (db_connections); more "
+        "requests than that wait for one"
+    )
+    yield (
+        "code that blocks in C holds up its whole worker: `celadon check module:app` "
+        "lists it, the log names file and line (watchdog_threshold)"
+    )

@@ -1,0 +1,16 @@
+"""The settings: one table that feeds flags, environment variables, files and ``--help``."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from celadon.settings import limits, logs, policy, process
+from celadon.settings.row import Setting
+
+_TABLES = (process, limits, policy, logs)
+
+SETTINGS: dict[str, Setting] = {
+    row.name: row for row in chain.from_iterable(table.rows() for table in _TABLES)
+}
+
+__all__ = ["SETTINGS", "Setting"]

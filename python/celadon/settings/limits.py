@@ -1,0 +1,142 @@
+"""Settings of time and size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celadon.settings.row import Setting
+from celadon.values import (
+    parse_bool,
+    parse_count,
+    parse_duration,
+    parse_size,
+)
+
+
+def rows() -> Iterable[Setting]:
+    s = Setting
+    d = parse_duration
+    t = "timeouts"
+    yield s(
+        "timeout",
+        d,
+        30.0,
+        "how long the loop may be held: at half of it all stacks are logged, then the "
+        "worker is aborted; no limit of a request; 0: for ever",
+        ("--timeout", "-t"),
+        section=t,
+    )
+    yield s(
+        "watchdog_threshold",
+        d,
+        0.1,
+        "how long the loop may be held before the stack that holds it is logged, at most "
+        "once a second; 0: off",
+        section=t,
+    )
+    yield s(
+        "graceful_timeout", d, 30.0, "longest drain after SIGTERM or SIGINT", section=t
+    )
+    yield s(
+        "keepalive",
+        d,
+        75.0,
+        "idle time between requests",
+        ("--keep-alive", "--keepalive"),
+        section=t,
+    )
+    yield s(
+        "header_timeout",
+        d,
+        10.0,
+        "first byte of a request to the end of its head",
+        section=t,
+    )
+    yield s(
+        "body_timeout", d, 10.0, "period over which body_min_rate must hold", section=t
+    )
+    yield s("body_min_rate", parse_count, 500, "bytes a second; 0: off", section=t)
+    yield s("body_total_timeout", d, 0.0, "for a whole body; 0: off", section=t)
+    yield s(
+        "write_timeout",
+        d,
+        30.0,
+        "period over which write_min_rate must hold",
+        section=t,
+    )
+    yield s("write_min_rate", parse_count, 500, "bytes a second; 0: off", section=t)
+    yield s("linger_timeout", d, 2.0, "reading on after an early close", section=t)
+    yield s("linger_bytes", parse_size, 256 << 10, "likewise, in bytes", section=t)
+    yield s(
+        "request_timeout",
+        d,
+        120.0,
+        "dispatch to the head of the answer; 0: off",
+        section=t,
+    )
+
+    t = "limits"
+    yield s(
+        "limit_request_line", parse_count, 8190, "bytes; longer gets 414", section=t
+    )
+    yield s(
+        "limit_request_fields",
+        parse_count,
+        100,
+        "header fields; more gets 431",
+        section=t,
+    )
+    yield s(
+        "limit_request_field_size",
+        parse_count,
+        8190,
+        "bytes of one; longer gets 431",
+        ("--limit-request-field-size", "--limit-request-field_size"),
+        section=t,
+    )
+    yield s(
+        "limit_request_head",
+        parse_size,
+        64 << 10,
+        "names, values and 4 bytes each",
+        section=t,
+    )
+    yield s(
+        "limit_request_body", parse_size, 1 << 30, "larger gets 413; 0: none", section=t
+    )
+    yield s(
+        "chunk_extension_limit",
+        parse_size,
+        256,
+        "bytes of a chunk extension",
+        section=t,
+    )
+    yield s(
+        "body_buffer", parse_size, 64 << 10, "bytes of a body held unread", section=t
+    )
+    yield s(
+        "response_buffer",
+        parse_size,
+        256 << 10,
+        "bytes queued before a writer waits",
+        section=t,
+    )
+    yield s(
+        "request_buffering",
+        parse_bool,
+        False,
+        "take the whole body before the application starts",
+        section=t,
+    )
+    yield s(
+        "max_concurrent_requests",
+        parse_count,
+        0,
+        "requests in the application; 0: as many as connections",
+        section=t,
+    )
+    yield s(
+        "queue_depth", parse_count, 1000, "requests that wait behind them", section=t
+    )
+    yield s("queue_timeout", d, 0.0, "longest wait there, then 503; 0: off", section=t)
+    yield s("retry_after", parse_count, 1, "seconds, in a 503", section=t)

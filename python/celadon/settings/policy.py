@@ -1,0 +1,102 @@
+"""Settings of proxies and of what is served to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celadon.settings.row import Setting
+from celadon.values import (
+    one_of,
+    parse_bool,
+    parse_list,
+    parse_mapping,
+    parse_proxy_protocol,
+    parse_text,
+)
+
+_LOOPBACK = "127.0.0.1,::1"
+
+
+def rows() -> Iterable[Setting]:
+    s = Setting
+    t = "proxies and policy"
+    yield s(
+        "forwarded_allow_ips",
+        parse_text,
+        _LOOPBACK,
+        "peers whose forwarded headers count: IPs, networks or *",
+        section=t,
+    )
+    yield s(
+        "proxy_headers",
+        parse_bool,
+        False,
+        "client address from X-Forwarded-For or Forwarded of those peers",
+        section=t,
+    )
+    yield s(
+        "secure_scheme_headers",
+        parse_mapping,
+        {
+            "X-FORWARDED-PROTOCOL": "ssl",
+            "X-FORWARDED-PROTO": "https",
+            "X-FORWARDED-SSL": "on",
+        },
+        "headers of those peers that mean https, as JSON",
+        section=t,
+    )
+    yield s(
+        "forwarder_headers",
+        parse_list,
+        ["SCRIPT_NAME", "PATH_INFO"],
+        "names with underscores those peers may send",
+        section=t,
+    )
+    yield s(
+        "clear_untrusted_proxy_headers",
+        parse_bool,
+        False,
+        "drop forwarded headers of all others",
+        section=t,
+    )
+    yield s(
+        "proxy_protocol", parse_proxy_protocol, "off", "off, v1, v2 or auto", section=t
+    )
+    yield s(
+        "proxy_allow_ips",
+        parse_text,
+        _LOOPBACK,
+        "peers that may use it",
+        ("--proxy-allow-from", "--proxy-allow-ips"),
+        section=t,
+    )
+    yield s(
+        "header_map",
+        one_of("drop", "refuse"),
+        "drop",
+        "header names with underscores",
+        section=t,
+    )
+    yield s(
+        "absolute_form",
+        one_of("accept", "reject"),
+        "accept",
+        "absolute targets",
+        section=t,
+    )
+    yield s(
+        "allowed_hosts",
+        parse_list,
+        [],
+        "hosts served; others get 421; .suffix and * are understood",
+        section=t,
+    )
+    yield s(
+        "cancel_on_disconnect",
+        parse_list,
+        [],
+        "methods whose request is cancelled when its client leaves",
+        section=t,
+    )
+    yield s("server_header", parse_bool, True, "send a Server header", section=t)
+    yield s("date_header", parse_bool, True, "send a Date header", section=t)

@@ -1,0 +1,218 @@
+"""Settings of processes: addresses, workers, greenlets, the application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celadon.settings.row import Setting
+from celadon.values import (
+    parse_account,
+    parse_bool,
+    parse_count,
+    parse_duration,
+    parse_environment,
+    parse_list,
+    parse_memory,
+    parse_milliseconds,
+    parse_positive,
+    parse_text,
+    parse_umask,
+    parse_worker_class,
+    parse_workers,
+)
+
+
+def rows() -> Iterable[Setting]:
+    s = Setting
+    d = parse_duration
+    yield s(
+        "bind",
+        parse_list,
+        ["127.0.0.1:8000"],
+        "HOST, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME or fd://N; repeatable; "
+        "0.0.0.0:$PORT where PORT is set",
+        ("--bind", "-b"),
+        True,
+        "ADDRESS",
+    )
+    yield s("backlog", parse_count, 2048, "listen queue of the kernel, in connections")
+    yield s("reuse_port", parse_bool, False, "set SO_REUSEPORT on TCP listeners")
+    yield s("umask", parse_umask, 0, "mode bits taken off a unix socket's file")
+    yield s(
+        "workers",
+        parse_workers,
+        1,
+        "worker processes; auto: as many as there are CPUs for this process",
+        ("--workers", "-w"),
+    )
+    yield s(
+        "startup_timeout",
+        d,
+        60.0,
+        "from the fork of a worker until it serves; after that it is killed",
+    )
+    yield s(
+        "reload_surge",
+        parse_positive,
+        1,
+        "how many workers more than `workers` a reload starts at a time",
+    )
+    yield s(
+        "respawn_backoff",
+        d,
+        0.5,
+        "pause before the next worker where one did not start, doubled each time",
+    )
+    yield s("respawn_backoff_max", d, 30.0, "the longest such pause")
+    yield s(
+        "max_requests",
+        parse_count,
+        0,
+        "requests after which another worker takes a worker's place; 0: never",
+    )
+    yield s(
+        "max_requests_jitter",
+        parse_count,
+        0,
+        "so many more at the most, drawn for each worker",
+    )
+    yield s(
+        "worker_max_lifetime",
+        d,
+        0.0,
+        "age at which another worker takes a worker's place; 0: never",
+    )
+    yield s(
+        "worker_max_lifetime_jitter",
+        d,
+        0.0,
+        "so much more at the most, drawn for each worker",
+    )
+    yield s(
+        "worker_max_rss",
+        parse_memory,
+        0,
+        "resident memory above which, at three looks 5 s apart, another worker takes a "
+        "worker's place; auto: its share of the cgroup's limit; 0: no matter",
+    )
+    yield s(
+        "worker_kill_rss",
+        parse_memory,
+        0,
+        "likewise, but it ends at once: 5 s for its requests, then it is killed",
+    )
+    yield s(
+        "worker_class",
+        parse_worker_class,
+        "auto",
+        "auto, green and names of gevent's, eventlet's and meinheld's workers: one "
+        "greenlet per request; gthread likewise; sync is --no-green",
+        ("--worker-class", "-k"),
+    )
+    yield s(
+        "threads",
+        parse_positive,
+        1,
+        "for gunicorn's sake: above 1, requests run on greenlets whatever the class",
+    )
+    yield s(
+        "green",
+        parse_bool,
+        True,
+        "one greenlet per request and a cooperative standard library; off: unpatched, "
+        "one request at a time",
+    )
+    yield s(
+        "worker_connections",
+        parse_count,
+        1000,
+        "open connections; when full the oldest idle one goes, then accepting pauses",
+    )
+    yield s(
+        "factory", parse_bool, False, "the target is a function that returns the app"
+    )
+    yield s("chdir", parse_text, "", "directory to change to before the import")
+    yield s("pythonpath", parse_list, [], "directories put first on sys.path", (), True)
+    yield s("root_path", parse_text, "", "SCRIPT_NAME of the application")
+    yield s(
+        "preempt",
+        parse_milliseconds,
+        0.0,
+        "milliseconds after which a request that computes takes its turn with the "
+        "others; 0: it runs on; 5 is a good value",
+        metavar="MS",
+    )
+    yield s(
+        "offload_threads",
+        parse_positive,
+        8,
+        "native threads for celadon.green.offload and for drivers that block in C",
+    )
+    yield s(
+        "db_connections",
+        parse_count,
+        32,
+        "connections to each database server at the most; who wants one more waits for "
+        "30 s and gets an error; 0: without limit",
+    )
+    yield s(
+        "dns_ttl",
+        d,
+        0.0,
+        "seconds for which an address found by name is kept, at most 30; 0: not at all",
+    )
+    yield s(
+        "gc_freeze", parse_bool, True, "keep what the import made out of the collector"
+    )
+    yield s(
+        "tmp_upload_dir",
+        parse_text,
+        "",
+        "where bodies are spooled; the system's temporary directory by default",
+    )
+    yield s(
+        "raw_env",
+        parse_environment,
+        [],
+        "NAME=value, set before the application is imported, undone at a reload",
+        ("--env", "-e"),
+        True,
+        "NAME=VALUE",
+    )
+    yield s(
+        "user",
+        parse_account,
+        "",
+        "name or number of whom workers run as, from before the import on",
+        ("--user", "-u"),
+    )
+    yield s("group", parse_account, "", "likewise, of the group", ("--group", "-g"))
+    yield s(
+        "initgroups",
+        parse_bool,
+        False,
+        "with all groups of that user",
+    )
+    yield s(
+        "pidfile",
+        parse_text,
+        "",
+        "file with the number of the master; a stale one is replaced, a live one stops "
+        "the start",
+        ("--pid", "-p"),
+        metavar="FILE",
+    )
+    yield s(
+        "proc_name",
+        parse_text,
+        "celadon",
+        "what processes are called in lists of them",
+        ("--name", "-n"),
+    )
+    yield s(
+        "wsgi_app",
+        parse_text,
+        "",
+        "the application, where the command line names none",
+        file_only=True,
+    )

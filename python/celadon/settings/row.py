@@ -1,0 +1,36 @@
+"""What a setting is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from celadon.values import parse_bool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table.
+
+    `flags` are the command-line spellings; empty means ``--name-with-dashes``. One that
+    is `file_only` has none, as only Python or TOML can hold its value.
+    """
+
+    name: str
+    parse: Callable[[Any], Any]
+    default: Any
+    help: str
+    flags: tuple[str, ...] = ()
+    repeat: bool = False
+    metavar: str | None = None
+    section: str = "server"
+    file_only: bool = False
+
+    @property
+    def is_bool(self) -> bool:
+        return self.parse is parse_bool
+
+    @property
+    def all_flags(self) -> tuple[str, ...]:
+        return self.flags or ("--" + self.name.replace("_", "-"),)

@@ -1,0 +1,35 @@
+"""A configuration for people and for scripts: each value, and where it came from."""
+
+from __future__ import annotations
+
+import json
+
+from celadon.config import Config
+from celadon.flags import show
+
+
+def as_text(settings: Config) -> str:
+    """A line for each setting, then hooks and notes."""
+    lines = [
+        f"{name} = {show(value)}  # {settings.sources[name]}"
+        for name, value in settings.values.items()
+    ]
+    for name, hook in settings.hooks.items():
+        code = getattr(hook, "__code__", None)
+        where = f"{code.co_filename}:{code.co_firstlineno}" if code else "built in"
+        lines.append(f"{name}()  # {where}")
+    lines += [f"# note: {note}" for note in settings.notes]
+    return "\n".join(lines)
+
+
+def as_json(settings: Config) -> str:
+    """One object: ``settings`` (value and source by name), ``hooks``, ``notes``."""
+    data = {
+        "settings": {
+            name: {"value": value, "source": settings.sources[name]}
+            for name, value in settings.values.items()
+        },
+        "hooks": sorted(settings.hooks),
+        "notes": settings.notes,
+    }
+    return json.dumps(data, indent=2, default=repr)

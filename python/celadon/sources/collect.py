@@ -1,0 +1,55 @@
+"""All sources but flags and the environment's single settings, the lowest first."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from celadon.errors import UsageError
+from celadon.sources import files
+from celadon.sources.layer import Layer
+
+# Parses words of a command line to settings by name.
+Parse = Callable[[Sequence[str]], Mapping[str, Any]]
+
+
+def collect(
+    config: str | None, environ: Mapping[str, str], parse: Parse, folder: Path
+) -> list[Layer]:
+    """What a configuration file says, then ``GUNICORN_CMD_ARGS``, ``CELADON_CMD_ARGS``.
+
+    `config` is the value of ``--config``; without it (None) the first file of a known
+    name in `folder` is read, none where it is empty. Raises `UsageError` for a file that
+    cannot be read and for words that are no flags.
+    """
+    arguments = [
+        _arguments(name, environ[name], parse)
+        for name in ("GUNICORN_CMD_ARGS", "CELADON_CMD_ARGS")
+        if environ.get(name)
+    ]
+    for layer in reversed(arguments):
+        named = layer.values.pop("config", None)
+        config = named if config is None else config
+    if config is None:
+        found = files.find(folder)
+        layers = [files.read(found)] if found else []
+    else:
+        layers = [files.read_named(config, folder)] if config else []
+    return layers + arguments
+
+
+def _arguments(name: str, text: str, parse: Parse) -> Layer:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
+    try:
+        return Layer(
+            f"environment {name}",
+            dict(parse(words)),
+            is_gunicorn=name.startswith("GUNICORN"),
+        )
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None

@@ -1,0 +1,77 @@
+"""Configuration files: ``celadon.toml``, ``pyproject.toml``, and Python ones."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from celadon.errors import UsageError
+from celadon.sources import python_files
+from celadon.sources.layer import Layer
+
+# The first that is found is read; they are never merged.
+NAMES = ("celadon.conf.py", "celadon.toml", "pyproject.toml", "gunicorn.conf.py")
+
+
+def find(folder: Path) -> Path | None:
+    """The configuration file of `folder`, if it has one."""
+    for name in NAMES:
+        path = folder / name
+        if not path.is_file():
+            continue
+        if name == "pyproject.toml" and _tool_table(path) is None:
+            continue
+        return path
+    return None
+
+
+def read_named(name: str, folder: Path) -> Layer:
+    """What ``--config`` names: ``PATH``, ``file:PATH`` or ``python:MODULE``."""
+    if name.startswith("python:"):
+        return _read_module(name.removeprefix("python:"), folder)
+    path = Path(folder, name.removeprefix("file:")).resolve()
+    if not path.is_file():
+        raise UsageError(f"config: no file {str(path)!r}")
+    return read(path)
+
+
+def read(path: Path) -> Layer:
+    """By its name: TOML, or Python."""
+    try:
+        if path.name == "pyproject.toml":
+            return Layer(f"{path.name} [tool.celadon]", dict(_tool_table(path) or {}))
+        if path.suffix == ".toml":
+            return Layer(path.name, dict(_read_toml(path)))
+        return python_files.read_file(path)
+    except OSError as error:
+        raise UsageError(f"config: {error}") from None
+
+
+def _read_module(name: str, folder: Path) -> Layer:
+    sys.path.insert(0, str(folder))
+    try:
+        module = importlib.import_module(name)
+        # A reload of the configuration must see what is new in it.
+        module = importlib.reload(module)
+    except Exception as error:
+        raise UsageError(f"config: python:{name}: {error}") from None
+    finally:
+        sys.path.remove(str(folder))
+    return python_files.read_namespace(vars(module), f"python:{name}", strict=False)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name}: {error}") from None
+
+
+def _tool_table(path: Path) -> dict[str, Any] | None:
+    table = _read_toml(path).get("tool", {}).get("celadon")
+    if table is not None and not isinstance(table, dict):
+        raise UsageError(f"{path.name}: [tool.celadon] is not a table")
+    return table

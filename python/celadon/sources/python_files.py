@@ -1,0 +1,82 @@
+"""``celadon.conf.py`` and ``gunicorn.conf.py``: names of a Python file are settings."""
+
+from __future__ import annotations
+
+import difflib
+import traceback
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from celadon.errors import UsageError
+from celadon.hooks import HOOKS, check_hook
+from celadon.settings import SETTINGS, gunicorn
+from celadon.sources import stand_in
+from celadon.sources.layer import Layer
+
+_NEAR = 0.85  # so alike that it is a slip of the pen
+
+
+def read_file(path: Path) -> Layer:
+    """Runs the file. Raises `UsageError` with the traceback of its own code."""
+    is_gunicorn = not path.name.startswith("celadon")
+    namespace: dict[str, Any] = {
+        "__name__": "__config__",
+        "__file__": str(path),
+        "__doc__": None,
+    }
+    try:
+        code = compile(path.read_bytes(), str(path), "exec")
+        with stand_in.gunicorn():
+            exec(code, namespace)
+    except Exception as error:
+        frames = error.__traceback__.tb_next if error.__traceback__ else None
+        shown = "".join(traceback.format_exception(type(error), error, frames))
+        raise UsageError(f"{shown}config: {path.name} cannot be read") from None
+    return read_namespace(namespace, path.name, strict=not is_gunicorn)
+
+
+def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> Layer:
+    """Sorts names into settings, hooks and the author's own.
+
+    Imports, functions, classes, ``_names`` and ``ALL_CAPS`` are the author's. Another
+    unknown name is a problem where `strict`; else only one that is nearly a setting is
+    mentioned.
+    """
+    layer = Layer(source, is_gunicorn=not strict)
+    for name, value in namespace.items():
+        if name in HOOKS:
+            _add_hook(layer, name, value)
+        elif name in SETTINGS or name in gunicorn.VERDICTS:
+            if value is not None:
+                layer.values[name] = value
+        elif not _is_authors(name, value):
+            _note_unknown(layer, name, strict)
+    return layer
+
+
+def _add_hook(layer: Layer, name: str, value: Any) -> None:
+    if value is None:
+        return
+    problem = check_hook(name, value)
+    if problem:
+        layer.problems.append(f"{problem} ({layer.source})")
+    else:
+        layer.hooks[name] = value
+
+
+def _is_authors(name: str, value: Any) -> bool:
+    kinds = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+    return name.startswith("_") or name.isupper() or isinstance(value, kinds)
+
+
+def _note_unknown(layer: Layer, name: str, strict: bool) -> None:
+    known = [*SETTINGS, *HOOKS, *gunicorn.VERDICTS]
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.6 if strict else _NEAR)
+    hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+    line = f"unknown setting {name!r}{hint} ({layer.source})"
+    if strict:
+        layer.problems.append(line)
+    elif near:
+        layer.warnings.append(line)

@@ -1,0 +1,242 @@
+"""Files of gunicorn's, unchanged, under gunicorn and under celadon: they behave alike."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import raw
+from tests.support.servers import ROOT, Command, wait_until
+
+# Every hook that both call, 30 common settings, names of the author's.
+FILE = """
+import multiprocessing, os
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CORES = multiprocessing.cpu_count()
+
+def note(*words):
+    with open(os.path.join(HERE, "events"), "a") as file:
+        file.write(" ".join(map(str, words)) + "\\n")
+
+bind = ["127.0.0.1:0", "unix:" + os.path.join(HERE, "socket")]
+backlog = 511
+workers = min(2, CORES * 2 + 1)
+worker_class = "gthread"
+threads = 4
+worker_connections = 200
+max_requests = 100000
+max_requests_jitter = 50
+timeout = 31
+graceful_timeout = 20
+keepalive = 5
+limit_request_line = 4000
+limit_request_fields = 50
+limit_request_field_size = 4000
+chdir = HERE
+daemon = False
+raw_env = ["COLOUR=green", "EMPTY="]
+pidfile = os.path.join(HERE, "pid")
+worker_tmp_dir = None
+user = None
+group = None
+umask = 0o027
+initgroups = False
+tmp_upload_dir = None
+forwarded_allow_ips = "127.0.0.1"
+proxy_protocol = False
+accesslog = os.path.join(HERE, "access.log")
+access_log_format = '%(m)s %(U)s %(s)s %(b)s %({x-tag}i)s'
+errorlog = "-"
+loglevel = "info"
+capture_output = False
+proc_name = "shop"
+pythonpath = os.path.join(HERE, "lib")
+preload_app = False
+reload = False
+sendfile = None
+reuse_port = False
+wsgi_app = "shop:application"
+
+def on_starting(server):
+    note("on_starting", os.getpid() == server.pid, server.cfg.workers)
+
+def when_ready(server):
+    note("when_ready", os.getpid() == server.pid, len(server.address))
+    server.log.info("ready says the hook")
+
+def on_reload(server):
+    note("on_reload", os.getpid() == server.pid)
+
+def nworkers_changed(server, new_value, old_value):
+    note("nworkers_changed", new_value, old_value)
+
+def pre_fork(server, worker):
+    note("pre_fork", os.getpid() == server.pid, worker.age)
+
+def post_fork(server, worker):
+    note("post_fork", os.getpid() == worker.pid, worker.ppid == server.pid)
+    worker.log.info("forked says the hook")
+
+def post_worker_init(worker):
+    note("post_worker_init", worker.booted, worker.alive)
+
+def pre_request(worker, req):
+    note("pre_request", req.method, req.path, req.query, worker.pid == os.getpid())
+
+def post_request(worker, req, environ, resp):
+    note("post_request", req.uri, environ["PATH_INFO"], resp.status, resp.sent)
+
+def worker_int(worker):
+    note("worker_int", worker.pid == os.getpid())
+
+def worker_exit(server, worker):
+    note("worker_exit", worker.pid == os.getpid(), server.pid == worker.ppid)
+
+def child_exit(server, worker):
+    note("child_exit", os.getpid() == server.pid, worker.pid > 0)
+
+def on_exit(server):
+    note("on_exit", os.getpid() == server.pid)
+"""
+
+SHOP = """
+import os, tags
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/fail": raise RuntimeError("on purpose")
+    body = f"{os.environ['COLOUR']} {os.environ['EMPTY']!r} {tags.NAME} {os.getcwd()}"
+    start_response("200 OK", [("Content-Type", "text/plain"),
+                              ("Content-Length", str(len(body)))])
+    return [body.encode()]
+"""
+
+
+class Server(Command):
+    """Either server in a folder, with nothing but a word on its command line."""
+
+    def __init__(self, module: str, folder: Path) -> None:
+        self.folder = folder
+        (folder / "gunicorn.conf.py").write_text(FILE)
+        (folder / "shop.py").write_text(SHOP)
+        (folder / "lib").mkdir()
+        (folder / "lib" / "tags.py").write_text("NAME = 'tagged'\n")
+        env = {"PYTHONPATH": str(ROOT)}
+        self.start([sys.executable, "-m", module], folder, env)
+
+    @property
+    def port(self) -> int:
+        return int(self.wait_line(r"[Ll]istening at:? .*http://127.0.0.1:(\d+)")[1])
+
+    def events(self, name: str) -> list[str]:
+        try:
+            lines = (self.folder / "events").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        return [line for line in lines if line.split()[0] == name]
+
+    def wait_events(self, name: str, count: int) -> None:
+        wait_until(lambda: (e := self.events(name), len(e) >= count))
+
+
+@pytest.fixture(params=["celadon", "gunicorn"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    with Server(request.param, tmp_path) as running:
+        yield running
+
+
+def test_a_whole_life(server: Server) -> None:
+    server.wait_events("post_worker_init", 2)
+    answer = server.request(
+        raw.get("/page?q=1").replace(b"\r\n\r\n", b"\r\nX-Tag: t\r\n\r\n")
+    )
+    assert answer.body.decode() == f"green '' tagged {server.folder}"
+    assert server.request(raw.get("/fail")).status == 500
+    assert server.request(b"GET /" + b"x" * 4100 + b" HTTP/1.1\r\n\r\n").status in (
+        400,
+        414,
+    )
+    assert (server.folder / "pid").read_text().strip() == str(server.process.pid)
+    assert (server.folder / "socket").stat().st_mode & 0o777 == 0o750
+
+    server.signal(signal.SIGTTIN)
+    server.wait_events("post_worker_init", 3)
+    server.signal(signal.SIGTTOU)
+    server.wait_events("worker_exit", 1)
+    server.signal(signal.SIGHUP)
+    server.wait_events("on_reload", 1)
+    server.wait_events("post_worker_init", 5)
+    server.wait_events("child_exit", 3)
+    assert server.request(raw.get("/again")).status == 200
+    server.signal(signal.SIGINT)
+    assert server.wait() == 0
+    assert not (server.folder / "pid").exists()
+    assert not (server.folder / "socket").exists()
+    check_events(server)
+    log = (server.folder / "access.log").read_text()
+    assert re.search(r"^GET /page 200 \d+ t$", log, re.MULTILINE)
+    report = "\n".join(server.lines)
+    assert "ready says the hook" in report
+    assert "forked says the hook" in report
+
+
+def check_events(server: Server) -> None:
+    assert server.events("on_starting") == ["on_starting True 2"]
+    assert server.events("when_ready") == ["when_ready True 2"]
+    assert server.events("on_reload") == ["on_reload True"]
+    assert server.events("on_exit") == ["on_exit True"]
+    assert server.events("nworkers_changed")[:3] == [
+        "nworkers_changed 2 None",
+        "nworkers_changed 3 2",
+        "nworkers_changed 2 3",
+    ]
+    ages = [line.split()[2] for line in server.events("pre_fork")]
+    assert ages == ["1", "2", "3", "4", "5"]
+    assert server.events("post_fork") == ["post_fork True True"] * 5
+    assert server.events("post_worker_init") == ["post_worker_init False True"] * 5
+    assert server.events("pre_request")[0] == "pre_request GET /page q=1 True"
+    first, *_ = server.events("post_request")
+    assert re.match(r"post_request /page\?q=1 /page 200( OK)? \d+$", first)
+    assert server.events("worker_exit") == ["worker_exit True True"] * 5
+    assert server.events("child_exit") == ["child_exit True True"] * 5
+    assert set(server.events("worker_int")) == {"worker_int True"}
+
+
+def test_a_hook_that_fails_at_the_start_stops_it(tmp_path: Path) -> None:
+    for hook in ("on_starting", "when_ready", "post_fork", "post_worker_init"):
+        folder = tmp_path / hook
+        folder.mkdir()
+        (folder / "gunicorn.conf.py").write_text(
+            f"bind = '127.0.0.1:0'\ndef {hook}(*args): raise RuntimeError('on purpose')"
+        )
+        command = Command(
+            "tests.apps.probe:app",
+            bind=None,
+            cwd=folder,
+            env={"PYTHONPATH": str(ROOT)},
+        )
+        assert command.wait() != 0
+        report = "\n".join(command.lines)
+        assert "on purpose" in report
+        assert f"{hook}" in report
+
+
+def test_pre_request_that_fails_is_500(tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "def pre_request(worker, req):\n"
+        "    if req.path == '/no': raise PermissionError('on purpose')\n"
+        "def post_request(worker, req): 1 / 0\n"
+    )
+    with Command(
+        "tests.apps.probe:app", cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}
+    ) as server:
+        assert server.request(raw.get("/no")).status == 500
+        server.wait_line("on purpose")
+        assert server.request(raw.get("/")).body == b"hello"
+        server.wait_line("the hook post_request failed")
+        assert os.getpgid(server.worker) > 0

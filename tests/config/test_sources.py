@@ -1,0 +1,301 @@
+"""Where settings come from: files, variables, flags, and which of them wins."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import ROOT
+
+PROBE = "tests.apps.probe:app"
+
+
+class Place:
+    """A working directory with configuration files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "celadon", *args],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def settings(self, *args: str, **env: str) -> dict[str, tuple[object, str]]:
+        done = self.run("config", "--json", *args, **env)
+        assert done.returncode == 0, done.stderr
+        shown = json.loads(done.stdout)["settings"]
+        return {name: (each["value"], each["source"]) for name, each in shown.items()}
+
+    def problems(self, *args: str, **env: str) -> list[str]:
+        done = self.run("config", *args, **env)
+        assert (done.returncode, done.stdout) == (2, "")
+        return done.stderr.splitlines()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_each_source_wins_over_the_one_below(place: Place) -> None:
+    place.write("celadon.toml", "\n".join(f"{name} = 1" for name in NAMES))
+    env = {
+        "WEB_CONCURRENCY": "9",
+        "GUNICORN_CMD_ARGS": " ".join(f"--{flag(n)} 2" for n in NAMES[1:]),
+        "CELADON_CMD_ARGS": " ".join(f"--{flag(n)} 3" for n in NAMES[2:]),
+        **{f"CELADON_{n.upper()}": "4" for n in NAMES[3:]},
+    }
+    given = [word for n in NAMES[4:] for word in (f"--{flag(n)}", "5")]
+    found = place.settings(*given, **env)
+    assert [found[name] for name in NAMES] == [
+        (1, "celadon.toml"),
+        (2, "environment GUNICORN_CMD_ARGS"),
+        (3, "environment CELADON_CMD_ARGS"),
+        (4, f"environment CELADON_{NAMES[3].upper()}"),
+        (5, "given"),
+    ]
+    assert found["keepalive"] == (75.0, "default")
+    assert place.settings("-c", "", WEB_CONCURRENCY="9")["workers"] == (
+        9,
+        "environment WEB_CONCURRENCY",
+    )
+
+
+NAMES = ["workers", "backlog", "queue_depth", "max_requests", "retry_after"]
+
+
+def flag(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def test_the_first_file_is_read_and_no_other(place: Place) -> None:
+    place.write("gunicorn.conf.py", "workers = 4\nbacklog = 10")
+    assert place.settings()["workers"] == (4, "gunicorn.conf.py")
+    place.write("pyproject.toml", "[project]\nname = 'x'")
+    assert place.settings()["workers"] == (4, "gunicorn.conf.py")
+    place.write("pyproject.toml", "[tool.celadon]\nworkers = 3")
+    assert place.settings()["workers"] == (3, "pyproject.toml [tool.celadon]")
+    assert place.settings()["backlog"] == (2048, "default")
+    place.write("celadon.toml", "workers = 2")
+    assert place.settings()["workers"] == (2, "celadon.toml")
+    place.write("celadon.conf.py", "workers = 1 + 0")
+    assert place.settings()["workers"] == (1, "celadon.conf.py")
+
+
+@pytest.mark.parametrize("how", ["other.py", "file:other.py", "python:other"])
+def test_a_named_file(place: Place, how: str) -> None:
+    place.write("celadon.toml", "workers = 2")
+    place.write("other.py", "import os\nworkers = 7\n")
+    source = how.removeprefix("file:")
+    assert place.settings("-c", how)["workers"] == (7, source)
+    assert place.settings(CELADON_CONFIG=how)["workers"] == (7, source)
+    assert place.settings(GUNICORN_CMD_ARGS=f"-c {how}")["workers"] == (7, source)
+    assert place.settings("-c", "")["workers"] == (1, "default")
+
+
+def test_a_file_that_is_not_there(place: Place) -> None:
+    (line,) = place.problems("-c", "nowhere.py")
+    assert line.endswith("nowhere.py'")
+
+
+def test_all_that_is_wrong_is_said_at_once(place: Place) -> None:
+    place.write("celadon.toml", "worker = 2\nbacklog = 'many'\n[reload]\nx = 1")
+    lines = place.problems("--keep-alive", "soon", CELADON_WORKRES="1")
+    assert lines == [
+        "celadon: unknown setting 'worker' (did you mean 'workers' or 'worker_class'?) "
+        "(celadon.toml)",
+        "celadon: backlog: expected a whole number that is not negative, not 'many' "
+        "(celadon.toml)",
+        "celadon: reload is refused: development reload is not there yet "
+        "(celadon.toml)",
+        "celadon: unknown setting 'workres' (did you mean 'workers' or 'worker_class'?) "
+        "(environment CELADON_WORKRES)",
+        "celadon: keepalive: expected a duration such as 30, 250ms or 5m, not 'soon' "
+        "(given)",
+    ]
+
+
+def test_check_config_says_what_is_wrong_with_the_application_too(place: Place) -> None:
+    place.write("celadon.toml", "backlog = 'many'")
+    done = place.run("--check-config", "tests.apps.broken:app")
+    assert done.returncode == 1
+    assert "backlog: expected" in done.stderr
+    assert "1 / 0" in done.stderr
+    place.write("celadon.toml", "wsgi_app = 'tests.apps.probe:app'")
+    done = place.run("--check-config")
+    assert (done.returncode, done.stdout) == (0, "configuration is fine\n")
+
+
+def test_broken_files_are_named(place: Place) -> None:
+    place.write("celadon.toml", "workers = ")
+    assert place.problems()[0].startswith("celadon: celadon.toml: Invalid value")
+    place.write("celadon.conf.py", "workers = 1 / 0")
+    lines = place.problems()
+    assert 'celadon.conf.py", line 1' in lines[1]
+    assert "ZeroDivisionError" in lines[-2]
+    assert lines[-1] == "config: celadon.conf.py cannot be read"
+    place.write("celadon.conf.py", "workers = (")
+    assert "SyntaxError" in place.problems()[-2]
+    assert place.problems(GUNICORN_CMD_ARGS="'")[0] == (
+        "celadon: GUNICORN_CMD_ARGS: No closing quotation"
+    )
+
+
+def test_names_of_the_author_and_slips_of_the_pen(place: Place) -> None:
+    text = """
+import multiprocessing
+from os import path
+CPUS = 4
+_private = 1
+def helper(): return 2
+class Thing: pass
+workers = helper()
+certainly_mine = 5
+keepalives = 3
+"""
+    place.write("gunicorn.conf.py", text)
+    done = place.run("config")
+    assert "workers = 2  # gunicorn.conf.py" in done.stdout
+    assert "# note: unknown setting 'keepalives' (did you mean 'keepalive'?)" in (
+        done.stdout
+    )
+    assert "certainly_mine" not in done.stdout
+    (line,) = place.problems("--strict-config")
+    assert "'keepalives'" in line
+    (place.folder / "gunicorn.conf.py").rename(place.folder / "celadon.conf.py")
+    assert len(place.problems()) == 2
+
+
+def test_none_is_no_value_in_a_python_file(place: Place) -> None:
+    place.write("gunicorn.conf.py", "user = None\npidfile = None\npost_fork = None")
+    assert place.settings()["user"] == ("", "default")
+
+
+def test_a_file_may_import_gunicorn_where_there_is_none(place: Place) -> None:
+    text = """
+import gunicorn
+from gunicorn import glogging
+class Mine(glogging.Logger): pass
+workers = 3 if gunicorn.__version__ else 0
+"""
+    place.write("gunicorn.conf.py", text)
+    (place.folder / "sitecustomize.py").write_text(
+        "import sys, importlib.util as u\n"
+        "find = u.find_spec\n"
+        "u.find_spec = lambda n, *a: None if n == 'gunicorn' else find(n, *a)\n"
+    )
+    path = os.pathsep.join([str(place.folder), str(ROOT)])
+    assert place.settings(PYTHONPATH=path)["workers"][0] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("daemon = True", "daemon is refused: use systemd or a container"),
+        ("certfile = 'x.pem'", "certfile is refused: TLS is not served yet"),
+        ("spew = True", "spew is refused: tracing every line"),
+        ("dirty_apps = ['x']", "dirty_apps is refused: there is no second arbiter"),
+        ("worker_class = 'tornado'", "worker_class: expected auto, green"),
+        ("header_map = 'dangerous'", "header_map: expected one of drop, refuse"),
+        ("def post_fork(worker): pass", "post_fork: it must take 2 arguments"),
+        ("pre_fork = 5", "pre_fork: a function is wanted, not 5"),
+        ("def ssl_context(c, f): pass", "ssl_context is refused: TLS is not"),
+        ("reuse_port = True\nbind = 'unix:/x'", "reuse_port: a unix socket cannot"),
+    ],
+)
+def test_refusals_have_a_reason(place: Place, text: str, expected: str) -> None:
+    place.write("gunicorn.conf.py", text)
+    (line,) = place.problems()
+    assert expected in line
+
+
+def test_every_setting_of_gunicorn_is_known() -> None:
+    """Honoured, accepted without effect, or refused with a reason: never unknown."""
+    from celadon.hooks import HOOKS
+    from celadon.settings import SETTINGS, gunicorn
+    from gunicorn.config import KNOWN_SETTINGS
+
+    names = {setting.name for setting in KNOWN_SETTINGS}
+    own = {"config", "print_config", "check_config"}
+    assert names - own - set(SETTINGS) - set(gunicorn.VERDICTS) - set(HOOKS) == set()
+
+
+def test_every_default_of_gunicorn_is_accepted(place: Place) -> None:
+    from gunicorn.config import KNOWN_SETTINGS
+
+    lines = []
+    for setting in KNOWN_SETTINGS:
+        default = setting.default
+        if setting.name.startswith(("config", "print_", "check_")) or callable(default):
+            continue
+        if type(default) in (str, int, bool, list):
+            lines.append(f"{setting.name} = {default!r}")
+    place.write("gunicorn.conf.py", "\n".join(lines))
+    assert place.settings()["workers"][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "threads", "green"),
+    [
+        ("sync", 1, False),
+        ("sync", 4, True),
+        ("gthread", 4, True),
+        ("gevent", 1, True),
+        ("eventlet", 1, True),
+        ("meinheld.gmeinheld.MeinheldWorker", 1, True),
+        ("egg:meinheld#gunicorn_worker", 1, True),
+    ],
+)
+def test_worker_classes(place: Place, kind: str, threads: int, green: bool) -> None:
+    place.write(
+        "gunicorn.conf.py",
+        f"worker_class = {kind!r}\nthreads = {threads}\ntimeout = 17",
+    )
+    found = place.settings()
+    assert found["green"][0] is green
+    assert found["request_timeout"][0] == (120.0 if green else 17.0)
+
+
+def test_migrate(place: Place) -> None:
+    place.write(
+        "gunicorn.conf.py",
+        """
+workers = 8
+threads = 4
+worker_class = "gthread"
+timeout = 60
+certfile = "x.pem"
+worker_tmp_dir = "/dev/shm"
+def post_fork(server, worker): pass
+""",
+    )
+    done = place.run("migrate", "gunicorn.conf.py")
+    assert done.returncode == 1  # something is refused
+    for line in (
+        "Stays as it is:\n  workers = 8",
+        "  post_fork()",
+        "  keepalive: 75 s instead of 2 s",
+        "  threads: requests run on greenlets",
+        "  worker_tmp_dir has no effect: heartbeats live in shared memory",
+        "Is refused, and stops the start:\n  certfile is refused",
+        "  workers: 8 x 4 requests at a time before, 8 x 1000 now",
+        "  database connections: at most 32 for each worker and server, 256 in all",
+    ):
+        assert line in done.stdout
+    assert place.run("migrate", "nowhere.py").returncode == 2
