@@ -35,8 +35,8 @@ def _lines(error: CeladonError) -> list[str]:
 class _Invocation:
     """The words of the command, from which settings are read, and read again."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
-        self.options = flags.parse(argv)
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
         self.target = self.options.pop("target", None)
         self.file = self.options.pop("config", None)
         self.strict = self.options.pop("strict_config", False)
@@ -69,7 +69,7 @@ def _check(argv: Sequence[str]) -> int:
     """`celadon check [options] [target]`: 1 where something blocks."""
     from celadon import check
 
-    invocation = _Invocation(argv)
+    invocation = _Invocation(flags.parse(argv))
     settings = invocation.read()
     target = invocation.target or settings.wsgi_app
     if target:
@@ -84,13 +84,9 @@ def _check(argv: Sequence[str]) -> int:
 
 def _config(argv: Sequence[str]) -> int:
     """`celadon config [--json] [options]`."""
-    invocation = _Invocation(argv)
-    as_json = invocation.take("json")
-    print(
-        showing.as_json(invocation.read())
-        if as_json
-        else showing.as_text(invocation.read())
-    )
+    invocation = _Invocation(flags.parse(argv))
+    show = showing.as_json if invocation.take("json") else showing.as_text
+    print(show(invocation.read()))
     return 0
 
 
@@ -130,13 +126,23 @@ def _check_config(invocation: _Invocation) -> int:
     return int(bool(problems))
 
 
-_WORDS = {"check": _check, "config": _config, "migrate": _migrate}
+def _ctl(argv: Sequence[str]) -> int:
+    """`celadon ctl [options] [command]`: options are those that name the server."""
+    from celadon import control
+
+    options, words = flags.parse_words(argv)
+    invocation = _Invocation(options)
+    as_json = invocation.take("json")
+    return control.run(words, control.address_of(invocation.read()), as_json)
+
+
+_WORDS = {"check": _check, "config": _config, "ctl": _ctl, "migrate": _migrate}
 
 
 def _run(argv: Sequence[str]) -> int:
     if argv and argv[0] in _WORDS:
         return _WORDS[argv[0]](argv[1:])
-    invocation = _Invocation(argv)
+    invocation = _Invocation(flags.parse(argv))
     if invocation.take("version"):
         from celadon import __version__
 

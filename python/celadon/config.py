@@ -283,8 +283,13 @@ def master_options(config: Config) -> dict[str, Any]:
         "backlog",
         "umask",
         "reuse_port",
+        "drain_delay",
+        "admin_token",
+        "admin_allow_ips",
+        "admin_open",
     ]
     options = {name: config.values[name] for name in same}
+    options["uid"] = options["gid"] = -1
     for name in ("worker_max_rss", "worker_kill_rss"):
         value = config.values[name]
         options[name] = cgroup.memory_share(config.workers) if value < 0 else value

@@ -14,6 +14,7 @@ from celadon.settings import SETTINGS, Setting, gunicorn
 _USAGE = """celadon [options] module:attribute
        celadon check [options] [module:attribute]
        celadon config [options]
+       celadon ctl [--control-socket PATH] [command]
        celadon migrate FILE"""
 
 _EPILOG = """\
@@ -21,6 +22,8 @@ _EPILOG = """\
 runs on native threads, what blocks, and what to do about it; without a target, what is
 installed. It exits with 1 where something blocks.
 `celadon config` shows every setting with its value and where that came from.
+`celadon ctl` asks a running server: status, health, workers, reload, reopen, drain,
+stacks, config, shutdown; alone it lists them.
 `celadon migrate gunicorn.conf.py` says what stays, what changes and what to watch.
 
 The target is module:attribute, module:factory() or a module that has `application` or
@@ -68,7 +71,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--print-config", action="store_true", help="as `celadon config`"
     )
-    parser.add_argument("--json", action="store_true", help="of `celadon config`")
+    parser.add_argument(
+        "--json", action="store_true", help="of `celadon config` and `celadon ctl`"
+    )
     groups: dict[str, Any] = {}
     for row in SETTINGS.values():
         if row.file_only:
@@ -83,7 +88,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_flag(group: Any, row: Setting) -> None:
     text = f"{row.help} (default: {show(row.default)})".replace("%", "%%")
-    if row.is_bool:
+    if row.name == "control_socket_disable":  # its flag is the negation
+        group.add_argument(
+            *row.all_flags, dest=row.name, action="store_true", help=text
+        )
+    elif row.is_bool:
         group.add_argument(
             *row.all_flags,
             dest=row.name,
@@ -138,11 +147,22 @@ def parse(argv: Sequence[str]) -> dict[str, Any]:
 
     Raises `UsageError` for what is no flag.
     """
+    options, words = parse_words(argv)
+    if len(words) > 1:
+        raise UsageError(f"one target only, what is {words[1]!r}?")
+    return {**options, **({"target": words[0]} if words else {})}
+
+
+def parse_words(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Flags by the names of their settings, and all words that are none."""
     parser = make_parser()
     known, unknown = parser.parse_known_args(list(argv))
-    if unknown:
-        raise _unknown_argument(unknown[0], parser)
-    return {name: _flatten(value) for name, value in vars(known).items()}
+    for word in unknown:
+        if word.startswith("-"):
+            raise _unknown_argument(word, parser)
+    options = {name: _flatten(value) for name, value in vars(known).items()}
+    target = options.pop("target", None)
+    return options, [*([target] if target else []), *unknown]
 
 
 def parse_settings(argv: Sequence[str]) -> dict[str, Any]:
@@ -159,8 +179,6 @@ def _flatten(value: Any) -> Any:
 
 
 def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UsageError:
-    if not argument.startswith("-"):
-        return UsageError(f"one target only, what is {argument!r}?")
     flag = argument.split("=")[0]
     flags = [
         text

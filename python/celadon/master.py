@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from celadon import _core, config, lifecycle, logging, process
+from celadon import _core, config, control, lifecycle, logging, process, showing
 from celadon.errors import CeladonError, UsageError
 from celadon.importer import Application
 from celadon.server import raise_descriptor_limit, serve_as_worker
@@ -34,13 +34,6 @@ def supervise(
     """
     logging.setup(settings)
     raise_descriptor_limit()
-    # What no worker could do either is said before anything is opened.
-    for find, name in (
-        (process.find_user, settings.user),
-        (process.find_group, settings.group),
-    ):
-        if name:
-            find(name)
     supervisor = _Supervisor(reread, settings)
     pidfile = process.PidFile(settings.pidfile) if settings.pidfile else None
     if pidfile:
@@ -88,7 +81,13 @@ class _Supervisor:
         self.settings = settings
         self.arbiter = lifecycle.Arbiter(settings)
         self.forked = lifecycle.Worker(0, settings)  # the last one
-        self.core = _core.Master(self, config.master_options(settings))
+        options = config.master_options(settings)
+        # What no worker could do either is said before anything is opened.
+        if settings.user:
+            options["uid"] = process.find_user(settings.user)
+        if settings.group:
+            options["gid"] = process.find_group(settings.group)
+        self.core = _core.Master(self, options)
 
     def run(self) -> Any:
         """The exit status of the master, or in a new worker its seat."""
@@ -98,6 +97,7 @@ class _Supervisor:
         lifecycle.call(settings, "on_starting", arbiter)
         try:
             arbiter.address = [self.core.bind(each)[0] for each in settings.bind]
+            self._bind_admin()
         except ValueError as error:
             raise UsageError(str(error)) from None
         process.set_title(settings.proc_name, "master")
@@ -119,6 +119,21 @@ class _Supervisor:
         if isinstance(outcome, int):
             logging.logger.info("stopped")
         return outcome
+
+    def _bind_admin(self) -> None:
+        """Pages where they are asked for, and the control socket unless it is not."""
+        for address in self.settings.admin_bind:
+            described = self.core.bind_admin(address)[0]
+            logging.logger.info("admin pages at %s", described)
+        address = control.address_of(self.settings)
+        if not address:
+            return
+        try:
+            self.core.bind_control(f"unix:{address}", self.settings.control_socket_mode)
+        except OSError as error:
+            if not self.settings.is_default("control_socket"):
+                raise
+            logging.logger.warning("no control socket: %s", error)
 
     def _say_notes(self) -> None:
         for note in self.settings.notes:
@@ -167,6 +182,9 @@ class _Supervisor:
 
     def log(self, level: int, line: str) -> None:
         logging.log_line(level, line)
+
+    def describe_settings(self) -> str:
+        return showing.as_json(self.settings)
 
     def worker_gone(self, pid: int) -> None:
         worker = self.arbiter.WORKERS.pop(pid, None)

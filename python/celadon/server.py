@@ -14,6 +14,7 @@ from typing import Any
 
 from celadon import _core, config, lifecycle, logging, watchdog
 from celadon.errors import UsageError
+from celadon.green import report
 from celadon.importer import Application
 
 _SWITCH_INTERVAL = 0.0005
@@ -24,13 +25,14 @@ def make_core(
     settings: config.Config,
     watch: Mapping[str, int] | None = None,
     seat: Any = None,
-    on_signal: Callable[[int], None] | None = None,
+    notify: Callable[[str, int], None] | None = None,
 ) -> _core.Server:
     """A server of the core, not bound yet.
 
     `watch` is what the watchdog needs to look at this thread, the main one; without it
-    nothing is watched. `seat` is what the master gave this worker. `on_signal` hears of
-    signals that the core has handled, on a greenlet.
+    nothing is watched. `seat` is what the master gave this worker. `notify` hears of
+    what the core was told, on a greenlet: ``"signal"`` and its number, ``"report"`` and
+    a descriptor to write where greenlets are.
     """
     from celadon import __version__
 
@@ -42,7 +44,7 @@ def make_core(
         logging.log_exception,
         logging.log_line,
         logging.ErrorStream(),
-        on_signal,
+        notify,
         seat,
     )
 
@@ -103,10 +105,12 @@ def serve_as_worker(
 ) -> None:
     """Serves at the master's sockets until it says so, or is gone."""
 
-    def on_signal(number: int) -> None:
-        if number == signal.SIGUSR1:
+    def notify(what: str, value: int) -> None:
+        if what == "report":
+            report.write_to(value)
+        elif value == signal.SIGUSR1:
             logging.reopen()
-        elif number in (signal.SIGINT, signal.SIGQUIT):
+        elif value in (signal.SIGINT, signal.SIGQUIT):
             lifecycle.call_logged(settings, "worker_int", worker)
 
     def on_abort() -> None:
@@ -115,14 +119,14 @@ def serve_as_worker(
     settle(settings.gc_freeze)
     _core.green.set_base_context()
     try:
-        core = make_core(app, settings, watchdog.prepare(on_abort), seat, on_signal)
+        core = make_core(app, settings, watchdog.prepare(on_abort), seat, notify)
     except ValueError as error:
         raise UsageError(str(error)) from None
     core.run(True)
 
 
-def _reopen(number: int) -> None:
-    if number == signal.SIGUSR1:
+def _reopen(what: str, value: int) -> None:
+    if what == "signal" and value == signal.SIGUSR1:
         logging.reopen()
 
 

@@ -7,11 +7,13 @@ import json
 from celadon.config import Config
 from celadon.flags import show
 
+_SECRET = {"admin_token"}
+
 
 def as_text(settings: Config) -> str:
     """A line for each setting, then hooks and notes."""
     lines = [
-        f"{name} = {show(value)}  # {settings.sources[name]}"
+        f"{name} = {show(_shown(name, value))}  # {settings.sources[name]}"
         for name, value in settings.values.items()
     ]
     for name, hook in settings.hooks.items():
@@ -26,10 +28,14 @@ def as_json(settings: Config) -> str:
     """One object: ``settings`` (value and source by name), ``hooks``, ``notes``."""
     data = {
         "settings": {
-            name: {"value": value, "source": settings.sources[name]}
+            name: {"value": _shown(name, value), "source": settings.sources[name]}
             for name, value in settings.values.items()
         },
         "hooks": sorted(settings.hooks),
         "notes": settings.notes,
     }
     return json.dumps(data, indent=2, default=repr)
+
+
+def _shown(name: str, value: object) -> object:
+    return "***" if name in _SECRET and value else value

@@ -4,6 +4,7 @@ value that the server uses out. Each raises `ValueError` that says what it wante
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -101,6 +102,15 @@ def parse_text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("expected text")
     return value
+
+
+def parse_networks(value: Any) -> str:
+    """IPs and networks, or ``*``, as one text."""
+    text = ",".join(parse_list(value))
+    for item in text.split(","):
+        if item and item != "*":
+            ipaddress.ip_network(item, strict=False)
+    return text
 
 
 def parse_list(value: Any) -> list[str]:

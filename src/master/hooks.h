@@ -3,6 +3,10 @@
 
 #include <sys/types.h>
 
+#include <string>
+
+#include "net/owned_fd.h"
+
 namespace celadon::master {
 
 class Hooks {
@@ -19,6 +23,10 @@ class Hooks {
   virtual void worker_gone(pid_t pid) noexcept = 0;
   // So many workers are wanted now.
   virtual void resized(int workers, int before) noexcept = 0;
+  // All settings, as a JSON object.
+  [[nodiscard]] virtual std::string describe_settings() noexcept = 0;
+  // In a fork that was made for it: is the admin process, until end-of-file on `master`.
+  [[noreturn]] virtual void serve_admin(net::OwnedFd master) noexcept = 0;
 };
 
 }  // namespace celadon::master

@@ -27,6 +27,7 @@ std::string describe(Exit how) {
          (name ? name : std::to_string(how.status));
 }
 
+constexpr Nanos kAdminPause = kSecond / 2;  // where it dies again and again
 constexpr Nanos kWeighPeriod = 5 * kSecond;
 constexpr int kHeavySamples = 3;  // in a row: a peak is no leak
 constexpr Nanos kGraceOfHeavy = 5 * kSecond;
@@ -78,7 +79,8 @@ Master::Master(Hooks& hooks, LogSink& log, Commons& commons, int workers,
       watch_(watch),
       loop_(std::make_unique<loop::Loop>(loop::make_epoll_poller(), clock_)),
       roster_(workers, limits),
-      vigil_(watch.timeout) {
+      vigil_(watch.timeout),
+      admin_(*loop_, *this) {
   if (watch.max_rss > 0 || watch.kill_rss > 0) weigh_at_ = 0;
 }
 
@@ -87,19 +89,26 @@ Master::~Master() = default;
 Outcome Master::run() noexcept {
   signals_ = std::make_unique<loop::Signals>(*loop_, *this);
   for (const int signo : kSignals) signals_->watch(signo);
+  metrics::Summary& summary = commons_.slab().summary();
+  summary.master.store(::getpid(), std::memory_order_relaxed);
+  summary.started_at.store(loop_->fresh_now(), std::memory_order_relaxed);
   Outcome outcome;
   while (true) {
     loop_->fresh_now();
     look_at_workers();
+    if (stop_at_ <= loop_->now()) stop_now(false);
+    if (admin_at_ <= loop_->now()) spawn_admin();
     if (act(outcome)) return outcome;
     if (roster_.stopping() && roster_.workers().empty()) break;
     Timer::cancel();
-    const Nanos due = std::min({roster_.due(), vigil_.due(), weigh_at_});
+    const Nanos due =
+        std::min({roster_.due(), vigil_.due(), weigh_at_, stop_at_, admin_at_});
     if (due != kNever) loop_->arm(*this, std::max(due, loop_->now()));
     loop_->turn(kNever);
     loop_->settle();
   }
   Timer::cancel();
+  admin_.close();  // that process ends by itself
   signals_.reset();
   listeners_.clear();
   outcome.status = status_;
@@ -111,7 +120,7 @@ Outcome Master::run() noexcept {
 void Master::on_signal(int signo) noexcept {
   switch (signo) {
     case SIGCHLD: return reap();
-    case SIGHUP: return reload();
+    case SIGHUP: static_cast<void>(reload()); return;
     case SIGTTIN: return resize(1);
     case SIGTTOU: return resize(-1);
     case SIGUSR1: hooks_.reopen_logs(); return signal_all(SIGUSR1);
@@ -145,6 +154,7 @@ void Master::reap() noexcept {
 }
 
 void Master::on_end(pid_t pid, Exit how) noexcept {
+  if (pid == admin_pid_) return on_admin_end(how);
   const int slot = roster_.slot_of(pid);
   const Ended ended = roster_.ended(pid, how, loop_->now());
   if (ended == Ended::Unknown) return;  // an orphan that came to process 1
@@ -171,7 +181,9 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
 }
 
 void Master::on_ready(pid_t pid) noexcept {
-  if (roster_.ready(pid)) info(name_of(pid) + " is ready");
+  if (!roster_.ready(pid)) return;
+  commons_.slab().summary().started.store(true, std::memory_order_relaxed);
+  info(name_of(pid) + " is ready");
 }
 
 // What a worker says of itself.
@@ -250,22 +262,30 @@ void Master::weigh(Control& control) noexcept {
 void Master::begin_stop(bool quick) noexcept {
   if (roster_.stopping() && !quick) return;
   commons_.slab().summary().stopping.store(true, std::memory_order_relaxed);
+  if (quick || watch_.drain_delay <= 0 || stop_at_ != kNever) return stop_now(quick);
+  info("stopping after drain_delay: requests should go elsewhere");
+  stop_at_ = loop_->fresh_now() + watch_.drain_delay;
+}
+
+void Master::stop_now(bool quick) noexcept {
+  stop_at_ = kNever;
   info(quick ? "stopping at once" : "stopping: workers finish their requests");
-  if (roster_.stopping()) signal_all(SIGQUIT);
+  if (quick) hurry();
   quick_ = quick;
   roster_.stop(loop_->fresh_now());
 }
 
-void Master::reload() noexcept {
-  if (roster_.stopping()) return;
+bool Master::reload() noexcept {
+  if (roster_.stopping()) return false;
   const int workers = hooks_.reload();
   if (workers < 0) {
     log_.log(Level::Error, "the configuration is bad: everything stays as it is");
-    return;
+    return false;
   }
   info("reloading");
   want(workers);
   roster_.reload();
+  return true;
 }
 
 void Master::resize(int by) noexcept {
@@ -285,6 +305,13 @@ void Master::want(int workers) noexcept {
 
 void Master::signal_all(int signo) const noexcept {
   for (const WorkerProcess& worker : roster_.workers()) ::kill(worker.pid, signo);
+}
+
+// Those that were told to finish are told that there is no time for it.
+void Master::hurry() const noexcept {
+  for (const WorkerProcess& worker : roster_.workers()) {
+    if (worker.phase == Phase::Retiring) ::kill(worker.pid, SIGQUIT);
+  }
 }
 
 // --- what is done ---
@@ -335,6 +362,37 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
   return false;
 }
 
+void Master::spawn_admin() noexcept {
+  admin_at_ = kNever;
+  admin_began_ = loop_->fresh_now();
+  net::OwnedFd theirs = admin_.open();
+  const loop::SignalsBlocked blocked;
+  // It never returns to the interpreter, which therefore need not know.
+  const pid_t pid = theirs ? ::fork() : -1;
+  if (pid == 0) {
+    admin_.abandon();
+    Outcome nobody;
+    become_worker(0, {}, nobody);
+    for (net::ListenSocket& socket : listeners_) socket.abandon();
+    hooks_.serve_admin(std::move(theirs));
+  }
+  if (pid < 0) {
+    log_.log(Level::Error, std::string("no admin process: ") + ::strerror(errno));
+    admin_at_ = admin_began_ + kAdminPause;
+    return;
+  }
+  admin_pid_ = pid;
+}
+
+void Master::on_admin_end(Exit how) noexcept {
+  admin_pid_ = 0;
+  admin_.close();
+  if (roster_.stopping()) return;
+  log_.log(Level::Error, "the admin process " + describe(how));
+  const Nanos now = loop_->fresh_now();
+  admin_at_ = now - admin_began_ > kSecond ? now : now + kAdminPause;
+}
+
 // Lets go of everything that is the master's. Its listening sockets stay.
 void Master::become_worker(int slot, net::OwnedFd control, Outcome& outcome) noexcept {
   outcome.is_worker = true;
@@ -342,6 +400,7 @@ void Master::become_worker(int slot, net::OwnedFd control, Outcome& outcome) noe
   outcome.control = std::move(control);
   signals_.reset();
   loop_->abandon();
+  admin_.abandon();
   for (const auto& each : controls_) each->abandon();
   controls_.clear();
 }

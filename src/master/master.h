@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
+#include "master/admin_link.h"
 #include "master/commons.h"
 #include "master/hooks.h"
 #include "master/roster.h"
@@ -34,6 +35,7 @@ struct Outcome {
 
 // When a worker is taken for lost, or is to be replaced; 0 turns each off.
 struct Watch {
+  Nanos drain_delay = 0;         // from SIGTERM on, while readiness fails already
   Nanos timeout = 30 * kSecond;  // its loop does not turn
   std::uint64_t max_rss = 0;     // bytes of memory: it is replaced
   std::uint64_t kill_rss = 0;    // likewise: it ends at once
@@ -43,7 +45,9 @@ inline constexpr int kNoWorkerBoots = 3;
 // What a worker exits with to tell why it does not boot: 1 error, 2 usage, 4 no app.
 inline constexpr int kLastStatus = 4;
 
-class Master final : public loop::SignalHandler, private loop::Timer {
+class Master final : public loop::SignalHandler,
+                     private loop::Timer,
+                     private AdminLink::Commands {
  public:
   // `commons` has as many slots as `limits`.
   Master(Hooks& hooks, LogSink& log, Commons& commons, int workers,
@@ -56,6 +60,8 @@ class Master final : public loop::SignalHandler, private loop::Timer {
   [[nodiscard]] std::vector<net::ListenSocket>& listeners() noexcept {
     return listeners_;
   }
+  // From run() on there is an admin process, by Hooks::serve_admin.
+  void want_admin() noexcept { admin_at_ = 0; }
   [[nodiscard]] loop::Loop& loop() noexcept { return *loop_; }
 
   [[nodiscard]] Outcome run() noexcept;
@@ -73,14 +79,21 @@ class Master final : public loop::SignalHandler, private loop::Timer {
   void weigh_workers() noexcept;
   void weigh(Control& control) noexcept;
   void begin_stop(bool quick) noexcept;
-  void reload() noexcept;
+  void stop_now(bool quick) noexcept;
+  bool reload() noexcept;
+  // Commands (commands.cc)
+  [[nodiscard]] std::string obey(std::string_view words) noexcept override;
+  [[nodiscard]] std::string obey_workers(std::string_view words) noexcept;
   void resize(int by) noexcept;
   void want(int workers) noexcept;
   void signal_all(int signo) const noexcept;
+  void hurry() const noexcept;
   // True in a new worker, whose outcome is then filled.
   [[nodiscard]] bool act(Outcome& outcome) noexcept;
   [[nodiscard]] bool spawn(int slot, Outcome& outcome) noexcept;
   void become_worker(int slot, net::OwnedFd control, Outcome& outcome) noexcept;
+  void spawn_admin() noexcept;
+  void on_admin_end(Exit how) noexcept;
   void on_ready(pid_t pid) noexcept;
   void on_word(pid_t pid, char word) noexcept;
   void recycle(pid_t pid, std::string_view why) noexcept;
@@ -96,6 +109,11 @@ class Master final : public loop::SignalHandler, private loop::Timer {
   Roster roster_;
   Vigil vigil_;
   Nanos weigh_at_ = kNever;
+  Nanos stop_at_ = kNever;   // drain_delay ends
+  AdminLink admin_;
+  pid_t admin_pid_ = 0;
+  Nanos admin_at_ = kNever;  // when the next one is made
+  Nanos admin_began_ = 0;
   std::vector<net::ListenSocket> listeners_;
   std::vector<std::unique_ptr<Control>> controls_;
   bool quick_ = false;

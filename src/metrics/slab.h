@@ -61,6 +61,10 @@ struct alignas(kLine) Slot {
 // What the whole server says.
 struct alignas(kLine) Summary {
   std::atomic<bool> stopping;  // no worker has a successor any more
+  std::atomic<bool> draining;  // requests should go elsewhere; they are served
+  std::atomic<bool> started;   // a worker has been ready once
+  std::atomic<pid_t> master;
+  std::atomic<Nanos> started_at;
   CounterRow base;             // of workers that are gone
 };
 
@@ -81,6 +85,7 @@ class Slab {
     return {slots_, count_};
   }
   [[nodiscard]] Summary& summary() noexcept { return *summary_; }
+  [[nodiscard]] const Summary& summary() const noexcept { return *summary_; }
 
   // By the master, before it forks.
   void lease(std::size_t slot, Nanos now) noexcept;

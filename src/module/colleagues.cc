@@ -1,15 +1,10 @@
 #include "module/colleagues.h"
 
-#include <cstring>
-#include <type_traits>
-
 #include "metrics/balance.h"
+#include "module/letter.h"
 
 namespace celadon::module {
 namespace {
-
-static_assert(std::is_trivially_copyable_v<server::Passage>);
-static_assert(sizeof(server::Passage) <= sizeof(net::Mailbox::Note));
 
 // So many more than another one has may be chance: passing costs both something.
 constexpr std::int64_t slack(std::int64_t connections) noexcept {
@@ -32,8 +27,12 @@ void Colleagues::close() noexcept {
 }
 
 bool Colleagues::has_other() noexcept {
-  return !seat_.commons.slab().summary().stopping.load(std::memory_order_relaxed) &&
-         metrics::has_other(seat_.commons.slab(), seat_.slot);
+  return !ending() && metrics::has_other(seat_.commons.slab(), seat_.slot);
+}
+
+bool Colleagues::ending() noexcept {
+  const metrics::Summary& summary = seat_.commons.slab().summary();
+  return summary.stopping.load(std::memory_order_relaxed);
 }
 
 bool Colleagues::over_share() noexcept {
@@ -47,9 +46,8 @@ bool Colleagues::over_share() noexcept {
 
 bool Colleagues::pass(int fd, const server::Passage& passage) noexcept {
   if (!has_other()) return false;
-  net::Mailbox::Note note{};
-  std::memcpy(note.data(), &passage, sizeof passage);
-  return seat_.commons.pass(fd, note, seat_.slot, loop_.now());
+  return seat_.commons.pass(fd, letter::connection_note(passage), seat_.slot,
+                            loop_.now());
 }
 
 void Colleagues::receive() noexcept {
@@ -57,10 +55,12 @@ void Colleagues::receive() noexcept {
   for (int i = 0; i < kBatch; ++i) {
     auto fd = seat_.commons.mailbox(seat_.slot).take(note);
     if (!fd) return;
+    if (letter::kind_of(note) == letter::Kind::Report) {
+      reporter_.report_to(fd->release());
+      continue;
+    }
     seat_.cells().coming.fetch_sub(1, std::memory_order_relaxed);
-    server::Passage passage;
-    std::memcpy(&passage, note.data(), sizeof passage);
-    server_.take(fd->release(), passage);
+    server_.take(fd->release(), letter::passage_of(note));
   }
 }
 

@@ -7,16 +7,26 @@
 
 namespace celadon::module {
 
+// Says where this worker's greenlets are.
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+  // Takes the descriptor over.
+  virtual void report_to(int fd) noexcept = 0;
+};
+
 class Colleagues final : public server::Peers, private loop::IoHandler {
  public:
-  Colleagues(loop::Loop& loop, Seat& seat, server::Server& server) noexcept
-      : loop_(loop), seat_(seat), server_(server) {}
+  Colleagues(loop::Loop& loop, Seat& seat, server::Server& server,
+             Reporter& reporter) noexcept
+      : loop_(loop), seat_(seat), server_(server), reporter_(reporter) {}
   ~Colleagues() override { close(); }
 
   // Takes connections over from now on.
   [[nodiscard]] bool start() noexcept;
   void close() noexcept;
 
+  [[nodiscard]] bool ending() noexcept override;
   [[nodiscard]] bool has_other() noexcept override;
   [[nodiscard]] bool over_share() noexcept override;
   [[nodiscard]] bool pass(int fd, const server::Passage& passage) noexcept override;
@@ -29,6 +39,7 @@ class Colleagues final : public server::Peers, private loop::IoHandler {
   loop::Loop& loop_;
   Seat& seat_;
   server::Server& server_;
+  Reporter& reporter_;
   bool started_ = false;
 };
 

@@ -16,7 +16,11 @@ namespace {
 // The interpreter's side: methods of one Python object. What they raise is reported.
 class PythonHooks final : public master::Hooks {
  public:
-  explicit PythonHooks(PyObject* object) noexcept : object_(py::Object::copy(object)) {}
+  PythonHooks(PyObject* object, master::Commons& commons, AdminOptions admin) noexcept
+      : object_(py::Object::copy(object)),
+        commons_(commons),
+        admin_(std::move(admin)) {}
+  [[nodiscard]] AdminSockets& admin_sockets() noexcept { return admin_sockets_; }
 
   pid_t fork() noexcept override {
     return number_of(PyObject_CallMethod(object_.get(), "fork", nullptr));
@@ -33,6 +37,18 @@ class PythonHooks final : public master::Hooks {
   void resized(int workers, int before) noexcept override {
     drop(PyObject_CallMethod(object_.get(), "resized", "ii", workers, before));
   }
+  std::string describe_settings() noexcept override {
+    const py::Object text(
+        PyObject_CallMethod(object_.get(), "describe_settings", nullptr));
+    Py_ssize_t size = 0;
+    const char* data = text ? PyUnicode_AsUTF8AndSize(text.get(), &size) : nullptr;
+    if (data) return {data, static_cast<std::size_t>(size)};
+    PyErr_WriteUnraisable(object_.get());
+    return R"({"ok":false,"error":"the settings cannot be shown"})";
+  }
+  [[noreturn]] void serve_admin(net::OwnedFd master) noexcept override {
+    module::serve_admin(commons_, std::move(admin_sockets_), std::move(master), admin_);
+  }
 
  private:
   // Takes a result over; -1 where there is none.
@@ -46,6 +62,9 @@ class PythonHooks final : public master::Hooks {
     if (!py::Object(value)) PyErr_WriteUnraisable(object_.get());
   }
   py::Object object_;
+  master::Commons& commons_;
+  const AdminOptions admin_;
+  AdminSockets admin_sockets_;
 };
 
 // The master has no greenlets: its lines go to Python's logging at once.
@@ -66,17 +85,17 @@ class DirectLog final : public LogSink {
 
 struct Supervisor {
   Supervisor(PyObject* object, master::Commons shared, const MasterOptions& options)
-      : hooks(object),
+      : commons(std::move(shared)),
+        hooks(object, commons, options.admin),
         sink(object),
-        commons(std::move(shared)),
         master(hooks, sink, commons, options.workers, options.limits, options.watch),
         listen(options.listen) {
     master.loop().set_block_hook(&gil);
   }
+  master::Commons commons;
   PythonHooks hooks;
   DirectLog sink;
   py::GilBlockHook gil;
-  master::Commons commons;
   master::Master master;
   net::ListenOptions listen;
   std::optional<Seat> seat;  // in a worker
@@ -114,18 +133,46 @@ void master_dealloc(PyObject* self) noexcept {
   py::free_object(self);
 }
 
-PyObject* master_bind(PyObject* self, PyObject* address) noexcept {
+// Opens `address` and hands the socket to `use`; returns (description, port).
+template <class Use>
+PyObject* open_for(PyObject* self, PyObject* address, const net::ListenOptions& options,
+                   Use use) noexcept {
   Py_ssize_t size = 0;
   const char* text = PyUnicode_AsUTF8AndSize(address, &size);
   if (!text) return nullptr;
-  Supervisor& supervisor = self_of(self);
-  auto socket =
-      open_listener({text, static_cast<std::size_t>(size)}, supervisor.listen);
+  auto socket = open_listener({text, static_cast<std::size_t>(size)}, options);
   if (!socket) return nullptr;
   PyObject* described = Py_BuildValue("si", socket->describe().c_str(),
                                       static_cast<int>(socket->address().port()));
-  if (described) supervisor.master.add_listener(std::move(*socket));
+  if (described) use(self_of(self), std::move(*socket));
   return described;
+}
+
+PyObject* master_bind(PyObject* self, PyObject* address) noexcept {
+  return open_for(self, address, self_of(self).listen,
+                  [](Supervisor& supervisor, net::ListenSocket socket) {
+                    supervisor.master.add_listener(std::move(socket));
+                  });
+}
+
+PyObject* master_bind_admin(PyObject* self, PyObject* address) noexcept {
+  return open_for(self, address, self_of(self).listen,
+                  [](Supervisor& supervisor, net::ListenSocket socket) {
+                    supervisor.hooks.admin_sockets().pages.push_back(std::move(socket));
+                    supervisor.master.want_admin();
+                  });
+}
+
+PyObject* master_bind_control(PyObject* self, PyObject* args) noexcept {
+  PyObject* address = nullptr;
+  unsigned mode = 0;
+  if (!PyArg_ParseTuple(args, "UI:bind_control", &address, &mode)) return nullptr;
+  const net::ListenOptions options{.backlog = 16, .unix_mode = mode};
+  return open_for(self, address, options,
+                  [](Supervisor& supervisor, net::ListenSocket socket) {
+                    supervisor.hooks.admin_sockets().control.push_back(std::move(socket));
+                    supervisor.master.want_admin();
+                  });
 }
 
 // A seat is lent by its master, which the capsule keeps alive.
@@ -141,6 +188,7 @@ PyObject* lend_seat(PyObject* self, master::Outcome& outcome) noexcept {
                           std::move(outcome.control),
                           std::move(supervisor.master.listeners()));
   supervisor.commons.settle_in(supervisor.seat->slot);
+  supervisor.hooks.admin_sockets().abandon();
   // The files of unix sockets are the master's.
   for (net::ListenSocket& socket : supervisor.seat->listeners) socket.disown_file();
   PyObject* capsule = PyCapsule_New(&*supervisor.seat, kSeatName, return_seat);
@@ -150,11 +198,17 @@ PyObject* lend_seat(PyObject* self, master::Outcome& outcome) noexcept {
 
 PyObject* master_run(PyObject* self, PyObject*) noexcept {
   master::Outcome outcome = self_of(self).master.run();
-  return outcome.is_worker ? lend_seat(self, outcome) : PyLong_FromLong(outcome.status);
+  if (outcome.is_worker) return lend_seat(self, outcome);
+  self_of(self).hooks.admin_sockets() = {};
+  return PyLong_FromLong(outcome.status);
 }
 
 PyMethodDef master_methods[] = {
     {"bind", master_bind, METH_O, "bind(address) -> (description, port)"},
+    {"bind_admin", master_bind_admin, METH_O,
+     "bind_admin(address) -> (description, port)"},
+    {"bind_control", master_bind_control, METH_VARARGS,
+     "bind_control(address, mode) -> (description, port)"},
     {"run", master_run, METH_NOARGS,
      "run() -> the master's exit status, or in a new worker its seat"},
     {nullptr, nullptr, 0, nullptr}};

@@ -23,12 +23,12 @@ Worker& worker_of(PyObject* self) noexcept {
   return *reinterpret_cast<ServerObject*>(self)->worker;
 }
 
-// Server(app, options, log_exception, log, errors, on_signal, seat)
+// Server(app, options, log_exception, log, errors, notify, seat)
 PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   PyObject *app = nullptr, *dict = nullptr, *log_exception = nullptr, *log = nullptr,
-           *errors = nullptr, *on_signal = nullptr, *seat_object = nullptr;
+           *errors = nullptr, *notify = nullptr, *seat_object = nullptr;
   if (!PyArg_ParseTuple(args, "OO!OOOOO:Server", &app, &PyDict_Type, &dict,
-                        &log_exception, &log, &errors, &on_signal, &seat_object)) {
+                        &log_exception, &log, &errors, &notify, &seat_object)) {
     return nullptr;
   }
   Seat* seat = nullptr;
@@ -42,7 +42,7 @@ PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   if (!hub || !read_options(dict, options)) return nullptr;
   auto worker = std::make_unique<Worker>(
       *hub, std::move(options), py::Object::copy(app), py::Object::copy(log_exception),
-      py::Object::copy(log), py::Object::copy(on_signal), seat);
+      py::Object::copy(log), py::Object::copy(notify), seat);
   if (!worker->prepare(errors)) return nullptr;
   auto* self = reinterpret_cast<ServerObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;

@@ -205,6 +205,13 @@ bool read_master_options(PyObject* dict, MasterOptions& out) noexcept {
   r.span("worker_max_lifetime_jitter", l.max_lifetime_jitter);
   r.integer("slots", l.slots);
   r.span("timeout", out.watch.timeout);
+  r.span("drain_delay", out.watch.drain_delay);
+  r.text("admin_token", out.admin.token);
+  r.text("admin_allow_ips", out.admin.allowed);
+  r.list("admin_open", out.admin.open);
+  out.admin.timeout = out.watch.timeout;
+  r.integer("uid", out.admin.uid);
+  r.integer("gid", out.admin.gid);
   r.integer("worker_max_rss", out.watch.max_rss);
   r.integer("worker_kill_rss", out.watch.kill_rss);
   r.integer("backlog", out.listen.backlog);

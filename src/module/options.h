@@ -3,6 +3,7 @@
 
 #include "green/watchdog.h"
 #include "master/master.h"
+#include "module/admin_process.h"
 #include "py/ref.h"
 #include "server/settings.h"
 #include "wsgi/bridge.h"
@@ -32,6 +33,7 @@ struct MasterOptions {
   master::Limits limits;
   master::Watch watch;
   net::ListenOptions listen;
+  AdminOptions admin;
 };
 
 [[nodiscard]] bool read_master_options(PyObject* dict, MasterOptions& out) noexcept;

@@ -50,12 +50,12 @@ server::Cells cells_of(metrics::Slot& slot) noexcept {
 }  // namespace
 
 Worker::Worker(green::Hub& hub, Options options, py::Object app,
-               py::Object log_exception, py::Object log, py::Object on_signal,
+               py::Object log_exception, py::Object log, py::Object notify,
                Seat* seat)
     : hub_(hub),
       options_(std::move(options)),
       log_(hub, std::move(log)),
-      notice_(hub, std::move(on_signal)),
+      notices_(hub, std::move(notify)),
       seat_(seat) {
   bridge_ = std::make_unique<wsgi::Bridge>(
       hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
@@ -148,7 +148,7 @@ bool Worker::sit_down() noexcept {
   metrics::Slot& slot = seat_->cells();
   slot.pid.store(::getpid(), std::memory_order_relaxed);
   hub_.set_pulse(slot.pulse);
-  colleagues_ = std::make_unique<Colleagues>(hub_.loop(), *seat_, *server_);
+  colleagues_ = std::make_unique<Colleagues>(hub_.loop(), *seat_, *server_, *this);
   server_->set_peers(colleagues_.get());
   for (net::ListenSocket& socket : seat_->listeners) {
     if (const auto added = server_->add_listener(std::move(socket)); !added) {
@@ -198,15 +198,20 @@ void Worker::on_master_gone() noexcept {
   stop(false);
 }
 
+void Worker::report_to(int fd) noexcept {
+  if (!notices_.tell(Notices::kReport, fd)) ::close(fd);
+}
+
 void Worker::on_signal(int signo) noexcept {
   if (std::ranges::find(kMasters, signo) != std::end(kMasters)) return;
   if (signo == SIGUSR1) {
     if (server_->access_log()) server_->access_log()->reopen();
-    return notice_.tell(signo);
+    notices_.tell(Notices::kSignal, signo);
+    return;
   }
   const bool quick =
       signo == SIGQUIT || (control_ && signo == SIGINT) || phase_ != Phase::Serving;
-  notice_.tell(signo);
+  notices_.tell(Notices::kSignal, signo);
   log_.log(Level::Info, quick ? "stopping at once" : "stopping: finishing requests");
   stop(quick);
 }

@@ -9,9 +9,9 @@
 #include "module/colleagues.h"
 #include "module/control.h"
 #include "module/log_queue.h"
+#include "module/notices.h"
 #include "module/options.h"
 #include "module/seat.h"
-#include "module/signal_notice.h"
 #include "server/server.h"
 #include "wsgi/bridge.h"
 
@@ -21,11 +21,12 @@ class Worker final : public loop::SignalHandler,
                      public loop::TurnHook,
                      public green::Keeper,
                      public Control::Listener,
+                     public Reporter,
                      private loop::Timer {
  public:
   // `seat`: under a master, else null; it outlives the worker.
   Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
-         py::Object log, py::Object on_signal, Seat* seat);
+         py::Object log, py::Object notify, Seat* seat);
   ~Worker() override;
 
   // False with an exception.
@@ -50,6 +51,7 @@ class Worker final : public loop::SignalHandler,
   void give_memory_back() noexcept override;
   void on_timer() noexcept override;
   void on_master_gone() noexcept override;
+  void report_to(int fd) noexcept override;
   [[nodiscard]] bool sit_down() noexcept;
   void recycle_if_due() noexcept;
   void begin_drain() noexcept;
@@ -61,7 +63,7 @@ class Worker final : public loop::SignalHandler,
   green::Hub& hub_;
   const Options options_;
   LogQueue log_;
-  SignalNotice notice_;
+  Notices notices_;
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Signals> signals_;

@@ -19,6 +19,8 @@ struct Passage {
 class Peers {
  public:
   virtual ~Peers() = default;
+  // All of them are about to end.
+  [[nodiscard]] virtual bool ending() noexcept = 0;
   // There is another one that serves.
   [[nodiscard]] virtual bool has_other() noexcept = 0;
   // This one has more connections than its share.

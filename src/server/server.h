@@ -117,7 +117,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   bool evict_idle() noexcept;
   // The server ends, and with it its connections: nobody takes them over.
   [[nodiscard]] bool closing() noexcept {
-    return draining_ && !(peers_ && peers_->has_other());
+    if (!peers_) return draining_;
+    return peers_->ending() || (draining_ && !peers_->has_other());
   }
   [[nodiscard]] bool pass(int fd, const Passage& passage) noexcept;
   Session& add_session(int fd, const net::Address& peer) noexcept;

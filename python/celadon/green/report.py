@@ -59,6 +59,19 @@ def dump_greenlets(file: IO[str] | None = None, format: str = "text") -> None:
     print(text, end="", file=sys.stderr if file is None else file)
 
 
+def write_to(descriptor: int) -> None:
+    """Writes the report as JSON to a pipe, which is closed: all of it, or what fits."""
+    data = json.dumps(as_data()).encode()
+    try:
+        os.set_blocking(descriptor, False)
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        return  # it is full, or nobody waits for it any more
+    finally:
+        os.close(descriptor)
+
+
 def as_data() -> dict[str, Any]:
     """The report as plain data."""
     raw = _green.greenlets()
@@ -75,7 +88,11 @@ def as_data() -> dict[str, Any]:
 
 def as_text() -> str:
     """The report for people."""
-    data = as_data()
+    return text_of(as_data())
+
+
+def text_of(data: dict[str, Any]) -> str:
+    """Likewise of data that another process has sent."""
     lines = [f"{len(data['greenlets'])} greenlets, {data['idle']} idle slots"]
     for entry in data["greenlets"]:
         lines += ["", _headline(entry)]

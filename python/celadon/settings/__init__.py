@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import chain
 
-from celadon.settings import limits, logs, policy, process
+from celadon.settings import admin, limits, logs, policy, process
 from celadon.settings.row import Setting
 
-_TABLES = (process, limits, policy, logs)
+_TABLES = (process, limits, policy, logs, admin)
 
 SETTINGS: dict[str, Setting] = {
     row.name: row for row in chain.from_iterable(table.rows() for table in _TABLES)

@@ -55,12 +55,10 @@ _SPELLINGS = {
     "syslog_addr": ("--log-syslog-to",),
     "syslog_prefix": ("--log-syslog-prefix",),
     "syslog_facility": ("--log-syslog-facility",),
-    "control_socket_disable": ("--no-control-socket",),
     "reload_extra_files": ("--reload-extra-file",),
 }
 _SWITCHES = {
     "casefold_http_method",
-    "control_socket_disable",
     "daemon",
     "disable_redirect_access_to_syslog",
     "do_handshake_on_connect",
@@ -113,9 +111,6 @@ _TABLE: Mapping[str, Verdict] = {
     "statsd_prefix": _no_effect("statsd is not written yet"),
     "dogstatsd_tags": _no_effect("statsd is not written yet"),
     "enable_backlog_metric": _no_effect("statsd is not written yet"),
-    "control_socket": _no_effect("the control socket is not there yet"),
-    "control_socket_mode": _no_effect("the control socket is not there yet"),
-    "control_socket_disable": _no_effect("the control socket is not there yet"),
     "certfile": _refused(_LATER_TLS),
     "keyfile": _refused(_LATER_TLS),
     "ca_certs": _refused(_LATER_TLS),

@@ -27,6 +27,8 @@ struct RealHooks : Hooks {
   void reopen_logs() noexcept override { ++reopened; }
   void worker_gone(pid_t) noexcept override { ++gone; }
   void resized(int, int) noexcept override { ++resizes; }
+  std::string describe_settings() noexcept override { return "{}"; }
+  [[noreturn]] void serve_admin(net::OwnedFd) noexcept override { ::_exit(0); }
   int forks = 0;
   int workers = 1;
   int reopened = 0;

@@ -498,6 +498,7 @@ TEST(AccessFormat, AtomsLiteralsAndUnknownOnes) {
 
 // Another server, as this one sees it: it keeps what it is given.
 struct HeapOfPeers final : Peers {
+  bool ending() noexcept override { return false; }
   bool has_other() noexcept override { return there; }
   bool over_share() noexcept override { return over; }
   bool pass(int fd, const Passage& passage) noexcept override {

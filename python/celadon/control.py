@@ -1,0 +1,119 @@
+"""`celadon ctl`: asks a running server, by its control socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from celadon.config import Config
+from celadon.errors import CeladonError, UsageError
+
+_TIMEOUT = 35.0  # seconds; the server's own patience is 30
+COMMANDS = {
+    "status": "state, uptime, connections and requests of the server",
+    "health": "live, ready, startup; exits with 1 unless live and ready",
+    "workers": "each worker; `workers add`, `workers remove`, `workers kill PID`",
+    "reload": "settings and code again, as SIGHUP",
+    "reopen": "log files again, as SIGUSR1",
+    "drain": "readiness fails from now on, requests are served; `drain off`",
+    "stacks": "where every greenlet of every worker is",
+    "config": "every setting with its value and where that came from",
+    "shutdown": "as SIGTERM; `shutdown quick` as SIGINT",
+}
+
+
+def address_of(settings: Config) -> str:
+    """Where the control socket of a server with these settings is; empty: nowhere."""
+    if settings.control_socket_disable:
+        return ""
+    if settings.control_socket != "auto":
+        return str(settings.control_socket)
+    name = "celadon-" + re.sub(r"[^A-Za-z0-9.]+", "-", settings.bind[0]).strip("-")
+    for variable in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        folder = os.environ.get(variable, "").split(":")[0]
+        if folder and os.access(folder, os.W_OK):
+            return str(Path(folder, name + ".ctl"))
+    return f"@{name}-{os.getuid()}"
+
+
+def ask(address: str, words: str) -> Any:
+    """The answer to `words`. Raises `CeladonError` where nobody answers."""
+    target = "\0" + address[1:] if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_TIMEOUT)
+            connection.connect(target)
+            connection.sendall(words.encode() + b"\n")
+            with connection.makefile("rb") as reply:
+                size = reply.readline()
+                text = reply.read(int(size or b"0"))
+    except (OSError, ValueError) as error:
+        raise CeladonError(
+            f"no server answers at {address}: {error}; --control-socket names another"
+        ) from None
+    if not text:
+        raise CeladonError(
+            f"the server at {address} does not answer this user: it is another's"
+        )
+    return json.loads(text)
+
+
+def run(words: Sequence[str], address: str, as_json: bool) -> int:
+    """One command; prints the answer. The exit status is 1 where the answer is no."""
+    if not words:
+        width = max(map(len, COMMANDS))
+        for name, text in COMMANDS.items():
+            print(f"{name:{width}}  {text}")
+        return 0
+    if words[0] not in COMMANDS:
+        raise UsageError(f"unknown command {words[0]!r}; one of {', '.join(COMMANDS)}")
+    if not address:
+        raise UsageError("this server has no control socket (control_socket_disable)")
+    answer = ask(address, " ".join(words))
+    print(json.dumps(answer, indent=2) if as_json else _as_text(words[0], answer))
+    return 0 if answer.get("ok", True) else 1
+
+
+def _as_text(command: str, answer: dict[str, Any]) -> str:
+    if "error" in answer:
+        return f"failed: {answer['error']}"
+    if command == "workers" and "workers" in answer:
+        return _table(answer["workers"])
+    if command == "stacks":
+        return "\n".join(_stacks(each) for each in answer["workers"])
+    if command == "config":
+        lines = [
+            f"{name} = {each['value']}  # {each['source']}"
+            for name, each in answer["settings"].items()
+        ]
+        return "\n".join(lines)
+    facts = {name: value for name, value in answer.items() if name != "ok"}
+    return "\n".join(f"{name}: {value}" for name, value in facts.items()) or "done"
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "no workers"
+    columns = {
+        name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]
+    }
+    lines = ["  ".join(f"{name:{size}}" for name, size in columns.items())]
+    lines += [
+        "  ".join(f"{row[name]!s:{size}}" for name, size in columns.items())
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _stacks(worker: dict[str, Any]) -> str:
+    head = f"worker {worker['worker']} (pid {worker['pid']})"
+    if not worker["answered"] or worker["greenlets"] is None:
+        return f"{head}: its loop is held; the error log says where"
+    from celadon.green.report import text_of
+
+    return f"{head}:\n{text_of(worker['greenlets'])}"

@@ -1,0 +1,118 @@
+#include "admin/site.h"
+
+#include "admin/json.h"
+
+namespace celadon::admin {
+namespace {
+
+using metrics::Slot;
+using metrics::SlotState;
+
+const char* name_of(SlotState state) noexcept {
+  switch (state) {
+    case SlotState::Booting: return "booting";
+    case SlotState::Ready: return "ready";
+    case SlotState::Draining: return "draining";
+    case SlotState::Free: break;
+  }
+  return "free";
+}
+
+constexpr double to_seconds(Nanos nanos) noexcept {
+  return static_cast<double>(nanos) / static_cast<double>(kSecond);
+}
+
+// To the millisecond.
+std::string seconds_text(Nanos nanos) {
+  const std::string text = std::to_string(to_seconds(nanos));
+  return text.substr(0, text.find('.') + 4);
+}
+
+}  // namespace
+
+Nanos Site::held_for(const Slot& slot) const noexcept {
+  const Nanos began = slot.pulse.load(std::memory_order_relaxed);
+  return began == 0 ? 0 : clock_.now() - began;
+}
+
+std::size_t Site::serving() const noexcept {
+  std::size_t count = 0;
+  for (const Slot& slot : slab_.slots()) {
+    count += slot.state.load(std::memory_order_relaxed) == SlotState::Ready;
+  }
+  return count;
+}
+
+bool Site::is_live() const noexcept {
+  if (timeout_ <= 0) return true;
+  for (const Slot& slot : slab_.slots()) {
+    if (slot.state.load(std::memory_order_relaxed) == SlotState::Free) continue;
+    if (held_for(slot) > timeout_ + kBesideTimeout) return false;
+  }
+  return true;
+}
+
+bool Site::is_ready() const noexcept {
+  const metrics::Summary& summary = slab_.summary();
+  return !summary.stopping.load(std::memory_order_relaxed) &&
+         !summary.draining.load(std::memory_order_relaxed) && serving() > 0;
+}
+
+bool Site::has_started() const noexcept {
+  return slab_.summary().started.load(std::memory_order_relaxed);
+}
+
+std::string Site::health() const {
+  Json json;
+  json.open('{').key("ok").value(is_live() && is_ready());
+  json.key("live").value(is_live()).key("ready").value(is_ready());
+  json.key("startup").value(has_started()).close('}');
+  return json.take();
+}
+
+std::string Site::workers() const {
+  Json json;
+  json.open('{').key("ok").value(true).key("workers").open('[');
+  const auto slots = slab_.slots();
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const Slot& slot = slots[i];
+    const SlotState state = slot.state.load(std::memory_order_acquire);
+    if (state == SlotState::Free) continue;
+    const Nanos age = clock_.now() - slot.leased_at.load(std::memory_order_relaxed);
+    const auto gauge = [&slot](std::size_t at) { return metrics::read_cell(slot.gauges[at]); };
+    json.open('{').key("worker").value(i);
+    json.key("pid").value(slot.pid.load(std::memory_order_relaxed));
+    json.key("state").value(name_of(state)).key("age").raw(seconds_text(age));
+    json.key("held").raw(seconds_text(held_for(slot)));
+    json.key("connections").value(gauge(metrics::gauge::kConnections));
+    json.key("requests").value(gauge(metrics::gauge::kInFlight));
+    json.key("queued").value(gauge(metrics::gauge::kQueued));
+    json.close('}');
+  }
+  json.close(']').close('}');
+  return json.take();
+}
+
+std::string Site::status() const {
+  const metrics::Summary& summary = slab_.summary();
+  const Nanos age = clock_.now() - summary.started_at.load(std::memory_order_relaxed);
+  const char* state = summary.stopping.load(std::memory_order_relaxed)   ? "stopping"
+                      : summary.draining.load(std::memory_order_relaxed) ? "draining"
+                      : serving() > 0                                    ? "serving"
+                                                                         : "starting";
+  std::uint64_t connections = 0;
+  std::uint64_t requests = 0;
+  for (const Slot& slot : slab_.slots()) {
+    connections += metrics::read_cell(slot.gauges[metrics::gauge::kConnections]);
+    requests += metrics::read_cell(slot.gauges[metrics::gauge::kInFlight]);
+  }
+  Json json;
+  json.open('{').key("ok").value(true).key("state").value(state);
+  json.key("pid").value(summary.master.load(std::memory_order_relaxed));
+  json.key("uptime").raw(seconds_text(age)).key("workers").value(serving());
+  json.key("connections").value(connections).key("requests").value(requests);
+  json.close('}');
+  return json.take();
+}
+
+}  // namespace celadon::admin

@@ -1,0 +1,160 @@
+#include "module/admin_process.h"
+
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <memory>
+#include <string_view>
+
+#include "admin/control.h"
+#include "admin/json.h"
+#include "admin/site.h"
+#include "loop/loop.h"
+#include "module/stack_round.h"
+#include "server/server.h"
+
+namespace celadon::module {
+namespace {
+
+// What a terminal sends to the whole group, and what is meant for the master.
+constexpr int kIgnored[] = {SIGINT,  SIGQUIT, SIGHUP,  SIGUSR1,
+                            SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH};
+
+class NoLog final : public LogSink {
+ public:
+  void log(Level, std::string_view) noexcept override {}
+};
+
+server::Settings settings() {
+  server::Settings s;
+  s.worker_connections = 256;
+  s.header_timeout = 5 * kSecond;
+  s.keepalive = 30 * kSecond;
+  s.limits.body = 1024;
+  return s;
+}
+
+class Process final : private admin::Actions, private loop::IoHandler {
+ public:
+  Process(master::Commons& commons, net::OwnedFd master, const AdminOptions& options,
+          uid_t owner)
+      : commons_(commons),
+        master_(std::move(master)),
+        loop_(loop::make_epoll_poller(), clock_),
+        site_(commons.slab(), clock_, options.timeout),
+        pages_(site_, {options.token, networks(options.allowed), options.open}),
+        server_(loop_, pages_, settings(), log_),
+        control_(loop_, site_, *this, owner) {}
+
+  void serve(AdminSockets sockets) noexcept {
+    if (!loop_.watch(master_.get(), loop::kRead, *this)) return;
+    for (net::ListenSocket& socket : sockets.pages) {
+      socket.disown_file();  // the master's, which makes the next admin process
+      if (!server_.add_listener(std::move(socket))) return;
+    }
+    for (net::ListenSocket& socket : sockets.control) {
+      socket.disown_file();
+      if (!control_.listen(std::move(socket))) return;
+    }
+    while (master_) {
+      loop_.turn(kNever);
+      loop_.settle();
+    }
+  }
+
+ private:
+  static net::Networks networks(const std::string& list) {
+    auto parsed = net::Networks::parse(list);
+    return parsed ? std::move(*parsed) : net::Networks{};
+  }
+
+  static constexpr std::size_t kPacket = std::size_t{256} << 10;
+
+  // --- questions that others answer ---
+
+  void ask(std::uint64_t number, std::string_view words) noexcept override {
+    if (words == "stacks") return begin_round(number);
+    const std::string packet = std::to_string(number) + " " + std::string(words);
+    if (::send(master_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0) {
+      control_.reply(number, admin::failure("the master is busy"));
+    }
+  }
+
+  void begin_round(std::uint64_t number) noexcept {
+    if (round_) return control_.reply(number, admin::failure("stacks are on their way"));
+    round_ = std::make_unique<StackRound>(
+        loop_, commons_, [this, number](const std::string& json) {
+          control_.reply(number, json);
+          loop_.dispose(std::move(round_));
+        });
+    round_->start();
+  }
+
+  // An answer of the master's; or it is gone, and so are we.
+  void on_io(std::uint8_t) noexcept override {
+    const ssize_t n =
+        ::recv(master_.get(), packet_.data(), packet_.size(), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) {
+      loop_.poller().remove(master_.get(), *this);
+      master_.close();
+      return;
+    }
+    const std::string_view text(packet_.data(), static_cast<std::size_t>(n));
+    std::uint64_t number = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || *end != ' ') return;
+    control_.reply(number, text.substr(static_cast<std::size_t>(end - text.data()) + 1));
+  }
+
+  master::Commons& commons_;
+  net::OwnedFd master_;
+  SystemClock clock_;
+  NoLog log_;
+  loop::Loop loop_;
+  admin::Site site_;
+  admin::Pages pages_;
+  server::Server server_;
+  admin::Control control_;
+  std::unique_ptr<StackRound> round_;
+  std::vector<char> packet_ = std::vector<char>(kPacket);
+};
+
+bool drop_privileges(const AdminOptions& options) noexcept {
+  const auto gid = static_cast<gid_t>(options.gid);
+  if (options.gid >= 0 && gid != ::getegid() &&
+      (::setgroups(1, &gid) < 0 || ::setgid(gid) < 0))
+    return false;
+  return options.uid < 0 || static_cast<uid_t>(options.uid) == ::geteuid() ||
+         ::setuid(static_cast<uid_t>(options.uid)) == 0;
+}
+
+}  // namespace
+
+void serve_admin(master::Commons& commons, AdminSockets sockets, net::OwnedFd master,
+                 const AdminOptions& options) noexcept {
+  for (const int signo : kIgnored) ::signal(signo, SIG_IGN);
+  ::signal(SIGTERM, SIG_DFL);
+  ::signal(SIGCHLD, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::prctl(PR_SET_NAME, "celadon:admin");
+  const uid_t owner = ::getuid();
+  if (!drop_privileges(options)) ::_exit(1);
+  commons.settle_in(SIZE_MAX);
+  {
+    Process process(commons, std::move(master), options, owner);
+    process.serve(std::move(sockets));
+  }
+  ::_exit(0);
+}
+
+}  // namespace celadon::module

@@ -1,0 +1,312 @@
+"""The admin process: its pages, and the control socket behind `celadon ctl`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import raw
+from tests.support.raw import Client, Response
+from tests.support.servers import Command, wait_until
+from tests.support.site import Site, ask, gone, ready, wait_ready
+
+
+class Administered:
+    """A site with admin pages and a control socket in its folder."""
+
+    def __init__(self, site: Site, *options: str) -> None:
+        self.socket = site.folder / "control"
+        self.server = site.serve(
+            "--admin-bind",
+            "127.0.0.1:0",
+            "--control-socket",
+            str(self.socket),
+            *options,
+        )
+
+    def __enter__(self) -> Administered:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.server.stop()
+
+    def page(self, name: str, *fields: str) -> Response:
+        port = int(self.server.wait_line(r"admin pages at http://.*:(\d+)")[1])
+        with Client(("127.0.0.1", port)) as client:
+            lines = "".join(f"{field}\r\n" for field in fields)
+            client.send(f"GET /-/{name} HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode())
+            return client.response()
+
+    def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "celadon", "ctl"]
+        return subprocess.run(
+            [*command, "--control-socket", str(self.socket), *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def asked(self, *words: str) -> dict[str, Any]:
+        done = self.ctl("--json", *words)
+        assert done.returncode == 0, done.stderr + done.stdout
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    @property
+    def process(self) -> int:
+        """The admin process itself."""
+        children = Path(f"/proc/{self.server.process.pid}/task").glob("*/children")
+        pids = [pid for each in children for pid in each.read_text().split()]
+        names = {pid: Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids}
+        return next((int(p) for p, n in names.items() if n == "celadon:admin"), 0)
+
+
+def test_pages_say_how_the_server_is(site: Site) -> None:
+    with Administered(site, "--workers", "2") as admin:
+        wait_ready(admin.server, 2)
+        for name in ("live", "ready", "startup"):
+            assert admin.page(name).status == 200
+        stats = json.loads(admin.page("stats").body)
+        assert stats["status"]["state"] == "serving"
+        assert [w["state"] for w in stats["slots"]["workers"]] == ["ready"] * 2
+        assert admin.page("nothing").status == 404
+
+
+def test_pages_answer_while_every_worker_is_blocked(site: Site) -> None:
+    (site.folder / "blocked.py").write_text(
+        "import os\n"
+        "def app(environ, start_response):\n"
+        "    while not os.path.exists('go'): pass\n"
+        "    start_response('200 OK', [('Content-Length', '0')])\n"
+        "    return []\n"
+    )
+    with Administered(site) as admin, admin.server.client():
+        pass
+    admin.server = Command(
+        "blocked:app", "--admin-bind", "127.0.0.1:0", cwd=site.folder
+    )
+    with admin, admin.server.client() as client:
+        (worker,) = wait_ready(admin.server, 1)
+        client.send(raw.get("/"))
+        admin.server.wait_line("the loop is held")
+        assert admin.page("live").status == 200
+        (slot,) = json.loads(admin.page("stats").body)["slots"]["workers"]
+        assert (slot["pid"], slot["requests"]) == (worker, 1)
+        assert slot["held"] > 0.1
+        (site.folder / "go").touch()
+        assert client.response().status == 200
+
+
+def test_before_the_first_worker_is_ready(site: Site) -> None:
+    (site.folder / "site_app.py").write_text(
+        "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
+        "def app(e, s): s('200 OK', [('Content-Length', '0')]); return []\n"
+    )
+    with Administered(site) as admin:
+        assert admin.page("startup").status == 503
+        assert admin.page("ready").status == 503
+        assert admin.page("live").status == 200
+        (site.folder / "go").touch()
+        wait_ready(admin.server, 1)
+        assert admin.page("startup").status == 200
+        assert admin.page("ready").status == 200
+
+
+def test_what_is_not_open_needs_the_token(site: Site) -> None:
+    options = ("--admin-allow-ips", "192.0.2.1", "--admin-token", "secret")
+    with Administered(site, *options) as admin:
+        wait_ready(admin.server, 1)
+        assert admin.page("live").status == 200
+        assert admin.page("stats").status == 401
+        assert admin.page("stats", "Authorization: Bearer wrong").status == 401
+        assert admin.page("stats", "Authorization: Bearer secret").status == 200
+        assert admin.asked("config")["settings"]["admin_token"]["value"] == "***"
+
+
+def renewed(admin: Administered, old: int) -> None:
+    wait_until(lambda: (p := admin.process, p not in (0, old)))
+
+
+def test_a_killed_admin_process_is_back_and_nobody_noticed(site: Site) -> None:
+    with Administered(site) as admin, admin.server.client() as client:
+        (worker,) = wait_ready(admin.server, 1)
+        for _ in range(3):
+            killed = wait_until(lambda: (p := admin.process, p > 0))
+            client.send(raw.get("/sleep"))
+            os.kill(killed, signal.SIGKILL)
+            renewed(admin, killed)
+            assert admin.page("live").status == 200
+            assert client.response().body == f"1 {worker}".encode()
+        assert ready(admin.server) == [worker]
+
+
+def test_the_admin_process_leaves_with_its_master(site: Site) -> None:
+    with Administered(site) as admin:
+        wait_ready(admin.server, 1)
+        pid = wait_until(lambda: (p := admin.process, p > 0))
+        admin.server.process.kill()
+        wait_until(lambda: (None, gone(pid)))
+
+
+def test_commands(site: Site) -> None:
+    with Administered(site, "--workers", "2") as admin:
+        old = wait_ready(admin.server, 2)
+        status = admin.asked("status")
+        assert (status["state"], status["workers"]) == ("serving", 2)
+        assert status["pid"] == admin.server.process.pid
+        assert admin.asked("health")["live"] is True
+        assert {w["pid"] for w in admin.asked("workers")["workers"]} == set(old)
+        assert admin.asked("config")["settings"]["workers"]["value"] == 2
+        admin.asked("workers", "add")
+        wait_ready(admin.server, 3)
+        admin.asked("workers", "remove")
+        old = wait_ready(admin.server, 2)
+        site.write(2)
+        admin.asked("reload")
+        wait_until(
+            lambda: (r := ready(admin.server), len(r) == 2 and not set(r) & set(old))
+        )
+        assert ask(admin.server)[0] == "2"
+        victim = ready(admin.server)[0]
+        admin.asked("workers", "kill", str(victim))
+        admin.server.wait_line(f"worker {victim} was killed by SIGKILL")
+        assert victim not in wait_ready(admin.server, 2)
+        admin.asked("reopen")
+        assert "pid" in admin.ctl("workers").stdout
+        admin.asked("shutdown")
+        assert admin.server.wait() == 0
+
+
+def test_drain_turns_readiness_off_and_serves(site: Site) -> None:
+    with Administered(site) as admin:
+        wait_ready(admin.server, 1)
+        admin.asked("drain")
+        assert admin.page("ready").status == 503
+        assert admin.ctl("health").returncode == 1
+        assert ask(admin.server)[0] == "1"
+        admin.asked("drain", "off")
+        assert admin.page("ready").status == 200
+
+
+def test_drain_delay(site: Site) -> None:
+    """design §2.4: not ready at once, new connections served, each told to close."""
+    with Administered(site, "--drain-delay", "3") as admin:
+        wait_ready(admin.server, 1)
+        with admin.server.client() as early:
+            early.send(raw.get("/"))
+            assert early.response().get("Connection") is None
+            admin.server.signal(signal.SIGTERM)
+            admin.server.wait_line("stopping after drain_delay")
+            assert admin.page("ready").status == 503
+            assert admin.asked("status")["state"] == "stopping"
+            answer = admin.server.request(raw.get("/"))
+            assert (answer.status, answer.get("Connection")) == (200, "close")
+            early.send(raw.get("/"))
+            assert early.response().get("Connection") == "close"
+        assert admin.server.wait() == 0
+
+
+def test_stacks_of_those_that_answer_and_of_those_that_are_held(site: Site) -> None:
+    (site.folder / "site_app.py").write_text(
+        "import os, time\n"
+        "def wait_here(): time.sleep(30)\n"
+        "def app(environ, start_response):\n"
+        "    if environ['PATH_INFO'] == '/wait': wait_here()\n"
+        "    while environ['PATH_INFO'] == '/hold' and not os.path.exists('go'): pass\n"
+        "    start_response('200 OK', [('Content-Length', '0')])\n"
+        "    return []\n"
+    )
+    with (
+        Administered(site, "--workers", "2") as admin,
+        admin.server.client() as waiting,
+    ):
+        wait_ready(admin.server, 2)
+        waiting.send(raw.get("/wait"))
+        wait_until(lambda: (s := admin.asked("status"), s["requests"] == 1))
+        answers = admin.asked("stacks")["workers"]
+        assert [each["answered"] for each in answers] == [True, True]
+        text = admin.ctl("stacks").stdout
+        assert "in wait_here" in text
+        assert "GET /wait" in text
+        with admin.server.client() as holding:
+            holding.send(raw.get("/hold"))
+            admin.server.wait_line("the loop is held")
+            answers = admin.asked("stacks")["workers"]
+            assert sorted(each["answered"] for each in answers) == [False, True]
+            assert "its loop is held" in admin.ctl("stacks").stdout
+            (site.folder / "go").touch()
+            assert holding.response().status == 200
+        admin.server.signal(signal.SIGINT)
+        assert admin.server.wait() == 0
+
+
+def test_who_may_use_the_socket(site: Site) -> None:
+    with Administered(site) as admin:
+        wait_ready(admin.server, 1)
+        assert admin.socket.stat().st_mode & 0o777 == 0o600
+    assert not admin.socket.exists()
+    done = admin.ctl("status")
+    assert (done.returncode, "no server answers" in done.stderr) == (1, True)
+    with Administered(site, "--control-socket-mode", "0o660") as admin:
+        wait_ready(admin.server, 1)
+        assert admin.socket.stat().st_mode & 0o777 == 0o660
+
+
+def test_without_a_folder_the_socket_is_abstract(site: Site) -> None:
+    """design §9: named after user and listener; only a path that was named may fail."""
+    name = f"\0celadon-unix-{site.folder.name}-{os.getuid()}".replace("_", "-")
+    server = Command(
+        "site_app:app",
+        bind=f"unix:{site.folder.name}",
+        cwd=site.folder,
+        env={"XDG_RUNTIME_DIR": "", "RUNTIME_DIRECTORY": ""},
+    )
+    with server:
+        wait_ready(server, 1)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(name)
+            connection.sendall(b"status\n")
+            size, text = connection.makefile("r").read().split("\n", 1)
+        assert int(size) == len(text)
+        assert json.loads(text)["workers"] == 1
+    bad = Command(
+        "site_app:app", "--control-socket", "/nowhere/control", cwd=site.folder
+    )
+    assert bad.wait() == 1
+    assert "/nowhere/control" in "\n".join(bad.lines)
+
+
+@pytest.mark.parametrize(
+    "data", [b"x" * 2000, b"\n", b"\0\xff\n", b"workers kill -1\n", b"status"]
+)
+def test_rubbish_on_the_control_socket(site: Site, data: bytes) -> None:
+    with Administered(site) as admin:
+        wait_ready(admin.server, 1)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(admin.socket))
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            reply = connection.makefile("rb").read()
+        assert reply == b"" or b'"ok":false' in reply
+        assert admin.asked("status")["workers"] == 1
+
+
+def test_commands_that_are_none(site: Site) -> None:
+    with Administered(site) as admin:
+        wait_ready(admin.server, 1)
+        done = admin.ctl("explode")
+        assert (done.returncode, "unknown command 'explode'" in done.stderr) == (
+            2,
+            True,
+        )
+        assert "shutdown" in admin.ctl().stdout
+        assert admin.ctl("workers", "kill", "1").returncode == 1
+        assert admin.ctl("drain", "on").returncode == 1
