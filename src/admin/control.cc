@@ -58,13 +58,14 @@ class Control::Conversation final : public loop::Disposable,
     const std::size_t end = in_.find('\n');
     if (end == in_.npos) return;
     asked_ = true;
-    const std::string json = control_.answer(number_, std::string_view(in_).substr(0, end));
+    const std::string json =
+        control_.answer(number_, std::string_view(in_).substr(0, end));
     if (!json.empty()) answer(json);
   }
 
   void send_rest() noexcept {
-    const ssize_t n =
-        ::send(fd_.get(), out_.data() + at_, out_.size() - at_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = ::send(fd_.get(), out_.data() + at_, out_.size() - at_,
+                             MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) return send_rest();
     if (n < 0 && errno != EAGAIN) return control_.forget(*this);
     if (n > 0) at_ += static_cast<std::size_t>(n);

@@ -36,10 +36,12 @@ class Control final : private net::Acceptor {
  private:
   class Conversation;
 
-  bool on_accept(int fd, const net::Address& peer, net::Listener& from) noexcept override;
+  bool on_accept(int fd, const net::Address& peer,
+                 net::Listener& from) noexcept override;
   void on_accept_error(Error) noexcept override {}
   // The answer, or empty where it comes later.
-  [[nodiscard]] std::string answer(std::uint64_t number, std::string_view words) noexcept;
+  [[nodiscard]] std::string answer(std::uint64_t number,
+                                   std::string_view words) noexcept;
   void forget(const Conversation& conversation) noexcept;
 
   static constexpr std::size_t kMost = 16;  // conversations at a time

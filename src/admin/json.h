@@ -21,7 +21,9 @@ class Json {
   Json& value(std::string_view text) noexcept;
   Json& value(const char* text) noexcept { return value(std::string_view(text)); }
   Json& value(bool flag) noexcept { return raw(flag ? "true" : "false"); }
-  Json& value(std::integral auto number) noexcept { return raw(std::to_string(number)); }
+  Json& value(std::integral auto number) noexcept {
+    return raw(std::to_string(number));
+  }
   // Text that is JSON already.
   Json& raw(std::string_view text) noexcept;
 

@@ -56,23 +56,27 @@ Pages::Answer Pages::answer(const server::Exchange& exchange) const {
   const std::string_view path = exchange.request().path_text();
   if (!path.starts_with(kPrefix)) return Answer{.status = 404, .body = "not found\n"};
   const std::string_view name = path.substr(kPrefix.size());
-  if (!may_see(exchange, name)) return Answer{.status = 401, .body = "a token is needed\n"};
+  if (!may_see(exchange, name))
+    return Answer{.status = 401, .body = "a token is needed\n"};
   const std::string_view method = exchange.method();
-  if (method != "GET" && method != "HEAD") return Answer{.status = 405, .body = "GET only\n"};
+  if (method != "GET" && method != "HEAD")
+    return Answer{.status = 405, .body = "GET only\n"};
   return page(name);
 }
 
 Pages::Answer Pages::page(std::string_view name) const {
   const auto verdict = [](bool good, std::string_view yes, std::string_view no) {
-    return Answer{.status = good ? 200 : 503, .body = std::string(good ? yes : no) + "\n"};
+    return Answer{.status = good ? 200 : 503,
+                  .body = std::string(good ? yes : no) + "\n"};
   };
   if (name == "live") return verdict(site_.is_live(), "live", "a worker hangs");
   if (name == "ready") return verdict(site_.is_ready(), "ready", "not ready");
   if (name == "startup") return verdict(site_.has_started(), "started", "starting");
   if (name == "health") return {200, kJson, site_.health() + "\n"};
   if (name == "stats") {
-    return {200, kJson,
-            R"({"status":)" + site_.status() + R"(,"slots":)" + site_.workers() + "}\n"};
+    return {
+        200, kJson,
+        R"({"status":)" + site_.status() + R"(,"slots":)" + site_.workers() + "}\n"};
   }
   return Answer{.status = 404, .body = "not found\n"};
 }

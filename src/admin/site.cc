@@ -79,7 +79,9 @@ std::string Site::workers() const {
     const SlotState state = slot.state.load(std::memory_order_acquire);
     if (state == SlotState::Free) continue;
     const Nanos age = clock_.now() - slot.leased_at.load(std::memory_order_relaxed);
-    const auto gauge = [&slot](std::size_t at) { return metrics::read_cell(slot.gauges[at]); };
+    const auto gauge = [&slot](std::size_t at) {
+      return metrics::read_cell(slot.gauges[at]);
+    };
     json.open('{').key("worker").value(i);
     json.key("pid").value(slot.pid.load(std::memory_order_relaxed));
     json.key("state").value(name_of(state)).key("age").raw(seconds_text(age));

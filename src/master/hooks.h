@@ -25,7 +25,8 @@ class Hooks {
   virtual void resized(int workers, int before) noexcept = 0;
   // All settings, as a JSON object.
   [[nodiscard]] virtual std::string describe_settings() noexcept = 0;
-  // In a fork that was made for it: is the admin process, until end-of-file on `master`.
+  // In a fork that was made for it: is the admin process, until end-of-file on
+  // `master`.
   [[noreturn]] virtual void serve_admin(net::OwnedFd master) noexcept = 0;
 };
 

@@ -109,7 +109,7 @@ class Master final : public loop::SignalHandler,
   Roster roster_;
   Vigil vigil_;
   Nanos weigh_at_ = kNever;
-  Nanos stop_at_ = kNever;   // drain_delay ends
+  Nanos stop_at_ = kNever;  // drain_delay ends
   AdminLink admin_;
   pid_t admin_pid_ = 0;
   Nanos admin_at_ = kNever;  // when the next one is made

@@ -65,7 +65,7 @@ struct alignas(kLine) Summary {
   std::atomic<bool> started;   // a worker has been ready once
   std::atomic<pid_t> master;
   std::atomic<Nanos> started_at;
-  CounterRow base;             // of workers that are gone
+  CounterRow base;  // of workers that are gone
 };
 
 // The mapping is shared with every process that is forked later.

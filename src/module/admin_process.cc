@@ -87,12 +87,13 @@ class Process final : private admin::Actions, private loop::IoHandler {
   }
 
   void begin_round(std::uint64_t number) noexcept {
-    if (round_) return control_.reply(number, admin::failure("stacks are on their way"));
-    round_ = std::make_unique<StackRound>(
-        loop_, commons_, [this, number](const std::string& json) {
-          control_.reply(number, json);
-          loop_.dispose(std::move(round_));
-        });
+    if (round_)
+      return control_.reply(number, admin::failure("stacks are on their way"));
+    round_ = std::make_unique<StackRound>(loop_, commons_,
+                                          [this, number](const std::string& json) {
+                                            control_.reply(number, json);
+                                            loop_.dispose(std::move(round_));
+                                          });
     round_->start();
   }
 
@@ -111,7 +112,8 @@ class Process final : private admin::Actions, private loop::IoHandler {
     const auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc{} || *end != ' ') return;
-    control_.reply(number, text.substr(static_cast<std::size_t>(end - text.data()) + 1));
+    control_.reply(number,
+                   text.substr(static_cast<std::size_t>(end - text.data()) + 1));
   }
 
   master::Commons& commons_;

@@ -14,10 +14,10 @@ namespace celadon::module {
 
 struct AdminOptions {
   std::string token;
-  std::string allowed;             // networks
-  std::vector<std::string> open;   // pages
-  Nanos timeout = 30 * kSecond;    // of workers
-  int uid = -1;                    // whom it runs as; -1: no change
+  std::string allowed;            // networks
+  std::vector<std::string> open;  // pages
+  Nanos timeout = 30 * kSecond;   // of workers
+  int uid = -1;                   // whom it runs as; -1: no change
   int gid = -1;
 };
 
@@ -34,6 +34,7 @@ struct AdminSockets {
 
 // In a fork of the master: serves until the master is gone.
 [[noreturn]] void serve_admin(master::Commons& commons, AdminSockets sockets,
-                              net::OwnedFd master, const AdminOptions& options) noexcept;
+                              net::OwnedFd master,
+                              const AdminOptions& options) noexcept;
 
 }  // namespace celadon::module

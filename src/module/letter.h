@@ -33,7 +33,8 @@ static_assert(kBodyAt + sizeof(server::Passage) <= sizeof(net::Mailbox::Note));
   return static_cast<Kind>(note[0]);
 }
 
-[[nodiscard]] inline server::Passage passage_of(const net::Mailbox::Note& note) noexcept {
+[[nodiscard]] inline server::Passage passage_of(
+    const net::Mailbox::Note& note) noexcept {
   server::Passage passage;
   std::memcpy(&passage, note.data() + kBodyAt, sizeof passage);
   return passage;

@@ -168,11 +168,11 @@ PyObject* master_bind_control(PyObject* self, PyObject* args) noexcept {
   unsigned mode = 0;
   if (!PyArg_ParseTuple(args, "UI:bind_control", &address, &mode)) return nullptr;
   const net::ListenOptions options{.backlog = 16, .unix_mode = mode};
-  return open_for(self, address, options,
-                  [](Supervisor& supervisor, net::ListenSocket socket) {
-                    supervisor.hooks.admin_sockets().control.push_back(std::move(socket));
-                    supervisor.master.want_admin();
-                  });
+  return open_for(
+      self, address, options, [](Supervisor& supervisor, net::ListenSocket socket) {
+        supervisor.hooks.admin_sockets().control.push_back(std::move(socket));
+        supervisor.master.want_admin();
+      });
 }
 
 // A seat is lent by its master, which the capsule keeps alive.

@@ -50,8 +50,7 @@ server::Cells cells_of(metrics::Slot& slot) noexcept {
 }  // namespace
 
 Worker::Worker(green::Hub& hub, Options options, py::Object app,
-               py::Object log_exception, py::Object log, py::Object notify,
-               Seat* seat)
+               py::Object log_exception, py::Object log, py::Object notify, Seat* seat)
     : hub_(hub),
       options_(std::move(options)),
       log_(hub, std::move(log)),

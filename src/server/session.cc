@@ -154,7 +154,6 @@ void Session::release(Exchange& x) noexcept {
     server_.remove(*this);
     return;
   }
-  if (server_.closing()) closing_ = true;
   if (closing_) {
     set_state(Event::LastAnswer);
     end_with_linger();

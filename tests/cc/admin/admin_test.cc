@@ -128,12 +128,13 @@ TEST_F(PagesTest, WhatIsNotOpenNeedsTheToken) {
   EXPECT_TRUE(get("/-/live").starts_with("HTTP/1.1 200 "));
   EXPECT_TRUE(get("/-/stats").starts_with("HTTP/1.1 401 "));
   EXPECT_NE(get("/-/stats").find("WWW-Authenticate: Bearer"), std::string::npos);
-  for (const char* wrong : {"Bearer wrongs", "Bearer secre", "Bearer ", "Basic secret"}) {
+  for (const char* wrong :
+       {"Bearer wrongs", "Bearer secre", "Bearer ", "Basic secret"}) {
     const std::string field = std::string("Authorization: ") + wrong + "\r\n";
     EXPECT_TRUE(get("/-/stats", field).starts_with("HTTP/1.1 401 ")) << wrong;
   }
-  EXPECT_TRUE(get("/-/stats", "authorization: Bearer secret\r\n")
-                  .starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(
+      get("/-/stats", "authorization: Bearer secret\r\n").starts_with("HTTP/1.1 200 "));
 }
 
 }  // namespace
