@@ -5,7 +5,7 @@ JOBS ?= 2
 RUN := $(VENV)/bin/python -m
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz bench lint fmt docs test-pythons test-cpython clean
+.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz chaos bench lint fmt docs test-pythons test-cpython clean
 
 help:           ## Show the verbs
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/ -/'
@@ -59,6 +59,10 @@ fuzz:              ## Each fuzz target for FUZZ_SECONDS
 	cmake --preset fuzz >/dev/null
 	cmake --build --preset fuzz -j$(JOBS)
 	tools/fuzz.sh $(FUZZ_SECONDS)
+
+CHAOS_SECONDS ?= 60
+chaos: test-tools  ## Kills, stops and reloads under load, CHAOS_SECONDS for each kind
+	CHAOS_SECONDS=$(CHAOS_SECONDS) $(RUN) pytest -rP tests/chaos
 
 bench:             ## Compare with other servers in interleaved rounds (minutes)
 	@tools/install-system.sh build test services bench

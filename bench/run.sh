@@ -21,6 +21,7 @@ cmake --build --preset release >/dev/null
 "$venv/bin/python" bench/load/figures.py
 "$venv/bin/python" bench/load/databases.py
 "$venv/bin/python" bench/load/hog.py
+"$venv/bin/python" bench/load/supervise.py
 for script in bench/boundary/*.py; do
   echo
   "$venv/bin/python" "$script"

@@ -5,7 +5,6 @@ Names, arguments and moments are gunicorn's.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,6 +52,8 @@ def check_hook(name: str, value: object) -> str | None:
 
 def argument_count(hook: Hook, counts: tuple[int, ...]) -> int | None:
     """The first of `counts` with which `hook` can be called."""
+    import inspect  # only where there are hooks: a start must be short
+
     try:
         signature = inspect.signature(hook)
     except (TypeError, ValueError):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import logging.config
 import os
 import sys
 from collections.abc import Iterable
@@ -69,13 +67,8 @@ def _configure(settings: LogSettings) -> None:
     theirs = logging.getLogger(_GUNICORN)
     theirs.handlers[:] = []
     kept = logger.handlers[:]
-    if settings.logconfig_dict:
-        logging.config.dictConfig(_complete(settings.logconfig_dict))
-    elif settings.logconfig_json:
-        with open(settings.logconfig_json) as file:
-            logging.config.dictConfig(_complete(json.load(file)))
-    elif settings.logconfig:
-        logging.config.fileConfig(settings.logconfig, disable_existing_loggers=False)
+    if settings.logconfig_dict or settings.logconfig_json or settings.logconfig:
+        _apply_config(settings)
     else:
         theirs.handlers[:] = kept
         theirs.setLevel(logger.level)
@@ -88,6 +81,20 @@ def _configure(settings: LogSettings) -> None:
             logger.setLevel(theirs.level)
     elif not logger.handlers and not logger.propagate:
         logger.handlers[:] = kept  # nothing was said of us: do not fall silent
+
+
+def _apply_config(settings: LogSettings) -> None:
+    # Imported only where they are needed: a start must be short.
+    import json
+    import logging.config
+
+    if settings.logconfig_dict:
+        logging.config.dictConfig(_complete(settings.logconfig_dict))
+    elif settings.logconfig_json:
+        with open(settings.logconfig_json) as file:
+            logging.config.dictConfig(_complete(json.load(file)))
+    else:
+        logging.config.fileConfig(settings.logconfig, disable_existing_loggers=False)
 
 
 def _complete(described: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ value that the server uses out. Each raises `ValueError` that says what it wante
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -106,6 +105,8 @@ def parse_text(value: Any) -> str:
 
 def parse_networks(value: Any) -> str:
     """IPs and networks, or ``*``, as one text."""
+    import ipaddress  # only where it is set
+
     text = ",".join(parse_list(value))
     for item in text.split(","):
         if item and item != "*":

@@ -161,7 +161,7 @@ Step Roster::next(Nanos now) noexcept {
   const int old = serving(false, true);
   if (old > 0 && serving(true, true) + old > wanted_)
     return retire(*oldest(false), now);
-  if (serving(true, false) > wanted_) return retire(*oldest(true), now);
+  if (serving(true, false) > wanted_) return retire(surplus(), now);
   return missing() > 0 ? spawn_one(now) : Step{};
 }
 
@@ -250,6 +250,14 @@ WorkerProcess* Roster::oldest(bool current) noexcept {
     return (w.generation == generation_) == current && w.phase != Phase::Retiring;
   });
   return found == workers_.end() ? nullptr : &*found;
+}
+
+// One that still boots serves nobody; of the others the oldest.
+WorkerProcess& Roster::surplus() noexcept {
+  for (WorkerProcess& worker : workers_) {
+    if (worker.generation == generation_ && worker.phase == Phase::Booting) return worker;
+  }
+  return *oldest(true);
 }
 
 bool Roster::is_slot_used(int slot) const noexcept {

@@ -123,6 +123,7 @@ class Roster {
   [[nodiscard]] WorkerProcess* find(pid_t pid) noexcept;
   [[nodiscard]] int serving(bool current, bool only_ready) const noexcept;
   [[nodiscard]] WorkerProcess* oldest(bool current) noexcept;
+  [[nodiscard]] WorkerProcess& surplus() noexcept;
   [[nodiscard]] bool is_slot_used(int slot) const noexcept;
   [[nodiscard]] Slot& slot_at(int slot);
   [[nodiscard]] int missing() const noexcept;

@@ -6,11 +6,11 @@ import os
 import random
 import signal
 import sys
-import threading
 
 import pytest
 
 from tests.support import raw
+from tests.support.load import FOREVER, Load
 from tests.support.servers import ROOT, Command, wait_until
 from tests.support.site import Site, ask, gone, ready, wait_ready
 
@@ -63,57 +63,12 @@ def test_reload_serves_new_code_and_answers_what_is_under_way(site: Site) -> Non
         assert ask(server)[0] == "2"
 
 
-class Load:
-    """Clients that ask without end, each with so many requests on a connection."""
-
-    def __init__(self, server: Command, *requests: int) -> None:
-        self.server = server
-        self.wrong: list[str] = []
-        self.answered = 0
-        self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._ask, args=(count,)) for count in requests
-        ]
-
-    def _ask(self, count: int) -> None:
-        while not self._stop.is_set():
-            try:
-                self._ask_on_one_connection(count)
-            except (OSError, AssertionError) as error:
-                self.wrong.append(repr(error))
-
-    def _ask_on_one_connection(self, count: int) -> None:
-        with self.server.client() as client:
-            for _ in range(count):
-                client.send(raw.get())
-                answer = client.response()
-                self.answered += 1
-                if answer.status != 200 or len(answer.body.split()) != 2:
-                    self.wrong.append(repr(answer))
-                if answer.get("Connection") == "close":
-                    return
-
-    def wait_for_more(self, count: int) -> None:
-        before = self.answered
-        wait_until(lambda: (self.wrong, self.answered >= before + count))
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-
 def test_no_connection_is_refused_and_no_answer_lost_while_it_reloads(
     site: Site,
 ) -> None:
     with site.serve("--workers", "2") as server:
         wait_ready(server, 2)
-        with Load(server, 1, 1, 3) as load:
+        with Load(server, 1, 1, FOREVER) as load:
             for version in range(2, 8):
                 old = set(wait_ready(server, 2))
                 site.write(version)
@@ -126,6 +81,7 @@ def test_no_connection_is_refused_and_no_answer_lost_while_it_reloads(
                 )
         assert ask(server)[0] == "7"
     assert load.wrong == []
+    assert load.closed == 0
     assert load.answered > 20
 
 
@@ -135,7 +91,7 @@ def test_a_storm_of_signals_loses_nothing(site: Site, seed: int) -> None:
     kinds = ["SIGHUP", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2", "SIGWINCH"]
     with site.serve("--workers", "2") as server:
         wait_ready(server, 2)
-        with Load(server, 1, 1, 5) as load:
+        with Load(server, 1, 1, FOREVER) as load:
             for _ in range(25):
                 server.signal(getattr(signal, chance.choice(kinds)))
                 load.wait_for_more(chance.randrange(1, 200))
@@ -178,6 +134,20 @@ def test_workers_leave_when_the_master_is_gone(site: Site) -> None:
         server.process.kill()
         wait_until(lambda: (None, all(map(gone, workers))))
         server.wait_line("the master is gone")
+
+
+def test_a_sigterm_to_every_process_lets_requests_finish(site: Site) -> None:
+    """A service manager sends it to the whole group, and the master then to workers."""
+    with site.serve("--workers", "2") as server, server.client() as client:
+        workers = wait_ready(server, 2)
+        client.send(raw.get("/sleep"))
+        for pid in (*workers, server.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        server.wait_line("stopping: workers finish their requests")
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+        assert client.response().status == 200
+        assert server.wait() == 0
 
 
 def test_sigint_is_quick(site: Site) -> None:

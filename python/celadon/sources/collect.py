@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,8 @@ def collect(
 
 
 def _arguments(name: str, text: str, parse: Parse) -> Layer:
+    import shlex  # only where there are words to split
+
     try:
         words = shlex.split(text)
     except ValueError as error:

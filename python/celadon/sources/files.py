@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +63,8 @@ def _read_module(name: str, folder: Path) -> Layer:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    import tomllib  # only where there is such a file: a start must be short
+
     try:
         return tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import traceback
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +30,8 @@ def read_file(path: Path) -> Layer:
         with stand_in.gunicorn():
             exec(code, namespace)
     except Exception as error:
+        import traceback  # only where something is wrong
+
         frames = error.__traceback__.tb_next if error.__traceback__ else None
         shown = "".join(traceback.format_exception(type(error), error, frames))
         raise UsageError(f"{shown}config: {path.name} cannot be read") from None

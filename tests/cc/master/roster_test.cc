@@ -230,6 +230,17 @@ TEST_F(RosterTest, OthersAreNotWorkers) {
   EXPECT_FALSE(roster.ready(7));
 }
 
+TEST_F(RosterTest, WhoStillBootsGoesBeforeWhoServes) {
+  start();
+  roster.resize(4);
+  settle();
+  EXPECT_EQ(in_phase(Phase::Booting), 1);
+  roster.resize(3);
+  settle();
+  EXPECT_EQ(retired, std::vector{pid_t{103}});
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+}
+
 TEST_F(RosterTest, ARecycledOneServesUntilAnotherIsReady) {
   start();
   EXPECT_TRUE(roster.recycle(101));

@@ -1,0 +1,174 @@
+"""Kills, stops and reloads at random under load. A slice here, minutes in `make chaos`."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.load import FOREVER, Load
+from tests.support.servers import Command, wait_until
+from tests.support.site import Site, ask, gone, ready, wait_ready
+
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "2"))
+CLIENTS = (1, 1, 7, FOREVER, FOREVER)
+WHOLE = 1.0  # seconds from a kill until all workers are ready again
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def rounds() -> Iterator[float]:
+    """Times until the chaos is over; at least three of them."""
+    end = time.monotonic() + SECONDS
+    for count in range(10**6):
+        if count >= 3 and time.monotonic() >= end:
+            return
+        yield time.monotonic()
+
+
+def back_in(probe: Callable[[], bool], since: float, limit: float) -> float:
+    """Seconds from `since` until `probe`; timed only where chaos is what is measured."""
+    wait_until(lambda: (None, probe()))
+    took = time.monotonic() - since
+    if SECONDS >= 10:
+        assert took <= limit
+    return took
+
+
+def test_killed_workers_lose_no_more_than_their_own_requests(site: Site) -> None:
+    chance = random.Random(7)
+    kills = 0
+    with site.serve("--workers", "3") as server, ExitStack() as stack:
+        wait_ready(server, 3)
+        load = stack.enter_context(Load(server, *CLIENTS))
+        for began in rounds():
+            victim = chance.choice(ready(server))
+            os.kill(victim, signal.SIGKILL)
+            kills += 1
+            back_in(
+                lambda victim=victim: (
+                    victim not in (r := ready(server)) and len(r) == 3
+                ),  # type: ignore[misc]
+                began,
+                WHOLE,
+            )
+            load.wait_for_more(20)
+    # Each of these clients has one connection, which was with one worker.
+    assert len(load.wrong) <= kills * len(CLIENTS)
+    assert load.closed == 0
+
+
+def test_nobody_notices_reloads_and_kills_of_the_admin_process(site: Site) -> None:
+    chance = random.Random(8)
+    with site.serve("--workers", "2") as server, Load(server, *CLIENTS) as load:
+        wait_ready(server, 2)
+        for _ in rounds():
+            what = chance.choice(["hup", "in", "out", "admin", "logs"])
+            if what == "admin":
+                for pid in admin_processes(server):
+                    os.kill(pid, signal.SIGKILL)
+            else:
+                server.signal(SIGNALS[what])
+            load.wait_for_more(chance.randrange(1, 50))
+        server.signal(signal.SIGHUP)
+        wait_ready(server, 2)
+        wait_until(lambda: (None, len(admin_processes(server)) == 1))
+    assert load.wrong == []
+    assert load.closed == 0
+
+
+SIGNALS = {
+    "hup": signal.SIGHUP,
+    "in": signal.SIGTTIN,
+    "out": signal.SIGTTOU,
+    "logs": signal.SIGUSR1,
+}
+
+
+def admin_processes(server: Command) -> list[int]:
+    found = []
+    for each in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
+        for pid in each.read_text().split():
+            try:
+                name = Path(f"/proc/{pid}/comm").read_text()
+            except OSError:
+                continue
+            if name == "celadon:admin\n":
+                found.append(int(pid))
+    return found
+
+
+def test_a_worker_killed_while_it_hands_over_loses_no_other_connection(
+    site: Site,
+) -> None:
+    """It is told to leave, and killed at a moment of its hand-over that chance picks."""
+    chance = random.Random(9)
+    lost = kills = 0
+    for began in rounds():
+        with site.serve("--workers", "2") as server, ExitStack() as stack:
+            wait_ready(server, 2)
+            clients = [stack.enter_context(server.client()) for _ in range(60)]
+            for client in clients:
+                client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            owners = [int(client.response().body.split()[1]) for client in clients]
+            victim = owners[0]
+            os.kill(victim, signal.SIGTERM)
+            spin_until(time.perf_counter() + chance.random() * 0.003)
+            if not gone(victim):
+                kills += 1
+                os.kill(victim, signal.SIGKILL)
+            wait_until(lambda victim=victim: (None, gone(victim)))  # type: ignore[misc]
+            for owner, client in zip(owners, clients, strict=True):
+                try:
+                    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    assert client.response().status == 200
+                except (OSError, EOFError):
+                    assert owner == victim, "a connection of another worker was lost"
+                    lost += 1
+        assert began > 0
+    print(f"{kills} kills, {lost} connections that were the victim's own")
+
+
+def spin_until(end: float) -> None:
+    while time.perf_counter() < end:
+        pass
+
+
+def test_stopped_workers_are_noticed(site: Site) -> None:
+    chance = random.Random(10)
+    with site.serve("--workers", "3", "--timeout", "0.4") as server:
+        wait_ready(server, 3)
+        for began in rounds():
+            victim = chance.choice(ready(server))
+            os.kill(victim, signal.SIGSTOP)
+            back_in(
+                lambda victim=victim: (
+                    victim not in (r := ready(server)) and len(r) == 3
+                ),  # type: ignore[misc]
+                began,
+                0.4 + 2 + WHOLE,
+            )
+            assert ask(server)[1] != victim
+
+
+def test_no_orphan_outlives_its_master(site: Site) -> None:
+    for _ in rounds():
+        with site.serve("--workers", "3") as server:
+            workers = wait_ready(server, 3)
+            admins = wait_until(lambda: (a := admin_processes(server), len(a) == 1))
+            began = time.monotonic()
+            server.process.kill()
+            back_in(
+                lambda pids=(*workers, *admins): all(map(gone, pids)),  # type: ignore[misc]
+                began,
+                2 * WHOLE,
+            )

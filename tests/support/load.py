@@ -1,0 +1,66 @@
+"""Clients that ask a site again and again, and believe nothing."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+from tests.support import raw
+from tests.support.servers import Command, wait_until
+
+FOREVER = 10**9  # requests on one connection
+_BODY = re.compile(rb"\d+ \d+$")
+
+
+class Load:
+    """Clients that ask without end, each with so many requests on a connection.
+
+    `wrong`: answers that were not as they must be, and connections that broke; `closed`:
+    connections that the server ended; `answered`: good answers.
+    """
+
+    def __init__(self, server: Command, *requests: int, path: str = "/") -> None:
+        self.server = server
+        self.request = raw.get(path)
+        self.wrong: list[str] = []
+        self.closed = 0
+        self.answered = 0
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(count,)) for count in requests
+        ]
+
+    def _ask(self, count: int) -> None:
+        while not self._stop.is_set():
+            try:
+                self._ask_on_one_connection(count)
+            except (OSError, EOFError, AssertionError) as error:
+                self.wrong.append(repr(error))
+
+    def _ask_on_one_connection(self, count: int) -> None:
+        with self.server.client() as client:
+            for _ in range(count):
+                client.send(self.request)
+                answer = client.response()
+                if answer.status != 200 or not _BODY.match(answer.body):
+                    self.wrong.append(repr(answer))
+                self.answered += 1
+                if answer.get("Connection") == "close":
+                    self.closed += 1
+                    return
+                if self._stop.is_set():
+                    return
+
+    def wait_for_more(self, count: int) -> None:
+        before = self.answered
+        wait_until(lambda: (self.wrong, self.answered >= before + count))
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
