@@ -255,7 +255,8 @@ WorkerProcess* Roster::oldest(bool current) noexcept {
 // One that still boots serves nobody; of the others the oldest.
 WorkerProcess& Roster::surplus() noexcept {
   for (WorkerProcess& worker : workers_) {
-    if (worker.generation == generation_ && worker.phase == Phase::Booting) return worker;
+    if (worker.generation == generation_ && worker.phase == Phase::Booting)
+      return worker;
   }
   return *oldest(true);
 }

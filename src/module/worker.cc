@@ -208,10 +208,10 @@ void Worker::on_signal(int signo) noexcept {
     notices_.tell(Notices::kSignal, signo);
     return;
   }
-  // Under a master a second SIGTERM says nothing new: a service manager sends one to all
-  // processes, and the master another.
-  const bool quick = seat_ ? signo != SIGTERM
-                           : signo == SIGQUIT || phase_ != Phase::Serving;
+  // Under a master a second SIGTERM says nothing new: a service manager sends one to
+  // all processes, and the master another.
+  const bool quick =
+      seat_ ? signo != SIGTERM : signo == SIGQUIT || phase_ != Phase::Serving;
   if (seat_ && !quick && phase_ != Phase::Serving) return;
   notices_.tell(Notices::kSignal, signo);
   log_.log(Level::Info, quick ? "stopping at once" : "stopping: finishing requests");
