@@ -12,13 +12,24 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from celadon import _core, config, control, lifecycle, logging, process, showing
+from celadon import (
+    _core,
+    config,
+    control,
+    lifecycle,
+    logging,
+    process,
+    showing,
+    systemd,
+)
 from celadon.errors import CeladonError, UsageError
 from celadon.importer import Application
 from celadon.server import raise_descriptor_limit, serve_as_worker
 
 # Sent to all workers, or to the whole group by a terminal, also while one still imports.
 _MASTERS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH")
+
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 Load = Callable[[config.Config], Application]
 
@@ -34,7 +45,7 @@ def supervise(
     """
     logging.setup(settings)
     raise_descriptor_limit()
-    supervisor = _Supervisor(reread, settings)
+    supervisor = _Supervisor(reread, _activated(settings))
     pidfile = process.PidFile(settings.pidfile) if settings.pidfile else None
     if pidfile:
         pidfile.write()
@@ -49,6 +60,15 @@ def supervise(
     return _work(load, supervisor, outcome)
 
 
+def _activated(settings: config.Config) -> config.Config:
+    """With the sockets that systemd has opened, unless others were asked for."""
+    sockets = systemd.take_sockets()
+    for name, kind in (("bind", "http"), ("admin_bind", "admin")):
+        if sockets[kind] and settings.is_default(name):
+            settings.set(name, sockets[kind], "socket activation")
+    return settings
+
+
 def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     """A worker, from the fork to its end."""
     for name in _MASTERS:
@@ -56,6 +76,7 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     settings, arbiter = supervisor.settings, supervisor.arbiter
     worker = supervisor.forked
     worker.pid = os.getpid()
+    _end_on_signals(supervisor, worker)
     process.set_title(settings.proc_name, "worker")
     lifecycle.call(settings, "post_fork", arbiter, worker)
     process.drop_privileges(settings.user, settings.group, settings.initgroups)
@@ -66,9 +87,25 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         app = lifecycle.with_request_hooks(worker.app, worker, settings)
         serve_as_worker(app, settings, worker, seat)
     finally:
+        for number in _ENDS:
+            signal.signal(number, signal.SIG_IGN)  # it is ending
         worker.alive = False
         lifecycle.call_logged(settings, "worker_exit", arbiter, worker)
     return 0
+
+
+def _end_on_signals(supervisor: _Supervisor, worker: lifecycle.Worker) -> None:
+    """Until it serves, a worker that is told to end does so at once, with its hook."""
+
+    def end(_signal: int, _frame: object) -> None:
+        worker.alive = False
+        lifecycle.call_logged(
+            supervisor.settings, "worker_exit", supervisor.arbiter, worker
+        )
+        os._exit(0)
+
+    for number in _ENDS:
+        signal.signal(number, end)
 
 
 class _Supervisor:
@@ -80,6 +117,7 @@ class _Supervisor:
         self._reread = reread
         self.settings = settings
         self.arbiter = lifecycle.Arbiter(settings)
+        self._notifier = systemd.Notifier()
         self.forked = lifecycle.Worker(0, settings)  # the last one
         options = config.master_options(settings)
         # What no worker could do either is said before anything is opened.
@@ -162,6 +200,16 @@ class _Supervisor:
 
     def reload(self) -> int:
         """How many workers the configuration asks for now; -1: it is bad."""
+        self._notifier.reloading()
+        settings = self._read_again()
+        if settings is None:
+            self._notifier.ready("the reload was refused: the log says why")
+            return -1
+        self.settings = self.arbiter.cfg = settings
+        self._say_notes()
+        return int(settings.workers)
+
+    def _read_again(self) -> config.Config | None:
         try:
             settings = self._reread()
             logging.setup(settings)
@@ -169,19 +217,23 @@ class _Supervisor:
         except CeladonError as error:
             for line in str(error).splitlines():
                 logging.logger.error("%s", line)
-            return -1
+            return None
         except Exception:
             logging.logger.exception("the reload failed")
-            return -1
-        self.settings = self.arbiter.cfg = settings
-        self._say_notes()
-        return int(settings.workers)
+            return None
+        return settings
 
     def reopen_logs(self) -> None:
         logging.reopen()
 
     def log(self, level: int, line: str) -> None:
         logging.log_line(level, line)
+
+    def settled(self) -> None:
+        self._notifier.ready(f"{self.arbiter.num_workers} workers serve")
+
+    def stopping(self) -> None:
+        self._notifier.stopping()
 
     def describe_settings(self) -> str:
         return showing.as_json(self.settings)

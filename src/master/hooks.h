@@ -19,6 +19,10 @@ class Hooks {
   virtual int reload() noexcept = 0;
   // SIGUSR1.
   virtual void reopen_logs() noexcept = 0;
+  // All that are wanted serve, none of them old: after the start, after a reload.
+  virtual void settled() noexcept = 0;
+  // The end has begun.
+  virtual void stopping() noexcept = 0;
   // A worker was reaped.
   virtual void worker_gone(pid_t pid) noexcept = 0;
   // So many workers are wanted now.

@@ -99,6 +99,7 @@ Outcome Master::run() noexcept {
     if (stop_at_ <= loop_->now()) stop_now(false);
     if (admin_at_ <= loop_->now()) spawn_admin();
     if (act(outcome)) return outcome;
+    tell_settled();
     if (roster_.stopping() && roster_.workers().empty()) break;
     Timer::cancel();
     const Nanos due =
@@ -257,10 +258,19 @@ void Master::weigh(Control& control) noexcept {
   if (control.heavy >= kHeavySamples) recycle(control.pid(), is);
 }
 
+// Said once after the start and after each reload.
+void Master::tell_settled() noexcept {
+  if (settled_ || roster_.stopping() || !roster_.settled()) return;
+  settled_ = true;
+  hooks_.settled();
+}
+
 // --- what is asked for ---
 
 void Master::begin_stop(bool quick) noexcept {
   if (roster_.stopping() && !quick) return;
+  if (!commons_.slab().summary().stopping.load(std::memory_order_relaxed))
+    hooks_.stopping();
   commons_.slab().summary().stopping.store(true, std::memory_order_relaxed);
   if (quick || watch_.drain_delay <= 0 || stop_at_ != kNever) return stop_now(quick);
   info("stopping after drain_delay: requests should go elsewhere");
@@ -285,6 +295,7 @@ bool Master::reload() noexcept {
   info("reloading");
   want(workers);
   roster_.reload();
+  settled_ = false;
   return true;
 }
 

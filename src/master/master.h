@@ -76,6 +76,7 @@ class Master final : public loop::SignalHandler,
   void look_at_workers() noexcept;
   void look_at_pulse(const WorkerProcess& worker) noexcept;
   void forward_mail() noexcept;
+  void tell_settled() noexcept;
   void weigh_workers() noexcept;
   void weigh(Control& control) noexcept;
   void begin_stop(bool quick) noexcept;
@@ -117,6 +118,7 @@ class Master final : public loop::SignalHandler,
   std::vector<net::ListenSocket> listeners_;
   std::vector<std::unique_ptr<Control>> controls_;
   bool quick_ = false;
+  bool settled_ = false;
   int status_ = 0;
 };
 

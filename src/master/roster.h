@@ -105,6 +105,10 @@ class Roster {
   [[nodiscard]] int slot_of(pid_t pid) const noexcept;
   [[nodiscard]] unsigned generation() const noexcept { return generation_; }
   [[nodiscard]] bool reloading() const noexcept;
+  // A worker of this generation serves, and no old one is left to be replaced.
+  [[nodiscard]] bool settled() const noexcept {
+    return !reloading() && serving(true, true) > 0;
+  }
   // True once after a reload failed: the old workers stay.
   [[nodiscard]] bool take_failed_reload() noexcept;
 

@@ -31,6 +31,12 @@ class PythonHooks final : public master::Hooks {
   void reopen_logs() noexcept override {
     drop(PyObject_CallMethod(object_.get(), "reopen_logs", nullptr));
   }
+  void settled() noexcept override {
+    drop(PyObject_CallMethod(object_.get(), "settled", nullptr));
+  }
+  void stopping() noexcept override {
+    drop(PyObject_CallMethod(object_.get(), "stopping", nullptr));
+  }
   void worker_gone(pid_t pid) noexcept override {
     drop(PyObject_CallMethod(object_.get(), "worker_gone", "i", static_cast<int>(pid)));
   }

@@ -134,6 +134,10 @@ class Command:
             text=True,
             preexec_fn=preexec,
         )
+        self.listen()
+
+    def listen(self) -> None:
+        """Keeps what `process` says."""
         self.lines: list[str] = []
         self.out: list[str] = []
         self._heard = threading.Condition()

@@ -25,6 +25,8 @@ struct RealHooks : Hooks {
   }
   int reload() noexcept override { return workers; }
   void reopen_logs() noexcept override { ++reopened; }
+  void settled() noexcept override { ++settlings; }
+  void stopping() noexcept override {}
   void worker_gone(pid_t) noexcept override { ++gone; }
   void resized(int, int) noexcept override { ++resizes; }
   std::string describe_settings() noexcept override { return "{}"; }
@@ -33,6 +35,7 @@ struct RealHooks : Hooks {
   int workers = 1;
   int reopened = 0;
   int gone = 0;
+  int settlings = 0;
   int resizes = 0;
 };
 
@@ -102,6 +105,22 @@ TEST(MasterTest, AReloadMakesNewOnes) {
                               outcome.status == 0
                           ? 42
                           : 1);
+            }),
+            42);
+}
+
+TEST(MasterTest, SaysOnceWhenAllIsAsItShouldBe) {
+  EXPECT_EQ(status_of_master([] {
+              struct Script final : RealHooks {
+                void settled() noexcept override {
+                  ::raise(++settlings == 1 ? SIGHUP : SIGTERM);
+                }
+              } hooks;
+              Log log;
+              Master master(hooks, log, commons, 1, {.slots = kSlots}, {});
+              const Outcome outcome = master.run();
+              if (outcome.is_worker) work(outcome, true);
+              ::_exit(hooks.settlings == 2 && hooks.forks == 2 ? 42 : 1);
             }),
             42);
 }

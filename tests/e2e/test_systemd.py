@@ -1,0 +1,150 @@
+"""systemd: a real notify socket, handed-over sockets, units that verify."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import raw
+from tests.support.raw import TIMEOUT, Client
+from tests.support.servers import ROOT, Command
+from tests.support.site import Site, wait_ready
+
+
+class Manager:
+    """The service manager's end of sd_notify."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = str(folder / "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(TIMEOUT)
+        self._socket.bind(self.path)
+
+    def hear(self) -> dict[str, str]:
+        text = self._socket.recv(4096).decode()
+        return dict(line.split("=", 1) for line in text.splitlines())
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_ready_reloading_and_stopping(site: Site) -> None:
+    manager = Manager(site.folder)
+    env = {"NOTIFY_SOCKET": manager.path}
+    with Command("site_app:app", "--workers", "2", cwd=site.folder, env=env) as server:
+        first = manager.hear()
+        assert (first["READY"], first["MAINPID"]) == ("1", str(server.process.pid))
+        # Said only once somebody serves.
+        assert server.request(raw.get("/")).status == 200
+        wait_ready(server, 2)
+        server.signal(signal.SIGHUP)
+        reloading = manager.hear()
+        assert reloading["RELOADING"] == "1"
+        assert int(reloading["MONOTONIC_USEC"]) > 0
+        assert manager.hear()["READY"] == "1"
+        site.spoil()
+        server.signal(signal.SIGHUP)
+        assert manager.hear()["RELOADING"] == "1"
+        assert manager.hear()["READY"] == "1"  # the old ones stay
+        server.signal(signal.SIGTERM)
+        assert manager.hear()["STOPPING"] == "1"
+        assert server.wait() == 0
+    manager.close()
+
+
+def test_a_refused_reload_is_told(site: Site) -> None:
+    manager = Manager(site.folder)
+    (site.folder / "celadon.toml").write_text("workers = 1")
+    env = {"NOTIFY_SOCKET": manager.path}
+    with Command("site_app:app", cwd=site.folder, env=env) as server:
+        assert manager.hear()["READY"] == "1"
+        (site.folder / "celadon.toml").write_text("workers = ")
+        server.signal(signal.SIGHUP)
+        assert manager.hear()["RELOADING"] == "1"
+        assert "refused" in manager.hear()["STATUS"]
+        assert server.request(raw.get("/")).status == 200
+    manager.close()
+
+
+def test_the_application_cannot_speak_for_the_server(site: Site) -> None:
+    (site.folder / "site_app.py").write_text(
+        "import os\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    names = ('NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID')\n"
+        "    return [str([n for n in names if n in os.environ]).encode()]\n"
+    )
+    manager = Manager(site.folder)
+    env = {"NOTIFY_SOCKET": manager.path, "LISTEN_FDS": "1", "LISTEN_PID": "1"}
+    with Command("site_app:app", cwd=site.folder, env=env) as server:
+        assert server.request(raw.get("/")).body == b"[]"
+    manager.close()
+
+
+def test_sockets_that_were_handed_over(site: Site) -> None:
+    """LISTEN_FDS: used where no address was asked for; named ones are for the admin."""
+    pages, admin = (
+        socket.create_server(("127.0.0.1", 0)),
+        socket.create_server(("127.0.0.1", 0)),
+    )
+    ports = [listener.getsockname()[1] for listener in (pages, admin)]
+    script = (
+        "import os, sys\n"
+        f"os.dup2({pages.fileno()}, 103); os.dup2({admin.fileno()}, 104)\n"
+        "os.dup2(103, 3); os.dup2(104, 4)\n"
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2',\n"
+        "                  LISTEN_FDNAMES='web:admin')\n"
+        "sys.argv[1:] = ['site_app:app', '--no-control-socket']\n"
+        "from celadon.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+
+    class Activated(Command):
+        def __init__(self) -> None:
+            self.process = subprocess.Popen(  # descriptors are passed on
+                [sys.executable, "-c", script],
+                cwd=site.folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                pass_fds=(pages.fileno(), admin.fileno()),
+            )
+            self.listen()
+
+    with Activated() as server:
+        wait_ready(server, 1)
+        for port, path, status in (
+            (ports[0], "/", 200),
+            (ports[1], "/-/ready", 200),
+            (ports[1], "/", 404),
+        ):
+            with Client(("127.0.0.1", port)) as client:
+                client.send(raw.get(path))
+                assert client.response().status == status
+    pages.close()
+    admin.close()
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="this machine has no systemd"
+)
+def test_units_verify(tmp_path: Path) -> None:
+    for unit in (ROOT / "deploy/systemd").iterdir():
+        text = unit.read_text().replace("/srv/shop/.venv/bin/celadon", sys.executable)
+        (tmp_path / unit.name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / "celadon.service")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    ours = [line for line in done.stderr.splitlines() if "celadon" in line]
+    assert (done.returncode, ours) == (0, [])
