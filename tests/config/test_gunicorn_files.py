@@ -156,6 +156,7 @@ def test_a_whole_life(server: Server) -> None:
         raw.get("/page?q=1").replace(b"\r\n\r\n", b"\r\nX-Tag: t\r\n\r\n")
     )
     assert answer.body.decode() == f"green '' tagged {server.folder}"
+    server.wait_events("post_request", 1)  # it follows the answer
     assert server.request(raw.get("/fail")).status == 500
     assert server.request(b"GET /" + b"x" * 4100 + b" HTTP/1.1\r\n\r\n").status in (
         400,
