@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.services import Services, all_services
+from tests.support.site import Site
 
 os.environ["CELADON_POISON_STACK"] = "1"
 
@@ -17,3 +19,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """Real databases, started for the first test that asks and stopped at the end."""
     with all_services(tmp_path_factory.mktemp("services")) as running:
         yield running
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)

@@ -30,17 +30,13 @@ HOOKS: Mapping[str, tuple[int, ...]] = {
     "ssl_context": (2,),
 }
 
-# Known, and not called by this version.
-_NEVER_CALLED = {
-    "pre_exec": "SIGUSR2 starts no second master: SIGHUP renews code and settings",
-    "ssl_context": "TLS is not served yet: put a proxy in front",
-}
+_REFUSED = {"ssl_context": "TLS is not served yet: put a proxy in front"}
 
 
 def check_hook(name: str, value: object) -> str | None:
     """Why `value` cannot be the hook `name`; None: it can."""
-    if name in _NEVER_CALLED and name == "ssl_context":
-        return f"{name} is refused: {_NEVER_CALLED[name]}"
+    if name in _REFUSED:
+        return f"{name} is refused: {_REFUSED[name]}"
     if not callable(value):
         return f"{name}: a function is wanted, not {value!r}"
     counts = HOOKS[name]

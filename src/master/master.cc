@@ -381,9 +381,7 @@ void Master::spawn_admin() noexcept {
   // It never returns to the interpreter, which therefore need not know.
   const pid_t pid = theirs ? ::fork() : -1;
   if (pid == 0) {
-    admin_.abandon();
-    Outcome nobody;
-    become_worker(0, {}, nobody);
+    let_go();
     for (net::ListenSocket& socket : listeners_) socket.abandon();
     hooks_.serve_admin(std::move(theirs));
   }
@@ -404,11 +402,15 @@ void Master::on_admin_end(Exit how) noexcept {
   admin_at_ = now - admin_began_ > kSecond ? now : now + kAdminPause;
 }
 
-// Lets go of everything that is the master's. Its listening sockets stay.
 void Master::become_worker(int slot, net::OwnedFd control, Outcome& outcome) noexcept {
   outcome.is_worker = true;
   outcome.slot = slot;
   outcome.control = std::move(control);
+  let_go();
+}
+
+// In a child: of everything that is the master's. The listening sockets stay.
+void Master::let_go() noexcept {
   signals_.reset();
   loop_->abandon();
   admin_.abandon();

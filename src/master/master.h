@@ -92,6 +92,7 @@ class Master final : public loop::SignalHandler,
   // True in a new worker, whose outcome is then filled.
   [[nodiscard]] bool act(Outcome& outcome) noexcept;
   [[nodiscard]] bool spawn(int slot, Outcome& outcome) noexcept;
+  void let_go() noexcept;
   void become_worker(int slot, net::OwnedFd control, Outcome& outcome) noexcept;
   void spawn_admin() noexcept;
   void on_admin_end(Exit how) noexcept;

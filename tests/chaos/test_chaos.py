@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
 from tests.support.load import FOREVER, Load
 from tests.support.servers import Command, wait_until
 from tests.support.site import Site, ask, gone, ready, wait_ready
@@ -19,11 +17,6 @@ from tests.support.site import Site, ask, gone, ready, wait_ready
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "2"))
 CLIENTS = (1, 1, 7, FOREVER, FOREVER)
 WHOLE = 1.0  # seconds from a kill until all workers are ready again
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
 
 
 def rounds() -> Iterator[float]:

@@ -81,19 +81,14 @@ def test_pages_say_how_the_server_is(site: Site) -> None:
 
 
 def test_pages_answer_while_every_worker_is_blocked(site: Site) -> None:
-    (site.folder / "blocked.py").write_text(
+    (site.folder / "site_app.py").write_text(
         "import os\n"
         "def app(environ, start_response):\n"
         "    while not os.path.exists('go'): pass\n"
         "    start_response('200 OK', [('Content-Length', '0')])\n"
         "    return []\n"
     )
-    with Administered(site) as admin, admin.server.client():
-        pass
-    admin.server = Command(
-        "blocked:app", "--admin-bind", "127.0.0.1:0", cwd=site.folder
-    )
-    with admin, admin.server.client() as client:
+    with Administered(site) as admin, admin.server.client() as client:
         (worker,) = wait_ready(admin.server, 1)
         client.send(raw.get("/"))
         admin.server.wait_line("the loop is held")

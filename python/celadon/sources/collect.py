@@ -47,10 +47,6 @@ def _arguments(name: str, text: str, parse: Parse) -> Layer:
     except ValueError as error:
         raise UsageError(f"{name}: {error}") from None
     try:
-        return Layer(
-            f"environment {name}",
-            dict(parse(words)),
-            is_gunicorn=name.startswith("GUNICORN"),
-        )
+        return Layer(f"environment {name}", dict(parse(words)))
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from None

@@ -20,4 +20,3 @@ class Layer:
     hooks: dict[str, Callable[..., Any]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    is_gunicorn: bool = False

@@ -45,7 +45,7 @@ def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> L
     unknown name is a problem where `strict`; else only one that is nearly a setting is
     mentioned.
     """
-    layer = Layer(source, is_gunicorn=not strict)
+    layer = Layer(source)
     for name, value in namespace.items():
         if name in HOOKS:
             _add_hook(layer, name, value)
