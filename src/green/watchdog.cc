@@ -165,8 +165,7 @@ void Watchdog::look() noexcept {
     interrupt();
   }
   if (limits_.reports() && held >= limits_.report && began != reported_) {
-    reported_ = began;
-    report(held);
+    report(began, held);
   }
   if (limits_.alarms() && held >= limits_.alarm && began != alarmed_) {
     alarmed_ = began;
@@ -187,12 +186,15 @@ void Watchdog::interrupt() const noexcept {
 
 // Straight to the descriptor: the thread that would write the log is the one that
 // hangs.
-void Watchdog::report(Nanos held) noexcept {
+void Watchdog::report(Nanos began, Nanos held) noexcept {
   const Nanos now = monotonic_now();
   if (now - reported_at_ < kReportPeriod) {
-    ++unreported_;
+    // Its turn may come while it lasts.
+    if (std::exchange(passed_over_, began) != began) ++unreported_;
     return;
   }
+  if (passed_over_ == began) --unreported_;
+  reported_ = began;
   reported_at_ = now;
   [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
   ::pthread_kill(watched_, limits_.report_signal);

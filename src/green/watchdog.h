@@ -65,7 +65,7 @@ class Watchdog {
   void wake_up() noexcept;
   void look() noexcept;
   void interrupt() const noexcept;
-  void report(Nanos held) noexcept;
+  void report(Nanos began, Nanos held) noexcept;
   void alarm(Nanos held) const noexcept;
 
   static constexpr Nanos kReportPeriod = kSecond;  // at the most one in it
@@ -78,6 +78,7 @@ class Watchdog {
   const pid_t watched_id_;
   int idle_looks_ = 0;
   Nanos reported_ = 0;     // start of the slice that was reported last
+  Nanos passed_over_ = 0;  // start of one that came too soon after a report
   Nanos alarmed_ = 0;      // likewise, with all stacks
   Nanos reported_at_ = 0;  // when that was
   std::uint64_t unreported_ = 0;

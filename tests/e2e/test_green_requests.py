@@ -168,6 +168,16 @@ def test_a_held_loop_is_reported_with_its_place() -> None:
         assert server.request(raw.get("/")).body == b"hello"
 
 
+def test_one_that_holds_on_is_reported_though_another_was_just_before() -> None:
+    """At most one report a second, but a long one is not passed over for good."""
+    with Command(PROBE, "--watchdog-threshold", "50ms") as server:
+        for seconds in ("0.2", "2"):
+            assert server.request(raw.get(f"/hold?s={seconds}")).body == b"held"
+        reports = [line for line in server.lines if "the loop is held" in line]
+        assert len(reports) == 2
+        assert "more times" not in reports[1]  # it is this one itself
+
+
 def test_a_loop_that_is_held_for_long_is_reported_with_all_stacks() -> None:
     """`timeout`: at half of it; the worker is aborted at all of it."""
     options = ("--timeout", "2", "--watchdog-threshold", "0")
