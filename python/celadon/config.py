@@ -226,6 +226,13 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "max_concurrent_requests",
         "queue_depth",
         "retry_after",
+        "priority_paths",
+        "request_id_header",
+        "trace_context",
+        "access_log_sample",
+        "access_log_slow",
+        "access_log_min_status",
+        "access_log_skip",
         "request_buffering",
         "date_header",
         "proxy_allow_ips",
@@ -262,10 +269,20 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         server_software="celadon/" + version,
         proxy_protocol=_PROXY_MODES[v["proxy_protocol"]],
         multiprocess=v["workers"] > 1,
-        access_log=v["accesslog"] if v["accesslog"] not in ("", "None") else "",
+        access_log=_access_log(config),
         access_log_format=v["access_log_format"],
+        access_log_style=_STYLES.index(v["access_log_style"]),
+        log_overflow_blocks=v["log_overflow"] == "block",
+        stdout_fd=1,
     )
     return options
+
+
+_STYLES = ("apache", "json", "logfmt")
+
+
+def _access_log(config: Config) -> str:
+    return config.accesslog if config.accesslog not in ("", "None") else ""
 
 
 def master_options(config: Config) -> dict[str, Any]:
@@ -290,6 +307,9 @@ def master_options(config: Config) -> dict[str, Any]:
     ]
     options = {name: config.values[name] for name in same}
     options["uid"] = options["gid"] = -1
+    options["access_log"] = _access_log(config)
+    options["log_ring"] = config.log_ring if options["access_log"] else 0
+    options["stdout_fd"] = 1
     for name in ("worker_max_rss", "worker_kill_rss"):
         value = config.values[name]
         options[name] = cgroup.memory_share(config.workers) if value < 0 else value

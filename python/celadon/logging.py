@@ -6,19 +6,50 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from celadon._core import wsgi
 from celadon.errors import UsageError
 
 FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 
 logger = logging.getLogger("celadon.error")
+# Who takes lines of the access log, if it has a handler.
+_ACCESS = ("celadon.access", "gunicorn.access")
 
 
 # As they are called in configurations that were written for gunicorn.
 _GUNICORN = "gunicorn.error"
+
+
+class RequestFilter(logging.Filter):
+    """Adds ``request_id``, ``trace_id`` and ``span_id`` to records, for formats of yours.
+
+    Empty outside of a request. For `logging.config.dictConfig`::
+
+        "filters": {"request": {"()": "celadon.logging.RequestFilter"}}
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = wsgi.current_request()
+        record.request_id = request.id if request else ""
+        record.trace_id = request.trace_id if request else ""
+        record.span_id = request.span_id if request else ""
+        return True
+
+
+class _Formatter(logging.Formatter):
+    """Lines of a request end with its ids."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        line = super().formatMessage(record)
+        request = wsgi.current_request()
+        if request is None:
+            return line
+        names = f"request_id={request.id} trace_id={request.trace_id}"
+        return f"{line} [{names.removesuffix(' trace_id=')}]"
 
 
 class LogSettings(Protocol):
@@ -55,7 +86,7 @@ def _set_up(settings: LogSettings) -> None:
         handler = logging.FileHandler(settings.errorlog)
         if settings.capture_output:
             _capture_output(handler)
-    handler.setFormatter(logging.Formatter(FORMAT, DATE_FORMAT))
+    handler.setFormatter(_Formatter(FORMAT, DATE_FORMAT))
     logger.handlers[:] = [handler]
     logger.setLevel(settings.loglevel.upper())
     logger.propagate = False
@@ -146,6 +177,17 @@ def descriptor() -> int:
 def log_line(level: int, text: str) -> None:
     """A line of the core."""
     logger.log(level, "%s", text)
+
+
+def access_writer() -> Callable[[int, str], None] | None:
+    """What takes lines of the access log, where a handler is attached to its logger."""
+    for name in _ACCESS:
+        target = logging.getLogger(name)
+        if target.handlers:
+            if not target.level:
+                target.setLevel(logging.INFO)
+            return lambda level, text: target.log(level, "%s", text)
+    return None
 
 
 def escape(text: str) -> str:

@@ -18,6 +18,7 @@ from celadon import (
     control,
     lifecycle,
     logging,
+    output,
     process,
     showing,
     systemd,
@@ -43,6 +44,16 @@ def supervise(
     `reread` reads the configuration again for a reload (SIGHUP). Raises `UsageError` for
     a bad address and `OSError` for one that cannot be bound.
     """
+    output.relay()
+    try:
+        return _supervise(load, reread, settings)
+    finally:
+        output.stop()
+
+
+def _supervise(
+    load: Load, reread: Callable[[], config.Config], settings: config.Config
+) -> int:
     logging.setup(settings)
     raise_descriptor_limit()
     supervisor = _Supervisor(reread, _activated(settings))
@@ -120,6 +131,7 @@ class _Supervisor:
         self._notifier = systemd.Notifier()
         self.forked = lifecycle.Worker(0, settings)  # the last one
         options = config.master_options(settings)
+        options["stdout_fd"] = output.original_stdout()
         # What no worker could do either is said before anything is opened.
         if settings.user:
             options["uid"] = process.find_user(settings.user)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from celadon import _core, config, lifecycle, logging, watchdog
+from celadon import _core, config, lifecycle, logging, output, watchdog
 from celadon.errors import UsageError
 from celadon.green import report
 from celadon.importer import Application
@@ -38,11 +38,13 @@ def make_core(
 
     options = config.core_options(settings, __version__)
     options.update(watch or {})
+    options["stdout_fd"] = output.original_stdout()
     return _core.Server(
         app,
         options,
         logging.log_exception,
         logging.log_line,
+        logging.access_writer(),
         logging.ErrorStream(),
         notify,
         seat,
@@ -79,6 +81,14 @@ def run(app: Application, **settings: Any) -> None:
 
 def serve(app: Application, settings: config.Config) -> None:
     """Binds, says where, and serves until a signal ends it, in this process alone."""
+    output.relay()
+    try:
+        _serve(app, settings)
+    finally:
+        output.stop()
+
+
+def _serve(app: Application, settings: config.Config) -> None:
     from celadon import __version__
 
     logging.setup(settings)

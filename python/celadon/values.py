@@ -194,6 +194,25 @@ def parse_account(value: Any) -> str:
     return str(value).strip()
 
 
+def parse_share(value: Any) -> float:
+    """A number from 0 to 1."""
+    share = float(value)
+    if not 0.0 <= share <= 1.0:
+        raise ValueError("expected a number from 0 to 1")
+    return share
+
+
+_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]*")
+
+
+def parse_header_name(value: Any) -> str:
+    """The name of a header, or nothing."""
+    text = str(value).strip()
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("expected the name of a header")
+    return text
+
+
 def one_of(*choices: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         text = str(value).strip().lower()

@@ -8,9 +8,6 @@
 
 namespace celadon::admin {
 
-// Appends `text` with quotes; bytes that are no UTF-8 letters of ASCII are escaped.
-void append_quoted(std::string& out, std::string_view text);
-
 // One object or array at a time:
 //   Json json; json.open('{'); json.key("a").value(1); json.close('}');
 class Json {

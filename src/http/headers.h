@@ -62,6 +62,7 @@
   X(Via, "via")                                           \
   X(XCsrftoken, "x-csrftoken")                            \
   X(XRequestId, "x-request-id")                           \
+  X(XRequestStart, "x-request-start")                     \
   X(XRequestedWith, "x-requested-with")
 
 namespace celadon::http {

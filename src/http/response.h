@@ -24,6 +24,7 @@ struct ResponseHead {
   std::optional<std::uint64_t> content_length;  // of the body as framed, where known
   bool has_date = false;                        // the application set its own
   bool has_server = false;
+  bool has_request_id = false;  // X-Request-ID
   bool close = false;  // the application asked for Connection: close
 };
 

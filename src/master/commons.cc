@@ -4,8 +4,25 @@
 
 namespace celadon::master {
 
-std::expected<Commons, Error> Commons::make(std::size_t slots) noexcept {
+namespace {
+
+// Rings lie page by page, so that those of idle workers take no memory.
+constexpr std::size_t kPage = 4096;
+
+constexpr std::size_t ring_stride(std::size_t ring) noexcept {
+  return (LogRing::footprint(ring) + kPage - 1) / kPage * kPage;
+}
+
+}  // namespace
+
+std::expected<Commons, Error> Commons::make(std::size_t slots,
+                                            std::size_t ring) noexcept {
   Commons commons;
+  commons.ring_ = ring;
+  if (ring > 0) {
+    commons.rings_ = SharedMemory::make(slots * ring_stride(ring));
+    if (!commons.rings_) return std::unexpected(Error::NoMemory);
+  }
   commons.slab_ = metrics::Slab::make(slots);
   if (!commons.slab_) return std::unexpected(Error::NoMemory);
   for (std::size_t i = 0; i < slots; ++i) {
@@ -14,6 +31,11 @@ std::expected<Commons, Error> Commons::make(std::size_t slots) noexcept {
     commons.mailboxes_.push_back(std::move(*mailbox));
   }
   return commons;
+}
+
+LogRing Commons::ring(std::size_t at) noexcept {
+  if (ring_ == 0) return {};
+  return {static_cast<std::byte*>(rings_.get()) + at * ring_stride(ring_), ring_};
 }
 
 void Commons::settle_in(std::size_t own) noexcept {

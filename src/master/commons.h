@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/log_ring.h"
+#include "base/shared_memory.h"
 #include "metrics/slab.h"
 #include "net/mailbox.h"
 
@@ -13,7 +15,9 @@ namespace celadon::master {
 
 class Commons {
  public:
-  [[nodiscard]] static std::expected<Commons, Error> make(std::size_t slots) noexcept;
+  // `ring`: bytes of lines that each worker may leave for its log; 0: none.
+  [[nodiscard]] static std::expected<Commons, Error> make(
+      std::size_t slots, std::size_t ring = 0) noexcept;
 
   [[nodiscard]] metrics::Slab& slab() noexcept { return *slab_; }
   [[nodiscard]] metrics::Slot& slot(std::size_t at) noexcept {
@@ -22,6 +26,9 @@ class Commons {
   [[nodiscard]] net::Mailbox& mailbox(std::size_t slot) noexcept {
     return mailboxes_[slot];
   }
+
+  // For lines of the access log; none where there is no such log.
+  [[nodiscard]] LogRing ring(std::size_t slot) noexcept;
 
   // In a worker: reads from the mailbox of its own slot only.
   void settle_in(std::size_t slot) noexcept;
@@ -41,6 +48,8 @@ class Commons {
 
  private:
   std::unique_ptr<metrics::Slab> slab_;
+  SharedMemory rings_;
+  std::size_t ring_ = 0;
   std::vector<net::Mailbox> mailboxes_;
 };
 

@@ -72,11 +72,12 @@ class Master::Control final : public loop::IoHandler {
 };
 
 Master::Master(Hooks& hooks, LogSink& log, Commons& commons, int workers,
-               const Limits& limits, const Watch& watch) noexcept
+               const Limits& limits, const Watch& watch, LogHeir heir) noexcept
     : hooks_(hooks),
       log_(log),
       commons_(commons),
       watch_(watch),
+      heir_(std::move(heir)),
       loop_(std::make_unique<loop::Loop>(loop::make_epoll_poller(), clock_)),
       roster_(workers, limits),
       vigil_(watch.timeout),
@@ -161,6 +162,7 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
   if (ended == Ended::Unknown) return;  // an orphan that came to process 1
   const std::uint64_t requests = commons_.slot(slot).gauges[metrics::gauge::kInFlight];
   commons_.slab().take_back(slot);
+  heir_.inherit(commons_.ring(slot), log_);
   commons_.forward(slot, loop_->now());
   std::erase_if(controls_,
                 [pid](const auto& control) { return control->pid() == pid; });

@@ -16,6 +16,7 @@
 #include "master/admin_link.h"
 #include "master/commons.h"
 #include "master/hooks.h"
+#include "master/log_heir.h"
 #include "master/roster.h"
 #include "master/vigil.h"
 #include "net/listener.h"
@@ -51,7 +52,7 @@ class Master final : public loop::SignalHandler,
  public:
   // `commons` has as many slots as `limits`.
   Master(Hooks& hooks, LogSink& log, Commons& commons, int workers,
-         const Limits& limits, const Watch& watch) noexcept;
+         const Limits& limits, const Watch& watch, LogHeir heir) noexcept;
   ~Master() override;
 
   void add_listener(net::ListenSocket socket) {
@@ -105,6 +106,7 @@ class Master final : public loop::SignalHandler,
   LogSink& log_;
   Commons& commons_;
   const Watch watch_;
+  const LogHeir heir_;
   SystemClock clock_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<loop::Signals> signals_;

@@ -1,49 +1,22 @@
 #include "metrics/slab.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cstring>
-#include <vector>
-
-#include "base/assert.h"
+#include <utility>
 
 namespace celadon::metrics {
+
 std::unique_ptr<Slab> Slab::make(std::size_t slots) noexcept {
-  const std::size_t bytes = sizeof(Summary) + slots * sizeof(Slot);
-  const int fd = ::memfd_create("celadon", MFD_CLOEXEC);
-  if (fd < 0) return nullptr;
-  void* memory = MAP_FAILED;
-  if (::ftruncate(fd, static_cast<off_t>(bytes)) == 0) {
-    memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  }
-  ::close(fd);
-  if (memory == MAP_FAILED) return nullptr;
-  return std::unique_ptr<Slab>(new Slab(memory, bytes, slots));
+  auto memory = SharedMemory::make(sizeof(Summary) + slots * sizeof(Slot));
+  if (!memory) return nullptr;
+  return std::unique_ptr<Slab>(new Slab(std::move(memory), slots));
 }
 
 // Fresh pages are zeros, which is what every cell begins with: nothing is touched.
-Slab::Slab(void* memory, std::size_t bytes, std::size_t slots) noexcept
-    : memory_(memory),
-      bytes_(bytes),
-      summary_(static_cast<Summary*>(memory)),
-      slots_(
-          reinterpret_cast<Slot*>(static_cast<std::byte*>(memory) + sizeof(Summary))),
+Slab::Slab(SharedMemory memory, std::size_t slots) noexcept
+    : memory_(std::move(memory)),
+      summary_(static_cast<Summary*>(memory_.get())),
+      slots_(reinterpret_cast<Slot*>(static_cast<std::byte*>(memory_.get()) +
+                                     sizeof(Summary))),
       count_(slots) {}
-
-Slab::~Slab() {
-  ::munmap(memory_, bytes_);
-}
-
-// At the same address, where code of the parent's may still count.
-void Slab::make_private() noexcept {
-  const auto* bytes = static_cast<const std::byte*>(memory_);
-  const std::vector<std::byte> copy(bytes, bytes + bytes_);
-  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-  void* memory = ::mmap(memory_, bytes_, PROT_READ | PROT_WRITE, kFlags, -1, 0);
-  CHECK(memory == memory_, "no memory for a copy of the slab");
-  std::memcpy(memory_, copy.data(), copy.size());
-}
 
 void Slab::lease(std::size_t at, Nanos now) noexcept {
   Slot& slot = slots_[at];

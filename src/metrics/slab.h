@@ -18,6 +18,7 @@
 #include <span>
 
 #include "base/clock.h"
+#include "base/shared_memory.h"
 
 namespace celadon::metrics {
 
@@ -73,12 +74,12 @@ class Slab {
  public:
   // Null where the kernel gives no memory.
   [[nodiscard]] static std::unique_ptr<Slab> make(std::size_t slots) noexcept;
-  ~Slab();
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
   // In a fork that is none of these processes: what it writes from now on nobody sees.
-  void make_private() noexcept;
+  // At the same address, where code of the parent's may still count.
+  void make_private() noexcept { memory_.make_private(); }
 
   [[nodiscard]] std::span<Slot> slots() noexcept { return {slots_, count_}; }
   [[nodiscard]] std::span<const Slot> slots() const noexcept {
@@ -95,9 +96,8 @@ class Slab {
   [[nodiscard]] std::uint64_t total(std::size_t counter) const noexcept;
 
  private:
-  Slab(void* memory, std::size_t bytes, std::size_t slots) noexcept;
-  void* memory_;
-  std::size_t bytes_;
+  Slab(SharedMemory memory, std::size_t slots) noexcept;
+  SharedMemory memory_;
   Summary* summary_;
   Slot* slots_;
   std::size_t count_;

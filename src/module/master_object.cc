@@ -6,6 +6,7 @@
 #include "module/listen.h"
 #include "module/log_level.h"
 #include "module/options.h"
+#include "module/stdio_relay.h"
 #include "py/error.h"
 #include "py/gil.h"
 #include "py/type.h"
@@ -94,7 +95,8 @@ struct Supervisor {
       : commons(std::move(shared)),
         hooks(object, commons, options.admin),
         sink(object),
-        master(hooks, sink, commons, options.workers, options.limits, options.watch),
+        master(hooks, sink, commons, options.workers, options.limits, options.watch,
+               master::LogHeir(options.access_log, options.stdout_fd)),
         listen(options.listen) {
     master.loop().set_block_hook(&gil);
   }
@@ -122,7 +124,7 @@ PyObject* master_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
     return nullptr;
   MasterOptions options;
   if (!read_master_options(dict, options)) return nullptr;
-  auto commons = master::Commons::make(options.limits.slots);
+  auto commons = master::Commons::make(options.limits.slots, options.log_ring);
   if (!commons) {
     PyErr_Format(PyExc_OSError, "memory for all workers: %s",
                  describe(commons.error()).data());
@@ -195,6 +197,7 @@ PyObject* lend_seat(PyObject* self, master::Outcome& outcome) noexcept {
                           std::move(supervisor.master.listeners()));
   supervisor.commons.settle_in(supervisor.seat->slot);
   supervisor.hooks.admin_sockets().abandon();
+  stdio_relay().settle_in_child();
   // The files of unix sockets are the master's.
   for (net::ListenSocket& socket : supervisor.seat->listeners) socket.disown_file();
   PyObject* capsule = PyCapsule_New(&*supervisor.seat, kSeatName, return_seat);

@@ -5,6 +5,7 @@
 #include "green/hub.h"
 #include "green/sockets/api.h"
 #include "module/master_object.h"
+#include "module/stdio_relay.h"
 #include "module/worker.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
@@ -23,12 +24,14 @@ Worker& worker_of(PyObject* self) noexcept {
   return *reinterpret_cast<ServerObject*>(self)->worker;
 }
 
-// Server(app, options, log_exception, log, errors, notify, seat)
+// Server(app, options, log_exception, log, access, errors, notify, seat)
 PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   PyObject *app = nullptr, *dict = nullptr, *log_exception = nullptr, *log = nullptr,
-           *errors = nullptr, *notify = nullptr, *seat_object = nullptr;
-  if (!PyArg_ParseTuple(args, "OO!OOOOO:Server", &app, &PyDict_Type, &dict,
-                        &log_exception, &log, &errors, &notify, &seat_object)) {
+           *access = nullptr, *errors = nullptr, *notify = nullptr,
+           *seat_object = nullptr;
+  if (!PyArg_ParseTuple(args, "OO!OOOOOO:Server", &app, &PyDict_Type, &dict,
+                        &log_exception, &log, &access, &errors, &notify,
+                        &seat_object)) {
     return nullptr;
   }
   Seat* seat = nullptr;
@@ -42,7 +45,7 @@ PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   if (!hub || !read_options(dict, options)) return nullptr;
   auto worker = std::make_unique<Worker>(
       *hub, std::move(options), py::Object::copy(app), py::Object::copy(log_exception),
-      py::Object::copy(log), py::Object::copy(notify), seat);
+      py::Object::copy(log), py::Object::copy(access), py::Object::copy(notify), seat);
   if (!worker->prepare(errors)) return nullptr;
   auto* self = reinterpret_cast<ServerObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
@@ -124,7 +127,23 @@ PyObject* after_fork_in_parent(PyObject*, PyObject*) noexcept {
   return py::none();
 }
 
-PyMethodDef functions[] = {{"after_fork_in_child", after_fork_in_child, METH_NOARGS,
+PyObject* relay_output(PyObject*, PyObject*) noexcept {
+  stdio_relay().start();
+  return Py_BuildValue("ii", stdio_relay().original(1), stdio_relay().original(2));
+}
+
+PyObject* stop_relay(PyObject*, PyObject*) noexcept {
+  const py::WithoutGil released;
+  stdio_relay().stop();
+  return py::none();
+}
+
+PyMethodDef functions[] = {{"relay_output", relay_output, METH_NOARGS,
+                            "relay_output() -> (stdout, stderr)\n\nFrom now on who "
+                            "writes to them never waits; what they were."},
+                           {"stop_relay", stop_relay, METH_NOARGS,
+                            "Puts the descriptors back; in a fork it does nothing."},
+                           {"after_fork_in_child", after_fork_in_child, METH_NOARGS,
                             "Let go of the parent's things."},
                            {"after_fork_in_parent", after_fork_in_parent, METH_NOARGS,
                             "Remember that copies of descriptors exist."},

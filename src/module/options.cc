@@ -29,6 +29,12 @@ class Reader {
     if (PyObject* value = get(key)) out = PyObject_IsTrue(value) == 1;
   }
 
+  void number(const char* key, double& out) noexcept {
+    PyObject* value = get(key);
+    if (value) out = PyFloat_AsDouble(value);
+    ok_ = ok_ && (!value || out != -1.0 || !PyErr_Occurred());
+  }
+
   // Seconds as a float; 0 stays 0.
   void span(const char* key, Nanos& out) noexcept {
     PyObject* value = get(key);
@@ -140,6 +146,9 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.integer("max_concurrent_requests", s.max_concurrent_requests);
   r.integer("queue_depth", s.queue_depth);
   r.integer("retry_after", s.retry_after);
+  r.list("priority_paths", s.priority_paths);
+  r.text("request_id_header", s.request_id_header);
+  r.flag("trace_context", s.trace_context);
   r.flag("request_buffering", s.request_buffering);
   r.text("tmp_upload_dir", s.tmp_upload_dir);
   r.text("server_header", s.server_header);
@@ -166,6 +175,24 @@ void read_bridge(Reader& r, wsgi::BridgeOptions& b) noexcept {
   r.networks("forwarded_allow_ips", b.environ.forwarded_allow);
 }
 
+void read_access_log(Reader& r, Options& out) noexcept {
+  r.text("access_log", out.access_log);
+  r.integer("stdout_fd", out.stdout_fd);
+  r.text("access_log_format", out.access_log_format);
+  int style = 0;
+  r.integer("access_log_style", style);
+  out.access_log_style = static_cast<server::AccessStyle>(style);
+  server::AccessFilter& filter = out.access.filter;
+  r.number("access_log_sample", filter.sample);
+  r.span("access_log_slow", filter.slow);
+  r.integer("access_log_min_status", filter.min_status);
+  r.list("access_log_skip", filter.skip);
+  r.flag("log_overflow_blocks", out.access.block);
+  out.bridge.logged_environ =
+      server::AccessFormat::make(out.access_log_style, out.access_log_format, 0)
+          .environ_names();
+}
+
 }  // namespace
 
 bool read_options(PyObject* dict, Options& out) noexcept {
@@ -187,8 +214,7 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   r.integer("max_requests_jitter", out.max_requests_jitter);
   r.integer("umask", out.umask);
   r.flag("reuse_port", out.reuse_port);
-  r.text("access_log", out.access_log);
-  r.text("access_log_format", out.access_log_format);
+  read_access_log(r, out);
   return r.ok();
 }
 
@@ -212,6 +238,9 @@ bool read_master_options(PyObject* dict, MasterOptions& out) noexcept {
   out.admin.timeout = out.watch.timeout;
   r.integer("uid", out.admin.uid);
   r.integer("gid", out.admin.gid);
+  r.text("access_log", out.access_log);
+  r.integer("stdout_fd", out.stdout_fd);
+  r.integer("log_ring", out.log_ring);
   r.integer("worker_max_rss", out.watch.max_rss);
   r.integer("worker_kill_rss", out.watch.kill_rss);
   r.integer("backlog", out.listen.backlog);

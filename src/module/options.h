@@ -5,6 +5,7 @@
 #include "master/master.h"
 #include "module/admin_process.h"
 #include "py/ref.h"
+#include "server/access_log.h"
 #include "server/settings.h"
 #include "wsgi/bridge.h"
 
@@ -21,7 +22,10 @@ struct Options {
   std::uint64_t max_requests = 0;  // then another worker takes its place; 0: never
   std::uint64_t max_requests_jitter = 0;
   std::string access_log;  // path, "-", or empty for none
+  int stdout_fd = 1;       // what "-" is
   std::string access_log_format;
+  server::AccessStyle access_log_style = server::AccessStyle::Apache;
+  server::AccessLog::Options access;
 };
 
 // Reads the dict that celadon.config makes: every key is required. False with an
@@ -34,6 +38,9 @@ struct MasterOptions {
   master::Watch watch;
   net::ListenOptions listen;
   AdminOptions admin;
+  std::string access_log;  // that of the workers
+  int stdout_fd = 1;
+  std::size_t log_ring = 0;  // bytes of a worker's ring; 0: none has one
 };
 
 [[nodiscard]] bool read_master_options(PyObject* dict, MasterOptions& out) noexcept;

@@ -11,6 +11,7 @@
 #include <random>
 
 #include "module/listen.h"
+#include "module/stdio_relay.h"
 #include "py/error.h"
 
 namespace celadon::module {
@@ -50,12 +51,16 @@ server::Cells cells_of(metrics::Slot& slot) noexcept {
 }  // namespace
 
 Worker::Worker(green::Hub& hub, Options options, py::Object app,
-               py::Object log_exception, py::Object log, py::Object notify, Seat* seat)
+               py::Object log_exception, py::Object log, py::Object access,
+               py::Object notify, Seat* seat)
     : hub_(hub),
       options_(std::move(options)),
       log_(hub, std::move(log)),
       notices_(hub, std::move(notify)),
       seat_(seat) {
+  if (access.get() != Py_None) {
+    access_lines_ = std::make_unique<AccessLines>(hub, std::move(access));
+  }
   bridge_ = std::make_unique<wsgi::Bridge>(
       hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
   server_ =
@@ -74,14 +79,28 @@ Worker::~Worker() {
 
 bool Worker::prepare(PyObject* errors) noexcept {
   if (!bridge_->prepare(errors)) return false;
+  return open_access_log();
+}
+
+bool Worker::open_access_log() noexcept {
+  const int slot = seat_ ? static_cast<int>(seat_->slot) : 0;
+  auto format = server::AccessFormat::make(options_.access_log_style,
+                                           options_.access_log_format, slot);
+  if (access_lines_) {
+    server_->set_access_log(std::make_unique<server::AccessLog>(
+        std::move(format), options_.access, *access_lines_));
+    return true;
+  }
   if (options_.access_log.empty()) return true;
-  auto log = server::AccessLog::open(options_.access_log, options_.access_log_format);
-  if (!log) {
+  auto file = LineFile::open(options_.access_log, options_.stdout_fd);
+  if (!file) {
     PyErr_Format(PyExc_OSError, "cannot open the access log %s: %s",
-                 options_.access_log.c_str(), describe(log.error()).data());
+                 options_.access_log.c_str(), describe(file.error()).data());
     return false;
   }
-  server_->set_access_log(std::move(*log));
+  server_->set_access_log(std::make_unique<server::AccessLog>(
+      std::move(format), options_.access, std::move(*file),
+      seat_ ? seat_->commons.ring(seat_->slot) : LogRing()));
   return true;
 }
 
@@ -137,6 +156,7 @@ bool Worker::run(bool watch_signals) noexcept {
   signals_.reset();
   hub_.unwatch();
   py::Object error = py::take_error();
+  if (access_lines_) access_lines_->drain();
   log_.drain();
   py::restore_error(std::move(error));
   return !interrupted;
@@ -193,6 +213,7 @@ void Worker::stop(bool quick) noexcept {
 }
 
 void Worker::on_master_gone() noexcept {
+  stdio_relay().take_over();
   log_.log(Level::Critical, "the master is gone: finishing requests");
   stop(false);
 }

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "loop/signals.h"
+#include "module/access_lines.h"
 #include "module/colleagues.h"
 #include "module/control.h"
 #include "module/log_queue.h"
@@ -26,7 +27,7 @@ class Worker final : public loop::SignalHandler,
  public:
   // `seat`: under a master, else null; it outlives the worker.
   Worker(green::Hub& hub, Options options, py::Object app, py::Object log_exception,
-         py::Object log, py::Object notify, Seat* seat);
+         py::Object log, py::Object access, py::Object notify, Seat* seat);
   ~Worker() override;
 
   // False with an exception.
@@ -52,6 +53,7 @@ class Worker final : public loop::SignalHandler,
   void on_timer() noexcept override;
   void on_master_gone() noexcept override;
   void report_to(int fd) noexcept override;
+  [[nodiscard]] bool open_access_log() noexcept;
   [[nodiscard]] bool sit_down() noexcept;
   void recycle_if_due() noexcept;
   void begin_drain() noexcept;
@@ -63,6 +65,7 @@ class Worker final : public loop::SignalHandler,
   green::Hub& hub_;
   const Options options_;
   LogQueue log_;
+  std::unique_ptr<AccessLines> access_lines_;  // where Python takes them
   Notices notices_;
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;

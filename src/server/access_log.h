@@ -1,61 +1,50 @@
-// The access log: gunicorn's atoms, compiled once, rendered natively, written by a
-// thread of its own in whole lines. A full buffer drops lines and counts them.
+// The access log: lines that a thread of its own writes, off the loop, or that go to
+// someone else. A full ring drops lines and counts them.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <expected>
-#include <mutex>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/error.h"
-#include "http/request.h"
-#include "http/response.h"
-#include "net/address.h"
+#include "base/line_file.h"
+#include "base/log_ring.h"
+#include "server/access_format.h"
 
 namespace celadon::server {
 
-// One finished request, as views that live as long as the call.
-struct AccessRecord {
-  const net::Address* peer = nullptr;
-  const http::Request* request = nullptr;  // null for a request that was refused unread
-  std::span<const http::HeaderView> response_headers;
-  int status = 0;
-  std::uint64_t bytes = 0;
-  Nanos duration = 0;
+// Which requests get no line. Server errors, and requests that were cut short, always
+// get one.
+struct AccessFilter {
+  double sample = 1.0;             // share of requests
+  Nanos slow = 0;                  // only those that took at least as long
+  int min_status = 0;              // only those answered with at least that
+  std::vector<std::string> skip;  // paths
+  [[nodiscard]] bool passes(const AccessRecord& record, std::uint32_t dice) const noexcept;
 };
 
-class AccessFormat {
+// Who takes lines instead of a file.
+class AccessSink {
  public:
-  // The text of a gunicorn access_log_format; unknown atoms print "-".
-  static AccessFormat compile(std::string_view format);
-  void render(const AccessRecord& record, std::int64_t unix_seconds,
-              std::string& out) const;
-  // True where an atom needs the response's headers.
-  [[nodiscard]] bool wants_response_headers() const noexcept { return wants_response_; }
-
- private:
-  struct Atom {
-    char kind;         // 0: literal text
-    std::string text;  // the literal, or the name in {...}, lower-case
-  };
-  void render_atom(const Atom& atom, const AccessRecord& record, std::int64_t now,
-                   std::string& out) const;
-  std::vector<Atom> atoms_;
-  bool wants_response_ = false;
+  virtual ~AccessSink() = default;
+  virtual void take_line(std::string_view line) noexcept = 0;  // without its end
 };
 
 class AccessLog {
  public:
-  // `path`: a file, or "-" for standard output.
-  static std::expected<std::unique_ptr<AccessLog>, Error> open(const std::string& path,
-                                                               std::string_view format);
-  ~AccessLog();  // writes what is left
+  struct Options {
+    AccessFilter filter;
+    bool block = false;  // a full ring is waited for, else the line is lost
+  };
+  // `ring`: empty for one of its own.
+  AccessLog(AccessFormat format, Options options, LineFile file, LogRing ring);
+  AccessLog(AccessFormat format, Options options, AccessSink& sink);
+  ~AccessLog();  // writes what is left, for a moment
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
 
@@ -64,29 +53,37 @@ class AccessLog {
   // once for many lines.
   void publish();
   [[nodiscard]] const AccessFormat& format() const noexcept { return format_; }
-  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  // Lines lost since it was asked for the last time.
+  [[nodiscard]] std::uint64_t take_dropped() noexcept;
   // Opens the file again, after a rotation.
   void reopen();
   // After a fork, in the child: the thread is the parent's.
   void abandon() noexcept;
 
- private:
-  AccessLog(int fd, std::string path, AccessFormat format);
-  void run() noexcept;
-  void write_out(std::string_view text) noexcept;
+  static constexpr std::size_t kCapacity = std::size_t{4} << 20;  // of its own ring
 
-  static constexpr std::size_t kCapacity = std::size_t{4} << 20;  // log_ring
+ private:
+  // What the thread is asked for; bits.
+  static constexpr std::uint32_t kLines = 1;
+  static constexpr std::uint32_t kReopen = 2;
+  static constexpr std::uint32_t kStop = 4;
+  void order(std::uint32_t what) noexcept;
+  void run() noexcept;
+  [[nodiscard]] bool write_out(int wait_ms) noexcept;
+  void lose_all() noexcept;
+  void put(std::string_view line) noexcept;
 
   const AccessFormat format_;
-  const std::string path_;
-  int fd_;               // the writer thread's
-  std::string pending_;  // the loop's
-  std::uint64_t dropped_ = 0;
-  std::mutex mutex_;
-  std::condition_variable wanted_;
-  std::string shared_;     // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
-  bool reopen_ = false;    // guarded by mutex_
+  const Options options_;
+  AccessSink* const sink_ = nullptr;
+  std::unique_ptr<std::byte[]> own_memory_;
+  LogRing ring_;  // from the loop to the thread
+  std::optional<LineFile> file_;  // the thread's
+  std::string line_;
+  bool unpublished_ = false;
+  std::uint64_t dropped_seen_ = 0;
+  std::uint32_t dice_ = 0x9e3779b9;
+  std::atomic<std::uint32_t> orders_ = 0;
   std::thread thread_;
 };
 

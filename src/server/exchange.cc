@@ -19,6 +19,8 @@ void Exchange::reset(Channel& channel, Connection& connection) noexcept {
   if (head_.capacity() > kKept) head_ = {};
   body_.clear();
   logged_headers_.clear();
+  logged_environ_.clear();
+  identity_.clear();
 }
 
 void Exchange::consume_body(std::size_t n) noexcept {

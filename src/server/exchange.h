@@ -29,10 +29,12 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "net/address.h"
+#include "server/identity.h"
 
 namespace celadon::server {
 
 class Exchange;
+class Server;
 
 // What an application keeps with a connection between its requests.
 class ConnectionData {
@@ -89,6 +91,8 @@ class Channel {
   // The application wants more body than is buffered.
   virtual void want_body(Exchange& exchange) noexcept = 0;
   virtual void refuse(Exchange& exchange, http::Rejection why) noexcept = 0;
+  // Gives the exchange all its names.
+  virtual void identify(Exchange& exchange) noexcept = 0;
   // The application is done with the exchange; it may be destroyed.
   virtual void release(Exchange& exchange) noexcept = 0;
 };
@@ -104,9 +108,12 @@ struct ExchangeState {
   // Monotonic times, for deadlines and logs.
   Nanos received_at = 0;
   Nanos started_at = 0;
+  Nanos answered_at = 0;    // the head of the answer left; only where it is logged
+  Nanos waited_before = 0;  // with a proxy in front, as far as it says so
 
  protected:
   friend class Session;
+  friend class Server;
 
   Channel* channel_ = nullptr;
   Connection* connection_ = nullptr;
@@ -147,6 +154,11 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
     return request_.text(request_.method);
   }
   [[nodiscard]] bool is_head() const noexcept { return method() == "HEAD"; }
+  // What it is called: made when it is asked for.
+  [[nodiscard]] const Identity& identity() noexcept {
+    channel_->identify(*this);
+    return identity_;
+  }
 
   // --- its body ---
   [[nodiscard]] BodyState body_state() const noexcept { return body_state_; }
@@ -199,10 +211,17 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   [[nodiscard]] std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
   [[nodiscard]] int status() const noexcept { return status_; }
 
-  // Response headers for the access log; kept only where its format names one.
-  using LoggedHeaders = std::vector<std::pair<std::string, std::string>>;
-  [[nodiscard]] const LoggedHeaders& logged_headers() const noexcept {
+  // For the access log, kept only where its format names one: response headers, and
+  // what the application knows of the request by a name.
+  using LoggedPairs = std::vector<std::pair<std::string, std::string>>;
+  [[nodiscard]] const LoggedPairs& logged_headers() const noexcept {
     return logged_headers_;
+  }
+  [[nodiscard]] const LoggedPairs& logged_environ() const noexcept {
+    return logged_environ_;
+  }
+  void log_environ(std::string_view name, std::string_view value) {
+    logged_environ_.emplace_back(name, value);
   }
 
   void set_consumer(Consumer* consumer) noexcept { consumer_ = consumer; }
@@ -210,11 +229,14 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
 
  private:
   friend class Session;
+  friend class Server;
 
   http::Request request_;
   std::string head_;  // the bytes that request_ points into
   std::string body_;
-  LoggedHeaders logged_headers_;
+  LoggedPairs logged_headers_;
+  LoggedPairs logged_environ_;
+  Identity identity_;
 };
 
 // Who answers requests.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "http/request_start.h"
+
 namespace celadon::server {
 
 Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log)
@@ -16,8 +18,10 @@ Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cell
       log_(log),
       counters_(cells.counters),
       load_(cells.load),
+      naming_(settings_.request_id_header),
       parser_(settings_.limits) {
   render_.reserve(4096);
+  wall_offset_ = loop_.clock().wall() - loop_.now();
   loop_.add_hook(*this);
 }
 
@@ -140,34 +144,40 @@ void Server::drop_pool() noexcept {
 }
 
 void Server::admit(Exchange& x) noexcept {
-  const std::size_t limit = settings_.max_concurrent_requests;
-  if (limit == 0 || load_.in_flight < limit) {
-    ++load_.in_flight;
-    app_.on_request(x);
-    return;
-  }
-  if (load_.queued >= settings_.queue_depth) {
-    ++counters_.overloaded;
-    ++load_.in_flight;  // release() takes it back
-    x.refuse(http::Rejection::Overloaded);
-    x.release();
-    return;
+  // Whoever sent it has given up by now: it would only delay others.
+  if (x.waited_before > 0 && admission_.is_overdue(x, loop_.now())) return overload(x);
+  switch (admission_.judge(x, load_.in_flight, load_.queued)) {
+    case Admission::Verdict::Run: return run(x);
+    case Admission::Verdict::Refuse: return overload(x);
+    case Admission::Verdict::Wait: break;
   }
   ++load_.queued;
-  waiting_.push_back(x);
-  if (settings_.queue_timeout != kNever && !Timer::armed()) {
-    loop_.arm(*this, loop_.now() + settings_.queue_timeout);
-  }
+  admission_.push(x);
+  arm_queue_timer();
+}
+
+void Server::run(Exchange& x) noexcept {
+  ++load_.in_flight;
+  app_.on_request(x);
+}
+
+void Server::overload(Exchange& x) noexcept {
+  ++counters_.overloaded;
+  ++load_.in_flight;  // release() takes it back
+  x.refuse(http::Rejection::Overloaded);
+  x.release();
+}
+
+void Server::arm_queue_timer() noexcept {
+  const Nanos due = admission_.due();
+  if (due != kNever && !Timer::armed()) loop_.arm(*this, due);
 }
 
 void Server::on_released(bool admitted) noexcept {
   if (admitted) --load_.in_flight;
-  const std::size_t limit = settings_.max_concurrent_requests;
-  while (!waiting_.empty() && load_.in_flight < limit) {
-    Exchange& x = *waiting_.pop_front();
+  while (Exchange* x = admission_.pop(load_.in_flight)) {
     --load_.queued;
-    ++load_.in_flight;
-    app_.on_request(x);
+    run(*x);
   }
 }
 
@@ -177,19 +187,11 @@ void Server::forget_queued(Exchange& x) noexcept {
 }
 
 void Server::on_timer() noexcept {
-  while (Exchange* x = waiting_.front()) {
-    const Nanos due = x->received_at + settings_.queue_timeout;
-    if (due > loop_.now()) {
-      loop_.arm(*this, due);
-      return;
-    }
-    waiting_.pop_front();
+  while (Exchange* x = admission_.pop_overdue(loop_.now())) {
     --load_.queued;
-    ++counters_.overloaded;
-    ++load_.in_flight;
-    x->refuse(http::Rejection::Overloaded);
-    x->release();
+    overload(*x);
   }
+  arm_queue_timer();
 }
 
 // Its output leaves at the end of the turn, or with the first that comes after kHold.
@@ -206,7 +208,35 @@ void Server::flush_corked() noexcept {
 
 void Server::on_turn_end() noexcept {
   flush_corked();
-  if (access_log_) access_log_->publish();
+  if (!access_log_) return;
+  access_log_->publish();
+  tell_dropped_lines();
+}
+
+// At most now and then: a full disk loses many.
+void Server::tell_dropped_lines() noexcept {
+  const std::uint64_t lost = access_log_->take_dropped();
+  if (lost == 0) return;
+  counters_.log_dropped += lost;
+  if (loop_.now() < dropped_told_) return;
+  dropped_told_ = loop_.now() + kTellDropped;
+  log_.log(Level::Warning, std::to_string(counters_.log_dropped) +
+                               " lines of the access log were lost until now");
+}
+
+bool Server::names_itself(const http::ResponseHead& head) const noexcept {
+  if (naming_.header_id() == http::HeaderId::XRequestId) return head.has_request_id;
+  return std::ranges::any_of(head.headers, [this](const http::HeaderView& field) {
+    return http::equals_ignoring_case(field.name, naming_.header());
+  });
+}
+
+Nanos Server::waited_before(const http::Request& request) noexcept {
+  const http::Field* field = request.find(http::HeaderId::XRequestStart);
+  const auto began =
+      field ? http::parse_request_start(request.value(*field)) : std::nullopt;
+  const Nanos waited = began ? loop_.now() + wall_offset_ - *began : 0;
+  return waited > 0 && waited < kMostWaitedBefore ? waited : 0;
 }
 
 void Server::drain() noexcept {
@@ -252,6 +282,7 @@ std::string_view Server::own_lines(bool has_date, bool has_server) noexcept {
   if (loop_.now() >= date_until_) {
     const Nanos wall = loop_.clock().wall();
     date_until_ = loop_.now() + kSecond - wall % kSecond;
+    wall_offset_ = wall - loop_.now();
     char date[http::kDateSize];
     http::format_date(wall / kSecond, date);
     own_lines_.clear();
@@ -301,15 +332,26 @@ void Server::log_refusal(const net::Address& peer, http::Rejection why,
 
 void Server::log_access(Exchange& x) noexcept {
   if (!access_log_) return;
-  std::vector<http::HeaderView> headers;
-  for (const auto& [name, value] : x.logged_headers()) headers.push_back({name, value});
+  const auto views = [](const Exchange::LoggedPairs& pairs) {
+    std::vector<http::HeaderView> made;
+    for (const auto& [name, value] : pairs) made.push_back({name, value});
+    return made;
+  };
+  const auto headers = views(x.logged_headers());
+  const auto environ = views(x.logged_environ());
   AccessRecord record;
   record.peer = &x.connection().peer;
   record.request = &x.request();
+  if (access_log_->format().wants_identity()) record.identity = &x.identity();
   record.response_headers = headers;
+  record.environ = environ;
   record.status = x.status();
   record.bytes = x.bytes_sent();
+  record.bytes_in = x.head_.size() + x.body_size();
   record.duration = loop_.clock().now() - x.received_at;
+  record.queued = std::max<Nanos>(x.started_at - x.received_at, 0) + x.waited_before;
+  if (x.answered_at > 0) record.first_byte = x.answered_at - x.received_at;
+  record.gone = x.gone();
   access_log_->write(record, loop_.clock());
 }
 

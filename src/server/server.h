@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 #include "net/listener.h"
 #include "server/access_log.h"
+#include "server/admission.h"
 #include "server/peers.h"
 #include "server/session.h"
 #include "server/settings.h"
@@ -31,8 +32,9 @@ struct Counters {
   std::uint64_t timeouts_write = 0;
   std::uint64_t timeouts_keepalive = 0;
   std::uint64_t hop_by_hop_dropped = 0;
-  std::uint64_t passed = 0;  // connections that another server took over
-  std::uint64_t taken = 0;   // or that were taken over from one
+  std::uint64_t passed = 0;       // connections that another server took over
+  std::uint64_t taken = 0;        // or that were taken over from one
+  std::uint64_t log_dropped = 0;  // lines of the access log
 };
 
 // What there is now.
@@ -106,12 +108,25 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   [[nodiscard]] std::unique_ptr<Exchange> make_exchange() noexcept;
   void recycle(std::unique_ptr<Exchange> exchange) noexcept;
   void admit(Exchange& x) noexcept;
+  void run(Exchange& x) noexcept;
+  void overload(Exchange& x) noexcept;
+  void arm_queue_timer() noexcept;
   void on_released(bool admitted) noexcept;
   void forget_queued(Exchange& x) noexcept;
   void remove(Session& session) noexcept;
   void log_refusal(const net::Address& peer, http::Rejection why,
                    const http::Request* request) noexcept;
   void log_access(Exchange& x) noexcept;
+  void tell_dropped_lines() noexcept;
+  // The id of a request, unless it has one.
+  void name(Exchange& x) noexcept {
+    if (x.identity_.id_size > 0) return;
+    naming_.name(x.identity_, x.request_, x.connection_->trusted,
+                 loop_.now() + wall_offset_);
+  }
+  // The application answers with an id of its own.
+  [[nodiscard]] bool names_itself(const http::ResponseHead& head) const noexcept;
+  [[nodiscard]] Nanos waited_before(const http::Request& request) noexcept;
   // Field lines that the server adds where the application has not set them itself.
   std::string_view own_lines(bool has_date, bool has_server) noexcept;
   bool evict_idle() noexcept;
@@ -132,6 +147,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   static constexpr Nanos kRetryPeriod = 20 * kMillisecond;
   static constexpr Nanos kHold = kMillisecond;
   static constexpr unsigned kRefusalLinesPerSecond = 10;
+  static constexpr Nanos kTellDropped = 10 * kSecond;
+  static constexpr Nanos kMostWaitedBefore = 600 * kSecond;  // else a clock is wrong
 
   loop::Loop& loop_;
   App& app_;
@@ -146,7 +163,7 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   Retry retry_{*this};
   // A burst of requests must not go through malloc one by one.
   std::vector<std::unique_ptr<Exchange>> pool_;
-  IntrusiveList<Exchange> waiting_;  // behind max_concurrent_requests
+  Admission admission_{settings_};
   bool draining_ = false;
   bool accept_paused_ = false;
   Peers* peers_ = nullptr;
@@ -154,6 +171,7 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   Load own_load_;
   Counters& counters_;
   Load& load_;
+  Naming naming_;
 
   // Shared by all sessions: only one callback runs at a time.
   std::array<char, kScratch> scratch_;
@@ -162,6 +180,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   Nanos date_until_ = 0;       // loop time at which the second is over
   std::string own_lines_;      // Date, then Server
   std::size_t date_line_ = 0;  // size of the first
+  Nanos wall_offset_ = 0;      // from the loop's clock to the wall's
+  Nanos dropped_told_ = 0;
   std::int64_t refusal_second_ = -1;
   unsigned refusal_lines_ = 0;
   std::uint64_t refusals_unlogged_ = 0;

@@ -75,6 +75,7 @@ class Session final : public loop::Disposable,
   void abort(Exchange& x) noexcept override;
   void want_body(Exchange& x) noexcept override;
   void refuse(Exchange& x, http::Rejection why) noexcept override;
+  void identify(Exchange& x) noexcept override;
   void release(Exchange& x) noexcept override;
 
   // Life (session.cc)
@@ -124,7 +125,8 @@ class Session final : public loop::Disposable,
   [[nodiscard]] bool body_blocks_reuse(const Exchange& x) const noexcept;
 
   // Answers (session_answer.cc)
-  void send_page(http::Rejection why, bool with_body) noexcept;
+  void send_page(http::Rejection why, bool with_body, http::HeaderView id) noexcept;
+  [[nodiscard]] http::HeaderView id_field(Exchange& x) noexcept;
   Sent put(std::string_view copied, std::string_view held, Owner owner,
            std::string_view tail, Leaves leaves = Leaves::Now) noexcept;
   Sent send_framed(Exchange& x, std::string& out, std::string_view data, Owner owner,

@@ -70,10 +70,12 @@ Sent Session::send_head(Exchange& x, const http::ResponseHead& head,
     for (const auto& h : head.headers) x.logged_headers_.emplace_back(h.name, h.value);
   }
 
+  if (server_.access_log_) x.answered_at = server_.loop_.clock().now();
   std::string& out = server_.render_;
   out.clear();
   const http::h1::Extras extras{
       .lines = server_.own_lines(head.has_date, head.has_server),
+      .field = server_.names_itself(head) ? http::HeaderView{} : id_field(x),
       .close = closing_,
       .keep_alive = x.request_.minor == 0};
   http::h1::append_head(out, head, framing, length.value_or(0), extras);
@@ -219,10 +221,25 @@ void Session::refuse(Exchange& x, http::Rejection why) noexcept {
   } else if (eof_ || server_.closing() || body_blocks_reuse(x)) {
     closing_ = linger_ = true;
   }
-  send_page(why, !x.is_head());
+  send_page(why, !x.is_head(), id_field(x));
 }
 
-void Session::send_page(http::Rejection why, bool with_body) noexcept {
+// The id that the answer carries; empty: none.
+http::HeaderView Session::id_field(Exchange& x) noexcept {
+  const std::string_view name = server_.naming_.header();
+  if (name.empty()) return {};
+  server_.name(x);
+  return {name, x.identity_.request_id()};
+}
+
+void Session::identify(Exchange& x) noexcept {
+  server_.name(x);
+  if (x.identity_.trace_size > 0 || !settings().trace_context) return;
+  server_.naming_.trace(x.identity_, x.request_);
+}
+
+void Session::send_page(http::Rejection why, bool with_body,
+                        http::HeaderView id) noexcept {
   const auto info = http::rejection_info(why);
   const std::string_view reason = http::reason_phrase(info.status);
   std::string page(info.text);
@@ -238,7 +255,7 @@ void Session::send_page(http::Rejection why, bool with_body) noexcept {
   head.reason = reason;
   head.headers = headers;
   const http::h1::Extras extras{
-      .lines = server_.own_lines(false, false), .close = closing_, .keep_alive = false};
+      .lines = server_.own_lines(false, false), .field = id, .close = closing_};
   std::string& out = server_.render_;
   out.clear();
   http::h1::append_head(out, head, http::h1::Framing::Length, page.size(), extras);

@@ -180,6 +180,7 @@ void Session::begin(http::h1::HeadParser& parser, std::string_view bytes,
   closing_ = x.request_.close;
   set_state(Event::Request);
   ++server_.counters_.requests;
+  if (connection_.trusted) x.waited_before = server_.waited_before(x.request_);
 
   std::string_view rest = bytes.substr(size);
   if (x.request_.body == http::BodyKind::None) {
@@ -210,7 +211,7 @@ void Session::reject(http::Rejection why) noexcept {
   server_.log_refusal(connection_.peer, why, nullptr);
   parser_.reset();
   closing_ = linger_ = true;
-  send_page(why, true);
+  send_page(why, true, {});
   if (state_ == State::Closed) return;
   set_state(Event::LastAnswer);
   end_with_linger();

@@ -33,13 +33,16 @@ struct Settings {
   std::size_t worker_connections = 1000;
   std::size_t max_concurrent_requests = 0;  // 0: as many as connections
   std::size_t queue_depth = 1000;
-  unsigned retry_after = 1;  // seconds
+  unsigned retry_after = 1;                 // seconds
+  std::vector<std::string> priority_paths;  // admitted first; "*" at the end: a prefix
 
   bool request_buffering = false;
   std::string tmp_upload_dir = "/tmp";
 
   std::string server_header = "celadon";  // empty: none
   bool date_header = true;
+  std::string request_id_header = "X-Request-ID";  // empty: none
+  bool trace_context = true;                       // requests have trace ids
 
   net::ProxyMode proxy_protocol = net::ProxyMode::Off;
   net::Networks proxy_allow;

@@ -79,6 +79,18 @@ void Bridge::note_dropped_header(std::string_view name) noexcept {
                "\", which is the server's to set; it is dropped (said once)");
 }
 
+namespace {
+
+PyObject* current_request(PyObject*, PyObject*) noexcept {
+  return current_request_info();
+}
+PyMethodDef functions[] = {
+    {"current_request", current_request, METH_NOARGS,
+     "environ[\"celadon.request\"] of the request that runs here, or None."},
+    {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
 int add_to_module(PyObject* module) noexcept {
   Exceptions& e = exceptions();
   e.body_error = PyErr_NewExceptionWithDoc(
@@ -89,12 +101,13 @@ int add_to_module(PyObject* module) noexcept {
       "celadon.ClientDisconnected", "The client left before the request was done.",
       PyExc_ConnectionResetError, nullptr);
   if (!e.body_error || !e.client_disconnected ||
+      PyModule_AddFunctions(module, functions) < 0 ||
       PyModule_AddObjectRef(module, "BodyError", e.body_error) < 0 ||
       PyModule_AddObjectRef(module, "ClientDisconnected", e.client_disconnected) < 0) {
     return -1;
   }
   return add_input_type(module) < 0 || add_responder_type(module) < 0 ||
-                 add_file_wrapper_type(module) < 0
+                 add_file_wrapper_type(module) < 0 || add_request_info_type(module) < 0
              ? -1
              : 0;
 }

@@ -22,6 +22,7 @@ struct BridgeOptions {
   EnvironOptions environ;
   Nanos request_timeout = 120 * kSecond;  // kNever: off
   std::vector<std::string> cancel_on_disconnect;
+  std::vector<std::string> logged_environ;  // keys that the access log wants
 };
 
 struct BridgeCounters {

@@ -10,18 +10,31 @@
 namespace celadon::wsgi {
 namespace {
 
-constexpr std::array kKeyNames{"REQUEST_METHOD",    "PATH_INFO",
-                               "QUERY_STRING",      "RAW_URI",
-                               "REQUEST_URI",       "SERVER_PROTOCOL",
-                               "SERVER_NAME",       "SERVER_PORT",
-                               "REMOTE_ADDR",       "REMOTE_PORT",
-                               "SCRIPT_NAME",       "wsgi.url_scheme",
-                               "wsgi.input",        "wsgi.early_hints",
-                               "SERVER_SOFTWARE",   "wsgi.errors",
-                               "wsgi.version",      "wsgi.multithread",
-                               "wsgi.multiprocess", "wsgi.run_once",
-                               "wsgi.file_wrapper", "wsgi.input_terminated",
-                               "CONTENT_LENGTH",    "HTTP_TRANSFER_ENCODING"};
+constexpr std::array kKeyNames{"REQUEST_METHOD",
+                               "PATH_INFO",
+                               "QUERY_STRING",
+                               "RAW_URI",
+                               "REQUEST_URI",
+                               "SERVER_PROTOCOL",
+                               "SERVER_NAME",
+                               "SERVER_PORT",
+                               "REMOTE_ADDR",
+                               "REMOTE_PORT",
+                               "SCRIPT_NAME",
+                               "wsgi.url_scheme",
+                               "wsgi.input",
+                               "wsgi.early_hints",
+                               "celadon.request",
+                               "SERVER_SOFTWARE",
+                               "wsgi.errors",
+                               "wsgi.version",
+                               "wsgi.multithread",
+                               "wsgi.multiprocess",
+                               "wsgi.run_once",
+                               "wsgi.file_wrapper",
+                               "wsgi.input_terminated",
+                               "CONTENT_LENGTH",
+                               "HTTP_TRANSFER_ENCODING"};
 
 std::string environ_name(std::string_view header) {
   std::string name = "HTTP_";
@@ -140,10 +153,10 @@ Shape* EnvironBuilder::template_for(server::Exchange& x, const Kit& kit) noexcep
     shape->method.key = keys_[kMethod].get();
     if (!shape->put(shape->method, to_str(x.method()))) return nullptr;
   }
-  const bool done =
-      shape->lend_kit(keys_[kInput].get(), keys_[kEarlyHints].get(), kit) &&
-      update_addresses(*shape, x.connection()) && update_target(*shape, r) &&
-      update_fields(*shape, x);
+  const bool done = shape->lend_kit(keys_[kInput].get(), keys_[kEarlyHints].get(),
+                                    keys_[kInfo].get(), kit) &&
+                    update_addresses(*shape, x.connection()) &&
+                    update_target(*shape, r) && update_fields(*shape, x);
   return done ? shape : nullptr;
 }
 

@@ -54,6 +54,7 @@ class EnvironBuilder {
     kScheme,
     kInput,
     kEarlyHints,
+    kInfo,
     kSoftware,
     kErrors,
     kVersion,

@@ -56,13 +56,15 @@ bool Shape::put(Slot& slot, py::Object value) noexcept {
   return true;
 }
 
-bool Shape::lend_kit(PyObject* input_key, PyObject* hints_key,
+bool Shape::lend_kit(PyObject* input_key, PyObject* hints_key, PyObject* info_key,
                      const Kit& kit) noexcept {
   if (lender_ == kit.responder.get()) return true;
   take_back_kit();
   auto* input = reinterpret_cast<PyObject*>(kit.input.get());
   if (PyDict_SetItem(dict_.get(), input_key, input) < 0 ||
-      PyDict_SetItem(dict_.get(), hints_key, kit.early_hints.get()) < 0) {
+      PyDict_SetItem(dict_.get(), hints_key, kit.early_hints.get()) < 0 ||
+      PyDict_SetItem(dict_.get(), info_key,
+                     reinterpret_cast<PyObject*>(kit.info.get())) < 0) {
     return false;
   }
   lender_ = kit.responder.get();

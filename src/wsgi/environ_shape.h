@@ -44,7 +44,7 @@ class Shape {
   [[nodiscard]] bool put(Slot& slot, py::Object value) noexcept;
   // Puts the objects of a request there, and notes with them that it holds them.
   [[nodiscard]] bool lend_kit(PyObject* input_key, PyObject* hints_key,
-                              const Kit& kit) noexcept;
+                              PyObject* info_key, const Kit& kit) noexcept;
 
   Slot method;
   Slot target;

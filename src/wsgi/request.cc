@@ -8,6 +8,7 @@
 #include "wsgi/bridge.h"
 #include "wsgi/cold_file.h"
 #include "wsgi/file_wrapper.h"
+#include "wsgi/text.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -182,6 +183,7 @@ void Request::serve() noexcept {
   } else if (!environ || !call_app(environ.get())) {
     on_exception(environ.get());
   }
+  if (environ && !bridge_.options().logged_environ.empty()) log_environ(environ.get());
   environ.reset();
   detach();
 }
@@ -217,6 +219,19 @@ void Request::log_error(PyObject* environ) noexcept {
   const py::Object done(PyObject_CallFunctionObjArgs(bridge_.log_exception(),
                                                      error.get(), environ, nullptr));
   if (!done) PyErr_WriteUnraisable(bridge_.log_exception());
+}
+
+// What the access log's format names.
+void Request::log_environ(PyObject* environ) noexcept {
+  for (const std::string& name : bridge_.options().logged_environ) {
+    const py::Object key = to_str(name);
+    PyObject* value = key ? PyDict_GetItemWithError(environ, key.get()) : nullptr;
+    const py::Object text(value ? PyObject_Str(value) : nullptr);
+    Py_ssize_t size = 0;
+    const char* data = text ? PyUnicode_AsUTF8AndSize(text.get(), &size) : nullptr;
+    if (data) exchange_->log_environ(name, {data, static_cast<std::size_t>(size)});
+    PyErr_Clear();
+  }
 }
 
 bool Request::require_started() noexcept {

@@ -35,6 +35,11 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] Bridge& bridge() noexcept { return bridge_; }
   [[nodiscard]] green::Strand* strand() const noexcept { return strand_; }
 
+  // environ["celadon.request"], borrowed; null before the application has begun.
+  [[nodiscard]] PyObject* info() const noexcept {
+    return reinterpret_cast<PyObject*>(kit_.info.get());
+  }
+
   // Wait until there is a byte of body, its end, or its failure. False with an
   // exception.
   [[nodiscard]] bool wait_body() noexcept;
@@ -72,6 +77,7 @@ class Request final : public green::Job, public server::Consumer {
   void head_is_out() noexcept;
   [[gnu::noinline]] void close_result(PyObject* result) noexcept;
   void log_error(PyObject* environ) noexcept;
+  [[gnu::noinline]] void log_environ(PyObject* environ) noexcept;
   [[gnu::noinline]] void on_exception(PyObject* environ) noexcept;
   [[gnu::noinline]] void end() noexcept;
   void detach() noexcept;

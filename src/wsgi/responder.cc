@@ -100,6 +100,7 @@ Verdict judge_field(HeadState& head, http::HeaderId id, std::string_view value,
       return std::exchange(head.has_date, true) ? Verdict::Drop : Verdict::Keep;
     case http::HeaderId::Server:
       return std::exchange(head.has_server, true) ? Verdict::Drop : Verdict::Keep;
+    case http::HeaderId::XRequestId: head.has_request_id = true; return Verdict::Keep;
     case http::HeaderId::Connection:
       http::for_each_element(value, [&](std::string_view option) {
         if (http::equals_ignoring_case(option, "close")) head.close = true;
@@ -261,14 +262,15 @@ void HeadState::clear() noexcept {
   status_text.reset();
   content_length.reset();
   status = 0;
-  has_date = has_server = close = false;
+  has_date = has_server = has_request_id = close = false;
 }
 
 bool Kit::make() noexcept {
   input = make_input();
+  info = make_request_info();
   auto* self =
       reinterpret_cast<ResponderObject*>(responder_type->tp_alloc(responder_type, 0));
-  if (!input || !self) {
+  if (!input || !info || !self) {
     *this = Kit{};
     return false;
   }
@@ -285,20 +287,24 @@ bool Kit::make() noexcept {
 
 void Kit::attach(Request& request) noexcept {
   input->request = &request;
+  info->request = &request;
   responder->request = &request;
   responder->started = false;
 }
 
 bool Kit::detach() noexcept {
   detach_input(*input.get());
-  responder->request = nullptr;
   responder->head.clear();
   const auto held = [](auto* object, unsigned by_templates) {
     return Py_REFCNT(reinterpret_cast<PyObject*>(object)) == 1 + by_templates;
   };
   // The responder is held by us and by its two functions.
   constexpr Py_ssize_t kOwn = 3;
-  return held(input.get(), responder->lent) &&
+  const bool alone = held(info.get(), responder->lent);
+  if (!alone) keep_identity(*info.get());
+  responder->request = nullptr;
+  info->request = nullptr;
+  return alone && held(input.get(), responder->lent) &&
          held(early_hints.get(), responder->lent) && held(write.get(), 0) &&
          Py_REFCNT(reinterpret_cast<PyObject*>(responder.get())) == kOwn;
 }
@@ -311,6 +317,7 @@ http::ResponseHead view_head(const HeadState& state) noexcept {
   head.content_length = state.content_length;
   head.has_date = state.has_date;
   head.has_server = state.has_server;
+  head.has_request_id = state.has_request_id;
   head.close = state.close;
   return head;
 }

@@ -9,6 +9,7 @@
 #include "http/response.h"
 #include "py/ref.h"
 #include "wsgi/input.h"
+#include "wsgi/request_info.h"
 
 namespace celadon::wsgi {
 
@@ -24,6 +25,7 @@ struct HeadState {
   std::optional<std::uint64_t> content_length;
   bool has_date = false;
   bool has_server = false;
+  bool has_request_id = false;
   bool close = false;
 
   ~HeadState() { clear(); }
@@ -44,7 +46,8 @@ struct ResponderObject {
 struct Kit {
   py::Owned<InputObject> input;
   py::Owned<ResponderObject> responder;
-  py::Object early_hints;  // wsgi.early_hints
+  py::Owned<RequestInfoObject> info;  // celadon.request
+  py::Object early_hints;             // wsgi.early_hints
   py::Object write;
 
   // True where all of it could be made; else with an exception.

@@ -102,7 +102,7 @@ def held(server: Command) -> dict[str, int]:
 
 def rest(server: Command) -> dict[str, int]:
     """What the server holds with nobody connected but us."""
-    return wait_until(lambda: (now := held(server), now["descriptors"] <= 23))
+    return wait_until(lambda: (now := held(server), now["descriptors"] <= 27))
 
 
 def test_a_full_disk_while_a_body_is_spooled_is_500() -> None:

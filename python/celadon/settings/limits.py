@@ -9,6 +9,7 @@ from celadon.values import (
     parse_bool,
     parse_count,
     parse_duration,
+    parse_list,
     parse_size,
 )
 
@@ -139,4 +140,12 @@ def rows() -> Iterable[Setting]:
         "queue_depth", parse_count, 1000, "requests that wait behind them", section=t
     )
     yield s("queue_timeout", d, 0.0, "longest wait there, then 503; 0: off", section=t)
+    yield s(
+        "priority_paths",
+        parse_list,
+        [],
+        "paths that pass those that wait and may use a reserve of a tenth more places; "
+        "* at the end: all that begin so",
+        section=t,
+    )
     yield s("retry_after", parse_count, 1, "seconds, in a 503", section=t)

@@ -6,8 +6,15 @@ from collections.abc import Iterable
 
 from celadon.settings.row import Setting
 from celadon.values import (
+    one_of,
     parse_bool,
+    parse_count,
+    parse_duration,
+    parse_header_name,
+    parse_list,
     parse_log_level,
+    parse_share,
+    parse_size,
     parse_table,
     parse_text,
 )
@@ -34,6 +41,71 @@ def rows() -> Iterable[Setting]:
         "gunicorn's atoms",
         ("--access-logformat",),
         metavar="FORMAT",
+        section=t,
+    )
+    yield s(
+        "access_log_style",
+        one_of("apache", "json", "logfmt"),
+        "apache",
+        "apache: lines by access_log_format; json and logfmt: all that is known, by "
+        "the names of the Elastic Common Schema",
+        section=t,
+    )
+    yield s(
+        "access_log_sample",
+        parse_share,
+        1.0,
+        "share of requests that get a line; errors always get one",
+        section=t,
+    )
+    yield s(
+        "access_log_slow",
+        parse_duration,
+        0.0,
+        "only requests that took at least as long, and errors; 0: all",
+        section=t,
+    )
+    yield s(
+        "access_log_min_status",
+        parse_count,
+        0,
+        "only answers with at least that status; 0: all",
+        section=t,
+    )
+    yield s(
+        "access_log_skip",
+        parse_list,
+        [],
+        "paths without a line, unless the answer is an error",
+        section=t,
+    )
+    yield s(
+        "log_ring",
+        parse_size,
+        4 << 20,
+        "bytes of access lines that a worker may have waiting to be written",
+        section=t,
+    )
+    yield s(
+        "log_overflow",
+        one_of("drop", "block"),
+        "drop",
+        "when they are too many: lose lines and count them, or hold the loop",
+        section=t,
+    )
+    yield s(
+        "request_id_header",
+        parse_header_name,
+        "X-Request-ID",
+        "header with the id of a request: read from trusted peers, else made, and sent "
+        "with the answer; empty: none",
+        section=t,
+    )
+    yield s(
+        "trace_context",
+        parse_bool,
+        True,
+        "take trace ids from traceparent, or make them, for the logs",
         section=t,
     )
     yield s(

@@ -80,7 +80,8 @@ FramingChoice choose_framing(int status, bool head_request, int minor,
 void append_head(std::string& out, const ResponseHead& head, Framing framing,
                  std::uint64_t length, const Extras& extras) {
   const std::size_t bound =
-      measure(head.headers) + head.reason.size() + extras.lines.size();
+      measure(head.headers) + head.reason.size() + extras.lines.size() +
+      extras.field.name.size() + extras.field.value.size();
   append_bounded(out, bound, [&](Cursor& to) noexcept {
     to.status_line(head.status, head.reason);
     for (const HeaderView& field : head.headers) to.field(field.name, field.value);
@@ -92,6 +93,7 @@ void append_head(std::string& out, const ResponseHead& head, Framing framing,
       to.literal("Transfer-Encoding: chunked\r\n");
     }
     to.put(extras.lines);
+    if (!extras.field.value.empty()) to.field(extras.field.name, extras.field.value);
     if (extras.close) {
       to.literal("Connection: close\r\n");
     } else if (extras.keep_alive) {

@@ -7,6 +7,7 @@
 #include "admin/json.h"
 #include "admin/pages.h"
 #include "admin/site.h"
+#include "base/quoted.h"
 #include "net/owned_fd.h"
 #include "server/server.h"
 

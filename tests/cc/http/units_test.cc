@@ -111,7 +111,7 @@ TEST(Writer, RendersAHead) {
   head.headers = fields;
   std::string out;
   h1::append_head(out, head, h1::Framing::Length, 5,
-                  {"Date: D\r\nServer: S\r\n", true, false});
+                  {.lines = "Date: D\r\nServer: S\r\n", .close = true});
   EXPECT_EQ(
       out,
       "HTTP/1.1 201 Made\r\nA: 1\r\nB: \r\nContent-Length: 5\r\nDate: D\r\nServer: "

@@ -77,7 +77,8 @@ TEST(MasterTest, StopsWhenAllWorkersHaveEnded) {
               SignalOnReady log;
               log.at = 3;
               log.signo = SIGTERM;
-              Master master(hooks, log, commons, 3, {.slots = kSlots}, {});
+              Master master(hooks, log, commons, 3, {.slots = kSlots}, {},
+                            LogHeir("", 1));
               const Outcome outcome = master.run();
               if (outcome.is_worker) work(outcome, true);
               ::_exit(hooks.forks == 3 && outcome.status == 0 ? 42 : 1);
@@ -98,7 +99,8 @@ TEST(MasterTest, AReloadMakesNewOnes) {
                 }
                 int ready = 0;
               } log;
-              Master master(hooks, log, commons, 1, {.slots = kSlots}, {});
+              Master master(hooks, log, commons, 1, {.slots = kSlots}, {},
+                            LogHeir("", 1));
               const Outcome outcome = master.run();
               if (outcome.is_worker) work(outcome, true);
               ::_exit(hooks.forks == 3 && hooks.gone == 3 && hooks.resizes == 1 &&
@@ -117,7 +119,8 @@ TEST(MasterTest, SaysOnceWhenAllIsAsItShouldBe) {
                 }
               } hooks;
               Log log;
-              Master master(hooks, log, commons, 1, {.slots = kSlots}, {});
+              Master master(hooks, log, commons, 1, {.slots = kSlots}, {},
+                            LogHeir("", 1));
               const Outcome outcome = master.run();
               if (outcome.is_worker) work(outcome, true);
               ::_exit(hooks.settlings == 2 && hooks.forks == 2 ? 42 : 1);
@@ -129,7 +132,8 @@ TEST(MasterTest, AFirstWorkerThatDoesNotBootEndsIt) {
   EXPECT_EQ(status_of_master([] {
               RealHooks hooks;
               Log log;
-              Master master(hooks, log, commons, 2, {.slots = kSlots}, {});
+              Master master(hooks, log, commons, 2, {.slots = kSlots}, {},
+                            LogHeir("", 1));
               const Outcome outcome = master.run();
               if (outcome.is_worker) work(outcome, false);
               ::_exit(outcome.status == 4 ? 42 : 1);
@@ -145,7 +149,8 @@ TEST(MasterTest, AWorkerSeesThatTheMasterIsGone) {
               SignalOnReady log;
               log.at = 2;
               log.signo = SIGKILL;
-              Master master(hooks, log, commons, 2, {.slots = kSlots}, {});
+              Master master(hooks, log, commons, 2, {.slots = kSlots}, {},
+                            LogHeir("", 1));
               Outcome outcome = master.run();
               [[maybe_unused]] auto n = ::write(outcome.control.get(), "R", 1);
               char byte = 0;

@@ -49,6 +49,7 @@ class ServerTest : public ::testing::Test {
     Settings s;
     s.date_header = false;
     s.server_header = "";
+    s.request_id_header = "";
     return s;
   }
   int connect() {
@@ -468,8 +469,6 @@ TEST(SessionStates, EveryOpenStateCanClose) {
     EXPECT_EQ(next_state(state, Event::Close), State::Closed);
   }
 }
-
-// --- the access log ---
 
 TEST(AccessFormat, AtomsLiteralsAndUnknownOnes) {
   http::Request request;

@@ -1,0 +1,13 @@
+// Text as a JSON string.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace celadon {
+
+// Appends `text` with quotes. What is no printable ASCII is escaped, byte by byte, so
+// that the result is valid and one line whatever the bytes are.
+void append_quoted(std::string& out, std::string_view text);
+
+}  // namespace celadon

@@ -1,0 +1,39 @@
+"""An application for tests of the logs: it says what its request is called."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+kept: list[Any] = []
+
+
+def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    request = environ["celadon.request"]
+    path = environ["PATH_INFO"]
+    body = json.dumps([request.id, request.trace_id, request.span_id]).encode()
+    headers = [("Content-Length", str(len(body)))]
+    if path == "/own":
+        headers.append(("X-Request-Id", "mine"))
+    if path == "/keep":
+        kept.append(request)
+    if path == "/kept":
+        body = json.dumps([kept[0].id, kept[0].traceparent]).encode()
+        headers = [("Content-Length", str(len(body)))]
+    if path == "/raise":
+        raise ValueError("on purpose")
+    if path == "/log":
+        logging.getLogger("celadon.error").warning("from the application")
+    if path == "/user":
+        environ["REMOTE_USER"] = "jo"
+    if path == "/print":
+        print("y" * int(environ["QUERY_STRING"]))
+        sys.stdout.flush()
+    if path == "/die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    start_response("200 OK", headers)
+    return [body]

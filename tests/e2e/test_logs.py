@@ -1,0 +1,326 @@
+"""Logs of the real command: ids, styles, handlers, and readers that do not read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import raw
+from tests.support.raw import Client, get
+from tests.support.servers import ROOT, Command, wait_until
+from tests.support.site import gone
+
+LOGS = "tests.apps.logs:app"
+UUID7 = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+)
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def with_fields(path: str, **fields: str) -> bytes:
+    lines = "".join(f"{name.replace('_', '-')}: {v}\r\n" for name, v in fields.items())
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode()
+
+
+def lines_of(path: Path, count: int) -> list[str]:
+    """The lines of a log once there are `count`."""
+
+    def read() -> tuple[list[str], bool]:
+        lines = path.read_text().splitlines() if path.exists() else []
+        return lines, len(lines) >= count
+
+    return wait_until(read)  # type: ignore[no-any-return]
+
+
+# --- names of requests ---
+
+
+def test_a_request_has_an_id_in_answer_environ_and_log(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    options = ["--access-logfile", str(log), "--access-logformat"]
+    with Command(LOGS, *options, "%({request_id}x)s %({trace_id}x)s") as server:
+        answer = server.request(get("/"))
+        identity, trace, span = json.loads(answer.body)
+        assert UUID7.fullmatch(identity)
+        assert answer.all("X-Request-ID") == [identity]
+        assert (len(trace), len(span)) == (32, 16)
+        assert lines_of(log, 1) == [f"{identity} {trace}"]
+
+
+def test_names_that_a_trusted_peer_sends_are_taken() -> None:
+    with Command(LOGS) as server:
+        sent = with_fields("/", X_Request_ID="abc.1", traceparent=PARENT)
+        answer = server.request(sent)
+        identity, trace, span = json.loads(answer.body)
+        assert (identity, trace) == ("abc.1", PARENT.split("-")[1])
+        assert span != PARENT.split("-")[2]
+        assert answer.get("X-Request-ID") == "abc.1"
+        bad = server.request(with_fields("/", X_Request_ID="a b"))
+        assert UUID7.fullmatch(json.loads(bad.body)[0])
+    with Command(LOGS, "--forwarded-allow-ips", "10.0.0.1") as server:
+        assert server.request(sent).get("X-Request-ID") != "abc.1"
+
+
+def test_an_application_may_name_its_answer_itself() -> None:
+    with Command(LOGS) as server:
+        assert server.request(get("/own")).all("X-Request-ID") == ["mine"]
+
+
+def test_the_header_of_the_id_is_a_setting() -> None:
+    options = ["--request-id-header", "X-Correlation-ID"]
+    with Command(LOGS, *options, "--no-trace-context") as server:
+        answer = server.request(with_fields("/", X_Correlation_ID="c1"))
+        assert answer.get("X-Correlation-ID") == "c1"
+        assert answer.get("X-Request-ID") is None
+        assert json.loads(answer.body) == ["c1", "", ""]
+    with Command(LOGS, "--request-id-header", "") as server:
+        answer = server.request(get("/"))
+        assert answer.get("X-Request-ID") is None
+        assert UUID7.fullmatch(json.loads(answer.body)[0])
+
+
+def test_who_keeps_a_request_keeps_its_names() -> None:
+    with Command(LOGS) as server:
+        first = server.request(get("/keep"))
+        others = [server.request(get("/")) for _ in range(3)]
+        identity, parent = json.loads(server.request(get("/kept")).body)
+        assert identity == json.loads(first.body)[0]
+        assert json.loads(first.body)[1] in parent
+        assert identity not in [json.loads(other.body)[0] for other in others]
+
+
+def test_lines_of_the_error_log_name_their_request() -> None:
+    with Command(LOGS) as server:
+        answer = server.request(get("/log"))
+        identity, trace, _ = json.loads(answer.body)
+        names = f"[request_id={identity} trace_id={trace}]"
+        server.wait_line(rf"from the application {re.escape(names)}$")
+        failed = server.request(get("/raise"))
+        assert failed.status == 500
+        identity = failed.get("X-Request-ID") or "none"
+        server.wait_line(f"error handling request GET /raise .request_id={identity} ")
+        # Lines that belong to no request have none.
+        assert not re.search("request_id", server.wait_line("worker .* is ready")[0])
+
+
+def test_a_format_of_the_users_has_the_names(tmp_path: Path) -> None:
+    (tmp_path / "celadon.conf.py").write_text(
+        """
+logconfig_dict = {
+    "filters": {"request": {"()": "celadon.logging.RequestFilter"}},
+    "formatters": {"own": {"format": "OWN %(request_id)s|%(trace_id)s| %(message)s"}},
+    "handlers": {"err": {"class": "logging.StreamHandler", "formatter": "own",
+                         "filters": ["request"]}},
+    "loggers": {"celadon.error": {"handlers": ["err"], "level": "INFO"}},
+}
+"""
+    )
+    path = {"PYTHONPATH": str(ROOT)}
+    with Command(LOGS, cwd=tmp_path, env=path) as server:
+        identity, trace, _ = json.loads(server.request(get("/log")).body)
+        server.wait_line(rf"^OWN {identity}\|{trace}\| from the application")
+        server.wait_line(r"^OWN \|\| worker \d+ is ready")
+
+
+# --- styles, filters, handlers ---
+
+
+def test_json_and_logfmt(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    where = ["--access-logfile", str(log), "--access-log-style"]
+    with Command(LOGS, *where, "json") as server:
+        answer = server.request(with_fields("/a?b=c", User_Agent='x"\\y'))
+        server.request(b"BAD\x01\r\n\r\n")
+        first, second = (json.loads(line) for line in lines_of(log, 2))
+        assert first["request_id"] == answer.get("X-Request-ID")
+        assert (first["url.path"], first["url.query"]) == ("/a", "b=c")
+        assert first["user_agent.original"] == 'x"\\y'
+        assert first["http.response.status_code"] == 200
+        assert first["http.response.body.bytes"] == len(answer.body)
+        assert second["http.response.status_code"] == 400
+    log.unlink()
+    with Command(LOGS, *where, "logfmt") as server:
+        server.request(get("/z"))
+        assert "url.path=/z " in lines_of(log, 1)[0]
+
+
+def test_what_the_application_puts_into_the_environ_is_logged(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    options = ["--access-logfile", str(log), "--access-logformat"]
+    with Command(LOGS, *options, "%({REMOTE_USER}e)s %({SERVER_PORT}e)s") as server:
+        server.request(get("/user"))
+        server.request(get("/"))
+        port = server.port
+        assert lines_of(log, 2) == [f"jo {port}", f"- {port}"]
+
+
+def test_filters(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    options = ["--access-logfile", str(log), "--access-logformat", "%(U)s"]
+    with Command(LOGS, *options, "--access-log-skip", "/raise,/health") as server:
+        for path in ("/health", "/raise", "/other"):
+            server.request(get(path))
+        assert lines_of(log, 2) == ["/raise", "/other"]
+    log.unlink()
+    with Command(LOGS, *options, "--access-log-sample", "0") as server:
+        server.request(get("/"))
+        server.request(get("/raise"))
+        assert lines_of(log, 1) == ["/raise"]
+
+
+@pytest.mark.parametrize("name", ["celadon.access", "gunicorn.access"])
+def test_handlers_take_the_lines(tmp_path: Path, name: str) -> None:
+    own = tmp_path / "own.log"
+    (tmp_path / "celadon.conf.py").write_text(
+        f"""
+logconfig_dict = {{
+    "formatters": {{"own": {{"format": "%(name)s: %(message)s"}}}},
+    "handlers": {{"own": {{"class": "logging.FileHandler", "filename": {str(own)!r},
+                           "formatter": "own"}}}},
+    "loggers": {{{name!r}: {{"handlers": ["own"]}}}},
+}}
+access_log_format = "%(m)s %(U)s %(s)s"
+"""
+    )
+    with Command(LOGS, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}) as server:
+        server.request(get("/one"))
+        server.request(get("/raise"))
+        assert lines_of(own, 2) == [f"{name}: GET /one 200", f"{name}: GET /raise 500"]
+
+
+def test_a_handler_that_blocks_stops_no_request(tmp_path: Path) -> None:
+    """The lines wait; the requests do not."""
+    (tmp_path / "slow_app.py").write_text(
+        """
+import logging, threading
+held = threading.Event()
+class Slow(logging.Handler):
+    def emit(self, record):
+        held.wait()
+logging.getLogger("celadon.access").addHandler(Slow())
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/go": held.set()
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+    )
+    with Command("slow_app:app", cwd=tmp_path) as server:
+        for _ in range(5):
+            assert server.request(get("/")).status == 200
+        assert server.request(get("/go")).status == 200
+
+
+# --- who does not read ---
+
+
+class Unread(Command):
+    """A server whose standard output and error nobody reads until `read`."""
+
+    def listen(self) -> None:
+        self.lines = []
+        self.out = []
+
+    def read(self) -> None:
+        super().listen()
+
+
+@pytest.fixture
+def unread(tmp_path: Path) -> Iterator[tuple[Unread, str]]:
+    address = str(tmp_path / "app.sock")
+    server = Unread(
+        LOGS,
+        *("--bind", f"unix:{address}", "--access-logfile", "-"),
+        bind=None,
+    )
+    try:
+        yield server, address
+    finally:
+        server.process.kill()
+        server.read()
+        server.wait()
+
+
+def ask(address: str, path: str) -> raw.Response:
+    with Client(address) as client:
+        client.send(get(path))
+        return client.response()
+
+
+def test_a_full_pipe_stops_no_request(unread: tuple[Unread, str]) -> None:
+    server, address = unread
+    wait_until(lambda: (None, os.path.exists(address)))
+    # More than the pipe, and what stands between, can hold.
+    for _ in range(60):
+        assert ask(address, "/print?50000").status == 200
+        assert ask(address, "/raise").status == 500  # a traceback on standard error
+    server.read()
+    wait_until(lambda: (None, any("lines were lost here" in x for x in server.out)))
+    server.signal(signal.SIGTERM)
+    assert server.process.wait(raw.TIMEOUT) == 0
+
+
+def test_a_stop_does_not_wait_for_a_reader(unread: tuple[Unread, str]) -> None:
+    server, address = unread
+    wait_until(lambda: (None, os.path.exists(address)))
+    for _ in range(30):
+        assert ask(address, "/print?50000").status == 200
+    server.signal(signal.SIGTERM)
+    assert server.process.wait(raw.TIMEOUT) == 0
+
+
+def test_a_full_disk_costs_lines_and_nothing_else() -> None:
+    with Command(LOGS, "--access-logfile", "/dev/full") as server:
+        for _ in range(3):
+            assert server.request(get("/")).status == 200
+            server.request(get("/"))
+        server.wait_line(r"\d+ lines of the access log were lost until now")
+
+
+def test_what_a_killed_worker_left_is_written(tmp_path: Path) -> None:
+    """Lines wait behind a pipe that is full; their worker dies; the master has them."""
+    fifo = tmp_path / "access.fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    options = ["--access-logfile", str(fifo), "--access-logformat"]
+    try:
+        with Command(LOGS, *options, "%(U)s " + "x" * 1000) as server:
+            for number in range(90):  # 64 KiB fit
+                server.request(get(f"/{number}"))
+            seen = b""
+            # Room for what is left, as soon as the worker has gone.
+            with server.client() as client:
+                client.send(get("/die"))
+                seen += os.read(reader, 1 << 16)
+                server.wait_line("worker .* was killed by SIGKILL")
+
+            def more() -> tuple[None, bool]:
+                nonlocal seen
+                try:
+                    seen += os.read(reader, 1 << 16)
+                except BlockingIOError:
+                    pass
+                return None, seen.count(b"\n") >= 90
+
+            wait_until(more)
+            numbers = [int(line.split()[0][1:]) for line in seen.splitlines()]
+            assert sorted(set(numbers)) == list(range(90))
+    finally:
+        os.close(reader)
+
+
+def test_output_of_a_worker_whose_master_is_gone() -> None:
+    """It goes on to the same place, and a full pipe is no trap."""
+    with Command(LOGS, "--workers", "1") as server:
+        worker = server.worker
+        with server.client() as client:
+            client.send(get("/"))
+            client.response()
+            server.process.kill()
+            server.wait_line("the master is gone")
+        wait_until(lambda: (None, gone(worker)))
