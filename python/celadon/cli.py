@@ -177,7 +177,9 @@ def _load(target: str, settings: config.Config) -> Any:
         from celadon import patch
         from celadon.drivers import budget
 
-        patch.all()
+        patch.install()
+        if not settings.preload_app:
+            patch.start()
         budget.configure(settings.db_connections)
         patch.configure(settings.offload_threads, settings.dns_ttl)
     from celadon.importer import load_app

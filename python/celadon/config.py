@@ -60,6 +60,14 @@ class Config:
     def is_default(self, name: str) -> bool:
         return self.sources[name] == "default"
 
+    def keep(self, running: Config, *names: str) -> None:
+        """What cannot change while the server runs stays as it is, and is noted."""
+        for name in names:
+            if self.values[name] != running.values[name]:
+                self.notes.append(f"{name} changes with a restart, not with a reload")
+            self.values[name] = running.values[name]
+            self.sources[name] = running.sources[name]
+
     def set(self, name: str, raw: Any, source: str) -> None:
         """Parses and stores one value; raises `UsageError` with the setting's name."""
         row = SETTINGS.get(name)

@@ -7,8 +7,10 @@ library, imports the application, and serves.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,7 @@ from celadon import (
     lifecycle,
     logging,
     output,
+    preload,
     process,
     showing,
     systemd,
@@ -56,6 +59,9 @@ def _supervise(
 ) -> int:
     logging.setup(settings)
     raise_descriptor_limit()
+    if settings.preload_app:
+        app = preload.load(lambda: load(settings), settings.gc_freeze)
+        load = functools.partial(_begin, app)
     supervisor = _Supervisor(reread, _activated(settings))
     pidfile = process.PidFile(settings.pidfile) if settings.pidfile else None
     if pidfile:
@@ -69,6 +75,15 @@ def _supervise(
         lifecycle.call_logged(supervisor.settings, "on_exit", supervisor.arbiter)
         return outcome
     return _work(load, supervisor, outcome)
+
+
+def _begin(app: Application, settings: config.Config) -> Application:
+    """In a worker whose application the master has imported."""
+    if settings.green:
+        from celadon import patch
+
+        patch.start()
+    return app
 
 
 def _activated(settings: config.Config) -> config.Config:
@@ -201,7 +216,10 @@ class _Supervisor:
             logging.logger.exception("the hook pre_fork failed")
             return -1
         try:
-            pid = os.fork()
+            with warnings.catch_warnings():
+                # The threads of the master hold no lock that a fork would need.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
         except OSError as error:
             logging.logger.error("fork: %s", error)
             return -1
@@ -217,6 +235,11 @@ class _Supervisor:
         if settings is None:
             self._notifier.ready("the reload was refused: the log says why")
             return -1
+        if self.settings.preload_app:
+            logging.logger.warning(
+                "preload_app: the code stays what it was; restart to renew it"
+            )
+        settings.keep(self.settings, "preload_app")
         self.settings = self.arbiter.cfg = settings
         self._say_notes()
         return int(settings.workers)

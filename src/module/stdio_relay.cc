@@ -80,7 +80,7 @@ void StdioRelay::Stream::read() noexcept {
 }
 
 void StdioRelay::Stream::write() noexcept {
-  if (waiting.empty()) return;
+  if (waiting.empty() || !out) return;
   const LineFile::Written written = out->write(waiting, {}, 0);
   if (written.failed) {
     waiting.clear();  // nobody will ever read it
@@ -133,7 +133,7 @@ void StdioRelay::stop() noexcept {
     ::new (&thread_) std::thread();
     return;
   }
-  for (Stream& stream : streams_) {
+  for (const Stream& stream : streams_) {
     if (stream.is_ours()) ::dup2(stream.before.get(), stream.standard);
   }
   if (thread_.joinable()) {

@@ -196,9 +196,7 @@ void AccessFormat::add_named(std::string_view name, char kind) {
     case 'i': break;
     case 'o': wants_response_ = true; break;
     case 'e': environ_names_.emplace_back(name); break;
-    case 'x':
-      wants_identity_ = wants_identity_ || name.ends_with("_id");
-      break;
+    case 'x': wants_identity_ = wants_identity_ || name.ends_with("_id"); break;
     default: kind = '?';
   }
   atoms_.push_back({kind, std::string(name)});

@@ -47,7 +47,7 @@ AccessLog::AccessLog(AccessFormat format, Options options, LineFile file, LogRin
   }
   dropped_seen_ = ring_.dropped();
   const loop::SignalsBlocked blocked;
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this, &out = file_.value()] { run(out); });
 }
 
 AccessLog::AccessLog(AccessFormat format, Options options, AccessSink& sink)
@@ -108,26 +108,26 @@ void AccessLog::abandon() noexcept {
   file_->close();
 }
 
-void AccessLog::run() noexcept {
+void AccessLog::run(LineFile& file) noexcept {
   while (true) {
     orders_.wait(0, std::memory_order_acquire);
     const std::uint32_t what = orders_.exchange(0, std::memory_order_acquire);
     const bool last = (what & kStop) != 0;
-    while (!write_out(last ? kLastPatience : kPatience)) {
+    while (!write_out(file, last ? kLastPatience : kPatience)) {
       if (last) lose_all();
       if ((orders_.load(std::memory_order_relaxed) & kStop) != 0) break;
     }
-    if ((what & kReopen) != 0) file_->reopen();
+    if ((what & kReopen) != 0) file.reopen();
     if (last) return;
   }
 }
 
 // False: nobody takes what is left.
-bool AccessLog::write_out(int wait_ms) noexcept {
+bool AccessLog::write_out(LineFile& file, int wait_ms) noexcept {
   while (true) {
     const auto [first, second] = ring_.peek();
     if (first.empty()) return true;
-    const LineFile::Written written = file_->write(first, second, wait_ms);
+    const LineFile::Written written = file.write(first, second, wait_ms);
     ring_.take(written.bytes);
     if (written.failed) lose_all();  // a full disk, or a pipe that nobody reads
     if (written.bytes == 0 && !written.failed) return false;

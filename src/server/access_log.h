@@ -21,11 +21,12 @@ namespace celadon::server {
 // Which requests get no line. Server errors, and requests that were cut short, always
 // get one.
 struct AccessFilter {
-  double sample = 1.0;             // share of requests
-  Nanos slow = 0;                  // only those that took at least as long
-  int min_status = 0;              // only those answered with at least that
+  double sample = 1.0;            // share of requests
+  Nanos slow = 0;                 // only those that took at least as long
+  int min_status = 0;             // only those answered with at least that
   std::vector<std::string> skip;  // paths
-  [[nodiscard]] bool passes(const AccessRecord& record, std::uint32_t dice) const noexcept;
+  [[nodiscard]] bool passes(const AccessRecord& record,
+                            std::uint32_t dice) const noexcept;
 };
 
 // Who takes lines instead of a file.
@@ -68,8 +69,8 @@ class AccessLog {
   static constexpr std::uint32_t kReopen = 2;
   static constexpr std::uint32_t kStop = 4;
   void order(std::uint32_t what) noexcept;
-  void run() noexcept;
-  [[nodiscard]] bool write_out(int wait_ms) noexcept;
+  void run(LineFile& file) noexcept;
+  [[nodiscard]] bool write_out(LineFile& file, int wait_ms) noexcept;
   void lose_all() noexcept;
   void put(std::string_view line) noexcept;
 
@@ -77,7 +78,7 @@ class AccessLog {
   const Options options_;
   AccessSink* const sink_ = nullptr;
   std::unique_ptr<std::byte[]> own_memory_;
-  LogRing ring_;  // from the loop to the thread
+  LogRing ring_;                  // from the loop to the thread
   std::optional<LineFile> file_;  // the thread's
   std::string line_;
   bool unpublished_ = false;

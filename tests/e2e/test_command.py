@@ -86,7 +86,6 @@ def test_targets(target: str, options: list[str], body: bytes) -> None:
         (["--backlog", "9" * 20, PROBE], 2, "backlog: expected at most"),
         (["--keep-alive", "9" * 20, PROBE], 2, "keepalive: expected at most"),
         (["--limit-request-body", "9" * 20, PROBE], 2, "limit_request_body: expected"),
-        (["--preload", PROBE], 2, "workers import the application themselves"),
         (["./some/probe.py:app"], 4, "probe:app with --chdir some"),
         (["probe.py"], 4, "is a file, a module is wanted: probe:app"),
         (["--forwarded-allow-ips", "wrong", PROBE], 2, "forwarded_allow_ips"),

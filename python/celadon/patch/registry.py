@@ -75,6 +75,22 @@ def all(**parts: bool) -> None:
 
     Raises `RuntimeError` in another thread and `TypeError` for a part there is not.
     """
+    install(**parts)
+    start()
+
+
+def start() -> None:
+    """Greenlets from now on, in a process where `install` was enough until now."""
+    from celadon._core import green
+
+    green.start_hub()
+
+
+def install(**parts: bool) -> None:
+    """As `all`, but without greenlets: everything waits natively until `start`.
+
+    For a process that only imports, and forks others which serve.
+    """
     global _done
     unknown = [name for name in parts if name not in _MODULES]
     if unknown:
@@ -89,9 +105,6 @@ def all(**parts: bool) -> None:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("celadon.patch.all() belongs in the main thread")
     _done = True
-    from celadon._core import green
-
-    green.start_hub()
     wanted = [_MODULES[name] for name in PARTS if parts.get(name, True)]
     for name in (*_ALWAYS, *wanted, "celadon.patch.fork"):
         importlib.import_module(name).install()

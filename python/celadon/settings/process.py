@@ -46,6 +46,14 @@ def rows() -> Iterable[Setting]:
         ("--workers", "-w"),
     )
     yield s(
+        "preload_app",
+        parse_bool,
+        False,
+        "import the application once, in the master: workers share its memory and start "
+        "at once, and a reload keeps its code",
+        ("--preload",),
+    )
+    yield s(
         "startup_timeout",
         d,
         60.0,
