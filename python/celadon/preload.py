@@ -93,7 +93,7 @@ def _place() -> str:
 
 
 def _is_library(file: str) -> bool:
-    if file.startswith("<") or file.startswith(_HERE):
+    if file.startswith(("<", _HERE)):
         return True
     return file.startswith(_LIBRARY) and "site-packages" not in file
 
