@@ -188,6 +188,12 @@ def _contradictions(config: Config) -> list[str]:
             "threads: without greenlets one request runs at a time; native threads for "
             "requests are not there yet"
         )
+    if config.reload and config.preload_app:
+        problems.append("reload: what preload_app has imported cannot be renewed")
+    if config.reload and config.is_default("request_timeout"):
+        # Who stands in a debugger, or thinks, is not to be hurried.
+        config.values["request_timeout"] = 0.0
+        config.sources["request_timeout"] = "reload"
     return problems
 
 

@@ -12,7 +12,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celadon import (
     _core,
@@ -29,6 +29,9 @@ from celadon import (
 from celadon.errors import CeladonError, UsageError
 from celadon.importer import Application
 from celadon.server import raise_descriptor_limit, serve_as_worker
+
+if TYPE_CHECKING:
+    from celadon.development import reload
 
 # Sent to all workers, or to the whole group by a terminal, also while one still imports.
 _MASTERS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH")
@@ -63,6 +66,9 @@ def _supervise(
         app = preload.load(lambda: load(settings), settings.gc_freeze)
         load = functools.partial(_begin, app)
     supervisor = _Supervisor(reread, _activated(settings))
+    if settings.reload:
+        supervisor.watch_files()
+        load = functools.partial(_load_or_tell, supervisor, load)
     pidfile = process.PidFile(settings.pidfile) if settings.pidfile else None
     if pidfile:
         pidfile.write()
@@ -71,6 +77,7 @@ def _supervise(
     finally:
         if pidfile:
             pidfile.remove()  # a worker leaves it alone
+        supervisor.end_watching()
     if isinstance(outcome, int):
         lifecycle.call_logged(supervisor.settings, "on_exit", supervisor.arbiter)
         return outcome
@@ -84,6 +91,25 @@ def _begin(app: Application, settings: config.Config) -> Application:
 
         patch.start()
     return app
+
+
+def _load_or_tell(
+    supervisor: _Supervisor, load: Load, settings: config.Config
+) -> Application:
+    """For development: where there is no application, one that says why."""
+    from celadon.development import debugger, failure
+
+    debugger.install()
+    try:
+        return load(settings)
+    except CeladonError as error:
+        for line in str(error).splitlines():
+            logging.logger.error("%s", line)
+        failed: Application = failure.application(str(error))
+        return failed
+    finally:
+        if supervisor.watcher:
+            supervisor.watcher.tell_modules()
 
 
 def _activated(settings: config.Config) -> config.Config:
@@ -153,6 +179,22 @@ class _Supervisor:
         if settings.group:
             options["gid"] = process.find_group(settings.group)
         self.core = _core.Master(self, options)
+        self.watcher: reload.Watcher | None = None
+        self._pid = os.getpid()
+
+    def watch_files(self) -> None:
+        """For development: a reload follows when a file changes."""
+        from celadon.development import reload
+
+        settings = self.settings
+        folders = [os.path.abspath(settings.chdir or "."), *settings.pythonpath]
+        self.watcher = reload.Watcher(
+            settings.reload_engine, folders, settings.reload_extra_files
+        )
+
+    def end_watching(self) -> None:
+        if self.watcher and os.getpid() == self._pid:
+            self.watcher.stop()
 
     def run(self) -> Any:
         """The exit status of the master, or in a new worker its seat."""
@@ -239,7 +281,7 @@ class _Supervisor:
             logging.logger.warning(
                 "preload_app: the code stays what it was; restart to renew it"
             )
-        settings.keep(self.settings, "preload_app")
+        settings.keep(self.settings, "preload_app", "reload")
         self.settings = self.arbiter.cfg = settings
         self._say_notes()
         return int(settings.workers)

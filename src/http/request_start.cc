@@ -31,7 +31,9 @@ std::optional<Nanos> parse_request_start(std::string_view value) noexcept {
   double number = 0;
   const char* end = value.data() + value.size();
   if (std::from_chars(value.data(), end, number).ptr != end) return std::nullopt;
-  const double unit = number >= kMicroseconds ? 1e3 : number >= kMilliseconds ? 1e6 : 1e9;
+  const double unit = number >= kMicroseconds   ? 1e3
+                      : number >= kMilliseconds ? 1e6
+                                                : 1e9;
   return static_cast<Nanos>(number * unit);
 }
 

@@ -25,7 +25,7 @@ struct ResponseHead {
   bool has_date = false;                        // the application set its own
   bool has_server = false;
   bool has_request_id = false;  // X-Request-ID
-  bool close = false;  // the application asked for Connection: close
+  bool close = false;           // the application asked for Connection: close
 };
 
 // True where the status never has a body (RFC 9110 6.4.1).

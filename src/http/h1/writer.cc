@@ -79,9 +79,9 @@ FramingChoice choose_framing(int status, bool head_request, int minor,
 
 void append_head(std::string& out, const ResponseHead& head, Framing framing,
                  std::uint64_t length, const Extras& extras) {
-  const std::size_t bound =
-      measure(head.headers) + head.reason.size() + extras.lines.size() +
-      extras.field.name.size() + extras.field.value.size();
+  const std::size_t bound = measure(head.headers) + head.reason.size() +
+                            extras.lines.size() + extras.field.name.size() +
+                            extras.field.value.size();
   append_bounded(out, bound, [&](Cursor& to) noexcept {
     to.status_line(head.status, head.reason);
     for (const HeaderView& field : head.headers) to.field(field.name, field.value);
