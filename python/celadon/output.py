@@ -6,7 +6,7 @@ that stops reading costs lines, never a loop that stands still.
 
 from __future__ import annotations
 
-from celadon import _core
+from celadon._core import relay_output, stop_relay
 
 _originals = (1, 2)
 
@@ -14,12 +14,12 @@ _originals = (1, 2)
 def relay() -> None:
     """From now on, until `stop`; once is enough for a master and its workers."""
     global _originals
-    _originals = _core.relay_output()
+    _originals = relay_output()
 
 
 def stop() -> None:
     """Puts the descriptors back, with what was written. Nothing in a fork."""
-    _core.stop_relay()
+    stop_relay()
 
 
 def original_stdout() -> int:

@@ -26,13 +26,15 @@ def make_core(
     watch: Mapping[str, int] | None = None,
     seat: Any = None,
     notify: Callable[[str, int], None] | None = None,
+    access: Callable[[int, str], None] | None = None,
 ) -> _core.Server:
     """A server of the core, not bound yet.
 
     `watch` is what the watchdog needs to look at this thread, the main one; without it
     nothing is watched. `seat` is what the master gave this worker. `notify` hears of
     what the core was told, on a greenlet: ``"signal"`` and its number, ``"report"`` and
-    a descriptor to write where greenlets are.
+    a descriptor to write where greenlets are. `access` takes lines of the access log
+    instead of its file.
     """
     from celadon import __version__
 
@@ -44,7 +46,7 @@ def make_core(
         options,
         logging.log_exception,
         logging.log_line,
-        logging.access_writer(),
+        access,
         logging.ErrorStream(),
         notify,
         seat,
@@ -97,7 +99,10 @@ def _serve(app: Application, settings: config.Config) -> None:
     # What the import left in context variables is what each request starts with.
     _core.green.set_base_context()
     try:
-        core = make_core(app, settings, watchdog.prepare(), None, _reopen)
+        # Nobody would take its place after so many requests.
+        settings.values["max_requests"] = 0
+        access = logging.access_writer()
+        core = make_core(app, settings, watchdog.prepare(), None, _reopen, access)
         addresses = [core.bind(address)[0] for address in settings.bind]
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -129,7 +134,10 @@ def serve_as_worker(
     settle(settings.gc_freeze)
     _core.green.set_base_context()
     try:
-        core = make_core(app, settings, watchdog.prepare(on_abort), seat, notify)
+        access = logging.access_writer()
+        core = make_core(
+            app, settings, watchdog.prepare(on_abort), seat, notify, access
+        )
     except ValueError as error:
         raise UsageError(str(error)) from None
     core.run(True)
@@ -196,6 +204,7 @@ class Server:
 
     def _serve(self) -> None:
         try:
+            self._config.values["max_requests"] = 0
             core = make_core(self._app, self._config)
             for address in self._config.bind:
                 described, port = core.bind(address)

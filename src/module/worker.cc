@@ -139,6 +139,7 @@ bool Worker::run(bool watch_signals) noexcept {
     log_.log(Level::Warning, "preempt: only in the main thread, so it is off here");
   }
   if (seat_ && !sit_down()) return false;
+  draw_last_request();
   bool interrupted = false;
   waiting_ = strand;
   while (phase_ != Phase::Stopped) {
@@ -180,21 +181,27 @@ bool Worker::sit_down() noexcept {
     PyErr_SetString(PyExc_OSError, "the worker's mailbox cannot be watched");
     return false;
   }
-  if (options_.max_requests > 0) {
-    std::random_device random;
-    std::uniform_int_distribution<std::uint64_t> jitter(0,
-                                                        options_.max_requests_jitter);
-    last_request_ = options_.max_requests + jitter(random);
-  }
   slot.state.store(metrics::SlotState::Ready, std::memory_order_release);
   control_ = std::make_unique<Control>(hub_.loop(), std::move(seat_->control), *this);
   if (!control_->start()) on_master_gone();
   return true;
 }
 
-// Asked for once; until the other one is ready this one serves on.
+void Worker::draw_last_request() noexcept {
+  if (options_.max_requests == 0) return;
+  std::random_device random;
+  std::uniform_int_distribution<std::uint64_t> jitter(0, options_.max_requests_jitter);
+  last_request_ = options_.max_requests + jitter(random);
+}
+
+// Our master is asked once for another worker; until that is ready this one serves on.
+// Another master sees to it when this one has ended.
 void Worker::recycle_if_due() noexcept {
-  if (server_->counters().requests < last_request_ || !control_) return;
+  if (server_->counters().requests < last_request_) return;
+  if (!control_) {
+    log_.log(Level::Info, "has served max_requests: finishing requests");
+    return stop(false);
+  }
   last_request_ = server_->counters().requests + options_.max_requests;
   control_->say(Control::kRecycle);
 }

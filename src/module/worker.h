@@ -55,6 +55,7 @@ class Worker final : public loop::SignalHandler,
   void report_to(int fd) noexcept override;
   [[nodiscard]] bool open_access_log() noexcept;
   [[nodiscard]] bool sit_down() noexcept;
+  void draw_last_request() noexcept;
   void recycle_if_due() noexcept;
   void begin_drain() noexcept;
   void cancel() noexcept;

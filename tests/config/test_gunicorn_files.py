@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import raw
+from tests.support.gunicorn import WORKER
 from tests.support.servers import ROOT, Command, wait_until
 
 # Every hook that both call, 30 common settings, names of the author's.
@@ -127,7 +128,9 @@ class Server(Command):
         (folder / "lib").mkdir()
         (folder / "lib" / "tags.py").write_text("NAME = 'tagged'\n")
         env = {"PYTHONPATH": str(ROOT)}
-        self.start([sys.executable, "-m", module], folder, env)
+        name, _, worker = module.partition(" with ")
+        options = ["-k", WORKER] if worker else []
+        self.start([sys.executable, "-m", name, *options], folder, env)
 
     @property
     def port(self) -> int:
@@ -144,7 +147,7 @@ class Server(Command):
         wait_until(lambda: (e := self.events(name), len(e) >= count))
 
 
-@pytest.fixture(params=["celadon", "gunicorn"])
+@pytest.fixture(params=["celadon", "gunicorn", "gunicorn with our worker"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     with Server(request.param, tmp_path) as running:
         yield running

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import raw
+from tests.support.gunicorn import Gunicorn
 from tests.support.servers import ROOT, Command
 
 SITES = {
@@ -24,10 +25,17 @@ SITES = {
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
-@pytest.fixture(scope="module", params=list(SITES))
+# Under our own master, and under gunicorn's.
+SERVERS: dict[str, type[Command]] = {"celadon": Command, "gunicorn": Gunicorn}
+
+
+@pytest.fixture(
+    scope="module", params=[f"{name}-{server}" for server in SERVERS for name in SITES]
+)
 def site(request: pytest.FixtureRequest) -> Iterator[tuple[str, Command]]:
-    with Command(SITES[request.param]) as server:
-        yield request.param, server
+    name, _, server = request.param.partition("-")
+    with SERVERS[server](SITES[name]) as running:
+        yield name, running
 
 
 def source_of(name: str) -> bytes:
@@ -94,16 +102,18 @@ def cookies_of(answer: raw.Response) -> str:
     return "Cookie: " + "; ".join(c.split(";")[0] for c in answer.all("Set-Cookie"))
 
 
-def test_flask_sessions() -> None:
-    with Command(SITES["flask"]) as server:
+@pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
+def test_flask_sessions(command: type[Command]) -> None:
+    with command(SITES["flask"]) as server:
         answer = server.request(raw.post("/form", b"name=ada", FORM))
         assert server.request(raw.get("/session", cookies_of(answer))).body == b"ada"
         assert server.request(raw.get("/session")).body == b"nobody"
         assert len(server.request(raw.get("/download")).body) == 1 << 20
 
 
-def test_django_sessions_forms_and_admin() -> None:
-    with Command(SITES["django"]) as server:
+@pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
+def test_django_sessions_forms_and_admin(command: type[Command]) -> None:
+    with command(SITES["django"]) as server:
         page = server.request(raw.get("/form"))
         found = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.body)
         assert found

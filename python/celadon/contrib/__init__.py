@@ -1,0 +1,1 @@
+"""celadon in other people's houses: their masters, commands and interfaces."""

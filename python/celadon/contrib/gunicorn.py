@@ -1,0 +1,173 @@
+"""``gunicorn -k celadon.contrib.gunicorn.Worker``: gunicorn's master, celadon's core.
+
+The master, its hooks, signals and logs are gunicorn's. What a worker sees of its
+configuration is honoured where it was set; where it was not, celadon's own defaults
+hold, and ``CELADON_*`` in the environment.
+"""
+
+from __future__ import annotations
+
+import logging as python_logging
+import os
+import signal
+from typing import Any
+
+from gunicorn.workers.base import Worker as Base
+
+from celadon import _core, config, lifecycle, logging, patch, server
+from celadon.drivers import budget
+from celadon.green import report, sleep, spawn
+
+# Settings of gunicorn's that are for the process that serves.
+_HONOURED = (
+    "access_log_format",
+    "forwarded_allow_ips",
+    "forwarder_headers",
+    "graceful_timeout",
+    "header_map",
+    "keepalive",
+    "limit_request_field_size",
+    "limit_request_fields",
+    "limit_request_line",
+    "proxy_allow_ips",
+    "proxy_protocol",
+    "secure_scheme_headers",
+    "timeout",
+    "tmp_upload_dir",
+    "worker_connections",
+)
+# Those that are refused, or have no effect, for the reasons that `celadon` gives.
+_JUDGED = (
+    "ca_certs",
+    "casefold_http_method",
+    "cert_reqs",
+    "certfile",
+    "ciphers",
+    "http2_cleartext",
+    "http_protocols",
+    "keyfile",
+    "permit_obsolete_folding",
+    "permit_unconventional_http_method",
+    "permit_unconventional_http_version",
+    "protocol",
+    "spew",
+    "strip_header_spaces",
+)
+_REQUEST_HOOKS = ("pre_request", "post_request")
+_BEAT = 1.0  # seconds; the master waits for `timeout` of them
+
+
+class Worker(Base):
+    """A worker of gunicorn's whose requests run on greenlets."""
+
+    @classmethod
+    def setup(cls) -> None:
+        """In the master, which imports the application where it is preloaded."""
+        patch.install()
+
+    def init_process(self) -> None:
+        """After the fork; returns when the worker is to end."""
+        patch.start()
+        self._stopping = False
+        self._settings = _settings_of(self.cfg)
+        budget.configure(self._settings.db_connections)
+        patch.configure(self._settings.offload_threads, self._settings.dns_ttl)
+        super().init_process()
+
+    def run(self) -> None:
+        """Serves at gunicorn's sockets until a signal, or the master, ends it."""
+        from celadon import watchdog
+
+        _borrow_logger()
+        server.settle(self._settings.gc_freeze)
+        _core.green.set_base_context()
+        worker: Any = self
+        app = lifecycle.with_request_hooks(self.wsgi, worker, self._settings)
+        watch = watchdog.prepare(lambda: self.cfg.worker_abort(self))
+        core = server.make_core(
+            app, self._settings, watch, notify=self._hear, access=_access_writer()
+        )
+        for sock in self.sockets:
+            core.bind(f"fd://{os.dup(sock.fileno())}")
+        for note in self._settings.notes:
+            self.log.info("celadon: %s", note)
+        spawn(self._beat, core)
+        core.run(True)
+
+    def _beat(self, core: _core.Server) -> None:
+        while True:
+            self.notify()
+            if not self._stopping and self._is_over():
+                self._stopping = True
+                core.stop(False)
+            sleep(_BEAT)
+
+    def _is_over(self) -> bool:
+        if self.ppid != os.getppid():
+            self.log.info("Parent changed, shutting down: %s", self)
+            return True
+        return not self.alive  # the reloader says so
+
+    def _hear(self, what: str, value: int) -> None:
+        if what == "report":
+            report.write_to(value)
+        elif value == signal.SIGUSR1:
+            self.log.reopen_files()
+        else:
+            # The core stops by itself; told again it would not wait for requests.
+            self._stopping = True
+            self.alive = False
+            if value in (signal.SIGINT, signal.SIGQUIT):
+                self.cfg.worker_int(self)
+
+
+def _settings_of(cfg: Any) -> config.Config:
+    """What the user set for gunicorn, as settings of the core. Raises `UsageError`."""
+    given: dict[str, Any] = {}
+    for name in (*_HONOURED, *_JUDGED):
+        setting = cfg.settings.get(name)
+        if setting is not None and setting.get() != setting.default:
+            given[name] = _plain(setting.get())
+    settings = config.load(given)
+    settings.values["workers"] = cfg.workers
+    settings.values["max_requests"] = cfg.max_requests
+    settings.values["max_requests_jitter"] = cfg.max_requests_jitter
+    settings.values["accesslog"] = _own_access_file(cfg)
+    for name in _REQUEST_HOOKS:
+        setting = cfg.settings[name]
+        if setting.get() is not setting.default:
+            settings.hooks[name] = setting.get()
+    return settings
+
+
+def _plain(value: Any) -> Any:
+    return ",".join(value) if isinstance(value, list | tuple) else value
+
+
+def _own_access_file(cfg: Any) -> str:
+    """The access log that the core can write itself: one that no handler changes."""
+    return cfg.accesslog or "" if _only_gunicorns(_access_handlers()) else ""
+
+
+def _access_handlers() -> list[python_logging.Handler]:
+    return python_logging.getLogger("gunicorn.access").handlers
+
+
+def _only_gunicorns(handlers: list[python_logging.Handler]) -> bool:
+    return all(
+        getattr(handler, "_gunicorn", False)
+        and isinstance(handler, python_logging.StreamHandler)
+        for handler in handlers
+    )
+
+
+def _access_writer() -> Any:
+    return None if _only_gunicorns(_access_handlers()) else logging.access_writer()
+
+
+def _borrow_logger() -> None:
+    """Lines of the core go where gunicorn's go."""
+    theirs = python_logging.getLogger("gunicorn.error")
+    logging.logger.handlers[:] = theirs.handlers
+    logging.logger.propagate = theirs.propagate
+    logging.logger.setLevel(theirs.level)
