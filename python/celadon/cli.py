@@ -175,8 +175,10 @@ def _load(target: str, settings: config.Config) -> Any:
     sys.path[:0] = [*settings.pythonpath, os.getcwd()]
     if settings.green:
         from celadon import patch
+        from celadon.contrib import meinheld
         from celadon.drivers import budget
 
+        meinheld.install()
         patch.install()
         if not settings.preload_app:
             patch.start()
