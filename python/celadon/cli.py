@@ -10,6 +10,7 @@ from typing import Any
 
 from celadon import config, flags, showing, sources
 from celadon.errors import CeladonError, UsageError
+from celadon.sources import paste
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -55,11 +56,19 @@ class _Invocation:
             for layer in layers:
                 layer.problems += layer.warnings
                 layer.warnings.clear()
-        return config.load(self.options, os.environ, layers)
+        settings = config.load(self.options, os.environ, layers)
+        if not settings.paste:
+            return settings
+        lowest = paste.read(settings.paste, self.folder)
+        return config.load(self.options, os.environ, [lowest, *layers])
 
     def target_of(self, settings: config.Config) -> str:
         """What to serve. Raises `UsageError` where nothing says it."""
         target = self.target or settings.wsgi_app
+        if settings.paste:
+            if target:
+                raise UsageError("paste: the application is named twice")
+            return ""
         if not target:
             raise UsageError("no application given; try: celadon module:attribute")
         return str(target)
@@ -184,6 +193,10 @@ def _load(target: str, settings: config.Config) -> Any:
             patch.start()
         budget.configure(settings.db_connections)
         patch.configure(settings.offload_threads, settings.dns_ttl)
+    if settings.paste:
+        from celadon.contrib.paste import load
+
+        return load(settings.paste, settings.raw_paste_global_conf)
     from celadon.importer import load_app
 
     return load_app(target, settings.factory)

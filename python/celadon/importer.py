@@ -59,14 +59,14 @@ def _import(name: str) -> Any:
                 f"cannot import {name!r}: there is no module {error.name!r} in "
                 f"{sys.path[0] or '.'} or elsewhere on sys.path"
             ) from None
-        raise _own_failure(f"cannot import {name!r}", error) from None
+        raise own_failure(f"cannot import {name!r}", error) from None
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _own_failure(f"cannot import {name!r}", error) from None
+        raise own_failure(f"cannot import {name!r}", error) from None
 
 
-def _own_failure(what: str, error: BaseException) -> AppError:
+def own_failure(what: str, error: BaseException) -> AppError:
     """The application's own frames, without ours and the import system's."""
     frames = error.__traceback__
     while frames is not None and _is_machinery(frames.tb_frame.f_code.co_filename):
@@ -137,6 +137,4 @@ def _call(make: Any, call: tuple[list[Any], dict[str, Any]], target: str) -> Any
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise _own_failure(
-            f"{target!r} could not make the application", error
-        ) from None
+        raise own_failure(f"{target!r} could not make the application", error) from None

@@ -49,8 +49,6 @@ _SPELLINGS = {
     "daemon": ("--daemon", "-D"),
     "enable_stdio_inheritance": ("-R", "--enable-stdio-inheritance"),
     "sendfile": ("--no-sendfile",),
-    "paste": ("--paste", "--paster"),
-    "paste_global_conf": ("--paste-global",),
     "syslog": ("--log-syslog",),
     "syslog_addr": ("--log-syslog-to",),
     "syslog_prefix": ("--log-syslog-prefix",),
@@ -86,9 +84,6 @@ _TABLE: Mapping[str, Verdict] = {
     "protocol": _refused("HTTP only: proxy over a unix socket instead", "http"),
     "uwsgi_allow_ips": _no_effect("HTTP only"),
     "daemon": _refused("use systemd or a container"),
-    "paste": _refused("PasteDeploy files are not read yet: name the application"),
-    "paste_global_conf": _refused("PasteDeploy files are not read yet", []),
-    "raw_paste_global_conf": _refused("PasteDeploy files are not read yet", []),
     "logger_class": _refused(
         "the error log goes through Python's logging: use logconfig_dict",
         "gunicorn.glogging.logger",

@@ -224,3 +224,21 @@ def rows() -> Iterable[Setting]:
         "the application, where the command line names none",
         file_only=True,
     )
+    yield s(
+        "paste",
+        parse_text,
+        "",
+        "PasteDeploy file with the application, FILE.ini or FILE.ini#name; settings are "
+        "read from its [server:main]",
+        ("--paste", "--paster"),
+        metavar="FILE",
+    )
+    yield s(
+        "raw_paste_global_conf",
+        parse_environment,
+        [],
+        "KEY=value of its global configuration",
+        ("--paste-global",),
+        True,
+        "KEY=VALUE",
+    )

@@ -1,0 +1,236 @@
+"""Other people's commands: Django's runserver, Flask's command, PasteDeploy."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.raw import get
+from tests.support.servers import ROOT, Command, wait_until
+
+BIN = Path(sys.executable).parent
+
+
+class Other(Command):
+    """A command that becomes the server."""
+
+    def __init__(self, command: list[str], folder: Path) -> None:
+        # Where the tests run the package is on the path only by its installation.
+        self.start(command, folder, {"PYTHONPATH": f"{ROOT}:{folder}"})
+
+
+# --- Django ---
+
+SETTINGS = """
+SECRET_KEY = "x"
+DEBUG = True
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+STATIC_URL = "/static/"
+INSTALLED_APPS = ["celadon.contrib.django", "django.contrib.staticfiles", "shop"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
+"""
+URLS = """
+from django.http import HttpResponse
+from django.urls import path
+VERSION = 1
+def view(request):
+    return HttpResponse(f"{VERSION} {request.environ['SERVER_SOFTWARE']}")
+def broken(request):
+    marker = "a local of the view"
+    raise ValueError("on purpose")
+urlpatterns = [path("", view), path("broken", broken)]
+"""
+MANAGE = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shop = tmp_path / "shop"
+    (shop / "static").mkdir(parents=True)
+    (shop / "__init__.py").touch()
+    (shop / "settings.py").write_text(SETTINGS)
+    (shop / "urls.py").write_text(URLS)
+    (shop / "wsgi.py").write_text(
+        "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n"
+        "from django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n"
+    )
+    (shop / "static" / "style.css").write_text("body {}")
+    (tmp_path / "manage.py").write_text(MANAGE)
+    return tmp_path
+
+
+def runserver(project: Path, *options: str) -> Other:
+    command = [sys.executable, "manage.py", "runserver", *options, "127.0.0.1:0"]
+    return Other(command, project)
+
+
+def test_django_runserver(project: Path) -> None:
+    with runserver(project) as server:
+        assert server.request(get("/")).body.startswith(b"1 celadon/")
+        assert server.request(get("/static/style.css")).body == b"body {}"
+        page = server.request(get("/broken"))
+        assert page.status == 500
+        assert "a local of the view" in page.body.decode()
+        (project / "shop" / "urls.py").write_text(URLS + "VERSION = 222\n")
+        wait_until(lambda: (b := server.request(get("/")).body, b.startswith(b"222 ")))
+        assert any("System check identified no issues" in line for line in server.out)
+        wait_until(
+            lambda: (o := server.out, any('"GET /static/style.css' in x for x in o))
+        )
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0
+
+
+def test_django_runserver_options(project: Path) -> None:
+    with runserver(project, "--noreload", "--nostatic") as server:
+        assert server.request(get("/")).body.startswith(b"1 celadon/")
+        assert server.request(get("/static/style.css")).status == 404
+    (project / "shop" / "settings.py").write_text(
+        SETTINGS.replace('WSGI_APPLICATION = "shop.wsgi.application"', "")
+    )
+    with runserver(project, "--noreload") as server:
+        assert server.request(get("/")).body.startswith(b"1 celadon/")
+
+
+# --- Flask ---
+
+FLASK = """
+from flask import Flask, request
+app = Flask(__name__)
+@app.get("/")
+def index(): return "1 " + request.environ["SERVER_SOFTWARE"]
+@app.get("/broken")
+def broken(): raise ValueError("on purpose")
+"""
+
+
+def flask(folder: Path, *options: str, debug: bool = False) -> Other:
+    first = ["--debug"] if debug else []
+    command = [str(BIN / "flask"), "--app", "site_app", *first, "celadon"]
+    return Other([*command, "--port", "0", *options], folder)
+
+
+def test_flask_command(tmp_path: Path) -> None:
+    (tmp_path / "site_app.py").write_text(FLASK)
+    with flask(tmp_path, "--workers", "2", "--", "--keep-alive", "5") as server:
+        assert server.request(get("/")).body.startswith(b"1 celadon/")
+        assert b"Debugger" not in server.request(get("/broken")).body
+        server.wait_line("workers: 2")
+    with flask(tmp_path, debug=True) as server:
+        page = server.request(b"GET /broken HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"Werkzeug Debugger" in page.body
+        (tmp_path / "site_app.py").write_text(FLASK.replace('"1 "', '"22 "'))
+        wait_until(lambda: (b := server.request(get("/")).body, b.startswith(b"22 ")))
+
+
+# --- PasteDeploy ---
+
+INI = """
+[app:main]
+use = call:paste_app:make
+colour = green
+
+[app:other]
+use = call:paste_app:make
+colour = blue
+
+[server:main]
+use = egg:celadon#main
+host = 127.0.0.1
+port = 0
+keepalive = 5
+{server}
+
+[DEFAULT]
+place = %(here)s
+"""
+PASTE = """
+import json
+from celadon.patch import patched
+PATCHED = str(patched("time", "sleep"))
+def make(global_conf, colour):
+    def app(environ, start_response):
+        body = json.dumps([colour, global_conf.get("extra"), PATCHED]).encode()
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+    return app
+"""
+
+
+@pytest.fixture
+def ini(tmp_path: Path) -> Path:
+    (tmp_path / "site.ini").write_text(INI.format(server=""))
+    (tmp_path / "paste_app.py").write_text(PASTE)
+    return tmp_path
+
+
+def answer(server: Command) -> list[str | None]:
+    found: list[str | None] = json.loads(server.request(get("/")).body)
+    return found
+
+
+def test_the_command_reads_paste_files(ini: Path) -> None:
+    start = [sys.executable, "-m", "celadon", "--paste"]
+    with Other([*start, "site.ini"], ini) as server:
+        assert answer(server)[:2] == ["green", None]
+        server.wait_line("listening at http://127.0.0.1:")
+    with Other([*start, "site.ini#other", "--paste-global", "extra=1"], ini) as server:
+        assert answer(server)[:2] == ["blue", "1"]
+    shown = subprocess.run(
+        [*start, "site.ini", "--print-config"], cwd=ini, capture_output=True, text=True
+    )
+    assert re.search(r"keepalive = 5 .*site\.ini \[server:main\]", shown.stdout)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("none.ini", None, "No such file"),
+        ("site.ini", INI.format(server="worker = 2"), "did you mean 'workers'"),
+        ("site.ini#nothing", INI.format(server=""), "nothing"),
+        ("site.ini", "[app:main]\nuse = egg:nothere\n", "nothere"),
+    ],
+)
+def test_paste_files_that_are_wrong(
+    ini: Path, name: str, text: str | None, says: str
+) -> None:
+    if text:
+        (ini / "site.ini").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "celadon", "-b", "127.0.0.1:0", "--paste", name],
+        cwd=ini,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode in (2, 4)
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "colour"), [([], "green"), (["-n", "other"], "blue")]
+)
+def test_pserve_hands_over(ini: Path, options: list[str], colour: str) -> None:
+    command = [str(BIN / "pserve"), "site.ini", *options]
+    with Other(command, ini) as server:
+        found = answer(server)
+        assert found[0] == colour
+        # It was imported again, after the standard library was patched.
+        assert found[2] == "True"
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
