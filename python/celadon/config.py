@@ -321,6 +321,7 @@ def master_options(config: Config) -> dict[str, Any]:
     ]
     options = {name: config.values[name] for name in same}
     options["uid"] = options["gid"] = -1
+    options["alive_period"] = 0.0
     options["access_log"] = _access_log(config)
     options["log_ring"] = config.log_ring if options["access_log"] else 0
     options["stdout_fd"] = 1

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from celadon import (
     _core,
+    addresses,
     config,
     control,
     lifecycle,
@@ -26,7 +27,7 @@ from celadon import (
     showing,
     systemd,
 )
-from celadon.errors import CeladonError, UsageError
+from celadon.errors import CeladonError
 from celadon.importer import Application
 from celadon.server import raise_descriptor_limit, serve_as_worker
 
@@ -37,6 +38,19 @@ if TYPE_CHECKING:
 _MASTERS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH")
 
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+# What a reload cannot change.
+_FOR_LIFE = (
+    "preload_app",
+    "reload",
+    "pidfile",
+    "log_ring",
+    "control_socket",
+    "control_socket_mode",
+    "control_socket_disable",
+)
+# What the admin process is told when it starts.
+_ADMIN = ("admin_token", "admin_allow_ips", "admin_open", "timeout", "user", "group")
 
 Load = Callable[[config.Config], Application]
 
@@ -65,7 +79,7 @@ def _supervise(
     if settings.preload_app:
         app = preload.load(lambda: load(settings), settings.gc_freeze)
         load = functools.partial(_begin, app)
-    supervisor = _Supervisor(reread, _activated(settings))
+    supervisor = _Supervisor(reread, settings)
     if settings.reload:
         supervisor.watch_files()
         load = functools.partial(_load_or_tell, supervisor, load)
@@ -112,12 +126,11 @@ def _load_or_tell(
             supervisor.watcher.tell_modules()
 
 
-def _activated(settings: config.Config) -> config.Config:
+def _activated(settings: config.Config, sockets: systemd.Sockets) -> config.Config:
     """With the sockets that systemd has opened, unless others were asked for."""
-    sockets = systemd.take_sockets()
-    for name, kind in (("bind", "http"), ("admin_bind", "admin")):
-        if sockets[kind] and settings.is_default(name):
-            settings.set(name, sockets[kind], "socket activation")
+    for name, given in (("bind", sockets.http), ("admin_bind", sockets.admin)):
+        if given and settings.is_default(name):
+            settings.set(name, given, "socket activation")
     return settings
 
 
@@ -167,20 +180,27 @@ class _Supervisor:
         self, reread: Callable[[], config.Config], settings: config.Config
     ) -> None:
         self._reread = reread
-        self.settings = settings
+        self._sockets = systemd.take_sockets()
+        self.settings = _activated(settings, self._sockets)
         self.arbiter = lifecycle.Arbiter(settings)
         self._notifier = systemd.Notifier()
         self.forked = lifecycle.Worker(0, settings)  # the last one
+        self.core = _core.Master(self, self._options(settings))
+        self._addresses = addresses.Addresses(self.core, self._notifier)
+        self.watcher: reload.Watcher | None = None
+        self._pid = os.getpid()
+
+    def _options(self, settings: config.Config) -> dict[str, Any]:
+        """For the core. Raises `UsageError` for a user or group that there is not."""
         options = config.master_options(settings)
         options["stdout_fd"] = output.original_stdout()
+        options["alive_period"] = self._notifier.watchdog_period
         # What no worker could do either is said before anything is opened.
         if settings.user:
             options["uid"] = process.find_user(settings.user)
         if settings.group:
             options["gid"] = process.find_group(settings.group)
-        self.core = _core.Master(self, options)
-        self.watcher: reload.Watcher | None = None
-        self._pid = os.getpid()
+        return options
 
     def watch_files(self) -> None:
         """For development: a reload follows when a file changes."""
@@ -202,11 +222,9 @@ class _Supervisor:
 
         settings, arbiter = self.settings, self.arbiter
         lifecycle.call(settings, "on_starting", arbiter)
-        try:
-            arbiter.address = [self.core.bind(each)[0] for each in settings.bind]
-            self._bind_admin()
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        self._addresses.open(settings, self._sockets.stored)
+        arbiter.address = self._addresses.descriptions
+        self._bind_control()
         process.set_title(settings.proc_name, "master")
         logging.logger.info(
             "celadon %s on %s, master %d, workers: %d",
@@ -216,8 +234,7 @@ class _Supervisor:
             settings.workers,
         )
         self._say_notes()
-        for address in arbiter.address:
-            logging.logger.info("listening at %s", address)
+        self._say_addresses()
         lifecycle.call(settings, "when_ready", arbiter)
         lifecycle.call_logged(
             settings, "nworkers_changed", arbiter, settings.workers, None
@@ -227,11 +244,14 @@ class _Supervisor:
             logging.logger.info("stopped")
         return outcome
 
-    def _bind_admin(self) -> None:
-        """Pages where they are asked for, and the control socket unless it is not."""
-        for address in self.settings.admin_bind:
-            described = self.core.bind_admin(address)[0]
-            logging.logger.info("admin pages at %s", described)
+    def _say_addresses(self) -> None:
+        for address in self._addresses.descriptions:
+            logging.logger.info("listening at %s", address)
+        for address in self._addresses.admin_descriptions:
+            logging.logger.info("admin pages at %s", address)
+
+    def _bind_control(self) -> None:
+        """The control socket, unless it is not wanted."""
         address = control.address_of(self.settings)
         if not address:
             return
@@ -281,23 +301,34 @@ class _Supervisor:
             logging.logger.warning(
                 "preload_app: the code stays what it was; restart to renew it"
             )
-        settings.keep(self.settings, "preload_app", "reload")
         self.settings = self.arbiter.cfg = settings
+        self.arbiter.address = self._addresses.descriptions
         self._say_notes()
         return int(settings.workers)
 
     def _read_again(self) -> config.Config | None:
         try:
-            settings = self._reread()
+            settings = _activated(self._reread(), self._sockets)
+            settings.keep(self.settings, *_FOR_LIFE)
+            options = self._options(settings)
             logging.setup(settings)
+            before = self._addresses.descriptions
+            moved = self._addresses.follow(settings)
             lifecycle.call(settings, "on_reload", self.arbiter)
-        except CeladonError as error:
+            self.core.configure(options)
+        except (CeladonError, OSError) as error:
             for line in str(error).splitlines():
                 logging.logger.error("%s", line)
             return None
         except Exception:
             logging.logger.exception("the reload failed")
             return None
+        if self._addresses.descriptions != before:
+            self._say_addresses()
+        if moved or any(
+            settings.values[name] != self.settings.values[name] for name in _ADMIN
+        ):
+            self.core.renew_admin()
         return settings
 
     def reopen_logs(self) -> None:
@@ -308,6 +339,9 @@ class _Supervisor:
 
     def settled(self) -> None:
         self._notifier.ready(f"{self.arbiter.num_workers} workers serve")
+
+    def alive(self) -> None:
+        self._notifier.alive()
 
     def stopping(self) -> None:
         self._notifier.stopping()

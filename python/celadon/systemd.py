@@ -11,7 +11,10 @@ import fcntl
 import os
 import socket
 import time
+from array import array
+from dataclasses import dataclass, field
 
+STORED = "celadon-"  # names of ours in the descriptor store begin so
 _FIRST = 3  # the descriptor that handed-over sockets begin with
 
 
@@ -23,8 +26,9 @@ class Notifier:
 
     def __init__(self) -> None:
         self._address = os.environ.pop("NOTIFY_SOCKET", "")
+        self.watchdog_period = _watchdog_period()
 
-    def tell(self, *lines: str) -> None:
+    def tell(self, *lines: str, descriptor: int | None = None) -> None:
         """Sends assignments such as ``READY=1``; a manager that is gone is no error."""
         if not self._address:
             return
@@ -35,7 +39,17 @@ class Notifier:
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out,
         ):
-            out.sendto("\n".join(lines).encode(), target)
+            message = "\n".join(lines).encode()
+            if descriptor is None:
+                out.sendto(message, target)
+            else:
+                # socket.send_fds has no use for an address.
+                rights = (
+                    socket.SOL_SOCKET,
+                    socket.SCM_RIGHTS,
+                    array("i", [descriptor]),
+                )
+                out.sendmsg([message], [rights], 0, target)
 
     def ready(self, status: str) -> None:
         self.tell("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")
@@ -48,20 +62,56 @@ class Notifier:
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self.tell("RELOADING=1", f"MONOTONIC_USEC={microseconds}", "STATUS=reloading")
 
+    def alive(self) -> None:
+        """Each `watchdog_period`, while all is well; else the manager steps in."""
+        self.tell("WATCHDOG=1")
+
+    def store(self, name: str, descriptor: int) -> None:
+        """The manager keeps a copy of it for the next master."""
+        self.tell("FDSTORE=1", f"FDNAME={name}", descriptor=descriptor)
+
+    def forget(self, name: str) -> None:
+        self.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
+
     def stopping(self) -> None:
         self.tell("STOPPING=1", "STATUS=workers finish their requests")
 
 
-def take_sockets() -> dict[str, list[str]]:
-    """Sockets that were handed over, as ``fd://N``, by what they are for.
+def _watchdog_period() -> float:
+    """How often the manager wants to hear of us, in seconds; 0: not at all.
 
-    ``http`` for those without a name or with one of no meaning, ``admin`` for those that
-    are named so (``FileDescriptorName=``). The variables are taken out of the environment.
+    Half of what it allows (sd_watchdog_enabled(3)).
+    """
+    pid = os.environ.pop("WATCHDOG_PID", "")
+    microseconds = os.environ.pop("WATCHDOG_USEC", "")
+    if not microseconds.isdigit() or pid not in ("", str(os.getpid())):
+        return 0.0
+    return int(microseconds) / 2e6
+
+
+@dataclass
+class Sockets:
+    """Those that were handed over.
+
+    `http` and `admin` as ``fd://N``; `stored` by the name under which a master before
+    us had them kept.
+    """
+
+    http: list[str] = field(default_factory=list)
+    admin: list[str] = field(default_factory=list)
+    stored: dict[str, int] = field(default_factory=dict)
+
+
+def take_sockets() -> Sockets:
+    """Sockets that were handed over, by what they are for.
+
+    ``admin`` are those that are named so (``FileDescriptorName=``), ``http`` those with
+    another name or none. The variables are taken out of the environment.
     """
     pid = os.environ.pop("LISTEN_PID", "")
     count = os.environ.pop("LISTEN_FDS", "")
     names = os.environ.pop("LISTEN_FDNAMES", "").split(":")
-    found: dict[str, list[str]] = {"http": [], "admin": []}
+    found = Sockets()
     if pid != str(os.getpid()) or not count.isdigit():
         return found
     for index in range(int(count)):
@@ -69,5 +119,9 @@ def take_sockets() -> dict[str, list[str]]:
         flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
         fcntl.fcntl(descriptor, fcntl.F_SETFD, flags | fcntl.FD_CLOEXEC)
         name = names[index] if index < len(names) else ""
-        found["admin" if name == "admin" else "http"].append(f"fd://{descriptor}")
+        if name.startswith(STORED):
+            found.stored[name] = descriptor
+        else:
+            kind = found.admin if name == "admin" else found.http
+            kind.append(f"fd://{descriptor}")
     return found

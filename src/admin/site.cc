@@ -1,6 +1,7 @@
 #include "admin/site.h"
 
 #include "admin/json.h"
+#include "metrics/balance.h"
 
 namespace celadon::admin {
 namespace {
@@ -44,12 +45,7 @@ std::size_t Site::serving() const noexcept {
 }
 
 bool Site::is_live() const noexcept {
-  if (timeout_ <= 0) return true;
-  for (const Slot& slot : slab_.slots()) {
-    if (slot.state.load(std::memory_order_relaxed) == SlotState::Free) continue;
-    if (held_for(slot) > timeout_ + kBesideTimeout) return false;
-  }
-  return true;
+  return !metrics::hangs(slab_, timeout_, clock_.now());
 }
 
 bool Site::is_ready() const noexcept {

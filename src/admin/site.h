@@ -29,7 +29,6 @@ class Site {
  private:
   [[nodiscard]] std::size_t serving() const noexcept;
   [[nodiscard]] Nanos held_for(const metrics::Slot& slot) const noexcept;
-  static constexpr Nanos kBesideTimeout = 10 * kSecond;
 
   const metrics::Slab& slab_;
   Clock& clock_;

@@ -23,6 +23,8 @@ class Hooks {
   virtual void settled() noexcept = 0;
   // The end has begun.
   virtual void stopping() noexcept = 0;
+  // Now and again, as often as it was asked for, while no worker hangs.
+  virtual void alive() noexcept = 0;
   // A worker was reaped.
   virtual void worker_gone(pid_t pid) noexcept = 0;
   // So many workers are wanted now.

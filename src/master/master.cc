@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "loop/signals_blocked.h"
 #include "master/process_info.h"
@@ -82,7 +83,42 @@ Master::Master(Hooks& hooks, LogSink& log, Commons& commons, int workers,
       roster_(workers, limits),
       vigil_(watch.timeout),
       admin_(*loop_, *this) {
-  if (watch.max_rss > 0 || watch.kill_rss > 0) weigh_at_ = 0;
+  configure(limits, watch);
+}
+
+void Master::configure(const Limits& limits, const Watch& watch) noexcept {
+  watch_ = watch;
+  roster_.set_limits(limits);
+  vigil_.set_timeout(watch.timeout);
+  weigh_at_ = watch.max_rss > 0 || watch.kill_rss > 0 ? 0 : kNever;
+  alive_at_ = watch.alive_period > 0 ? 0 : kNever;
+}
+
+bool Master::retire_listener(std::string_view described) noexcept {
+  const auto at = std::ranges::find_if(listeners_, [&](const net::ListenSocket& each) {
+    return each.describe() == described;
+  });
+  if (at == listeners_.end()) return false;
+  retired_.push_back(std::move(*at));
+  listeners_.erase(at);
+  return true;
+}
+
+// An old worker may accept until it has heard that it is to end.
+void Master::close_retired() noexcept {
+  if (retired_.empty() || !settled_) return;
+  const bool accepted =
+      std::ranges::any_of(roster_.workers(), [this](const WorkerProcess& worker) {
+        return worker.phase == Phase::Retiring &&
+               commons_.slot(worker.slot).state.load() != metrics::SlotState::Draining;
+      });
+  if (!accepted) retired_.clear();
+}
+
+void Master::renew_admin() noexcept {
+  if (admin_pid_ == 0) return;
+  admin_renewed_ = true;
+  ::kill(admin_pid_, SIGTERM);
 }
 
 Master::~Master() = default;
@@ -101,10 +137,12 @@ Outcome Master::run() noexcept {
     if (admin_at_ <= loop_->now()) spawn_admin();
     if (act(outcome)) return outcome;
     tell_settled();
+    tell_alive();
+    close_retired();
     if (roster_.stopping() && roster_.workers().empty()) break;
     Timer::cancel();
-    const Nanos due =
-        std::min({roster_.due(), vigil_.due(), weigh_at_, stop_at_, admin_at_});
+    const Nanos due = std::min(
+        {roster_.due(), vigil_.due(), weigh_at_, stop_at_, admin_at_, alive_at_});
     if (due != kNever) loop_->arm(*this, std::max(due, loop_->now()));
     loop_->turn(kNever);
     loop_->settle();
@@ -267,6 +305,12 @@ void Master::tell_settled() noexcept {
   hooks_.settled();
 }
 
+void Master::tell_alive() noexcept {
+  if (alive_at_ > loop_->now()) return;
+  alive_at_ = loop_->now() + watch_.alive_period;
+  if (!metrics::hangs(commons_.slab(), watch_.timeout, loop_->now())) hooks_.alive();
+}
+
 // --- what is asked for ---
 
 void Master::begin_stop(bool quick) noexcept {
@@ -385,6 +429,7 @@ void Master::spawn_admin() noexcept {
   if (pid == 0) {
     let_go();
     for (net::ListenSocket& socket : listeners_) socket.abandon();
+    for (net::ListenSocket& socket : retired_) socket.abandon();
     hooks_.serve_admin(std::move(theirs));
   }
   if (pid < 0) {
@@ -399,6 +444,10 @@ void Master::on_admin_end(Exit how) noexcept {
   admin_pid_ = 0;
   admin_.close();
   if (roster_.stopping()) return;
+  if (std::exchange(admin_renewed_, false)) {
+    admin_at_ = loop_->fresh_now();
+    return;
+  }
   log_.log(Level::Error, "the admin process " + describe(how));
   const Nanos now = loop_->fresh_now();
   admin_at_ = now - admin_began_ > kSecond ? now : now + kAdminPause;
@@ -408,6 +457,8 @@ void Master::become_worker(int slot, net::OwnedFd control, Outcome& outcome) noe
   outcome.is_worker = true;
   outcome.slot = slot;
   outcome.control = std::move(control);
+  for (net::ListenSocket& socket : retired_) socket.abandon();
+  retired_.clear();
   let_go();
 }
 

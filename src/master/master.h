@@ -37,6 +37,7 @@ struct Outcome {
 // When a worker is taken for lost, or is to be replaced; 0 turns each off.
 struct Watch {
   Nanos drain_delay = 0;         // from SIGTERM on, while readiness fails already
+  Nanos alive_period = 0;        // how often Hooks::alive() is called
   Nanos timeout = 30 * kSecond;  // its loop does not turn
   std::uint64_t max_rss = 0;     // bytes of memory: it is replaced
   std::uint64_t kill_rss = 0;    // likewise: it ends at once
@@ -61,6 +62,13 @@ class Master final : public loop::SignalHandler,
   [[nodiscard]] std::vector<net::ListenSocket>& listeners() noexcept {
     return listeners_;
   }
+  // From now on, for what is to come: within Hooks::reload().
+  void configure(const Limits& limits, const Watch& watch) noexcept;
+  // The next workers do not accept there; it closes once no worker does. False: there
+  // is none that describes itself so.
+  [[nodiscard]] bool retire_listener(std::string_view described) noexcept;
+  // Its next one has the settings of now.
+  void renew_admin() noexcept;
   // From run() on there is an admin process, by Hooks::serve_admin.
   void want_admin() noexcept { admin_at_ = 0; }
   [[nodiscard]] loop::Loop& loop() noexcept { return *loop_; }
@@ -78,6 +86,8 @@ class Master final : public loop::SignalHandler,
   void look_at_pulse(const WorkerProcess& worker) noexcept;
   void forward_mail() noexcept;
   void tell_settled() noexcept;
+  void tell_alive() noexcept;
+  void close_retired() noexcept;
   void weigh_workers() noexcept;
   void weigh(Control& control) noexcept;
   void begin_stop(bool quick) noexcept;
@@ -105,7 +115,7 @@ class Master final : public loop::SignalHandler,
   Hooks& hooks_;
   LogSink& log_;
   Commons& commons_;
-  const Watch watch_;
+  Watch watch_;
   const LogHeir heir_;
   SystemClock clock_;
   std::unique_ptr<loop::Loop> loop_;
@@ -118,7 +128,10 @@ class Master final : public loop::SignalHandler,
   pid_t admin_pid_ = 0;
   Nanos admin_at_ = kNever;  // when the next one is made
   Nanos admin_began_ = 0;
+  bool admin_renewed_ = false;
+  Nanos alive_at_ = kNever;
   std::vector<net::ListenSocket> listeners_;
+  std::vector<net::ListenSocket> retired_;
   std::vector<std::unique_ptr<Control>> controls_;
   bool quick_ = false;
   bool settled_ = false;

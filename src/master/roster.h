@@ -69,6 +69,12 @@ class Roster {
   Roster(int wanted, const Limits& limits) noexcept
       : limits_(limits), wanted_(wanted), random_(std::random_device{}()) {}
 
+  // For what comes from now on; the room stays what it is.
+  void set_limits(const Limits& limits) noexcept {
+    const std::size_t slots = limits_.slots;
+    limits_ = limits;
+    limits_.slots = slots;
+  }
   [[nodiscard]] int wanted() const noexcept { return wanted_; }
   void resize(int wanted) noexcept { wanted_ = wanted; }
   void reload() noexcept;
@@ -139,7 +145,7 @@ class Roster {
   void note_end(const WorkerProcess& worker, Exit how, Nanos now) noexcept;
   void give_up_reload() noexcept;
 
-  const Limits limits_;
+  Limits limits_;
   int wanted_;
   unsigned generation_ = 1;
   bool stopping_ = false;

@@ -12,6 +12,7 @@ class Vigil {
  public:
   // 0: nobody is ever taken for silent.
   explicit Vigil(Nanos timeout) noexcept : timeout_(timeout) {}
+  void set_timeout(Nanos timeout) noexcept { timeout_ = timeout; }
 
   // When the next look is due.
   [[nodiscard]] Nanos due() const noexcept { return next_; }
@@ -40,7 +41,7 @@ class Vigil {
     return std::clamp(timeout_ / 8, 20 * kMillisecond, kSecond);
   }
 
-  const Nanos timeout_;
+  Nanos timeout_;
   Nanos next_ = 0;
   Nanos fresh_since_ = 0;
 };

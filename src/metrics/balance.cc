@@ -1,5 +1,7 @@
 #include "metrics/balance.h"
 
+#include <algorithm>
+
 namespace celadon::metrics {
 namespace {
 
@@ -17,6 +19,16 @@ std::int64_t load_of(const Slot& slot) noexcept {
 bool is_held(const Slot& slot, Nanos now) noexcept {
   const Nanos began = slot.pulse.load(std::memory_order_relaxed);
   return began != 0 && now - began > kHeld;
+}
+
+bool hangs(const Slab& slab, Nanos timeout, Nanos now) noexcept {
+  constexpr Nanos kBesideTimeout = 10 * kSecond;
+  if (timeout <= 0) return false;
+  return std::ranges::any_of(slab.slots(), [=](const Slot& slot) {
+    if (slot.state.load(std::memory_order_relaxed) == SlotState::Free) return false;
+    const Nanos began = slot.pulse.load(std::memory_order_relaxed);
+    return began != 0 && now - began > timeout + kBesideTimeout;
+  });
 }
 
 bool has_other(const Slab& slab, std::size_t but) noexcept {

@@ -37,6 +37,7 @@ server::Settings settings() {
   s.header_timeout = 5 * kSecond;
   s.keepalive = 30 * kSecond;
   s.limits.body = 1024;
+  s.request_id_header = "";
   return s;
 }
 

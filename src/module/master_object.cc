@@ -22,6 +22,7 @@ class PythonHooks final : public master::Hooks {
         commons_(commons),
         admin_(std::move(admin)) {}
   [[nodiscard]] AdminSockets& admin_sockets() noexcept { return admin_sockets_; }
+  void set_admin(AdminOptions admin) noexcept { admin_ = std::move(admin); }
 
   pid_t fork() noexcept override {
     return number_of(PyObject_CallMethod(object_.get(), "fork", nullptr));
@@ -34,6 +35,9 @@ class PythonHooks final : public master::Hooks {
   }
   void settled() noexcept override {
     drop(PyObject_CallMethod(object_.get(), "settled", nullptr));
+  }
+  void alive() noexcept override {
+    drop(PyObject_CallMethod(object_.get(), "alive", nullptr));
   }
   void stopping() noexcept override {
     drop(PyObject_CallMethod(object_.get(), "stopping", nullptr));
@@ -70,7 +74,7 @@ class PythonHooks final : public master::Hooks {
   }
   py::Object object_;
   master::Commons& commons_;
-  const AdminOptions admin_;
+  AdminOptions admin_;
   AdminSockets admin_sockets_;
 };
 
@@ -183,6 +187,49 @@ PyObject* master_bind_control(PyObject* self, PyObject* args) noexcept {
       });
 }
 
+PyObject* master_unbind(PyObject* self, PyObject* described) noexcept {
+  const char* text = PyUnicode_AsUTF8(described);
+  if (!text) return nullptr;
+  return py::boolean(self_of(self).master.retire_listener(text));
+}
+
+PyObject* master_unbind_admin(PyObject* self, PyObject* described) noexcept {
+  const char* text = PyUnicode_AsUTF8(described);
+  if (!text) return nullptr;
+  auto& pages = self_of(self).hooks.admin_sockets().pages;
+  return py::boolean(std::erase_if(pages, [text](const net::ListenSocket& socket) {
+                       return socket.describe() == text;
+                     }) > 0);
+}
+
+PyObject* master_listeners(PyObject* self, PyObject*) noexcept {
+  py::Object list(PyList_New(0));
+  for (const net::ListenSocket& socket : self_of(self).master.listeners()) {
+    const py::Object item(Py_BuildValue("si", socket.describe().c_str(), socket.fd()));
+    if (!list || !item || PyList_Append(list.get(), item.get()) < 0) return nullptr;
+  }
+  return list.release();
+}
+
+PyObject* master_configure(PyObject* self, PyObject* dict) noexcept {
+  if (!PyDict_Check(dict)) {
+    PyErr_SetString(PyExc_TypeError, "configure takes a dict");
+    return nullptr;
+  }
+  MasterOptions options;
+  if (!read_master_options(dict, options)) return nullptr;
+  Supervisor& supervisor = self_of(self);
+  supervisor.master.configure(options.limits, options.watch);
+  supervisor.hooks.set_admin(options.admin);
+  supervisor.listen = options.listen;
+  return py::none();
+}
+
+PyObject* master_renew_admin(PyObject* self, PyObject*) noexcept {
+  self_of(self).master.renew_admin();
+  return py::none();
+}
+
 // A seat is lent by its master, which the capsule keeps alive.
 constexpr const char* kSeatName = "celadon.seat";
 
@@ -218,6 +265,15 @@ PyMethodDef master_methods[] = {
      "bind_admin(address) -> (description, port)"},
     {"bind_control", master_bind_control, METH_VARARGS,
      "bind_control(address, mode) -> (description, port)"},
+    {"unbind", master_unbind, METH_O,
+     "unbind(description) -> bool\n\nIt closes once no worker accepts there."},
+    {"unbind_admin", master_unbind_admin, METH_O, "unbind_admin(description) -> bool"},
+    {"listeners", master_listeners, METH_NOARGS,
+     "listeners() -> list of (description, descriptor)"},
+    {"configure", master_configure, METH_O,
+     "configure(options)\n\nFor what is to come: within reload()."},
+    {"renew_admin", master_renew_admin, METH_NOARGS,
+     "renew_admin()\n\nThe next admin process has the settings of now."},
     {"run", master_run, METH_NOARGS,
      "run() -> the master's exit status, or in a new worker its seat"},
     {nullptr, nullptr, 0, nullptr}};

@@ -232,6 +232,7 @@ bool read_master_options(PyObject* dict, MasterOptions& out) noexcept {
   r.integer("slots", l.slots);
   r.span("timeout", out.watch.timeout);
   r.span("drain_delay", out.watch.drain_delay);
+  r.span("alive_period", out.watch.alive_period);
   r.text("admin_token", out.admin.token);
   r.text("admin_allow_ips", out.admin.allowed);
   r.list("admin_open", out.admin.open);

@@ -135,6 +135,14 @@ ListenSocket::ListenSocket(ListenSocket&& other) noexcept
       path_(std::move(other.path_)),
       owns_file_(std::exchange(other.owns_file_, false)) {}
 
+ListenSocket& ListenSocket::operator=(ListenSocket&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(address_, other.address_);
+  std::swap(path_, other.path_);
+  std::swap(owns_file_, other.owns_file_);
+  return *this;
+}
+
 ListenSocket::~ListenSocket() {
   if (fd_ >= 0) ::close(fd_);
   if (owns_file_) ::unlink(path_.c_str());

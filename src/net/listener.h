@@ -23,7 +23,7 @@ class ListenSocket {
   static std::expected<ListenSocket, Error> open(const BindTarget& target,
                                                  const ListenOptions& options) noexcept;
   ListenSocket(ListenSocket&& other) noexcept;
-  ListenSocket& operator=(ListenSocket&&) = delete;
+  ListenSocket& operator=(ListenSocket&& other) noexcept;
   ~ListenSocket();  // closes, and removes the file of a unix socket it made
 
   [[nodiscard]] int fd() const noexcept { return fd_; }

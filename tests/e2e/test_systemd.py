@@ -8,14 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import raw
 from tests.support.raw import TIMEOUT, Client
-from tests.support.servers import ROOT, Command
-from tests.support.site import Site, wait_ready
+from tests.support.servers import ROOT, Command, wait_until
+from tests.support.site import Site, gone, wait_ready
 
 
 class Manager:
@@ -26,13 +27,32 @@ class Manager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.settimeout(TIMEOUT)
         self._socket.bind(self.path)
+        self.stored: dict[str, int] = {}
+        self.beats = 0
 
     def hear(self) -> dict[str, str]:
-        text = self._socket.recv(4096).decode()
-        return dict(line.split("=", 1) for line in text.splitlines())
+        """The next message, but for descriptors and signs of life, which are kept."""
+        while True:
+            if said := self.hear_one():
+                return said
+
+    def hear_one(self) -> dict[str, str] | None:
+        data, descriptors, _, _ = socket.recv_fds(self._socket, 4096, 4)
+        said = dict(line.split("=", 1) for line in data.decode().splitlines())
+        if "FDSTORE" in said:
+            self.stored[said["FDNAME"]] = descriptors[0]
+        elif "FDSTOREREMOVE" in said:
+            os.close(self.stored.pop(said["FDNAME"]))
+        elif "WATCHDOG" in said:
+            self.beats += 1
+        else:
+            return said
+        return None
 
     def close(self) -> None:
         self._socket.close()
+        for descriptor in self.stored.values():
+            os.close(descriptor)
 
 
 def test_ready_reloading_and_stopping(site: Site) -> None:
@@ -131,6 +151,95 @@ def test_sockets_that_were_handed_over(site: Site) -> None:
                 assert client.response().status == status
     pages.close()
     admin.close()
+
+
+def test_the_watchdog_hears_of_a_master_whose_workers_turn(site: Site) -> None:
+    manager = Manager(site.folder)
+    env = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"}
+    with Command("site_app:app", cwd=site.folder, env=env) as server:
+        assert manager.hear()["READY"] == "1"
+        began = time.monotonic()
+        while manager.beats < 5:
+            manager.hear_one()
+        assert time.monotonic() - began < TIMEOUT
+        server.signal(signal.SIGHUP)
+        assert manager.hear()["RELOADING"] == "1"
+    manager.close()
+    # For another process.
+    env["WATCHDOG_PID"] = "1"
+    manager = Manager(site.folder / "..")
+    env["NOTIFY_SOCKET"] = manager.path
+    with Command("site_app:app", cwd=site.folder, env=env) as server:
+        assert manager.hear()["READY"] == "1"
+        server.signal(signal.SIGTERM)
+        assert manager.hear()["STOPPING"] == "1"
+        assert manager.beats == 0
+    manager.close()
+
+
+def test_a_master_that_dies_leaves_its_sockets_to_the_next(site: Site) -> None:
+    """A connection that was made in between is answered."""
+    manager = Manager(site.folder)
+    env = {"NOTIFY_SOCKET": manager.path, "PYTHONPATH": str(ROOT)}
+    bind = "127.0.0.1:0"
+    with Command("site_app:app", cwd=site.folder, env=env) as server:
+        assert manager.hear()["READY"] == "1"
+        port = server.port
+        [name] = manager.stored
+        assert ":" not in name
+        worker = server.worker
+        server.process.kill()
+        server.process.wait()
+        wait_until(lambda: (None, gone(worker)))
+    with Client(("127.0.0.1", port)) as waiting:
+        waiting.send(raw.get("/"))
+        next_one = Restarted(site.folder, manager, bind)
+        with next_one:
+            assert manager.hear()["READY"] == "1"
+            assert waiting.response().status == 200
+            assert next_one.port == port
+    manager.close()
+
+
+class Restarted(Command):
+    """As the manager starts it again, with what it has kept."""
+
+    def __init__(self, folder: Path, manager: Manager, bind: str) -> None:
+        [(name, descriptor)] = manager.stored.items()
+        script = (
+            "import os, sys\n"
+            f"os.dup2({descriptor}, 103); os.dup2(103, 3)\n"
+            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1',\n"
+            f"                  LISTEN_FDNAMES={name!r})\n"
+            f"sys.argv[1:] = ['site_app:app', '--bind', {bind!r}]\n"
+            "from celadon.__main__ import main\n"
+            "sys.exit(main())\n"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", script],
+            cwd=folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "NOTIFY_SOCKET": manager.path,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=(descriptor,),
+        )
+        self.listen()
+
+
+def test_a_kept_socket_that_nobody_wants_is_given_up(site: Site) -> None:
+    manager = Manager(site.folder)
+    with socket.create_server(("127.0.0.1", 0)) as kept:
+        manager.stored = {"celadon-0123456789abcdef": os.dup(kept.fileno())}
+        with Restarted(site.folder, manager, "127.0.0.1:0") as server:
+            assert manager.hear()["READY"] == "1"
+            assert "celadon-0123456789abcdef" not in manager.stored
+            assert server.port != kept.getsockname()[1]
+    manager.close()
 
 
 @pytest.mark.skipif(

@@ -27,6 +27,7 @@ struct RealHooks : Hooks {
   void reopen_logs() noexcept override { ++reopened; }
   void settled() noexcept override { ++settlings; }
   void stopping() noexcept override {}
+  void alive() noexcept override {}
   void worker_gone(pid_t) noexcept override { ++gone; }
   void resized(int, int) noexcept override { ++resizes; }
   std::string describe_settings() noexcept override { return "{}"; }
