@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 
-from celadon import _core, systemd
+from celadon import systemd
+from celadon._core import Master
 from celadon.config import Config
 from celadon.errors import UsageError
 
@@ -19,7 +20,7 @@ _PREFIX = "fd://"
 class Addresses:
     """The sockets of one master, by the text that its settings name them with."""
 
-    def __init__(self, core: _core.Master, notifier: systemd.Notifier) -> None:
+    def __init__(self, core: Master, notifier: systemd.Notifier) -> None:
         self._core = core
         self._notifier = notifier
         self._bound: dict[str, str] = {}

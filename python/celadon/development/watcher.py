@@ -14,7 +14,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _PERIOD = 0.5  # seconds between two looks, without a library that is told
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watched = Watched(options.folder, options.glob, options.since)
     told = options.engine != "poll" and importlib.util.find_spec("watchfiles")
-    wait = _wait_told if told else _wait
+    wait = _Told() if told else _wait
     changed = watched.changed()
     while changed or wait(watched):
         changed = changed or watched.changed()
@@ -143,30 +143,38 @@ def _wait(watched: Watched) -> bool:
     return not readable or watched.hear()
 
 
-def _wait_told(watched: Watched) -> bool:
-    """Until the library tells of a change. False at the end."""
-    import watchfiles
+class _Told:
+    """Waits as `_wait`, told of changes by a library."""
 
-    roots = [root for root in watched.roots() if os.path.isdir(root)]
-    if not roots:
-        return _wait(watched)
-    for changes in watchfiles.watch(
-        *roots,
-        watch_filter=None,
-        step=50,
-        rust_timeout=200,
-        yield_on_timeout=True,
-        raise_interrupt=False,
-    ):
-        readable, _, _ = select.select([0], [], [], 0)
-        if readable:
-            if not watched.hear():
+    def __init__(self) -> None:
+        self._roots: list[str] = []
+        self._changes: Iterator[object] = iter(())
+
+    def __call__(self, watched: Watched) -> bool:
+        import watchfiles
+
+        roots = sorted(root for root in watched.roots() if os.path.isdir(root))
+        if not roots:
+            return _wait(watched)
+        # What changed before it was told to watch, it does not tell.
+        is_new = roots != self._roots
+        if is_new:
+            self._roots = roots
+            self._changes = watchfiles.watch(
+                *roots,
+                watch_filter=None,
+                step=50,
+                rust_timeout=200,
+                yield_on_timeout=True,
+                raise_interrupt=False,
+            )
+        for changes in self._changes:
+            readable, _, _ = select.select([0], [], [], 0)
+            if readable and not watched.hear():
                 return False
-            if watched.roots() - set(roots):
-                return True  # more to watch
-        if changes:
-            return True
-    return True
+            if readable or changes or is_new:
+                return True
+        return False
 
 
 def _until_settled(watched: Watched) -> set[str]:
