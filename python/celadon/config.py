@@ -335,4 +335,7 @@ def master_options(config: Config) -> dict[str, Any]:
 def _system_temp() -> str:
     import tempfile
 
-    return tempfile.gettempdir()
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return "/tmp"  # read-only: a body that does not fit into memory is refused

@@ -27,7 +27,8 @@ def running(count, connect):
 """
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that was free a moment ago: for services that cannot choose one."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -119,7 +120,7 @@ class Services:
 @contextmanager
 def postgres(parent: Path, *settings: str) -> Iterator[tuple[int, str]]:
     """PostgreSQL over TCP, TLS and a Unix socket in the folder that it gives."""
-    account, port = _account("postgres"), _free_port()
+    account, port = _account("postgres"), free_port()
     data = _folder(parent, account)
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
     cluster = str(data / "cluster")
@@ -156,7 +157,7 @@ def postgres(parent: Path, *settings: str) -> Iterator[tuple[int, str]]:
 @contextmanager
 def mariadb(parent: Path) -> Iterator[tuple[int, str]]:
     """MariaDB over TCP and the Unix socket that it gives."""
-    account, port = _account("mysql"), _free_port()
+    account, port = _account("mysql"), free_port()
     data = _folder(parent, account)
     _call(
         f"mariadb-install-db --no-defaults --datadir={data}/cluster --skip-test-db"
@@ -190,7 +191,7 @@ def mariadb(parent: Path) -> Iterator[tuple[int, str]]:
 @contextmanager
 def redis() -> Iterator[int]:
     """Redis over TCP."""
-    port = _free_port()
+    port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--save", "", "--daemonize", "no"]
     with _server(command, None, "Ready to accept connections"):

@@ -1,0 +1,120 @@
+"""Behind a real HAProxy and a real nginx: reloads, and restarts one after the other."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support import proxies
+from tests.support.load import FOREVER, Load
+from tests.support.raw import Client, get
+from tests.support.servers import Command, wait_until
+from tests.support.services import free_port
+from tests.support.site import Site, wait_ready
+
+CLIENTS = (1, 3, FOREVER, FOREVER)
+
+Start = Callable[[int], Command]
+
+
+def behind_haproxy(site: Site, stack: ExitStack) -> tuple[proxies.Proxy, Start]:
+    ports = [(free_port(), free_port()) for _ in range(2)]
+
+    def start(number: int) -> Command:
+        own, admin = ports[number]
+        return site.serve(
+            *("--bind", f"127.0.0.1:{own}", "--admin-bind", f"127.0.0.1:{admin}"),
+            *("--drain-delay", "0.5", "--workers", "2"),
+        )
+
+    return proxies.haproxy(site.folder, ports), start
+
+
+def behind_nginx(site: Site, stack: ExitStack) -> tuple[proxies.Proxy, Start]:
+    paths = [site.folder / f"{name}.sock" for name in ("one", "two")]
+
+    def start(number: int) -> Command:
+        return site.serve("--bind", f"unix:{paths[number]}", "--workers", "2")
+
+    return proxies.nginx(site.folder, paths), start
+
+
+@pytest.mark.parametrize("behind", [behind_haproxy, behind_nginx])
+def test_reloads_and_rolling_restarts_are_not_noticed(
+    tmp_path: Path, behind: Callable[[Site, ExitStack], tuple[proxies.Proxy, Start]]
+) -> None:
+    site = Site(tmp_path)
+    with ExitStack() as stack:
+        proxy, start = behind(site, stack)
+        stack.enter_context(proxy)
+        servers = [start(0), start(1)]
+        try:
+            for server in servers:
+                wait_ready(server, 2)
+            wait_until(lambda: (None, answered(proxy)))
+            with Load(proxy, *CLIENTS) as load:
+                for _ in range(3):
+                    for server in servers:
+                        server.signal(signal.SIGHUP)
+                    load.wait_for_more(50)
+                for number in (0, 1, 0):
+                    servers[number].signal(signal.SIGTERM)
+                    assert servers[number].wait() == 0
+                    load.wait_for_more(50)
+                    servers[number] = start(number)
+                    wait_ready(servers[number], 2)
+                    # The proxy has to find out, too.
+                    wait_until(lambda n=number: (None, serves(proxy, servers[n])))  # type: ignore[misc]
+            assert load.wrong == []
+            assert load.closed == 0
+        finally:
+            for server in servers:
+                server.signal(signal.SIGTERM)
+                server.wait()
+
+
+def answered(proxy: proxies.Proxy) -> bool:
+    with proxy.client() as client:
+        client.send(get("/"))
+        return client.response().status == 200
+
+
+def serves(proxy: proxies.Proxy, server: Command) -> bool:
+    """Whether the proxy sends requests there."""
+    workers = set(wait_ready(server, 2))
+    with proxy.client() as client:
+        client.send(get("/"))
+        return int(client.response().body.split()[1]) in workers
+
+
+def test_what_a_proxy_says_of_a_request_is_believed(tmp_path: Path) -> None:
+    (tmp_path / "told_app.py").write_text(
+        """
+import json
+def app(environ, start_response):
+    told = [environ["celadon.request"].id, environ["wsgi.url_scheme"],
+            environ.get("HTTP_X_FORWARDED_FOR"), environ["HTTP_HOST"],
+            "HTTP_X_REQUEST_START" in environ]
+    body = json.dumps(told).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+    )
+    import json
+
+    paths = [tmp_path / "one.sock", tmp_path / "two.sock"]
+    command = Command(
+        "told_app:app", "--bind", f"unix:{paths[0]}", bind=None, cwd=tmp_path
+    )
+    with command as server, proxies.nginx(tmp_path, paths) as proxy:
+        server.wait_line("is ready")
+        with Client(("127.0.0.1", proxy.port)) as client:
+            client.send(get("/"))
+            answer = client.response()
+        told = json.loads(answer.body)
+        assert told == [answer.get("X-Request-ID"), "http", "127.0.0.1", "a", True]
+        assert len(told[0]) == 32  # nginx's, not ours

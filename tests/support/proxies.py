@@ -1,0 +1,79 @@
+"""Real proxies with the configurations that we ship, their addresses replaced."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.support.raw import Client
+from tests.support.servers import ROOT, wait_until
+from tests.support.services import free_port
+
+HAPROXY = ROOT / "deploy/haproxy/haproxy.cfg"
+NGINX = ROOT / "deploy/nginx/celadon.conf"
+
+
+class Proxy:
+    """A proxy that runs; clients connect to it as to a server."""
+
+    def __init__(self, command: list[str], port: int, log: Path) -> None:
+        self.port = port
+        self._log = log.open("w")
+        self._process = subprocess.Popen(
+            command, stdout=self._log, stderr=subprocess.STDOUT
+        )
+        wait_until(lambda: (log.read_text(), self._listens()))
+
+    def _listens(self) -> bool:
+        assert self._process.poll() is None
+        try:
+            self.client().close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def client(self) -> Client:
+        return Client(("127.0.0.1", self.port))
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._log.close()
+
+
+def haproxy(folder: Path, servers: list[tuple[int, int]]) -> Proxy:
+    """In front of `servers`, each a port and that of its admin pages."""
+    port = free_port()
+    text = HAPROXY.read_text().replace("bind :80", f"bind 127.0.0.1:{port}")
+    for number, (own, admin) in enumerate(servers, 1):
+        text = text.replace(
+            f"10.0.0.{number}:8000 port 9000", f"127.0.0.1:{own} port {admin}"
+        )
+    text = text.replace("inter 500ms", "inter 50ms")
+    file = folder / "haproxy.cfg"
+    file.write_text(text)
+    return Proxy(["haproxy", "-db", "-f", str(file)], port, folder / "haproxy.log")
+
+
+def nginx(folder: Path, sockets: list[Path]) -> Proxy:
+    """In front of servers at unix sockets."""
+    port = free_port()
+    text = NGINX.read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
+    for name, path in zip(("one", "two"), sockets, strict=True):
+        text = text.replace(f"/run/celadon/{name}.sock", str(path))
+    user = "user root;" if os.getuid() == 0 else ""
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"daemon off; {user} pid {folder}/nginx.pid; error_log stderr;\n"
+        f"events {{}}\nhttp {{ access_log off; keepalive_requests 1000000; {temporary}\n{text}\n}}\n"
+    )
+    command = ["nginx", "-p", str(folder), "-c", str(file), "-e", "stderr"]
+    return Proxy(command, port, folder / "nginx.log")
