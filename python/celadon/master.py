@@ -143,6 +143,8 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     worker.pid = os.getpid()
     _end_on_signals(supervisor, worker)
     process.set_title(settings.proc_name, "worker")
+    if settings.worker_affinity:
+        process.pin(supervisor.core.slot() or 0)
     lifecycle.call(settings, "post_fork", arbiter, worker)
     process.drop_privileges(settings.user, settings.group, settings.initgroups)
     try:

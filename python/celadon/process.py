@@ -27,6 +27,12 @@ def find_group(name: str) -> int:
         raise UsageError(f"group: there is no group {name!r}") from None
 
 
+def pin(slot: int) -> None:
+    """This process to one CPU of those it may run on, by its place among the workers."""
+    cpus = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cpus[slot % len(cpus)]})
+
+
 def drop_privileges(user: str, group: str, initgroups: bool) -> None:
     """Becomes `user` and `group`, empty for no change. Raises `CeladonError`."""
     uid = find_user(user) if user else os.geteuid()

@@ -230,6 +230,12 @@ PyObject* master_renew_admin(PyObject* self, PyObject*) noexcept {
   return py::none();
 }
 
+// In a worker: its place among the slots.
+PyObject* master_slot(PyObject* self, PyObject*) noexcept {
+  const auto& seat = self_of(self).seat;
+  return seat ? PyLong_FromSize_t(seat->slot) : py::none();
+}
+
 // A seat is lent by its master, which the capsule keeps alive.
 constexpr const char* kSeatName = "celadon.seat";
 
@@ -274,6 +280,8 @@ PyMethodDef master_methods[] = {
      "configure(options)\n\nFor what is to come: within reload()."},
     {"renew_admin", master_renew_admin, METH_NOARGS,
      "renew_admin()\n\nThe next admin process has the settings of now."},
+    {"slot", master_slot, METH_NOARGS,
+     "slot() -> the place of this worker; None in the master"},
     {"run", master_run, METH_NOARGS,
      "run() -> the master's exit status, or in a new worker its seat"},
     {nullptr, nullptr, 0, nullptr}};

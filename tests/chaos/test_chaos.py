@@ -165,3 +165,34 @@ def test_no_orphan_outlives_its_master(site: Site) -> None:
                 began,
                 2 * WHOLE,
             )
+
+
+def test_reloads_in_a_row_close_nothing_and_cut_nothing(site: Site) -> None:
+    """A hundred of them in `make chaos`, while new connections come, too."""
+    count = 100 if SECONDS >= 10 else 5
+    with site.serve("--workers", "2") as server, Load(server, *CLIENTS) as load:
+        old = wait_ready(server, 2)
+        for _ in range(count):
+            server.signal(signal.SIGHUP)
+            old = renewed(server, old)
+            load.wait_for_more(20)
+    assert load.wrong == []
+    assert load.closed == 0
+
+
+def renewed(server: Command, old: list[int]) -> list[int]:
+    """Workers once all of `old` have ended."""
+    return wait_until(  # type: ignore[no-any-return]
+        lambda: (r := ready(server), len(r) == len(old) and not set(r) & set(old))
+    )
+
+
+def test_recycling_after_50_requests_each_is_not_noticed(site: Site) -> None:
+    options = ["--workers", "2", "--max-requests", "50"]
+    with site.serve(*options) as server, Load(server, *CLIENTS) as load:
+        wait_ready(server, 2)
+        for _ in rounds():
+            load.wait_for_more(200)
+        assert sum("has served max_requests" in line for line in server.lines) >= 3
+    assert load.wrong == []
+    assert load.closed == 0

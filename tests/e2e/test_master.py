@@ -207,3 +207,16 @@ def test_run_with_workers() -> None:
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
     assert server.out == ["after"], "workers do not go on with the script"
+
+
+def test_workers_are_pinned_by_option(site: Site) -> None:
+    allowed = os.sched_getaffinity(0)
+    with site.serve("--workers", "2", "--worker-affinity") as server:
+        workers = wait_ready(server, 2)
+        cpus = [os.sched_getaffinity(pid) for pid in workers]
+        assert [len(each) for each in cpus] == [1, 1]
+        assert len(set.union(*cpus)) == min(2, len(allowed))
+        assert os.sched_getaffinity(server.process.pid) == allowed
+    with site.serve() as server:
+        [pid] = wait_ready(server, 1)
+        assert os.sched_getaffinity(pid) == allowed

@@ -46,6 +46,12 @@ def rows() -> Iterable[Setting]:
         ("--workers", "-w"),
     )
     yield s(
+        "worker_affinity",
+        parse_bool,
+        False,
+        "each worker runs on one CPU, in turn over those that this process may use",
+    )
+    yield s(
         "preload_app",
         parse_bool,
         False,
