@@ -52,6 +52,7 @@ struct HubStats {
   std::uint64_t runners_retired = 0;
   std::uint64_t jobs = 0;
   std::uint64_t deadlines_fired = 0;
+  std::uint64_t deadlines_ignored = 0;  // by jobs that swallowed them twice
   std::uint64_t preemptions = 0;
   std::uint64_t preemptions_refused = 0;  // where nothing may switch
 };

@@ -88,11 +88,14 @@ void Strand::on_deadline_alarm() noexcept {
   retired_ = true;
   PyObject* type =
       deadline_stage_ == 0 ? exceptions().request_timeout : exceptions().request_killed;
-  if (deadline_stage_ == 2 && hub_.log()) {
-    hub_.log()->log(Level::Critical,
-                    "a request swallowed its deadline twice and is still running");
+  if (deadline_stage_ == 2) {
+    ++hub_.stats().deadlines_ignored;
+    if (hub_.log()) {
+      hub_.log()->log(Level::Critical,
+                      "a request swallowed its deadline twice and is still running");
+    }
   }
-  if (deadline_stage_ < 2) ++deadline_stage_;
+  if (deadline_stage_ < 3) ++deadline_stage_;
   deadline_ = now + kInsist;
   hub_.loop().arm(deadline_alarm_, deadline_);
   interrupt(py::Object::copy(type), this);

@@ -232,6 +232,7 @@ void Master::on_word(pid_t pid, char word) noexcept {
   switch (word) {
     case 'R': return on_ready(pid);
     case 'M': return recycle(pid, "has served max_requests");
+    case 'D': return recycle(pid, "has a request that does not end");
     default: return;
   }
 }

@@ -20,7 +20,8 @@ class Control final : public loop::IoHandler {
 
   // What a worker says, in one byte.
   static constexpr char kReady = 'R';
-  static constexpr char kRecycle = 'M';  // it has served max_requests
+  static constexpr char kStubborn = 'D';  // a request of ours cannot be ended
+  static constexpr char kRecycle = 'M';   // it has served max_requests
 
   // Says that this worker serves, and listens from now on.
   [[nodiscard]] bool start() noexcept;

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <new>
 #include <random>
+#include <utility>
 
 #include "module/listen.h"
 #include "module/stdio_relay.h"
@@ -206,6 +207,13 @@ void Worker::recycle_if_due() noexcept {
   control_->say(Control::kRecycle);
 }
 
+// A job that no exception ends holds what it has for ever: its worker is replaced.
+void Worker::give_up_if_stubborn() noexcept {
+  const std::uint64_t ignored = hub_.stats().deadlines_ignored;
+  if (ignored == std::exchange(ignored_deadlines_, ignored) || !control_) return;
+  control_->say(Control::kStubborn);
+}
+
 void Worker::stop(bool quick) noexcept {
   if (green::Hub::here() != &hub_) {
     hub_.loop().post(std::make_unique<StopTask>(*this, quick));
@@ -277,7 +285,10 @@ void Worker::on_timer() noexcept {
 }
 
 void Worker::on_turn_end() noexcept {
-  if (phase_ == Phase::Serving) return recycle_if_due();
+  if (phase_ == Phase::Serving) {
+    give_up_if_stubborn();
+    return recycle_if_due();
+  }
   if (phase_ == Phase::Stopped) return;
   const bool no_requests =
       server_->load().in_flight == 0 && server_->load().queued == 0;

@@ -57,6 +57,7 @@ class Worker final : public loop::SignalHandler,
   [[nodiscard]] bool sit_down() noexcept;
   void draw_last_request() noexcept;
   void recycle_if_due() noexcept;
+  void give_up_if_stubborn() noexcept;
   void begin_drain() noexcept;
   void cancel() noexcept;
   void finish() noexcept;
@@ -75,6 +76,7 @@ class Worker final : public loop::SignalHandler,
   std::unique_ptr<Control> control_;  // where there is a master
   std::unique_ptr<Colleagues> colleagues_;
   std::uint64_t last_request_ = UINT64_MAX;  // after it another worker is asked for
+  std::uint64_t ignored_deadlines_ = 0;      // of which the master has heard
   Phase phase_ = Phase::Serving;
   green::Strand* waiting_ = nullptr;  // who called run()
 };

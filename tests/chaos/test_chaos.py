@@ -196,3 +196,44 @@ def test_recycling_after_50_requests_each_is_not_noticed(site: Site) -> None:
         assert sum("has served max_requests" in line for line in server.lines) >= 3
     assert load.wrong == []
     assert load.closed == 0
+
+
+def test_a_machine_that_was_suspended_loses_nobody(site: Site) -> None:
+    """All processes stand still for longer than `timeout`: nobody was silent."""
+    with site.serve("--workers", "2", "--timeout", "1") as server:
+        workers = wait_ready(server, 2)
+        assert ask(server)[1] in workers
+        everyone = [server.process.pid, *workers]
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        end = time.monotonic() + 6.5  # a missed tick of the master is one of 5 s
+        wait_until(lambda: (None, time.monotonic() > end))
+        for pid in reversed(everyone):
+            os.kill(pid, signal.SIGCONT)
+        for _ in range(20):
+            assert ask(server)[1] in workers
+        assert ready(server) == workers
+        assert not any("does not answer" in line for line in server.lines)
+
+
+def test_a_worker_with_a_request_that_does_not_end_is_replaced(site: Site) -> None:
+    """It swallows its deadline, and what comes 10 s later, and that again."""
+    (site.folder / "site_app.py").write_text(
+        """
+import os, time
+def app(environ, start_response):
+    while environ["PATH_INFO"] == "/stubborn":
+        try: time.sleep(60)
+        except BaseException: pass
+    body = f"1 {os.getpid()}".encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+    )
+    options = ["--request-timeout", "0.1", "--graceful-timeout", "1"]
+    with site.serve(*options) as server, server.client() as client:
+        [worker] = wait_ready(server, 1)
+        client.send(b"GET /stubborn HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: (None, gone(worker)), limit=60)
+        server.wait_line(f"worker {worker} has a request that does not end: another")
+        assert ask(server)[1] != worker
