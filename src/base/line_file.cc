@@ -14,6 +14,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace celadon {
 namespace {
 
@@ -104,14 +106,20 @@ ssize_t LineFile::put(std::string_view first, std::string_view second) noexcept 
 LineFile::Written LineFile::write(std::string_view first, std::string_view second,
                                   int wait_ms) noexcept {
   Written written;
+  SystemClock clock;
+  Nanos end = kNever;  // of the wait, once there is one
   if (torn_ && ::write(fd_, "\n", 1) == 1) torn_ = false;
   while (!first.empty() || !second.empty()) {
     if (first.empty()) std::swap(first, second);
     const ssize_t n = put(first, second);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {
+      if (wait_ms <= 0) return written;
+      if (end == kNever) end = clock.now() + wait_ms * kMillisecond;
+      const Nanos left = end - clock.now();
       pollfd waited{fd_, POLLOUT, 0};
-      if (wait_ms > 0 && ::poll(&waited, 1, wait_ms) > 0) continue;
+      const auto ms = static_cast<int>(left / kMillisecond);
+      if (left > 0 && ::poll(&waited, 1, ms + 1) > 0) continue;
       return written;
     }
     if (n <= 0) {

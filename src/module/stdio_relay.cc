@@ -30,6 +30,8 @@ bool StdioRelay::Stream::open(int standard_fd) noexcept {
   net::OwnedFd from(ends[0]);
   const net::OwnedFd to(ends[1]);
   ::fcntl(from.get(), F_SETFL, O_NONBLOCK);
+  // Room for a while in which the master does not run.
+  ::fcntl(from.get(), F_SETPIPE_SZ, static_cast<int>(kBuffer));
   net::OwnedFd original(::fcntl(standard_fd, F_DUPFD_CLOEXEC, 3));
   if (!original || ::dup2(to.get(), standard_fd) < 0) return false;
   before = std::move(original);

@@ -114,7 +114,7 @@ void AccessLog::run(LineFile& file) noexcept {
     const std::uint32_t what = orders_.exchange(0, std::memory_order_acquire);
     const bool last = (what & kStop) != 0;
     while (!write_out(file, last ? kLastPatience : kPatience)) {
-      if (last) lose_all();
+      if (last) return lose_all();
       if ((orders_.load(std::memory_order_relaxed) & kStop) != 0) break;
     }
     if ((what & kReopen) != 0) file.reopen();
@@ -122,16 +122,14 @@ void AccessLog::run(LineFile& file) noexcept {
   }
 }
 
-// False: nobody takes what is left.
+// What there is now. False: nobody takes what is left.
 bool AccessLog::write_out(LineFile& file, int wait_ms) noexcept {
-  while (true) {
-    const auto [first, second] = ring_.peek();
-    if (first.empty()) return true;
-    const LineFile::Written written = file.write(first, second, wait_ms);
-    ring_.take(written.bytes);
-    if (written.failed) lose_all();  // a full disk, or a pipe that nobody reads
-    if (written.bytes == 0 && !written.failed) return false;
-  }
+  const auto [first, second] = ring_.peek();
+  if (first.empty()) return true;
+  const LineFile::Written written = file.write(first, second, wait_ms);
+  ring_.take(written.bytes);
+  if (written.failed) lose_all();  // a full disk, or a pipe that nobody reads
+  return ring_.peek().first.empty();
 }
 
 void AccessLog::lose_all() noexcept {

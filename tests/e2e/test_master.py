@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -220,3 +221,57 @@ def test_workers_are_pinned_by_option(site: Site) -> None:
     with site.serve() as server:
         [pid] = wait_ready(server, 1)
         assert os.sched_getaffinity(pid) == allowed
+
+
+def test_a_worker_that_dies_in_its_drain_is_not_replaced(site: Site) -> None:
+    """T31."""
+    with site.serve("--workers", "2") as server, server.client() as client:
+        client.send(raw.get("/"))
+        busy = int(client.response().body.split()[1])
+        client.send(raw.get("/long"))
+        old = wait_ready(server, 2)
+        server.signal(signal.SIGHUP)
+        # It is the only old one that is left, and in its drain.
+        wait_until(
+            lambda: (r := ready(server), len(r) == 3 and set(r) & set(old) == {busy})
+        )
+        os.kill(busy, signal.SIGKILL)
+        [*new] = wait_ready(server, 2)
+        assert not set(new) & set(old)
+        # A second reload would come after a worker that is on its way.
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: (r := ready(server), len(r) == 2 and not set(r) & set(new)))
+        assert sum("is ready" in line for line in server.lines) == 6
+
+
+def test_reloads_leak_no_descriptor_and_no_thread(site: Site) -> None:
+    """T31: neither in the master nor, by inheritance, in workers."""
+
+    def held(pid: int) -> tuple[int, int]:
+        folder = Path(f"/proc/{pid}")
+        return len(list((folder / "fd").iterdir())), len(
+            list((folder / "task").iterdir())
+        )
+
+    def renew(old: list[int]) -> list[int]:
+        server.signal(signal.SIGHUP)
+        return wait_until(  # type: ignore[no-any-return]
+            lambda: (r := ready(server), len(r) == 1 and not set(r) & set(old))
+        )
+
+    with site.serve() as server:
+        workers = renew(wait_ready(server, 1))
+        before = held(server.process.pid), held(workers[0])
+        for _ in range(5):
+            workers = renew(workers)
+        # A worker that has just ended may not be reaped yet.
+        wait_until(
+            lambda: (
+                now := (held(server.process.pid), held(workers[0])),
+                all(
+                    a <= b
+                    for n, o in zip(now, before, strict=True)
+                    for a, b in zip(n, o, strict=True)
+                ),
+            )
+        )
