@@ -25,8 +25,8 @@ class LineFile {
 
   // Writes all of `first` and then `second`, which end with a line together. Lines of
   // several processes do not mix: a file is written to in one piece, a pipe in pieces
-  // of at most PIPE_BUF bytes. Waits up to `wait_ms` in all for a reader. How many bytes
-  // of them were written; Failed: an error, other than that.
+  // of at most PIPE_BUF bytes. Waits up to `wait_ms` in all for a reader. How many
+  // bytes of them were written; Failed: an error, other than that.
   struct Written {
     std::size_t bytes = 0;
     bool failed = false;
