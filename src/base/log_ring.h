@@ -47,6 +47,7 @@ class LogRing {
     shared_->written.store(at + line.size(), std::memory_order_release);
     return true;
   }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] bool has_room(std::size_t bytes) const noexcept {
     const std::uint64_t used = shared_->written.load(std::memory_order_relaxed) -
                                shared_->read.load(std::memory_order_acquire);

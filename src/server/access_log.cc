@@ -80,7 +80,9 @@ void AccessLog::write(const AccessRecord& record, Clock& clock) {
 }
 
 void AccessLog::put(std::string_view line) noexcept {
-  while (options_.block && line.size() < kCapacity && !ring_.has_room(line.size())) {
+  // One that never fits is not waited for.
+  const bool may_wait = options_.block && line.size() <= ring_.capacity();
+  while (may_wait && !ring_.has_room(line.size())) {
     order(kLines);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

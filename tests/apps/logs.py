@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 kept: list[Any] = []
@@ -33,6 +34,16 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     if path == "/print":
         print("y" * int(environ["QUERY_STRING"]))
         sys.stdout.flush()
+    if path == "/orphaned":
+        master = os.getppid()
+        start_response("200 OK", [("Content-Length", "4")])(b"wait")
+        while os.getppid() == master:
+            time.sleep(0.01)
+        print("z" * (3 << 20))
+        for _ in range(100):  # a reader that lags behind loses the first of them
+            print("after the master", flush=True)
+            time.sleep(0.01)
+        return []
     if path == "/die":
         os.kill(os.getpid(), signal.SIGKILL)
     start_response("200 OK", headers)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.load import FOREVER, Load
 from tests.support.servers import Command, wait_until
-from tests.support.site import Site, ask, gone, ready, wait_ready
+from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "2"))
 CLIENTS = (1, 1, 7, FOREVER, FOREVER)
@@ -178,13 +178,6 @@ def test_reloads_in_a_row_close_nothing_and_cut_nothing(site: Site) -> None:
             load.wait_for_more(20)
     assert load.wrong == []
     assert load.closed == 0
-
-
-def renewed(server: Command, old: list[int]) -> list[int]:
-    """Workers once all of `old` have ended."""
-    return wait_until(  # type: ignore[no-any-return]
-        lambda: (r := ready(server), len(r) == len(old) and not set(r) & set(old))
-    )
 
 
 def test_recycling_after_50_requests_each_is_not_noticed(site: Site) -> None:

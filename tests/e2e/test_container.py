@@ -172,7 +172,7 @@ def test_kubernetes_manifests_are_valid() -> None:
     assert pod["terminationGracePeriodSeconds"] > grace
 
 
-def test_the_image_starts_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_image_starts_the_command() -> None:
     text = (ROOT / "deploy/docker/Dockerfile").read_text()
     lines = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
     assert json.loads(lines["ENTRYPOINT"]) == ["celadon"]

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support import raw
 from tests.support.raw import Client
-from tests.support.servers import Command, wait_until
-from tests.support.site import Site, ready, wait_ready
+from tests.support.servers import Command
+from tests.support.site import Site, renewed, wait_ready
 
 
 def who(client: Client, path: str = "/") -> int:
@@ -22,13 +22,6 @@ def who(client: Client, path: str = "/") -> int:
     assert response.status == 200
     assert response.get("Connection") is None
     return int(response.body.split()[1])
-
-
-def renewed(server: Command, old: list[int]) -> list[int]:
-    """Workers once all of `old` have ended."""
-    return wait_until(  # type: ignore[no-any-return]
-        lambda: (r := ready(server), len(r) == len(old) and not set(r) & set(old))
-    )
 
 
 @pytest.mark.parametrize("workers", [1, 3])

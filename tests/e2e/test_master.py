@@ -13,7 +13,7 @@ import pytest
 from tests.support import raw
 from tests.support.load import FOREVER, Load
 from tests.support.servers import ROOT, Command, wait_until
-from tests.support.site import Site, ask, gone, ready, wait_ready
+from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
 
 
 def test_each_worker_serves(site: Site) -> None:
@@ -236,7 +236,7 @@ def test_a_worker_that_dies_in_its_drain_is_not_replaced(site: Site) -> None:
             lambda: (r := ready(server), len(r) == 3 and set(r) & set(old) == {busy})
         )
         os.kill(busy, signal.SIGKILL)
-        [*new] = wait_ready(server, 2)
+        new = wait_ready(server, 2)
         assert not set(new) & set(old)
         # A second reload would come after a worker that is on its way.
         server.signal(signal.SIGHUP)
@@ -255,9 +255,7 @@ def test_reloads_leak_no_descriptor_and_no_thread(site: Site) -> None:
 
     def renew(old: list[int]) -> list[int]:
         server.signal(signal.SIGHUP)
-        return wait_until(  # type: ignore[no-any-return]
-            lambda: (r := ready(server), len(r) == 1 and not set(r) & set(old))
-        )
+        return renewed(server, old)
 
     with site.serve() as server:
         workers = renew(wait_ready(server, 1))

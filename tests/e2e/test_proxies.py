@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ CLIENTS = (1, 3, FOREVER, FOREVER)
 Start = Callable[[int], Command]
 
 
-def behind_haproxy(site: Site, stack: ExitStack) -> tuple[proxies.Proxy, Start]:
+def behind_haproxy(site: Site) -> tuple[proxies.Proxy, Start]:
     ports = [(free_port(), free_port()) for _ in range(2)]
 
     def start(number: int) -> Command:
@@ -34,7 +34,7 @@ def behind_haproxy(site: Site, stack: ExitStack) -> tuple[proxies.Proxy, Start]:
     return proxies.haproxy(site.folder, ports), start
 
 
-def behind_nginx(site: Site, stack: ExitStack) -> tuple[proxies.Proxy, Start]:
+def behind_nginx(site: Site) -> tuple[proxies.Proxy, Start]:
     paths = [site.folder / f"{name}.sock" for name in ("one", "two")]
 
     def start(number: int) -> Command:
@@ -45,12 +45,11 @@ def behind_nginx(site: Site, stack: ExitStack) -> tuple[proxies.Proxy, Start]:
 
 @pytest.mark.parametrize("behind", [behind_haproxy, behind_nginx])
 def test_reloads_and_rolling_restarts_are_not_noticed(
-    tmp_path: Path, behind: Callable[[Site, ExitStack], tuple[proxies.Proxy, Start]]
+    tmp_path: Path, behind: Callable[[Site], tuple[proxies.Proxy, Start]]
 ) -> None:
     site = Site(tmp_path)
-    with ExitStack() as stack:
-        proxy, start = behind(site, stack)
-        stack.enter_context(proxy)
+    proxy, start = behind(site)
+    with proxy:
         servers = [start(0), start(1)]
         try:
             for server in servers:
@@ -104,8 +103,6 @@ def app(environ, start_response):
     return [body]
 """
     )
-    import json
-
     paths = [tmp_path / "one.sock", tmp_path / "two.sock"]
     command = Command(
         "told_app:app", "--bind", f"unix:{paths[0]}", bind=None, cwd=tmp_path

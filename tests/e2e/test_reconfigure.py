@@ -23,7 +23,7 @@ def configure(site: Site, text: str) -> None:
     (site.folder / "celadon.toml").write_text(text)
 
 
-def reload(server: Command, generation: int) -> None:
+def reload(server: Command) -> None:
     """Returns when the old workers are gone."""
     before = wait_ready(server, 1)
     server.signal(signal.SIGHUP)
@@ -56,7 +56,7 @@ def test_addresses_come_and_go(site: Site) -> None:
                 client.send(get("/"))
                 assert client.response().status == 200
             configure(site, f'bind = ["127.0.0.1:0", "unix:{two}"]')
-            reload(server, 2)
+            reload(server)
             server.wait_line(f"listening at .*{two}")
             assert answers(two)
             # Its connections live on; the address does not.
@@ -94,7 +94,7 @@ def test_time_outs_of_the_master_follow(site: Site) -> None:
     with Command("site_app:app", cwd=site.folder) as server:
         wait_ready(server, 1)
         configure(site, "graceful_timeout = 1\nlimit_request_line = 100\n")
-        reload(server, 2)
+        reload(server)
         assert server.request(get("/" + "x" * 200)).status == 414
         with server.client() as client:
             client.send(get("/long"))
@@ -120,10 +120,10 @@ def test_the_admin_pages_move_and_their_settings_follow(site: Site) -> None:
 
         wait_until(lambda: (None, status(one, "/-/stats") == 200))
         configure(site, f'admin_bind = ["unix:{one}"]\nadmin_open = ["live"]\n')
-        reload(server, 2)
+        reload(server)
         wait_until(lambda: (None, status(one, "/-/live") == 200))
         configure(site, f'admin_bind = ["unix:{two}"]\nadmin_open = ["live"]\n')
-        reload(server, 3)
+        reload(server)
         wait_until(lambda: (None, status(two, "/-/live") == 200))
         assert status(one, "/-/live") == 0
         assert not any("the admin process was killed" in line for line in server.lines)

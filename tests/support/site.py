@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.support import raw
@@ -62,6 +65,24 @@ def ready(server: Command) -> list[int]:
 
 def wait_ready(server: Command, count: int) -> list[int]:
     return wait_until(lambda: (r := ready(server), len(r) == count))  # type: ignore[no-any-return]
+
+
+def renewed(server: Command, old: list[int]) -> list[int]:
+    """Workers once all of `old` have ended."""
+    return wait_until(  # type: ignore[no-any-return]
+        lambda: (r := ready(server), len(r) == len(old) and not set(r) & set(old))
+    )
+
+
+def seconds_at_once(count: int, ask: Callable[[], object]) -> float:
+    """How long so many calls take that begin together, each in a thread."""
+    threads = [threading.Thread(target=ask) for _ in range(count)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.monotonic() - began
 
 
 def gone(pid: int) -> bool:

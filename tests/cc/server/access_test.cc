@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/shared_memory.h"
 #include "server/access_log.h"
 #include "server/identity.h"
 
@@ -219,6 +220,17 @@ TEST_F(FormatTest, AFullDiskLosesLinesAndCounts) {
   std::uint64_t lost = 0;
   while (lost == 0) lost = log->take_dropped();  // by its thread
   EXPECT_EQ(lost, 1U);
+}
+
+TEST_F(FormatTest, ALineThatNeverFitsIsNotWaitedFor) {
+  constexpr std::size_t kSmall = 64;
+  SharedMemory memory = SharedMemory::make(LogRing::footprint(kSmall));
+  SystemClock clock;
+  AccessLog log(AccessFormat::compile(std::string(100, 'x')),
+                {.filter = {}, .block = true}, std::move(*LineFile::open("/dev/null")),
+                LogRing(memory.get(), kSmall));
+  log.write(record, clock);
+  EXPECT_EQ(log.take_dropped(), 1U);
 }
 
 TEST_F(FormatTest, WhoMayBlockLosesNothing) {
