@@ -8,7 +8,7 @@ for group in "$@"; do
   case $group in
     build) packages+=(g++ cmake ninja-build python3-dev python3-venv) ;;
     test) packages+=(libgtest-dev) ;;
-    services) packages+=(postgresql-15 mariadb-server redis-server openssl libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light) ;;
+    services) packages+=(postgresql-15 mariadb-server redis-server openssl libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus chromium) ;;
     bench) packages+=(wrk valgrind libev-dev libbenchmark-dev util-linux) ;;
     fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
     *) echo "unknown group: $group" >&2; exit 2 ;;

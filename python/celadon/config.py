@@ -267,6 +267,9 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "reuse_port",
         "timeout",
         "watchdog_threshold",
+        "slow_request",
+        "server_timing",
+        "metrics",
     ]
     options = {name: v[name] for name in same}
     options["preempt"] = v["preempt"] if v["green"] else 0.0
@@ -318,10 +321,13 @@ def master_options(config: Config) -> dict[str, Any]:
         "admin_token",
         "admin_allow_ips",
         "admin_open",
+        "queue_depth",
+        "metrics_max_series",
     ]
     options = {name: config.values[name] for name in same}
     options["uid"] = options["gid"] = -1
     options["alive_period"] = 0.0
+    options["build_labels"] = ""
     options["access_log"] = _access_log(config)
     options["log_ring"] = config.log_ring if options["access_log"] else 0
     options["stdout_fd"] = 1

@@ -197,6 +197,7 @@ class _Supervisor:
         options = config.master_options(settings)
         options["stdout_fd"] = output.original_stdout()
         options["alive_period"] = self._notifier.watchdog_period
+        options["build_labels"] = showing.build_labels()
         # What no worker could do either is said before anything is opened.
         if settings.user:
             options["uid"] = process.find_user(settings.user)

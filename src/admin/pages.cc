@@ -20,17 +20,18 @@ bool equal_in_time(std::string_view a, std::string_view b) noexcept {
   return differs == 0;
 }
 
-std::string_view bearer_of(const http::Request& request) noexcept {
+std::string_view field_of(const http::Request& request,
+                          std::string_view name) noexcept {
   for (const http::Field& field : request.fields) {
-    const std::string_view name = request.name(field);
-    const std::string_view value = request.value(field);
-    constexpr std::string_view kName = "authorization";
-    const bool same = std::ranges::equal(name, kName, [](char a, char b) {
-      return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
-    });
-    if (same && value.starts_with(kBearer)) return value.substr(kBearer.size());
+    if (http::equals_ignoring_case(request.name(field), name))
+      return request.value(field);
   }
   return {};
+}
+
+std::string_view bearer_of(const http::Request& request) noexcept {
+  const std::string_view value = field_of(request, "authorization");
+  return value.starts_with(kBearer) ? value.substr(kBearer.size()) : std::string_view();
 }
 
 }  // namespace
@@ -52,19 +53,25 @@ void Pages::on_request(server::Exchange& exchange) noexcept {
   exchange.release();
 }
 
-Pages::Answer Pages::answer(const server::Exchange& exchange) const {
+Pages::Answer Pages::answer(const server::Exchange& exchange) {
   const std::string_view path = exchange.request().path_text();
-  if (!path.starts_with(kPrefix)) return Answer{.status = 404, .body = "not found\n"};
-  const std::string_view name = path.substr(kPrefix.size());
+  std::string_view name = path;
+  if (path.starts_with(kPrefix)) {
+    name.remove_prefix(kPrefix.size());
+  } else if (path == "/metrics") {
+    name.remove_prefix(1);
+  } else {
+    return Answer{.status = 404, .body = "not found\n"};
+  }
   if (!may_see(exchange, name))
     return Answer{.status = 401, .body = "a token is needed\n"};
   const std::string_view method = exchange.method();
   if (method != "GET" && method != "HEAD")
     return Answer{.status = 405, .body = "GET only\n"};
-  return page(name);
+  return page(name, exchange);
 }
 
-Pages::Answer Pages::page(std::string_view name) const {
+Pages::Answer Pages::page(std::string_view name, const server::Exchange& exchange) {
   const auto verdict = [](bool good, std::string_view yes, std::string_view no) {
     return Answer{.status = good ? 200 : 503,
                   .body = std::string(good ? yes : no) + "\n"};
@@ -72,6 +79,10 @@ Pages::Answer Pages::page(std::string_view name) const {
   if (name == "live") return verdict(site_.is_live(), "live", "a worker hangs");
   if (name == "ready") return verdict(site_.is_ready(), "ready", "not ready");
   if (name == "startup") return verdict(site_.has_started(), "started", "starting");
+  if (name == "metrics") {
+    const auto format = metrics::choose_format(field_of(exchange.request(), "accept"));
+    return {200, metrics::content_type(format), scraper_.scrape(format)};
+  }
   if (name == "health") return {200, kJson, site_.health() + "\n"};
   if (name == "stats") {
     return {

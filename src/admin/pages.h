@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/scrape.h"
 #include "admin/site.h"
 #include "net/address.h"
 #include "server/exchange.h"
@@ -19,8 +20,8 @@ struct Access {
 
 class Pages final : public server::App {
  public:
-  Pages(const Site& site, Access access) noexcept
-      : site_(site), access_(std::move(access)) {}
+  Pages(const Site& site, Scraper& scraper, Access access) noexcept
+      : site_(site), scraper_(scraper), access_(std::move(access)) {}
 
   void on_request(server::Exchange& exchange) noexcept override;
   void on_cancel(server::Exchange&) noexcept override {}
@@ -31,12 +32,13 @@ class Pages final : public server::App {
     std::string_view type = "text/plain; charset=utf-8";
     std::string body;
   };
-  [[nodiscard]] Answer answer(const server::Exchange& exchange) const;
-  [[nodiscard]] Answer page(std::string_view name) const;
+  [[nodiscard]] Answer answer(const server::Exchange& exchange);
+  [[nodiscard]] Answer page(std::string_view name, const server::Exchange& exchange);
   [[nodiscard]] bool may_see(const server::Exchange& exchange,
                              std::string_view name) const noexcept;
 
   const Site& site_;
+  Scraper& scraper_;
   const Access access_;
 };
 

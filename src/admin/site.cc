@@ -1,10 +1,11 @@
 #include "admin/site.h"
 
+#include <algorithm>
+
 #include "admin/json.h"
 #include "metrics/balance.h"
 
 namespace celadon::admin {
-namespace {
 
 using metrics::Slot;
 using metrics::SlotState;
@@ -19,17 +20,30 @@ const char* name_of(SlotState state) noexcept {
   return "free";
 }
 
-constexpr double to_seconds(Nanos nanos) noexcept {
-  return static_cast<double>(nanos) / static_cast<double>(kSecond);
-}
-
-// To the millisecond.
 std::string seconds_text(Nanos nanos) {
   const std::string text = std::to_string(to_seconds(nanos));
   return text.substr(0, text.find('.') + 4);
 }
 
-}  // namespace
+bool Site::is_fit(const Slot& slot) const noexcept {
+  const Nanos until = slot.fit_until.load(std::memory_order_relaxed);
+  return until == 0 || clock_.now() < until;
+}
+
+bool Site::takes_requests(const Slot& slot) const noexcept {
+  const bool full =
+      queue_depth_ > 0 &&
+      metrics::read_cell(slot.gauges[metrics::gauge::kQueued]) >= queue_depth_;
+  return slot.state.load(std::memory_order_relaxed) == SlotState::Ready && !full &&
+         is_fit(slot);
+}
+
+std::optional<bool> Site::verdict(std::string_view name) const noexcept {
+  if (name == "live") return is_live();
+  if (name == "ready") return is_ready();
+  if (name == "startup") return has_started();
+  return std::nullopt;
+}
 
 Nanos Site::held_for(const Slot& slot) const noexcept {
   const Nanos began = slot.pulse.load(std::memory_order_relaxed);
@@ -51,7 +65,9 @@ bool Site::is_live() const noexcept {
 bool Site::is_ready() const noexcept {
   const metrics::Summary& summary = slab_.summary();
   return !summary.stopping.load(std::memory_order_relaxed) &&
-         !summary.draining.load(std::memory_order_relaxed) && serving() > 0;
+         !summary.draining.load(std::memory_order_relaxed) &&
+         std::ranges::any_of(slab_.slots(),
+                             [this](const Slot& slot) { return takes_requests(slot); });
 }
 
 bool Site::has_started() const noexcept {
@@ -82,6 +98,7 @@ std::string Site::workers() const {
     json.key("pid").value(slot.pid.load(std::memory_order_relaxed));
     json.key("state").value(name_of(state)).key("age").raw(seconds_text(age));
     json.key("held").raw(seconds_text(held_for(slot)));
+    json.key("healthy").value(is_fit(slot));
     json.key("connections").value(gauge(metrics::gauge::kConnections));
     json.key("requests").value(gauge(metrics::gauge::kInFlight));
     json.key("queued").value(gauge(metrics::gauge::kQueued));

@@ -62,6 +62,14 @@ PyObject* py_sleep(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept 
   return none_unless(wait_on(nobody, deadline_after(nanos), ParkReason::Sleep));
 }
 
+// mark_database(fd)
+PyObject* py_mark_database(PyObject*, PyObject* file) noexcept {
+  const int fd = PyObject_AsFileDescriptor(file);
+  if (fd < 0) return nullptr;
+  if (Hub* hub = Hub::here()) hub->fd_waits().mark_database(fd);
+  return py::none();
+}
+
 PyObject* py_get_ident(PyObject*, PyObject*) noexcept {
   return PyLong_FromUnsignedLong(current_ident());
 }
@@ -242,6 +250,8 @@ PyMethodDef functions[] = {
     {"checkpoint", py_checkpoint, METH_NOARGS, "Raise what is pending."},
     {"wait_fd", py::as_method(py_wait_fd), METH_VARARGS | METH_KEYWORDS,
      "wait_fd(fd, events, timeout=None) -> ready events"},
+    {"mark_database", py_mark_database, METH_O,
+     "Waits for this descriptor are waits for a database, until it is closed."},
     {"wait_by_poll", py_wait_by_poll, METH_O,
      "wait_by_poll(conn): until conn.poll() gives 0; 1 and 2 say what it waits for."},
     {"fd_closing", py_fd_closing, METH_O, "End all waits for this descriptor."},

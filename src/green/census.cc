@@ -29,6 +29,9 @@ const char* name_of(ParkReason reason) noexcept {
     case ParkReason::Write: return "write";
     case ParkReason::Join: return "join";
     case ParkReason::Main: return "server";
+    case ParkReason::Database: return "database";
+    case ParkReason::Dns: return "dns";
+    case ParkReason::Thread: return "thread";
   }
   return "";
 }

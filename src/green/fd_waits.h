@@ -23,8 +23,10 @@ class FdWaits final : public loop::FdClaims {
 
   // Parks `strand` until `fd` is ready for `events` (loop::kRead, loop::kWrite).
   // Granted: strand.ready tells for what; 0 means that the descriptor was closed.
-  [[nodiscard]] Waited wait(Strand& strand, int fd, std::uint8_t events,
-                            Nanos deadline) noexcept;
+  [[nodiscard]] Waited wait(Strand& strand, int fd, std::uint8_t events, Nanos deadline,
+                            ParkReason reason = ParkReason::Fd) noexcept;
+  // Waits for it are waits for a database, until it is closed.
+  void mark_database(int fd) noexcept;
   // The descriptor that a parked strand waits for, and for what; -1: none.
   struct Wanted {
     int fd;

@@ -118,6 +118,7 @@ Hub::Hub() noexcept
       pool_(loop_, 4),
       thread_id_(PyThread_get_thread_ident()),
       poison_(std::getenv("CELADON_POISON_STACK") != nullptr) {
+  blocking_.stats = stats_;
   loop_.set_block_hook(&blocking_);
   loop_.set_fd_claims(&fd_waits_);
 }
@@ -154,17 +155,84 @@ bool Hub::start() noexcept {
 
 void Hub::stamp() noexcept {
   const Nanos now = loop_.fresh_now();
-  const Nanos began = pulse_->load(std::memory_order_relaxed);
-  // A runner that was only just resumed has done nothing yet.
-  if (began != 0 && now - began > kMicrosecond) pace_.add(now - began);
+  end_slice(now);
   pulse_->store(now, std::memory_order_relaxed);
+}
+
+// A runner that was only just resumed has done nothing yet.
+void Hub::end_slice(Nanos now) noexcept {
+  const Nanos began = pulse_->load(std::memory_order_relaxed);
+  const Nanos length = now - began;
+  if (began == 0 || length <= kMicrosecond) return;
+  pace_.add(length);
+  stats_->slices.observe(static_cast<std::uint64_t>(length));
+  if (length >= held_after_) stats_->held.observe(static_cast<std::uint64_t>(length));
+  pulse_->store(0, std::memory_order_relaxed);
+}
+
+void Hub::set_cells(HubStats& stats, HubLoad& load) noexcept {
+  stats = *stats_;
+  load = *load_;
+  stats_ = blocking_.stats = &stats;
+  load_ = &load;
+}
+
+void Hub::keep_cells() noexcept {
+  own_stats_ = *stats_;
+  own_load_ = *load_;
+  stats_ = blocking_.stats = &own_stats_;
+  load_ = &own_load_;
+}
+
+void Hub::Blocking::after_block() noexcept {
+  resting_.store(false, std::memory_order_seq_cst);
+  if (watchdog) watchdog->on_work();
+  const Nanos asked = monotonic_now();
+  gil_.after_block();
+  stats->gil_wait += static_cast<std::uint64_t>(monotonic_now() - asked);
+}
+
+void Hub::count_as(Strand& strand, Spent kind) noexcept {
+  const auto cell = [this](Spent of) -> std::uint64_t& {
+    return of == Spent::Ready ? load_->ready
+                              : load_->parked[static_cast<std::size_t>(of)];
+  };
+  if (strand.counted_ != Spent::Running) --cell(strand.counted_);
+  strand.counted_ = kind;
+  if (kind != Spent::Running) ++cell(kind);
+}
+
+void Hub::set_parked(Strand& strand, ParkReason reason) noexcept {
+  const Nanos now = loop_.fresh_now();
+  end_slice(now);
+  strand.reason_ = reason;
+  strand.state_ = Strand::State::Parked;
+  strand.account.park(spent_on(reason), now);
+  if (!strand.is_main()) count_as(strand, spent_on(reason));
+}
+
+void Hub::set_ready(Strand& strand, Nanos since) noexcept {
+  strand.state_ = Strand::State::Ready;
+  strand.account.ready(since);
+  if (!strand.is_main()) count_as(strand, Spent::Ready);
+}
+
+// Also when something else than the hub switched to it.
+void Hub::set_running(Strand& strand) noexcept {
+  current_ = &strand;
+  strand.state_ = Strand::State::Running;
+  strand.account.run(loop_.now());
+  count_as(strand, Spent::Running);
+  strand.ListHook<ReadyTag>::unlink();
 }
 
 void Hub::make_ready(Strand& strand) noexcept {
   if (strand.state_ != Strand::State::Parked) return;
-  strand.state_ = Strand::State::Ready;
+  const bool here = PyThread_get_thread_ident() == thread_id_;
+  // In the loop's callbacks the time is that of the poll.
+  set_ready(strand, here && !current_ ? loop_.now() : clock_.now());
   woken_.push_back(strand);
-  if (PyThread_get_thread_ident() != thread_id_) loop_.wake();
+  if (!here) loop_.wake();
 }
 
 // Until something switches back. False: an exception was thrown in.
@@ -184,12 +252,9 @@ Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
     return Waited::Interrupted;
   }
   if (deadline != kNever) loop_.arm(strand.wait_alarm_, deadline);
-  strand.reason_ = reason;
-  strand.state_ = Strand::State::Parked;
+  set_parked(strand, reason);
   const bool switched = leave_for_hub(strand);
-  current_ = &strand;  // also when something else than the hub switched here
-  strand.state_ = Strand::State::Running;
-  strand.ListHook<ReadyTag>::unlink();
+  set_running(strand);
   strand.Waiter::unlink();
   if (deadline != kNever) strand.wait_alarm_.cancel();
   if (!switched) return Waited::Interrupted;
@@ -197,29 +262,30 @@ Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
   return strand.raise_pending() ? Waited::Interrupted : Waited::TimedOut;
 }
 
+// Ready at once, behind others.
+void Hub::stand_aside(Strand& strand, ReadyList& list) noexcept {
+  const Nanos now = loop_.fresh_now();
+  end_slice(now);
+  set_ready(strand, now);
+  list.push_back(strand);
+}
+
 Waited Hub::yield_now(Strand& strand) noexcept {
   strand.granted = false;
   strand.no_delivery_ = false;
   if (strand.raise_pending()) return Waited::Interrupted;
-  // Ready before it parks: the state is set by hand.
-  strand.state_ = Strand::State::Ready;
-  woken_.push_back(strand);
+  stand_aside(strand, woken_);
   const bool switched = leave_for_hub(strand);
-  current_ = &strand;
-  strand.state_ = Strand::State::Running;
-  strand.ListHook<ReadyTag>::unlink();
+  set_running(strand);
   if (!switched || strand.raise_pending()) return Waited::Interrupted;
   return Waited::Granted;
 }
 
 bool Hub::preempt(Strand& strand) noexcept {
-  ++stats_.preemptions;
-  strand.state_ = Strand::State::Ready;
-  preempted_.push_back(strand);
+  ++stats_->preemptions;
+  stand_aside(strand, preempted_);
   const bool switched = leave_for_hub(strand);
-  current_ = &strand;
-  strand.state_ = Strand::State::Running;
-  strand.ListHook<ReadyTag>::unlink();
+  set_running(strand);
   return switched;
 }
 
@@ -245,19 +311,20 @@ void Hub::watch(const WatchLimits& limits) {
   unwatch();
   if (!limits.any()) return;
   if (limits.preempts()) preempt_after_ = limits.preempt_at();
+  held_after_ = limits.report;
   blocking_.watchdog = std::make_unique<Watchdog>(*this, limits);
 }
 
 void Hub::unwatch() noexcept {
   blocking_.watchdog.reset();
-  preempt_after_ = kNever;
+  preempt_after_ = held_after_ = kNever;
 }
 
 void Hub::resume(Strand& strand) noexcept {
   const py::Object target = std::move(strand.resume_);
   strand.state_ = Strand::State::Running;
   current_ = &strand;
-  ++stats_.switches;
+  ++stats_->switches;
   stamp();
   if (strand.exempt_depth_ > 0) pulse_->store(0, std::memory_order_relaxed);
   const py::Object result = switch_to(target.get());
@@ -301,14 +368,14 @@ PyObject* Hub::hub_body() noexcept {
   while (true) {
     // Each gets a slice of its own, so that neither starves. Jobs first: what yields is
     // woken at once, and must come behind them.
-    const std::uint64_t before = stats_.switches;
+    const std::uint64_t before = stats_->switches;
     turn_end_ = loop_.fresh_now() + kSlice;
     run_jobs();
     turn_end_ = loop_.now() + kSlice;
     resume_woken();
     if (done_ > 0) remove_done();
     loop_.settle();
-    if (!preempted_.empty()) resume_preempted(stats_.switches != before);
+    if (!preempted_.empty()) resume_preempted(stats_->switches != before);
     const bool busy = !woken_.empty() || !jobs_.empty();
     if (native_calls > 0) give_way();
     // Greenlets that only wake each other need no news from the kernel each time.

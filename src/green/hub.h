@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/histogram.h"
 #include "base/log.h"
 #include "green/fd_waits.h"
 #include "green/pace.h"
@@ -55,6 +56,16 @@ struct HubStats {
   std::uint64_t deadlines_ignored = 0;  // by jobs that swallowed them twice
   std::uint64_t preemptions = 0;
   std::uint64_t preemptions_refused = 0;  // where nothing may switch
+  std::uint64_t gil_wait = 0;             // nanoseconds until it had the GIL again
+  Histogram<kLagBounds> slices;           // how long one greenlet ran
+  Histogram<kLagBounds> held;             // of these, those that are reported
+};
+
+// What there is now.
+struct HubLoad {
+  std::uint64_t greenlets = 0;                      // that have a job
+  std::uint64_t ready = 0;                          // and could run
+  std::array<std::uint64_t, kSpentKinds> parked{};  // by what they wait for
 };
 
 class Hub {
@@ -107,8 +118,11 @@ class Hub {
   void set_log(LogSink* log) noexcept { log_ = log; }
   [[nodiscard]] LogSink* log() const noexcept { return log_; }
 
-  [[nodiscard]] const HubStats& stats() const noexcept { return stats_; }
-  [[nodiscard]] HubStats& stats() noexcept { return stats_; }
+  [[nodiscard]] const HubStats& stats() const noexcept { return *stats_; }
+  [[nodiscard]] HubStats& stats() noexcept { return *stats_; }
+  // Memory that others may read; until keep_cells().
+  void set_cells(HubStats& stats, HubLoad& load) noexcept;
+  void keep_cells() noexcept;
   [[nodiscard]] std::size_t runners() const noexcept { return strands_.size(); }
   [[nodiscard]] std::size_t idle_runners() const noexcept { return idle_.size(); }
   [[nodiscard]] Strand& main_strand() noexcept { return *main_; }
@@ -163,15 +177,12 @@ class Hub {
       resting_.store(true, std::memory_order_seq_cst);
       gil_.before_block();
     }
-    void after_block() noexcept override {
-      resting_.store(false, std::memory_order_seq_cst);
-      if (watchdog) watchdog->on_work();
-      gil_.after_block();
-    }
+    void after_block() noexcept override;
     [[nodiscard]] bool resting() const noexcept {
       return resting_.load(std::memory_order_seq_cst);
     }
     std::unique_ptr<Watchdog> watchdog;
+    HubStats* stats = nullptr;
 
    private:
     py::GilBlockHook gil_;
@@ -196,6 +207,13 @@ class Hub {
   [[nodiscard]] Strand* new_runner() noexcept;
   void fit_frames(Strand& strand) noexcept;
   void stamp() noexcept;
+  void end_slice(Nanos now) noexcept;
+  void count_as(Strand& strand, Spent kind) noexcept;
+  void set_parked(Strand& strand, ParkReason reason) noexcept;
+  void set_ready(Strand& strand, Nanos since) noexcept;
+  void set_running(Strand& strand) noexcept;
+  using ReadyList = IntrusiveList<Strand, ReadyTag>;
+  void stand_aside(Strand& strand, ReadyList& list) noexcept;
   void remove_done() noexcept;
   void settle_burst() noexcept;
   void decay() noexcept;
@@ -228,8 +246,8 @@ class Hub {
   std::unique_ptr<Strand> main_;
   std::vector<std::unique_ptr<Strand>> strands_;
   std::vector<Strand*> idle_;  // the last one used is the next one used
-  IntrusiveList<Strand, ReadyTag> woken_;
-  IntrusiveList<Strand, ReadyTag> preempted_;
+  ReadyList woken_;
+  ReadyList preempted_;
   Turns turns_;
   IntrusiveList<Job> jobs_;
   IntrusiveList<Keeper> keepers_;
@@ -248,9 +266,13 @@ class Hub {
   std::atomic<Nanos> own_pulse_{0};
   std::atomic<Nanos>* pulse_ = &own_pulse_;
   Nanos preempt_after_ = kNever;
+  Nanos held_after_ = kNever;  // a slice so long is counted as one that held the loop
   Pace pace_;
   unsigned long thread_id_;
-  HubStats stats_;
+  HubStats own_stats_;
+  HubLoad own_load_;
+  HubStats* stats_ = &own_stats_;
+  HubLoad* load_ = &own_load_;
   bool forked_child_ = false;
   bool poison_;  // CELADON_POISON_STACK is set
 };

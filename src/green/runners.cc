@@ -18,7 +18,7 @@ Strand* Hub::new_runner() noexcept {
   strand->greenlet_ = new_greenlet(runner_start_.get(), greenlet_.get());
   if (!strand->greenlet_) return nullptr;
   strand->resume_ = py::Object::copy(strand->greenlet_.get());
-  ++stats_.runners_created;
+  ++stats_->runners_created;
   strands_.push_back(std::move(strand));
   return strands_.back().get();
 }
@@ -50,7 +50,7 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
   strand.thread.reset();
   strand.frames_.remove();
   strand.state_ = Strand::State::Done;
-  ++stats_.runners_retired;
+  ++stats_->runners_retired;
   ++done_;
   PyErr_Clear();
   return py::none();
@@ -60,6 +60,7 @@ bool Hub::wait_for_job(Strand& strand) noexcept {
   strand.state_ = Strand::State::Idle;
   strand.resume_ = py::Object::copy(strand.greenlet_.get());
   idle_.push_back(&strand);
+  end_slice(loop_.fresh_now());
   current_ = nullptr;
   const bool switched = static_cast<bool>(switch_to(greenlet_.get()));
   current_ = &strand;
@@ -68,10 +69,12 @@ bool Hub::wait_for_job(Strand& strand) noexcept {
 }
 
 void Hub::run_job(Strand& strand, Job& job) noexcept {
-  ++stats_.jobs;
+  ++stats_->jobs;
   stamp();
   strand.job_ = &job;
   strand.job_began_ = loop_.now();
+  strand.account.begin(strand.job_began_);
+  ++load_->greenlets;
   PyObject* wanted = job.context();
   const py::Object context(wanted ? py::new_ref(wanted)
                                   : PyContext_Copy(base_context_.get()));
@@ -79,6 +82,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   if (!entered) PyErr_Clear();
   job.run(strand);
   strand.job_ = nullptr;
+  --load_->greenlets;
   end_task(strand);
   if (strand.asyncio_loop) forget_asyncio_loop(strand);
   strand.set_deadline(kNever);

@@ -17,6 +17,12 @@ void Strand::wake() noexcept {
   hub_.make_ready(*this);
 }
 
+// Due before the loop came to it: from then on it was ready.
+void Strand::on_wait_alarm() noexcept {
+  if (state_ == State::Parked) account.ready(wait_alarm_.deadline());
+  wake();
+}
+
 bool Strand::deliverable() const noexcept {
   return !shielded() && !no_delivery_;
 }

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/account.h"
 #include "green/waiter.h"
 #include "loop/timers.h"
 #include "py/data_stack.h"
@@ -80,6 +81,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   [[nodiscard]] PyObject* locals() const noexcept { return locals_.get(); }
   [[nodiscard]] PyObject* make_locals() noexcept;
   std::uint8_t ready = 0;  // what a wait for a descriptor found
+  // Where the time of its job goes.
+  Account account;
   // The job's handle, if someone asked for one.
   TaskObject* task = nullptr;  // borrowed: the task knows its strand and resets this
   // Whose end would cut its wait short; reset from there when it comes.
@@ -108,7 +111,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
     Strand& strand_;
   };
 
-  void on_wait_alarm() noexcept { wake(); }
+  void on_wait_alarm() noexcept;
   void on_deadline_alarm() noexcept;
   void on_shield_alarm() noexcept;
   [[nodiscard]] bool deliverable() const noexcept;
@@ -117,7 +120,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   const std::uint64_t number_;
   State state_ = State::Running;
   ParkReason reason_ = ParkReason::Main;
-  bool no_delivery_ = false;  // this wait is shielded by the one who waits
+  Spent counted_ = Spent::Running;  // among those that wait
+  bool no_delivery_ = false;        // this wait is shielded by the one who waits
   bool retired_ = false;
   std::uint8_t deadline_stage_ = 0;
   std::uint16_t shield_depth_ = 0;

@@ -1,6 +1,8 @@
 // Event, Semaphore and BoundedSemaphore over the one wait queue.
 #include "green/sync.h"
 
+#include <string_view>
+
 #include "green/hub.h"
 #include "green/lock.h"
 #include "green/sync_object.h"
@@ -12,8 +14,32 @@ namespace {
 
 struct EventState {
   bool set = false;
+  ParkReason reason = ParkReason::Event;  // what a wait for it is a wait for
   WaitQueue waiters;
 };
+
+// Event(kind=""): "dns", "thread" or "database" where it stands for such a thing.
+int event_init(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
+  static const char* names[] = {"kind", nullptr};
+  const char* kind = "";
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|s:Event", const_cast<char**>(names),
+                                   &kind)) {
+    return -1;
+  }
+  const std::string_view text(kind);
+  auto& state = state_of<EventState>(self);
+  if (text == "dns") {
+    state.reason = ParkReason::Dns;
+  } else if (text == "thread") {
+    state.reason = ParkReason::Thread;
+  } else if (text == "database") {
+    state.reason = ParkReason::Database;
+  } else if (!text.empty()) {
+    PyErr_Format(PyExc_ValueError, "no such kind of wait: %s", kind);
+    return -1;
+  }
+  return 0;
+}
 
 PyObject* event_wait(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
   static const char* names[] = {"timeout", nullptr};
@@ -26,8 +52,7 @@ PyObject* event_wait(PyObject* self, PyObject* args, PyObject* kwargs) noexcept 
   }
   auto& state = state_of<EventState>(self);
   if (state.set) return py::boolean(true);
-  return waited_to_bool(
-      wait_on(state.waiters, deadline_after(nanos), ParkReason::Event));
+  return waited_to_bool(wait_on(state.waiters, deadline_after(nanos), state.reason));
 }
 
 PyObject* event_set(PyObject* self, PyObject*) noexcept {
@@ -170,7 +195,7 @@ PyMethodDef semaphore_methods[] = {
 }  // namespace
 
 int add_sync_types(PyObject* module) noexcept {
-  if (add_sync<EventState>(module, "celadon._core.Event", event_methods, nullptr,
+  if (add_sync<EventState>(module, "celadon._core.Event", event_methods, event_init,
                            nullptr, nullptr, 0) < 0 ||
       add_sync<SemaphoreState>(module, "celadon._core.Semaphore", semaphore_methods,
                                semaphore_init, nullptr, nullptr, 0) < 0 ||

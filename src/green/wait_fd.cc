@@ -56,16 +56,11 @@ int wait_natively(int fd, int events, Nanos deadline) noexcept {
   }
 }
 
-}  // namespace
-
-int wait_fd(int fd, int events, Nanos deadline) noexcept {
-  const int now = poll_now(fd, events, 0);
-  if (now < 0) return failed();
-  if (now > 0) return now;
+int park_for(int fd, int events, Nanos deadline, ParkReason reason) noexcept {
   if (!can_park()) return wait_natively(fd, events, deadline);
   Strand& strand = *current_strand();
   switch (strand.hub().fd_waits().wait(strand, fd, static_cast<std::uint8_t>(events),
-                                       deadline)) {
+                                       deadline, reason)) {
     case Waited::Interrupted: return -1;
     case Waited::TimedOut: return timed_out();
     case Waited::Granted: break;
@@ -77,15 +72,24 @@ int wait_fd(int fd, int events, Nanos deadline) noexcept {
   return strand.ready & events;
 }
 
+}  // namespace
+
+int wait_fd(int fd, int events, Nanos deadline, ParkReason reason) noexcept {
+  const int now = poll_now(fd, events, 0);
+  if (now < 0) return failed();
+  return now > 0 ? now : park_for(fd, events, deadline, reason);
+}
+
 PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
-  static const char* names[] = {"fd", "events", "timeout", nullptr};
+  static const char* names[] = {"fd", "events", "timeout", "database", nullptr};
   PyObject* file = nullptr;
   int events = 0;
   PyObject* timeout = Py_None;
+  int database = 0;
   long long nanos = -1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|O:wait_fd",
-                                   const_cast<char**>(names), &file, &events,
-                                   &timeout) ||
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|Op:wait_fd",
+                                   const_cast<char**>(names), &file, &events, &timeout,
+                                   &database) ||
       !py::parse_seconds(timeout, nanos)) {
     return nullptr;
   }
@@ -95,7 +99,8 @@ PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
     PyErr_SetString(PyExc_ValueError, "events must be 1 (read), 2 (write) or 3 (both)");
     return nullptr;
   }
-  const int ready = wait_fd(fd, events, deadline_after(nanos));
+  const int ready = wait_fd(fd, events, deadline_after(nanos),
+                            database ? ParkReason::Database : ParkReason::Fd);
   return ready < 0 ? nullptr : PyLong_FromLong(ready);
 }
 
@@ -111,7 +116,13 @@ PyObject* py_wait_by_poll(PyObject*, PyObject* conn) noexcept {
       return nullptr;
     }
     const int fd = PyObject_AsFileDescriptor(conn);
-    if (fd < 0 || wait_fd(fd, static_cast<int>(wanted), kNever) < 0) return nullptr;
+    if (fd < 0) return nullptr;
+    const int events = static_cast<int>(wanted);
+    // It has just looked whether there is something to read.
+    const bool is_there = events == loop::kWrite && poll_now(fd, events, 0) > 0;
+    if (!is_there && park_for(fd, events, kNever, ParkReason::Database) < 0) {
+      return nullptr;
+    }
   }
 }
 

@@ -46,6 +46,24 @@ class ThreadWaiter final : public Waiter {
 
 }  // namespace
 
+Spent spent_on(ParkReason reason) noexcept {
+  switch (reason) {
+    case ParkReason::Sleep:
+    case ParkReason::Main: return Spent::Sleep;
+    case ParkReason::Lock:
+    case ParkReason::Event:
+    case ParkReason::Queue:
+    case ParkReason::Join: return Spent::Lock;
+    case ParkReason::Body:
+    case ParkReason::Write: return Spent::Client;
+    case ParkReason::Database: return Spent::Database;
+    case ParkReason::Dns: return Spent::Dns;
+    case ParkReason::Thread: return Spent::Thread;
+    case ParkReason::Fd: break;
+  }
+  return Spent::Socket;
+}
+
 Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
                bool shielded) noexcept {
   if (can_park()) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "base/account.h"
 #include "base/clock.h"
 #include "base/intrusive_list.h"
 
@@ -45,8 +46,13 @@ enum class ParkReason : std::uint8_t {
   Body,
   Write,
   Join,
-  Main
+  Main,
+  Database,  // a descriptor of a driver's
+  Dns,       // a native thread that asks for addresses
+  Thread     // one that does something else
 };
+// What the time of such a wait counts as.
+[[nodiscard]] Spent spent_on(ParkReason reason) noexcept;
 
 // Joins the end of `queue` and waits until granted or `deadline` (monotonic; kNever:
 // without end). A greenlet parks; a thread without a hub, and a place where parking is

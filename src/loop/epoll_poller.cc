@@ -39,11 +39,13 @@ class EpollPoller final : public Poller {
     return control(EPOLL_CTL_ADD, fd, interest, handler);
   }
   // ADD where the kernel has forgotten the descriptor: Python closes its own unseen.
-  std::expected<void, Error> modify(int fd, std::uint8_t interest,
+  std::expected<bool, Error> modify(int fd, std::uint8_t interest,
                                     IoHandler& handler) noexcept override {
-    auto done = control(EPOLL_CTL_MOD, fd, interest, handler);
-    if (!done && errno == ENOENT) return control(EPOLL_CTL_ADD, fd, interest, handler);
-    return done;
+    if (control(EPOLL_CTL_MOD, fd, interest, handler)) return false;
+    if (errno != ENOENT) return std::unexpected(error_from_errno(errno));
+    const auto added = control(EPOLL_CTL_ADD, fd, interest, handler);
+    if (!added) return std::unexpected(added.error());
+    return true;
   }
   void remove(int fd, IoHandler& handler) noexcept override {
     forget(handler);

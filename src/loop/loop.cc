@@ -9,16 +9,35 @@ Loop::Loop(std::unique_ptr<Poller> poller, Clock& clock) noexcept
       poller_(std::move(poller)),
       waker_(*poller_),
       now_(clock.now()),
-      timers_(now_) {}
+      timers_(now_),
+      polled_(now_) {
+  timers_.set_lag(&own_counters_.lag);
+}
 
 Loop::~Loop() = default;
 
 void Loop::turn(Nanos max_wait) noexcept {
-  ++turns_;
+  ++counters_->turns;
   wait_for_events(max_wait);
+  const Nanos began = now_;
   poller_->dispatch();
-  timers_.advance(now_);
   if (has_posted_.load(std::memory_order_acquire)) run_posted();
+  const Nanos timers_began = fresh_now();
+  timers_.advance(timers_began);
+  counters_->io += static_cast<std::uint64_t>(timers_began - began);
+  counters_->timers += static_cast<std::uint64_t>(fresh_now() - timers_began);
+}
+
+void Loop::set_counters(Counters& counters) noexcept {
+  counters = *counters_;
+  counters_ = &counters;
+  timers_.set_lag(&counters.lag);
+}
+
+void Loop::keep_counters() noexcept {
+  own_counters_ = *counters_;
+  counters_ = &own_counters_;
+  timers_.set_lag(&own_counters_.lag);
 }
 
 void Loop::settle() noexcept {
@@ -33,9 +52,13 @@ void Loop::settle() noexcept {
 
 void Loop::wait_for_events(Nanos timeout) noexcept {
   if (has_posted_.load(std::memory_order_acquire)) timeout = 0;
+  const Nanos began = clock_.now();
+  late_ = began - polled_;
+  counters_->work += static_cast<std::uint64_t>(late_);
   if (poller_->wait(0) == 0 && timeout != 0) {
-    timeout = std::min(timeout, timers_.next_in(clock_.now()));
+    timeout = std::min(timeout, timers_.next_in(began));
     if (timeout > 0) {
+      late_ = 0;
       if (block_hook_) block_hook_->before_block();
       waiting_.store(true, std::memory_order_relaxed);
       [[maybe_unused]] const int n = poller_->wait(timeout);
@@ -43,7 +66,8 @@ void Loop::wait_for_events(Nanos timeout) noexcept {
       if (block_hook_) block_hook_->after_block();
     }
   }
-  now_ = clock_.now();
+  now_ = polled_ = clock_.now();
+  counters_->poll += static_cast<std::uint64_t>(now_ - began);
 }
 
 void Loop::post(std::unique_ptr<Task> task) noexcept {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/intrusive_list.h"
 #include "loop/block_hook.h"
 #include "loop/poller.h"
@@ -51,6 +52,16 @@ class FdClaims {
  public:
   virtual ~FdClaims() = default;
   virtual void on_fd_claimed(int fd) noexcept = 0;
+};
+
+// Where the time of a loop goes; the rest is its owner's work.
+struct Counters {
+  std::uint64_t turns = 0;
+  std::uint64_t poll = 0;     // nanoseconds
+  std::uint64_t io = 0;       // callbacks of descriptors, posted calls
+  std::uint64_t timers = 0;   // callbacks of timers
+  std::uint64_t work = 0;     // between two polls
+  Histogram<kLagBounds> lag;  // how late timers were
 };
 
 class Loop {
@@ -101,7 +112,12 @@ class Loop {
   [[nodiscard]] bool waiting() const noexcept {
     return waiting_.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] std::uint64_t turns() const noexcept { return turns_; }
+  [[nodiscard]] const Counters& counters() const noexcept { return *counters_; }
+  // Memory that others may read; until keep_counters().
+  void set_counters(Counters& counters) noexcept;
+  void keep_counters() noexcept;
+  // How long what the last poll found may have waited for it.
+  [[nodiscard]] Nanos late() const noexcept { return late_; }
 
  private:
   void wait_for_events(Nanos timeout) noexcept;
@@ -121,7 +137,10 @@ class Loop {
   std::vector<std::unique_ptr<Task>> posted_;  // guarded by mutex_
   std::atomic<bool> has_posted_{false};
   std::atomic<bool> waiting_{false};
-  std::uint64_t turns_ = 0;
+  Counters own_counters_;
+  Counters* counters_ = &own_counters_;
+  Nanos polled_;  // when the last poll ended
+  Nanos late_ = 0;
   bool forked_ = false;
 };
 

@@ -30,21 +30,26 @@ class PollPoller final : public Poller {
   std::expected<void, Error> add(int fd, std::uint8_t interest,
                                  IoHandler& handler) noexcept override {
     if (fd < 0) return std::unexpected(Error::BadDescriptor);
-    if (index_.contains(fd)) return modify(fd, interest, handler);
+    if (index_.contains(fd)) {
+      set(index_[fd], fd, interest, handler);
+      return {};
+    }
     index_.emplace(fd, fds_.size());
     fds_.push_back({fd, to_poll(interest), 0});
     entries_.push_back({&handler, (interest & kOneShot) != 0});
     return {};
   }
 
-  std::expected<void, Error> modify(int fd, std::uint8_t interest,
+  std::expected<bool, Error> modify(int fd, std::uint8_t interest,
                                     IoHandler& handler) noexcept override {
     const auto found = index_.find(fd);
-    if (found == index_.end()) return add(fd, interest, handler);
-    const std::size_t at = found->second;
-    fds_[at] = {fd, to_poll(interest), 0};
-    entries_[at] = {&handler, (interest & kOneShot) != 0};
-    return {};
+    if (found == index_.end()) {
+      const auto added = add(fd, interest, handler);
+      if (!added) return std::unexpected(added.error());
+      return true;
+    }
+    set(found->second, fd, interest, handler);
+    return false;
   }
 
   void remove(int fd, IoHandler& handler) noexcept override {
@@ -84,6 +89,10 @@ class PollPoller final : public Poller {
   }
 
  private:
+  void set(std::size_t at, int fd, std::uint8_t interest, IoHandler& handler) noexcept {
+    fds_[at] = {fd, to_poll(interest), 0};
+    entries_[at] = {&handler, (interest & kOneShot) != 0};
+  }
   struct Entry {
     IoHandler* handler;
     bool one_shot;

@@ -35,7 +35,8 @@ class Poller {
   // closed.
   [[nodiscard]] virtual std::expected<void, Error> add(int fd, std::uint8_t interest,
                                                        IoHandler& handler) noexcept = 0;
-  [[nodiscard]] virtual std::expected<void, Error> modify(
+  // True: it was not registered, and is now.
+  [[nodiscard]] virtual std::expected<bool, Error> modify(
       int fd, std::uint8_t interest, IoHandler& handler) noexcept = 0;
   virtual void remove(int fd, IoHandler& handler) noexcept = 0;
   // Forgets the descriptors without a word to the kernel: for a forked child, whose

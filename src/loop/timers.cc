@@ -63,7 +63,7 @@ Nanos Timers::next_in(Nanos now) noexcept {
   return at > now ? at - now : 0;
 }
 
-int Timers::run_tick() noexcept {
+int Timers::run_tick(Nanos now) noexcept {
   int fired = 0;
   for (int level = kLevels - 1; level >= 0; --level) {
     const int shift = kBits * level;
@@ -80,6 +80,7 @@ int Timers::run_tick() noexcept {
         place(*timer);
       } else {
         ++fired;
+        if (lag_) lag_->observe(static_cast<std::uint64_t>(now - timer->deadline_));
         timer->on_timer();
       }
     }
@@ -97,7 +98,7 @@ int Timers::advance(Nanos now) noexcept {
       break;
     }
     tick_ = next;
-    fired += run_tick();
+    fired += run_tick(now);
   }
   return fired;
 }

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/intrusive_list.h"
 
 namespace celadon::loop {
@@ -42,6 +43,8 @@ class Timers {
   void arm(Timer& timer, Nanos deadline) noexcept;
   // Fires everything due at `now`. Returns how many fired.
   int advance(Nanos now) noexcept;
+  // Where it notes how late they fire; null: nowhere.
+  void set_lag(Histogram<kLagBounds>* lag) noexcept { lag_ = lag; }
   // Nanoseconds from `now` until the wheel has to be looked at; kNever when empty. For
   // timers beyond the first level this may be earlier than their deadline.
   [[nodiscard]] Nanos next_in(Nanos now) noexcept;
@@ -58,11 +61,12 @@ class Timers {
   // The next tick at which a slot of any level begins; -1 when all are empty.
   [[nodiscard]] std::int64_t next_tick() noexcept;
   [[nodiscard]] std::int64_t next_on_level(int level) noexcept;
-  int run_tick() noexcept;
+  int run_tick(Nanos now) noexcept;
 
   std::array<std::array<Slot, kSlots>, kLevels> slots_;
   std::array<std::uint64_t, kLevels> used_{};
   std::int64_t tick_;
+  Histogram<kLagBounds>* lag_ = nullptr;
 };
 
 }  // namespace celadon::loop

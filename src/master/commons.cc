@@ -15,15 +15,15 @@ constexpr std::size_t ring_stride(std::size_t ring) noexcept {
 
 }  // namespace
 
-std::expected<Commons, Error> Commons::make(std::size_t slots,
-                                            std::size_t ring) noexcept {
+std::expected<Commons, Error> Commons::make(std::size_t slots, std::size_t ring,
+                                            metrics::Slab::Room room) noexcept {
   Commons commons;
   commons.ring_ = ring;
   if (ring > 0) {
     commons.rings_ = SharedMemory::make(slots * ring_stride(ring));
     if (!commons.rings_) return std::unexpected(Error::NoMemory);
   }
-  commons.slab_ = metrics::Slab::make(slots);
+  commons.slab_ = metrics::Slab::make(slots, room);
   if (!commons.slab_) return std::unexpected(Error::NoMemory);
   for (std::size_t i = 0; i < slots; ++i) {
     auto mailbox = net::Mailbox::make();

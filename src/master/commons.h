@@ -17,7 +17,7 @@ class Commons {
  public:
   // `ring`: bytes of lines that each worker may leave for its log; 0: none.
   [[nodiscard]] static std::expected<Commons, Error> make(
-      std::size_t slots, std::size_t ring = 0) noexcept;
+      std::size_t slots, std::size_t ring = 0, metrics::Slab::Room room = {}) noexcept;
 
   [[nodiscard]] metrics::Slab& slab() noexcept { return *slab_; }
   [[nodiscard]] metrics::Slot& slot(std::size_t at) noexcept {

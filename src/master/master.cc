@@ -1,6 +1,7 @@
 #include "master/master.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,10 +29,30 @@ std::string describe(Exit how) {
          (name ? name : std::to_string(how.status));
 }
 
+metrics::Ending ending_of(const WorkerProcess& worker, Exit how) noexcept {
+  using metrics::Ending;
+  switch (worker.why) {
+    case Why::Stuck: return Ending::Timeout;
+    case Why::Requests: return Ending::Requests;
+    case Why::Lifetime: return Ending::Lifetime;
+    case Why::Memory: return Ending::Memory;
+    case Why::Stubborn: return Ending::Stubborn;
+    default: break;
+  }
+  if (worker.phase == Phase::Booting) return Ending::Boot;
+  if (how.by_signal) return Ending::Signal;
+  if (how.status != 0) return Ending::Failed;
+  return worker.why == Why::Reload ? Ending::Reload : Ending::Asked;
+}
+
 constexpr Nanos kAdminPause = kSecond / 2;  // where it dies again and again
 constexpr Nanos kWeighPeriod = 5 * kSecond;
 constexpr int kHeavySamples = 3;  // in a row: a peak is no leak
 constexpr Nanos kGraceOfHeavy = 5 * kSecond;
+
+double seconds_of(const timeval& time) noexcept {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
 
 std::string name_of(pid_t pid) {
   return "worker " + std::to_string(pid);
@@ -129,6 +150,9 @@ Outcome Master::run() noexcept {
   metrics::Summary& summary = commons_.slab().summary();
   summary.master.store(::getpid(), std::memory_order_relaxed);
   summary.started_at.store(loop_->fresh_now(), std::memory_order_relaxed);
+  summary.started_wall.store(
+      static_cast<double>(clock_.wall()) / static_cast<double>(kSecond),
+      std::memory_order_relaxed);
   Outcome outcome;
   while (true) {
     loop_->fresh_now();
@@ -178,8 +202,9 @@ void Master::on_signal(int signo) noexcept {
 void Master::reap() noexcept {
   int status = 0;
   constexpr int kOptions = WNOHANG | WUNTRACED | WCONTINUED;
-  for (pid_t pid = ::waitpid(-1, &status, kOptions); pid > 0;
-       pid = ::waitpid(-1, &status, kOptions)) {
+  rusage used{};
+  for (pid_t pid = ::wait4(-1, &status, kOptions, &used); pid > 0;
+       pid = ::wait4(-1, &status, kOptions, &used)) {
     if (WIFSTOPPED(status)) {
       roster_.stopped(pid, loop_->fresh_now());
       continue;
@@ -188,6 +213,8 @@ void Master::reap() noexcept {
       roster_.continued(pid);
       continue;
     }
+    commons_.slab().summary().deeds.cpu_of_dead +=
+        seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
     const bool by_signal = WIFSIGNALED(status);
     on_end(pid, {by_signal ? WTERMSIG(status) : WEXITSTATUS(status), by_signal});
   }
@@ -196,9 +223,14 @@ void Master::reap() noexcept {
 void Master::on_end(pid_t pid, Exit how) noexcept {
   if (pid == admin_pid_) return on_admin_end(how);
   const int slot = roster_.slot_of(pid);
+  metrics::Deeds& deeds = commons_.slab().summary().deeds;
+  if (const WorkerProcess* worker = roster_.worker(pid)) {
+    ++deeds.endings[static_cast<std::size_t>(ending_of(*worker, how))];
+  }
   const Ended ended = roster_.ended(pid, how, loop_->now());
   if (ended == Ended::Unknown) return;  // an orphan that came to process 1
   const std::uint64_t requests = commons_.slot(slot).gauges[metrics::gauge::kInFlight];
+  deeds.lost += requests;
   commons_.slab().take_back(slot);
   heir_.inherit(commons_.ring(slot), log_);
   commons_.forward(slot, loop_->now());
@@ -231,15 +263,15 @@ void Master::on_ready(pid_t pid) noexcept {
 void Master::on_word(pid_t pid, char word) noexcept {
   switch (word) {
     case 'R': return on_ready(pid);
-    case 'M': return recycle(pid, "has served max_requests");
-    case 'D': return recycle(pid, "has a request that does not end");
+    case 'M': return recycle(pid, Why::Requests, "has served max_requests");
+    case 'D': return recycle(pid, Why::Stubborn, "has a request that does not end");
     default: return;
   }
 }
 
-void Master::recycle(pid_t pid, std::string_view why) noexcept {
-  if (!roster_.recycle(pid)) return;
-  info(name_of(pid) + " " + std::string(why) + ": another one takes its place");
+void Master::recycle(pid_t pid, Why why, std::string_view said) noexcept {
+  if (!roster_.recycle(pid, why)) return;
+  info(name_of(pid) + " " + std::string(said) + ": another one takes its place");
 }
 
 // --- who is well ---
@@ -296,7 +328,7 @@ void Master::weigh(Control& control) noexcept {
     return;
   }
   control.heavy = watch_.max_rss > 0 && bytes > watch_.max_rss ? control.heavy + 1 : 0;
-  if (control.heavy >= kHeavySamples) recycle(control.pid(), is);
+  if (control.heavy >= kHeavySamples) recycle(control.pid(), Why::Memory, is);
 }
 
 // Said once after the start and after each reload.
@@ -337,9 +369,12 @@ bool Master::reload() noexcept {
   const int workers = hooks_.reload();
   if (workers < 0) {
     log_.log(Level::Error, "the configuration is bad: everything stays as it is");
+    ++commons_.slab().summary().deeds.rejected_reloads;
     return false;
   }
   info("reloading");
+  ++commons_.slab().summary().deeds.reloads;
+  ++commons_.slab().summary().deeds.generation;
   want(workers);
   roster_.reload();
   settled_ = false;
@@ -415,6 +450,7 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
     return false;
   }
   roster_.spawned(pid, slot, loop_->fresh_now());
+  ++commons_.slab().summary().deeds.spawned;
   controls_.push_back(std::make_unique<Control>(*this, pid, std::move(mine)));
   if (!controls_.back()->watch()) log_.log(Level::Error, "a worker cannot be watched");
   return false;

@@ -109,7 +109,7 @@ class Master final : public loop::SignalHandler,
   void on_admin_end(Exit how) noexcept;
   void on_ready(pid_t pid) noexcept;
   void on_word(pid_t pid, char word) noexcept;
-  void recycle(pid_t pid, std::string_view why) noexcept;
+  void recycle(pid_t pid, Why why, std::string_view said) noexcept;
   void info(const std::string& line) const { log_.log(Level::Info, line); }
 
   Hooks& hooks_;

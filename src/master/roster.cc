@@ -69,12 +69,13 @@ void Roster::continued(pid_t pid) noexcept {
   if (WorkerProcess* worker = find(pid)) worker->stopped_at = 0;
 }
 
-bool Roster::recycle(pid_t pid) noexcept {
+bool Roster::recycle(pid_t pid, Why why) noexcept {
   WorkerProcess* worker = find(pid);
   if (!worker || worker->phase != Phase::Ready || worker->generation != generation_ ||
       stopping_)
     return false;
   worker->generation = generation_ - 1;
+  worker->why = why;
   return true;
 }
 
@@ -82,6 +83,7 @@ void Roster::retire_now(pid_t pid, Nanos grace, Nanos now) noexcept {
   WorkerProcess* worker = find(pid);
   if (!worker || worker->phase == Phase::Retiring) return;
   worker->phase = Phase::Retiring;
+  worker->why = Why::Memory;
   worker->kill_at = now + grace;
 }
 
@@ -89,6 +91,7 @@ void Roster::doom(pid_t pid, Nanos now) noexcept {
   WorkerProcess* worker = find(pid);
   if (!worker) return;
   worker->doomed = true;
+  worker->why = Why::Stuck;
   worker->kill_at = std::min(worker->kill_at, now + kQuick);
 }
 
@@ -128,7 +131,9 @@ void Roster::give_up_reload() noexcept {
   if (!reloading()) return;
   failed_reload_ = true;
   for (WorkerProcess& worker : workers_) {
-    if (worker.phase != Phase::Retiring) worker.generation = generation_;
+    if (worker.phase == Phase::Retiring) continue;
+    worker.generation = generation_;
+    worker.why = Why::Unasked;
   }
 }
 
@@ -178,12 +183,16 @@ void Roster::recycle_aged(Nanos now) noexcept {
   for (WorkerProcess& worker : workers_) {
     if (worker.recycle_at > now || worker.phase == Phase::Booting) continue;
     worker.recycle_at = kNever;
-    recycle(worker.pid);
+    recycle(worker.pid, Why::Lifetime);
   }
 }
 
 Step Roster::retire(WorkerProcess& worker, Nanos now) noexcept {
   worker.phase = Phase::Retiring;
+  if (worker.why == Why::Unasked) {
+    const bool is_old = worker.generation != generation_ && !stopping_;
+    worker.why = is_old ? Why::Reload : Why::Fewer;
+  }
   const Nanos grace = limits_.graceful_timeout;
   worker.kill_at = grace > 0 ? now + grace + kBesideGrace : kNever;
   return {Kind::Retire, worker.pid, worker.slot};
@@ -229,6 +238,11 @@ Nanos Roster::due() const noexcept {
 // --- who is there ---
 
 WorkerProcess* Roster::find(pid_t pid) noexcept {
+  const auto found = std::ranges::find(workers_, pid, &WorkerProcess::pid);
+  return found == workers_.end() ? nullptr : &*found;
+}
+
+const WorkerProcess* Roster::worker(pid_t pid) const noexcept {
   const auto found = std::ranges::find(workers_, pid, &WorkerProcess::pid);
   return found == workers_.end() ? nullptr : &*found;
 }

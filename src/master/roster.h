@@ -20,6 +20,18 @@ namespace celadon::master {
 
 enum class Phase : std::uint8_t { Booting, Ready, Retiring };
 
+// Why a worker ends that was told to.
+enum class Why : std::uint8_t {
+  Unasked,
+  Fewer,  // are wanted, or none
+  Reload,
+  Requests,
+  Lifetime,
+  Memory,
+  Stubborn,
+  Stuck,
+};
+
 struct WorkerProcess {
   pid_t pid;
   int slot;
@@ -31,6 +43,7 @@ struct WorkerProcess {
   Nanos stopped_at = 0;       // by a signal such as SIGSTOP; 0: it runs
   bool doomed = false;        // its loop is stuck: it was told to abort
   bool killed = false;
+  Why why = Why::Unasked;
 };
 
 struct Limits {
@@ -93,7 +106,7 @@ class Roster {
   void continued(pid_t pid) noexcept;
   // It serves on until another one is ready to take its place, one at a time.
   // False: it is on its way already.
-  bool recycle(pid_t pid) noexcept;
+  bool recycle(pid_t pid, Why why) noexcept;
   // It ends now, within `grace`, and another one comes in its place.
   void retire_now(pid_t pid, Nanos grace, Nanos now) noexcept;
   // It was told to abort, and is not given much time.
@@ -107,6 +120,8 @@ class Roster {
   [[nodiscard]] const std::vector<WorkerProcess>& workers() const noexcept {
     return workers_;
   }
+  // Null where there is none.
+  [[nodiscard]] const WorkerProcess* worker(pid_t pid) const noexcept;
   // The place of a worker; 0 where there is none.
   [[nodiscard]] int slot_of(pid_t pid) const noexcept;
   [[nodiscard]] unsigned generation() const noexcept { return generation_; }

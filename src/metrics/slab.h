@@ -16,15 +16,18 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/shared_memory.h"
+#include "metrics/series.h"
+#include "metrics/text_ring.h"
 
 namespace celadon::metrics {
 
-inline constexpr std::size_t kLine = 64;      // bytes of a cache line
-inline constexpr std::size_t kCounters = 64;  // room for those of a worker
-inline constexpr std::size_t kGauges = 16;
+inline constexpr std::size_t kLine = 64;       // bytes of a cache line
+inline constexpr std::size_t kCounters = 256;  // room for those of a worker
+inline constexpr std::size_t kGauges = 64;
 
 // Places in a row of gauges.
 namespace gauge {
@@ -55,8 +58,36 @@ struct alignas(kLine) Slot {
   std::atomic<pid_t> pid;
   // Connections that are on their way to this worker; others add, it takes away.
   alignas(kLine) std::atomic<std::int64_t> coming;
+  // Checks of the application's own: until when the last verdict stands. 0: none.
+  alignas(kLine) std::atomic<Nanos> fit_until;
   alignas(kLine) GaugeRow gauges;
   alignas(kLine) CounterRow counters;
+};
+
+// Why a worker ended.
+enum class Ending : std::uint8_t {
+  Asked,  // a stop, or fewer are wanted
+  Failed,
+  Signal,
+  Timeout,
+  Requests,
+  Lifetime,
+  Memory,
+  Reload,
+  Boot,      // before it was ready
+  Stubborn,  // it has a request that does not end
+};
+inline constexpr std::size_t kEndings = 10;
+
+// What the master did; plain cells of its own.
+struct Deeds {
+  std::uint64_t spawned;
+  std::array<std::uint64_t, kEndings> endings;
+  std::uint64_t lost;  // requests that died with a worker
+  std::uint64_t reloads;
+  std::uint64_t rejected_reloads;
+  std::uint64_t generation;
+  double cpu_of_dead;  // seconds
 };
 
 // What the whole server says.
@@ -66,14 +97,24 @@ struct alignas(kLine) Summary {
   std::atomic<bool> started;   // a worker has been ready once
   std::atomic<pid_t> master;
   std::atomic<Nanos> started_at;
+  std::atomic<double> started_wall;    // seconds since 1970
+  std::atomic<std::uint64_t> folding;  // odd while the master folds a slot
+  Deeds deeds;
   CounterRow base;  // of workers that are gone
 };
 
 // The mapping is shared with every process that is forked later.
 class Slab {
  public:
+  // Room for series, of each worker and of those that are gone together.
+  struct Room {
+    std::size_t series = 10'000;
+    std::size_t bytes = std::size_t{4} << 20;
+  };
   // Null where the kernel gives no memory.
   [[nodiscard]] static std::unique_ptr<Slab> make(std::size_t slots) noexcept;
+  [[nodiscard]] static std::unique_ptr<Slab> make(std::size_t slots,
+                                                  Room room) noexcept;
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
@@ -88,6 +129,8 @@ class Slab {
   [[nodiscard]] Summary& summary() noexcept { return *summary_; }
   [[nodiscard]] const Summary& summary() const noexcept { return *summary_; }
 
+  // Where the master adds series of workers that are gone, and has its own.
+  [[nodiscard]] SeriesWriter& gone_series() noexcept;
   // By the master, before it forks.
   void lease(std::size_t slot, Nanos now) noexcept;
   // By the master, once the worker is gone.
@@ -95,12 +138,44 @@ class Slab {
   // A counter over the life of the server, by its place in the rows.
   [[nodiscard]] std::uint64_t total(std::size_t counter) const noexcept;
 
+  [[nodiscard]] const Room& room() const noexcept { return room_; }
+  // Series of a slot: the application's and the server's, and what held the loop.
+  [[nodiscard]] SeriesList series(std::size_t slot) const noexcept;
+  [[nodiscard]] SeriesList places(std::size_t slot) const noexcept;
+  // Slow requests; those of the last worker stay until the next one has some.
+  [[nodiscard]] TextRing slow(std::size_t slot) const noexcept;
+  // Those of workers that are gone.
+  [[nodiscard]] SeriesList base_series() const noexcept { return series(count_); }
+  [[nodiscard]] SeriesList base_places() const noexcept { return places(count_); }
+
+  // Calls `read` until it has seen the slab with no slot half folded.
+  template <class Read>
+  void read_whole(Read read) const noexcept {
+    for (int tries = 0; tries < kTries; ++tries) {
+      const std::uint64_t before = summary_->folding.load(std::memory_order_acquire);
+      read();
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (before % 2 == 0 && summary_->folding.load() == before) return;
+    }
+  }
+
  private:
-  Slab(SharedMemory memory, std::size_t slots) noexcept;
+  static constexpr int kTries = 1000;
+  static constexpr std::size_t kPlaces = 512;  // of one process
+  static constexpr std::size_t kPlaceBytes = std::size_t{1} << 20;
+  static constexpr std::size_t kBesideSeries = kPlaceBytes + TextRing::kBytes;
+
+  Slab(SharedMemory memory, std::size_t slots, Room room) noexcept;
+  static void fold(SeriesList list, SeriesWriter& gone) noexcept;
+  [[nodiscard]] std::byte* lists(std::size_t slot) const noexcept;
   SharedMemory memory_;
+  Room room_;
   Summary* summary_;
   Slot* slots_;
   std::size_t count_;
+  // The master's, once a worker has ended.
+  std::unique_ptr<SeriesWriter> gone_series_;
+  std::unique_ptr<SeriesWriter> gone_places_;
 };
 
 }  // namespace celadon::metrics

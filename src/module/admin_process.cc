@@ -14,8 +14,10 @@
 
 #include "admin/control.h"
 #include "admin/json.h"
+#include "admin/scrape.h"
 #include "admin/site.h"
 #include "loop/loop.h"
+#include "module/catalogue.h"
 #include "module/stack_round.h"
 #include "server/server.h"
 
@@ -48,8 +50,10 @@ class Process final : private admin::Actions, private loop::IoHandler {
       : commons_(commons),
         master_(std::move(master)),
         loop_(loop::make_epoll_poller(), clock_),
-        site_(commons.slab(), clock_, options.timeout),
-        pages_(site_, {options.token, networks(options.allowed), options.open}),
+        site_(commons.slab(), clock_, options.timeout, options.queue_depth),
+        scraper_(site_, make_catalogue(), options.build),
+        pages_(site_, scraper_,
+               {options.token, networks(options.allowed), options.open}),
         server_(loop_, pages_, settings(), log_),
         control_(loop_, site_, *this, owner) {}
 
@@ -123,6 +127,7 @@ class Process final : private admin::Actions, private loop::IoHandler {
   NoLog log_;
   loop::Loop loop_;
   admin::Site site_;
+  admin::Scraper scraper_;
   admin::Pages pages_;
   server::Server server_;
   admin::Control control_;

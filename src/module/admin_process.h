@@ -17,6 +17,8 @@ struct AdminOptions {
   std::string allowed;            // networks
   std::vector<std::string> open;  // pages
   Nanos timeout = 30 * kSecond;   // of workers
+  std::size_t queue_depth = 0;    // likewise
+  std::string build;              // labels of celadon_build_info
   int uid = -1;                   // whom it runs as; -1: no change
   int gid = -1;
 };

@@ -6,6 +6,7 @@
 #include "module/listen.h"
 #include "module/log_level.h"
 #include "module/options.h"
+#include "module/series_home.h"
 #include "module/stdio_relay.h"
 #include "py/error.h"
 #include "py/gil.h"
@@ -128,7 +129,8 @@ PyObject* master_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
     return nullptr;
   MasterOptions options;
   if (!read_master_options(dict, options)) return nullptr;
-  auto commons = master::Commons::make(options.limits.slots, options.log_ring);
+  auto commons =
+      master::Commons::make(options.limits.slots, options.log_ring, options.room);
   if (!commons) {
     PyErr_Format(PyExc_OSError, "memory for all workers: %s",
                  describe(commons.error()).data());
@@ -137,6 +139,7 @@ PyObject* master_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   auto* self = reinterpret_cast<MasterObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
   self->supervisor = new Supervisor(hooks, std::move(*commons), options);
+  series_home().move_to_master(self->supervisor->commons.slab());
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -249,6 +252,7 @@ PyObject* lend_seat(PyObject* self, master::Outcome& outcome) noexcept {
                           std::move(outcome.control),
                           std::move(supervisor.master.listeners()));
   supervisor.commons.settle_in(supervisor.seat->slot);
+  series_home().move_to_worker(supervisor.commons.slab(), supervisor.seat->slot);
   supervisor.hooks.admin_sockets().abandon();
   stdio_relay().settle_in_child();
   // The files of unix sockets are the master's.

@@ -5,6 +5,7 @@
 #include "green/hub.h"
 #include "green/sockets/api.h"
 #include "module/master_object.h"
+#include "module/series_object.h"
 #include "module/stdio_relay.h"
 #include "module/worker.h"
 #include "py/type.h"
@@ -163,7 +164,8 @@ int exec_module(PyObject* module) noexcept {
   if (add_submodule("celadon._core.green", "green", green::add_to_module) < 0 ||
       add_submodule("celadon._core.sockets", "sockets", green::sockets::add_to_module) <
           0 ||
-      add_submodule("celadon._core.wsgi", "wsgi", wsgi::add_to_module) < 0) {
+      add_submodule("celadon._core.wsgi", "wsgi", wsgi::add_to_module) < 0 ||
+      add_submodule("celadon._core.metrics", "metrics", add_metrics) < 0) {
     return -1;
   }
   if (!py::add_type(module, server_spec) || add_master_type(module) < 0) return -1;

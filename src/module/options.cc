@@ -120,6 +120,10 @@ class Reader {
   bool ok_ = true;
 };
 
+// What a series takes, labels and cells together, as they mostly are.
+constexpr std::size_t kSeriesBytes = 420;
+constexpr std::size_t kLeastRoom = std::size_t{1} << 20;
+
 void read_server(Reader& r, server::Settings& s) noexcept {
   r.integer("limit_request_line", s.limits.request_line);
   r.integer("limit_request_fields", s.limits.fields);
@@ -149,6 +153,8 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.list("priority_paths", s.priority_paths);
   r.text("request_id_header", s.request_id_header);
   r.flag("trace_context", s.trace_context);
+  r.span("slow_request", s.slow_request);
+  r.flag("server_timing", s.server_timing);
   r.flag("request_buffering", s.request_buffering);
   r.text("tmp_upload_dir", s.tmp_upload_dir);
   r.text("server_header", s.server_header);
@@ -209,6 +215,7 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   r.integer("log_fd", out.watch.log_fd);
   r.duration("preempt", out.watch.preempt);
   r.integer("preempt_signal", out.watch.preempt_signal);
+  r.flag("metrics", out.metrics);
   r.integer("backlog", out.backlog);
   r.integer("max_requests", out.max_requests);
   r.integer("max_requests_jitter", out.max_requests_jitter);
@@ -236,12 +243,16 @@ bool read_master_options(PyObject* dict, MasterOptions& out) noexcept {
   r.text("admin_token", out.admin.token);
   r.text("admin_allow_ips", out.admin.allowed);
   r.list("admin_open", out.admin.open);
+  r.integer("queue_depth", out.admin.queue_depth);
+  r.text("build_labels", out.admin.build);
   out.admin.timeout = out.watch.timeout;
   r.integer("uid", out.admin.uid);
   r.integer("gid", out.admin.gid);
   r.text("access_log", out.access_log);
   r.integer("stdout_fd", out.stdout_fd);
   r.integer("log_ring", out.log_ring);
+  r.integer("metrics_max_series", out.room.series);
+  out.room.bytes = std::max(kLeastRoom, out.room.series * kSeriesBytes);
   r.integer("worker_max_rss", out.watch.max_rss);
   r.integer("worker_kill_rss", out.watch.kill_rss);
   r.integer("backlog", out.listen.backlog);

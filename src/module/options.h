@@ -16,6 +16,7 @@ struct Options {
   wsgi::BridgeOptions bridge;
   Nanos graceful_timeout = 30 * kSecond;
   green::WatchLimits watch;
+  bool metrics = true;
   int backlog = 2048;
   std::uint32_t umask = 0;
   bool reuse_port = false;
@@ -40,6 +41,7 @@ struct MasterOptions {
   AdminOptions admin;
   std::string access_log;  // that of the workers
   int stdout_fd = 1;
+  metrics::Slab::Room room;
   std::size_t log_ring = 0;  // bytes of a worker's ring; 0: none has one
 };
 

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstddef>
 #include <iterator>
 #include <new>
 #include <random>
 #include <utility>
 
 #include "module/listen.h"
+#include "module/series_home.h"
 #include "module/stdio_relay.h"
 #include "py/error.h"
 
@@ -37,18 +37,6 @@ Struct& placed_in(std::array<std::uint64_t, kSize>& row) noexcept {
   return *::new (row.data()) Struct();
 }
 
-server::Cells cells_of(metrics::Slot& slot) noexcept {
-  using metrics::gauge::kConnections;
-  using metrics::gauge::kInFlight;
-  using metrics::gauge::kQueued;
-  constexpr std::size_t kCell = sizeof(std::uint64_t);
-  static_assert(offsetof(server::Load, connections) == kConnections * kCell &&
-                offsetof(server::Load, in_flight) == kInFlight * kCell &&
-                offsetof(server::Load, queued) == kQueued * kCell);
-  return {placed_in<server::Counters>(slot.counters),
-          placed_in<server::Load>(slot.gauges)};
-}
-
 }  // namespace
 
 Worker::Worker(green::Hub& hub, Options options, py::Object app,
@@ -62,13 +50,24 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
   if (access.get() != Py_None) {
     access_lines_ = std::make_unique<AccessLines>(hub, std::move(access));
   }
+  if (seat_) {
+    counts_ = &placed_in<WorkerCounts>(seat_->cells().counters);
+    load_ = &placed_in<WorkerLoad>(seat_->cells().gauges);
+  }
   bridge_ = std::make_unique<wsgi::Bridge>(
       hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
-  server_ =
-      seat ? std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server,
-                                              log_, cells_of(seat->cells()))
-           : std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server,
-                                              log_);
+  server_ = seat ? std::make_unique<server::Server>(
+                       hub_.loop(), *bridge_, options_.server, log_,
+                       server::Cells{counts_->server, load_->server})
+                 : std::make_unique<server::Server>(hub_.loop(), *bridge_,
+                                                    options_.server, log_);
+  if (options_.metrics) {
+    const metrics::TextRing slow =
+        seat_ ? seat_->commons.slab().slow(seat_->slot) : metrics::TextRing();
+    meter_ = std::make_unique<RequestMeter>(series_home().writer(), slow);
+    server_->set_meter(meter_.get());
+  }
+  if (seat_) bridge_->set_counters(counts_->bridge);
   hub_.set_log(&log_);
   hub_.loop().add_hook(*this);
   hub_.add_keeper(*this);
@@ -154,7 +153,11 @@ bool Worker::run(bool watch_signals) noexcept {
     py::restore_error(std::move(error));
   }
   waiting_ = nullptr;
-  if (seat_) hub_.keep_pulse();
+  if (seat_) {
+    hub_.keep_pulse();
+    hub_.keep_cells();
+    hub_.loop().keep_counters();
+  }
   signals_.reset();
   hub_.unwatch();
   py::Object error = py::take_error();
@@ -169,6 +172,8 @@ bool Worker::sit_down() noexcept {
   metrics::Slot& slot = seat_->cells();
   slot.pid.store(::getpid(), std::memory_order_relaxed);
   hub_.set_pulse(slot.pulse);
+  hub_.set_cells(counts_->hub, load_->hub);
+  hub_.loop().set_counters(counts_->loop);
   colleagues_ = std::make_unique<Colleagues>(hub_.loop(), *seat_, *server_, *this);
   server_->set_peers(colleagues_.get());
   for (net::ListenSocket& socket : seat_->listeners) {

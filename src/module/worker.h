@@ -7,11 +7,13 @@
 
 #include "loop/signals.h"
 #include "module/access_lines.h"
+#include "module/cells.h"
 #include "module/colleagues.h"
 #include "module/control.h"
 #include "module/log_queue.h"
 #include "module/notices.h"
 #include "module/options.h"
+#include "module/request_meter.h"
 #include "module/seat.h"
 #include "server/server.h"
 #include "wsgi/bridge.h"
@@ -69,6 +71,9 @@ class Worker final : public loop::SignalHandler,
   LogQueue log_;
   std::unique_ptr<AccessLines> access_lines_;  // where Python takes them
   Notices notices_;
+  WorkerCounts* counts_ = nullptr;  // where there is a master
+  WorkerLoad* load_ = nullptr;
+  std::unique_ptr<RequestMeter> meter_;
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Signals> signals_;

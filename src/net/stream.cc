@@ -85,6 +85,7 @@ Io Stream::write_some(std::span<const iovec> pieces, Push push) noexcept {
   }
   if (n < 0) return from_errno();
   sent_ += static_cast<std::size_t>(n);
+  events_->on_sent(static_cast<std::size_t>(n));
   return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
 }
 
@@ -163,6 +164,7 @@ Io Stream::send_file(int file, off_t& offset, std::size_t count) noexcept {
       retry_interrupted([&] { return ::sendfile(fd_, file, &offset, count); });
   if (n > 0) {
     sent_ += static_cast<std::size_t>(n);
+    events_->on_sent(static_cast<std::size_t>(n));
     return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
   }
   if (n == 0) return {Io::Step::Eof};

@@ -41,8 +41,9 @@ class StreamEvents {
  public:
   virtual ~StreamEvents() = default;
   virtual void on_readable() noexcept = 0;
-  virtual void on_drained() noexcept = 0;  // the output queue has become empty
-  virtual void on_hangup() noexcept = 0;   // both directions are dead
+  virtual void on_drained() noexcept = 0;        // the output queue has become empty
+  virtual void on_hangup() noexcept = 0;         // both directions are dead
+  virtual void on_sent(std::size_t) noexcept {}  // the kernel has taken bytes
 };
 
 class Stream : public loop::IoHandler {

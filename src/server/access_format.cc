@@ -95,6 +95,22 @@ void append_protocol(std::string& out, const AccessRecord& record) {
   out += record.request && record.request->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
 
+// `db_us` and its like; false: no such kind of time.
+bool append_spent(std::string_view name, const AccessRecord& record, std::string& out) {
+  constexpr std::string_view kUnit = "_us";
+  if (!name.ends_with(kUnit)) return false;
+  name.remove_suffix(kUnit.size());
+  if (name == "parked") {
+    append_int(out, record.account->parked(record.ended) / 1000);
+    return true;
+  }
+  const auto found = std::ranges::find(kSpentNames, name);
+  if (found == kSpentNames.end()) return false;
+  const auto kind = static_cast<Spent>(found - kSpentNames.begin());
+  append_int(out, record.account->spent(kind, record.ended) / 1000);
+  return true;
+}
+
 // A key and its value, in the order that they are added.
 class KeyWriter {
  public:
@@ -225,6 +241,8 @@ void AccessFormat::render_extra(std::string_view name, const AccessRecord& recor
   if (name == "queue_us") return append_int(out, record.queued / 1000);
   if (name == "bytes_in") return append_int(out, static_cast<Nanos>(record.bytes_in));
   if (name == "worker") return append_int(out, worker_);
+  if (name == "route") return append_or_dash(out, record.route);
+  if (record.account && append_spent(name, record, out)) return;
   if (name == "ttfb_us" && record.first_byte != kNever) {
     return append_int(out, record.first_byte / 1000);
   }
@@ -302,6 +320,16 @@ void AccessFormat::render_keys(const AccessRecord& record, Nanos wall,
   to.number("http.response.status_code", record.status);
   to.number("http.response.body.bytes", static_cast<std::int64_t>(record.bytes));
   to.number("event.duration", record.duration);
+  to.text("http.route", record.route);
+  if (record.account) {
+    to.number("queued_us", record.queued / 1000);
+    for (std::size_t i = 0; i < kSpentKinds; ++i) {
+      const auto kind = static_cast<Spent>(i);
+      const Nanos spent = record.account->spent(kind, record.ended) / 1000;
+      if (spent == 0 && is_parked(kind)) continue;
+      to.number(std::string(name_of(kind)) + "_us", spent);
+    }
+  }
   if (record.identity) {
     to.text("request_id", record.identity->request_id());
     to.text("trace_id", record.identity->trace_id());

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/account.h"
 #include "base/clock.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -28,9 +29,12 @@ struct AccessRecord {
   std::uint64_t bytes = 0;
   std::uint64_t bytes_in = 0;
   Nanos duration = 0;
-  Nanos queued = 0;           // before the application began
-  Nanos first_byte = kNever;  // from the request to the head of its answer
-  bool gone = false;          // the client left first
+  Nanos queued = 0;                  // before the application began
+  Nanos first_byte = kNever;         // from the request to the head of its answer
+  const Account* account = nullptr;  // where the time went, until `ended`
+  Nanos ended = 0;
+  std::string_view route;
+  bool gone = false;  // the client left first
 };
 
 enum class AccessStyle : std::uint8_t { Apache, Json, Logfmt };

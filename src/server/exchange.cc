@@ -18,6 +18,7 @@ void Exchange::reset(Channel& channel, Connection& connection) noexcept {
   head_.clear();
   if (head_.capacity() > kKept) head_ = {};
   body_.clear();
+  route_.clear();
   logged_headers_.clear();
   logged_environ_.clear();
   identity_.clear();

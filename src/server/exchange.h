@@ -22,9 +22,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/account.h"
 #include "base/clock.h"
 #include "base/intrusive_list.h"
 #include "base/out_queue.h"
+#include "http/method.h"
 #include "http/rejection.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -108,8 +110,11 @@ struct ExchangeState {
   // Monotonic times, for deadlines and logs.
   Nanos received_at = 0;
   Nanos started_at = 0;
-  Nanos answered_at = 0;    // the head of the answer left; only where it is logged
+  Nanos answered_at = 0;    // the head of the answer left
   Nanos waited_before = 0;  // with a proxy in front, as far as it says so
+  // Where the application's time goes; null while it has not begun. Whoever set it lets
+  // it live until the exchange is released.
+  const Account* account = nullptr;
 
  protected:
   friend class Session;
@@ -132,7 +137,10 @@ struct ExchangeState {
   bool ended_ = false;  // the last chunk is out
   bool finished_ = false;
   bool gone_ = false;
-  bool continue_pending_ = false;  // Expect: 100-continue, not answered yet
+  bool at_once_ = false;  // the whole answer left with its head
+  bool passed_admission_ = false;
+  http::Method method_ = http::Method::Other;  // of those in flight
+  bool continue_pending_ = false;              // Expect: 100-continue, not answered yet
   int status_ = 0;
   std::optional<std::uint64_t> remaining_;
   std::uint64_t bytes_sent_ = 0;
@@ -159,6 +167,10 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
     channel_->identify(*this);
     return identity_;
   }
+
+  // What the framework calls such requests, such as `/users/<id>`; empty: unknown.
+  [[nodiscard]] std::string_view route() const noexcept { return route_; }
+  void set_route(std::string_view route) { route_ = route; }
 
   // --- its body ---
   [[nodiscard]] BodyState body_state() const noexcept { return body_state_; }
@@ -234,9 +246,18 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   http::Request request_;
   std::string head_;  // the bytes that request_ points into
   std::string body_;
+  std::string route_;
   LoggedPairs logged_headers_;
   LoggedPairs logged_environ_;
   Identity identity_;
+};
+
+// Who answers some of them before the application hears of them.
+class Front {
+ public:
+  virtual ~Front() = default;
+  // True: it has answered, and released the exchange.
+  virtual bool take(Exchange& exchange) noexcept = 0;
 };
 
 // Who answers requests.

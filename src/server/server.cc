@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "http/request_start.h"
+#include "server/slow_request.h"
 
 namespace celadon::server {
 
@@ -18,6 +19,7 @@ Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cell
       log_(log),
       counters_(cells.counters),
       load_(cells.load),
+      slow_after_(settings_.slow_request > 0 ? settings_.slow_request : kSlow),
       naming_(settings_.request_id_header),
       parser_(settings_.limits) {
   render_.reserve(4096);
@@ -103,7 +105,7 @@ bool Server::evict_idle() noexcept {
   Session* oldest = idle_.front();
   if (!oldest) return false;
   ++counters_.evicted;
-  oldest->close();
+  oldest->close(Closed::Evicted);
   return true;
 }
 
@@ -117,11 +119,24 @@ void Server::resume_accepting() noexcept {
 
 void Server::remove(Session& session) noexcept {
   session.ListHook<Session>::unlink();
-  session.ListHook<IdleTag>::unlink();
+  set_idle(session, false);
   session.ListHook<FlushTag>::unlink();
   --load_.connections;
+  ++counters_.closed[static_cast<std::size_t>(session.why())];
   loop_.dispose(std::unique_ptr<Session>(&session));
   if (accept_paused_) resume_accepting();
+}
+
+void Server::set_idle(Session& session, bool idle) noexcept {
+  auto& hook = static_cast<ListHook<IdleTag>&>(session);
+  if (hook.linked() == idle) return;
+  if (idle) {
+    idle_.push_back(session);
+    ++load_.idle;
+  } else {
+    hook.unlink();
+    --load_.idle;
+  }
 }
 
 std::unique_ptr<Exchange> Server::make_exchange() noexcept {
@@ -145,10 +160,12 @@ void Server::drop_pool() noexcept {
 
 void Server::admit(Exchange& x) noexcept {
   // Whoever sent it has given up by now: it would only delay others.
-  if (x.waited_before > 0 && admission_.is_overdue(x, loop_.now())) return overload(x);
+  if (front_ && front_->take(x)) return;
+  if (x.waited_before > 0 && admission_.is_overdue(x, loop_.now()))
+    return overload(x, Refused::QueueTimeout);
   switch (admission_.judge(x, load_.in_flight, load_.queued)) {
     case Admission::Verdict::Run: return run(x);
-    case Admission::Verdict::Refuse: return overload(x);
+    case Admission::Verdict::Refuse: return overload(x, Refused::QueueFull);
     case Admission::Verdict::Wait: break;
   }
   ++load_.queued;
@@ -156,14 +173,22 @@ void Server::admit(Exchange& x) noexcept {
   arm_queue_timer();
 }
 
-void Server::run(Exchange& x) noexcept {
+void Server::enter(Exchange& x) noexcept {
   ++load_.in_flight;
+  x.passed_admission_ = true;
+  x.method_ = http::parse_method(x.method());
+  ++load_.active[static_cast<std::size_t>(x.method_)];
+}
+
+void Server::run(Exchange& x) noexcept {
+  enter(x);
   app_.on_request(x);
 }
 
-void Server::overload(Exchange& x) noexcept {
+void Server::overload(Exchange& x, Refused why) noexcept {
   ++counters_.overloaded;
-  ++load_.in_flight;  // release() takes it back
+  ++counters_.refused[static_cast<std::size_t>(why)];
+  enter(x);  // release() takes it back
   x.refuse(http::Rejection::Overloaded);
   x.release();
 }
@@ -173,8 +198,7 @@ void Server::arm_queue_timer() noexcept {
   if (due != kNever && !Timer::armed()) loop_.arm(*this, due);
 }
 
-void Server::on_released(bool admitted) noexcept {
-  if (admitted) --load_.in_flight;
+void Server::on_released() noexcept {
   while (Exchange* x = admission_.pop(load_.in_flight)) {
     --load_.queued;
     run(*x);
@@ -189,7 +213,7 @@ void Server::forget_queued(Exchange& x) noexcept {
 void Server::on_timer() noexcept {
   while (Exchange* x = admission_.pop_overdue(loop_.now())) {
     --load_.queued;
-    overload(*x);
+    overload(*x, Refused::QueueTimeout);
   }
   arm_queue_timer();
 }
@@ -268,7 +292,7 @@ void Server::close_all() noexcept {
   Session* next = nullptr;
   for (Session* s = sessions_.front(); s; s = next) {
     next = sessions_.next(*s);
-    s->close();
+    s->close(Closed::Server);
   }
 }
 
@@ -303,6 +327,9 @@ std::string_view Server::own_lines(bool has_date, bool has_server) noexcept {
 void Server::log_refusal(const net::Address& peer, http::Rejection why,
                          const http::Request* request) noexcept {
   ++counters_.rejected;
+  if (why != http::Rejection::Overloaded) {
+    ++counters_.refused[static_cast<std::size_t>(refused_for(why))];
+  }
   const auto info = http::rejection_info(why);
   if (access_log_ && !request) {
     AccessRecord record;
@@ -330,8 +357,48 @@ void Server::log_refusal(const net::Address& peer, http::Rejection why,
   log_.log(Level::Warning, line);
 }
 
-void Server::log_access(Exchange& x) noexcept {
-  if (!access_log_) return;
+// An answer has ended, whole or not: what is known of it is written down.
+void Server::on_finished(Exchange& x) noexcept {
+  if (std::exchange(x.passed_admission_, false)) {
+    --load_.in_flight;
+    --load_.active[static_cast<std::size_t>(x.method_)];
+  }
+  const bool at_once = x.at_once_ && x.answered_at > 0;
+  const Nanos ended = at_once ? x.answered_at : loop_.clock().now();
+  const Finished request{
+      .exchange = x,
+      .duration = ended - x.received_at,
+      .queued = std::max<Nanos>(x.started_at - x.received_at, 0) + x.waited_before,
+      .first_byte = x.answered_at > 0 ? x.answered_at - x.received_at : kNever};
+  counters_.queued.observe(static_cast<std::uint64_t>(request.queued));
+  if (x.answered_at > 0) {
+    counters_.first_byte.observe(static_cast<std::uint64_t>(request.first_byte));
+  }
+  if (x.request().body != http::BodyKind::None) {
+    counters_.request_body.observe(x.body_size());
+  }
+  counters_.response_body.observe(x.bytes_sent());
+  if (meter_) meter_->on_finished(request);
+  if (request.duration >= slow_after_) note_slow(request);
+  if (access_log_) log_access(request);
+}
+
+// In the log only where that is wanted, and not by the hundred.
+void Server::note_slow(const Finished& request) noexcept {
+  const bool logged = settings_.slow_request > 0;
+  const std::int64_t second = loop_.now() / kSecond;
+  if (second != slow_second_) {
+    slow_second_ = second;
+    slow_lines_ = 0;
+  }
+  if (++slow_lines_ > kSlowLinesPerSecond) return;
+  const std::string text = describe_slow(request);
+  if (logged) log_.log(Level::Warning, "slow request: " + text);
+  if (meter_) meter_->on_slow(text);
+}
+
+void Server::log_access(const Finished& request) noexcept {
+  Exchange& x = request.exchange;
   const auto views = [](const Exchange::LoggedPairs& pairs) {
     std::vector<http::HeaderView> made;
     for (const auto& [name, value] : pairs) made.push_back({name, value});
@@ -348,9 +415,12 @@ void Server::log_access(Exchange& x) noexcept {
   record.status = x.status();
   record.bytes = x.bytes_sent();
   record.bytes_in = x.head_.size() + x.body_size();
-  record.duration = loop_.clock().now() - x.received_at;
-  record.queued = std::max<Nanos>(x.started_at - x.received_at, 0) + x.waited_before;
-  if (x.answered_at > 0) record.first_byte = x.answered_at - x.received_at;
+  record.duration = request.duration;
+  record.queued = request.queued;
+  record.first_byte = request.first_byte;
+  record.account = x.account;
+  record.ended = x.received_at + request.duration;
+  record.route = x.route();
   record.gone = x.gone();
   access_log_->write(record, loop_.clock());
 }

@@ -12,37 +12,13 @@
 #include "net/listener.h"
 #include "server/access_log.h"
 #include "server/admission.h"
+#include "server/counters.h"
+#include "server/meter.h"
 #include "server/peers.h"
 #include "server/session.h"
 #include "server/settings.h"
 
 namespace celadon::server {
-
-// Plain counters of this room; others read them.
-struct Counters {
-  std::uint64_t accepted = 0;
-  std::uint64_t requests = 0;
-  std::uint64_t rejected = 0;    // refused with a page of ours
-  std::uint64_t overloaded = 0;  // of these, by admission
-  std::uint64_t accept_errors = 0;
-  std::uint64_t evicted = 0;
-  std::uint64_t client_gone = 0;  // while a request was with the application
-  std::uint64_t timeouts_header = 0;
-  std::uint64_t timeouts_body = 0;
-  std::uint64_t timeouts_write = 0;
-  std::uint64_t timeouts_keepalive = 0;
-  std::uint64_t hop_by_hop_dropped = 0;
-  std::uint64_t passed = 0;       // connections that another server took over
-  std::uint64_t taken = 0;        // or that were taken over from one
-  std::uint64_t log_dropped = 0;  // lines of the access log
-};
-
-// What there is now.
-struct Load {
-  std::uint64_t connections = 0;
-  std::uint64_t in_flight = 0;  // requests with the application
-  std::uint64_t queued = 0;     // requests behind them
-};
 
 // Where a server counts: memory that others may read.
 struct Cells {
@@ -62,6 +38,10 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   // A connection that another server has passed on.
   void take(int fd, const Passage& passage) noexcept;
   void set_access_log(std::unique_ptr<AccessLog> log) noexcept;
+  // Outlives the server.
+  void set_meter(Meter* meter) noexcept { meter_ = meter; }
+  // Who answers some requests ahead of all others; they pass no admission.
+  void set_front(Front* front) noexcept { front_ = front; }
   // Stops accepting and answers what is under way. Idle connections go to another
   // server, or where there is none stay for a moment: a request may be on the wire
   // already.
@@ -109,14 +89,17 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   void recycle(std::unique_ptr<Exchange> exchange) noexcept;
   void admit(Exchange& x) noexcept;
   void run(Exchange& x) noexcept;
-  void overload(Exchange& x) noexcept;
+  void overload(Exchange& x, Refused why) noexcept;
   void arm_queue_timer() noexcept;
-  void on_released(bool admitted) noexcept;
+  void enter(Exchange& x) noexcept;
+  void on_released() noexcept;
   void forget_queued(Exchange& x) noexcept;
   void remove(Session& session) noexcept;
   void log_refusal(const net::Address& peer, http::Rejection why,
                    const http::Request* request) noexcept;
-  void log_access(Exchange& x) noexcept;
+  void on_finished(Exchange& x) noexcept;
+  void log_access(const Finished& request) noexcept;
+  void note_slow(const Finished& request) noexcept;
   void tell_dropped_lines() noexcept;
   // The id of a request, unless it has one.
   void name(Exchange& x) noexcept {
@@ -129,6 +112,7 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   [[nodiscard]] Nanos waited_before(const http::Request& request) noexcept;
   // Field lines that the server adds where the application has not set them itself.
   std::string_view own_lines(bool has_date, bool has_server) noexcept;
+  void set_idle(Session& session, bool idle) noexcept;
   bool evict_idle() noexcept;
   // The server ends, and with it its connections: nobody takes them over.
   [[nodiscard]] bool closing() noexcept {
@@ -147,6 +131,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   static constexpr Nanos kRetryPeriod = 20 * kMillisecond;
   static constexpr Nanos kHold = kMillisecond;
   static constexpr unsigned kRefusalLinesPerSecond = 10;
+  static constexpr Nanos kSlow = kSecond;  // shown, if not logged
+  static constexpr unsigned kSlowLinesPerSecond = 5;
   static constexpr Nanos kTellDropped = 10 * kSecond;
   static constexpr Nanos kMostWaitedBefore = 600 * kSecond;  // else a clock is wrong
 
@@ -167,10 +153,13 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   bool draining_ = false;
   bool accept_paused_ = false;
   Peers* peers_ = nullptr;
+  Meter* meter_ = nullptr;
+  Front* front_ = nullptr;
   Counters own_counters_;
   Load own_load_;
   Counters& counters_;
   Load& load_;
+  const Nanos slow_after_;
   Naming naming_;
 
   // Shared by all sessions: only one callback runs at a time.
@@ -184,6 +173,8 @@ class Server final : public loop::TurnHook, public net::Acceptor, private loop::
   Nanos dropped_told_ = 0;
   std::int64_t refusal_second_ = -1;
   unsigned refusal_lines_ = 0;
+  std::int64_t slow_second_ = -1;
+  unsigned slow_lines_ = 0;
   std::uint64_t refusals_unlogged_ = 0;
 };
 

@@ -61,7 +61,7 @@ bool Session::resume(const Passage& passage) noexcept {
   connection_.trusted = passage.trusted;
   fresh_ = passage.fresh;
   state_ = passage.proxied ? State::Proxied : State::Idle;
-  if (state_ == State::Idle && !fresh_) server_.idle_.push_back(*this);
+  if (state_ == State::Idle && !fresh_) server_.set_idle(*this, true);
   set_read_deadline(passage.deadline);
   if (server_.draining()) drain();
   return true;
@@ -71,11 +71,16 @@ void Session::set_state(Event event) noexcept {
   const auto to = next_state(state_, event);
   CHECK(to.has_value(), "illegal transition of a session");
   state_ = *to;
-  if (state_ != State::Idle) ListHook<IdleTag>::unlink();
+  if (state_ != State::Idle) server_.set_idle(*this, false);
 }
 
-void Session::close() noexcept {
+void Session::on_sent(std::size_t bytes) noexcept {
+  server_.counters_.sent_bytes += bytes;
+}
+
+void Session::close(Closed why) noexcept {
   if (state_ == State::Closed) return;
+  if (why_ == Closed::Client) why_ = why;
   if (state_ == State::Active && exchange_) {
     mark_gone();
     return;
@@ -145,10 +150,10 @@ void Session::on_eof() noexcept {
 
 void Session::release(Exchange& x) noexcept {
   ASSERT(exchange_.get() == &x, "released by another session");
-  server_.log_access(x);
+  server_.on_finished(x);
   const bool body_open = x.body_state_ == BodyState::Open;
   server_.recycle(std::move(exchange_));
-  server_.on_released(true);
+  server_.on_released();
   if (state_ == State::Closed || !stream_.open()) {
     if (state_ != State::Closed) set_state(Event::Close);
     server_.remove(*this);
@@ -201,7 +206,7 @@ void Session::enter_idle() noexcept {
     drain();
     if (state_ == State::Closed) return;
   }
-  if (!ListHook<IdleTag>::linked()) server_.idle_.push_back(*this);
+  server_.set_idle(*this, true);
   // Last: this very connection may have to make room.
   if (server_.accept_paused_) server_.evict_idle();
 }
@@ -239,6 +244,7 @@ void Session::on_drained() noexcept {
 
 // Sends what is left, then shuts our end.
 void Session::end_with_linger() noexcept {
+  if (why_ == Closed::Client) why_ = Closed::Answer;
   read_deadline_ = kNever;
   if (!stored_input().empty()) linger_ = true;
   in_ = {};
@@ -267,6 +273,7 @@ void Session::discard() noexcept {
     return;
   }
   discarded_ += io.bytes;
+  server_.counters_.received_bytes += io.bytes;
   if (discarded_ <= settings().linger_bytes) return;
   if (state_ == State::Lingering) {
     close();
@@ -294,6 +301,7 @@ bool Session::pass_on() noexcept {
                         .proxied = state_ == State::Proxied};
   if (!server_.pass(stream_.fd(), passage)) return false;
   const net::OwnedFd copy(stream_.detach());
+  why_ = Closed::Passed;
   set_state(Event::Close);
   server_.remove(*this);
   return true;

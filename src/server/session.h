@@ -14,6 +14,7 @@
 #include "http/h1/parser.h"
 #include "http/h1/writer.h"
 #include "net/stream.h"
+#include "server/counters.h"
 #include "server/exchange.h"
 #include "server/peers.h"
 #include "server/session_state.h"
@@ -43,13 +44,15 @@ class Session final : public loop::Disposable,
   // Likewise, of a connection that another server began with.
   [[nodiscard]] bool resume(const Passage& passage) noexcept;
   [[nodiscard]] State state() const noexcept { return state_; }
+  // Why it ended, or would end by now.
+  [[nodiscard]] Closed why() const noexcept { return why_; }
   // Sends what was corked in this turn.
   void uncork() noexcept;
   // The server is stopping: idle connections go to another one, or end soon, others
   // after their answer. Called again and again.
   void drain() noexcept;
   // Ends the connection now: evicted while idle, or past the grace period.
-  void close() noexcept;
+  void close(Closed why = Closed::Client) noexcept;
   [[nodiscard]] Exchange* exchange() const noexcept { return exchange_.get(); }
   void abandon() noexcept { stream_.abandon(); }
 
@@ -61,6 +64,7 @@ class Session final : public loop::Disposable,
   void on_readable() noexcept override;
   void on_drained() noexcept override;
   void on_hangup() noexcept override;
+  void on_sent(std::size_t bytes) noexcept override;
   // loop::Timer
   void on_timer() noexcept override;
   // Channel
@@ -156,8 +160,9 @@ class Session final : public loop::Disposable,
   bool closing_ = false;  // no request after this one
   bool linger_ = false;   // the close is ours: do not let a reset destroy the answer
   bool eof_ = false;
-  bool drained_ = false;    // told that nobody takes it over
-  bool held_ = false;       // the answer waits for others, to leave with them
+  bool drained_ = false;         // told that nobody takes it over
+  bool held_ = false;            // the answer waits for others, to leave with them
+  Closed why_ = Closed::Client;  // it ended, or ends
   bool buffering_ = false;  // request_buffering: the application waits for the body
 };
 

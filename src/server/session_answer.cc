@@ -3,6 +3,7 @@
 
 #include "server/server.h"
 #include "server/session.h"
+#include "server/slow_request.h"
 
 namespace celadon::server {
 namespace {
@@ -70,12 +71,19 @@ Sent Session::send_head(Exchange& x, const http::ResponseHead& head,
     for (const auto& h : head.headers) x.logged_headers_.emplace_back(h.name, h.value);
   }
 
-  if (server_.access_log_) x.answered_at = server_.loop_.clock().now();
+  x.answered_at = server_.loop_.clock().now();
+  x.at_once_ = follows == Follows::Nothing;
+  std::string timing;
+  if (settings().server_timing && x.account) {
+    const Nanos queued = std::max<Nanos>(x.started_at - x.received_at, 0);
+    append_server_timing(timing, *x.account, queued, x.answered_at);
+  }
   std::string& out = server_.render_;
   out.clear();
   const http::h1::Extras extras{
       .lines = server_.own_lines(head.has_date, head.has_server),
       .field = server_.names_itself(head) ? http::HeaderView{} : id_field(x),
+      .timing = {"Server-Timing", timing},
       .close = closing_,
       .keep_alive = x.request_.minor == 0};
   http::h1::append_head(out, head, framing, length.value_or(0), extras);

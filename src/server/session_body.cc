@@ -137,7 +137,7 @@ void Session::refuse_buffered() noexcept {
   buffering_ = false;
   Exchange& x = *exchange_;
   refuse(x, x.body_rejection_);
-  server_.log_access(x);
+  server_.on_finished(x);
   server_.recycle(std::move(exchange_));
   if (state_ == State::Closed) {
     server_.remove(*this);

@@ -63,8 +63,10 @@ void Session::on_readable() noexcept {
     case net::Io::Step::Again: return;
     case net::Io::Step::Eof: on_eof(); return;
     case net::Io::Step::Failed: on_hangup(); return;
-    case net::Io::Step::Done: on_bytes({server_.scratch_.data(), io.bytes}); return;
+    case net::Io::Step::Done: break;
   }
+  server_.counters_.received_bytes += io.bytes;
+  on_bytes({server_.scratch_.data(), io.bytes});
 }
 
 void Session::on_bytes(std::string_view bytes) noexcept {

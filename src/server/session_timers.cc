@@ -45,6 +45,7 @@ void Session::on_write_deadline(Nanos at) noexcept {
   }
   ++server_.counters_.timeouts_write;
   write_deadline_ = kNever;
+  why_ = Closed::Slow;
   stream_.reset();
   if (state_ == State::Active && !exchange_->finished_) {
     mark_gone();
@@ -59,7 +60,7 @@ void Session::on_read_deadline(Nanos at) noexcept {
     case State::Idle:
       ++(fresh_ ? server_.counters_.timeouts_header
                 : server_.counters_.timeouts_keepalive);
-      close();
+      close(fresh_ ? Closed::Slow : Closed::Idle);
       return;
     case State::Head:
       ++server_.counters_.timeouts_header;
@@ -72,7 +73,7 @@ void Session::on_read_deadline(Nanos at) noexcept {
       end_with_linger();
       return;
     case State::Proxied:
-    case State::Lingering: close(); return;
+    case State::Lingering: close(Closed::Slow); return;
     case State::Flushing:
     case State::Closed: return;
   }

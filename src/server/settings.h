@@ -36,6 +36,10 @@ struct Settings {
   unsigned retry_after = 1;                 // seconds
   std::vector<std::string> priority_paths;  // admitted first; "*" at the end: a prefix
 
+  // A request that takes longer is described in the log; 0: none is.
+  Nanos slow_request = 0;
+  bool server_timing = false;  // the answer says where the time went
+
   bool request_buffering = false;
   std::string tmp_upload_dir = "/tmp";
 

@@ -71,7 +71,7 @@ bool Bridge::cancels(std::string_view method) const noexcept {
 
 void Bridge::note_dropped_header(std::string_view name) noexcept {
   constexpr std::size_t kMostNames = 64;
-  ++counters_.dropped_headers;
+  ++counters_->dropped_headers;
   if (dropped_names_.size() >= kMostNames) return;
   if (!dropped_names_.insert(std::string(name)).second) return;
   log_.log(Level::Warning,

@@ -49,7 +49,12 @@ class Bridge final : public server::App {
   }
   [[nodiscard]] EnvironBuilder& environ() noexcept { return environ_; }
   [[nodiscard]] const BridgeOptions& options() const noexcept { return options_; }
-  [[nodiscard]] BridgeCounters& counters() noexcept { return counters_; }
+  [[nodiscard]] BridgeCounters& counters() noexcept { return *counters_; }
+  // Memory that others may read; outlives the bridge.
+  void set_counters(BridgeCounters& counters) noexcept {
+    counters = *counters_;
+    counters_ = &counters;
+  }
   [[nodiscard]] LogSink& log() noexcept { return log_; }
   // A hop-by-hop field the application set: counted, and said once per name.
   void note_dropped_header(std::string_view name) noexcept;
@@ -67,7 +72,8 @@ class Bridge final : public server::App {
   const BridgeOptions options_;
   EnvironBuilder environ_;
   LogSink& log_;
-  BridgeCounters counters_;
+  BridgeCounters own_counters_;
+  BridgeCounters* counters_ = &own_counters_;
   std::unordered_set<std::string> dropped_names_;
   static constexpr std::size_t kPooled = 256;
   std::vector<std::unique_ptr<Request>> pool_;  // the last one used is the next one

@@ -135,7 +135,8 @@ bool Request::wait_writable() noexcept {
 
 void Request::run(green::Strand& strand) noexcept {
   strand_ = &strand;
-  exchange_->started_at = strand.hub().loop().now();
+  exchange_->started_at = strand.job_began();
+  exchange_->account = &strand.account;
   exchange_->may_wait = strand.hub().pace().batches();
   if (exchange_->gone() || killed_) {
     exchange_->abort();

@@ -1,5 +1,7 @@
 #include "wsgi/request_info.h"
 
+#include <algorithm>
+
 #include "green/hub.h"
 #include "py/type.h"
 #include "wsgi/request.h"
@@ -36,6 +38,48 @@ PyObject* get_traceparent(PyObject* self, void*) noexcept {
   return to_str(identity ? identity->traceparent() : "").release();
 }
 
+PyObject* get_route(PyObject* self, void*) noexcept {
+  const RequestInfoObject& info = self_of(self);
+  return to_str(info.request ? info.request->exchange().route() : "").release();
+}
+
+int set_route(PyObject* self, PyObject* value, void*) noexcept {
+  const RequestInfoObject& info = self_of(self);
+  Py_ssize_t size = 0;
+  const char* text = value ? PyUnicode_AsUTF8AndSize(value, &size) : nullptr;
+  if (!text) {
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "a route is a str");
+    return -1;
+  }
+  constexpr Py_ssize_t kLongest = 128;
+  if (info.request) {
+    info.request->exchange().set_route(
+        {text, static_cast<std::size_t>(std::min(size, kLongest))});
+  }
+  return 0;
+}
+
+// Seconds by kind, until now. Empty once the request has ended.
+PyObject* get_timings(PyObject* self, void*) noexcept {
+  py::Object found(PyDict_New());
+  const RequestInfoObject& info = self_of(self);
+  if (!found || !info.request || !info.request->strand()) return found.release();
+  const server::Exchange& x = info.request->exchange();
+  const Nanos now = green::monotonic_now();
+  const auto put = [&found](std::string_view name, Nanos nanos) noexcept {
+    const py::Object key = to_str(name);
+    const py::Object value(PyFloat_FromDouble(static_cast<double>(nanos) / kSecond));
+    return key && value && PyDict_SetItem(found.get(), key.get(), value.get()) == 0;
+  };
+  if (!put("queued", std::max<Nanos>(x.started_at - x.received_at, 0))) return nullptr;
+  for (std::size_t i = 0; i < kSpentKinds; ++i) {
+    const auto kind = static_cast<Spent>(i);
+    if (!put(name_of(kind), info.request->strand()->account.spent(kind, now)))
+      return nullptr;
+  }
+  return found.release();
+}
+
 void info_dealloc(PyObject* self) noexcept {
   delete self_of(self).identity;
   py::free_object(self);
@@ -54,6 +98,14 @@ PyGetSetDef fields[] = {
     {"span_id", get_span_id, nullptr, "Likewise, of this request: 16.", nullptr},
     {"traceparent", get_traceparent, nullptr,
      "The header for requests to other services.", nullptr},
+    {"route", get_route, set_route,
+     "What such requests are called, such as /users/<id>, in metrics and logs: set by "
+     "the framework, or by you. Empty: unknown.",
+     nullptr},
+    {"timings", get_timings, nullptr,
+     "Where its time went until now: seconds queued, running, ready, and waiting by "
+     "kind (socket, db, lock, sleep, dns, thread, client).",
+     nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(info_dealloc)},
                        {Py_tp_repr, py::as_slot(info_repr)},

@@ -1,7 +1,8 @@
 """Database drivers: adapted when they are imported, unchanged in the application.
 
 Those that wait in C are made cooperative, and all share the budget of connections. Other
-drivers in pure Python over sockets (redis-py, pymongo ...) need nothing here. An adapter
+drivers in pure Python over sockets (redis-py, pymongo ...) need nothing but that their
+waits are counted as a database's. An adapter
 whose driver has changed beyond recognition says so once and leaves the driver as it is.
 """
 
@@ -25,6 +26,8 @@ _ADAPTERS = {
     "MySQLdb.connections": "mysqlclients",
     "django.db.backends.base.base": "djangos",
     "sqlalchemy": "sqlalchemys",
+    "redis.connection": "redises",
+    "pymongo.network_layer": "mongos",
 }
 
 _problems: dict[str, str] = {}

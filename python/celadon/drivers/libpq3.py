@@ -148,7 +148,7 @@ class _Waits:
         """What `fileno` is ready for, as psycopg counts it; 0 at the end of the time."""
         left = None if end is None else max(0.0, end - time.monotonic())
         try:
-            return green.wait_fd(fileno, wanted, left)
+            return green.wait_fd(fileno, wanted, left, True)
         except TimeoutError:
             if end is None or time.monotonic() < end:
                 raise

@@ -6,6 +6,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
+from celadon._core.green import mark_database
 from celadon.drivers import budget
 from celadon.patch.registry import replace
 
@@ -28,6 +29,7 @@ def adapt(core: ModuleType) -> None:
 
         def make() -> Any:
             native(self, user, host, database, port, *args, **kwargs)
+            mark_database(self._usock)
             return self
 
         budget.connect(

@@ -6,6 +6,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
+from celadon._core.green import mark_database
 from celadon.drivers import budget
 from celadon.patch.registry import replace
 
@@ -24,6 +25,7 @@ def adapt(connections: ModuleType) -> None:
 
         def make() -> Any:
             native_connect(self, sock)
+            mark_database(self._sock)
             return self
 
         budget.connect(name, error, make, lambda conn: conn._sock is None)

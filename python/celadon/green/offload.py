@@ -17,10 +17,10 @@ T = TypeVar("T")
 class _Call:
     __slots__ = ("_context", "_do", "done", "error", "value")
 
-    def __init__(self, do: Callable[[], Any]) -> None:
+    def __init__(self, do: Callable[[], Any], kind: str = "thread") -> None:
         self._do: Callable[[], Any] | None = do
         self._context = contextvars.copy_context()
-        self.done = _green.Event()
+        self.done = _green.Event(kind)
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -152,7 +152,7 @@ class NativePool:
                 finally:
                     always()
 
-        call = _Call(owned)
+        call = _Call(owned, "database")
         self._submit(call)
         try:
             call.done.wait()

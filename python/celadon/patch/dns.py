@@ -79,7 +79,7 @@ class Lookups:
 class _Flight:
     def __init__(self, look: Callable[[], Any]) -> None:
         self._look: Callable[[], Any] | None = look
-        self.done = green.Event()
+        self.done = green.Event("dns")
         self.value: Any = None
         self.error: BaseException | None = None
 

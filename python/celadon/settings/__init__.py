@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from itertools import chain
 
-from celadon.settings import admin, development, limits, logs, policy, process
+from celadon.settings import (
+    admin,
+    development,
+    limits,
+    logs,
+    observing,
+    policy,
+    process,
+)
 from celadon.settings.row import Setting
 
-_TABLES = (process, limits, policy, logs, admin, development)
+_TABLES = (process, limits, policy, logs, observing, admin, development)
 
 SETTINGS: dict[str, Setting] = {
     row.name: row for row in chain.from_iterable(table.rows() for table in _TABLES)

@@ -22,7 +22,8 @@ def rows() -> Iterable[Setting]:
         "admin_bind",
         parse_list,
         [],
-        "address of the admin pages: /-/live, /-/ready, /-/startup, /-/stats; none: off",
+        "address of the admin pages: /metrics, /-/live, /-/ready, /-/startup, /-/stats and the "
+        "dashboard /-/; none: off",
         (),
         True,
         "ADDRESS",
@@ -46,7 +47,7 @@ def rows() -> Iterable[Setting]:
     yield s(
         "admin_open",
         parse_list,
-        ["live", "ready", "startup"],
+        ["live", "ready", "startup", "metrics"],
         "pages that are for everyone",
         section=t,
     )

@@ -81,7 +81,8 @@ void append_head(std::string& out, const ResponseHead& head, Framing framing,
                  std::uint64_t length, const Extras& extras) {
   const std::size_t bound = measure(head.headers) + head.reason.size() +
                             extras.lines.size() + extras.field.name.size() +
-                            extras.field.value.size();
+                            extras.field.value.size() + extras.timing.name.size() +
+                            extras.timing.value.size();
   append_bounded(out, bound, [&](Cursor& to) noexcept {
     to.status_line(head.status, head.reason);
     for (const HeaderView& field : head.headers) to.field(field.name, field.value);
@@ -94,6 +95,9 @@ void append_head(std::string& out, const ResponseHead& head, Framing framing,
     }
     to.put(extras.lines);
     if (!extras.field.value.empty()) to.field(extras.field.name, extras.field.value);
+    if (!extras.timing.value.empty()) {
+      to.field(extras.timing.name, extras.timing.value);
+    }
     if (extras.close) {
       to.literal("Connection: close\r\n");
     } else if (extras.keep_alive) {

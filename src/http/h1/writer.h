@@ -28,6 +28,7 @@ struct FramingChoice {
 struct Extras {
   std::string_view lines;   // whole field lines of the server's own, Date and Server
   HeaderView field = {};    // one more, unless it is empty
+  HeaderView timing = {};   // likewise
   bool close = false;       // say Connection: close
   bool keep_alive = false;  // say Connection: keep-alive (HTTP/1.0)
 };

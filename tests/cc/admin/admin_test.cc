@@ -65,9 +65,10 @@ TEST_F(SiteTest, WorkersAreListedBySlot) {
   slab->slots()[2].pid.store(77);
   slab->slots()[2].gauges[metrics::gauge::kConnections] = 5;
   clock.advance(1500 * kMillisecond);
-  EXPECT_EQ(site.workers(),
-            R"({"ok":true,"workers":[{"worker":2,"pid":77,"state":"ready","age":1.500,)"
-            R"("held":0.000,"connections":5,"requests":0,"queued":0}]})");
+  EXPECT_EQ(
+      site.workers(),
+      R"({"ok":true,"workers":[{"worker":2,"pid":77,"state":"ready","age":1.500,)"
+      R"("held":0.000,"healthy":true,"connections":5,"requests":0,"queued":0}]})");
 }
 
 // The pages behind a real server.
@@ -76,7 +77,7 @@ struct PagesTest : SiteTest {
     void log(Level, std::string_view) noexcept override {}
   };
   void start(Access access) {
-    pages = std::make_unique<Pages>(site, std::move(access));
+    pages = std::make_unique<Pages>(site, scraper, std::move(access));
     server = std::make_unique<server::Server>(loop, *pages, server::Settings{}, log);
     auto socket = net::ListenSocket::open(*net::parse_bind("127.0.0.1:0"), {});
     port = socket->address().port();
@@ -104,6 +105,7 @@ struct PagesTest : SiteTest {
 
   loop::Loop loop{loop::make_epoll_poller(), clock};
   NoLog log;
+  Scraper scraper{site, {}, "version=\"1\""};
   std::unique_ptr<Pages> pages;
   std::unique_ptr<server::Server> server;
   std::uint16_t port = 0;

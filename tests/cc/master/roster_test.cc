@@ -243,9 +243,9 @@ TEST_F(RosterTest, WhoStillBootsGoesBeforeWhoServes) {
 
 TEST_F(RosterTest, ARecycledOneServesUntilAnotherIsReady) {
   start();
-  EXPECT_TRUE(roster.recycle(101));
-  EXPECT_FALSE(roster.recycle(101));  // it is on its way
-  EXPECT_TRUE(roster.recycle(100));
+  EXPECT_TRUE(roster.recycle(101, Why::Requests));
+  EXPECT_FALSE(roster.recycle(101, Why::Requests));  // it is on its way
+  EXPECT_TRUE(roster.recycle(100, Why::Requests));
   settle();
   EXPECT_EQ(in_phase(Phase::Booting), 1);  // one at a time
   EXPECT_TRUE(retired.empty());
@@ -263,13 +263,13 @@ TEST_F(RosterTest, ARecycledOneServesUntilAnotherIsReady) {
 
 TEST_F(RosterTest, WithoutASuccessorARecycledOneStays) {
   start();
-  EXPECT_TRUE(roster.recycle(100));
+  EXPECT_TRUE(roster.recycle(100, Why::Requests));
   settle();
   EXPECT_EQ(end(103, {4, false}), Ended::Lost);
   EXPECT_TRUE(roster.take_failed_reload());
   EXPECT_TRUE(retired.empty());
   EXPECT_EQ(in_phase(Phase::Ready), 3);
-  EXPECT_TRUE(roster.recycle(100));  // it asks again
+  EXPECT_TRUE(roster.recycle(100, Why::Requests));  // it asks again
 }
 
 TEST_F(RosterTest, WhoEndsNowIsReplacedAtOnce) {

@@ -1,0 +1,26 @@
+from typing import final
+
+@final
+class Series:
+    def __new__(
+        cls,
+        family: str,
+        type: str,
+        help: str,
+        bounds: str,
+        merge: str,
+        cells: int,
+        labelnames: tuple[str, ...],
+        labelvalues: tuple[str, ...],
+        /,
+    ) -> Series: ...
+    def add(self, cell: int, amount: float, /) -> None: ...
+    def set(self, cell: int, value: float, /) -> None: ...
+    def observe(self, value: float, /) -> None: ...
+    def values(self) -> list[float]: ...
+    def clear(self) -> None: ...
+
+def gather() -> list[
+    tuple[str, str, str, str, list[tuple[str, list[float]]]]
+]: ...
+def label_text(names: tuple[str, ...], values: tuple[str, ...], /) -> str: ...

@@ -1,0 +1,57 @@
+"""Settings of metrics, of what requests say of themselves, and of health."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celadon.settings.row import Setting
+from celadon.values import (
+    parse_bool,
+    parse_count,
+    parse_duration,
+    parse_list,
+)
+
+
+def rows() -> Iterable[Setting]:
+    s = Setting
+    t = "observing"
+    yield s(
+        "metrics",
+        parse_bool,
+        True,
+        "measure requests; /metrics on the admin listener (admin_bind) shows them",
+        section=t,
+    )
+    yield s(
+        "metrics_max_series",
+        parse_count,
+        10_000,
+        "series with labels that one process may have; the samples of further ones go to "
+        "one whose labels are _other",
+        section=t,
+    )
+    yield s(
+        "slow_request",
+        parse_duration,
+        0.0,
+        "log requests that take longer, with what they waited for in order; 0: off (the "
+        "dashboard shows those above 1s)",
+        section=t,
+    )
+    yield s(
+        "server_timing",
+        parse_bool,
+        False,
+        "answer with Server-Timing: where the time of the request went, until the head of "
+        "its answer",
+        section=t,
+    )
+    yield s(
+        "health_paths",
+        parse_list,
+        [],
+        "paths that the server answers itself at its public addresses: PATH=live, "
+        "PATH=ready or PATH=startup, or a path that ends in such a word",
+        section=t,
+    )

@@ -1,0 +1,32 @@
+// One scrape: all metrics of the server as text, from the slab and /proc alone.
+#pragma once
+
+#include <string>
+
+#include "admin/site.h"
+#include "base/histogram.h"
+#include "metrics/gather.h"
+#include "metrics/rows.h"
+
+namespace celadon::admin {
+
+class Scraper {
+ public:
+  // `build`: the labels of celadon_build_info, as they are printed.
+  Scraper(const Site& site, metrics::Catalogue catalogue, std::string build) noexcept
+      : site_(site), catalogue_(std::move(catalogue)), build_(std::move(build)) {}
+
+  [[nodiscard]] std::string scrape(metrics::Format format);
+
+ private:
+  void write_workers(metrics::Exposition& out) const;
+  void write_processes(metrics::Exposition& out) const;
+  void write_self(const metrics::Gathered& gathered, metrics::Exposition& out) const;
+
+  const Site& site_;
+  const metrics::Catalogue catalogue_;
+  const std::string build_;
+  Histogram<kLagBounds> took_;
+};
+
+}  // namespace celadon::admin

@@ -1,0 +1,108 @@
+#include "metrics/gather.h"
+
+#include <algorithm>
+
+#include "metrics/declaration.h"
+
+namespace celadon::metrics {
+namespace {
+
+std::string with_worker(std::string_view labels, std::size_t slot) {
+  std::string text(labels);
+  append_label(text, "worker", std::to_string(slot));
+  return text;
+}
+
+void add(const Series& series, std::size_t slot, Gathered& out) {
+  if (series.merge == Merge::Declaration) {
+    const auto found = parse_declaration(series.key);
+    if (!found) return;
+    GatheredFamily& family = out.families[std::string(found->name)];
+    if (!family.type.empty()) return;
+    family.type = found->type;
+    family.help = found->help;
+    family.bounds = found->bounds;
+    return;
+  }
+  const SampleName name = parse_key(series.key);
+  GatheredFamily& family = out.families[std::string(name.family)];
+  std::string labels = series.merge == Merge::Each ? with_worker(name.labels, slot)
+                                                   : std::string(name.labels);
+  auto& cells = family.samples[std::move(labels)];
+  if (cells.empty()) {
+    for (const double& cell : series.cells) cells.push_back(read_cell(cell));
+  } else {
+    merge_cells(series.merge, series.cells, cells);
+  }
+}
+
+void add_all(const SeriesList& list, std::size_t slot, Gathered& out) {
+  std::size_t at = 0;
+  while (const auto series = list.next(at)) add(*series, slot, out);
+  out.series += list.count();
+  out.dropped += list.dropped();
+}
+
+}  // namespace
+
+Gathered gather_series(const Slab& slab) {
+  Gathered out;
+  add_all(slab.base_series(), slab.slots().size(), out);
+  for (std::size_t i = 0; i < slab.slots().size(); ++i) {
+    if (slab.slots()[i].state.load(std::memory_order_acquire) == SlotState::Free)
+      continue;
+    add_all(slab.series(i), i, out);
+  }
+  return out;
+}
+
+Gathered gather_list(const SeriesList& list) {
+  Gathered out;
+  add_all(list, 0, out);
+  return out;
+}
+
+void write_series(const Gathered& gathered, Exposition& out) {
+  for (const auto& [name, family] : gathered.families) {
+    if (family.type.empty() || family.samples.empty()) continue;
+    out.family(name, family.type, family.help);
+    for (const auto& [labels, cells] : family.samples) {
+      if (family.type == "histogram" && cells.size() > 1) {
+        out.histogram(labels, family.bounds, std::span(cells).first(cells.size() - 1),
+                      cells.back());
+      } else if (family.type == "summary" && cells.size() == 2) {
+        out.sample(labels, cells[0], "_count");
+        out.sample(labels, cells[1], "_sum");
+      } else if (!cells.empty()) {
+        out.sample(labels, cells[0]);
+      }
+    }
+  }
+}
+
+std::vector<Place> gather_places(const Slab& slab) {
+  std::map<std::string, Place> found;
+  const auto add_list = [&found](const SeriesList& list) {
+    std::size_t at = 0;
+    while (const auto series = list.next(at)) {
+      if (series->merge != Merge::Place || series->cells.size() != kPlaceCells)
+        continue;
+      const SampleName name = parse_key(series->key);
+      Place& place = found[std::string(name.family)];
+      place.where = name.family;
+      place.stack = name.labels;
+      place.count += read_cell(series->cells[0]);
+      place.seconds += read_cell(series->cells[1]);
+      place.longest = std::max(place.longest, read_cell(series->cells[2]));
+      place.last = std::max(place.last, read_cell(series->cells[3]));
+    }
+  };
+  add_list(slab.base_places());
+  for (std::size_t i = 0; i < slab.slots().size(); ++i) add_list(slab.places(i));
+  std::vector<Place> places;
+  for (auto& [where, place] : found) places.push_back(std::move(place));
+  std::ranges::sort(places, std::ranges::greater{}, &Place::seconds);
+  return places;
+}
+
+}  // namespace celadon::metrics

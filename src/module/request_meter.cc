@@ -1,0 +1,86 @@
+#include "module/request_meter.h"
+
+#include <algorithm>
+
+#include "metrics/declaration.h"
+#include "module/catalogue.h"
+
+namespace celadon::module {
+namespace {
+
+constexpr std::string_view kOther =
+    R"(http_request_method="_other",url_scheme="_other",)"
+    R"(http_response_status_code="_other",http_route="_other",)"
+    R"(network_protocol_version="_other",error_type="_other")";
+
+// OpenTelemetry's error.type: of answers that are no fault of the client's.
+std::string error_of(const server::Exchange& x) {
+  if (x.gone()) return "client_disconnected";
+  return x.status() >= 500 ? std::to_string(x.status()) : "";
+}
+
+std::string labels_of(const server::Exchange& x, std::string_view route) {
+  std::string text;
+  const auto method = http::parse_method(x.method());
+  metrics::append_label(text, "http_request_method",
+                        http::kMethodNames[static_cast<std::size_t>(method)]);
+  metrics::append_label(text, "url_scheme", "http");
+  metrics::append_label(text, "http_response_status_code", std::to_string(x.status()));
+  if (!route.empty()) metrics::append_label(text, "http_route", route);
+  metrics::append_label(text, "network_protocol_version",
+                        x.request().minor == 0 ? "1.0" : "1.1");
+  const std::string error = error_of(x);
+  if (!error.empty()) metrics::append_label(text, "error_type", error);
+  return text;
+}
+
+}  // namespace
+
+RequestMeter::RequestMeter(metrics::SeriesWriter& series,
+                           metrics::TextRing slow) noexcept
+    : series_(series), slow_(slow) {
+  series_.declare(declare_request_duration());
+}
+
+RequestMeter::Route& RequestMeter::route_of(std::string_view name) noexcept {
+  if (name.empty()) return unnamed_;
+  const auto found = routes_.find(name);
+  if (found != routes_.end()) return found->second;
+  // Only as many as there is room for; the others are one to us as well.
+  constexpr std::size_t kMost = 10'000;
+  if (routes_.size() >= kMost) return unnamed_;
+  return routes_[std::string(name)];
+}
+
+double* RequestMeter::find(const server::Exchange& x, Kind kind,
+                           std::string_view name) noexcept {
+  Route& route = route_of(name);
+  const auto known =
+      std::ranges::find(route.series, kind, &std::pair<Kind, double*>::first);
+  if (known != route.series.end()) return known->second;
+  const auto cells = series_.find(kRequestDuration, labels_of(x, name),
+                                  metrics::Merge::Sum, kCells, kOther);
+  double* const first = cells.empty() ? nullptr : cells.data();
+  route.series.emplace_back(kind, first);
+  return first;
+}
+
+void RequestMeter::on_finished(const server::Finished& request) noexcept {
+  const server::Exchange& x = request.exchange;
+  const auto method = static_cast<Kind>(http::parse_method(x.method()));
+  const Kind kind = static_cast<Kind>(x.status()) << 8 | method << 2 |
+                    static_cast<Kind>(x.gone()) << 1 | (x.request().minor == 0 ? 1 : 0);
+  double* const cells = find(x, kind, x.route());
+  if (!cells) return;
+  const auto nanos = static_cast<std::uint64_t>(request.duration);
+  const auto* const at = std::ranges::lower_bound(kDurationBounds, nanos);
+  cells[at - kDurationBounds.begin()] += 1;
+  cells[kCells - 1] += static_cast<double>(request.duration) * 1e-9;
+}
+
+void RequestMeter::on_slow(std::string_view description) noexcept {
+  SystemClock clock;
+  slow_.put(description, static_cast<double>(clock.wall()) / kSecond);
+}
+
+}  // namespace celadon::module
