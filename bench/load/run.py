@@ -48,6 +48,13 @@ SERVERS = [
         "celadon",
     ),
     Server(
+        "celadon without extras",
+        "{bin}/celadon {app} -b 127.0.0.1:{port} --worker-connections 20000 --log-level error "
+        "--no-metrics --watchdog-threshold 0 --timeout 0 --request-id-header= "
+        "--no-trace-context",
+        "celadon",
+    ),
+    Server(
         "celadon + access log",
         "{bin}/celadon {app} -b 127.0.0.1:{port} --worker-connections 20000 --log-level error "
         "--access-logfile /tmp/celadon-bench-access.log",

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from celadon import config, flags, showing, sources
+from celadon import config, flags, routes, showing, sources
 from celadon.errors import CeladonError, UsageError
+from celadon.patch.imports import when_imported
 from celadon.sources import paste
 
 
@@ -182,6 +183,9 @@ def _load(target: str, settings: config.Config) -> Any:
         except OSError as error:
             raise UsageError(f"chdir: {error}") from None
     sys.path[:0] = [*settings.pythonpath, os.getcwd()]
+    routes.install()
+    if settings.metrics:
+        when_imported("prometheus_client", _bridge)
     if settings.green:
         from celadon import patch
         from celadon.contrib import meinheld
@@ -200,6 +204,12 @@ def _load(target: str, settings: config.Config) -> Any:
     from celadon.importer import load_app
 
     return load_app(target, settings.factory)
+
+
+def _bridge(_client: object) -> None:
+    from celadon.contrib import prometheus
+
+    prometheus.install()
 
 
 def _set_environment(pairs: Sequence[str], environ: Any) -> None:

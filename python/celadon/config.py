@@ -270,6 +270,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "slow_request",
         "server_timing",
         "metrics",
+        "health_paths",
     ]
     options = {name: v[name] for name in same}
     options["preempt"] = v["preempt"] if v["green"] else 0.0

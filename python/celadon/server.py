@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from celadon import _core, config, lifecycle, logging, output, watchdog
+from celadon import _core, config, health, lifecycle, logging, output, watchdog
 from celadon.errors import UsageError
 from celadon.green import report
 from celadon.importer import Application
@@ -111,6 +111,7 @@ def _serve(app: Application, settings: config.Config) -> None:
     )
     for address in addresses:
         logging.logger.info("listening at %s", address)
+    health.start(core)
     core.run(True)
     logging.logger.info("stopped")
 
@@ -140,6 +141,7 @@ def serve_as_worker(
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+    health.start(core)
     core.run(True)
 
 
@@ -216,6 +218,7 @@ class Server:
             return
         finally:
             self._started.set()
+        health.start(core)
         core.run(False)
 
     def __enter__(self) -> Server:

@@ -114,6 +114,26 @@ def parse_networks(value: Any) -> str:
     return text
 
 
+_QUESTIONS = ("live", "ready", "startup")
+
+
+def parse_health_paths(value: Any) -> dict[str, str]:
+    """What is asked for at which path: ``/healthz=ready``, or ``/-/ready``."""
+    found = {}
+    for item in parse_list(value) if not isinstance(value, dict) else value.items():
+        path, _, question = (
+            item.partition("=") if isinstance(item, str) else (item[0], "=", item[1])
+        )
+        question = question or path.rsplit("/", 1)[-1]
+        if not path.startswith("/") or question not in _QUESTIONS:
+            raise ValueError(
+                "paths as /healthz=ready or /-/live are wanted (live, ready or startup), "
+                f"not {item!r}"
+            )
+        found[path] = question
+    return found
+
+
 def parse_list(value: Any) -> list[str]:
     items: Iterable[Any] = value.split(",") if isinstance(value, str) else value
     result = [str(item).strip() for item in items]

@@ -1,4 +1,5 @@
 // The extension module: tables, and the object through which Python drives a worker.
+#include <algorithm>
 #include <memory>
 
 #include "green/api.h"
@@ -83,6 +84,17 @@ PyObject* server_stop(PyObject* self, PyObject* quick) noexcept {
   return py::none();
 }
 
+// publish_health(good, seconds)
+PyObject* server_publish_health(PyObject* self, PyObject* args) noexcept {
+  int good = 0;
+  double seconds = 0;
+  if (!PyArg_ParseTuple(args, "pd:publish_health", &good, &seconds)) return nullptr;
+  constexpr double kMost = 1e9;
+  const auto nanos = static_cast<Nanos>(std::clamp(seconds, 0.0, kMost) * 1e9);
+  worker_of(self).publish_health(good != 0, nanos);
+  return py::none();
+}
+
 PyObject* server_stats(PyObject* self, PyObject*) noexcept {
   const server::Server& s = worker_of(self).server();
   const server::Counters& c = s.counters();
@@ -105,6 +117,8 @@ PyMethodDef server_methods[] = {
     {"run", server_run, METH_O, "run(signals)\n\nServe until stopped."},
     {"stop", server_stop, METH_O, "stop(quick)\n\nAny thread may call it."},
     {"stats", server_stats, METH_NOARGS, "Counters."},
+    {"publish_health", server_publish_health, METH_VARARGS,
+     "publish_health(good, seconds)\n\nThe verdict stands for so long."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot server_slots[] = {{Py_tp_new, py::as_slot(server_new)},
                               {Py_tp_dealloc, py::as_slot(server_dealloc)},

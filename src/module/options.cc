@@ -216,6 +216,8 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   r.duration("preempt", out.watch.preempt);
   r.integer("preempt_signal", out.watch.preempt_signal);
   r.flag("metrics", out.metrics);
+  r.pairs("health_paths", out.health_paths);
+  r.span("timeout", out.timeout);
   r.integer("backlog", out.backlog);
   r.integer("max_requests", out.max_requests);
   r.integer("max_requests_jitter", out.max_requests_jitter);

@@ -17,6 +17,8 @@ struct Options {
   Nanos graceful_timeout = 30 * kSecond;
   green::WatchLimits watch;
   bool metrics = true;
+  std::vector<std::pair<std::string, std::string>> health_paths;
+  Nanos timeout = 0;  // of workers; 0: none
   int backlog = 2048;
   std::uint32_t umask = 0;
   bool reuse_port = false;

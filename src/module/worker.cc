@@ -67,6 +67,12 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
     meter_ = std::make_unique<RequestMeter>(series_home().writer(), slow);
     server_->set_meter(meter_.get());
   }
+  if (!options_.health_paths.empty()) {
+    front_ = std::make_unique<HealthFront>(
+        options_.health_paths, *server_, seat_ ? &seat_->commons.slab() : nullptr,
+        fit_until(), options_.timeout);
+    server_->set_front(front_.get());
+  }
   if (seat_) bridge_->set_counters(counts_->bridge);
   hub_.set_log(&log_);
   hub_.loop().add_hook(*this);
@@ -217,6 +223,16 @@ void Worker::give_up_if_stubborn() noexcept {
   const std::uint64_t ignored = hub_.stats().deadlines_ignored;
   if (ignored == std::exchange(ignored_deadlines_, ignored) || !control_) return;
   control_->say(Control::kStubborn);
+}
+
+std::atomic<Nanos>& Worker::fit_until() noexcept {
+  return seat_ ? seat_->cells().fit_until : own_fit_until_;
+}
+
+void Worker::publish_health(bool good, Nanos stands_for) noexcept {
+  constexpr Nanos kLongAgo = 1;
+  const Nanos until = good ? green::monotonic_now() + stands_for : kLongAgo;
+  fit_until().store(until, std::memory_order_relaxed);
 }
 
 void Worker::stop(bool quick) noexcept {

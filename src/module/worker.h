@@ -3,6 +3,7 @@
 //   drain ─► (idle, or graceful_timeout) ─► cancel requests ─► (idle, or 2 s) ─► close
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "loop/signals.h"
@@ -10,6 +11,7 @@
 #include "module/cells.h"
 #include "module/colleagues.h"
 #include "module/control.h"
+#include "module/health_front.h"
 #include "module/log_queue.h"
 #include "module/notices.h"
 #include "module/options.h"
@@ -40,6 +42,8 @@ class Worker final : public loop::SignalHandler,
   [[nodiscard]] bool run(bool watch_signals) noexcept;
   // Any thread, GIL held. The second call, or a quick one, does not wait for requests.
   void stop(bool quick) noexcept;
+  // The verdict of the application's checks, which stands for so long.
+  void publish_health(bool good, Nanos stands_for) noexcept;
 
   [[nodiscard]] server::Server& server() noexcept { return *server_; }
   [[nodiscard]] wsgi::Bridge& bridge() noexcept { return *bridge_; }
@@ -60,6 +64,7 @@ class Worker final : public loop::SignalHandler,
   void draw_last_request() noexcept;
   void recycle_if_due() noexcept;
   void give_up_if_stubborn() noexcept;
+  [[nodiscard]] std::atomic<Nanos>& fit_until() noexcept;
   void begin_drain() noexcept;
   void cancel() noexcept;
   void finish() noexcept;
@@ -74,6 +79,8 @@ class Worker final : public loop::SignalHandler,
   WorkerCounts* counts_ = nullptr;  // where there is a master
   WorkerLoad* load_ = nullptr;
   std::unique_ptr<RequestMeter> meter_;
+  std::atomic<Nanos> own_fit_until_{0};
+  std::unique_ptr<HealthFront> front_;
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Signals> signals_;

@@ -14,7 +14,7 @@ from typing import Any
 
 from gunicorn.workers.base import Worker as Base
 
-from celadon import _core, config, lifecycle, logging, patch, server
+from celadon import _core, config, health, lifecycle, logging, patch, routes, server
 from celadon.drivers import budget
 from celadon.green import report, sleep, spawn
 
@@ -64,6 +64,7 @@ class Worker(Base):
     def setup(cls) -> None:
         """In the master, which imports the application where it is preloaded."""
         patch.install()
+        routes.install()
 
     def init_process(self) -> None:
         """After the fork; returns when the worker is to end."""
@@ -92,6 +93,7 @@ class Worker(Base):
         for note in self._settings.notes:
             self.log.info("celadon: %s", note)
         spawn(self._beat, core)
+        health.start(core)
         core.run(True)
 
     def _beat(self, core: _core.Server) -> None:

@@ -9,7 +9,7 @@ from celadon.values import (
     parse_bool,
     parse_count,
     parse_duration,
-    parse_list,
+    parse_health_paths,
 )
 
 
@@ -49,9 +49,10 @@ def rows() -> Iterable[Setting]:
     )
     yield s(
         "health_paths",
-        parse_list,
-        [],
+        parse_health_paths,
+        {},
         "paths that the server answers itself at its public addresses: PATH=live, "
         "PATH=ready or PATH=startup, or a path that ends in such a word",
+        metavar="PATH[=WORD],...",
         section=t,
     )
