@@ -146,7 +146,27 @@ def _ctl(argv: Sequence[str]) -> int:
     return control.run(words, control.address_of(invocation.read()), as_json)
 
 
-_WORDS = {"check": _check, "config": _config, "ctl": _ctl, "migrate": _migrate}
+def _top(argv: Sequence[str]) -> int:
+    """`celadon top [--url URL] [--once [--json]] [options]`."""
+    from celadon import control, top
+
+    def find(rest: list[str]) -> tuple[str, str]:
+        options, words = flags.parse_words(rest)
+        if words:
+            raise UsageError(f"celadon top takes no {words[0]!r}")
+        settings = _Invocation(options).read()
+        return control.address_of(settings), str(settings.admin_token)
+
+    return top.run(argv, find)
+
+
+_WORDS = {
+    "check": _check,
+    "config": _config,
+    "ctl": _ctl,
+    "migrate": _migrate,
+    "top": _top,
+}
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -322,6 +322,7 @@ def master_options(config: Config) -> dict[str, Any]:
         "admin_token",
         "admin_allow_ips",
         "admin_open",
+        "admin_control",
         "queue_depth",
         "metrics_max_series",
     ]

@@ -21,6 +21,7 @@ COMMANDS = {
     "reload": "settings and code again, as SIGHUP",
     "reopen": "log files again, as SIGUSR1",
     "drain": "readiness fails from now on, requests are served; `drain off`",
+    "stats": "all that is known of load, workers, routes and blockers, for scripts",
     "stacks": "where every greenlet of every worker is",
     "config": "every setting with its value and where that came from",
     "shutdown": "as SIGTERM; `shutdown quick` as SIGINT",
@@ -92,6 +93,8 @@ def _as_text(command: str, answer: dict[str, Any]) -> str:
             for name, each in answer["settings"].items()
         ]
         return "\n".join(lines)
+    if command == "stats":
+        return json.dumps(answer, indent=2)
     facts = {name: value for name, value in answer.items() if name != "ok"}
     return "\n".join(f"{name}: {value}" for name, value in facts.items()) or "done"
 

@@ -15,7 +15,8 @@ _USAGE = """celadon [options] module:attribute
        celadon check [options] [module:attribute]
        celadon config [options]
        celadon ctl [--control-socket PATH] [command]
-       celadon migrate FILE"""
+       celadon migrate FILE
+       celadon top [--url URL] [--once [--json]]"""
 
 _EPILOG = """\
 `celadon check` lists what an application imports that waits: what is cooperative, what
@@ -23,8 +24,9 @@ runs on native threads, what blocks, and what to do about it; without a target, 
 installed. It exits with 1 where something blocks.
 `celadon config` shows every setting with its value and where that came from.
 `celadon ctl` asks a running server: status, health, workers, reload, reopen, drain,
-stacks, config, shutdown; alone it lists them.
+stats, stacks, config, shutdown; alone it lists them.
 `celadon migrate gunicorn.conf.py` says what stays, what changes and what to watch.
+`celadon top` shows a running server: load, latency, workers, what holds their loops.
 
 The target is module:attribute, module:factory() or a module that has `application` or
 `app`. Settings come from flags, from CELADON_<SETTING> in the environment, from

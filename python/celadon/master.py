@@ -50,7 +50,10 @@ _FOR_LIFE = (
     "control_socket_disable",
 )
 # What the admin process is told when it starts.
-_ADMIN = ("admin_token", "admin_allow_ips", "admin_open", "timeout", "user", "group")
+_ADMIN = (
+    *("admin_token", "admin_allow_ips", "admin_open", "admin_control"),
+    *("timeout", "queue_depth", "user", "group"),
+)
 
 Load = Callable[[config.Config], Application]
 

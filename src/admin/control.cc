@@ -90,9 +90,9 @@ class Control::Conversation final : public loop::Disposable,
   bool asked_ = false;
 };
 
-Control::Control(loop::Loop& loop, const Site& site, Actions& actions,
-                 uid_t owner) noexcept
-    : loop_(loop), site_(site), actions_(actions), owner_(owner) {}
+Control::Control(loop::Loop& loop, const Site& site, const Scraper& scraper,
+                 Actions& actions, uid_t owner) noexcept
+    : loop_(loop), site_(site), scraper_(scraper), actions_(actions), owner_(owner) {}
 
 Control::~Control() = default;
 
@@ -115,6 +115,7 @@ std::string Control::answer(std::uint64_t number, std::string_view words) noexce
   if (words == "status") return site_.status();
   if (words == "workers") return site_.workers();
   if (words == "health") return site_.health();
+  if (words == "stats") return scraper_.snapshot();
   actions_.ask(number, words);
   return {};
 }

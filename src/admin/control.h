@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/scrape.h"
 #include "admin/site.h"
 #include "loop/loop.h"
 #include "net/listener.h"
@@ -27,7 +28,8 @@ class Actions {
 class Control final : private net::Acceptor {
  public:
   // `owner`: whose processes may use it, beside root.
-  Control(loop::Loop& loop, const Site& site, Actions& actions, uid_t owner) noexcept;
+  Control(loop::Loop& loop, const Site& site, const Scraper& scraper, Actions& actions,
+          uid_t owner) noexcept;
   ~Control() override;
 
   [[nodiscard]] bool listen(net::ListenSocket socket) noexcept;
@@ -50,6 +52,7 @@ class Control final : private net::Acceptor {
 
   loop::Loop& loop_;
   const Site& site_;
+  const Scraper& scraper_;
   Actions& actions_;
   const uid_t owner_;
   std::unique_ptr<net::Listener> listener_;

@@ -1,6 +1,9 @@
 #include "admin/json.h"
 
+#include <cmath>
+
 #include "base/quoted.h"
+#include "metrics/exposition.h"
 
 namespace celadon::admin {
 
@@ -34,6 +37,13 @@ Json& Json::value(std::string_view text) noexcept {
   separate();
   append_quoted(text_, text);
   return *this;
+}
+
+Json& Json::number(double value) noexcept {
+  if (!std::isfinite(value)) return raw("null");
+  std::string text;
+  metrics::append_number(text, value);
+  return raw(text);
 }
 
 Json& Json::raw(std::string_view text) noexcept {

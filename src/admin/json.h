@@ -21,6 +21,7 @@ class Json {
   Json& value(std::integral auto number) noexcept {
     return raw(std::to_string(number));
   }
+  Json& number(double value) noexcept;  // null where it is none
   // Text that is JSON already.
   Json& raw(std::string_view text) noexcept;
 

@@ -3,101 +3,103 @@
 #include <algorithm>
 #include <array>
 
+#include "admin/assets.h"
+#include "admin/plain.h"
+
 namespace celadon::admin {
 namespace {
 
 constexpr std::string_view kPrefix = "/-/";
-constexpr std::string_view kBearer = "Bearer ";
-constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kControl = "control/";
+// A page of another site can send a form, but not this field.
+constexpr std::string_view kControlField = "x-celadon-control";
 
-// Takes as long whatever the texts are, for as many bytes.
-bool equal_in_time(std::string_view a, std::string_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  unsigned char differs = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    differs = static_cast<unsigned char>(differs | (a[i] ^ b[i]));
-  }
-  return differs == 0;
+// What may be asked for by POST /-/control/..., as `celadon ctl` has it.
+constexpr std::array<std::string_view, 6> kDeeds{
+    "reload", "reopen", "drain", "drain off", "workers add", "workers remove"};
+
+// What others than the slab know.
+constexpr std::array<std::string_view, 2> kAsked{"stacks", "config"};
+
+Answer refusal(int status, std::string_view text) {
+  return {.status = status, .type = kText, .body = std::string(text) + "\n"};
 }
 
-std::string_view field_of(const http::Request& request,
-                          std::string_view name) noexcept {
-  for (const http::Field& field : request.fields) {
-    if (http::equals_ignoring_case(request.name(field), name))
-      return request.value(field);
-  }
-  return {};
-}
-
-std::string_view bearer_of(const http::Request& request) noexcept {
-  const std::string_view value = field_of(request, "authorization");
-  return value.starts_with(kBearer) ? value.substr(kBearer.size()) : std::string_view();
+// Empty where there is no such page.
+std::string_view name_of(std::string_view path) noexcept {
+  if (path == "/metrics") return "metrics";
+  if (path.starts_with(kPrefix)) return path.substr(kPrefix.size());
+  return "nothing";
 }
 
 }  // namespace
 
+Pages::Pages(loop::Loop& loop, const Site& site, Scraper& scraper, Actions& actions,
+             Access access) noexcept
+    : site_(site),
+      scraper_(scraper),
+      access_(std::move(access)),
+      waiting_(actions),
+      events_(loop, [this] { return scraper_.snapshot(); }) {}
+
 void Pages::on_request(server::Exchange& exchange) noexcept {
-  const Answer answer = this->answer(exchange);
-  const std::array<http::HeaderView, 4> fields{
-      {{"Content-Type", answer.type},
-       {"Cache-Control", "no-store"},
-       {"X-Content-Type-Options", "nosniff"},
-       {"WWW-Authenticate", R"(Bearer realm="celadon")"}}};
-  http::ResponseHead head;
-  head.status = answer.status;
-  head.reason = http::reason_phrase(answer.status);
-  head.headers = std::span(fields).first(answer.status == 401 ? 4 : 3);
-  head.content_length = answer.body.size();
-  [[maybe_unused]] const auto sent =
-      exchange.send_head(head, answer.body, {}, server::Follows::Nothing);
-  exchange.release();
-}
-
-Pages::Answer Pages::answer(const server::Exchange& exchange) {
-  const std::string_view path = exchange.request().path_text();
-  std::string_view name = path;
-  if (path.starts_with(kPrefix)) {
-    name.remove_prefix(kPrefix.size());
-  } else if (path == "/metrics") {
-    name.remove_prefix(1);
-  } else {
-    return Answer{.status = 404, .body = "not found\n"};
+  const std::string_view name = name_of(exchange.request().path_text());
+  if (!access_.may_see(exchange, name)) {
+    const bool own = is_own_host(field_of(exchange.request(), "host"));
+    return send_answer(exchange,
+                       own ? refusal(401, "a token is needed")
+                           : refusal(421, "no such host here: use an address"));
   }
-  if (!may_see(exchange, name))
-    return Answer{.status = 401, .body = "a token is needed\n"};
   const std::string_view method = exchange.method();
+  if (method == "POST" && name.starts_with(kControl))
+    return control(exchange, name.substr(kControl.size()));
   if (method != "GET" && method != "HEAD")
-    return Answer{.status = 405, .body = "GET only\n"};
-  return page(name, exchange);
+    return send_answer(exchange, refusal(405, "GET only"));
+  answer(exchange, name);
 }
 
-Pages::Answer Pages::page(std::string_view name, const server::Exchange& exchange) {
-  const auto verdict = [](bool good, std::string_view yes, std::string_view no) {
-    return Answer{.status = good ? 200 : 503,
-                  .body = std::string(good ? yes : no) + "\n"};
-  };
-  if (name == "live") return verdict(site_.is_live(), "live", "a worker hangs");
-  if (name == "ready") return verdict(site_.is_ready(), "ready", "not ready");
-  if (name == "startup") return verdict(site_.has_started(), "started", "starting");
+void Pages::answer(server::Exchange& exchange, std::string_view name) noexcept {
+  if (std::ranges::find(kAsked, name) != kAsked.end())
+    return waiting_.ask(exchange, name);
+  if (name == "events") {
+    if (!events_.add(exchange)) send_answer(exchange, refusal(503, "too many listen"));
+    return;
+  }
+  send_answer(exchange, page(exchange, name));
+}
+
+void Pages::control(server::Exchange& exchange, std::string_view name) noexcept {
+  std::string words(name);
+  std::ranges::replace(words, '/', ' ');
+  if (!access_.control)
+    return send_answer(exchange, refusal(403, "admin_control is off"));
+  if (field_of(exchange.request(), kControlField).empty())
+    return send_answer(exchange,
+                       refusal(403, "the field X-Celadon-Control is missing"));
+  if (std::ranges::find(kDeeds, words) == kDeeds.end())
+    return send_answer(exchange, refusal(404, "no such deed"));
+  waiting_.ask(exchange, words);
+}
+
+Answer Pages::page(const server::Exchange& exchange, std::string_view name) {
+  if (const auto good = site_.verdict(name)) {
+    return refusal(*good ? 200 : 503, std::string(name) + (*good ? ": yes" : ": no"));
+  }
   if (name == "metrics") {
     const auto format = metrics::choose_format(field_of(exchange.request(), "accept"));
-    return {200, metrics::content_type(format), scraper_.scrape(format)};
+    return {.type = metrics::content_type(format), .body = scraper_.scrape(format)};
   }
-  if (name == "health") return {200, kJson, site_.health() + "\n"};
-  if (name == "stats") {
-    return {
-        200, kJson,
-        R"({"status":)" + site_.status() + R"(,"slots":)" + site_.workers() + "}\n"};
+  if (name == "health") return {.type = kJson, .body = site_.health() + "\n"};
+  if (name == "stats") return {.type = kJson, .body = scraper_.snapshot() + "\n"};
+  if (name == "text") return {.body = describe_plainly(site_)};
+  if (name == "may") {
+    return {.type = kJson,
+            .body = access_.control ? R"({"control":true})" : R"({"control":false})"};
   }
-  return Answer{.status = 404, .body = "not found\n"};
-}
-
-bool Pages::may_see(const server::Exchange& exchange,
-                    std::string_view name) const noexcept {
-  if (std::ranges::find(access_.open, name) != access_.open.end()) return true;
-  if (access_.allowed.contains(exchange.connection().peer)) return true;
-  return !access_.token.empty() &&
-         equal_in_time(bearer_of(exchange.request()), access_.token);
+  if (const Asset* asset = find_asset(name)) {
+    return {.type = asset->type, .body = std::string(asset->text), .cache = "no-cache"};
+  }
+  return refusal(404, "not found");
 }
 
 }  // namespace celadon::admin

@@ -1,45 +1,40 @@
-// The admin listener's pages. They answer from the slab alone, whatever workers do.
+// The admin listener's pages. Most answer from the slab alone, whatever workers do.
 #pragma once
 
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "admin/access.h"
+#include "admin/answer.h"
+#include "admin/events.h"
 #include "admin/scrape.h"
 #include "admin/site.h"
-#include "net/address.h"
-#include "server/exchange.h"
+#include "admin/waiting.h"
 
 namespace celadon::admin {
 
-struct Access {
-  std::string token;              // empty: none is asked for
-  net::Networks allowed;          // peers that need none
-  std::vector<std::string> open;  // pages that are for everyone: live, ready ...
-};
-
 class Pages final : public server::App {
  public:
-  Pages(const Site& site, Scraper& scraper, Access access) noexcept
-      : site_(site), scraper_(scraper), access_(std::move(access)) {}
+  Pages(loop::Loop& loop, const Site& site, Scraper& scraper, Actions& actions,
+        Access access) noexcept;
 
   void on_request(server::Exchange& exchange) noexcept override;
   void on_cancel(server::Exchange&) noexcept override {}
+  // An answer of others; false: it is for nobody here.
+  bool reply(std::uint64_t number, std::string_view json) noexcept {
+    return waiting_.reply(number, json);
+  }
 
  private:
-  struct Answer {
-    int status = 200;
-    std::string_view type = "text/plain; charset=utf-8";
-    std::string body;
-  };
-  [[nodiscard]] Answer answer(const server::Exchange& exchange);
-  [[nodiscard]] Answer page(std::string_view name, const server::Exchange& exchange);
-  [[nodiscard]] bool may_see(const server::Exchange& exchange,
-                             std::string_view name) const noexcept;
+  void answer(server::Exchange& exchange, std::string_view name) noexcept;
+  void control(server::Exchange& exchange, std::string_view words) noexcept;
+  [[nodiscard]] Answer page(const server::Exchange& exchange, std::string_view name);
 
   const Site& site_;
   Scraper& scraper_;
   const Access access_;
+  WaitingPages waiting_;
+  Events events_;
 };
 
 }  // namespace celadon::admin

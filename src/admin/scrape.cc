@@ -2,10 +2,10 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <vector>
 
 #include "admin/processes.h"
+#include "admin/snapshot.h"
 #include "metrics/declaration.h"
 
 namespace celadon::admin {
@@ -15,9 +15,6 @@ using metrics::Exposition;
 using metrics::Slot;
 using metrics::SlotState;
 
-constexpr std::array<std::string_view, metrics::kEndings> kEndingNames{
-    "asked",    "failed", "signal", "timeout", "max_requests",
-    "lifetime", "rss",    "reload", "boot",    "stubborn"};
 constexpr std::string_view kLags =
     "0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10";
 
@@ -56,6 +53,10 @@ std::string Scraper::scrape(metrics::Format format) {
   return text;
 }
 
+std::string Scraper::snapshot() const {
+  return take_snapshot(site_, catalogue_, build_);
+}
+
 void Scraper::write_workers(Exposition& out) const {
   const metrics::Deeds& deeds = site_.slab().summary().deeds;
   out.family("celadon_workers", "gauge", "Workers by their state.");
@@ -70,7 +71,7 @@ void Scraper::write_workers(Exposition& out) const {
   out.family("celadon_worker_exits_total", "counter",
              "Workers that ended, by the reason.");
   for (std::size_t i = 0; i < metrics::kEndings; ++i) {
-    out.sample(label("reason", kEndingNames[i]),
+    out.sample(label("reason", metrics::kEndingNames[i]),
                to_double(metrics::read_cell(deeds.endings[i])));
   }
   write_one(out, "celadon_requests_lost_total", "counter",

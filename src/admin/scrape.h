@@ -17,6 +17,8 @@ class Scraper {
       : site_(site), catalogue_(std::move(catalogue)), build_(std::move(build)) {}
 
   [[nodiscard]] std::string scrape(metrics::Format format);
+  // The same for people: admin/snapshot.h.
+  [[nodiscard]] std::string snapshot() const;
 
  private:
   void write_workers(metrics::Exposition& out) const;

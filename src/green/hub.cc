@@ -164,10 +164,21 @@ void Hub::end_slice(Nanos now) noexcept {
   const Nanos began = pulse_->load(std::memory_order_relaxed);
   const Nanos length = now - began;
   if (began == 0 || length <= kMicrosecond) return;
+  if (held_.pending()) end_held(began, now);
   pace_.add(length);
   stats_->slices.observe(static_cast<std::uint64_t>(length));
   if (length >= held_after_) stats_->held.observe(static_cast<std::uint64_t>(length));
   pulse_->store(0, std::memory_order_relaxed);
+}
+
+// The watchdog has told of it while it lasted.
+void Hub::end_held(Nanos began, Nanos now) noexcept {
+  if (current_ && current_->job()) {
+    std::string who = current_->job()->describe();
+    if (!who.empty()) held_.set_holder(std::move(who));
+  }
+  const std::string line = held_.released(began, now);
+  if (log_ && !line.empty()) log_->log(Level::Warning, line);
 }
 
 void Hub::set_cells(HubStats& stats, HubLoad& load) noexcept {

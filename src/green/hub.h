@@ -18,6 +18,7 @@
 #include "base/histogram.h"
 #include "base/log.h"
 #include "green/fd_waits.h"
+#include "green/held.h"
 #include "green/pace.h"
 #include "green/strand.h"
 #include "green/turns.h"
@@ -151,6 +152,8 @@ class Hub {
   void watch(const WatchLimits& limits);
   void unwatch() noexcept;
 
+  // The slice that runs now, where it is long enough for the watchdog.
+  [[nodiscard]] HeldSlice& held() noexcept { return held_; }
   [[nodiscard]] const Pace& pace() const noexcept { return pace_; }
   [[nodiscard]] bool forked_child() const noexcept { return forked_child_; }
   // After a fork: in the child nothing of the hub may be used again.
@@ -208,6 +211,7 @@ class Hub {
   void fit_frames(Strand& strand) noexcept;
   void stamp() noexcept;
   void end_slice(Nanos now) noexcept;
+  void end_held(Nanos began, Nanos now) noexcept;
   void count_as(Strand& strand, Spent kind) noexcept;
   void set_parked(Strand& strand, ParkReason reason) noexcept;
   void set_ready(Strand& strand, Nanos since) noexcept;
@@ -268,6 +272,7 @@ class Hub {
   Nanos preempt_after_ = kNever;
   Nanos held_after_ = kNever;  // a slice so long is counted as one that held the loop
   Pace pace_;
+  HeldSlice held_;
   unsigned long thread_id_;
   HubStats own_stats_;
   HubLoad own_load_;

@@ -164,8 +164,9 @@ void Watchdog::look() noexcept {
   if (limits_.preempts() && held >= limits_.preempt_at()) {
     interrupt();
   }
-  if (limits_.reports() && held >= limits_.report && began != reported_) {
-    report(began, held);
+  if (limits_.reports() && held >= limits_.report) {
+    if (began != sampled_) sample(began, held);
+    if (began != reported_) report(began, held);
   }
   if (limits_.alarms() && held >= limits_.alarm && began != alarmed_) {
     alarmed_ = began;
@@ -184,8 +185,17 @@ void Watchdog::interrupt() const noexcept {
 #endif
 }
 
-// Straight to the descriptor: the thread that would write the log is the one that
-// hangs.
+// Each is written down once.
+void Watchdog::sample(Nanos began, Nanos held) noexcept {
+  sampled_ = began;
+  [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
+  ::pthread_kill(watched_, limits_.report_signal);
+  stack_ = read_stack(limits_.report_pipe, kStackWait);
+  hub_.held().sampled(began, held, top_of(stack_), stack_);
+}
+
+// At most one in a period is logged: straight to the descriptor, since the thread that
+// would write the log is the one that hangs.
 void Watchdog::report(Nanos began, Nanos held) noexcept {
   const Nanos now = monotonic_now();
   if (now - reported_at_ < kReportPeriod) {
@@ -196,15 +206,15 @@ void Watchdog::report(Nanos began, Nanos held) noexcept {
   if (passed_over_ == began) --unreported_;
   reported_ = began;
   reported_at_ = now;
-  [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
-  ::pthread_kill(watched_, limits_.report_signal);
-  const std::string stack = read_stack(limits_.report_pipe, kStackWait);
   std::string line = log_prefix("WARNING") + "the loop is held for " +
-                     std::to_string(held / kMillisecond) + " ms at " + top_of(stack);
+                     std::to_string(held / kMillisecond) + " ms at " + top_of(stack_);
   if (const auto more = std::exchange(unreported_, 0)) {
     line += " (and " + std::to_string(more) + " more times since the last report)";
   }
-  write_out(limits_.log_fd, line + "\n" + stack);
+  line += '\n';
+  line += stack_;
+  hub_.held().set_logged();
+  write_out(limits_.log_fd, line);
 }
 
 void Watchdog::alarm(Nanos held) const noexcept {

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "base/clock.h"
@@ -65,6 +66,7 @@ class Watchdog {
   void wake_up() noexcept;
   void look() noexcept;
   void interrupt() const noexcept;
+  void sample(Nanos began, Nanos held) noexcept;
   void report(Nanos began, Nanos held) noexcept;
   void alarm(Nanos held) const noexcept;
 
@@ -77,6 +79,8 @@ class Watchdog {
   const pthread_t watched_;
   const pid_t watched_id_;
   int idle_looks_ = 0;
+  Nanos sampled_ = 0;      // start of the slice whose stack was taken last,
+  std::string stack_;      // and that
   Nanos reported_ = 0;     // start of the slice that was reported last
   Nanos passed_over_ = 0;  // start of one that came too soon after a report
   Nanos alarmed_ = 0;      // likewise, with all stacks

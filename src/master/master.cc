@@ -103,6 +103,7 @@ Master::Master(Hooks& hooks, LogSink& log, Commons& commons, int workers,
       loop_(std::make_unique<loop::Loop>(loop::make_epoll_poller(), clock_)),
       roster_(workers, limits),
       vigil_(watch.timeout),
+      events_(commons.slab().events()),
       admin_(*loop_, *this) {
   configure(limits, watch);
 }
@@ -240,17 +241,32 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
   std::string line = name_of(pid) + " " + describe(how);
   if (requests > 0) line += ", with " + std::to_string(requests) + " requests";
   if (ended == Ended::Planned) return info(line);
-  log_.log(Level::Error, line);
+  complain(Level::Error, line);
   if (roster_.take_failed_reload()) {
-    log_.log(Level::Error, "the new worker failed: the old ones stay");
+    complain(Level::Error, "the new worker failed: the old ones stay");
   }
   if (ended != Ended::BootFailed || roster_.stopping()) return;
-  log_.log(Level::Critical, "no worker boots: stopping");
+  complain(Level::Critical, "no worker boots: stopping");
   status_ = !how.by_signal && how.status > 0 && how.status <= kLastStatus
                 ? how.status
                 : kNoWorkerBoots;
   quick_ = true;
   roster_.stop(loop_->now());
+}
+
+void Master::info(const std::string& line) {
+  log_.log(Level::Info, line);
+  note(line);
+}
+
+void Master::complain(Level level, const std::string& line) {
+  log_.log(level, line);
+  note(line);
+}
+
+// What the dashboard shows of the past.
+void Master::note(std::string_view line) noexcept {
+  events_.put(line, static_cast<double>(clock_.wall()) / static_cast<double>(kSecond));
 }
 
 void Master::on_ready(pid_t pid) noexcept {
@@ -307,7 +323,7 @@ void Master::look_at_pulse(const WorkerProcess& worker) noexcept {
   const Nanos silent = vigil_.silent_for(slice, worker.stopped_at, loop_->now());
   if (silent == 0) return;
   // The worker's watchdog has reported the stack long ago; a stopped one has not.
-  log_.log(Level::Critical, name_of(worker.pid) + " does not answer for " +
+  complain(Level::Critical, name_of(worker.pid) + " does not answer for " +
                                 std::to_string(silent / kSecond) +
                                 " s and is aborted: " + describe_state(worker.pid));
   ::kill(worker.pid, SIGABRT);
@@ -322,7 +338,7 @@ void Master::weigh(Control& control) noexcept {
   const std::uint64_t bytes = resident_bytes(control.pid());
   const std::string is = "is at " + std::to_string(bytes >> 20) + " MiB of memory";
   if (watch_.kill_rss > 0 && bytes > watch_.kill_rss) {
-    log_.log(Level::Error, name_of(control.pid()) + " " + is + " and ends now");
+    complain(Level::Error, name_of(control.pid()) + " " + is + " and ends now");
     roster_.retire_now(control.pid(), kGraceOfHeavy, loop_->now());
     ::kill(control.pid(), SIGTERM);
     return;
@@ -368,7 +384,7 @@ bool Master::reload() noexcept {
   if (roster_.stopping()) return false;
   const int workers = hooks_.reload();
   if (workers < 0) {
-    log_.log(Level::Error, "the configuration is bad: everything stays as it is");
+    complain(Level::Error, "the configuration is bad: everything stays as it is");
     ++commons_.slab().summary().deeds.rejected_reloads;
     return false;
   }
@@ -419,7 +435,7 @@ bool Master::act(Outcome& outcome) noexcept {
         break;
       case Step::Kind::Retire: ::kill(step.pid, quick_ ? SIGQUIT : SIGTERM); break;
       case Step::Kind::Kill:
-        log_.log(Level::Error, name_of(step.pid) + " is killed: it took too long");
+        complain(Level::Error, name_of(step.pid) + " is killed: it took too long");
         ::kill(step.pid, SIGKILL);
         break;
     }
@@ -429,7 +445,7 @@ bool Master::act(Outcome& outcome) noexcept {
 bool Master::spawn(int slot, Outcome& outcome) noexcept {
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-    log_.log(Level::Error, std::string("no worker can be made: ") + ::strerror(errno));
+    complain(Level::Error, std::string("no worker can be made: ") + ::strerror(errno));
     roster_.not_spawned(slot, loop_->now());
     return false;
   }
@@ -452,7 +468,7 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
   roster_.spawned(pid, slot, loop_->fresh_now());
   ++commons_.slab().summary().deeds.spawned;
   controls_.push_back(std::make_unique<Control>(*this, pid, std::move(mine)));
-  if (!controls_.back()->watch()) log_.log(Level::Error, "a worker cannot be watched");
+  if (!controls_.back()->watch()) complain(Level::Error, "a worker cannot be watched");
   return false;
 }
 
@@ -470,7 +486,7 @@ void Master::spawn_admin() noexcept {
     hooks_.serve_admin(std::move(theirs));
   }
   if (pid < 0) {
-    log_.log(Level::Error, std::string("no admin process: ") + ::strerror(errno));
+    complain(Level::Error, std::string("no admin process: ") + ::strerror(errno));
     admin_at_ = admin_began_ + kAdminPause;
     return;
   }
@@ -485,7 +501,7 @@ void Master::on_admin_end(Exit how) noexcept {
     admin_at_ = loop_->fresh_now();
     return;
   }
-  log_.log(Level::Error, "the admin process " + describe(how));
+  complain(Level::Error, "the admin process " + describe(how));
   const Nanos now = loop_->fresh_now();
   admin_at_ = now - admin_began_ > kSecond ? now : now + kAdminPause;
 }

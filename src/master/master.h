@@ -110,7 +110,9 @@ class Master final : public loop::SignalHandler,
   void on_ready(pid_t pid) noexcept;
   void on_word(pid_t pid, char word) noexcept;
   void recycle(pid_t pid, Why why, std::string_view said) noexcept;
-  void info(const std::string& line) const { log_.log(Level::Info, line); }
+  void info(const std::string& line);
+  void complain(Level level, const std::string& line);
+  void note(std::string_view line) noexcept;
 
   Hooks& hooks_;
   LogSink& log_;
@@ -122,6 +124,7 @@ class Master final : public loop::SignalHandler,
   std::unique_ptr<loop::Signals> signals_;
   Roster roster_;
   Vigil vigil_;
+  metrics::TextRing events_;
   Nanos weigh_at_ = kNever;
   Nanos stop_at_ = kNever;  // drain_delay ends
   AdminLink admin_;

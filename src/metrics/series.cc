@@ -116,6 +116,22 @@ std::span<double> SeriesWriter::find(std::string_view family, std::string_view l
   return index_.emplace(std::move(key), std::span(made, cells)).first->second;
 }
 
+std::span<double> SeriesWriter::find_first(std::string_view family,
+                                           std::string_view labels, Merge merge,
+                                           std::size_t cells) noexcept {
+  std::string name(family);
+  if (const auto found = index_.find(name); found != index_.end()) return found->second;
+  std::string key = name;
+  key.push_back('\0');
+  key.append(labels);
+  double* made = list_.count() < most_ ? list_.append(merge, key, cells) : nullptr;
+  if (!made) {
+    list_.add_dropped(1);
+    return {};
+  }
+  return index_.emplace(std::move(name), std::span(made, cells)).first->second;
+}
+
 void SeriesWriter::take(const Series& series) noexcept {
   if (series.merge == Merge::Declaration) return declare(series.key);
   const bool is_new = !index_.contains(std::string(series.key));

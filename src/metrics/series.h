@@ -113,6 +113,10 @@ class SeriesWriter {
   // Likewise by the whole key; empty where there is none and no room.
   [[nodiscard]] std::span<double> find_key(std::string_view key, Merge merge,
                                            std::size_t cells) noexcept;
+  // Likewise by the family alone: `labels` of the first stand for all.
+  [[nodiscard]] std::span<double> find_first(std::string_view family,
+                                             std::string_view labels, Merge merge,
+                                             std::size_t cells) noexcept;
   // Adds what a list of a process that is gone holds.
   void take_over(const SeriesList& gone) noexcept;
   // Likewise of this very process, which goes on: gauges too.

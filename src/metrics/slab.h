@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -77,7 +78,10 @@ enum class Ending : std::uint8_t {
   Boot,      // before it was ready
   Stubborn,  // it has a request that does not end
 };
-inline constexpr std::size_t kEndings = 10;
+inline constexpr std::array<std::string_view, 10> kEndingNames{
+    "asked",    "failed", "signal", "timeout", "max_requests",
+    "lifetime", "rss",    "reload", "boot",    "stubborn"};
+inline constexpr std::size_t kEndings = kEndingNames.size();
 
 // What the master did; plain cells of its own.
 struct Deeds {
@@ -144,6 +148,8 @@ class Slab {
   [[nodiscard]] SeriesList places(std::size_t slot) const noexcept;
   // Slow requests; those of the last worker stay until the next one has some.
   [[nodiscard]] TextRing slow(std::size_t slot) const noexcept;
+  // What happened to workers: the master's.
+  [[nodiscard]] TextRing events() const noexcept { return slow(count_); }
   // Those of workers that are gone.
   [[nodiscard]] SeriesList base_series() const noexcept { return series(count_); }
   [[nodiscard]] SeriesList base_places() const noexcept { return places(count_); }

@@ -52,10 +52,11 @@ class Process final : private admin::Actions, private loop::IoHandler {
         loop_(loop::make_epoll_poller(), clock_),
         site_(commons.slab(), clock_, options.timeout, options.queue_depth),
         scraper_(site_, make_catalogue(), options.build),
-        pages_(site_, scraper_,
-               {options.token, networks(options.allowed), options.open}),
+        pages_(
+            loop_, site_, scraper_, *this,
+            {options.token, networks(options.allowed), options.open, options.control}),
         server_(loop_, pages_, settings(), log_),
-        control_(loop_, site_, *this, owner) {}
+        control_(loop_, site_, scraper_, *this, owner) {}
 
   void serve(AdminSockets sockets) noexcept {
     if (!loop_.watch(master_.get(), loop::kRead, *this)) return;
@@ -87,16 +88,19 @@ class Process final : private admin::Actions, private loop::IoHandler {
     if (words == "stacks") return begin_round(number);
     const std::string packet = std::to_string(number) + " " + std::string(words);
     if (::send(master_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0) {
-      control_.reply(number, admin::failure("the master is busy"));
+      reply(number, admin::failure("the master is busy"));
     }
   }
 
+  void reply(std::uint64_t number, std::string_view json) noexcept {
+    if (!pages_.reply(number, json)) control_.reply(number, json);
+  }
+
   void begin_round(std::uint64_t number) noexcept {
-    if (round_)
-      return control_.reply(number, admin::failure("stacks are on their way"));
+    if (round_) return reply(number, admin::failure("stacks are on their way"));
     round_ = std::make_unique<StackRound>(loop_, commons_,
                                           [this, number](const std::string& json) {
-                                            control_.reply(number, json);
+                                            reply(number, json);
                                             loop_.dispose(std::move(round_));
                                           });
     round_->start();
@@ -117,8 +121,7 @@ class Process final : private admin::Actions, private loop::IoHandler {
     const auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc{} || *end != ' ') return;
-    control_.reply(number,
-                   text.substr(static_cast<std::size_t>(end - text.data()) + 1));
+    reply(number, text.substr(static_cast<std::size_t>(end - text.data()) + 1));
   }
 
   master::Commons& commons_;

@@ -16,6 +16,7 @@ struct AdminOptions {
   std::string token;
   std::string allowed;            // networks
   std::vector<std::string> open;  // pages
+  bool control = false;           // deeds may be asked for by POST
   Nanos timeout = 30 * kSecond;   // of workers
   std::size_t queue_depth = 0;    // likewise
   std::string build;              // labels of celadon_build_info

@@ -245,6 +245,7 @@ bool read_master_options(PyObject* dict, MasterOptions& out) noexcept {
   r.text("admin_token", out.admin.token);
   r.text("admin_allow_ips", out.admin.allowed);
   r.list("admin_open", out.admin.open);
+  r.flag("admin_control", out.admin.control);
   r.integer("queue_depth", out.admin.queue_depth);
   r.text("build_labels", out.admin.build);
   out.admin.timeout = out.watch.timeout;

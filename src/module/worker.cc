@@ -68,9 +68,9 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
     server_->set_meter(meter_.get());
   }
   if (!options_.health_paths.empty()) {
-    front_ = std::make_unique<HealthFront>(
-        options_.health_paths, *server_, seat_ ? &seat_->commons.slab() : nullptr,
-        fit_until(), options_.timeout);
+    front_ = std::make_unique<HealthFront>(options_.health_paths, *server_,
+                                           seat_ ? &seat_->commons.slab() : nullptr,
+                                           fit_until(), options_.timeout);
     server_->set_front(front_.get());
   }
   if (seat_) bridge_->set_counters(counts_->bridge);
@@ -162,6 +162,7 @@ bool Worker::run(bool watch_signals) noexcept {
   if (seat_) {
     hub_.keep_pulse();
     hub_.keep_cells();
+    hub_.held().set_sink(nullptr);
     hub_.loop().keep_counters();
   }
   signals_.reset();
@@ -180,6 +181,8 @@ bool Worker::sit_down() noexcept {
   hub_.set_pulse(slot.pulse);
   hub_.set_cells(counts_->hub, load_->hub);
   hub_.loop().set_counters(counts_->loop);
+  places_ = std::make_unique<HeldPlaces>(seat_->commons.slab().places(seat_->slot));
+  hub_.held().set_sink(places_.get());
   colleagues_ = std::make_unique<Colleagues>(hub_.loop(), *seat_, *server_, *this);
   server_->set_peers(colleagues_.get());
   for (net::ListenSocket& socket : seat_->listeners) {

@@ -12,6 +12,7 @@
 #include "module/colleagues.h"
 #include "module/control.h"
 #include "module/health_front.h"
+#include "module/held_places.h"
 #include "module/log_queue.h"
 #include "module/notices.h"
 #include "module/options.h"
@@ -81,6 +82,7 @@ class Worker final : public loop::SignalHandler,
   std::unique_ptr<RequestMeter> meter_;
   std::atomic<Nanos> own_fit_until_{0};
   std::unique_ptr<HealthFront> front_;
+  std::unique_ptr<HeldPlaces> places_;
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<loop::Signals> signals_;

@@ -44,7 +44,9 @@ std::string Request::describe() const {
   if (!exchange_) return {};
   const http::Request& request = exchange_->request();
   std::string text(request.text(request.method));
-  return text.append(" ").append(request.text(request.target));
+  text.append(" ").append(request.text(request.target));
+  if (!exchange_->route().empty()) text.append(" route=").append(exchange_->route());
+  return text;
 }
 
 // --- being woken, and waiting ---
@@ -157,6 +159,8 @@ void Request::end() noexcept {
     waiter_->wake();
     waiter_ = nullptr;
   }
+  green::HeldSlice& held = bridge_.hub().held();
+  if (held.pending()) held.set_holder(describe());
   server::Exchange& done = *exchange_;
   exchange_ = nullptr;
   done.set_consumer(nullptr);

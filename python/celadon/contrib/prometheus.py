@@ -167,7 +167,8 @@ def _make(
 def _init_histogram(self: Any) -> None:
     from prometheus_client.utils import floatToGoString
 
-    bounds = ",".join(floatToGoString(each) for each in self._upper_bounds[:-1])
+    show: Any = floatToGoString
+    bounds = ",".join(show(each) for each in self._upper_bounds[:-1])
     buckets = len(self._upper_bounds)
     series = _make(
         (self._name, "histogram", self._name),

@@ -52,6 +52,13 @@ def rows() -> Iterable[Setting]:
         section=t,
     )
     yield s(
+        "admin_control",
+        parse_bool,
+        False,
+        "the admin pages may reload, drain and resize the server, not only look",
+        section=t,
+    )
+    yield s(
         "control_socket",
         parse_text,
         "auto",
