@@ -42,7 +42,9 @@ class Administered:
         port = int(self.server.wait_line(r"admin pages at http://.*:(\d+)")[1])
         with Client(("127.0.0.1", port)) as client:
             lines = "".join(f"{field}\r\n" for field in fields)
-            client.send(f"GET /-/{name} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
+            client.send(
+                f"GET /-/{name} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode()
+            )
             return client.response()
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
