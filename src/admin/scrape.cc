@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "admin/processes.h"
@@ -42,7 +44,8 @@ std::string Scraper::scrape(metrics::Format format) {
   site_.slab().read_whole([&] {
     Exposition out(format);
     metrics::write_rows(site_.slab(), catalogue_, out);
-    const metrics::Gathered gathered = metrics::gather_series(site_.slab());
+    metrics::Gathered gathered = metrics::gather_series(site_.slab());
+    steady(gathered);
     metrics::write_series(gathered, out);
     write_workers(out);
     write_processes(out);
@@ -51,6 +54,22 @@ std::string Scraper::scrape(metrics::Format format) {
   });
   took_.observe(static_cast<std::uint64_t>(site_.clock().now() - began));
   return text;
+}
+
+// Fractions that are added in another order, as when a worker is gone, may come out a
+// little lower, which a reader would take for a new start.
+void Scraper::steady(metrics::Gathered& gathered) {
+  constexpr double kNoise = 1e-9;
+  for (auto& [name, family] : gathered.families) {
+    if (family.type == "gauge") continue;
+    for (auto& [labels, cells] : family.samples) {
+      if (cells.empty() || cells.back() == std::floor(cells.back())) continue;
+      double& shown = shown_[name + '\0' + labels];
+      const bool is_noise = cells.back() < shown && cells.back() > shown * (1 - kNoise);
+      if (is_noise) cells.back() = shown;
+      shown = cells.back();
+    }
+  }
 }
 
 std::string Scraper::snapshot() const {
@@ -102,7 +121,7 @@ void Scraper::write_workers(Exposition& out) const {
           [this](const Slot& slot) { return site_.is_fit(slot) ? 1.0 : 0.0; });
 }
 
-void Scraper::write_processes(Exposition& out) const {
+void Scraper::write_processes(Exposition& out) {
   const metrics::Summary& summary = site_.slab().summary();
   ProcessUse all;
   const auto add = [&all](pid_t pid) {
@@ -123,8 +142,10 @@ void Scraper::write_processes(Exposition& out) const {
     if (slots[i].state.load() == SlotState::Free || pid == 0) continue;
     out.sample(label("worker", std::to_string(i)), to_double(add(pid).resident));
   }
+  // For a moment the time of one that has died is nobody's.
+  cpu_ = std::max(cpu_, all.cpu);
   write_one(out, "process_cpu_seconds_total", "counter",
-            "User and system time of all processes.", all.cpu);
+            "User and system time of all processes.", cpu_);
   write_one(out, "process_resident_memory_bytes", "gauge",
             "Resident memory of all processes, shared pages counted in each.",
             to_double(all.resident));

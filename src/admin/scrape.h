@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 
 #include "admin/site.h"
 #include "base/histogram.h"
@@ -22,13 +23,16 @@ class Scraper {
 
  private:
   void write_workers(metrics::Exposition& out) const;
-  void write_processes(metrics::Exposition& out) const;
+  void write_processes(metrics::Exposition& out);
+  void steady(metrics::Gathered& gathered);
   void write_self(const metrics::Gathered& gathered, metrics::Exposition& out) const;
 
   const Site& site_;
   const metrics::Catalogue catalogue_;
   const std::string build_;
   Histogram<kLagBounds> took_;
+  std::unordered_map<std::string, double> shown_;  // sums that are no whole numbers
+  double cpu_ = 0;  // seconds of all processes, as they were shown last
 };
 
 }  // namespace celadon::admin

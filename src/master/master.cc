@@ -31,8 +31,12 @@ std::string describe(Exit how) {
 
 metrics::Ending ending_of(const WorkerProcess& worker, Exit how) noexcept {
   using metrics::Ending;
+  if (worker.why == Why::Stuck) return Ending::Timeout;
+  // Somebody else's, whatever it was about to do.
+  if (how.by_signal && !worker.killed && worker.phase != Phase::Booting) {
+    return Ending::Signal;
+  }
   switch (worker.why) {
-    case Why::Stuck: return Ending::Timeout;
     case Why::Requests: return Ending::Requests;
     case Why::Lifetime: return Ending::Lifetime;
     case Why::Memory: return Ending::Memory;

@@ -1,6 +1,7 @@
 #include "module/request_meter.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "metrics/declaration.h"
 #include "module/catalogue.h"
@@ -17,6 +18,13 @@ constexpr std::string_view kOther =
 std::string error_of(const server::Exchange& x) {
   if (x.gone()) return "client_disconnected";
   return x.status() >= 500 ? std::to_string(x.status()) : "";
+}
+
+// To a microsecond, in a fraction that is exact: a sum of such is the same in any order,
+// so that it does not go back when a worker is gone and its part is added elsewhere.
+double to_exact_seconds(Nanos nanos) noexcept {
+  constexpr double kParts = 1 << 20;  // of a second
+  return std::round(static_cast<double>(nanos) * 1e-9 * kParts) / kParts;
 }
 
 std::string labels_of(const server::Exchange& x, std::string_view route) {
@@ -75,7 +83,7 @@ void RequestMeter::on_finished(const server::Finished& request) noexcept {
   const auto nanos = static_cast<std::uint64_t>(request.duration);
   const auto* const at = std::ranges::lower_bound(kDurationBounds, nanos);
   cells[at - kDurationBounds.begin()] += 1;
-  cells[kCells - 1] += static_cast<double>(request.duration) * 1e-9;
+  cells[kCells - 1] += to_exact_seconds(request.duration);
 }
 
 void RequestMeter::on_slow(std::string_view description) noexcept {

@@ -204,3 +204,25 @@ def all_services(parent: Path) -> Iterator[Services]:
         pg = stack.enter_context(postgres(parent / "postgres"))
         my = stack.enter_context(mariadb(parent / "mariadb"))
         yield Services(*pg, *my, stack.enter_context(redis()))
+
+
+@contextmanager
+def prometheus(folder: Path, *targets: str) -> Iterator[str]:
+    """A real Prometheus that scrapes `targets` five times a second; gives its URL."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    listed = ", ".join(f'"{target}"' for target in targets)
+    (folder / "prometheus.yml").write_text(
+        "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
+        "scrape_configs:\n"
+        f"- {{job_name: celadon, static_configs: [{{targets: [{listed}]}}]}}\n"
+    )
+    command = [
+        "prometheus",
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=info",
+    ]
+    with _server(command, None, "Server is ready to receive web requests"):
+        yield f"http://127.0.0.1:{port}"

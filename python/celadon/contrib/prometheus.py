@@ -13,6 +13,7 @@ is asked. Exemplars are not kept.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ from celadon.patch.registry import replace
 
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
+_KEPT = ("counter", "gauge", "histogram", "summary")  # in shared memory
 _FRESH = 0.05  # seconds that one look at all series serves
 
 _installed = False
@@ -58,6 +60,16 @@ def adapt_metrics(metrics: ModuleType) -> None:
     replace(metrics.Histogram, "_metric_init", _init_histogram)
     replace(metrics.Summary, "_metric_init", _init_summary)
     native = metrics.MetricWrapperBase.collect
+    native_init = metrics.MetricWrapperBase.__init__
+
+    @functools.wraps(native_init)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        native_init(self, *args, **kwargs)
+        # One with labels has series of other workers before it has any of its own.
+        if self._type in _KEPT:
+            _families[_family_of(self)] = (self._name, self._type)
+
+    replace(metrics.MetricWrapperBase, "__init__", __init__)
 
     def collect(self: Any) -> Iterable[Any]:
         family = _family_of(self)
@@ -141,14 +153,13 @@ def _value(
         mode = multiprocess_mode.removeprefix("live")
         mode = {"sum": "livesum"}.get(mode, mode)
         cells = 2 if mode == "mostrecent" else 1
-    series = _make(
-        (name, typ, metric_name), help_text, "", mode, cells, labelnames, labelvalues
-    )
+    series = _make(name, typ, help_text, "", mode, cells, labelnames, labelvalues)
     return _Cell(series, 0, mode == "mostrecent")
 
 
 def _make(
-    named: tuple[str, str, str],
+    family: str,
+    kind: str,
     help_text: str,
     bounds: str,
     mode: str,
@@ -156,8 +167,6 @@ def _make(
     labelnames: Iterable[str],
     labelvalues: Iterable[str],
 ) -> _core.Series:
-    family, kind, name = named
-    _families[family] = (name, kind)
     return _core.Series(
         *(family, kind, help_text, bounds, mode, cells),
         *(tuple(labelnames), tuple(map(str, labelvalues))),
@@ -171,7 +180,7 @@ def _init_histogram(self: Any) -> None:
     bounds = ",".join(show(each) for each in self._upper_bounds[:-1])
     buckets = len(self._upper_bounds)
     series = _make(
-        (self._name, "histogram", self._name),
+        *(self._name, "histogram"),
         *(self._documentation, bounds, "sum", buckets + 1),
         *(self._labelnames, self._labelvalues),
     )
@@ -182,7 +191,7 @@ def _init_histogram(self: Any) -> None:
 
 def _init_summary(self: Any) -> None:
     series = _make(
-        (self._name, "summary", self._name),
+        *(self._name, "summary"),
         *(self._documentation, "", "sum", 2),
         *(self._labelnames, self._labelvalues),
     )

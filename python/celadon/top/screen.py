@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celadon.green.report import text_of
-from celadon.top.figures import Figures, WorkerFigures
+from celadon.top.figures import DURATIONS, Figures, WorkerFigures
 
 # Name, width, text of a worker, key to sort by.
 _COLUMNS: list[tuple[str, int, Callable[[WorkerFigures], str], str]] = [
@@ -44,6 +44,12 @@ def short_time(seconds: float | None) -> str:
     return f"{seconds / 86400:.0f}d"
 
 
+def short_latency(seconds: float | None) -> str:
+    """Histograms tell nothing more of what is below their first bound."""
+    below = seconds is not None and seconds <= DURATIONS[0]
+    return "<5ms" if below else short_time(seconds)
+
+
 @dataclass
 class View:
     """What the user has chosen."""
@@ -64,7 +70,7 @@ def head(figures: Figures) -> list[str]:
         f"{len(f.workers)} workers",
         f"requests {f.requests:.1f}/s  errors {f.errors:.1f}/s  in flight {f.in_flight}  "
         f"queued {f.queued:g}  connections {f.connections:g}",
-        f"p50 {short_time(f.p50)}  p95 {short_time(f.p95)}  p99 {short_time(f.p99)}  "
+        f"p50 {short_latency(f.p50)}  p95 {short_latency(f.p95)}  p99 {short_latency(f.p99)}  "
         f"loop {100 * f.loop:.0f}%  lag p99 {short_time(f.lag)}",
         f"greenlets {f.greenlets:g}  waiting: {waiting or 'none'}",
     ]

@@ -48,6 +48,8 @@ function seconds(value) {
   if (value < 7200) return `${Math.round(value / 60)} min`;
   return value < 172800 ? `${Math.round(value / 3600)} h` : `${Math.round(value / 86400)} d`;
 }
+// Histograms tell nothing more of what is below their first bound.
+const latency = (value) => Number.isFinite(value) && value <= DURATIONS[0] ? "<5 ms" : seconds(value);
 const count = (n) => (n >= 100000 ? `${Math.round(n / 1000)}k` : n >= 100 || n === Math.round(n)
   ? String(Math.round(n)) : n.toFixed(1));
 const percent = (share) => `${Math.round(share * 100)} %`;
@@ -85,7 +87,7 @@ function derive(now, then) {
 const CHARTS = [
   { title: "Requests per second", unit: count, lines: [
     ["requests", (s) => s.requests], ["server errors", (s) => s.errors, 3]] },
-  { title: "Latency", unit: seconds, lines: [
+  { title: "Latency", unit: latency, lines: [
     ["p50", (s) => s.p50], ["p95", (s) => s.p95], ["p99", (s) => s.p99]] },
   { title: "Loop in use", unit: percent, most: 1, lines: [
     ["share of time not waiting", (s) => s.use], ["CPU of workers", (s) => s.cpu, 4]] },
@@ -213,7 +215,7 @@ function showTables(now, then) {
     ["Requests", (r) => count(r.count), "n"],
     ["Errors", (r) => r.errors ? make("b", { class: "bad" }, count(r.errors)) : "0", "n"],
     ["Mean", (r) => seconds(r.count ? r.seconds / r.count : null), "n"],
-    ["p95", (r) => seconds(quantile(r.durations, DURATIONS, 0.95)), "n"],
+    ["p95", (r) => latency(quantile(r.durations, DURATIONS, 0.95)), "n"],
   ], now.routes, "No request was answered yet.");
   fill("slow", "The last that took longer than slow_request, or a second", [
     ["Request", (s) => {
@@ -239,9 +241,9 @@ function showCards(now, last) {
   const cards = [
     ["Requests/s", last ? count(last.requests) : "–"],
     ["Server errors/s", last ? count(last.errors) : "–", last?.errors > 0 ? "bad" : ""],
-    ["p50", last ? seconds(last.p50) : "–"],
-    ["p95", last ? seconds(last.p95) : "–"],
-    ["p99", last ? seconds(last.p99) : "–"],
+    ["p50", last ? latency(last.p50) : "–"],
+    ["p95", last ? latency(last.p95) : "–"],
+    ["p99", last ? latency(last.p99) : "–"],
     ["In flight", count(now.status.requests)],
     ["Queued", count(now.requests.queued), now.requests.queued > 0 ? "warn" : ""],
     ["Loop in use", last ? percent(last.use) : "–", last?.use > 0.9 ? "warn" : ""],

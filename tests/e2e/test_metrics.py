@@ -1,0 +1,405 @@
+"""One scrape, right with many workers, whatever becomes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from tests.support import raw
+from tests.support.load import FOREVER, Load
+from tests.support.raw import Client, Response
+from tests.support.servers import Command, wait_until
+from tests.support.services import prometheus
+from tests.support.site import ready, renewed, wait_ready
+
+ADMIN = ("--admin-bind", "127.0.0.1:0")
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def admin_port(server: Command) -> int:
+    return int(server.wait_line(r"admin pages at http://.*:(\d+)")[1])
+
+
+def page(server: Command, path: str = "/metrics", *fields: str) -> Response:
+    with Client(("127.0.0.1", admin_port(server))) as client:
+        client.send(raw.get(path, *fields))
+        return client.response()
+
+
+def samples(text: str) -> Samples:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in parse_text(text)
+        for sample in family.samples
+    }
+
+
+def value(server: Command, name: str, **labels: str) -> float:
+    found = samples(page(server).body.decode())
+    return found.get((name, frozenset(labels.items())), 0.0)
+
+
+def answered(server: Command) -> float:
+    """Requests by the histogram of their durations, of all labels."""
+    found = samples(page(server).body.decode())
+    return sum(
+        n
+        for (name, _), n in found.items()
+        if name == "http_server_request_duration_seconds_count"
+    )
+
+
+def ask_all(server: Command, workers: int, path: str) -> tuple[set[bytes], int]:
+    """Asks until all workers have answered: what they said, and how often that was."""
+    bodies: set[bytes] = set()
+    count = 0
+
+    def ask() -> tuple[int, bool]:
+        nonlocal count
+        # Open together, so that the workers share them.
+        clients = [server.client() for _ in range(4 * workers)]
+        for client in clients:
+            client.send(raw.get(path))
+        for client in clients:
+            bodies.add(client.response().body)
+            client.close()
+        count += len(clients)
+        return len(bodies), len(bodies) == workers
+
+    wait_until(ask)
+    return bodies, count
+
+
+@contextmanager
+def measured(workers: int, *options: str, **env: str) -> Iterator[Command]:
+    with Command(
+        "tests.apps.measured:app", *("-w", str(workers)), *ADMIN, *options, env=env
+    ) as server:
+        wait_ready(server, workers)
+        yield server
+
+
+# What operations.md §3.1 names, of what exists.
+CATALOGUE = [
+    "http_server_request_duration_seconds",
+    "http_server_active_requests",
+    "http_server_request_body_size_bytes",
+    "http_server_response_body_size_bytes",
+    "celadon_request_queue_seconds",
+    "celadon_request_ttfb_seconds",
+    "celadon_requests_rejected",
+    "celadon_timeouts",
+    "celadon_connections_accepted",
+    "celadon_connections_closed",
+    "celadon_accept_errors",
+    "celadon_connections",
+    "celadon_received_bytes",
+    "celadon_sent_bytes",
+    "celadon_loop_lag_seconds",
+    "celadon_loop_blocked_seconds",
+    "celadon_loop_seconds",
+    "celadon_loop_turns",
+    "celadon_gil_wait_seconds",
+    "celadon_greenlets",
+    "celadon_greenlets_parked",
+    "celadon_greenlet_switches",
+    "celadon_greenlets_created",
+    "celadon_greenlet_slice_seconds",
+    "celadon_workers",
+    "celadon_worker_spawns",
+    "celadon_worker_exits",
+    "celadon_worker_heartbeat_age_seconds",
+    "celadon_worker_resident_memory_bytes",
+    "celadon_worker_uptime_seconds",
+    "celadon_generation",
+    "celadon_config_reloads",
+    "celadon_build_info",
+    "process_cpu_seconds",
+    "process_resident_memory_bytes",
+    "process_open_fds",
+    "process_max_fds",
+    "process_start_time_seconds",
+    "celadon_metrics_series",
+    "celadon_metrics_series_dropped",
+    "celadon_scrape_seconds",
+    "celadon_log_lines_dropped",
+]
+
+
+def test_the_exposition_is_whole_and_clean() -> None:
+    with measured(2) as server:
+        for path in ("/", "/sleep"):
+            assert server.request(raw.get(path)).status == 200
+        assert server.request(raw.post("/", b"x" * 300)).status == 200
+        assert server.request(b"GET / HTTP/9.9\r\n\r\n").status == 505
+        text = page(server)
+        assert text.get("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
+        families = {family.name for family in parse_text(text.body.decode())}
+        assert not set(CATALOGUE) - families
+        checked = subprocess.run(
+            ["promtool", "check", "metrics"], input=text.body, capture_output=True
+        )
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert checked.stdout + checked.stderr == b""
+        wanted = "Accept: application/openmetrics-text; version=1.0.0"
+        other = page(server, "/metrics", wanted)
+        assert (other.get("Content-Type") or "").startswith("application/openmetrics-")
+        again = {family.name for family in parse_openmetrics(other.body.decode())}
+        assert not set(CATALOGUE) - again
+    found = samples(text.body.decode())
+
+    def of(name: str, **labels: str) -> float:
+        return found[(name, frozenset(labels.items()))]
+
+    # As OpenTelemetry has them.
+    labels = {
+        "http_request_method": "GET",
+        "url_scheme": "http",
+        "http_response_status_code": "200",
+        "network_protocol_version": "1.1",
+    }
+    assert of("http_server_request_duration_seconds_count", **labels) == 2
+    assert of("http_server_request_duration_seconds_bucket", **labels, le="0.01") == 1
+    assert of("http_server_request_body_size_bytes_sum") == 300
+    assert of("celadon_requests_rejected_total", reason="parse") == 1
+    assert of("celadon_connections_accepted_total") == 4
+    assert of("celadon_workers", state="ready") == 2
+    assert of("celadon_received_bytes_total") > 300
+    assert of("process_resident_memory_bytes") > 10e6
+
+
+def test_metrics_of_the_application_are_right_across_workers() -> None:
+    with measured(3) as server:
+        bodies, count = ask_all(server, 3, "/four")
+        pids = {body.split()[1].decode() for body in bodies}
+        assert value(server, "app_asked_total", path="/four") == count
+        found = samples(page(server).body.decode())
+
+        def of(name: str, **labels: str) -> float:
+            return found[(name, frozenset(labels.items()))]
+
+        assert of("app_took_seconds_count") == count
+        assert of("app_sizes_sum") == count * len("/four")
+        assert of("app_inside") == 0
+        assert of("app_most") == of("app_last") == len("/four")
+        assert {str(int(of("app_own", worker=str(n)))) for n in range(3)} == pids
+        assert of("app_about_info", flavour='quote " and \\ and \n') == 1
+        # What is gone was counted; gauges of the living remain.
+        os.kill(int(pids.pop()), signal.SIGKILL)
+        wait_until(lambda: (r := ready(server), len(r) == 3))
+        assert value(server, "app_asked_total", path="/four") == count
+        assert value(server, "app_last") == len("/four")
+
+
+def test_labels_are_capped_and_what_is_beyond_is_counted() -> None:
+    with measured(1, "--metrics-max-series", "30") as server:
+        for n in range(60):
+            server.request(raw.get(f"/many/{n}"))
+        other = value(server, "app_many_total", n="_other")
+        assert other > 20
+        assert value(server, "celadon_metrics_series_dropped_total") >= other
+        assert value(server, "celadon_metrics_series") <= 40
+        named = [
+            labels
+            for (name, labels) in samples(page(server).body.decode())
+            if name == "app_many_total"
+        ]
+        total = sum(value(server, "app_many_total", **dict(each)) for each in named)
+        assert total == 60
+
+
+def test_counters_never_go_back_and_nothing_is_counted_twice() -> None:
+    """Killed, reloaded and recycled workers, while a scrape follows another."""
+    with measured(3, "--max-requests", "200") as server:
+        stop, backwards = threading.Event(), []
+
+        def watch() -> None:
+            before: Samples = {}
+            while not stop.is_set():
+                now = samples(page(server).body.decode())
+                backwards.extend(
+                    (key, before[key], now.get(key, 0.0))
+                    for key in before
+                    if key[0].endswith(("_total", "_count", "_sum", "_bucket"))
+                    and now.get(key, 0.0) < before[key]
+                )
+                before = now
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            with Load(server, 1, 7, FOREVER) as load:
+                for _ in range(5):
+                    load.wait_for_more(200)
+                    os.kill(ready(server)[0], signal.SIGKILL)
+                    wait_until(lambda: (r := ready(server), len(r) >= 3))
+                    old = ready(server)
+                    server.signal(signal.SIGHUP)
+                    wait_until(
+                        lambda old=old: (r := ready(server), not set(r) & set(old))
+                    )  # type: ignore[misc]
+        finally:
+            stop.set()
+            watcher.join()
+        assert not backwards
+        # What a kill cut off was counted by the server alone, or by the client.
+        wait_until(
+            lambda: (
+                n := answered(server),
+                load.answered - 5 <= n <= load.answered + len(load.wrong),
+            )
+        )
+        exits = value(server, "celadon_worker_exits_total", reason="signal")
+        assert exits == 5
+        assert value(server, "celadon_worker_exits_total", reason="max_requests") > 0
+        assert value(server, "celadon_worker_exits_total", reason="reload") > 0
+        assert value(server, "celadon_config_reloads_total", result="accepted") == 5
+
+
+def test_a_scrape_is_answered_while_every_worker_is_blocked(tmp_path: Path) -> None:
+    enough = tmp_path / "enough"
+    with measured(2, ENOUGH=str(enough)) as server:
+        clients = [server.client() for _ in range(2)]
+        try:
+            for client in clients:
+                client.send(raw.get("/hold"))
+            held = "celadon_worker_heartbeat_age_seconds"
+            wait_until(
+                lambda: (
+                    ages := [value(server, held, worker=n) for n in "01"],
+                    min(ages) > 0.2,
+                )
+            )
+            assert value(server, "http_server_active_requests",
+                         http_request_method="GET", url_scheme="http") == 2  # fmt: skip
+        finally:
+            enough.touch()
+            for client in clients:
+                assert client.response().status == 200
+                client.close()
+
+
+def test_requests_lost_at_a_death_are_counted() -> None:
+    with measured(1) as server, server.client() as client:
+        client.send(raw.get("/die"))
+        assert client.read_to_end() == b""
+        wait_until(lambda: (n := value(server, "celadon_requests_lost_total"), n == 1))
+        assert value(server, "celadon_worker_exits_total", reason="failed") == 1
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_prometheus_client_is_right_across_workers(
+    tmp_path: Path, folder: bool
+) -> None:
+    """Unchanged: with its folder of files and its hook, or with neither."""
+    config = tmp_path / "gunicorn.conf.py"
+    config.write_text(
+        "from prometheus_client import multiprocess\n"
+        "def child_exit(server, worker):\n"
+        "    multiprocess.mark_process_dead(worker.pid)\n"
+    )
+    env = {}
+    options = ["-w", "2", *ADMIN]
+    if folder:
+        (tmp_path / "files").mkdir()
+        env["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path / "files")
+        options += ["-c", str(config)]
+    with Command("tests.apps.prometheus_site:app", *options, env=env) as server:
+        first = wait_ready(server, 2)
+        _, count = ask_all(server, 2, "/x")
+        server.signal(signal.SIGHUP)
+        renewed(server, first)
+        own = samples(server.request(raw.get("/metrics")).body.decode())
+        ours = samples(page(server).body.decode())
+        for found in (own, ours):
+            path = frozenset({("path", "/x")})
+            assert found[("site_asked_total", path)] == count
+            assert found[("site_plain_total", frozenset())] == count
+            assert found[("site_sizes_sum", frozenset())] == 2 * count
+            assert found[("site_took_seconds_count", path)] == count
+            bucket = frozenset({("path", "/x"), ("le", "1.0")})
+            assert found[("site_took_seconds_bucket", bucket)] == count
+        assert server.request(raw.get("/x")).status == 200
+        assert value(server, "site_level") == 2
+
+
+class Queries:
+    """What a Prometheus knows."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def ask(self, query: str, when: float = 0.0) -> list[dict[str, Any]]:
+        text = urllib.parse.urlencode({"query": query, "time": when or time.time()})
+        with urllib.request.urlopen(f"{self._url}/api/v1/query?{text}") as answer:
+            found: list[dict[str, Any]] = json.loads(answer.read())["data"]["result"]
+            return found
+
+    def names(self) -> list[str]:
+        with urllib.request.urlopen(
+            f"{self._url}/api/v1/label/__name__/values"
+        ) as answer:
+            found: list[str] = json.loads(answer.read())["data"]
+            return found
+
+    def number(self, query: str, when: float = 0.0) -> float:
+        found = self.ask(query, when)
+        return float(found[0]["value"][1]) if found else 0.0
+
+
+def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:
+    """20 reloads and some kills under load: no resets, and increase() is what was asked."""
+    with measured(4) as server:
+        target = f"127.0.0.1:{admin_port(server)}"
+        with prometheus(tmp_path / "prometheus", target) as url:
+            queries = Queries(url)
+            total = "sum(http_server_request_duration_seconds_count)"
+            wait_until(lambda: (n := queries.number("up"), n == 1))
+            begun = time.time()
+            with Load(server, FOREVER, FOREVER) as load:
+                for round_ in range(20):
+                    old = ready(server)
+                    if round_ % 5 == 4:
+                        os.kill(old[0], signal.SIGKILL)
+                        wait_until(lambda: (r := ready(server), len(r) == 4))
+                        old = ready(server)
+                    server.signal(signal.SIGHUP)
+                    renewed(server, old)
+                load.wait_for_more(10)
+            # What a kill cut off was counted by the server alone, or by the client.
+            least, most = load.answered - 4, load.answered + len(load.wrong)
+            wait_until(
+                lambda: (
+                    n := (least, queries.number(total), most),
+                    n[0] <= n[1] <= n[2],
+                )
+            )
+            spent = time.time() - begun
+            rate = queries.number(
+                f"sum(rate(http_server_request_duration_seconds_count[{int(spent + 1)}s]))"
+            )
+            # What it makes of the two ends, where it looks five times a second.
+            assert rate * int(spent + 1) == pytest.approx(
+                load.answered, rel=0.01 + 2 * 0.2 / spent
+            )
+            for name in queries.names():
+                if name.endswith(("_total", "_count", "_sum", "_bucket")):
+                    assert queries.ask(f"resets({name}[5m]) > 0") == [], name
+            assert queries.number("celadon_generation") == 20
+            assert queries.number("min_over_time(up[10s])") == 1

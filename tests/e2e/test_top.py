@@ -1,0 +1,191 @@
+"""`celadon top`, in a pseudo-terminal and for scripts."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+
+from tests.support import raw
+from tests.support.load import FOREVER, Load
+from tests.support.servers import TIMEOUT, Command, wait_until
+from tests.support.site import wait_ready
+
+PROGRAM = [sys.executable, "-m", "celadon", "top"]
+
+
+class Terminal:
+    """A program in a terminal of 40 lines; what a person would see there."""
+
+    def __init__(self, *words: str) -> None:
+        self.screen = pyte.Screen(120, 40)
+        self._stream = pyte.ByteStream(self.screen)
+        self._lock = threading.Lock()
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self.process = subprocess.Popen(
+            words,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "TERM": "linux"},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # its other end is closed
+            while data := os.read(self._master, 65536):
+                with self._lock:
+                    self._stream.feed(data)
+
+    def text(self) -> str:
+        with self._lock:
+            return "\n".join(self.screen.display)
+
+    def wait(self, pattern: str) -> re.Match[str]:
+        found: re.Match[str] = wait_until(
+            lambda: (m := re.search(pattern, t := self.text()) or t, m is not t)
+        )
+        return found
+
+    def press(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def resize(self, lines: int, columns: int) -> None:
+        size = struct.pack("HHHH", lines, columns, 0, 0)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
+        os.killpg(self.process.pid, signal.SIGWINCH)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(TIMEOUT)
+        os.close(self._master)
+        self._reader.join(TIMEOUT)
+
+
+@pytest.fixture
+def socket(tmp_path: Path) -> str:
+    return str(tmp_path / "control")
+
+
+@pytest.fixture
+def server(socket: str) -> Iterator[Command]:
+    options = ("--control-socket", socket, "--admin-bind", "127.0.0.1:0")
+    with Command("tests.apps.measured:app", "-w", "2", *options) as running:
+        wait_ready(running, 2)
+        yield running
+
+
+def test_it_shows_load_workers_and_what_blocks(server: Command, socket: str) -> None:
+    with Terminal(*PROGRAM, "--control-socket", socket, "--interval", "0.2") as top:
+        top.wait(r"celadon: serving, up .*, 2 workers")
+        with Load(server, FOREVER):
+            top.wait(r"requests [1-9][\d.]*/s")
+            top.wait(r"p99 <5ms")
+        with server.client() as client:
+            client.send(raw.get("/block"))
+            top.wait(r"HELD +")
+            top.wait(r"HELD THE LOOP[\s\S]*measured\.py:\d+ in work")
+            assert client.response().status == 200
+        top.wait(r"SLOW REQUESTS[\s\S]*GET /block 200 took 3\d\d\d")
+        top.wait(r"HISTORY[\s\S]*worker \d+ is ready")
+        top.press(b"q")
+        assert top.process.wait(TIMEOUT) == 0
+
+
+def test_keys_sort_pick_and_show_stacks(server: Command, socket: str) -> None:
+    with Terminal(*PROGRAM, "--control-socket", socket, "--interval", "0.2") as top:
+        first, second = re.findall(
+            r"(?m)^ +[01] +(\d+) +ready", top.wait(r"(?s).* +1 +\d+ +ready.*")[0]
+        )
+        top.wait(r"WORKER\*")
+        top.press(b"s")
+        top.wait(r"PID\*")
+        top.press(b"r")
+        highest = max(int(first), int(second))
+        top.wait(rf"PID\*[^\n]*\n +\d +{highest}")
+        top.press(b"\x1b[B")  # down
+        top.press(b"\n")
+        top.wait(rf"worker \d \(pid {min(int(first), int(second))}\)")
+        top.wait("main script")
+        top.press(b"\x1b")
+        top.wait(r"PID\*")
+        top.resize(10, 40)
+        top.screen.resize(10, 40)
+        top.wait("celadon: serving")
+        top.press(b"q")
+        assert top.process.wait(TIMEOUT) == 0
+
+
+def test_it_waits_for_a_server_that_is_gone(server: Command, socket: str) -> None:
+    with Terminal(*PROGRAM, "--control-socket", socket, "--interval", "0.2") as top:
+        top.wait("celadon: serving")
+        server.stop()
+        top.wait("no server answers at")
+        top.press(b"q")
+        assert top.process.wait(TIMEOUT) == 0
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *words], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_once_for_scripts(server: Command, socket: str) -> None:
+    url = server.wait_line(r"admin pages at (http://.*:\d+)")[1]
+    with Load(server, FOREVER) as load:
+        load.wait_for_more(10)
+        for source in (("--control-socket", socket), ("--url", url)):
+            done = run("--once", "--json", "--interval", "0.3", *source)
+            assert done.returncode == 0, done.stderr
+            figures = json.loads(done.stdout)
+            assert figures["state"] == "serving"
+            assert figures["requests"] > 0
+            assert len(figures["workers"]) == 2
+            assert sum(each["requests"] for each in figures["workers"]) > 0
+    done = run("--once", "--url", url)
+    assert "celadon: serving" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--json"], "--json goes with --once"),
+        (["--interval", "0", "--once"], "--interval: more than 0"),
+        (["nonsense"], "celadon top takes no 'nonsense'"),
+        (["--no-control-socket"], "no control socket"),
+        (["--control-socket", "/nonexistent"], "this is no terminal"),
+    ],
+)
+def test_wrong_words(words: list[str], said: str) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_url_where_nobody_answers() -> None:
+    done = run("--once", "--url", "http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "http://127.0.0.1:1" in done.stderr

@@ -1,0 +1,69 @@
+"""A real Chromium without a window, from the distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        # Its own sandbox refuses root, whom tests may be run by.
+        browser = play.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Watched:
+    """A page, with all that went wrong there and all that it asked for."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    received: int = 0  # bytes of its files
+
+
+@contextmanager
+def watched(browser: Browser, url: str, **context: Any) -> Iterator[Watched]:
+    """`url` in a context of its own; options as Playwright has them."""
+    opened = browser.new_context(**context)
+    page = opened.new_page()
+    seen = Watched(page)
+    page.on("pageerror", lambda error: seen.problems.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            seen.problems.append(message.text)
+            if message.type in ("error", "warning")
+            else None
+        ),
+    )
+    page.on("request", lambda request: seen.asked.append(request.url))
+
+    def count(response: Any) -> None:
+        if not response.url.endswith("/events"):
+            seen.received += len(response.body())
+
+    page.on("response", count)
+    page.goto(url)
+    try:
+        yield seen
+    finally:
+        opened.close()
+
+
+def picture(page: Page, path: Path) -> bytes:
+    """The whole page as PNG, at `path` too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return page.screenshot(path=str(path), full_page=True)
