@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "admin/backlogs.h"
 #include "admin/processes.h"
 #include "admin/snapshot.h"
 #include "metrics/declaration.h"
@@ -48,6 +49,7 @@ std::string Scraper::scrape(metrics::Format format) {
     steady(gathered);
     metrics::write_series(gathered, out);
     write_workers(out);
+    write_backlogs(out);
     write_processes(out);
     write_self(gathered, out);
     text = out.take();
@@ -119,6 +121,22 @@ void Scraper::write_workers(Exposition& out) const {
           });
   of_each("celadon_worker_healthy", "Whether the checks of the application pass there.",
           [this](const Slot& slot) { return site_.is_fit(slot) ? 1.0 : 0.0; });
+}
+
+void Scraper::write_backlogs(Exposition& out) const {
+  const auto backlogs = read_backlogs();
+  const auto write = [&](std::string_view name, std::string_view help, auto value) {
+    out.family(name, "gauge", help);
+    for (const metrics::ListenerEntry& entry : site_.slab().summary().listeners) {
+      const auto found = backlogs.find(entry.inode.load(std::memory_order_acquire));
+      if (found == backlogs.end()) continue;
+      out.sample(label("listener", entry.name.data()), to_double(value(found->second)));
+    }
+  };
+  write("celadon_listen_backlog", "Connections that wait to be accepted.",
+        [](const Backlog& backlog) { return backlog.waiting; });
+  write("celadon_listen_backlog_limit", "How many may wait there.",
+        [](const Backlog& backlog) { return backlog.limit; });
 }
 
 void Scraper::write_processes(Exposition& out) {

@@ -22,6 +22,7 @@ class Scraper {
   [[nodiscard]] std::string snapshot() const;
 
  private:
+  void write_backlogs(metrics::Exposition& out) const;
   void write_workers(metrics::Exposition& out) const;
   void write_processes(metrics::Exposition& out);
   void steady(metrics::Gathered& gathered);

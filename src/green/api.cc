@@ -224,9 +224,27 @@ PyObject* py_leave_no_switch(PyObject*, PyObject*) noexcept {
 }
 
 // The first of gc.callbacks: nothing may switch while the collector runs.
+// `info`: as gc.callbacks have it.
+void count_collection(HubStats& stats, PyObject* info) noexcept {
+  const auto number = [info](const char* name) noexcept -> std::uint64_t {
+    PyObject* value = PyDict_Check(info) ? PyDict_GetItemString(info, name) : nullptr;
+    const long found = value ? PyLong_AsLong(value) : 0;
+    if (PyErr_Occurred()) PyErr_Clear();
+    return found < 0 ? 0 : static_cast<std::uint64_t>(found);
+  };
+  const std::size_t generation = std::min<std::size_t>(number("generation"), 2);
+  ++stats.collections[generation];
+  stats.collected[generation] += number("collected");
+  stats.uncollectable[generation] += number("uncollectable");
+}
+
 PyObject* py_gc_guard(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
-  if (count > 0 && PyUnicode_Check(args[0])) {
-    set_collecting(PyUnicode_CompareWithASCIIString(args[0], "start") == 0);
+  if (count < 2 || !PyUnicode_Check(args[0])) return py::none();
+  const bool starts = PyUnicode_CompareWithASCIIString(args[0], "start") == 0;
+  set_collecting(starts);
+  if (Hub* hub = Hub::here()) {
+    starts ? hub->note_collection() : count_collection(hub->stats(), args[1]);
+    if (!starts) hub->end_collection();
   }
   return py::none();
 }

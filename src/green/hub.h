@@ -56,10 +56,14 @@ struct HubStats {
   std::uint64_t deadlines_fired = 0;
   std::uint64_t deadlines_ignored = 0;  // by jobs that swallowed them twice
   std::uint64_t preemptions = 0;
-  std::uint64_t preemptions_refused = 0;  // where nothing may switch
-  std::uint64_t gil_wait = 0;             // nanoseconds until it had the GIL again
-  Histogram<kLagBounds> slices;           // how long one greenlet ran
-  Histogram<kLagBounds> held;             // of these, those that are reported
+  std::uint64_t preemptions_refused = 0;       // where nothing may switch
+  std::uint64_t gil_wait = 0;                  // nanoseconds until it had the GIL again
+  std::array<std::uint64_t, 3> collections{};  // by their generation
+  std::array<std::uint64_t, 3> collected{};    // objects
+  std::array<std::uint64_t, 3> uncollectable{};
+  Histogram<kLagBounds> collector_pauses;
+  Histogram<kLagBounds> slices;  // how long one greenlet ran
+  Histogram<kLagBounds> held;    // of these, those that are reported
 };
 
 // What there is now.
@@ -153,6 +157,12 @@ class Hub {
   void unwatch() noexcept;
 
   // The slice that runs now, where it is long enough for the watchdog.
+  // Around a collection of garbage.
+  void note_collection() noexcept { collecting_since_ = clock_.now(); }
+  void end_collection() noexcept {
+    const Nanos took = clock_.now() - collecting_since_;
+    stats_->collector_pauses.observe(static_cast<std::uint64_t>(took));
+  }
   [[nodiscard]] HeldSlice& held() noexcept { return held_; }
   [[nodiscard]] const Pace& pace() const noexcept { return pace_; }
   [[nodiscard]] bool forked_child() const noexcept { return forked_child_; }
@@ -273,6 +283,7 @@ class Hub {
   Nanos held_after_ = kNever;  // a slice so long is counted as one that held the loop
   Pace pace_;
   HeldSlice held_;
+  Nanos collecting_since_ = 0;
   unsigned long thread_id_;
   HubStats own_stats_;
   HubLoad own_load_;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -355,7 +356,24 @@ void Master::weigh(Control& control) noexcept {
 void Master::tell_settled() noexcept {
   if (settled_ || roster_.stopping() || !roster_.settled()) return;
   settled_ = true;
+  tell_listeners();
   hooks_.settled();
+}
+
+// For whoever asks the kernel how many wait there.
+void Master::tell_listeners() noexcept {
+  auto& entries = commons_.slab().summary().listeners;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    metrics::ListenerEntry& entry = entries[i];
+    entry.inode.store(0, std::memory_order_release);
+    if (i >= listeners_.size()) continue;
+    struct stat status{};
+    if (::fstat(listeners_[i].fd(), &status) < 0) continue;
+    entry.name.fill('\0');
+    const std::string name = listeners_[i].describe();
+    name.copy(entry.name.data(), entry.name.size() - 1);
+    entry.inode.store(status.st_ino, std::memory_order_release);
+  }
 }
 
 void Master::tell_alive() noexcept {

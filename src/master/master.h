@@ -113,6 +113,7 @@ class Master final : public loop::SignalHandler,
   void info(const std::string& line);
   void complain(Level level, const std::string& line);
   void note(std::string_view line) noexcept;
+  void tell_listeners() noexcept;
 
   Hooks& hooks_;
   LogSink& log_;

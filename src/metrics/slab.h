@@ -94,6 +94,13 @@ struct Deeds {
   double cpu_of_dead;  // seconds
 };
 
+// A socket that the master has open for its workers.
+struct ListenerEntry {
+  std::atomic<std::uint64_t> inode;  // 0: none
+  std::array<char, 56> name;         // with a zero at the end
+};
+inline constexpr std::size_t kListeners = 16;  // that are told of
+
 // What the whole server says.
 struct alignas(kLine) Summary {
   std::atomic<bool> stopping;  // no worker has a successor any more
@@ -104,6 +111,7 @@ struct alignas(kLine) Summary {
   std::atomic<double> started_wall;    // seconds since 1970
   std::atomic<std::uint64_t> folding;  // odd while the master folds a slot
   Deeds deeds;
+  std::array<ListenerEntry, kListeners> listeners;  // the master's
   CounterRow base;  // of workers that are gone
 };
 

@@ -195,6 +195,24 @@ void add_greenlets(Catalogue& all) {
                      COUNT_CELL(hub.slices)));
 }
 
+constexpr std::string_view kGenerations[] = {"0", "1", "2"};
+
+void add_collector(Catalogue& all) {
+  const auto by_generation = [&](std::string_view name, std::string_view help,
+                                 std::size_t cell) {
+    all.push_back(
+        {name, "counter", help, rows_of("cpython_gc_generation", kGenerations, cell)});
+  };
+  by_generation("cpython_gc_collections_total", "Collections of garbage.",
+                COUNT_CELL(hub.collections));
+  by_generation("cpython_gc_collected_objects_total", "Objects that they collected.",
+                COUNT_CELL(hub.collected));
+  by_generation("cpython_gc_uncollectable_objects_total",
+                "Objects that they could not collect.", COUNT_CELL(hub.uncollectable));
+  all.push_back(lags("celadon_gc_pause_seconds", "How long collections took.",
+                     COUNT_CELL(hub.collector_pauses)));
+}
+
 }  // namespace
 
 Catalogue make_catalogue() {
@@ -203,6 +221,7 @@ Catalogue make_catalogue() {
   add_connections(all);
   add_loop(all);
   add_greenlets(all);
+  add_collector(all);
   return all;
 }
 

@@ -20,8 +20,9 @@ std::string error_of(const server::Exchange& x) {
   return x.status() >= 500 ? std::to_string(x.status()) : "";
 }
 
-// To a microsecond, in a fraction that is exact: a sum of such is the same in any order,
-// so that it does not go back when a worker is gone and its part is added elsewhere.
+// To a microsecond, in a fraction that is exact: a sum of such is the same in any
+// order, so that it does not go back when a worker is gone and its part is added
+// elsewhere.
 double to_exact_seconds(Nanos nanos) noexcept {
   constexpr double kParts = 1 << 20;  // of a second
   return std::round(static_cast<double>(nanos) * 1e-9 * kParts) / kParts;

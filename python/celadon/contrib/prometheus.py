@@ -180,9 +180,14 @@ def _init_histogram(self: Any) -> None:
     bounds = ",".join(show(each) for each in self._upper_bounds[:-1])
     buckets = len(self._upper_bounds)
     series = _make(
-        *(self._name, "histogram"),
-        *(self._documentation, bounds, "sum", buckets + 1),
-        *(self._labelnames, self._labelvalues),
+        self._name,
+        "histogram",
+        self._documentation,
+        bounds,
+        "sum",
+        buckets + 1,
+        self._labelnames,
+        self._labelvalues,
     )
     self._created = time.time()
     self._buckets = [_Cell(series, at) for at in range(buckets)]
@@ -191,9 +196,14 @@ def _init_histogram(self: Any) -> None:
 
 def _init_summary(self: Any) -> None:
     series = _make(
-        *(self._name, "summary"),
-        *(self._documentation, "", "sum", 2),
-        *(self._labelnames, self._labelvalues),
+        self._name,
+        "summary",
+        self._documentation,
+        "",
+        "sum",
+        2,
+        self._labelnames,
+        self._labelvalues,
     )
     self._created = time.time()
     self._count = _Cell(series, 0)

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from celadon._core import green as _green
+from celadon._core.metrics import Series
 
 LIMIT = 32
 WAIT = 30.0  # seconds
@@ -54,6 +55,11 @@ def stats() -> dict[str, dict[str, int]]:
         name: {"open": len(server.places), "waiting": len(server.waiters)}
         for name, server in _servers.items()
     }
+
+
+def _gauge(what: str, help_text: str, server: str) -> Series:
+    family = f"celadon_db_connections_{what}"
+    return Series(family, "gauge", help_text, "", "livesum", 1, ("server",), (server,))
 
 
 class Place:
@@ -97,8 +103,16 @@ class _Server:
         self.places: set[Place] = set()
         self.waiters: deque[_Turn] = deque()
         self._lock = _green.Lock()
+        self._open = _gauge("open", "Connections to a server of databases.", name)
+        self._waiting = _gauge("waiting", "Who waits for a place there.", name)
+
+    def note(self) -> None:
+        """How it stands, for ``/metrics``. Takes no lock."""
+        self._open.set(0, len(self.places))
+        self._waiting.set(0, len(self.waiters))
 
     def wake_first(self) -> None:
+        self.note()
         try:
             self.waiters[0].set()
         except IndexError:
@@ -112,6 +126,7 @@ class _Server:
                 return None
             place = Place(self)
             self.places.add(place)
+            self.note()
             return place
 
     def make_room(self) -> None:
@@ -150,6 +165,7 @@ def _refusal(server: str) -> str:
 def _take_in_turn(server: _Server, end: float) -> Place | None:
     turn = _green.Event()
     server.waiters.append(turn)
+    server.note()
     try:
         while True:
             turn.clear()

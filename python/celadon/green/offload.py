@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from celadon._core import green as _green
+from celadon._core.metrics import Series
 
 T = TypeVar("T")
 
 
 class _Call:
-    __slots__ = ("_context", "_do", "done", "error", "value")
+    __slots__ = ("_context", "_do", "done", "error", "made_at", "value")
 
     def __init__(self, do: Callable[[], Any], kind: str = "thread") -> None:
         self._do: Callable[[], Any] | None = do
         self._context = contextvars.copy_context()
         self.done = _green.Event(kind)
+        self.made_at = time.monotonic()
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -74,6 +77,34 @@ class _Gil:
 _gil = _Gil()
 
 
+class _Measures:
+    """How a pool of threads stands, in ``/metrics``."""
+
+    _BOUNDS = "0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10"
+
+    def __init__(self, name: str) -> None:
+        def series(kind: str, names: tuple[str, ...], *values: str) -> Series:
+            family, text = {
+                "gauge": ("celadon_offload_tasks", "Calls for native threads."),
+                "histogram": (
+                    "celadon_offload_wait_seconds",
+                    "Time until a native thread took a call.",
+                ),
+            }[kind]
+            bounds = self._BOUNDS if kind == "histogram" else ""
+            cells = len(bounds.split(",")) + 2 if bounds else 1
+            merge = "sum" if bounds else "livesum"
+            return Series(family, kind, text, bounds, merge, cells, names, values)
+
+        self._queued = series("gauge", ("pool", "state"), name, "queued")
+        self._running = series("gauge", ("pool", "state"), name, "running")
+        self.waited = series("histogram", ("pool",), name)
+
+    def note(self, pool: NativePool) -> None:
+        self._queued.set(0, pool.waiting)
+        self._running.set(0, pool.running)
+
+
 class NativePool:
     """At most `threads` native threads; they start when they are needed.
 
@@ -88,6 +119,7 @@ class NativePool:
         self._started = 0
         self._idle = 0
         self._running = 0
+        self._measures: _Measures | None = None
 
     @property
     def waiting(self) -> int:
@@ -166,7 +198,10 @@ class NativePool:
         self._submit(_Call(fn))
 
     def _submit(self, call: _Call) -> None:
+        if self._measures is None:
+            self._measures = _Measures(self.name)
         self._calls.append(call)
+        self._measures.note(self)
         if self._idle < len(self._calls) and self._started < self.threads:
             self._started += 1
             threading.Thread(
@@ -181,9 +216,16 @@ class NativePool:
             self._idle -= 1
             self._running += 1
             _gil.begin()
-            self._calls.popleft().run()
+            call = self._calls.popleft()
+            if self._measures is not None:
+                self._measures.waited.observe(time.monotonic() - call.made_at)
+                self._measures.note(self)
+            call.run()
+            del call
             _gil.end()
             self._running -= 1
+            if self._measures is not None:
+                self._measures.note(self)
 
 
 def _wait_shielded(call: _Call) -> None:

@@ -167,8 +167,10 @@ def _waits_on(raw: dict[str, Any], names: dict[int, str]) -> str | None:
     reason = raw["reason"]
     if reason is None:
         return None
-    if reason == "descriptor":
+    if raw["fd"] >= 0:
         what = _descriptor(raw["fd"], raw["events"])
+        if reason == "database":
+            what = "a database: " + what
     elif reason == "lock":
         owner = raw["owner"]
         what = "a lock held by " + names.get(owner, f"thread {owner}")
@@ -179,6 +181,10 @@ def _waits_on(raw: dict[str, Any], names: dict[int, str]) -> str | None:
 
 
 _REASONS = {
+    "descriptor": "a descriptor",
+    "database": "a database",
+    "dns": "an address that is looked up",
+    "thread": "a call on a native thread",
     "sleep": "sleep",
     "event": "an event",
     "queue": "a queue",

@@ -78,7 +78,9 @@ def _connect_patiently(pool: ConnectionPool[C]) -> C | None:
                 raise
         else:
             pool._last_error = None
-            pool._counters.create_seconds += time.monotonic() - began
+            took = time.monotonic() - began
+            pool._counters.create_seconds += took
+            pool._measures.create_time.observe(took)
             return conn
         if pool._news.wait(wait):
             return None

@@ -29,6 +29,7 @@ from celadon.logging import logger
 from celadon.pools import hooks, opening, upkeep
 from celadon.pools.background import bounded, start, start_for_long
 from celadon.pools.errors import PoolClosed, PoolFull, PoolTimeout
+from celadon.pools.measures import Measures
 from celadon.pools.member import Member, Waiter, is_abandoned
 from celadon.pools.statistics import Counters, PoolStats
 
@@ -122,6 +123,7 @@ class ConnectionPool(Generic[C]):
         self._check, self._reset, self._close = check, reset, close
         self._reconnect_failed = reconnect_failed
         self._counters = Counters()
+        self._measures = Measures(self.name)
         self._last_error: BaseException | None = None
         self._closed = False
         self._forget_all()
@@ -142,6 +144,7 @@ class ConnectionPool(Generic[C]):
         now = time.monotonic()
         self._counters.acquired += 1
         self._counters.wait_seconds += now - began
+        self._measures.wait_time.observe(now - began)
         on_job_end = functools.partial(self._on_job_end, member)
         member.lend(now, on_job_end, self.leak_threshold > 0)
         return member.conn  # type: ignore[no-any-return]
@@ -160,6 +163,7 @@ class ConnectionPool(Generic[C]):
         member.take_back()
         member.used_at = time.monotonic()
         self._counters.use_seconds += member.used_at - member.lent_at
+        self._measures.use_time.observe(member.used_at - member.lent_at)
         if discard:
             start(self._discard, member, "released")
         elif self._needs_no_work(member) and _green.can_park():
@@ -292,9 +296,11 @@ class ConnectionPool(Generic[C]):
             if member is not None:
                 self._lent[id(member.conn)] = member
                 self._grow()
+                self._measures.note(self)
                 return member
             waiter = self._queue(first)
             self._grow()
+            self._measures.note(self)
         return self._wait(waiter, end)
 
     def _queue(self, first: bool) -> Waiter:
@@ -324,6 +330,7 @@ class ConnectionPool(Generic[C]):
             raise waiter.error
         if waiter.member is None:
             self._counters.timeouts += 1
+            self._measures.note_timeout()
             raise self._timed_out(time.monotonic() - began) from self._last_error
         return waiter.member
 
@@ -333,6 +340,7 @@ class ConnectionPool(Generic[C]):
             if waiter not in self._waiters:
                 return True
             self._waiters.remove(waiter)
+            self._measures.note(self)
             return False
 
     def _timed_out(self, seconds: float) -> PoolTimeout:
@@ -427,6 +435,7 @@ class ConnectionPool(Generic[C]):
                 self._idle.append(member)
             self._note_filled()
             self._assert_counts()
+            self._measures.note(self)
 
     def _on_job_end(self, member: Member) -> None:
         if not member.is_lent:
@@ -449,6 +458,7 @@ class ConnectionPool(Generic[C]):
             self._counters.discarded[reason] += 1
             self._grow()
             self._note_empty()
+            self._measures.note(self)
         start(self._dispose, member.conn)
 
     def _dispose(self, conn: C) -> None:
