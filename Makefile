@@ -5,7 +5,7 @@ JOBS ?= 2
 RUN := $(VENV)/bin/python -m
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz chaos bench lint fmt docs test-pythons test-cpython clean
+.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz chaos bench lint fmt docs pictures test-pythons test-cpython clean
 
 help:           ## Show the verbs
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/ -/'
@@ -93,6 +93,10 @@ fmt: test-tools    ## Format everything
 docs: build        ## Generate the reference pages from their tables
 	$(VENV)/bin/python tools/gen_settings.py > docs/reference/settings.md
 	$(VENV)/bin/python tools/gen_states.py > docs/explanation/states.md
+	$(VENV)/bin/python tools/gen_grafana.py > deploy/grafana/celadon.json
+
+pictures: test-tools ## Pictures of the dashboard, into build/pictures
+	PICTURES_FOLDER=build/pictures $(RUN) pytest tests/e2e/test_dashboard.py -k readable
 
 CPYTHONS ?= 3.11 3.13
 test-cpython: test-tools ## CPython's own tests of what is patched, with and without the patch

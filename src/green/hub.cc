@@ -262,7 +262,11 @@ Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
     strand.Waiter::unlink();
     return Waited::Interrupted;
   }
-  if (deadline != kNever) loop_.arm(strand.wait_alarm_, deadline);
+  if (deadline != kNever) {
+    loop_.arm(strand.wait_alarm_, deadline);
+  } else if (reason == ParkReason::Lock) {
+    stalls_.on_wait();
+  }
   set_parked(strand, reason);
   const bool switched = leave_for_hub(strand);
   set_running(strand);

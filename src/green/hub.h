@@ -20,6 +20,7 @@
 #include "green/fd_waits.h"
 #include "green/held.h"
 #include "green/pace.h"
+#include "green/stalls.h"
 #include "green/strand.h"
 #include "green/turns.h"
 #include "green/watchdog.h"
@@ -283,6 +284,7 @@ class Hub {
   Nanos held_after_ = kNever;  // a slice so long is counted as one that held the loop
   Pace pace_;
   HeldSlice held_;
+  Stalls stalls_{*this};
   Nanos collecting_since_ = 0;
   unsigned long thread_id_;
   HubStats own_stats_;

@@ -36,6 +36,8 @@ void destroy_object(PyObject* self) noexcept {
 void LockState::own(unsigned long ident) noexcept {
   owner_ = ident;
   owner_hub_ = Hub::here();
+  const Strand* strand = owner_hub_ ? owner_hub_->current() : nullptr;
+  owner_job_ = strand ? strand->jobs() : 0;
 }
 
 bool LockState::is_other_greenlets(unsigned long ident) const noexcept {
@@ -76,6 +78,7 @@ void LockState::release() noexcept {
   const Waiter* next = grant_first(waiters_);
   owner_ = next ? next->ident : 0;
   owner_hub_ = next ? next->of_hub : nullptr;
+  owner_job_ = next ? next->ident_job : 0;
 }
 
 void LockState::reinit() noexcept {

@@ -16,6 +16,8 @@ class LockState {
  public:
   [[nodiscard]] bool locked() const noexcept { return owner_ != 0; }
   [[nodiscard]] unsigned long owner() const noexcept { return owner_; }
+  // Which of its jobs a greenlet held it in: it may have another by now.
+  [[nodiscard]] std::uint32_t owner_job() const noexcept { return owner_job_; }
 
   // For `ident`; Granted, TimedOut, or Interrupted with an exception.
   [[nodiscard]] Waited acquire(unsigned long ident, Nanos deadline,
@@ -40,6 +42,7 @@ class LockState {
 
   unsigned long owner_ = 0;  // identity of the holder; 0: free
   Hub* owner_hub_ = nullptr;
+  std::uint32_t owner_job_ = 0;
   bool brief_ = false;
   WaitQueue waiters_;
 };

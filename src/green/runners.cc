@@ -72,6 +72,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   ++stats_->jobs;
   stamp();
   strand.job_ = &job;
+  ++strand.jobs_;
   strand.job_began_ = loop_.now();
   strand.account.begin(strand.job_began_);
   ++load_->greenlets;

@@ -49,6 +49,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   // The job it runs, null between jobs, and since when.
   [[nodiscard]] const Job* job() const noexcept { return job_; }
   [[nodiscard]] Nanos job_began() const noexcept { return job_began_; }
+  // How many it has begun.
+  [[nodiscard]] std::uint32_t jobs() const noexcept { return jobs_; }
   [[nodiscard]] Nanos deadline() const noexcept { return deadline_; }
   // Where it goes on: the runner, or a greenlet that its job started. Null while it
   // runs.
@@ -130,6 +132,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   Nanos deadline_ = kNever;
   const Job* job_ = nullptr;
   Nanos job_began_ = 0;
+  std::uint32_t jobs_ = 0;
   py::Object greenlet_;  // the runner itself
   py::Object resume_;    // the greenlet that parked: the runner, or one it started
   std::vector<Interrupt> pending_;

@@ -70,6 +70,7 @@ Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
     Strand& strand = *current_strand();
     strand.granted = false;
     strand.ident = current_ident();
+    strand.ident_job = strand.jobs();
     strand.of_hub = &strand.hub();
     queue.push_back(strand);
     return strand.hub().park(strand, deadline, reason, shielded);

@@ -25,6 +25,7 @@ class Waiter : public ListHook<Waiter> {
   bool granted = false;
   // Who waits, so that a lock can be theirs from the moment it is granted.
   unsigned long ident = 0;
+  std::uint32_t ident_job = 0;  // which of its jobs
   Hub* of_hub = nullptr;
 };
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from types import SimpleNamespace
 from typing import Any
 
+from celadon import green, health
+from celadon.drivers import budget
 from celadon.metrics import Counter, Gauge, Histogram, Info, Summary
+from celadon.pools import ConnectionPool
 
 asked = Counter("app_asked", "Requests.", ["path"])
 own = Gauge("app_own", "By worker.", multiprocess_mode="all")
@@ -20,6 +24,14 @@ about.info({"flavour": 'quote " and \\ and \n'})
 many = Counter("app_many", "With too many labels.", ["n"])
 
 
+pool = ConnectionPool(lambda: SimpleNamespace(close=int), name="main", reset=None)
+
+
+@health.check
+def always() -> None:
+    """Passes."""
+
+
 @took.time()
 def work(path: str) -> None:
     if path == "/sleep":
@@ -31,6 +43,11 @@ def work(path: str) -> None:
     if path == "/hold":
         while not os.path.exists(os.environ["ENOUGH"]):
             pass
+    if path == "/pool":
+        with pool.connection():
+            budget.take("a server", OSError).free()
+    if path == "/thread":
+        green.offload(int)
     if path == "/die":
         os._exit(3)
 
