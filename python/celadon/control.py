@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ COMMANDS = {
     "drain": "readiness fails from now on, requests are served; `drain off`",
     "stats": "all that is known of load, workers, routes and blockers, for scripts",
     "stacks": "where every greenlet of every worker is",
+    "profile": "where time goes, for speedscope: `profile [SECONDS] [wall] [folded]`",
     "config": "every setting with its value and where that came from",
     "shutdown": "as SIGTERM; `shutdown quick` as SIGINT",
 }
@@ -75,9 +77,39 @@ def run(words: Sequence[str], address: str, as_json: bool) -> int:
         raise UsageError(f"unknown command {words[0]!r}; one of {', '.join(COMMANDS)}")
     if not address:
         raise UsageError("this server has no control socket (control_socket_disable)")
+    if words[0] == "profile":
+        return _profile(words[1:], address)
     answer = ask(address, " ".join(words))
     print(json.dumps(answer, indent=2) if as_json else _as_text(words[0], answer))
     return 0 if answer.get("ok", True) else 1
+
+
+def _profile(words: Sequence[str], address: str) -> int:
+    """``[SECONDS] [wall] [folded]``: a profile of all workers on standard output."""
+    from celadon.green import profile
+
+    rest = [word for word in words if word not in ("wall", "folded")]
+    if len(rest) > 1:
+        raise UsageError("celadon ctl profile [SECONDS] [wall] [folded]")
+    seconds = rest[0] if rest else "5"
+    wall = " wall" if "wall" in words else ""
+    answer = ask(address, f"profile {seconds}{wall}")
+    if not answer.get("ok"):
+        print(_as_text("profile", answer), file=sys.stderr)
+        return 1
+    held = [each for each in answer["workers"] if not each["answered"]]
+    for each in held:
+        print(
+            f"worker {each['worker']} did not answer: its loop is held", file=sys.stderr
+        )
+    stacks = profile.merge(
+        [each["profile"] for each in answer["workers"] if each["profile"]]
+    )
+    if "folded" in words:
+        print(profile.as_folded(stacks))
+    else:
+        print(json.dumps(profile.as_speedscope(stacks, f"celadon, {seconds} s{wall}")))
+    return 0
 
 
 def _as_text(command: str, answer: dict[str, Any]) -> str:

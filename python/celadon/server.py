@@ -14,7 +14,7 @@ from typing import Any
 
 from celadon import _core, config, health, lifecycle, logging, output, watchdog
 from celadon.errors import UsageError
-from celadon.green import report
+from celadon.green import profile, report
 from celadon.importer import Application
 
 _SWITCH_INTERVAL = 0.0005
@@ -25,7 +25,7 @@ def make_core(
     settings: config.Config,
     watch: Mapping[str, int] | None = None,
     seat: Any = None,
-    notify: Callable[[str, int], None] | None = None,
+    notify: Callable[[str, int, int], None] | None = None,
     access: Callable[[int, str], None] | None = None,
 ) -> _core.Server:
     """A server of the core, not bound yet.
@@ -33,8 +33,9 @@ def make_core(
     `watch` is what the watchdog needs to look at this thread, the main one; without it
     nothing is watched. `seat` is what the master gave this worker. `notify` hears of
     what the core was told, on a greenlet: ``"signal"`` and its number, ``"report"`` and
-    a descriptor to write where greenlets are. `access` takes lines of the access log
-    instead of its file.
+    a descriptor to write where greenlets are, ``"profile"`` or ``"profile all"``, a
+    descriptor and milliseconds. `access` takes lines of the access log instead of its
+    file.
     """
     from celadon import __version__
 
@@ -121,9 +122,11 @@ def serve_as_worker(
 ) -> None:
     """Serves at the master's sockets until it says so, or is gone."""
 
-    def notify(what: str, value: int) -> None:
+    def notify(what: str, value: int, more: int) -> None:
         if what == "report":
             report.write_to(value)
+        elif what.startswith("profile"):
+            profile.write_to(value, more / 1000, what == "profile all")
         elif value == signal.SIGUSR1:
             logging.reopen()
         elif value in (signal.SIGINT, signal.SIGQUIT):
@@ -145,7 +148,7 @@ def serve_as_worker(
     core.run(True)
 
 
-def _reopen(what: str, value: int) -> None:
+def _reopen(what: str, value: int, _more: int) -> None:
     if what == "signal" and value == signal.SIGUSR1:
         logging.reopen()
 

@@ -279,6 +279,8 @@ PyMethodDef functions[] = {
      "What a select.poll object watches, as {fd: events}; None: not known."},
     {"greenlets", py_greenlets, METH_NOARGS,
      "One dictionary for each greenlet: what it does, and what it waits for."},
+    {"running_job", py_running_job, METH_NOARGS,
+     "What the hub runs now, or None. Any thread."},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
     {"on_preempt", py::as_method(py_on_preempt), METH_FASTCALL,
      "Handler of the signal by which the watchdog interrupts."},

@@ -73,6 +73,15 @@ PyObject* describe(const Hub& hub, const Strand& strand, Nanos now) noexcept {
 
 }  // namespace
 
+PyObject* py_running_job(PyObject*, PyObject*) noexcept {
+  const Hub* hub = Hub::all().empty() ? nullptr : Hub::all().front();
+  const Strand* strand = hub ? hub->current() : nullptr;
+  if (!strand || !strand->job()) return py::none();
+  const std::string text = strand->job()->describe();
+  return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()),
+                                nullptr);
+}
+
 PyObject* py_greenlets(PyObject*, PyObject*) noexcept {
   py::Object list(PyList_New(0));
   if (!list) return nullptr;

@@ -112,7 +112,7 @@ struct alignas(kLine) Summary {
   std::atomic<std::uint64_t> folding;  // odd while the master folds a slot
   Deeds deeds;
   std::array<ListenerEntry, kListeners> listeners;  // the master's
-  CounterRow base;  // of workers that are gone
+  CounterRow base;                                  // of workers that are gone
 };
 
 // The mapping is shared with every process that is forked later.

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "admin/control.h"
@@ -18,6 +19,7 @@
 #include "admin/site.h"
 #include "loop/loop.h"
 #include "module/catalogue.h"
+#include "module/letter.h"
 #include "module/stack_round.h"
 #include "server/server.h"
 
@@ -80,12 +82,24 @@ class Process final : private admin::Actions, private loop::IoHandler {
     return parsed ? std::move(*parsed) : net::Networks{};
   }
 
+  static constexpr Nanos kPatience = 2 * kSecond;
+  static constexpr double kLongestProfile = 25;  // less than a client waits
   static constexpr std::size_t kPacket = std::size_t{256} << 10;
 
   // --- questions that others answer ---
 
   void ask(std::uint64_t number, std::string_view words) noexcept override {
-    if (words == "stacks") return begin_round(number);
+    constexpr std::string_view kProfile = "profile";
+    if (words == "stacks") {
+      return begin_round(number, letter::report_note(), "greenlets", kSecond);
+    }
+    if (words.starts_with(kProfile)) {
+      const auto order = read_order(words.substr(kProfile.size()));
+      if (!order) return reply(number, admin::failure("profile SECONDS [wall]"));
+      const Nanos looks = order->milliseconds * kMillisecond;
+      return begin_round(number, letter::profile_note(*order), "profile",
+                         looks + kPatience);
+    }
     const std::string packet = std::to_string(number) + " " + std::string(words);
     if (::send(master_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0) {
       reply(number, admin::failure("the master is busy"));
@@ -96,13 +110,35 @@ class Process final : private admin::Actions, private loop::IoHandler {
     if (!pages_.reply(number, json)) control_.reply(number, json);
   }
 
-  void begin_round(std::uint64_t number) noexcept {
-    if (round_) return reply(number, admin::failure("stacks are on their way"));
-    round_ = std::make_unique<StackRound>(loop_, commons_,
-                                          [this, number](const std::string& json) {
-                                            reply(number, json);
-                                            loop_.dispose(std::move(round_));
-                                          });
+  // " 2.5 wall"
+  static std::optional<letter::ProfileOrder> read_order(
+      std::string_view words) noexcept {
+    constexpr std::string_view kWall = " wall";
+    letter::ProfileOrder order;
+    if (words.ends_with(kWall)) {
+      order.wall = 1;
+      words.remove_suffix(kWall.size());
+    }
+    if (!words.starts_with(' ')) return std::nullopt;
+    words.remove_prefix(1);
+    double seconds = 0;
+    const auto [end, error] =
+        std::from_chars(words.data(), words.data() + words.size(), seconds);
+    if (error != std::errc{} || end != words.data() + words.size()) return std::nullopt;
+    if (!(seconds > 0 && seconds <= kLongestProfile)) return std::nullopt;
+    order.milliseconds = static_cast<std::uint32_t>(seconds * 1000);
+    return order;
+  }
+
+  void begin_round(std::uint64_t number, const net::Mailbox::Note& note,
+                   std::string name, Nanos patience) noexcept {
+    if (round_) return reply(number, admin::failure("workers are being asked already"));
+    round_ =
+        std::make_unique<StackRound>(loop_, commons_, note, std::move(name), patience,
+                                     [this, number](const std::string& json) {
+                                       reply(number, json);
+                                       loop_.dispose(std::move(round_));
+                                     });
     round_->start();
   }
 

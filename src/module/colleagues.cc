@@ -59,6 +59,10 @@ void Colleagues::receive() noexcept {
       reporter_.report_to(fd->release());
       continue;
     }
+    if (letter::kind_of(note) == letter::Kind::Profile) {
+      reporter_.profile_to(fd->release(), letter::profile_of(note));
+      continue;
+    }
     seat_.cells().coming.fetch_sub(1, std::memory_order_relaxed);
     server_.take(fd->release(), letter::passage_of(note));
   }

@@ -2,17 +2,19 @@
 #pragma once
 
 #include "loop/loop.h"
+#include "module/letter.h"
 #include "module/seat.h"
 #include "server/server.h"
 
 namespace celadon::module {
 
-// Says where this worker's greenlets are.
+// Says where this worker's greenlets are, and what it spends its time on.
 class Reporter {
  public:
   virtual ~Reporter() = default;
   // Takes the descriptor over.
   virtual void report_to(int fd) noexcept = 0;
+  virtual void profile_to(int fd, letter::ProfileOrder order) noexcept = 0;
 };
 
 class Colleagues final : public server::Peers, private loop::IoHandler {

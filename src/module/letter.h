@@ -9,7 +9,7 @@
 
 namespace celadon::module::letter {
 
-enum class Kind : std::uint8_t { Connection, Report };
+enum class Kind : std::uint8_t { Connection, Report, Profile };
 
 inline constexpr std::size_t kBodyAt = 8;
 static_assert(std::is_trivially_copyable_v<server::Passage>);
@@ -19,6 +19,25 @@ static_assert(kBodyAt + sizeof(server::Passage) <= sizeof(net::Mailbox::Note));
   net::Mailbox::Note note{};
   note[0] = static_cast<std::byte>(Kind::Report);
   return note;
+}
+
+// How long to look, in milliseconds, and at all greenlets or only at what runs.
+struct ProfileOrder {
+  std::uint32_t milliseconds = 0;
+  std::uint32_t wall = 0;
+};
+
+[[nodiscard]] inline net::Mailbox::Note profile_note(ProfileOrder order) noexcept {
+  net::Mailbox::Note note{};
+  note[0] = static_cast<std::byte>(Kind::Profile);
+  std::memcpy(note.data() + kBodyAt, &order, sizeof order);
+  return note;
+}
+
+[[nodiscard]] inline ProfileOrder profile_of(const net::Mailbox::Note& note) noexcept {
+  ProfileOrder order;
+  std::memcpy(&order, note.data() + kBodyAt, sizeof order);
+  return order;
 }
 
 [[nodiscard]] inline net::Mailbox::Note connection_note(

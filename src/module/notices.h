@@ -11,17 +11,20 @@ namespace celadon::module {
 
 class Notices final : private green::Job {
  public:
-  // `call(what, value)`, or None for nobody.
+  // `call(what, value, more)`, or None for nobody.
   Notices(green::Hub& hub, py::Object call) noexcept
       : hub_(hub), call_(std::move(call)) {}
 
   static constexpr const char* kSignal = "signal";  // its number
   static constexpr const char* kReport = "report";  // a descriptor to report to
+  // Likewise, and for how many milliseconds to look.
+  static constexpr const char* kProfile = "profile";
+  static constexpr const char* kProfileAll = "profile all";
 
   // False: nobody listens.
-  bool tell(const char* what, int value) noexcept {
+  bool tell(const char* what, int value, int more = 0) noexcept {
     if (call_.get() == Py_None) return false;
-    pending_.emplace_back(what, value);
+    pending_.push_back({what, value, more});
     if (!linked()) hub_.submit_first(*this);
     return true;
   }
@@ -29,15 +32,21 @@ class Notices final : private green::Job {
  private:
   void run(green::Strand&) noexcept override {
     const auto batch = std::exchange(pending_, {});
-    for (const auto& [what, value] : batch) {
-      if (!py::Object(PyObject_CallFunction(call_.get(), "si", what, value)))
+    for (const Notice& notice : batch) {
+      if (!py::Object(PyObject_CallFunction(call_.get(), "sii", notice.what,
+                                            notice.value, notice.more)))
         PyErr_WriteUnraisable(call_.get());
     }
   }
 
   green::Hub& hub_;
   py::Object call_;
-  std::vector<std::pair<const char*, int>> pending_;
+  struct Notice {
+    const char* what;
+    int value;
+    int more;
+  };
+  std::vector<Notice> pending_;
 };
 
 }  // namespace celadon::module

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "admin/json.h"
-#include "module/letter.h"
 
 namespace celadon::module {
 namespace {
@@ -30,7 +29,7 @@ class StackRound::Reader final : private loop::IoHandler {
     const net::OwnedFd out(ends[1]);
     ::fcntl(out.get(), F_SETPIPE_SZ, kPipeSize);
     watched_ = round_.loop_.watch(in_.get(), loop::kRead, *this).has_value();
-    return watched_ && commons.mailbox(slot_).put(out.get(), letter::report_note());
+    return watched_ && commons.mailbox(slot_).put(out.get(), round_.note_);
   }
   void leave() noexcept {
     if (watched_) round_.loop_.poller().remove(in_.get(), *this);
@@ -40,7 +39,7 @@ class StackRound::Reader final : private loop::IoHandler {
   void append(admin::Json& json) const {
     json.open('{').key("worker").value(slot_).key("pid").value(pid_);
     json.key("answered").value(ended_);
-    json.key("greenlets");
+    json.key(round_.name_);
     ended_ && !text_.empty() ? json.raw(text_) : json.raw("null");
     json.close('}');
   }
@@ -68,8 +67,15 @@ class StackRound::Reader final : private loop::IoHandler {
   bool ended_ = false;
 };
 
-StackRound::StackRound(loop::Loop& loop, master::Commons& commons, Done done) noexcept
-    : loop_(loop), commons_(commons), done_(std::move(done)) {}
+StackRound::StackRound(loop::Loop& loop, master::Commons& commons,
+                       const net::Mailbox::Note& note, std::string name, Nanos patience,
+                       Done done) noexcept
+    : loop_(loop),
+      commons_(commons),
+      note_(note),
+      name_(std::move(name)),
+      patience_(patience),
+      done_(std::move(done)) {}
 
 StackRound::~StackRound() = default;
 
@@ -84,7 +90,7 @@ void StackRound::start() noexcept {
     readers_.push_back(std::move(reader));
   }
   if (reading_ == 0) return finish();
-  loop_.arm(*this, loop_.now() + kPatience);
+  loop_.arm(*this, loop_.now() + patience_);
 }
 
 void StackRound::on_reader_done() noexcept {

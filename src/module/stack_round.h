@@ -1,5 +1,5 @@
-// Asks every worker where its greenlets are: each writes into a pipe that it finds in
-// its mailbox. Those that have not within a second are held.
+// Asks every worker something, such as where its greenlets are: each writes JSON into a
+// pipe that it finds in its mailbox. Those that have not in time are held.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,9 @@ class StackRound final : public loop::Disposable, private loop::Timer {
  public:
   // `done` gets the JSON text, once; then the round may be destroyed at a turn's end.
   using Done = std::function<void(const std::string& json)>;
-  StackRound(loop::Loop& loop, master::Commons& commons, Done done) noexcept;
+  // `note`: what goes with the pipe. `name`: of what they answer. `patience`: from now.
+  StackRound(loop::Loop& loop, master::Commons& commons, const net::Mailbox::Note& note,
+             std::string name, Nanos patience, Done done) noexcept;
   ~StackRound() override;
 
   void start() noexcept;
@@ -27,10 +29,12 @@ class StackRound final : public loop::Disposable, private loop::Timer {
   void on_timer() noexcept override { finish(); }
   void on_reader_done() noexcept;
   void finish() noexcept;
-  static constexpr Nanos kPatience = kSecond;
 
   loop::Loop& loop_;
   master::Commons& commons_;
+  const net::Mailbox::Note note_;
+  const std::string name_;
+  const Nanos patience_;
   Done done_;
   std::vector<std::unique_ptr<Reader>> readers_;
   std::size_t reading_ = 0;

@@ -261,6 +261,11 @@ void Worker::report_to(int fd) noexcept {
   if (!notices_.tell(Notices::kReport, fd)) ::close(fd);
 }
 
+void Worker::profile_to(int fd, letter::ProfileOrder order) noexcept {
+  const char* what = order.wall ? Notices::kProfileAll : Notices::kProfile;
+  if (!notices_.tell(what, fd, static_cast<int>(order.milliseconds))) ::close(fd);
+}
+
 void Worker::on_signal(int signo) noexcept {
   if (std::ranges::find(kMasters, signo) != std::end(kMasters)) return;
   if (signo == SIGUSR1) {

@@ -60,6 +60,7 @@ class Worker final : public loop::SignalHandler,
   void on_timer() noexcept override;
   void on_master_gone() noexcept override;
   void report_to(int fd) noexcept override;
+  void profile_to(int fd, letter::ProfileOrder order) noexcept override;
   [[nodiscard]] bool open_access_log() noexcept;
   [[nodiscard]] bool sit_down() noexcept;
   void draw_last_request() noexcept;

@@ -11,9 +11,7 @@ first, second, lost, slow = (threading.Lock() for _ in range(4))
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     path = environ["PATH_INFO"]
-    if path == "/leave":
-        lost.acquire()
-    elif path == "/want":
+    if path == "/leave" or path == "/want":
         lost.acquire()
     elif path in ("/x", "/y"):
         one, other = (first, second) if path == "/x" else (second, first)

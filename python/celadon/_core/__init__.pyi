@@ -18,7 +18,7 @@ class Server:
         log: Callable[[int, str], None],
         access: Callable[[int, str], None] | None,
         errors: Any,
-        notify: Callable[[str, int], None] | None,
+        notify: Callable[[str, int, int], None] | None,
         seat: Any,
     ) -> Server: ...
     def bind(self, address: str, /) -> tuple[str, int]: ...

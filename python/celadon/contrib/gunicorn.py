@@ -110,7 +110,7 @@ class Worker(Base):
             return True
         return not self.alive  # the reloader says so
 
-    def _hear(self, what: str, value: int) -> None:
+    def _hear(self, what: str, value: int, _more: int) -> None:
         if what == "report":
             report.write_to(value)
         elif value == signal.SIGUSR1:

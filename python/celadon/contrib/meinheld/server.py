@@ -121,7 +121,7 @@ def _serve(app: Any, settings: config.Config) -> None:
         _state.core = None
 
 
-def _hear(what: str, value: int) -> None:
+def _hear(what: str, value: int, _more: int) -> None:
     if what == "signal" and value == signal.SIGINT:
         _state.interrupted = True
 
