@@ -45,9 +45,9 @@ std::string labels_of(const server::Exchange& x, std::string_view route) {
 
 }  // namespace
 
-RequestMeter::RequestMeter(metrics::SeriesWriter& series,
-                           metrics::TextRing slow) noexcept
-    : series_(series), slow_(slow) {
+RequestMeter::RequestMeter(metrics::SeriesWriter& series, metrics::TextRing slow,
+                           Hints hints) noexcept
+    : series_(series), slow_(slow), hints_(std::move(hints)) {
   series_.declare(declare_request_duration());
 }
 
@@ -75,6 +75,7 @@ double* RequestMeter::find(const server::Exchange& x, Kind kind,
 }
 
 void RequestMeter::on_finished(const server::Finished& request) noexcept {
+  hints_.add(request);
   const server::Exchange& x = request.exchange;
   const auto method = static_cast<Kind>(http::parse_method(x.method()));
   const Kind kind = static_cast<Kind>(x.status()) << 8 | method << 2 |

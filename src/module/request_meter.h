@@ -11,6 +11,7 @@
 #include "base/histogram.h"
 #include "metrics/series.h"
 #include "metrics/text_ring.h"
+#include "module/hints.h"
 #include "server/meter.h"
 
 namespace celadon::module {
@@ -18,7 +19,8 @@ namespace celadon::module {
 class RequestMeter final : public server::Meter {
  public:
   // `slow`: where slow requests are described.
-  RequestMeter(metrics::SeriesWriter& series, metrics::TextRing slow) noexcept;
+  RequestMeter(metrics::SeriesWriter& series, metrics::TextRing slow,
+               Hints hints) noexcept;
 
   void on_finished(const server::Finished& request) noexcept override;
   void on_slow(std::string_view description) noexcept override;
@@ -40,6 +42,7 @@ class RequestMeter final : public server::Meter {
 
   metrics::SeriesWriter& series_;
   metrics::TextRing slow_;
+  Hints hints_;
   Route unnamed_;
   std::unordered_map<std::string, Route, Hash, std::equal_to<>> routes_;
 };

@@ -64,7 +64,11 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
   if (options_.metrics) {
     const metrics::TextRing slow =
         seat_ ? seat_->commons.slab().slow(seat_->slot) : metrics::TextRing();
-    meter_ = std::make_unique<RequestMeter>(series_home().writer(), slow);
+    const std::size_t limit = options_.server.max_concurrent_requests;
+    Hints hints(log_, hub_.loop(),
+                limit > 0 ? limit : options_.server.worker_connections);
+    meter_ =
+        std::make_unique<RequestMeter>(series_home().writer(), slow, std::move(hints));
     server_->set_meter(meter_.get());
   }
   if (!options_.health_paths.empty()) {

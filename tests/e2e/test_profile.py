@@ -15,7 +15,7 @@ from tests.support.load import FOREVER, Load
 from tests.support.servers import Command
 from tests.support.site import wait_ready
 
-APP = '''
+APP = """
 import time
 from flask import Flask
 app = Flask(__name__)
@@ -33,7 +33,7 @@ def burn(name):
 def wait():
     time.sleep(2)
     return "waited"
-'''
+"""
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from celadon.logging import logger
 from celadon.pools import hooks, opening, upkeep
 from celadon.pools.background import bounded, start, start_for_long
 from celadon.pools.errors import PoolClosed, PoolFull, PoolTimeout
+from celadon.pools.hint import Hint
 from celadon.pools.measures import Measures
 from celadon.pools.member import Member, Waiter, is_abandoned
 from celadon.pools.statistics import Counters, PoolStats
@@ -124,6 +125,7 @@ class ConnectionPool(Generic[C]):
         self._reconnect_failed = reconnect_failed
         self._counters = Counters()
         self._measures = Measures(self.name)
+        self._hint = Hint()
         self._last_error: BaseException | None = None
         self._closed = False
         self._forget_all()
@@ -145,6 +147,7 @@ class ConnectionPool(Generic[C]):
         self._counters.acquired += 1
         self._counters.wait_seconds += now - began
         self._measures.wait_time.observe(now - began)
+        self._hint.note(self)
         on_job_end = functools.partial(self._on_job_end, member)
         member.lend(now, on_job_end, self.leak_threshold > 0)
         return member.conn  # type: ignore[no-any-return]
