@@ -22,7 +22,7 @@ namespace {
 
 Nanos period_of(const WatchLimits& limits) noexcept {
   Nanos least = kSecond;
-  if (limits.reports()) least = std::min(least, limits.report / 2);
+  if (limits.reports()) least = std::min(least, limits.report / 4);
   if (limits.alarms()) least = std::min(least, limits.alarm / 4);
   if (limits.preempts()) least = std::min(least, limits.preempt / WatchLimits::kLooks);
   return std::max(least, 100 * kMicrosecond);

@@ -144,7 +144,7 @@ def test_sockets_that_were_handed_over(site: Site) -> None:
         for port, path, status in (
             (ports[0], "/", 200),
             (ports[1], "/-/ready", 200),
-            (ports[1], "/", 404),
+            (ports[1], "/", 421),
         ):
             with Client(("127.0.0.1", port)) as client:
                 client.send(raw.get(path))
