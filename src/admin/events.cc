@@ -69,6 +69,7 @@ void Events::send_all() noexcept {
   const std::string text = "data: " + snapshot_() + "\n\n";
   // Those that go while they are sent to are forgotten by that.
   std::vector<Listener*> now;
+  now.reserve(listeners_.size());
   for (const auto& each : listeners_) now.push_back(each.get());
   for (Listener* listener : now) {
     const auto at = std::ranges::find_if(

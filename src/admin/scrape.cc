@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "admin/backlogs.h"
@@ -66,7 +67,10 @@ void Scraper::steady(metrics::Gathered& gathered) {
     if (family.type == "gauge") continue;
     for (auto& [labels, cells] : family.samples) {
       if (cells.empty() || cells.back() == std::floor(cells.back())) continue;
-      double& shown = shown_[name + '\0' + labels];
+      std::string key = name;
+      key += '\0';
+      key += labels;
+      double& shown = shown_[std::move(key)];
       const bool is_noise = cells.back() < shown && cells.back() > shown * (1 - kNoise);
       if (is_noise) cells.back() = shown;
       shown = cells.back();
@@ -188,6 +192,7 @@ void Scraper::write_self(const metrics::Gathered& gathered, Exposition& out) con
       "Samples that went to a series named _other, or nowhere: metrics_max_series.",
       to_double(gathered.dropped));
   std::vector<double> counts;
+  counts.reserve(took_.counts.size());
   for (const std::uint64_t count : took_.counts) counts.push_back(to_double(count));
   out.family("celadon_scrape_seconds", "histogram", "How long scrapes took.");
   out.histogram({}, kLags, counts, to_double(took_.sum) * 1e-9);

@@ -68,6 +68,7 @@ class Requests {
   }
   void write_routes(Json& json) const {
     std::vector<std::pair<std::string, const Route*>> sorted;
+    sorted.reserve(routes_.size());
     for (const auto& [name, route] : routes_) sorted.emplace_back(name, &route);
     std::ranges::sort(sorted, std::ranges::greater{},
                       [](const auto& each) { return each.second->seconds; });

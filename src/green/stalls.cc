@@ -10,9 +10,10 @@ namespace celadon::green {
 namespace {
 
 std::string name_of(const Strand& strand) {
-  std::string text = "greenlet " + std::to_string(strand.number());
   const std::string what = strand.job() ? strand.job()->describe() : std::string();
-  return what.empty() ? text : text + " (" + escape_for_log(what) + ")";
+  std::string text = "greenlet " + std::to_string(strand.number());
+  if (!what.empty()) text += " (" + escape_for_log(what) + ")";
+  return text;
 }
 
 bool waits_for_a_lock(const Strand& strand) noexcept {
@@ -28,11 +29,15 @@ bool has_left(const Strand& waiting, const Strand& holder) noexcept {
 
 }  // namespace
 
+// Only where somebody is told: a main script that nobody can wake finds that out by
+// itself, and by that no timer runs.
 void Stalls::start() noexcept {
+  if (!hub_.log()) return;
   hub_.loop().arm(*this, hub_.loop().now() + kLong);
 }
 
 void Stalls::on_timer() noexcept {
+  if (!hub_.log()) return;
   const Nanos now = hub_.loop().now();
   bool again = false;
   Nanos latest = told_;
@@ -75,7 +80,6 @@ std::string Stalls::describe_cycle(const Strand& first) const {
 }
 
 void Stalls::report(const Strand& strand) noexcept {
-  if (!hub_.log()) return;
   const Nanos waited = hub_.loop().now() - strand.account.since();
   const std::string line = name_of(strand) + " waits for a lock for " +
                            std::to_string(waited / kSecond) + " s";

@@ -100,6 +100,7 @@ std::vector<Place> gather_places(const Slab& slab) {
   add_list(slab.base_places());
   for (std::size_t i = 0; i < slab.slots().size(); ++i) add_list(slab.places(i));
   std::vector<Place> places;
+  places.reserve(found.size());
   for (auto& [where, place] : found) places.push_back(std::move(place));
   std::ranges::sort(places, std::ranges::greater{}, &Place::seconds);
   return places;

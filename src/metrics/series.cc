@@ -47,9 +47,12 @@ double* SeriesList::append(Merge merge, std::string_view key,
       sizeof(Entry) + round_up(key.size()) + cells * sizeof(double);
   if (cells > UINT16_MAX || used + size > room()) return nullptr;
   std::byte* at = entries() + used;
-  const Entry entry{static_cast<std::uint32_t>(size), merge,
-                    static_cast<std::uint16_t>(cells),
-                    static_cast<std::uint32_t>(key.size()), 0};
+  const Entry entry{.size = static_cast<std::uint32_t>(size),
+                    .merge = merge,
+                    .unused = 0,
+                    .cells = static_cast<std::uint16_t>(cells),
+                    .key = static_cast<std::uint32_t>(key.size()),
+                    .unused_too = 0};
   std::memcpy(at, &entry, sizeof entry);
   std::memcpy(at + sizeof entry, key.data(), key.size());
   auto* values = reinterpret_cast<double*>(at + sizeof entry + round_up(key.size()));

@@ -20,7 +20,7 @@
 namespace celadon::metrics {
 
 // How the cells of several processes become one.
-enum class Merge : std::uint16_t {
+enum class Merge : std::uint8_t {
   Declaration,  // no cells
   Sum,          // counters: what a dead process counted stays
   LiveSum,      // gauges: it goes
@@ -84,9 +84,10 @@ class SeriesList {
   struct Entry {
     std::uint32_t size;
     Merge merge;
+    std::uint8_t unused;
     std::uint16_t cells;
     std::uint32_t key;
-    std::uint32_t unused;
+    std::uint32_t unused_too;
   };
   [[nodiscard]] std::byte* entries() const noexcept {
     return reinterpret_cast<std::byte*>(header_ + 1);

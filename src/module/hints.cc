@@ -1,6 +1,7 @@
 #include "module/hints.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace celadon::module {
 namespace {
@@ -10,7 +11,7 @@ constexpr double kMost = 0.6;                    // of the time of requests
 constexpr double kIdle = 0.5;                    // of the loop's time
 
 std::string percent(double share) {
-  return std::to_string(static_cast<int>(100 * share + 0.5)) + " %";
+  return std::to_string(std::lround(100 * share)) + " %";
 }
 
 std::string milliseconds(Nanos nanos) {

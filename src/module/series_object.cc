@@ -229,7 +229,7 @@ PyObject* py_gather(PyObject*, PyObject*) noexcept {
   const metrics::Gathered gathered = gather();
   py::Object all(PyList_New(0));
   for (const auto& [name, family] : gathered.families) {
-    py::Object samples(PyList_New(0));
+    const py::Object samples(PyList_New(0));
     for (const auto& [labels, cells] : family.samples) {
       const py::Object item(Py_BuildValue("NN", to_str(labels), to_list(cells)));
       if (!samples || !item || PyList_Append(samples.get(), item.get()) < 0)
