@@ -22,9 +22,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from celadon import _core, logging
+from celadon.logging import escape, logger
 
 if TYPE_CHECKING:
+    from celadon._core import Server
     from celadon.metrics import Gauge
 
 Check = Callable[[], Any]
@@ -75,11 +76,11 @@ def status() -> dict[str, str]:
     return {each.name: each.failing for each in _checks}
 
 
-def start(core: _core.Server) -> None:
+def start(core: Server) -> None:
     """Has a worker run what was registered, from now on."""
     if not _checks:
         return
-    from celadon import green
+    from celadon.green import spawn
     from celadon.metrics import Gauge
 
     up = Gauge(
@@ -89,11 +90,11 @@ def start(core: _core.Server) -> None:
         multiprocess_mode="min",
     )
     core.publish_health(False, 0.0)
-    green.spawn(_run, core, up)
+    spawn(_run, core, up)
 
 
-def _run(core: _core.Server, up: Gauge) -> None:
-    from celadon import green
+def _run(core: Server, up: Gauge) -> None:
+    from celadon.green import sleep
 
     while True:
         now = time.monotonic()
@@ -109,25 +110,23 @@ def _run(core: _core.Server, up: Gauge) -> None:
         )
         core.publish_health(not failing, stands)
         next_due = min(each.due for each in _checks)
-        green.sleep(max(next_due - time.monotonic(), 0.01))
+        sleep(max(next_due - time.monotonic(), 0.01))
 
 
 def _ask(each: _Registered) -> None:
-    from celadon import green
+    from celadon.green import Timeout
 
     before = each.failing
     each.failing = ""
     try:
-        with green.Timeout(each.timeout):
+        with Timeout(each.timeout):
             if each.fn() is False:
                 each.failing = "it returned False"
-    except green.Timeout:
+    except Timeout:
         each.failing = f"it took longer than {each.timeout:g} s"
     except Exception as error:
         each.failing = f"{type(error).__name__}: {error}"
     if each.failing and each.failing != before:
-        logging.logger.warning(
-            "health check %s fails: %s", each.name, logging.escape(each.failing)
-        )
+        logger.warning("health check %s fails: %s", each.name, escape(each.failing))
     elif before and not each.failing and each.due:
-        logging.logger.info("health check %s passes again", each.name)
+        logger.info("health check %s passes again", each.name)

@@ -178,6 +178,23 @@ def _end_on_signals(supervisor: _Supervisor, worker: lifecycle.Worker) -> None:
         signal.signal(number, end)
 
 
+def _build_labels() -> str:
+    """The labels of the metric celadon_build_info: versions of what is in here."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    from celadon import __version__
+
+    try:
+        greenlet = version("greenlet")
+    except PackageNotFoundError:
+        greenlet = "unknown"
+    return _core.metrics.label_text(
+        ("version", "python", "greenlet"),
+        (__version__, platform.python_version(), greenlet),
+    )
+
+
 class _Supervisor:
     """What the core asks of the interpreter; its methods are called by the core."""
 
@@ -200,7 +217,7 @@ class _Supervisor:
         options = config.master_options(settings)
         options["stdout_fd"] = output.original_stdout()
         options["alive_period"] = self._notifier.watchdog_period
-        options["build_labels"] = showing.build_labels()
+        options["build_labels"] = _build_labels()
         # What no worker could do either is said before anything is opened.
         if settings.user:
             options["uid"] = process.find_user(settings.user)

@@ -37,22 +37,5 @@ def as_json(settings: Config) -> str:
     return json.dumps(data, indent=2, default=repr)
 
 
-def build_labels() -> str:
-    """The labels of the metric celadon_build_info: versions of what is in here."""
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
-    from celadon import __version__, _core
-
-    try:
-        greenlet = version("greenlet")
-    except PackageNotFoundError:
-        greenlet = "unknown"
-    return _core.metrics.label_text(
-        ("version", "python", "greenlet"),
-        (__version__, platform.python_version(), greenlet),
-    )
-
-
 def _shown(name: str, value: object) -> object:
     return "***" if name in _SECRET and value else value
