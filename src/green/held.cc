@@ -1,5 +1,6 @@
 #include "green/held.h"
 
+#include <new>
 #include <utility>
 
 namespace celadon::green {
@@ -7,6 +8,12 @@ namespace celadon::green {
 void HeldSlice::set_sink(HeldSink* sink) noexcept {
   const std::lock_guard lock(mutex_);
   sink_ = sink;
+}
+
+void HeldSlice::abandon() noexcept {
+  ::new (&mutex_) std::mutex();
+  pending_.store(false, std::memory_order_relaxed);
+  sink_ = nullptr;
 }
 
 void HeldSlice::sampled(Nanos began, Nanos held, std::string place,

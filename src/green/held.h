@@ -39,6 +39,8 @@ class HeldSlice {
   }
   // Who runs, before that is forgotten.
   void set_holder(std::string who) noexcept;
+  // After a fork, in the child: the watchdog is the parent's, and may have been at it.
+  void abandon() noexcept;
   // Returns what to log; empty: nothing.
   [[nodiscard]] std::string released(Nanos began, Nanos now) noexcept;
 

@@ -454,6 +454,7 @@ void Hub::Graveyard::run(Strand&) noexcept {
 
 void Hub::after_fork_in_child() noexcept {
   forked_child_ = true;
+  held_.abandon();
   if (blocking_.watchdog) {
     blocking_.watchdog->abandon();
     unwatch();

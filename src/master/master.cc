@@ -382,69 +382,6 @@ void Master::tell_alive() noexcept {
   if (!metrics::hangs(commons_.slab(), watch_.timeout, loop_->now())) hooks_.alive();
 }
 
-// --- what is asked for ---
-
-void Master::begin_stop(bool quick) noexcept {
-  if (roster_.stopping() && !quick) return;
-  if (!commons_.slab().summary().stopping.load(std::memory_order_relaxed))
-    hooks_.stopping();
-  commons_.slab().summary().stopping.store(true, std::memory_order_relaxed);
-  if (quick || watch_.drain_delay <= 0 || stop_at_ != kNever) return stop_now(quick);
-  info("stopping after drain_delay: requests should go elsewhere");
-  stop_at_ = loop_->fresh_now() + watch_.drain_delay;
-}
-
-void Master::stop_now(bool quick) noexcept {
-  stop_at_ = kNever;
-  info(quick ? "stopping at once" : "stopping: workers finish their requests");
-  if (quick) hurry();
-  quick_ = quick;
-  roster_.stop(loop_->fresh_now());
-}
-
-bool Master::reload() noexcept {
-  if (roster_.stopping()) return false;
-  const int workers = hooks_.reload();
-  if (workers < 0) {
-    complain(Level::Error, "the configuration is bad: everything stays as it is");
-    ++commons_.slab().summary().deeds.rejected_reloads;
-    return false;
-  }
-  info("reloading");
-  ++commons_.slab().summary().deeds.reloads;
-  ++commons_.slab().summary().deeds.generation;
-  want(workers);
-  roster_.reload();
-  settled_ = false;
-  return true;
-}
-
-void Master::resize(int by) noexcept {
-  const int wanted = roster_.wanted() + by;
-  if (roster_.stopping()) return;
-  if (wanted < 1) return info("SIGTTOU is ignored: one worker is the least");
-  want(wanted);
-  info(std::to_string(wanted) + " workers are wanted");
-}
-
-void Master::want(int workers) noexcept {
-  const int before = roster_.wanted();
-  if (workers == before) return;
-  roster_.resize(workers);
-  hooks_.resized(workers, before);
-}
-
-void Master::signal_all(int signo) const noexcept {
-  for (const WorkerProcess& worker : roster_.workers()) ::kill(worker.pid, signo);
-}
-
-// Those that were told to finish are told that there is no time for it.
-void Master::hurry() const noexcept {
-  for (const WorkerProcess& worker : roster_.workers()) {
-    if (worker.phase == Phase::Retiring) ::kill(worker.pid, SIGQUIT);
-  }
-}
-
 // --- what is done ---
 
 bool Master::act(Outcome& outcome) noexcept {

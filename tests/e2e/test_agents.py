@@ -56,15 +56,7 @@ def ask_all(command: Command, path: str) -> list[str]:
 
 
 def test_opentelemetry(collector: Collector) -> None:
-    env = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        "OTEL_TRACES_EXPORTER": "otlp",
-        "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
-        "OTEL_BSP_SCHEDULE_DELAY": "50",
-        "OTEL_SERVICE_NAME": "site",
-    }
+    env = {**collector.environ(), "OTEL_SERVICE_NAME": "site"}
     with agent(str(BIN / "opentelemetry-instrument"), env=env) as command:
         ids = ask_all(command, "/trace")
         # Each request has a trace of its own, before and after it waited.

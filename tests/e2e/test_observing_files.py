@@ -92,14 +92,7 @@ def test_the_opentelemetry_example(tmp_path: Path) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     sent = f"traceparent: 00-{trace}-00f067aa0ba902b7-01"
     with collecting() as collector:
-        env = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-            "OTEL_TRACES_EXPORTER": "otlp",
-            "OTEL_METRICS_EXPORTER": "none",
-            "OTEL_LOGS_EXPORTER": "none",
-            "OTEL_BSP_SCHEDULE_DELAY": "50",
-        }
+        env = collector.environ()
         program = [str(BIN / "opentelemetry-instrument"), str(BIN / "celadon")]
         words = ["--chdir", "examples", "--bind", "127.0.0.1:0", "traced:app"]
         upstream = Command.__new__(Command)

@@ -25,6 +25,17 @@ class Collector:
             self.received.append((path, body))
             self._news.notify_all()
 
+    def environ(self) -> dict[str, str]:
+        """What makes OpenTelemetry's instrumentation send spans here, and soon."""
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.port}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_TRACES_EXPORTER": "otlp",
+            "OTEL_METRICS_EXPORTER": "none",
+            "OTEL_LOGS_EXPORTER": "none",
+            "OTEL_BSP_SCHEDULE_DELAY": "50",
+        }
+
     def wait_for(self, found: Callable[[list[tuple[str, bytes]]], bool]) -> None:
         """Waits until `found` is true of what came."""
         with self._news:
