@@ -55,6 +55,7 @@ bool Server::on_accept(int fd, const net::Address& peer, net::Listener&) noexcep
                           .trusted = settings_.forwarded_allow.contains(peer),
                           .proxied = proxied};
     if (pass(fd, passage)) {
+      ++counters_.closed[static_cast<std::size_t>(Closed::Passed)];
       ::close(fd);
       return true;
     }

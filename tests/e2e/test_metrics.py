@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -293,6 +295,64 @@ def test_a_scrape_is_answered_while_every_worker_is_blocked(tmp_path: Path) -> N
             for client in clients:
                 assert client.response().status == 200
                 client.close()
+
+
+def test_zeroes_are_shown_and_what_began_has_ended() -> None:
+    """T32: whichever way a connection ends it is counted down; over IPv6 as well."""
+    options = ("-w", "2", "--admin-bind", "[::1]:0")
+    with Command("tests.apps.measured:app", *options) as server:
+        wait_ready(server, 2)
+        port = int(server.wait_line(r"admin pages at http://\[::1\]:(\d+)")[1])
+
+        def look() -> Samples:
+            with Client(("::1", port)) as client:
+                client.send(raw.get("/metrics"))
+                return samples(client.response().body.decode())
+
+        for ending in ("answered", "reset", "half a head", "refused", "no bytes"):
+            with server.client() as client:
+                if ending == "reset":
+                    client.send(
+                        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1"
+                    )
+                    linger = struct.pack("ii", 1, 0)
+                    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                elif ending == "half a head":
+                    client.send(b"GET / HT")
+                elif ending == "refused":
+                    client.send(b"GET / HTTP/3.3\r\n\r\n")
+                    assert client.response().status == 505
+                elif ending == "answered":
+                    client.send(raw.get("/"))
+                    assert client.response().status == 200
+
+        gauges = {
+            ("celadon_connections", frozenset[tuple[str, str]]()),
+            ("celadon_connections_idle", frozenset()),
+            ("celadon_requests_queued", frozenset()),
+            ("app_inside", frozenset()),
+            ("http_server_active_requests",
+             frozenset({("http_request_method", "POST"), ("url_scheme", "http")})),
+        }  # fmt: skip
+        wait_until(
+            lambda: (
+                found := {key: n for key, n in look().items() if key in gauges},
+                found == dict.fromkeys(gauges, 0.0),
+            )
+        )
+        # What has not happened is there as a zero, so that its first time shows.
+        found = look()
+        assert found[("celadon_requests_lost_total", frozenset())] == 0
+        timeouts = frozenset({("reason", "timeout")})
+        assert found[("celadon_worker_exits_total", timeouts)] == 0
+        closed = sum(
+            n
+            for (name, _), n in found.items()
+            if name == "celadon_connections_closed_total"
+        )
+        accepted = found[("celadon_connections_accepted_total", frozenset())]
+        taken = found[("celadon_connections_taken_total", frozenset())]
+        assert closed == accepted + taken == 5 + taken
 
 
 def test_requests_lost_at_a_death_are_counted() -> None:
