@@ -34,7 +34,9 @@ metrics::Ending ending_of(const WorkerProcess& worker, Exit how) noexcept {
   using metrics::Ending;
   if (worker.why == Why::Stuck) return Ending::Timeout;
   // Somebody else's, whatever it was about to do.
-  if (how.by_signal && !worker.killed && worker.phase != Phase::Booting) {
+  const bool told = worker.phase == Phase::Retiring &&
+                    (how.status == SIGTERM || how.status == SIGQUIT);
+  if (how.by_signal && !told && !worker.killed && worker.phase != Phase::Booting) {
     return Ending::Signal;
   }
   switch (worker.why) {
@@ -45,8 +47,8 @@ metrics::Ending ending_of(const WorkerProcess& worker, Exit how) noexcept {
     default: break;
   }
   if (worker.phase == Phase::Booting) return Ending::Boot;
-  if (how.by_signal) return Ending::Signal;
-  if (how.status != 0) return Ending::Failed;
+  if (how.by_signal && !told) return Ending::Signal;
+  if (!how.by_signal && how.status != 0) return Ending::Failed;
   return worker.why == Why::Reload ? Ending::Reload : Ending::Asked;
 }
 

@@ -269,8 +269,9 @@ def test_counters_never_go_back_and_nothing_is_counted_twice() -> None:
         )
         exits = value(server, "celadon_worker_exits_total", reason="signal")
         assert 1 <= exits <= 5  # one that was about to end may have been faster
-        assert value(server, "celadon_worker_exits_total", reason="max_requests") > 0
-        assert value(server, "celadon_worker_exits_total", reason="reload") > 0
+        planned = ("reload", "max_requests")
+        ended = [value(server, "celadon_worker_exits_total", reason=r) for r in planned]
+        assert sum(ended) >= 5
         assert value(server, "celadon_config_reloads_total", result="accepted") == 5
 
 
