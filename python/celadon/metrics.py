@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from celadon._core import metrics as _core
 from celadon._core.metrics import Series
 
 __all__ = ["DEFAULT_BUCKETS", "Counter", "Gauge", "Histogram", "Info", "Summary"]
@@ -422,12 +421,3 @@ class Info(_Metric[_GaugeChild]):
         self._children[values].set(1)
 
     _texts: dict[str, str] = {}  # noqa: RUF012 - replaced, never changed
-
-
-def gather() -> list[tuple[str, str, str, str, list[tuple[str, list[float]]]]]:
-    """All series with labels of all workers together.
-
-    ``(family, type, help, bounds, [(labels, cells), ...])`` each; cells of a histogram are
-    counts by bucket, then the sum.
-    """
-    return _core.gather()

@@ -1,13 +1,14 @@
 #include "admin/processes.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <string>
 #include <string_view>
+
+#include "base/proc_file.h"
 
 namespace celadon::admin {
 namespace {
@@ -16,15 +17,6 @@ namespace {
 constexpr int kUserTime = 11;
 constexpr int kSystemTime = 12;
 constexpr int kResident = 21;
-
-std::string read_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return {};
-  char text[1024];
-  const ssize_t n = ::read(fd, text, sizeof text);
-  ::close(fd);
-  return {text, n < 0 ? 0 : static_cast<std::size_t>(n)};
-}
 
 std::uint64_t number_at(std::string_view fields, int index) noexcept {
   for (int i = 0; i < index; ++i) {
@@ -51,8 +43,7 @@ std::uint64_t count_entries(const std::string& path) noexcept {
 }  // namespace
 
 ProcessUse use_of(pid_t pid) noexcept {
-  const std::string folder = "/proc/" + std::to_string(pid);
-  const std::string stat = read_file(folder + "/stat");
+  const std::string stat = read_proc(pid, "stat");
   const std::size_t name_end = stat.rfind(") ");
   if (name_end == stat.npos) return {};
   const std::string_view fields = std::string_view(stat).substr(name_end + 2);
@@ -63,7 +54,7 @@ ProcessUse use_of(pid_t pid) noexcept {
             ticks;
   use.resident = number_at(fields, kResident) *
                  static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  use.descriptors = count_entries(folder + "/fd");
+  use.descriptors = count_entries("/proc/" + std::to_string(pid) + "/fd");
   return use;
 }
 

@@ -19,9 +19,6 @@ using metrics::Exposition;
 using metrics::Slot;
 using metrics::SlotState;
 
-constexpr std::string_view kLags =
-    "0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10";
-
 std::string label(std::string_view name, std::string_view value) {
   std::string text;
   metrics::append_label(text, name, value);
@@ -187,15 +184,14 @@ void Scraper::write_self(const metrics::Gathered& gathered, Exposition& out) con
   write_one(out, "celadon_metrics_series", "gauge",
             "Series with labels, of all processes together.",
             to_double(gathered.series));
-  write_one(
-      out, "celadon_metrics_series_dropped_total", "counter",
-      "Samples that went to a series named _other, or nowhere: metrics_max_series.",
-      to_double(gathered.dropped));
+  write_one(out, "celadon_metrics_series_dropped_total", "counter",
+            "Series that were one named _other, or none: metrics_max_series.",
+            to_double(gathered.dropped));
   std::vector<double> counts;
   counts.reserve(took_.counts.size());
   for (const std::uint64_t count : took_.counts) counts.push_back(to_double(count));
   out.family("celadon_scrape_seconds", "histogram", "How long scrapes took.");
-  out.histogram({}, kLags, counts, to_double(took_.sum) * 1e-9);
+  out.histogram({}, metrics::kLagLabels, counts, to_double(took_.sum) * 1e-9);
 }
 
 }  // namespace celadon::admin

@@ -44,7 +44,7 @@ std::string HeldSlice::released(Nanos began, Nanos now) noexcept {
   if (began != began_)
     return {};  // it was over before the watchdog had written it down
   const Nanos length = now - began;
-  if (sink_) sink_->on_released(place_, who_, held_, length);
+  if (sink_) sink_->on_released(held_, length);
   if (!logged_) return {};
   std::string line = "the loop was held for " + std::to_string(length / kMillisecond) +
                      " ms in all at " + place_;

@@ -18,10 +18,9 @@ class HeldSink {
   // A slice has lasted for `held` at `place`, whose frames are in `stack`.
   virtual void on_held(std::string_view place, std::string_view stack,
                        Nanos held) noexcept = 0;
-  // The slice that was told of last is over; it lasted for `length` in all. `who` ran,
-  // as far as that is known.
-  virtual void on_released(std::string_view place, std::string_view who, Nanos before,
-                           Nanos length) noexcept = 0;
+  // The slice that was told of last is over: it lasted for `length` in all, `before` of
+  // which were told.
+  virtual void on_released(Nanos before, Nanos length) noexcept = 0;
 };
 
 class HeldSlice {

@@ -1,25 +1,13 @@
 #include "master/process_info.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <string_view>
 
+#include "base/proc_file.h"
+
 namespace celadon::master {
-namespace {
-
-std::string read_proc(pid_t pid, std::string_view name) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + std::string(name);
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return {};
-  char text[4096];
-  const ssize_t n = ::read(fd, text, sizeof text);
-  ::close(fd);
-  return {text, n < 0 ? 0 : static_cast<std::size_t>(n)};
-}
-
-}  // namespace
 
 std::uint64_t resident_bytes(pid_t pid) noexcept {
   const std::string text = read_proc(pid, "statm");

@@ -12,6 +12,10 @@
 
 namespace celadon::metrics {
 
+// kLagBounds, as they are printed.
+inline constexpr std::string_view kLagLabels =
+    "0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10";
+
 struct Row {
   std::string_view labels;  // as they are printed
   std::size_t cell;         // in the counters, or the gauges; the first of a histogram

@@ -16,8 +16,6 @@ using metrics::RowFamily;
 constexpr double kFromNanos = 1e-9;
 constexpr std::string_view kDurations =
     "0.005,0.01,0.025,0.05,0.075,0.1,0.25,0.5,0.75,1,2.5,5,7.5,10";
-constexpr std::string_view kLags =
-    "0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10";
 constexpr std::string_view kSizes =
     "256,1024,4096,16384,65536,262144,1048576,4194304,16777216,67108864";
 
@@ -70,7 +68,7 @@ RowFamily lags(std::string_view name, std::string_view help, std::size_t cell) {
           help,
           {{"", cell}},
           kFromNanos,
-          kLags,
+          metrics::kLagLabels,
           Histogram<kLagBounds>::kBuckets};
 }
 RowFamily sizes(std::string_view name, std::string_view help, std::size_t cell) {

@@ -24,8 +24,7 @@ void HeldPlaces::on_held(std::string_view place, std::string_view stack,
   last_[3] = to_seconds(clock.wall());
 }
 
-void HeldPlaces::on_released(std::string_view, std::string_view, Nanos before,
-                             Nanos length) noexcept {
+void HeldPlaces::on_released(Nanos before, Nanos length) noexcept {
   if (last_.empty()) return;
   last_[1] += to_seconds(length - before);
   last_[2] = std::max(last_[2], to_seconds(length));

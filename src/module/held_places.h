@@ -12,8 +12,7 @@ class HeldPlaces final : public green::HeldSink {
 
   void on_held(std::string_view place, std::string_view stack,
                Nanos held) noexcept override;
-  void on_released(std::string_view place, std::string_view who, Nanos before,
-                   Nanos length) noexcept override;
+  void on_released(Nanos before, Nanos length) noexcept override;
 
  private:
   static constexpr std::size_t kMost = 500;

@@ -64,6 +64,7 @@ RequestMeter::Route& RequestMeter::route_of(std::string_view name) noexcept {
 double* RequestMeter::find(const server::Exchange& x, Kind kind,
                            std::string_view name) noexcept {
   Route& route = route_of(name);
+  if (&route == &unnamed_) name = {};
   const auto known =
       std::ranges::find(route.series, kind, &std::pair<Kind, double*>::first);
   if (known != route.series.end()) return known->second;

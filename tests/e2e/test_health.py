@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import raw
+from tests.support.metrics import page
 from tests.support.raw import Client
 from tests.support.servers import Command, wait_until
 
@@ -38,15 +39,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def admin(server: Command, path: str) -> raw.Response:
-    port = int(server.wait_line(r"admin pages at http://.*:(\d+)")[1])
-    with Client(("127.0.0.1", port)) as client:
-        client.send(raw.get(path))
-        return client.response()
-
-
 def become(server: Command, status: int) -> None:
-    wait_until(lambda: (s := admin(server, "/-/ready").status, s == status))
+    wait_until(lambda: (s := page(server, "/-/ready").status, s == status))
 
 
 def test_a_check_that_fails_makes_the_server_unready(folder: Path) -> None:
@@ -63,11 +57,11 @@ def test_a_check_that_fails_makes_the_server_unready(folder: Path) -> None:
             become(server, 503)
             server.wait_line(line)
             assert server.request(raw.get("/")).body == b"ok"  # requests are served
-            assert admin(server, "/-/live").status == 200
+            assert page(server, "/-/live").status == 200
             (folder / name).unlink()
             become(server, 200)
         server.wait_line("health check file_is_there passes again")
-        metrics = admin(server, "/metrics").body.decode()
+        metrics = page(server, "/metrics").body.decode()
         assert 'celadon_health_check_up{check="answers in time"} 1' in metrics
         assert 'celadon_worker_healthy{worker="1"} 1' in metrics
 

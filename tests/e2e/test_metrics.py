@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -10,12 +9,9 @@ import struct
 import subprocess
 import threading
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import (
@@ -25,36 +21,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.support import raw
 from tests.support.load import FOREVER, Load
-from tests.support.raw import Client, Response
+from tests.support.metrics import Queries, Samples, admin_port, page, samples, value
+from tests.support.raw import Client
 from tests.support.servers import Command, wait_until
 from tests.support.services import prometheus
 from tests.support.site import ready, renewed, wait_ready
 
 ADMIN = ("--admin-bind", "127.0.0.1:0")
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def admin_port(server: Command) -> int:
-    return int(server.wait_line(r"admin pages at http://.*:(\d+)")[1])
-
-
-def page(server: Command, path: str = "/metrics", *fields: str) -> Response:
-    with Client(("127.0.0.1", admin_port(server))) as client:
-        client.send(raw.get(path, *fields))
-        return client.response()
-
-
-def samples(text: str) -> Samples:
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in parse_text(text)
-        for sample in family.samples
-    }
-
-
-def value(server: Command, name: str, **labels: str) -> float:
-    found = samples(page(server).body.decode())
-    return found.get((name, frozenset(labels.items())), 0.0)
 
 
 def answered(server: Command) -> float:
@@ -398,30 +371,6 @@ def test_prometheus_client_is_right_across_workers(
             assert found[("site_took_seconds_bucket", bucket)] == count
         assert server.request(raw.get("/x")).status == 200
         assert value(server, "site_level") == 2
-
-
-class Queries:
-    """What a Prometheus knows."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def ask(self, query: str, when: float = 0.0) -> list[dict[str, Any]]:
-        text = urllib.parse.urlencode({"query": query, "time": when or time.time()})
-        with urllib.request.urlopen(f"{self._url}/api/v1/query?{text}") as answer:
-            found: list[dict[str, Any]] = json.loads(answer.read())["data"]["result"]
-            return found
-
-    def names(self) -> list[str]:
-        with urllib.request.urlopen(
-            f"{self._url}/api/v1/label/__name__/values"
-        ) as answer:
-            found: list[str] = json.loads(answer.read())["data"]
-            return found
-
-    def number(self, query: str, when: float = 0.0) -> float:
-        found = self.ask(query, when)
-        return float(found[0]["value"][1]) if found else 0.0
 
 
 def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.test_metrics import page, prometheus
 from tests.support import raw
 from tests.support.collector import collecting
+from tests.support.metrics import Queries, admin_port, page
 from tests.support.servers import ROOT, Command, wait_until
+from tests.support.services import prometheus
 from tests.support.site import wait_ready
 from tools import gen_grafana
 
@@ -64,8 +65,6 @@ def test_the_grafana_dashboard_is_current() -> None:
 
 def test_what_is_asked_for_exists(tmp_path: Path) -> None:
     """Queries of rules and dashboard, to a Prometheus that has scraped a server."""
-    from tests.e2e.test_metrics import Queries, admin_port
-
     options = ("-w", "2", "--admin-bind", "127.0.0.1:0")
     with Command("tests.apps.measured:app", *options) as server:
         wait_ready(server, 2)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_metrics import page, samples
 from tests.support import raw
+from tests.support.metrics import page, samples
 from tests.support.servers import Command
 
 FLASK = """

@@ -115,7 +115,7 @@ class _Session:
         if key == _ESCAPE:
             view.stacks = None
         elif key == ord("s"):
-            view.sort = (view.sort + 1) % len(screen._COLUMNS)
+            view.sort = (view.sort + 1) % len(screen.COLUMNS)
         elif key == ord("r"):
             view.reverse = not view.reverse
         elif key in (curses.KEY_UP, curses.KEY_DOWN):

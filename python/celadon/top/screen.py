@@ -12,7 +12,7 @@ from celadon.green.report import text_of
 from celadon.top.figures import DURATIONS, Figures, WorkerFigures
 
 # Name, width, text of a worker, key to sort by.
-_COLUMNS: list[tuple[str, int, Callable[[WorkerFigures], str], str]] = [
+COLUMNS: list[tuple[str, int, Callable[[WorkerFigures], str], str]] = [
     ("WORKER", 6, lambda w: str(w.worker), "worker"),
     ("PID", 8, lambda w: str(w.pid), "pid"),
     ("STATE", 10, lambda w: "HELD" if w.held > 1 else w.state, "state"),
@@ -77,7 +77,7 @@ def head(figures: Figures) -> list[str]:
 
 
 def sorted_workers(figures: Figures, view: View) -> list[WorkerFigures]:
-    key = _COLUMNS[view.sort][3]
+    key = COLUMNS[view.sort][3]
     return sorted(
         figures.workers, key=lambda each: getattr(each, key), reverse=view.reverse
     )
@@ -87,12 +87,12 @@ def body(figures: Figures, view: View) -> list[str]:
     """Workers, what holds loops, slow requests, and what happened."""
     titles = [
         f"{name + ('*' if at == view.sort else ''):>{width}}"
-        for at, (name, width, _, _) in enumerate(_COLUMNS)
+        for at, (name, width, _, _) in enumerate(COLUMNS)
     ]
     lines = ["  ".join(titles)]
     for worker in sorted_workers(figures, view):
         lines.append(
-            "  ".join(f"{text(worker):>{width}}" for _, width, text, _ in _COLUMNS)
+            "  ".join(f"{text(worker):>{width}}" for _, width, text, _ in COLUMNS)
         )
     if figures.blockers:
         lines += ["", "HELD THE LOOP"]
