@@ -16,7 +16,7 @@ build:          ## Build into $(VENV), installing what is missing
 
 serve: build    ## Build and serve the example application on port 8000, its dashboard on 9000
 	@$(VENV)/bin/pip install -q --disable-pip-version-check -r examples/requirements.txt
-	$(VENV)/bin/celadon --chdir examples studio:app --access-logfile - --admin-bind 127.0.0.1:9000
+	cd examples/studio && "$(abspath $(VENV))/bin/celadon" studio:app --access-logfile - --admin-bind 127.0.0.1:9000
 
 test-tools: build
 	@tools/install-system.sh test services

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,12 +14,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support import raw
+from tests.support import metrics, raw
 from tests.support.raw import Response
-from tests.support.servers import ROOT, Command
+from tests.support.servers import ROOT, Command, wait_until
 from tests.support.services import Services
+from tests.support.site import wait_ready
 
 EXAMPLES = ROOT / "examples"
+STUDIO = EXAMPLES / "studio"
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL", "MariaDB"])
@@ -32,10 +38,11 @@ def studio(
         },
     }
     env = {
+        "STUDIO_POSTS_PER_MINUTE": "1000000",
         "STUDIO_REDIS": f"redis://127.0.0.1:{services.redis_port}",
         **environments[request.param],
     }
-    with Command("studio:app", cwd=EXAMPLES, env=env) as command:
+    with Command("studio:app", cwd=STUDIO, env=env) as command:
         page = command.request(raw.get("/")).body.decode()
         assert f"live in {request.param}, views in Redis" in page
         yield command
@@ -63,7 +70,7 @@ def test_a_visit(studio: Command) -> None:
     cookie = (booked.get("Set-Cookie") or "").split(";")[0]
     after = text(studio.request(raw.get("/courses/2", f"Cookie: {cookie}")))
     assert "See you there, Ada &lt;3." in after
-    assert "5 of 6 places free" in after
+    assert "5</span> of 6 places free" in after
     nameless = studio.request(form("/courses/2", name=" "))
     assert nameless.status == 303
     assert studio.request(raw.get("/courses/99")).status == 404
@@ -82,7 +89,7 @@ def test_nobody_gets_a_place_twice(studio: Command) -> None:
         ]
         assert {future.result().status for future in asked} == {303}
     course = text(studio.request(raw.get("/courses/4")))
-    assert "0 of 10 places free" in course
+    assert "0</span> of 10 places free" in course
     names = re.findall(r"<li>visitor (\d+)</li>", course)
     assert len(names) == len(set(names)) == 10
     views = re.search(r"(\d+) views?<", course)
@@ -90,13 +97,123 @@ def test_nobody_gets_a_place_twice(studio: Command) -> None:
     assert int(views[1]) >= 1
 
 
-def test_a_slow_kiln_holds_nobody_up(tmp_path: Path) -> None:
-    env = {"STUDIO_SQLITE": str(tmp_path / "studio.sqlite3")}
-    with Command("studio:app", cwd=EXAMPLES, env=env) as command:
+@pytest.fixture
+def small(tmp_path: Path) -> dict[str, str]:
+    """The environment of a studio with nothing but SQLite."""
+    return {"STUDIO_SQLITE": str(tmp_path / "studio.sqlite3")}
+
+
+@pytest.fixture
+def town() -> Iterator[Command]:
+    with Command(
+        "town_service:app", cwd=STUDIO, env={"TOWN_SECONDS": "0.2"}
+    ) as command:
+        yield command
+
+
+def of_town(town: Command) -> dict[str, str]:
+    return {"STUDIO_TOWN": f"http://127.0.0.1:{town.port}"}
+
+
+def letters(town: Command) -> dict[str, str]:
+    return json.loads(town.request(raw.get("/letters")).body)  # type: ignore[no-any-return]
+
+
+def scrape(command: Command) -> set[str]:
+    return set(metrics.page(command).body.decode().splitlines())
+
+
+def test_a_slow_kiln_holds_nobody_up(small: dict[str, str]) -> None:
+    with Command("studio:app", cwd=STUDIO, env=small) as command:
         with command.client() as client:
             client.send(raw.get("/kiln"))
             assert "views in this process" in text(command.request(raw.get("/")))
             assert "&deg;C" in text(client.response())
+
+
+def test_all_kilns_are_asked_at_once(small: dict[str, str], town: Command) -> None:
+    with Command("studio:app", cwd=STUDIO, env=small | of_town(town)) as command:
+        took = re.search(r"took ([\d.]+) sec", text(command.request(raw.get("/kiln"))))
+    assert took
+    assert 0.2 <= float(took[1]) < 0.6  # one after the other: 0.6
+
+
+def test_a_form_that_is_sent_twice_books_once(studio: Command) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        sent = [
+            pool.submit(studio.request, form("/courses/3", name="Ada", token="one"))
+            for _ in range(8)
+        ]
+        assert {future.result().status for future in sent} == {303}
+    course = text(studio.request(raw.get("/courses/3")))
+    assert course.count("<li>Ada</li>") == 1
+    assert ">5</span> of 6 places free" in course
+
+
+def test_letters_are_written_in_the_background(
+    small: dict[str, str], town: Command
+) -> None:
+    with Command("studio:app", cwd=STUDIO, env=small | of_town(town)) as command:
+        for name in ("Ada", "Grace"):
+            command.request(form("/courses/1", name=name))
+        found = wait_until(lambda: (n := letters(town), len(n) == 2))
+    assert sorted(found.values()) == [
+        "Dear Ada, see you at the wheel.",
+        "Dear Grace, see you at the wheel.",
+    ]
+
+
+def test_the_letter_of_a_killed_worker_is_written_by_another(
+    small: dict[str, str], town: Command
+) -> None:
+    again = {"STUDIO_LETTER_SECONDS": "0.5"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(raw.TIMEOUT)
+        nowhere = {"STUDIO_TOWN": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        with Command("studio:app", cwd=STUDIO, env=small | nowhere | again) as command:
+            command.request(form("/courses/1", name="Ada"))
+            in_hand, _ = silent.accept()
+            os.kill(command.process.pid, signal.SIGKILL)
+            os.kill(command.worker, signal.SIGKILL)
+            in_hand.close()
+    with Command("studio:app", cwd=STUDIO, env=small | of_town(town)):
+        wait_until(lambda: (n := letters(town), list(n) == ["1"]))
+
+
+def test_who_books_too_often_has_to_wait(small: dict[str, str]) -> None:
+    env = small | {"STUDIO_POSTS_PER_MINUTE": "3"}
+    with Command("studio:app", cwd=STUDIO, env=env) as command:
+        asked = [command.request(form("/courses/1", name=" ")) for _ in range(8)]
+        # A minute may end in between.
+        assert {answer.status for answer in asked} == {303, 429}
+        late = next(answer for answer in asked if answer.status == 429)
+        assert late.get("Retry-After") == "60"
+        assert command.request(raw.get("/")).status == 200
+
+
+def test_free_places_are_told_live(studio: Command) -> None:
+    with studio.client() as client:
+        client.send(raw.get("/courses/1/live"))
+        assert b"text/event-stream" in client.read_until(b"data: 8")
+        assert studio.request(form("/courses/1", name="Ada")).status == 303
+        client.read_until(b"data: 7")
+    assert studio.request(raw.get("/courses/99/live")).status == 404
+
+
+def test_what_the_studio_counts_and_checks_is_seen(small: dict[str, str]) -> None:
+    options = ("--workers", "2", "--admin-bind", "127.0.0.1:0")
+    env = small | {"STUDIO_POSTS_PER_MINUTE": "1000"}
+    with Command("studio:app", *options, cwd=STUDIO, env=env) as command:
+        wait_ready(command, 2)
+        for n in range(10):
+            command.request(form("/courses/1", name=f"visitor {n}"))
+        wanted = {
+            'studio_bookings_total{result="taken"} 8',
+            'studio_bookings_total{result="full"} 2',
+            'studio_letters_total{result="written"} 8',
+            'celadon_health_check_up{check="database"} 1',
+        }
+        wait_until(lambda: (p := scrape(command), wanted <= p))
 
 
 def test_the_first_example() -> None:

@@ -49,6 +49,8 @@ def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> L
     for name, value in namespace.items():
         if name in HOOKS:
             _add_hook(layer, name, value)
+        elif isinstance(value, types.ModuleType):
+            continue  # also where a setting is called so: from celadon import green
         elif name in SETTINGS or name in gunicorn.VERDICTS:
             if value is not None:
                 layer.values[name] = value
@@ -68,7 +70,7 @@ def _add_hook(layer: Layer, name: str, value: Any) -> None:
 
 
 def _is_authors(name: str, value: Any) -> bool:
-    kinds = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+    kinds = (types.FunctionType, types.BuiltinFunctionType, type)
     return name.startswith("_") or name.isupper() or isinstance(value, kinds)
 
 

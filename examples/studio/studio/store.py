@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import os
+import time
 from collections.abc import Sequence
 
-from sqlalchemy import ForeignKey, create_engine, func, select, update
+from sqlalchemy import ForeignKey, create_engine, func, select, text, update
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
-from sqlalchemy.types import String
+from sqlalchemy.types import Double, String
 
 _DRIVERS = {
     "postgresql": "postgresql+psycopg",
@@ -46,6 +48,10 @@ class Booking(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("courses.id"), index=True)
     name: Mapped[str] = mapped_column(String(60))
+    # Of the form that was sent: sent twice, it books once.
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    # When its letter may be written, in seconds since 1970; none once it is.
+    letter_after: Mapped[float | None] = mapped_column(Double, index=True)
     course: Mapped[Course] = relationship()
 
 
@@ -97,17 +103,61 @@ class Store:
         with Session(self.engine) as session:
             return session.scalars(query.order_by(Booking.id)).all()
 
-    def book(self, course_id: int, name: str) -> None:
+    def book(self, course_id: int, name: str, token: str) -> None:
         """Takes a place; raises `Full`. Of two who want the last one, one gets it."""
+        try:
+            with Session(self.engine) as session, session.begin():
+                if session.scalar(select(Booking.id).where(Booking.token == token)):
+                    return
+                done = session.execute(
+                    update(Course)
+                    .where(Course.id == course_id, Course.taken < Course.places)
+                    .values(taken=Course.taken + 1)
+                )
+                if done.rowcount == 0:
+                    raise Full
+                booking = Booking(course_id=course_id, name=name, token=token)
+                booking.letter_after = time.time()
+                session.add(booking)
+        except IntegrityError:
+            pass  # the same form, at the same time
+
+    def next_letter(self, seconds: float) -> Booking | None:
+        """A booking whose letter is due. No other worker gets it for so many seconds."""
+        now = time.time()
+        query = select(Booking).where(Booking.letter_after < now).order_by(Booking.id)
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            for booking in session.scalars(query.limit(10)).all():
+                taken = session.execute(
+                    update(Booking)
+                    .where(Booking.id == booking.id)
+                    .where(Booking.letter_after == booking.letter_after)
+                    .values(letter_after=now + seconds)
+                    .execution_options(synchronize_session=False)
+                )
+                if taken.rowcount == 1:
+                    return booking
+        return None
+
+    def is_written(self, booking: Booking) -> None:
+        """The letter of a booking has been posted."""
         with Session(self.engine) as session, session.begin():
-            done = session.execute(
-                update(Course)
-                .where(Course.id == course_id, Course.taken < Course.places)
-                .values(taken=Course.taken + 1)
+            session.execute(
+                update(Booking)
+                .where(Booking.id == booking.id)
+                .values(letter_after=None)
             )
-            if done.rowcount == 0:
-                raise Full
-            session.add(Booking(course_id=course_id, name=name))
+
+    def letters_due(self) -> int:
+        """How many bookings wait for their letter."""
+        query = select(func.count()).where(Booking.letter_after.is_not(None))
+        with Session(self.engine) as session:
+            return session.scalar(query) or 0
+
+    def ping(self) -> None:
+        """Raises where the database does not answer."""
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
 
 
 def _first_courses() -> list[Course]:
