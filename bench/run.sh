@@ -20,6 +20,7 @@ cmake --build --preset release >/dev/null
 [ $# -eq 0 ] || exit 0
 "$venv/bin/python" bench/load/figures.py
 "$venv/bin/python" bench/load/databases.py
+"$venv/bin/python" bench/load/studio.py
 "$venv/bin/python" bench/load/hog.py
 "$venv/bin/python" bench/load/supervise.py
 "$venv/bin/python" bench/load/memory.py

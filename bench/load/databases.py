@@ -53,8 +53,12 @@ def prepare(port: int) -> None:
     subprocess.run([*command, "-c", sql, "celadon"], check=True)
 
 
-def measure_all(args: argparse.Namespace, servers: dict[str, Server]) -> None:
-    for work, names in WORKS.items():
+def measure_all(
+    works: dict[Work, tuple[str, ...]],
+    args: argparse.Namespace,
+    servers: dict[str, Server],
+) -> None:
+    for work, names in works.items():
         if args.work and not any(part in work.name for part in args.work.split(";")):
             continue
         results = {name: Result() for name in names if name in servers}
@@ -95,7 +99,7 @@ def main() -> None:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        measure_all(args, servers)
+        measure_all(WORKS, args, servers)
 
 
 if __name__ == "__main__":

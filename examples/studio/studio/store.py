@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ForeignKey, create_engine, func, select, text, update
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from sqlalchemy.types import Double, String
 
@@ -30,7 +30,7 @@ class Course(Base):
 
     __tablename__ = "courses"
     id: Mapped[int] = mapped_column(primary_key=True)
-    title: Mapped[str] = mapped_column(String(80))
+    title: Mapped[str] = mapped_column(String(80), unique=True)
     text: Mapped[str] = mapped_column(String(400))
     day: Mapped[datetime.date]
     places: Mapped[int]
@@ -80,6 +80,12 @@ class Store:
         self.engine = create_engine(
             url, pool_size=20, max_overflow=0, pool_timeout=10, **options
         )
+        try:
+            self._prepare()
+        except DBAPIError:  # another worker does the same at this moment
+            self._prepare()
+
+    def _prepare(self) -> None:
         Base.metadata.create_all(self.engine)
         with Session(self.engine) as session, session.begin():
             if session.scalar(select(func.count()).select_from(Course)) == 0:
@@ -147,12 +153,6 @@ class Store:
                 .where(Booking.id == booking.id)
                 .values(letter_after=None)
             )
-
-    def letters_due(self) -> int:
-        """How many bookings wait for their letter."""
-        query = select(func.count()).where(Booking.letter_after.is_not(None))
-        with Session(self.engine) as session:
-            return session.scalar(query) or 0
 
     def ping(self) -> None:
         """Raises where the database does not answer."""

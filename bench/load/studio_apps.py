@@ -1,0 +1,124 @@
+"""The example `studio` on every kind of server: `app` as it is, `asgi` written anew for asyncio.
+
+The second one is the same three pages with the same templates and models, over Quart,
+SQLAlchemy's asyncio engine, redis.asyncio and httpx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+FOLDER = Path(__file__).parent.parent.parent / "examples/studio"
+sys.path.insert(0, str(FOLDER))
+
+
+def _make_async():
+    import json
+    import uuid
+
+    import httpx
+    import redis.asyncio
+    from quart import Quart, abort, render_template
+    from sqlalchemy import select
+    from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+    from studio import store, town
+
+    made = Quart("studio", root_path=str(FOLDER / "studio"))
+    made.secret_key = "bench"
+    url = store.find_url(dict(os.environ), "").set(
+        drivername="postgresql+psycopg_async"
+    )
+    engine = create_async_engine(url, pool_size=20, max_overflow=0, pool_pre_ping=True)
+    cache = redis.asyncio.Redis.from_url(
+        os.environ["STUDIO_REDIS"], decode_responses=True
+    )
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=500)
+    client = httpx.AsyncClient(limits=limits, timeout=10)
+    always = {"server": "uvicorn", "database": "PostgreSQL", "cache": "Redis"}
+
+    async def courses():
+        kept = await cache.get("studio:courses")
+        if kept is not None:
+            return json.loads(kept)
+        async with AsyncSession(engine) as session:
+            found = await session.scalars(
+                select(store.Course).order_by(store.Course.day)
+            )
+        shown = [
+            {
+                "id": course.id,
+                "title": course.title,
+                "text": course.text,
+                "day": course.day.isoformat(),
+                "date": course.day.strftime("%a %d %b"),
+                "free": course.free,
+                "places": course.places,
+            }
+            for course in found.all()
+        ]
+        await cache.set("studio:courses", json.dumps(shown), ex=5)
+        return shown
+
+    # The names that the templates ask url_for for.
+    async def index():
+        views = await cache.hgetall("studio:views")
+        seen = {key: int(number) for key, number in views.items()}
+        return await render_template(
+            "index.html", courses=await courses(), views=seen, **always
+        )
+
+    async def course(id: int):
+        async with AsyncSession(engine) as session:
+            found = await session.get(store.Course, id)
+        if found is None:
+            abort(404)
+        views = await cache.hincrby("studio:views", str(id), 1)
+        query = select(store.Booking).where(store.Booking.course_id == id)
+        async with AsyncSession(engine) as session:
+            bookings = (await session.scalars(query.order_by(store.Booking.id))).all()
+        return await render_template(
+            "course.html",
+            course=found,
+            views=views,
+            bookings=bookings,
+            token=uuid.uuid4(),
+            **always,
+        )
+
+    async def live(id: int):
+        abort(404)
+
+    async def degrees(kiln: str) -> int:
+        answer = await client.get(f"{os.environ['STUDIO_TOWN']}/kilns/{kiln}")
+        answer.raise_for_status()
+        return int(answer.text)
+
+    async def kiln():
+        began = time.monotonic()
+        found = await asyncio.gather(*map(degrees, town.KILNS))
+        took = time.monotonic() - began
+        shown = dict(zip(town.KILNS, found, strict=True))
+        return await render_template("kiln.html", degrees=shown, took=took, **always)
+
+    for path, view in {
+        "/": index,
+        "/courses/<int:id>": course,
+        "/courses/<int:id>/live": live,
+        "/kiln": kiln,
+    }.items():
+        made.add_url_rule(path, f"pages.{view.__name__}", view)
+    return made
+
+
+def __getattr__(name):
+    if name == "app":
+        from studio import app
+
+        return app
+    if name == "asgi":
+        return _make_async()
+    raise AttributeError(name)
