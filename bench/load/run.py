@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,9 +139,11 @@ class Result:
 def children(pid: int) -> list[int]:
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
-        text = (task / "children").read_text()
-        for child in text.split():
-            found += children(int(child))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # A thread may have ended since.
+            text = (task / "children").read_text()
+            for child in text.split():
+                found += children(int(child))
     return found
 
 
@@ -224,6 +227,9 @@ def latency(text: str, percentile: str) -> float:
 
 def measure(server: Server, work: Work, seconds: int, result: Result) -> None:
     with running(server, work.app) as (pid, port):
+        # A listener may be there long before its workers are.
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{work.path}", timeout=30):
+            pass
         load(port, work, 1)  # warm-up
         user0, system0 = cpu_of(pid)
         text = load(port, work, seconds)

@@ -25,8 +25,14 @@ sys.path.insert(0, str(run.ROOT))
 from tests.support.services import postgres, redis
 
 APP = "studio_apps:app"
+OURS = Server(
+    "celadon",
+    "{bin}/celadon {app} -b 127.0.0.1:{port} --log-level error -c "
+    f"{run.ROOT}/examples/studio/celadon.conf.py",
+    "celadon",
+)
 SYNC = Server(
-    "gunicorn sync, 8 workers",
+    "gunicorn sync x8",
     "{bin}/gunicorn -w 8 -b 127.0.0.1:{port} --keep-alive 75 --log-level error {app}",
     "gunicorn",
 )
@@ -67,7 +73,8 @@ def main() -> None:
     parser.add_argument("--work", default="")
     args = parser.parse_args()
     wanted = [name for name in args.only.split(",") if name]
-    servers = {s.name: s for s in [*SERVERS, SYNC] if not wanted or s.name in wanted}
+    every = [*(s for s in SERVERS if s.name != OURS.name), OURS, SYNC]
+    servers = {s.name: s for s in every if not wanted or s.name in wanted}
     os.sched_setaffinity(0, {int(run.CLIENT_CORE)})  # what is shared inherits it
     with (
         tempfile.TemporaryDirectory(prefix="celadon-bench-") as folder,
