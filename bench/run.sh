@@ -24,6 +24,8 @@ cmake --build --preset release >/dev/null
 "$venv/bin/python" bench/load/hog.py
 "$venv/bin/python" bench/load/supervise.py
 "$venv/bin/python" bench/load/memory.py
+"$venv/bin/python" bench/load/observe.py
+"$venv/bin/python" bench/load/tuning.py
 for script in bench/boundary/*.py; do
   echo
   "$venv/bin/python" "$script"

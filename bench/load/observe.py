@@ -36,8 +36,10 @@ def app(environ, start_response):
 class Server:
     """celadon with an admin listener; `lines` are its log with the time of each."""
 
-    def __init__(self, folder: Path, workers: int, *options: str) -> None:
-        (folder / "watched.py").write_text(APP)
+    def __init__(
+        self, folder: Path, workers: int, *options: str, app: str = APP
+    ) -> None:
+        (folder / "watched.py").write_text(app)
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "celadon", "watched:app", "-w", str(workers)),
@@ -82,9 +84,9 @@ class Server:
 
 
 @contextmanager
-def serving(workers: int, *options: str) -> Iterator[Server]:
+def serving(workers: int, *options: str, app: str = APP) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), workers, *options)
+        server = Server(Path(folder), workers, *options, app=app)
         try:
             yield server
         finally:

@@ -1,4 +1,4 @@
-"""The example application by threads, by asyncio and by greenlets: the same pages beside each other.
+"""The example application by threads, by asyncio and by greenlets: the same pages.
 
 As databases.py measures: the server on one core; the load generator, PostgreSQL, Redis and
 the slow town on the other; CPU of the server only, memory of all its processes.
