@@ -21,6 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 CONNECTIONS = 128
+PAUSE = 4  # milliseconds between two requests of a connection that does not saturate
 HUP_PERIOD = 10.0  # seconds
 
 
@@ -58,7 +59,11 @@ def wait_for(port: int) -> None:
 
 
 def start_wrk(
-    port: int, seconds: float, core: str | None, pause: int
+    port: int,
+    seconds: float,
+    core: str | None,
+    pause: int = 0,
+    connections: int = CONNECTIONS,
 ) -> subprocess.Popen[str]:
     """`pause`: milliseconds that each connection waits between two requests."""
     pin = ["taskset", "-c", core] if core else []
@@ -72,7 +77,7 @@ def start_wrk(
             *pin,
             "wrk",
             "-t1",
-            f"-c{CONNECTIONS}",
+            f"-c{connections}",
             f"-d{seconds:g}",
             "--latency",
             *script,
@@ -92,16 +97,25 @@ def read(wrk: subprocess.Popen[str]) -> tuple[float, float, str]:
     return rate, float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit], errors
 
 
+def connections_for(port: int, rate: float) -> int:
+    """How many that pause ask so often; wrk pauses for longer than it is told."""
+    connections = CONNECTIONS
+    for _ in range(3):
+        found = read(start_wrk(port, 3, None, PAUSE, connections))[0]
+        connections = round(connections * rate / found)
+    return connections
+
+
 def reloads(seconds: float) -> None:
     print("## A reload every 10 s at half the saturating rate, 2 workers\n")
     print("| | requests/s | p99 ms | errors |\n|---|---|---|---|")
     port = free_port()
     with serving(port, "--workers", "2") as pid:
-        full = read(start_wrk(port, 5, None, 0))[0]
-        pause = max(1, round(1000 * CONNECTIONS / (full / 2)))
-        quiet = read(start_wrk(port, seconds, None, pause))
+        full = read(start_wrk(port, 5, None))[0]
+        load = (None, PAUSE, connections_for(port, full / 2))
+        quiet = read(start_wrk(port, seconds, *load))
         print(f"| undisturbed | {quiet[0]:,.0f} | {quiet[1]:.2f} | {quiet[2]} |")
-        wrk = start_wrk(port, seconds, None, pause)
+        wrk = start_wrk(port, seconds, *load)
         end = time.monotonic() + seconds - 2
         while time.monotonic() + HUP_PERIOD < end + HUP_PERIOD:
             os.kill(pid, signal.SIGHUP)
@@ -115,16 +129,16 @@ def pairs(seconds: float) -> None:
     print("## One pair of a wrk and a worker on one core, and two on two\n")
     port = free_port()
     with serving(port, core="0"):
-        one = read(start_wrk(port, seconds, "0", 0))[0]
+        one = read(start_wrk(port, seconds, "0"))[0]
     ports = [free_port(), free_port()]
     with serving(ports[0], core="0"), serving(ports[1], core="1"):
         running = [
-            start_wrk(port, seconds, str(core), 0) for core, port in enumerate(ports)
+            start_wrk(port, seconds, str(core)) for core, port in enumerate(ports)
         ]
         apart = sum(read(wrk)[0] for wrk in running)
     port = free_port()
     with serving(port, "--workers", "2"):
-        running = [start_wrk(port, seconds, str(core), 0) for core in (0, 1)]
+        running = [start_wrk(port, seconds, str(core)) for core in (0, 1)]
         together = sum(read(wrk)[0] for wrk in running)
     print("| | requests/s | x one |\n|---|---|---|")
     print(f"| one pair | {one:,.0f} | 1.00 |")

@@ -136,7 +136,7 @@ void Watchdog::run() noexcept {
 bool Watchdog::wait() noexcept {
   std::unique_lock lock(mutex_);
   if (idle_looks_ < kIdleLooks) {
-    changed_.wait_for(lock, std::chrono::nanoseconds(period_),
+    changed_.wait_for(lock, std::chrono::nanoseconds(until_next_look()),
                       [this] { return stopping_; });
     return !stopping_;
   }
@@ -147,6 +147,14 @@ bool Watchdog::wait() noexcept {
   }
   asleep_.store(false, std::memory_order_relaxed);
   return !stopping_;
+}
+
+// A period, or less where the slice that runs is to be reported before.
+Nanos Watchdog::until_next_look() const noexcept {
+  const Nanos began = hub_.slice_started();
+  if (began == 0 || began == sampled_ || !limits_.reports()) return period_;
+  const Nanos left = began + limits_.report - monotonic_now();
+  return std::clamp(left, 100 * kMicrosecond, period_);
 }
 
 void Watchdog::wake_up() noexcept {

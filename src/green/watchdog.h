@@ -63,6 +63,7 @@ class Watchdog {
   void run() noexcept;
   // Until it is time to look again. False: it is time to stop.
   [[nodiscard]] bool wait() noexcept;
+  [[nodiscard]] Nanos until_next_look() const noexcept;
   void wake_up() noexcept;
   void look() noexcept;
   void interrupt() const noexcept;
