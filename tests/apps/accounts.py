@@ -71,6 +71,80 @@ def redis(seconds: float) -> None:
         client.blpop(["nothing"], timeout=seconds)
 
 
+def sqlalchemy(seconds: float) -> None:
+    from sqlalchemy import create_engine, text
+
+    url = f"postgresql+psycopg://celadon@127.0.0.1:{POSTGRES}/celadon"
+    engine = create_engine(url, pool_size=1, max_overflow=0)
+    with engine.connect() as conn:
+        conn.execute(text(f"SELECT pg_sleep({seconds})"))
+    engine.dispose()
+
+
+def django(seconds: float) -> None:
+    from django.conf import settings
+    from django.db import connection
+
+    if not settings.configured:
+        where = {"HOST": "127.0.0.1", "PORT": POSTGRES}
+        engine = {"ENGINE": "django.db.backends.postgresql", "NAME": "celadon"}
+        settings.configure(
+            DATABASES={"default": {**engine, **where, "USER": "celadon"}}
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_sleep({seconds})")
+    connection.close()
+
+
+def sqlite3(seconds: float) -> None:
+    import sqlite3 as driver
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as file:
+        holder = driver.connect(file.name, isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        waiter = driver.connect(file.name, timeout=seconds)
+        try:
+            waiter.execute("CREATE TABLE t (x)")
+        except driver.OperationalError:
+            pass  # it was locked all the time
+        waiter.close()
+        holder.close()
+
+
+def asyncpg(seconds: float) -> None:
+    import asyncio
+
+    import asyncpg as driver
+
+    async def ask() -> None:
+        conn = await driver.connect(
+            host="127.0.0.1", port=int(POSTGRES), user="celadon", database="celadon"
+        )
+        await conn.execute(f"SELECT pg_sleep({seconds})")
+        await conn.close()
+
+    asyncio.run(ask())
+
+
+def requests(seconds: float) -> None:
+    import requests as driver
+
+    driver.get(f"{_own_address}/sleep", timeout=10)
+
+
+def urllib3(seconds: float) -> None:
+    import urllib3 as driver
+
+    driver.request("GET", f"{_own_address}/sleep")
+
+
+def httpx(seconds: float) -> None:
+    import httpx as driver
+
+    driver.get(f"{_own_address}/sleep")
+
+
 def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
@@ -98,11 +172,12 @@ VIEWS: dict[str, Callable[[float], None]] = {
     each.__name__: each
     for each in (
         *(psycopg2, psycopg, pg8000, pymysql, mysqlclient, redis),
+        *(sqlalchemy, django, sqlite3, asyncpg, requests, urllib3, httpx),
         *(sleep, lock, thread, running),
     )
 }
 
-_others: list[Any] = []
+_own_address = ""
 
 
 def _compute(stop: threading.Event) -> None:
@@ -126,6 +201,8 @@ def _beside(view: Callable[[float], None], seconds: float) -> None:
 
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    global _own_address
+    _own_address = f"http://127.0.0.1:{environ['SERVER_PORT']}"
     info = environ["celadon.request"]
     name, _, how = environ["PATH_INFO"].strip("/").partition("/")
     before: dict[str, float] = {}

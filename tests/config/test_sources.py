@@ -109,6 +109,12 @@ def test_a_named_file(place: Place, how: str) -> None:
     assert place.settings("-c", "")["workers"] == (1, "default")
 
 
+def test_a_module_is_not_a_setting_of_its_name(place: Place) -> None:
+    place.write("celadon.conf.py", "from celadon import green\nworkers = 2\n")
+    assert place.settings()["green"] == (True, "default")
+    assert place.settings()["workers"] == (2, "celadon.conf.py")
+
+
 def test_a_file_that_is_not_there(place: Place) -> None:
     (line,) = place.problems("-c", "nowhere.py")
     assert line.endswith("nowhere.py'")

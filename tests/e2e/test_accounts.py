@@ -18,10 +18,14 @@ from tests.support.services import Services
 
 APP = "tests.apps.accounts:app"
 OPTIONS = ("--access-logfile", "-", "--access-log-style", "json")
-DATABASES = ("psycopg2", "psycopg", "pg8000", "pymysql", "mysqlclient", "redis")
+DATABASES = (
+    *("psycopg2", "psycopg", "pg8000", "pymysql", "mysqlclient", "redis"),
+    *("sqlalchemy", "django", "sqlite3"),
+)
 # What each waits for.
 KINDS = {
     **dict.fromkeys(DATABASES, "db"),
+    **dict.fromkeys(("requests", "urllib3", "httpx", "asyncpg"), "socket"),
     "sleep": "sleep",
     "lock": "lock",
     "thread": "thread",
@@ -67,6 +71,7 @@ def parts(record: dict[str, Any]) -> dict[str, float]:
 
 @pytest.mark.parametrize("view", KINDS)
 def test_the_kinds_add_up_to_the_whole(server: Command, view: str) -> None:
+    server.request(raw.get(f"/{view}"))  # it imports
     response = server.request(raw.get(f"/{view}"))
     record = logged(server, response)
     spent = parts(record)
@@ -76,7 +81,7 @@ def test_the_kinds_add_up_to_the_whole(server: Command, view: str) -> None:
     # Less a tick of the databases' own clocks.
     assert spent[KINDS[view]] >= WAIT - 0.005, spent
     others = sum(n for kind, n in spent.items() if kind not in (KINDS[view], "ready"))
-    assert others < WAIT * 4, spent  # it imports and connects as well
+    assert others < WAIT * 4, spent  # it connects as well
 
 
 @pytest.mark.parametrize("view", ["psycopg2", "psycopg", "pg8000", "pymysql", "redis"])
@@ -101,7 +106,7 @@ def test_server_timing(server: Command) -> None:
     response = server.request(raw.get("/sleep"))
     timing = response.get("Server-Timing") or ""
     parsed = dict(re.findall(r"(\w+);dur=([\d.]+)", timing))
-    assert float(parsed["sleep"]) >= 1000 * WAIT
+    assert float(parsed["sleep"]) >= 1000 * WAIT - 5
     assert 0 < float(parsed["running"]) < 1000 * WAIT
 
 

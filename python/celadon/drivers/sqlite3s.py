@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, TypeVar
 
-from celadon._core.green import can_park, sleep
+from celadon._core.green import Event, can_park
 from celadon.patch.registry import replace
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ def _is_busy(error: BaseException) -> bool:
 
 def _until_free(conn: Any, call: Callable[[], T]) -> T:
     end = time.monotonic() + conn._celadon_timeout
+    never = Event("database")  # a wait for the database, where the time is accounted
     attempt = 0
     while True:
         try:
@@ -60,7 +61,7 @@ def _until_free(conn: Any, call: Callable[[], T]) -> T:
             left = end - time.monotonic()
             if not _is_busy(error) or left <= 0:
                 raise
-        sleep(min(left, _DELAYS[min(attempt, len(_DELAYS) - 1)]))
+        never.wait(min(left, _DELAYS[min(attempt, len(_DELAYS) - 1)]))
         attempt += 1
 
 
