@@ -17,8 +17,8 @@ class LogHeir {
   void inherit(LogRing ring, LogSink& log) const noexcept;
 
  private:
-  const std::string path_;
-  const int standard_;
+  std::string path_;
+  int standard_;
 };
 
 }  // namespace celadon::master

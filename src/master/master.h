@@ -64,6 +64,7 @@ class Master final : public loop::SignalHandler,
   }
   // From now on, for what is to come: within Hooks::reload().
   void configure(const Limits& limits, const Watch& watch) noexcept;
+  void set_heir(LogHeir heir) noexcept { heir_ = std::move(heir); }
   // The next workers do not accept there; it closes once no worker does. False: there
   // is none that describes itself so.
   [[nodiscard]] bool retire_listener(std::string_view described) noexcept;
@@ -119,7 +120,7 @@ class Master final : public loop::SignalHandler,
   LogSink& log_;
   Commons& commons_;
   Watch watch_;
-  const LogHeir heir_;
+  LogHeir heir_;
   SystemClock clock_;
   std::unique_ptr<loop::Loop> loop_;
   std::unique_ptr<loop::Signals> signals_;

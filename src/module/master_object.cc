@@ -223,6 +223,7 @@ PyObject* master_configure(PyObject* self, PyObject* dict) noexcept {
   if (!read_master_options(dict, options)) return nullptr;
   Supervisor& supervisor = self_of(self);
   supervisor.master.configure(options.limits, options.watch);
+  supervisor.master.set_heir(master::LogHeir(options.access_log, options.stdout_fd));
   supervisor.hooks.set_admin(options.admin);
   supervisor.listen = options.listen;
   return py::none();

@@ -14,7 +14,7 @@ import pytest
 from tests.support import raw
 from tests.support.raw import Client, get
 from tests.support.servers import ROOT, Command, wait_until
-from tests.support.site import gone
+from tests.support.site import gone, renewed, wait_ready
 
 LOGS = "tests.apps.logs:app"
 UUID7 = re.compile(
@@ -282,14 +282,27 @@ def test_a_full_disk_costs_lines_and_nothing_else() -> None:
         server.wait_line(r"\d+ lines of the access log were lost until now")
 
 
-def test_what_a_killed_worker_left_is_written(tmp_path: Path) -> None:
-    """Lines wait behind a pipe that is full; their worker dies; the master has them."""
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_what_a_killed_worker_left_is_written(tmp_path: Path, is_moved: bool) -> None:
+    """Lines wait behind a pipe that is full; their worker dies; the master has them.
+
+    Also where a reload has moved the log since the master was started.
+    """
     fifo = tmp_path / "access.fifo"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    options = ["--access-logfile", str(fifo), "--access-logformat"]
+    settings = tmp_path / "celadon.conf.py"
+    settings.write_text(
+        f"accesslog = {str(tmp_path / 'before' if is_moved else fifo)!r}\n"
+    )
+    form = ("--access-logformat", "%(U)s " + "x" * 1000)
     try:
-        with Command(LOGS, *options, "%(U)s " + "x" * 1000) as server:
+        with Command(LOGS, "--config", str(settings), *form) as server:
+            if is_moved:
+                old = wait_ready(server, 1)
+                settings.write_text(f"accesslog = {str(fifo)!r}\n")
+                server.signal(signal.SIGHUP)
+                renewed(server, old)
             for number in range(90):  # 64 KiB fit
                 server.request(get(f"/{number}"))
             seen = b""
