@@ -72,15 +72,22 @@ def measure_all(
         report(work, results)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def read_words(
+    doc: str | None, every: list[Server]
+) -> tuple[argparse.Namespace, dict[str, Server]]:
+    """The command line, and those of `every` that it asks for."""
+    parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", default="")
     parser.add_argument("--work", default="")
     args = parser.parse_args()
     wanted = [name for name in args.only.split(",") if name]
-    servers = {s.name: s for s in SERVERS if not wanted or s.name in wanted}
+    return args, {s.name: s for s in every if not wanted or s.name in wanted}
+
+
+def main() -> None:
+    args, servers = read_words(__doc__, SERVERS)
     # Blocking servers get as many threads as there can be connections, and some more.
     run.THREADS = 64
     os.sched_setaffinity(0, {int(run.CLIENT_CORE)})  # the databases inherit it

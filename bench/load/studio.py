@@ -8,7 +8,6 @@ the slow town on the other; CPU of the server only, memory of all its processes.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -66,15 +65,9 @@ def town() -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--work", default="")
-    args = parser.parse_args()
-    wanted = [name for name in args.only.split(",") if name]
-    every = [*(s for s in SERVERS if s.name != OURS.name), OURS, SYNC]
-    servers = {s.name: s for s in every if not wanted or s.name in wanted}
+    own = [OURS, SYNC]
+    others = [s for s in SERVERS if s.name not in {each.name for each in own}]
+    args, servers = databases.read_words(__doc__, [*others, *own])
     os.sched_setaffinity(0, {int(run.CLIENT_CORE)})  # what is shared inherits it
     with (
         tempfile.TemporaryDirectory(prefix="celadon-bench-") as folder,

@@ -25,7 +25,7 @@ def _make_async():
     from quart import Quart, abort, render_template
     from sqlalchemy import select
     from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-    from studio import store, town
+    from studio import pages, store, town
 
     made = Quart("studio", root_path=str(FOLDER / "studio"))
     made.secret_key = "bench"
@@ -47,20 +47,9 @@ def _make_async():
             found = await session.scalars(
                 select(store.Course).order_by(store.Course.day)
             )
-        shown = [
-            {
-                "id": course.id,
-                "title": course.title,
-                "text": course.text,
-                "day": course.day.isoformat(),
-                "date": course.day.strftime("%a %d %b"),
-                "free": course.free,
-                "places": course.places,
-            }
-            for course in found.all()
-        ]
-        await cache.set("studio:courses", json.dumps(shown), ex=5)
-        return shown
+        listed = [pages.shown(course) for course in found.all()]
+        await cache.set("studio:courses", json.dumps(listed), ex=5)
+        return listed
 
     # The names that the templates ask url_for for.
     async def index():

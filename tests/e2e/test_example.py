@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -19,9 +18,11 @@ from tests.support.raw import Response
 from tests.support.servers import ROOT, Command, wait_until
 from tests.support.services import Services
 from tests.support.site import wait_ready
+from tests.support.studio import FOLDER as STUDIO
+from tests.support.studio import letters
+from tests.support.studio import town as studio_town
 
 EXAMPLES = ROOT / "examples"
-STUDIO = EXAMPLES / "studio"
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL", "MariaDB"])
@@ -105,18 +106,12 @@ def small(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def town() -> Iterator[Command]:
-    with Command(
-        "town_service:app", cwd=STUDIO, env={"TOWN_SECONDS": "0.2"}
-    ) as command:
+    with studio_town(0.2) as command:
         yield command
 
 
 def of_town(town: Command) -> dict[str, str]:
     return {"STUDIO_TOWN": f"http://127.0.0.1:{town.port}"}
-
-
-def letters(town: Command) -> dict[str, str]:
-    return json.loads(town.request(raw.get("/letters")).body)  # type: ignore[no-any-return]
 
 
 def scrape(command: Command) -> set[str]:

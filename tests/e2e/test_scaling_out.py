@@ -5,11 +5,9 @@ docs/howto/scaling-out.md is about this.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +15,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support import proxies, raw
+from tests.support import proxies, raw, studio
+from tests.support.load import Crowd
 from tests.support.raw import Response
-from tests.support.servers import ROOT, Command, wait_until
+from tests.support.servers import Command, wait_until
 from tests.support.services import Services, free_port
 from tests.support.site import ready, wait_ready
 
-STUDIO = ROOT / "examples/studio"
 DATABASE = "scaling_out"
 
 
@@ -54,13 +52,11 @@ class Shared:
 
 @pytest.fixture
 def town() -> Iterator[Command]:
-    with Command(
-        "town_service:app", cwd=STUDIO, env={"TOWN_SECONDS": "0.02"}
-    ) as command:
+    with studio.town(0.02) as command:
         yield command
 
 
-class Visitors:
+class Visitors(Crowd):
     """They look and book without end, and do what a careful client does.
 
     A page that cannot be had is `wrong`. A booking that is not answered is sent again, the
@@ -69,14 +65,13 @@ class Visitors:
 
     def __init__(self, proxy: proxies.Proxy, count: int) -> None:
         self._proxy = proxy
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._visit) for _ in range(count)]
+        super().__init__(*[self._visit] * count)
         self.wrong: list[str] = []
         self.again = 0
         self.booked: list[str] = []
 
     def _visit(self) -> None:
-        while not self._stop.is_set():
+        while not self.stopped.is_set():
             try:
                 answer = self._ask(raw.get("/courses/1"))
                 if answer.status != 200 or b"First bowl" not in answer.body:
@@ -110,16 +105,6 @@ class Visitors:
         before = len(self.booked)
         wait_until(lambda: (self.wrong, len(self.booked) >= before + count))
 
-    def __enter__(self) -> Visitors:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
 
 def test_one_of_two_instances_is_killed_and_nothing_is_lost(
     tmp_path: Path, services: Services, town: Command
@@ -133,7 +118,7 @@ def test_one_of_two_instances_is_killed_and_nothing_is_lost(
         bind = f"127.0.0.1:{own}"
         return Command(
             *("studio:app", *options),
-            cwd=STUDIO,
+            cwd=studio.FOLDER,
             env=shared.env,
             bind=bind,
             preexec=os.setsid,
@@ -160,7 +145,9 @@ def test_one_of_two_instances_is_killed_and_nothing_is_lost(
                 visitors.wait_for_more(50)
             assert visitors.wrong == []
             check_books(shared, visitors.booked)
-            wait_until(lambda: (n := len(letters(town)), n == len(visitors.booked)))
+            wait_until(
+                lambda: (n := len(studio.letters(town)), n == len(visitors.booked))
+            )
     finally:
         for instance in instances:
             instance.signal(signal.SIGTERM)
@@ -178,7 +165,3 @@ def check_books(shared: Shared, booked: list[str]) -> None:
     assert len(tokens) == len(set(tokens))
     assert set(tokens) == set(booked)
     assert int(shared.sql("SELECT taken FROM courses WHERE id = 1")) == len(booked)
-
-
-def letters(town: Command) -> dict[str, str]:
-    return json.loads(town.request(raw.get("/letters")).body)  # type: ignore[no-any-return]

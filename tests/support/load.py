@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Self
 
 from tests.support import raw
 from tests.support.servers import Command, wait_until
@@ -12,7 +15,25 @@ FOREVER = 10**9  # requests on one connection
 _BODY = re.compile(rb"\d+ \d+$")
 
 
-class Load:
+class Crowd:
+    """Threads that do something again and again, until the block ends."""
+
+    def __init__(self, *visits: Callable[[], None]) -> None:
+        self.stopped = threading.Event()
+        self._threads = [threading.Thread(target=visit) for visit in visits]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+
+class Load(Crowd):
     """Clients that ask without end, each with so many requests on a connection.
 
     `wrong`: answers that were not as they must be, and connections that broke; `closed`:
@@ -25,13 +46,10 @@ class Load:
         self.wrong: list[str] = []
         self.closed = 0
         self.answered = 0
-        self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._ask, args=(count,)) for count in requests
-        ]
+        super().__init__(*(partial(self._ask, count) for count in requests))
 
     def _ask(self, count: int) -> None:
-        while not self._stop.is_set():
+        while not self.stopped.is_set():
             try:
                 self._ask_on_one_connection(count)
             except (OSError, EOFError, AssertionError) as error:
@@ -48,19 +66,9 @@ class Load:
                 if answer.get("Connection") == "close":
                     self.closed += 1
                     return
-                if self._stop.is_set():
+                if self.stopped.is_set():
                     return
 
     def wait_for_more(self, count: int) -> None:
         before = self.answered
         wait_until(lambda: (self.wrong, self.answered >= before + count))
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()

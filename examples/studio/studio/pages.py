@@ -22,7 +22,7 @@ from flask import (
 from studio.cache import Cache, remember
 from studio.letters import Letters
 from studio.metrics import BOOKINGS, KILNS
-from studio.store import Full, Store
+from studio.store import Course, Full, Store
 from studio.town import Outside, all_degrees
 
 pages = Blueprint("pages", __name__)
@@ -59,18 +59,20 @@ def index() -> str:
 
 
 def _shown_courses() -> list[dict[str, Any]]:
-    return [
-        {
-            "id": course.id,
-            "title": course.title,
-            "text": course.text,
-            "day": course.day.isoformat(),
-            "date": course.day.strftime("%a %d %b"),
-            "free": course.free,
-            "places": course.places,
-        }
-        for course in _store().courses()
-    ]
+    return [shown(course) for course in _store().courses()]
+
+
+def shown(course: Course) -> dict[str, Any]:
+    """What the front page says of a course; it can be kept as JSON."""
+    return {
+        "id": course.id,
+        "title": course.title,
+        "text": course.text,
+        "day": course.day.isoformat(),
+        "date": course.day.strftime("%a %d %b"),
+        "free": course.free,
+        "places": course.places,
+    }
 
 
 @pages.get("/courses/<int:id>")
