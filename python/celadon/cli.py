@@ -196,6 +196,9 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _load(target: str, settings: config.Config) -> Any:
+    if settings.env_file:
+        for name, value in config.read_env_file(settings.env_file).items():
+            os.environ.setdefault(name, value)
     _set_environment(settings.raw_env, os.environ)
     if settings.chdir:
         try:
@@ -212,11 +215,13 @@ def _load(target: str, settings: config.Config) -> Any:
         from celadon.drivers import budget
 
         meinheld.install()
-        patch.install()
+        patch.install(**config.patched_parts(settings))
         if not settings.preload_app:
             patch.start()
         budget.configure(settings.db_connections)
-        patch.configure(settings.offload_threads, settings.dns_ttl)
+        patch.configure(
+            settings.offload_threads, settings.dns_ttl, settings.dns_threads
+        )
     if settings.paste:
         from celadon.contrib.paste import load
 

@@ -18,6 +18,7 @@ from typing import Any
 from celadon import cgroup
 from celadon.errors import UsageError
 from celadon.hooks import Hook
+from celadon.patch.registry import PARTS
 from celadon.settings import SETTINGS, gunicorn
 from celadon.sources import Layer
 
@@ -168,6 +169,7 @@ def _contradictions(config: Config) -> list[str]:
     problems = []
     if config.chdir and not os.path.isdir(config.chdir):
         problems.append(f"chdir: no directory {config.chdir!r}")
+    problems += _problems_of_environment(config)
     if not config.bind:
         problems.append("bind: no address given")
     if config.reuse_port and any(a.startswith("unix:") for a in config.bind):
@@ -195,6 +197,56 @@ def _contradictions(config: Config) -> list[str]:
         config.values["request_timeout"] = 0.0
         config.sources["request_timeout"] = "reload"
     return problems
+
+
+def _problems_of_environment(config: Config) -> list[str]:
+    problems = []
+    unknown = [part for part in config.green_patch if part not in ("on", "off", *PARTS)]
+    if unknown or (
+        len(config.green_patch) > 1 and {"on", "off"} & {*config.green_patch}
+    ):
+        problems.append(
+            f"green_patch: expected on, off, or some of {', '.join(PARTS)}, not "
+            f"{','.join(config.green_patch)!r}"
+        )
+    if config.env_file:
+        try:
+            read_env_file(config.env_file)
+        except (OSError, ValueError) as error:
+            problems.append(f"env_file: {error}")
+    return problems
+
+
+def patched_parts(config: Config) -> dict[str, bool]:
+    """What `celadon.patch.install` takes, by `green_patch`."""
+    if config.green_patch == ["on"]:
+        return {}
+    return {part: part in config.green_patch for part in PARTS}
+
+
+def read_env_file(path: str) -> dict[str, str]:
+    """The variables of an `env_file`; `export` may stand before a name.
+
+    Raises `OSError`, and `ValueError` for a line that is something else.
+    """
+    import shlex
+
+    found: dict[str, str] = {}
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                words = shlex.split(line, comments=True)
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: {error}") from None
+            if words[:1] == ["export"]:
+                del words[0]
+            if not words:
+                continue
+            name, equals, value = words[0].partition("=")
+            if len(words) > 1 or not equals or not name.isidentifier():
+                raise ValueError(f"{path}:{number}: expected NAME=value")
+            found[name] = value
+    return found
 
 
 def _settle_worker_class(config: Config) -> None:
@@ -254,6 +306,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "allowed_hosts",
         "cancel_on_disconnect",
         "request_timeout",
+        "request_deadline_header",
         "root_path",
         "proxy_headers",
         "clear_untrusted_proxy_headers",
@@ -279,6 +332,8 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
     options["log_fd"] = 2
     if not v["green"]:
         options["max_concurrent_requests"] = 1
+    if not v["watchdog"]:
+        options["watchdog_threshold"] = 0.0
     options.update(
         refuse_underscores=v["header_map"] == "refuse",
         refuse_absolute_form=v["absolute_form"] == "reject",

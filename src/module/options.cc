@@ -170,6 +170,7 @@ void read_server(Reader& r, server::Settings& s) noexcept {
 
 void read_bridge(Reader& r, wsgi::BridgeOptions& b) noexcept {
   r.duration("request_timeout", b.request_timeout);
+  r.text("request_deadline_header", b.request_deadline_header);
   r.list("cancel_on_disconnect", b.cancel_on_disconnect);
   r.text("server_software", b.environ.software);
   r.text("root_path", b.environ.root_path);

@@ -21,6 +21,7 @@ class Request;
 struct BridgeOptions {
   EnvironOptions environ;
   Nanos request_timeout = 120 * kSecond;  // kNever: off
+  std::string request_deadline_header;    // of trusted peers; empty: none
   std::vector<std::string> cancel_on_disconnect;
   std::vector<std::string> logged_environ;  // keys that the access log wants
 };

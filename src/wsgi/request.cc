@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "green/switch.h"
+#include "http/chars.h"
 #include "http/rejection.h"
+#include "http/request_start.h"
 #include "py/error.h"
 #include "wsgi/bridge.h"
 #include "wsgi/cold_file.h"
@@ -145,11 +147,28 @@ void Request::run(green::Strand& strand) noexcept {
   } else if (exchange_->body_state() == server::BodyState::Failed) {
     exchange_->refuse(exchange_->body_rejection());
   } else {
-    const Nanos limit = bridge_.options().request_timeout;
-    if (limit != kNever) strand.set_deadline(exchange_->started_at + limit);
+    const Nanos end = deadline();
+    if (end != kNever) strand.set_deadline(end);
     serve();
   }
   end();
+}
+
+// Of request_timeout, or earlier where a proxy waits no longer.
+Nanos Request::deadline() const noexcept {
+  const BridgeOptions& options = bridge_.options();
+  Nanos end = kNever;
+  if (options.request_timeout != kNever)
+    end = exchange_->started_at + options.request_timeout;
+  const std::string& header = options.request_deadline_header;
+  if (header.empty() || !exchange_->connection().trusted) return end;
+  const http::Request& request = exchange_->request();
+  for (const http::Field& field : request.fields) {
+    if (!http::equals_ignoring_case(request.name(field), header)) continue;
+    if (const auto patience = http::parse_patience(header, request.value(field)))
+      end = std::min(end, exchange_->received_at + *patience);
+  }
+  return end;
 }
 
 void Request::end() noexcept {

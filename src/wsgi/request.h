@@ -64,6 +64,7 @@ class Request final : public green::Job, public server::Consumer {
   // kept small: the others stay out of them.
   void serve() noexcept;
   [[nodiscard]] bool call_app(PyObject* environ) noexcept;
+  [[nodiscard]] Nanos deadline() const noexcept;
   [[nodiscard, gnu::noinline]] py::Object make_environ(
       http::Rejection& rejection) noexcept;
   [[nodiscard, gnu::noinline]] bool answer(PyObject* result) noexcept;

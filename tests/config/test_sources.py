@@ -115,6 +115,21 @@ def test_a_module_is_not_a_setting_of_its_name(place: Place) -> None:
     assert place.settings()["workers"] == (2, "celadon.conf.py")
 
 
+def test_what_is_wrong_with_the_environment_is_said(place: Place) -> None:
+    place.write("good.env", "# a comment\n\nexport ONE='1 2'\nTWO=\n")
+    assert place.settings("--env-file", "good.env")["env_file"][0] == "good.env"
+    place.write("bad.env", "ONE=1\nTWO = 2\n")
+    assert place.problems("--env-file", "bad.env") == [
+        "celadon: env_file: bad.env:2: expected NAME=value"
+    ]
+    (line,) = place.problems("--env-file", "nowhere.env")
+    assert line.endswith("No such file or directory: 'nowhere.env'")
+    for wrong in ("sockets", "on,ssl"):
+        (line,) = place.problems("--green-patch", wrong)
+        assert "green_patch: expected on, off, or some of select, socket" in line
+        assert line.endswith(f"not {wrong!r}")
+
+
 def test_a_file_that_is_not_there(place: Place) -> None:
     (line,) = place.problems("-c", "nowhere.py")
     assert line.endswith("nowhere.py'")

@@ -72,7 +72,8 @@ class Worker(Base):
         self._stopping = False
         self._settings = _settings_of(self.cfg)
         budget.configure(self._settings.db_connections)
-        patch.configure(self._settings.offload_threads, self._settings.dns_ttl)
+        s = self._settings
+        patch.configure(s.offload_threads, s.dns_ttl, s.dns_threads)
         super().init_process()
 
     def run(self) -> None:

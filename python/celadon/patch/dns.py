@@ -116,8 +116,9 @@ def _patch(socket: ModuleType) -> None:
     sockets.set_resolver(resolve)
 
 
-def configure(ttl: float) -> None:
+def configure(ttl: float, threads: int = THREADS) -> None:
     """Keeps answers for `ttl` seconds, 30 at most; 0 keeps none."""
+    _pool.threads = threads
     lookups.ttl = min(ttl, LONGEST_TTL)
     lookups.forget()
 

@@ -56,14 +56,14 @@ def replaced() -> dict[tuple[str, str], Any]:
     return dict(_originals)
 
 
-def configure(offload_threads: int, dns_ttl: float) -> None:
-    """Sets how many native threads calls that block in C may have, and for how many
-    seconds addresses found by name are kept."""
+def configure(offload_threads: int, dns_ttl: float, dns_threads: int) -> None:
+    """Sets how many native threads calls that block in C may have, for how many seconds
+    addresses found by name are kept, and how many threads look them up."""
     from celadon.green.offload import set_threads
     from celadon.patch import dns
 
     set_threads(offload_threads)
-    dns.configure(dns_ttl)
+    dns.configure(dns_ttl, dns_threads)
 
 
 def all(**parts: bool) -> None:

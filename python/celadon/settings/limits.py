@@ -9,6 +9,7 @@ from celadon.values import (
     parse_bool,
     parse_count,
     parse_duration,
+    parse_header_name,
     parse_list,
     parse_size,
 )
@@ -25,6 +26,13 @@ def rows() -> Iterable[Setting]:
         "how long the loop may be held: at half of it all stacks are logged, then the "
         "worker is aborted; no limit of a request; 0: for ever",
         ("--timeout", "-t"),
+        section=t,
+    )
+    yield s(
+        "watchdog",
+        parse_bool,
+        True,
+        "look at what holds the loop; off: as watchdog_threshold = 0",
         section=t,
     )
     yield s(
@@ -73,6 +81,14 @@ def rows() -> Iterable[Setting]:
         d,
         120.0,
         "dispatch to the head of the answer; 0: off",
+        section=t,
+    )
+    yield s(
+        "request_deadline_header",
+        parse_header_name,
+        "",
+        "header by which a trusted peer says for how many seconds it waits (or "
+        "milliseconds, where its name ends in -ms), for less than request_timeout",
         section=t,
     )
 

@@ -137,6 +137,17 @@ def rows() -> Iterable[Setting]:
         "one request at a time",
     )
     yield s(
+        "green_patch",
+        parse_list,
+        ["on"],
+        "which parts of the standard library and of drivers are made cooperative, by "
+        "the names of celadon.patch.all; on: all of them; off: none but locks, sleep "
+        "and queues",
+        (),
+        True,
+        "PART",
+    )
+    yield s(
         "worker_connections",
         parse_count,
         1000,
@@ -170,6 +181,9 @@ def rows() -> Iterable[Setting]:
         "30 s and gets an error; 0: without limit",
     )
     yield s(
+        "dns_threads", parse_positive, 4, "native threads that look up names of hosts"
+    )
+    yield s(
         "dns_ttl",
         d,
         0.0,
@@ -192,6 +206,14 @@ def rows() -> Iterable[Setting]:
         ("--env", "-e"),
         True,
         "NAME=VALUE",
+    )
+    yield s(
+        "env_file",
+        parse_text,
+        "",
+        "file of NAME=value lines, quoted as a shell would; for what the environment "
+        "does not have yet; read before the application is imported, and at a reload",
+        metavar="FILE",
     )
     yield s(
         "user",

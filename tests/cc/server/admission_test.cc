@@ -164,5 +164,15 @@ TEST(RequestStartTest, UnitsAreToldApartBySize) {
   }
 }
 
+TEST(Patience, IsSecondsOrMillisecondsByTheNameOfItsHeader) {
+  using http::parse_patience;
+  EXPECT_EQ(parse_patience("X-Request-Timeout", "2.5"), 2500 * kMillisecond);
+  EXPECT_EQ(parse_patience("X-Envoy-Expected-Rq-Timeout-Ms", "250"),
+            250 * kMillisecond);
+  for (const char* bad : {"", "0", "-1", "1e3", "5s", "1.2.3", "inf", "99999999999"}) {
+    EXPECT_FALSE(parse_patience("X-Request-Timeout", bad)) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace celadon::server
