@@ -36,9 +36,9 @@ class TextRing {
     TextPlace& place = places_[next_++ % kPlaces];
     text = text.substr(0, place.text.size());
     place.version.fetch_add(1, std::memory_order_acq_rel);
-    place.at = at;
-    place.size = static_cast<std::uint32_t>(text.size());
-    std::ranges::copy(text, place.text.begin());
+    put_relaxed(place.at, at);
+    put_relaxed(place.size, static_cast<std::uint32_t>(text.size()));
+    for (std::size_t i = 0; i < text.size(); ++i) put_relaxed(place.text[i], text[i]);
     place.version.fetch_add(1, std::memory_order_release);
   }
 
@@ -48,17 +48,30 @@ class TextRing {
   };
   void append_to(std::vector<Text>& out) const {
     for (std::size_t i = 0; i < kPlaces; ++i) {
-      const TextPlace& place = places_[i];
+      TextPlace& place = places_[i];
       const std::uint64_t before = place.version.load(std::memory_order_acquire);
       if (before == 0 || before % 2 == 1) continue;
-      const std::size_t size = std::min<std::size_t>(place.size, place.text.size());
-      Text text{place.at, std::string(place.text.data(), size)};
-      std::atomic_thread_fence(std::memory_order_acquire);
-      if (place.version.load() == before) out.push_back(std::move(text));
+      const std::size_t size =
+          std::min<std::size_t>(get_relaxed(place.size), place.text.size());
+      Text text{get_relaxed(place.at), std::string(size, '\0')};
+      for (std::size_t c = 0; c < size; ++c) text.text[c] = get_relaxed(place.text[c]);
+      // No read moves behind this one.
+      if (place.version.fetch_add(0, std::memory_order_acq_rel) == before) {
+        out.push_back(std::move(text));
+      }
     }
   }
 
  private:
+  // Written while others read; what they make of it is thrown away by the version.
+  template <class T>
+  static void put_relaxed(T& cell, T value) noexcept {
+    std::atomic_ref(cell).store(value, std::memory_order_relaxed);
+  }
+  template <class T>
+  static T get_relaxed(T& cell) noexcept {
+    return std::atomic_ref(cell).load(std::memory_order_relaxed);
+  }
   TextPlace* places_ = nullptr;
   std::size_t next_ = 0;
 };
