@@ -16,7 +16,7 @@ import pytest
 from tests.support import metrics, raw
 from tests.support.raw import Response
 from tests.support.servers import ROOT, Command, wait_until
-from tests.support.services import Services
+from tests.support.services import Services, free_port
 from tests.support.site import wait_ready
 from tests.support.studio import FOLDER as STUDIO
 from tests.support.studio import letters
@@ -133,6 +133,17 @@ def test_all_kilns_are_asked_at_once(small: dict[str, str], town: Command) -> No
     assert 0.2 <= float(took[1]) < 0.6  # one after the other: 0.6
 
 
+def test_a_town_that_is_gone(small: dict[str, str]) -> None:
+    nowhere = {"STUDIO_TOWN": f"http://127.0.0.1:{free_port()}"}
+    with Command("studio:app", cwd=STUDIO, env=small | nowhere) as command:
+        answer = command.request(raw.get("/kiln"))
+        assert answer.status == 502
+        assert b"The kilns do not answer." in answer.body
+        # The letter has to wait, the booking does not.
+        assert command.request(form("/courses/1", name="Ada")).status == 303
+        command.wait_line("letters have to wait")
+
+
 def test_a_form_that_is_sent_twice_books_once(studio: Command) -> None:
     with ThreadPoolExecutor(8) as pool:
         sent = [
@@ -143,6 +154,9 @@ def test_a_form_that_is_sent_twice_books_once(studio: Command) -> None:
     course = text(studio.request(raw.get("/courses/3")))
     assert course.count("<li>Ada</li>") == 1
     assert ">5</span> of 6 places free" in course
+    # Back to the same form, for somebody else.
+    studio.request(form("/courses/3", name="Grace", token="one"))
+    assert "<li>Grace</li>" in text(studio.request(raw.get("/courses/3")))
 
 
 def test_letters_are_written_in_the_background(

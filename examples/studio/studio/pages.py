@@ -23,7 +23,7 @@ from studio.cache import Cache, remember
 from studio.letters import Letters
 from studio.metrics import BOOKINGS, KILNS
 from studio.store import Course, Full, Store
-from studio.town import Outside, all_degrees
+from studio.town import Outside, Unreachable, all_degrees
 
 pages = Blueprint("pages", __name__)
 
@@ -138,8 +138,11 @@ def live(id: int) -> Response:
 def kiln() -> str:
     """Asks the kilns for their temperature; they take their time."""
     began = time.monotonic()
-    with KILNS.time():
-        degrees = all_degrees(_town())
+    try:
+        with KILNS.time():
+            degrees = all_degrees(_town())
+    except Unreachable:
+        abort(502, "The kilns do not answer.")
     took = time.monotonic() - began
     return render_template("kiln.html", degrees=degrees, took=took)
 

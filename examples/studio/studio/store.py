@@ -6,6 +6,7 @@ import datetime
 import os
 import time
 from collections.abc import Sequence
+from hashlib import sha256
 
 from sqlalchemy import ForeignKey, create_engine, func, select, text, update
 from sqlalchemy.engine import URL, make_url
@@ -48,8 +49,8 @@ class Booking(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("courses.id"), index=True)
     name: Mapped[str] = mapped_column(String(60))
-    # Of the form that was sent: sent twice, it books once.
-    token: Mapped[str] = mapped_column(String(64), unique=True)
+    # Of the form and what was in it: sent twice, it books once.
+    form: Mapped[str] = mapped_column(String(64), unique=True)
     # When its letter may be written, in seconds since 1970; none once it is.
     letter_after: Mapped[float | None] = mapped_column(Double, index=True)
     course: Mapped[Course] = relationship()
@@ -110,10 +111,14 @@ class Store:
             return session.scalars(query.order_by(Booking.id)).all()
 
     def book(self, course_id: int, name: str, token: str) -> None:
-        """Takes a place; raises `Full`. Of two who want the last one, one gets it."""
+        """Takes a place; raises `Full`. Of two who want the last one, one gets it.
+
+        The same booking with the same `token` is one booking.
+        """
+        form = sha256(f"{token}/{course_id}/{name}".encode()).hexdigest()
         try:
             with Session(self.engine) as session, session.begin():
-                if session.scalar(select(Booking.id).where(Booking.token == token)):
+                if session.scalar(select(Booking.id).where(Booking.form == form)):
                     return
                 done = session.execute(
                     update(Course)
@@ -122,7 +127,7 @@ class Store:
                 )
                 if done.rowcount == 0:
                     raise Full
-                booking = Booking(course_id=course_id, name=name, token=token)
+                booking = Booking(course_id=course_id, name=name, form=form)
                 booking.letter_after = time.time()
                 session.add(booking)
         except IntegrityError:

@@ -17,8 +17,12 @@ import urllib3
 KILNS = ("north", "south", "raku")
 
 
+class Unreachable(Exception):
+    """The town does not answer, or not as it should."""
+
+
 class Outside(Protocol):
-    """Others, who are slow."""
+    """Others, who are slow. Both raise `Unreachable`."""
 
     def degrees(self, kiln: str) -> int: ...
     def post(self, letter: int, text: str) -> None: ...
@@ -57,9 +61,12 @@ class Town:
         self._ask("PUT", f"/letters/{letter}", text.encode())
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        answer = self._http.request(method, self._url + path, body=body)
+        try:
+            answer = self._http.request(method, self._url + path, body=body)
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(str(error)) from error
         if answer.status >= 400:
-            raise OSError(f"{method} {path}: the town says {answer.status}")
+            raise Unreachable(f"{method} {path}: the town says {answer.status}")
         return answer.data
 
 
