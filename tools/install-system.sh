@@ -7,7 +7,7 @@ packages=()
 for group in "$@"; do
   case $group in
     build) packages+=(g++ cmake ninja-build python3-dev python3-venv) ;;
-    test) packages+=(libgtest-dev curl) ;;
+    test) packages+=(libgtest-dev curl logrotate) ;;
     services) packages+=(postgresql-15 mariadb-server redis-server openssl libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus chromium) ;;
     bench) packages+=(wrk valgrind libev-dev libbenchmark-dev util-linux) ;;
     fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;

@@ -196,9 +196,8 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _load(target: str, settings: config.Config) -> Any:
-    if settings.env_file:
-        for name, value in config.read_env_file(settings.env_file).items():
-            os.environ.setdefault(name, value)
+    for name, value in settings.environment.items():
+        os.environ.setdefault(name, value)
     _set_environment(settings.raw_env, os.environ)
     if settings.chdir:
         try:

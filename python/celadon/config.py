@@ -18,7 +18,6 @@ from typing import Any
 from celadon import cgroup
 from celadon.errors import UsageError
 from celadon.hooks import Hook
-from celadon.patch.registry import PARTS
 from celadon.settings import SETTINGS, gunicorn
 from celadon.sources import Layer
 
@@ -39,13 +38,15 @@ class Config:
     """Effective values, and where each came from.
 
     `hooks` are functions of the configuration file; `notes` are lines for the log about
-    settings that have no effect, or another one than under gunicorn.
+    settings that have no effect, or another one than under gunicorn; `environment` is
+    what `env_file` has, which a worker without privileges may be unable to read.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     hooks: dict[str, Hook] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
         for where in ("values", "hooks"):
@@ -201,17 +202,18 @@ def _contradictions(config: Config) -> list[str]:
 
 def _problems_of_environment(config: Config) -> list[str]:
     problems = []
-    unknown = [part for part in config.green_patch if part not in ("on", "off", *PARTS)]
-    if unknown or (
-        len(config.green_patch) > 1 and {"on", "off"} & {*config.green_patch}
-    ):
-        problems.append(
-            f"green_patch: expected on, off, or some of {', '.join(PARTS)}, not "
-            f"{','.join(config.green_patch)!r}"
-        )
+    if config.green_patch not in (["on"], ["off"]):
+        # Here: who only imports celadon, imports nothing that patches.
+        from celadon.patch.registry import PARTS
+
+        if not {*config.green_patch} <= {*PARTS}:
+            problems.append(
+                f"green_patch: expected on, off, or some of {', '.join(PARTS)}, not "
+                f"{','.join(config.green_patch)!r}"
+            )
     if config.env_file:
         try:
-            read_env_file(config.env_file)
+            config.environment = _read_env_file(config.env_file)
         except (OSError, ValueError) as error:
             problems.append(f"env_file: {error}")
     return problems
@@ -221,10 +223,12 @@ def patched_parts(config: Config) -> dict[str, bool]:
     """What `celadon.patch.install` takes, by `green_patch`."""
     if config.green_patch == ["on"]:
         return {}
+    from celadon.patch.registry import PARTS
+
     return {part: part in config.green_patch for part in PARTS}
 
 
-def read_env_file(path: str) -> dict[str, str]:
+def _read_env_file(path: str) -> dict[str, str]:
     """The variables of an `env_file`; `export` may stand before a name.
 
     Raises `OSError`, and `ValueError` for a line that is something else.

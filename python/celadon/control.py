@@ -21,6 +21,7 @@ COMMANDS = {
     "workers": "each worker; `workers add`, `workers remove`, `workers kill PID`",
     "reload": "settings and code again, as SIGHUP",
     "reopen": "log files again, as SIGUSR1",
+    "log-level": "`log-level debug|info|warning|error|critical`, until the next reload",
     "drain": "readiness fails from now on, requests are served; `drain off`",
     "stats": "all that is known of load, workers, routes and blockers, for scripts",
     "stacks": "where every greenlet of every worker is",

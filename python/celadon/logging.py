@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from celadon import repeats
 from celadon._core import wsgi
 from celadon.errors import UsageError
 
@@ -140,6 +141,12 @@ def _capture_output(handler: logging.FileHandler) -> None:
         os.dup2(descriptor, standard.fileno())
 
 
+def set_level(level: int) -> None:
+    """The least level that the error log has, until `setup` is called again."""
+    for name in (logger.name, _GUNICORN):
+        logging.getLogger(name).setLevel(level)
+
+
 def reopen() -> None:
     """Opens the files of all handlers again, after a rotation (SIGUSR1)."""
     for handler in logger.handlers:
@@ -206,7 +213,26 @@ def log_exception(error: BaseException, environ: dict[str, Any] | None) -> None:
         method = escape(str(environ.get("REQUEST_METHOD", "-")))
         uri = escape(str(environ.get("RAW_URI", "-")))
         what = f"error handling request {method} {uri}"
-    logger.error("%s", what, exc_info=error)
+    is_written, is_first_that_is_not = _repeats.admit(error)
+    if is_written:
+        logger.error("%s", what, exc_info=error)
+    elif is_first_that_is_not and call_later is not None:
+        call_later(repeats.PERIOD, tell_repeats)
+
+
+def tell_repeats() -> None:
+    """Logs how many errors were not written since the last time."""
+    _repeats.end()
+
+
+def _tell(place: repeats.Place, count: int) -> None:
+    kind, file, line = place
+    logger.error("%s at %s:%d: %d more, not written", kind, file, line, count)
+
+
+_repeats = repeats.Repeats(_tell)
+# Calls a function in so many seconds; where requests run on a loop.
+call_later: Callable[[float, Callable[[], None]], object] | None = None
 
 
 class ErrorStream:

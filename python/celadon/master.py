@@ -357,6 +357,9 @@ class _Supervisor:
     def reopen_logs(self) -> None:
         logging.reopen()
 
+    def set_log_level(self, level: int) -> None:
+        logging.set_level(level)
+
     def log(self, level: int, line: str) -> None:
         logging.log_line(level, line)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from celadon import _core, config, health, lifecycle, logging, output, watchdog
 from celadon.errors import UsageError
-from celadon.green import profile, report
+from celadon.green import profile, report, spawn_later
 from celadon.importer import Application
 
 _SWITCH_INTERVAL = 0.0005
@@ -39,6 +39,7 @@ def make_core(
     """
     from celadon import __version__
 
+    logging.call_later = spawn_later
     options = config.core_options(settings, __version__)
     options.update(watch or {})
     options["stdout_fd"] = output.original_stdout()
@@ -114,6 +115,7 @@ def _serve(app: Application, settings: config.Config) -> None:
         logging.logger.info("listening at %s", address)
     health.start(core)
     core.run(True)
+    logging.tell_repeats()
     logging.logger.info("stopped")
 
 
@@ -129,6 +131,8 @@ def serve_as_worker(
             profile.write_to(value, more / 1000, what == "profile all")
         elif value == signal.SIGUSR1:
             logging.reopen()
+            if more:
+                logging.set_level(more)
         elif value in (signal.SIGINT, signal.SIGQUIT):
             lifecycle.call_logged(settings, "worker_int", worker)
 
@@ -146,6 +150,7 @@ def serve_as_worker(
         raise UsageError(str(error)) from None
     health.start(core)
     core.run(True)
+    logging.tell_repeats()
 
 
 def _reopen(what: str, value: int, _more: int) -> None:

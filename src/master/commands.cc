@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <utility>
 
 #include "master/master.h"
 
@@ -13,6 +15,18 @@ constexpr std::string_view kDone = R"({"ok":true})";
 
 std::string failed(std::string_view why) {
   return R"({"ok":false,"error":")" + std::string(why) + R"("})";
+}
+
+std::optional<Level> level_of(std::string_view name) {
+  constexpr std::pair<std::string_view, Level> kLevels[] = {
+      {"debug", Level::Debug},       {"info", Level::Info},
+      {"warning", Level::Warning},   {"error", Level::Error},
+      {"critical", Level::Critical},
+  };
+  for (const auto& [known, level] : kLevels) {
+    if (known == name) return level;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -45,6 +59,7 @@ bool Master::reload() noexcept {
   }
   info("reloading");
   ++commons_.slab().summary().deeds.reloads;
+  commons_.slab().summary().log_level.store(0, std::memory_order_relaxed);
   ++commons_.slab().summary().deeds.generation;
   want(workers);
   roster_.reload();
@@ -80,9 +95,11 @@ void Master::hurry() const noexcept {
 
 std::string Master::obey(std::string_view words) noexcept {
   constexpr std::string_view kWorkers = "workers ";
+  constexpr std::string_view kLevel = "log-level ";
   metrics::Summary& summary = commons_.slab().summary();
   if (words == "config") return hooks_.describe_settings();
   if (words.starts_with(kWorkers)) return obey_workers(words.substr(kWorkers.size()));
+  if (words.starts_with(kLevel)) return obey_level(words.substr(kLevel.size()));
   if (words == "reload") {
     if (!reload()) return failed("nothing was reloaded: the log says why");
   } else if (words == "reopen") {
@@ -97,6 +114,18 @@ std::string Master::obey(std::string_view words) noexcept {
   } else {
     return failed("no such command");
   }
+  return std::string(kDone);
+}
+
+// Until the next reload. Workers are told as they are of logs to be opened again, which
+// does no harm.
+std::string Master::obey_level(std::string_view name) noexcept {
+  const auto level = level_of(name);
+  if (!level) return failed("log-level debug, info, warning, error or critical");
+  commons_.slab().summary().log_level.store(static_cast<int>(*level) + 1,
+                                            std::memory_order_relaxed);
+  hooks_.set_log_level(*level);
+  signal_all(SIGUSR1);
   return std::string(kDone);
 }
 

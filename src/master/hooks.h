@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "base/log.h"
 #include "net/owned_fd.h"
 
 namespace celadon::master {
@@ -19,6 +20,8 @@ class Hooks {
   virtual int reload() noexcept = 0;
   // SIGUSR1.
   virtual void reopen_logs() noexcept = 0;
+  // What is logged from now on, in this process and those that it makes.
+  virtual void set_log_level(Level least) noexcept = 0;
   // All that are wanted serve, none of them old: after the start, after a reload.
   virtual void settled() noexcept = 0;
   // The end has begun.

@@ -97,6 +97,7 @@ class Master final : public loop::SignalHandler,
   // Commands (commands.cc)
   [[nodiscard]] std::string obey(std::string_view words) noexcept override;
   [[nodiscard]] std::string obey_workers(std::string_view words) noexcept;
+  [[nodiscard]] std::string obey_level(std::string_view name) noexcept;
   void resize(int by) noexcept;
   void want(int workers) noexcept;
   void signal_all(int signo) const noexcept;

@@ -34,6 +34,10 @@ class PythonHooks final : public master::Hooks {
   void reopen_logs() noexcept override {
     drop(PyObject_CallMethod(object_.get(), "reopen_logs", nullptr));
   }
+  void set_log_level(Level least) noexcept override {
+    drop(PyObject_CallMethod(object_.get(), "set_log_level", "i",
+                             to_python_level(least)));
+  }
   void settled() noexcept override {
     drop(PyObject_CallMethod(object_.get(), "settled", nullptr));
   }

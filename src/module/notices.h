@@ -15,7 +15,8 @@ class Notices final : private green::Job {
   Notices(green::Hub& hub, py::Object call) noexcept
       : hub_(hub), call_(std::move(call)) {}
 
-  static constexpr const char* kSignal = "signal";  // its number
+  // Its number; with SIGUSR1 the least level that is logged, if the master has said so.
+  static constexpr const char* kSignal = "signal";
   static constexpr const char* kReport = "report";  // a descriptor to report to
   // Likewise, and for how many milliseconds to look.
   static constexpr const char* kProfile = "profile";

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "module/listen.h"
+#include "module/log_level.h"
 #include "module/series_home.h"
 #include "module/stdio_relay.h"
 #include "py/error.h"
@@ -274,7 +275,12 @@ void Worker::on_signal(int signo) noexcept {
   if (std::ranges::find(kMasters, signo) != std::end(kMasters)) return;
   if (signo == SIGUSR1) {
     if (server_->access_log()) server_->access_log()->reopen();
-    notices_.tell(Notices::kSignal, signo);
+    const int level =
+        seat_
+            ? seat_->commons.slab().summary().log_level.load(std::memory_order_relaxed)
+            : 0;
+    notices_.tell(Notices::kSignal, signo,
+                  level > 0 ? to_python_level(static_cast<Level>(level - 1)) : 0);
     return;
   }
   // Under a master a second SIGTERM says nothing new: a service manager sends one to

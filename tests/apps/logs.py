@@ -29,6 +29,9 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         raise ValueError("on purpose")
     if path == "/log":
         logging.getLogger("celadon.error").warning("from the application")
+    if path == "/say":
+        level, _, text = environ["QUERY_STRING"].partition("-")
+        logging.getLogger("celadon.error").log(int(level), "said %s", text)
     if path == "/user":
         environ["REMOTE_USER"] = "jo"
     if path == "/print":

@@ -78,8 +78,11 @@ def test_the_kinds_add_up_to_the_whole(server: Command, view: str) -> None:
     assert sum(spent.values()) == pytest.approx(
         record["event.duration"] / 1e9, abs=TOLERANCE
     )
+    waited = spent[KINDS[view]]
+    if view == "sqlite3":  # it looks again and again, each time once it is its turn
+        waited += spent["ready"]
     # Less a tick of the databases' own clocks.
-    assert spent[KINDS[view]] >= WAIT - 0.005, spent
+    assert waited >= WAIT - 0.005, spent
     others = sum(n for kind, n in spent.items() if kind not in (KINDS[view], "ready"))
     assert others < WAIT * 4, spent  # it connects as well
 

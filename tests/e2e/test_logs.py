@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -338,3 +342,85 @@ def test_output_of_a_worker_whose_master_is_gone() -> None:
             server.wait_line("the master is gone")
             wait_until(lambda: (None, gone(worker)))
         wait_until(lambda: (None, "after the master" in server.out))
+
+
+def test_errors_that_come_again_are_counted() -> None:
+    with Command(LOGS) as server:
+        for _ in range(25):
+            assert server.request(get("/raise")).status == 500
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    written = [line for line in server.lines if line.startswith("ValueError")]
+    assert len(written) == 10
+    place = r"ValueError at .*logs\.py:\d+: 15 more, not written"
+    assert sum(bool(re.search(place, line)) for line in server.lines) == 1
+
+
+def test_the_log_level_of_all_processes_until_a_reload(tmp_path: Path) -> None:
+    control = ("--control-socket", str(tmp_path / "control"))
+
+    def ctl(*words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "celadon", "ctl", *words, *control],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    with Command(LOGS, *control) as server:
+        old = wait_ready(server, 1)
+
+        numbers = itertools.count()
+
+        def is_said() -> bool:
+            """Whether a warning is logged; what is critical always is, behind it."""
+            number = next(numbers)
+            server.request(get(f"/say?30-warning-{number}"))
+            server.request(get(f"/say?50-critical-{number}"))
+            server.wait_line(f"said critical-{number}")
+            return any(f"said warning-{number}" in line for line in server.lines)
+
+        status, said = ctl("log-level", "loud")
+        assert status == 1
+        assert "debug, info, warning, error or critical" in said
+        assert is_said()
+        assert ctl("log-level", "critical") == (0, "done\n")
+        wait_until(lambda: (None, not is_said()))  # the worker hears of it, too
+        os.kill(old[0], signal.SIGKILL)
+        assert not is_said()  # by the next one
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: (None, is_said()))
+
+
+def test_the_shipped_rotation(tmp_path: Path) -> None:
+    """logrotate with our configuration, its paths replaced: no line is lost."""
+    folder = tmp_path / "log"
+    folder.mkdir(mode=0o755)
+    text = (ROOT / "deploy/logrotate/celadon").read_text()
+    text = text.replace("/var/log/celadon", str(folder))
+    text = text.replace("/run/celadon/celadon.pid", str(tmp_path / "pid"))
+    text = re.sub(r"create 0640 \w+ \w+", "create 0640", text)
+    config = tmp_path / "logrotate.conf"
+    config.write_text(text)
+    config.chmod(0o644)
+    rotate = ["logrotate", "--force", "--state", str(tmp_path / "state"), str(config)]
+    options = ("--access-logfile", str(folder / "access.log"))
+    with Command(LOGS, *options, "--pid", str(tmp_path / "pid")) as server:
+        for number in range(3):
+            for _ in range(20):
+                server.request(get(f"/{number}"))
+            done = subprocess.run(rotate, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
+        server.request(get("/last"))
+        lines_of(folder / "access.log", 1)
+
+        def written() -> tuple[list[str], bool]:
+            found = []
+            for path in folder.iterdir():
+                opened = gzip.open if path.suffix == ".gz" else open
+                with opened(path, "rt") as file:
+                    found += [line.split('"')[1] for line in file]
+            return found, len(found) == 61
+
+        assert wait_until(written)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from tests.support.raw import get
 from tests.support.servers import Command, serving
+from tests.support.site import renewed, wait_ready
 
 APP = """
 import json, os, time
@@ -54,6 +57,21 @@ def test_variables_of_a_file(told: Callable[..., Any], tmp_path: Path) -> None:
         "TWO": "was there",
         "THREE": "raw",
     }
+
+
+def test_a_worker_needs_not_read_the_file(tmp_path: Path) -> None:
+    """It may have no right to: the master has read it."""
+    (tmp_path / "surroundings.py").write_text(APP)
+    file = tmp_path / "site.env"
+    file.write_text("ONE=1\n")
+    with Command("surroundings:app", "--env-file", str(file), cwd=tmp_path) as server:
+        old = wait_ready(server, 1)
+        file.unlink()
+        os.kill(old[0], signal.SIGKILL)
+        renewed(server, old)
+        assert json.loads(server.request(get("/")).body)["env"]["ONE"] == "1"
+        server.signal(signal.SIGHUP)
+        server.wait_line("the configuration is bad: everything stays")
 
 
 @pytest.mark.parametrize(

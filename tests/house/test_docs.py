@@ -58,5 +58,5 @@ def test_flags_and_commands_of_the_documentation_exist(page: Path) -> None:
     # Of pytest's plugin, and of flask's own command.
     theirs = {"--celadon-concurrency", "--app", "--debug"}
     assert named - known - theirs == set()
-    words = set(re.findall(r"celadon ctl ([a-z]+)", text))
+    words = set(re.findall(r"celadon ctl ([a-z-]+)", text))
     assert words <= set(control.COMMANDS)

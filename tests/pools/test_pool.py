@@ -438,3 +438,34 @@ def test_invariant_under_kills_and_time_limits(seed: int) -> None:
         until(lambda: not Conn.alive)
         """
     )
+
+
+def test_a_pool_that_is_closed_while_a_connection_comes_back_keeps_none() -> None:
+    """The close comes after the last look at the connection, before its place is taken."""
+    source = """
+from celadon.pools import *
+class Conn:
+    closed = False
+    def rollback(self): pass
+    def close(self): self.closed = True
+pool = ConnectionPool(Conn, max_size=1)
+conn = pool.acquire()
+class Late:
+    is_closing = True
+    def __init__(self, lock): self.lock = lock
+    def __enter__(self):
+        if self.is_closing:
+            self.is_closing = False
+            pool.close(timeout=0)
+        return self.lock.__enter__()
+    def __exit__(self, *exc_info): return self.lock.__exit__(*exc_info)
+pool._lock = Late(pool._lock)
+pool.release(conn)
+pool._empty.wait(5)
+assert pool.stats().size == 0, pool.stats()
+assert pool.stats().discarded == {"close": 1}, pool.stats()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=TIMEOUT
+    )
+    assert done.returncode == 0, done.stderr

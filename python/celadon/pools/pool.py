@@ -424,21 +424,25 @@ class ConnectionPool(Generic[C]):
 
     def _put(self, member: Member) -> None:
         """To the first who waits, or among the idle; `member` is one of `_lent`."""
-        reason = self._reason_to_go(member, time.monotonic())
-        if reason is not None:
-            self._discard(member, reason)
-            return
         with self._lock:
-            if self._waiters:
-                waiter = self._waiters.popleft()
-                waiter.member = member
-                waiter.done.set()
-            else:
-                self._lent.pop(id(member.conn), None)
-                self._idle.append(member)
-            self._note_filled()
-            self._assert_counts()
-            self._measures.note(self)
+            # Looked at in here: a pool that is closed meanwhile would keep it for ever.
+            reason = self._reason_to_go(member, time.monotonic())
+            if reason is None:
+                self._hand_on(member)
+                return
+        self._discard(member, reason)
+
+    def _hand_on(self, member: Member) -> None:
+        if self._waiters:
+            waiter = self._waiters.popleft()
+            waiter.member = member
+            waiter.done.set()
+        else:
+            self._lent.pop(id(member.conn), None)
+            self._idle.append(member)
+        self._note_filled()
+        self._assert_counts()
+        self._measures.note(self)
 
     def _on_job_end(self, member: Member) -> None:
         if not member.is_lent:

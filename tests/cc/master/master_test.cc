@@ -25,6 +25,7 @@ struct RealHooks : Hooks {
   }
   int reload() noexcept override { return workers; }
   void reopen_logs() noexcept override { ++reopened; }
+  void set_log_level(Level) noexcept override {}
   void settled() noexcept override { ++settlings; }
   void stopping() noexcept override {}
   void alive() noexcept override {}
