@@ -43,26 +43,21 @@ class Source:
     """A Python file that grows, statement by statement."""
 
     def __init__(self, text: str = "") -> None:
-        self.statements: dict[str, str] = {}
+        self.imports: dict[str, str] = {}
+        self.rest: dict[str, str] = {}
         self.add(text)
 
+    @property
+    def statements(self) -> dict[str, str]:
+        return self.imports | self.rest
+
     def add(self, text: str) -> None:
-        new = {}
+        """New statements go to the end, new imports behind the imports."""
         for node in ast.parse(text).body:
+            is_import = isinstance(node, ast.Import | ast.ImportFrom)
             for key in keys(node):
-                plain = ast.unparse(node)
-                new[key] = key if "import " in key and key != plain else plain
-        imports = {k: v for k, v in new.items() if "import " in k}
-        rest = {k: v for k, v in new.items() if k not in imports}
-        before = self.statements
-        doc = {k: v for k, v in before.items() if k == '"""'} or {
-            k: v for k, v in rest.items() if k == '"""'
-        }
-        future = [k for k in [*before, *imports] if "__future__" in k]
-        old_imports = {k: v for k, v in before.items() if "import " in k}
-        body = {k: v for k, v in before.items() if k not in old_imports}
-        first = {k: (before | imports)[k] for k in future}
-        self.statements = doc | first | old_imports | imports | body | rest
+                known = self.imports if is_import else self.rest
+                known[key] = key if is_import else ast.unparse(node)
 
     def text(self) -> str:
         return "\n".join(self.statements.values()) + "\n"
@@ -72,7 +67,6 @@ class Reader:
     """Somebody who does what the page says, in a folder of his own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self._sources: dict[str, Source] = {}
         self._server: Command | None = None
         (folder / "bin").mkdir()
