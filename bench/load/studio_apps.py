@@ -51,7 +51,6 @@ def _make_async():
         await cache.set("studio:courses", json.dumps(listed), ex=5)
         return listed
 
-    # The names that the templates ask url_for for.
     async def index():
         views = await cache.hgetall("studio:views")
         seen = {key: int(number) for key, number in views.items()}
@@ -77,9 +76,6 @@ def _make_async():
             **always,
         )
 
-    async def live(id: int):
-        abort(404)
-
     async def degrees(kiln: str) -> int:
         nonlocal client
         if client is None:
@@ -96,13 +92,8 @@ def _make_async():
         shown = dict(zip(town.KILNS, found, strict=True))
         return await render_template("kiln.html", degrees=shown, took=took, **always)
 
-    for path, view in {
-        "/": index,
-        "/courses/<int:id>": course,
-        "/courses/<int:id>/live": live,
-        "/kiln": kiln,
-    }.items():
-        made.add_url_rule(path, f"pages.{view.__name__}", view)
+    for path, view in {"/": index, "/courses/<int:id>": course, "/kiln": kiln}.items():
+        made.add_url_rule(path, view_func=view)
     return made
 
 

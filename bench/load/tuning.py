@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import run
+from hog import rate_of as rate
 from observe import Server, get, serving
 
 sys.path.insert(0, str(run.ROOT))
@@ -66,11 +67,6 @@ def wrk(url: str, connections: int) -> str:
         [*command, "--timeout", "20", url], capture_output=True, text=True
     )
     return done.stdout
-
-
-def rate(text: str) -> float:
-    found = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    return float(found[1]) if found else 0.0
 
 
 def rss(server: Server) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
+
+from celadon._core import green as _green
 
 MOST = 10  # of one place in a period
 PERIOD = 10.0  # seconds
@@ -35,7 +36,8 @@ class Repeats:
         self._tell = tell
         self._clock = clock
         self._seen: dict[Place, tuple[float, int]] = {}  # begin of the period, errors
-        self._lock = threading.Lock()
+        # One whose holder is never preempted: another greenlet could not wait for it.
+        self._lock = _green.Lock()._brief()
 
     def admit(self, error: BaseException) -> tuple[bool, bool]:
         """Whether to write this one, and whether it is the first that is not written.

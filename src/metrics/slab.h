@@ -106,8 +106,7 @@ struct alignas(kLine) Summary {
   std::atomic<bool> stopping;  // no worker has a successor any more
   std::atomic<bool> draining;  // requests should go elsewhere; they are served
   std::atomic<bool> started;   // a worker has been ready once
-  std::atomic<int>
-      log_level;  // one more than the Level that was asked for; 0: none was
+  std::atomic<int> log_level;  // a Level and one; 0: as the settings say
   std::atomic<pid_t> master;
   std::atomic<Nanos> started_at;
   std::atomic<double> started_wall;    // seconds since 1970

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -187,6 +189,25 @@ def test_the_letter_of_a_killed_worker_is_written_by_another(
             in_hand.close()
     with Command("studio:app", cwd=STUDIO, env=small | of_town(town)):
         wait_until(lambda: (n := letters(town), list(n) == ["1"]))
+
+
+def test_a_letter_that_is_being_written_is_finished_at_a_stop(
+    small: dict[str, str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        slow.settimeout(raw.TIMEOUT)
+        where = {"STUDIO_TOWN": f"http://127.0.0.1:{slow.getsockname()[1]}"}
+        with Command("studio:app", cwd=STUDIO, env=small | where) as command:
+            command.request(form("/courses/1", name="Ada"))
+            town, _ = slow.accept()
+            command.signal(signal.SIGTERM)
+            command.wait_line("finishing requests")
+            with town:
+                town.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                assert command.wait() == 0
+    with contextlib.closing(sqlite3.connect(small["STUDIO_SQLITE"])) as database:
+        due = database.execute("SELECT letter_after FROM bookings").fetchall()
+    assert due == [(None,)]
 
 
 def test_who_books_too_often_has_to_wait(small: dict[str, str]) -> None:

@@ -54,7 +54,7 @@ def test_reloads_and_rolling_restarts_are_not_noticed(
         try:
             for server in servers:
                 wait_ready(server, 2)
-            wait_until(lambda: (None, answered(proxy)))
+            wait_until(lambda: (None, proxy.answers()))
             with Load(proxy, *CLIENTS) as load:
                 for _ in range(3):
                     for server in servers:
@@ -74,12 +74,6 @@ def test_reloads_and_rolling_restarts_are_not_noticed(
             for server in servers:
                 server.signal(signal.SIGTERM)
                 server.wait()
-
-
-def answered(proxy: proxies.Proxy) -> bool:
-    with proxy.client() as client:
-        client.send(get("/"))
-        return client.response().status == 200
 
 
 def serves(proxy: proxies.Proxy, server: Command) -> bool:

@@ -131,7 +131,7 @@ def test_one_of_two_instances_is_killed_and_nothing_is_lost(
     shared.sql("UPDATE courses SET places = 1000000")
     try:
         with proxies.haproxy(tmp_path, ports) as proxy:
-            wait_until(lambda: (None, is_up(proxy)))
+            wait_until(lambda: (None, proxy.answers()))
             with Visitors(proxy, 6) as visitors:
                 visitors.wait_for_more(50)
                 os.killpg(instances[0].process.pid, signal.SIGKILL)
@@ -152,12 +152,6 @@ def test_one_of_two_instances_is_killed_and_nothing_is_lost(
         for instance in instances:
             instance.signal(signal.SIGTERM)
             instance.wait()
-
-
-def is_up(proxy: proxies.Proxy) -> bool:
-    with proxy.client() as client:
-        client.send(raw.get("/"))
-        return client.response().status == 200
 
 
 def check_books(shared: Shared, booked: list[str]) -> None:

@@ -92,6 +92,23 @@ def test_it_is_no_wait_point() -> None:
     )
 
 
+def test_who_counts_errors_is_not_preempted_with_its_lock() -> None:
+    """It is made before anything is patched, as the `celadon` command imports it."""
+    run_green(
+        """
+        seen = celadon.logging._repeats
+        def count():
+            for _ in range(30000): seen.admit(ValueError())
+        before = green.stats()["preemptions"]
+        tasks = [green.spawn(count) for _ in range(4)]
+        for task in tasks: task.get()
+        assert green.stats()["preemptions"] > before
+        """,
+        prelude="import celadon.logging\n" + PREEMPTING,
+        malloc="default",
+    )
+
+
 def test_what_belongs_to_a_greenlet_survives() -> None:
     run_preempting(
         """

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.support.raw import Client
+from tests.support.raw import Client, get
 from tests.support.servers import ROOT, wait_until
 from tests.support.services import free_port
 
@@ -35,6 +35,12 @@ class Proxy:
 
     def client(self) -> Client:
         return Client(("127.0.0.1", self.port))
+
+    def answers(self) -> bool:
+        """Whether it has a server behind it that does."""
+        with self.client() as client:
+            client.send(get("/"))
+            return client.response().status == 200
 
     def __enter__(self) -> Proxy:
         return self

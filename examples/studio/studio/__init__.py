@@ -4,7 +4,7 @@
     STUDIO_POSTGRES=postgresql://user@host/name celadon studio:app
     STUDIO_MARIADB=mysql://user@host/name       celadon studio:app
     STUDIO_REDIS=redis://host                   celadon studio:app   # with either
-    STUDIO_TOWN=http://host:port                celadon studio:app   # see town.py
+    STUDIO_TOWN=http://host:port                celadon studio:app   # see town_service.py
 
 Nothing here knows of celadon: the same code runs on any WSGI server. What is celadon's
 stands in celadon.conf.py.
