@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,7 +37,6 @@ _MERGES = ("sum", "livesum", "max", "min", "mostrecent", "all")
 
 # All names of this process, so that one name is one metric.
 _names: dict[str, object] = {}
-_names_lock = threading.Lock()
 
 M = TypeVar("M", bound="_Metric[Any]")
 C = TypeVar("C")
@@ -69,10 +67,8 @@ class _Metric(Generic[C]):
         self._labelvalues: tuple[str, ...] = ()
         self._children: dict[tuple[str, ...], C] = {}
         self._check()
-        with _names_lock:
-            if self._name in _names:
-                raise ValueError(f"there is a metric {self._name} already")
-            _names[self._name] = self
+        if _names.setdefault(self._name, self) is not self:
+            raise ValueError(f"there is a metric {self._name} already")
         self._own = self._make_own()
 
     def _full_name(self, name: str) -> str:
