@@ -43,6 +43,11 @@ def become(server: Command, status: int) -> None:
     wait_until(lambda: (s := page(server, "/-/ready").status, s == status))
 
 
+def shows(server: Command, line: str) -> None:
+    """A server is ready with its first worker; what concerns them all may come later."""
+    wait_until(lambda: (text := page(server, "/metrics").body.decode(), line in text))
+
+
 def test_a_check_that_fails_makes_the_server_unready(folder: Path) -> None:
     """design §9: raised, False, or too slow; it recovers by itself."""
     options = ("--workers", "2", "--admin-bind", "127.0.0.1:0")
@@ -61,9 +66,9 @@ def test_a_check_that_fails_makes_the_server_unready(folder: Path) -> None:
             (folder / name).unlink()
             become(server, 200)
         server.wait_line("health check file_is_there passes again")
-        metrics = page(server, "/metrics").body.decode()
-        assert 'celadon_health_check_up{check="answers in time"} 1' in metrics
-        assert 'celadon_worker_healthy{worker="1"} 1' in metrics
+        shows(server, 'celadon_health_check_up{check="answers in time"} 1')
+        for worker in "01":
+            shows(server, f'celadon_worker_healthy{{worker="{worker}"}} 1')
 
 
 def test_a_worker_that_does_not_come_to_its_checks_is_stale(folder: Path) -> None:
