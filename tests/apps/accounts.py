@@ -14,6 +14,8 @@ from celadon import green
 POSTGRES = os.environ.get("POSTGRES_PORT", "0")
 MARIADB = int(os.environ.get("MARIADB_PORT", "0"))
 REDIS = int(os.environ.get("REDIS_PORT", "0"))
+MONGO = int(os.environ.get("MONGO_PORT", "0"))
+MONGO_FILE = os.environ.get("MONGO_FILE", "")
 WAIT = 0.05  # seconds
 SLICE = 0.03
 
@@ -69,6 +71,20 @@ def redis(seconds: float) -> None:
         client.ping()  # its own clock for time limits is coarser
     else:
         client.blpop(["nothing"], timeout=seconds)
+
+
+def pymongo(seconds: float) -> None:
+    import sqlite3
+
+    import pymongo as driver
+
+    holder = sqlite3.connect(MONGO_FILE, isolation_level=None)
+    with driver.MongoClient[Any]("127.0.0.1", MONGO) as client:
+        client.admin.command("ping")
+        holder.execute("BEGIN IMMEDIATE")  # what the server waits for
+        green.spawn_later(seconds, holder.execute, "ROLLBACK")
+        client.celadon.notes.insert_one({})
+    holder.close()
 
 
 def sqlalchemy(seconds: float) -> None:
@@ -171,7 +187,7 @@ def running(seconds: float) -> None:
 VIEWS: dict[str, Callable[[float], None]] = {
     each.__name__: each
     for each in (
-        *(psycopg2, psycopg, pg8000, pymysql, mysqlclient, redis),
+        *(psycopg2, psycopg, pg8000, pymysql, mysqlclient, redis, pymongo),
         *(sqlalchemy, django, sqlite3, asyncpg, requests, urllib3, httpx),
         *(sleep, lock, thread, running),
     )

@@ -1,4 +1,4 @@
-"""HTTP clients, asyncio clients from synchronous code, and pymongo."""
+"""HTTP clients, and asyncio clients from synchronous code."""
 
 from __future__ import annotations
 
@@ -80,22 +80,5 @@ def test_asyncpg_in_a_view_and_from_a_loop_of_its_own(services: Services) -> Non
         call(pool.close()); loop.call_soon_threadsafe(loop.stop); thread.join(); loop.close()
         """,
         prelude=SOCKETS + services.names(),
-        malloc="default",
-    )
-
-
-def test_pymongo_waits_for_a_server_that_does_not_answer() -> None:
-    run_green(
-        """
-        import pymongo
-        silent = socket.create_server(("127.0.0.1", 0))
-        client = pymongo.MongoClient("127.0.0.1", silent.getsockname()[1],
-                                     serverSelectionTimeoutMS=60)
-        error, count = ticks(lambda: raises(pymongo.errors.ServerSelectionTimeoutError,
-                                            client.admin.command, "ping"))
-        assert count >= 3, count
-        client.close()
-        """,
-        prelude=SOCKETS,
         malloc="default",
     )

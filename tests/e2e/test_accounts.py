@@ -20,7 +20,7 @@ APP = "tests.apps.accounts:app"
 OPTIONS = ("--access-logfile", "-", "--access-log-style", "json")
 DATABASES = (
     *("psycopg2", "psycopg", "pg8000", "pymysql", "mysqlclient", "redis"),
-    *("sqlalchemy", "django", "sqlite3"),
+    *("pymongo", "sqlalchemy", "django", "sqlite3"),
 )
 # What each waits for.
 KINDS = {
@@ -41,6 +41,8 @@ def server(services: Services) -> Iterator[Command]:
         "POSTGRES_PORT": str(services.postgres_port),
         "MARIADB_PORT": str(services.mariadb_port),
         "REDIS_PORT": str(services.redis_port),
+        "MONGO_PORT": str(services.mongo_port),
+        "MONGO_FILE": services.mongo_file,
     }
     with Command(APP, *OPTIONS, "--server-timing", env=env) as command:
         yield command

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -111,6 +112,8 @@ class Services:
     mariadb_port: int
     mariadb_socket: str
     redis_port: int
+    mongo_port: int
+    mongo_file: str
 
     def names(self) -> str:
         """Python code that binds the fields, for `run_green`."""
@@ -199,11 +202,30 @@ def redis() -> Iterator[int]:
 
 
 @contextmanager
+def mongo(parent: Path, port: int = 0) -> Iterator[tuple[int, str, int]]:
+    """MongoDB's protocol over TCP (NeoSQLite), and the SQLite file that is behind it: who
+    locks it makes the server take its time. Gives the process as well."""
+    parent.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    program = [sys.executable, "-c", "from nx_27017 import main; main()"]
+    files = [
+        f"--db={parent}/db",
+        f"--pid-file={parent}/pid",
+        f"--log-file={parent}/log",
+    ]
+    command = [*program, *files, f"--port={port}"]
+    with _server(command, None, "Listening on") as process:
+        yield port, str(parent / "db"), process.pid
+
+
+@contextmanager
 def all_services(parent: Path) -> Iterator[Services]:
     with ExitStack() as stack:
         pg = stack.enter_context(postgres(parent / "postgres"))
         my = stack.enter_context(mariadb(parent / "mariadb"))
-        yield Services(*pg, *my, stack.enter_context(redis()))
+        cache = stack.enter_context(redis())
+        documents = stack.enter_context(mongo(parent / "mongo"))
+        yield Services(*pg, *my, cache, *documents[:2])
 
 
 @contextmanager

@@ -1,0 +1,137 @@
+"""pymongo, against a database that speaks MongoDB's protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.green.test_sockets import SOCKETS
+from tests.support.green import run_green
+from tests.support.services import Services, mongo
+
+# The server waits for the lock of its file, and the client for the server.
+HELD = """
+import contextlib, pymongo
+def client(**options):
+    return pymongo.MongoClient("127.0.0.1", mongo_port, **options)
+@contextlib.contextmanager
+def held():
+    holder = sqlite3.connect(mongo_file, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try: yield
+    finally: holder.execute("ROLLBACK"); holder.close()
+import sqlite3
+def slowly(call, *args):
+    # Called while the file is locked, for as long as it takes to see that it waits.
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(held())
+        soon(stack.pop_all().close)
+        return ticks(call, *args)
+"""
+
+
+def prelude(services: Services) -> str:
+    return SOCKETS + services.names() + HELD
+
+
+def test_others_run_while_one_waits(services: Services) -> None:
+    run_green(
+        """
+        with client() as db:
+            seats = db.ticking.seats
+            assert seats.insert_one({"_id": 1, "free": 3}).acknowledged
+            done, count = slowly(seats.insert_one, {"_id": 2, "free": 5})
+            assert done.inserted_id == 2 and count >= 3, count
+            news = seats.watch()
+            soon(seats.insert_one, {"_id": 3})
+            change, count = ticks(news.next)
+            assert change["operationType"] == "insert" and count >= 3, (change, count)
+            news.close()
+            assert [each["_id"] for each in seats.find().sort("_id")] == [1, 2, 3]
+        """,
+        prelude=prelude(services),
+        malloc="default",
+    )
+
+
+def test_side_by_side_with_fewer_connections_than_greenlets(services: Services) -> None:
+    run_green(
+        """
+        with client(maxPoolSize=3) as db:
+            notes = db.many.notes
+            def work(n):
+                notes.insert_one({"_id": n}); return notes.find_one({"_id": n})["_id"]
+            tasks = [green.spawn(work, n) for n in range(30)]
+            assert [task.get() for task in tasks] == list(range(30))
+            found = []
+            threads = [green.native_thread(lambda: found.append(notes.count_documents({})))
+                       for _ in range(5)]
+            for thread in threads: thread.join()
+            assert found == [30] * 5
+        """,
+        prelude=prelude(services),
+        malloc="default",
+    )
+
+
+def test_a_killed_wait_leaves_a_client_that_works(services: Services) -> None:
+    run_green(
+        """
+        with client(maxPoolSize=1) as db:
+            notes = db.killed.notes
+            notes.insert_one({"_id": "before"})
+            with held():
+                with green.Timeout(0.02, False):
+                    notes.insert_one({"_id": "given up"})
+                    raise AssertionError("it did not wait")
+                task = green.spawn(notes.insert_one, {"_id": "killed"})
+                green.sleep(0.01); task.kill()
+            assert notes.find_one({"_id": "before"}), "the only place of the pool is free"
+        """,
+        prelude=prelude(services),
+        malloc="default",
+    )
+
+
+def test_a_server_that_is_killed_mid_query_and_comes_back(tmp_path: Path) -> None:
+    run_green(
+        """
+        import pathlib, signal
+        from tests.support.services import mongo
+        folder = pathlib.Path(folder)
+        with mongo(folder) as (mongo_port, mongo_file, pid):
+            db = client(serverSelectionTimeoutMS=300)
+            notes = db.fragile.notes
+            notes.insert_one({"_id": 0})
+            with held():
+                tasks = [green.spawn(notes.insert_one, {"_id": 1 + n}) for n in range(5)]
+                green.sleep(0.05)
+                os.kill(pid, signal.SIGKILL)
+                for task in tasks: task.join(10)
+            assert all(isinstance(task.exception, pymongo.errors.PyMongoError)
+                       for task in tasks), tasks
+        (folder / "pid").unlink()
+        with mongo(folder, mongo_port):
+            tasks = [green.spawn(notes.find_one, {"_id": 0}) for _ in range(5)]
+            assert [task.get(timeout=20) for task in tasks] == [{"_id": 0}] * 5
+            db.close()
+        """,
+        prelude=SOCKETS + HELD + f"folder = {str(tmp_path)!r}\n",
+        malloc="default",
+    )
+
+
+def test_pymongo_waits_for_a_server_that_does_not_answer() -> None:
+    run_green(
+        """
+        import pymongo
+        silent = socket.create_server(("127.0.0.1", 0))
+        client = pymongo.MongoClient("127.0.0.1", silent.getsockname()[1],
+                                     serverSelectionTimeoutMS=60)
+        error, count = ticks(lambda: raises(pymongo.errors.ServerSelectionTimeoutError,
+                                            client.admin.command, "ping"))
+        assert count >= 3, count
+        client.close()
+        """,
+        prelude=SOCKETS,
+        malloc="default",
+    )
