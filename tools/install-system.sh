@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs the distribution's packages that a verb needs, if they are missing.
-# Usage: tools/install-system.sh build|test|services|bench|fuzz ...
+# Usage: tools/install-system.sh build|test|services|bench|pictures|fuzz ...
 set -euo pipefail
 
 packages=()
 for group in "$@"; do
   case $group in
-    build) packages+=(g++ cmake ninja-build python3-dev python3-venv) ;;
+    build) packages+=(g++ cmake ninja-build python3-dev python3-venv zlib1g-dev) ;;
     test) packages+=(libgtest-dev curl logrotate) ;;
     services) packages+=(postgresql-15 mariadb-server redis-server openssl libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus chromium) ;;
     bench) packages+=(wrk valgrind libev-dev libbenchmark-dev util-linux) ;;
+    pictures) packages+=(pngquant) ;;
     fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
     *) echo "unknown group: $group" >&2; exit 2 ;;
   esac

@@ -21,6 +21,8 @@ void send_answer(server::Exchange& exchange, const Answer& answer) noexcept {
     fields.push_back({"WWW-Authenticate", R"(Bearer realm="celadon")"});
     fields.push_back({"WWW-Authenticate", R"(Basic realm="celadon", charset="UTF-8")"});
   }
+  if (!answer.vary.empty()) fields.push_back({"Vary", answer.vary});
+  if (answer.zipped) fields.push_back({"Content-Encoding", "gzip"});
   http::ResponseHead head;
   head.status = answer.status;
   head.reason = http::reason_phrase(answer.status);

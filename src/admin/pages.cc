@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "admin/assets.h"
+#include "admin/gzip.h"
 #include "admin/plain.h"
 
 namespace celadon::admin {
@@ -81,14 +83,24 @@ void Pages::control(server::Exchange& exchange, std::string_view name) noexcept 
   waiting_.ask(exchange, words);
 }
 
+Answer Pages::scrape(const http::Request& request) {
+  const auto format = metrics::choose_format(field_of(request, "accept"));
+  Answer answer{.type = metrics::content_type(format),
+                .body = scraper_.scrape(format),
+                .vary = "Accept, Accept-Encoding"};
+  if (!takes_gzip(field_of(request, "accept-encoding"))) return answer;
+  if (auto zipped = gzip(answer.body)) {
+    answer.body = std::move(*zipped);
+    answer.zipped = true;
+  }
+  return answer;
+}
+
 Answer Pages::page(const server::Exchange& exchange, std::string_view name) {
   if (const auto good = site_.verdict(name)) {
     return refusal(*good ? 200 : 503, std::string(name) + (*good ? ": yes" : ": no"));
   }
-  if (name == "metrics") {
-    const auto format = metrics::choose_format(field_of(exchange.request(), "accept"));
-    return {.type = metrics::content_type(format), .body = scraper_.scrape(format)};
-  }
+  if (name == "metrics") return scrape(exchange.request());
   if (name == "health") return {.type = kJson, .body = site_.health() + "\n"};
   if (name == "stats") return {.type = kJson, .body = scraper_.snapshot() + "\n"};
   if (name == "text") return {.body = describe_plainly(site_)};

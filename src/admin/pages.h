@@ -29,6 +29,7 @@ class Pages final : public server::App {
   void answer(server::Exchange& exchange, std::string_view name) noexcept;
   void control(server::Exchange& exchange, std::string_view words) noexcept;
   [[nodiscard]] Answer page(const server::Exchange& exchange, std::string_view name);
+  [[nodiscard]] Answer scrape(const http::Request& request);
 
   const Site& site_;
   Scraper& scraper_;

@@ -198,11 +198,13 @@ void put_texts(Json& json, std::string_view name,
 void put_pools(Json& json, const Gathered& gathered) {
   json.key("pools").open('{');
   for (const auto& [name, family] : gathered.families) {
-    if (!name.starts_with("db_client_connection") || family.type == "histogram")
-      continue;
+    const bool of_drivers = name.starts_with("celadon_db_connections");
+    if (!of_drivers && !name.starts_with("db_client_connection")) continue;
+    if (family.type == "histogram") continue;
     json.key(name).open('{');
     for (const auto& [labels, cells] : family.samples) {
-      std::string pool(label_of(labels, "db_client_connection_pool_name"));
+      std::string pool(
+          label_of(labels, of_drivers ? "server" : "db_client_connection_pool_name"));
       const std::string_view state = label_of(labels, "db_client_connection_state");
       if (!state.empty()) pool.append(" ").append(state);
       json.key(pool).number(cells.empty() ? 0 : cells[0]);

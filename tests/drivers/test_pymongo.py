@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
-from tests.support.services import Services, mongo
+from tests.support.services import Services
 
 # The server waits for the lock of its file, and the client for the server.
 HELD = """

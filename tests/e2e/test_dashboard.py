@@ -62,6 +62,11 @@ def test_it_is_readable_everywhere(
             expect(page.locator("#blockers")).to_contain_text("Nothing held a loop")
             check(seen, url)
             picture(page, folder / f"empty-{scheme}-{size}.png")
+            server.request(raw.get("/pool"))
+            for row in ("main idle connections", "main max", "a server open"):
+                expect(page.locator("#pool-table")).to_contain_text(
+                    re.compile(row.replace(" ", r"\s*"))
+                )
             with Load(server, 1, FOREVER) as load:
                 for path in ("/block", "/sleep", "/die"):
                     with server.client() as client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import gzip
 import os
 import signal
 import socket
@@ -139,6 +140,11 @@ def test_the_exposition_is_whole_and_clean() -> None:
         assert (other.get("Content-Type") or "").startswith("application/openmetrics-")
         again = {family.name for family in parse_openmetrics(other.body.decode())}
         assert not set(CATALOGUE) - again
+        zipped = page(server, "/metrics", "Accept-Encoding: gzip")
+        assert zipped.get("Content-Encoding") == "gzip"
+        assert zipped.get("Vary") == "Accept, Accept-Encoding"
+        assert gzip.decompress(zipped.body).startswith(b"# HELP ")
+        assert len(zipped.body) < len(text.body) / 4
     found = samples(text.body.decode())
 
     def of(name: str, **labels: str) -> float:

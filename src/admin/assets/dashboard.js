@@ -54,6 +54,8 @@ const count = (n) => (n >= 100000 ? `${Math.round(n / 1000)}k` : n >= 100 || n =
   ? String(Math.round(n)) : n.toFixed(1));
 const percent = (share) => `${Math.round(share * 100)} %`;
 const mebibytes = (bytes) => `${(bytes / 1048576).toFixed(0)} MiB`;
+// Of a library's file what it is called there; the stack has it whole.
+const inPackage = (place) => place.replace(/^.*\/((site|dist)-packages|python3\.\d+|python(?=\/celadon))\//, "");
 const clock = (at) => new Date(at * 1000).toLocaleTimeString();
 
 function derive(now, then) {
@@ -204,7 +206,7 @@ function showWorkers(now, then) {
 function showTables(now, then) {
   showWorkers(now, then);
   fill("blockers", "The ten worst places, by the time they took", [
-    ["Place", (b) => unfold(b.where, b.where, b.stack), "wide"],
+    ["Place", (b) => unfold(b.where, inPackage(b.where), b.stack), "wide"],
     ["Times", (b) => count(b.count), "n"],
     ["In all", (b) => seconds(b.seconds), "n"],
     ["Longest", (b) => seconds(b.longest), "n"],
@@ -227,8 +229,8 @@ function showTables(now, then) {
   const pools = Object.entries(now.pools).flatMap(([family, samples]) =>
     Object.entries(samples).map(([pool, value]) => ({ family, pool, value })));
   fill("pool-table", "What pools and drivers say", [
-    ["Pool", (p) => p.pool],
-    ["Figure", (p) => p.family.replace("db_client_connection", "").replace(/^s?_/, "") || "connections"],
+    ["Pool, or server", (p) => p.pool],
+    ["Figure", (p) => p.family.replace(/^(celadon_db|db_client)_connections?_?/, "") || "connections"],
     ["Value", (p) => count(p.value), "n"],
   ], pools, "No pool of celadon's and no database driver has a connection.");
   fill("events", "What happened to workers, the last first", [

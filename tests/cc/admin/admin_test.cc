@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "admin/gzip.h"
 #include "admin/json.h"
 #include "admin/pages.h"
 #include "admin/site.h"
@@ -25,6 +26,15 @@ TEST(JsonTest, Nesting) {
   json.open('{').key("a").value(1).key("b").open('[').value("x").value(true);
   json.open('{').close('}').close(']').key("c").raw("2.5").close('}');
   EXPECT_EQ(json.take(), R"({"a":1,"b":["x",true,{}],"c":2.5})");
+}
+
+TEST(GzipTest, WhoTakesIt) {
+  for (const char* field : {"gzip", "x-gzip", "deflate, GZIP ; q=0.5", "*",
+                            "br, *;q=0.1", "gzip;q=1.0, *;q=0", "gzip;level=9"})
+    EXPECT_TRUE(takes_gzip(field)) << field;
+  for (const char* field : {"", "identity", "gzip;q=0", "gzip; q=0.000, *", "*;q=0",
+                            "br, gzipped", ",", ";q=1", "gzip;q=0;level=9"})
+    EXPECT_FALSE(takes_gzip(field)) << field;
 }
 
 struct SiteTest : testing::Test {
