@@ -327,6 +327,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "slow_request",
         "server_timing",
         "metrics",
+        "metrics_buckets",
         "health_paths",
     ]
     options = {name: v[name] for name in same}
@@ -383,6 +384,7 @@ def master_options(config: Config) -> dict[str, Any]:
         "admin_open",
         "admin_control",
         "queue_depth",
+        "metrics_buckets",
         "metrics_max_series",
     ]
     options = {name: config.values[name] for name in same}

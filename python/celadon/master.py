@@ -45,6 +45,8 @@ _FOR_LIFE = (
     "reload",
     "pidfile",
     "log_ring",
+    "metrics_buckets",
+    "metrics_max_series",
     "control_socket",
     "control_socket_mode",
     "control_socket_disable",

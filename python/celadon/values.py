@@ -140,6 +140,15 @@ def parse_list(value: Any) -> list[str]:
     return [item for item in result if item]
 
 
+def parse_buckets(value: Any) -> list[float]:
+    """Seconds, each more than the one before; durations as elsewhere."""
+    bounds = [parse_duration(item) for item in parse_list(value)]
+    steps = zip([0.0, *bounds], bounds, strict=False)
+    if not 0 < len(bounds) <= 64 or any(low >= high for low, high in steps):
+        raise ValueError("expected up to 64 durations, each above the one before")
+    return bounds
+
+
 def parse_mapping(value: Any) -> dict[str, str]:
     if isinstance(value, str):
         import json

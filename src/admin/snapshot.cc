@@ -55,6 +55,7 @@ class Requests {
   explicit Requests(const Gathered& gathered) {
     const auto found = gathered.families.find(std::string(kDurations));
     if (found == gathered.families.end()) return;
+    bounds_ = found->second.bounds;
     for (const auto& [labels, cells] : found->second.samples) {
       if (cells.size() > 1) add(labels, cells);
     }
@@ -64,6 +65,7 @@ class Requests {
     for (const auto& [name, count] : by_class_) json.key(name).number(count);
     json.close('}').key("seconds").number(all_.seconds).key("durations");
     put_counts(json, all_.counts);
+    json.key("bounds").raw("[" + bounds_ + "]");
     json.key("errors").number(all_.errors);
   }
   void write_routes(Json& json) const {
@@ -107,6 +109,7 @@ class Requests {
     name.append(" ").append(route.empty() ? "(no route)" : route);
     add_to(routes_[name], cells, error);
   }
+  std::string bounds_;
   Route all_;
   std::map<std::string, double> by_class_;
   std::map<std::string, Route> routes_;

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "metrics/declaration.h"
+#include "metrics/exposition.h"
 #include "module/cells.h"
 
 namespace celadon::module {
@@ -223,10 +224,16 @@ Catalogue make_catalogue() {
   return all;
 }
 
-std::string declare_request_duration() {
+std::string declare_request_duration(std::span<const std::uint64_t> bounds) {
+  std::string text;
+  for (const std::uint64_t bound : bounds) {
+    if (!text.empty()) text += ',';
+    // Divided, since a product would not be the nearest number.
+    metrics::append_number(text, static_cast<double>(bound) / kSecond);
+  }
   return metrics::to_text({kRequestDuration, "histogram",
                            "Time from the head of a request to the end of its answer.",
-                           kDurations});
+                           text});
 }
 
 }  // namespace celadon::module

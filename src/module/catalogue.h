@@ -10,6 +10,8 @@ namespace celadon::module {
 // The histogram of requests, whose series have labels.
 inline constexpr std::string_view kRequestDuration =
     "http_server_request_duration_seconds";
-[[nodiscard]] std::string declare_request_duration();
+// `bounds`: upper ones of its buckets.
+[[nodiscard]] std::string declare_request_duration(
+    std::span<const std::uint64_t> bounds);
 
 }  // namespace celadon::module

@@ -1,7 +1,9 @@
 #include "module/options.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "base/histogram.h"
 #include "wsgi/text.h"
 
 namespace celadon::module {
@@ -43,6 +45,18 @@ class Reader {
     ok_ = seconds != -1.0 || !PyErr_Occurred();
     constexpr double kMost = 9e9;
     if (ok_) out = static_cast<Nanos>(std::clamp(seconds, 0.0, kMost) * 1e9);
+  }
+
+  void spans(const char* key, std::vector<std::uint64_t>& out) noexcept {
+    PyObject* value = get(key);
+    if (!value) return;
+    const py::Object items(PySequence_Fast(value, key));
+    ok_ = ok_ && items;
+    for (Py_ssize_t i = 0; ok_ && i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+      const double seconds = PyFloat_AsDouble(PySequence_Fast_GET_ITEM(items.get(), i));
+      ok_ = seconds != -1.0 || !PyErr_Occurred();
+      out.push_back(static_cast<std::uint64_t>(std::llround(seconds * 1e9)));
+    }
   }
 
   // Likewise; zero turns a timer off.
@@ -217,6 +231,7 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   r.duration("preempt", out.watch.preempt);
   r.integer("preempt_signal", out.watch.preempt_signal);
   r.flag("metrics", out.metrics);
+  r.spans("metrics_buckets", out.duration_bounds);
   r.pairs("health_paths", out.health_paths);
   r.span("timeout", out.timeout);
   r.integer("backlog", out.backlog);
@@ -256,7 +271,11 @@ bool read_master_options(PyObject* dict, MasterOptions& out) noexcept {
   r.integer("stdout_fd", out.stdout_fd);
   r.integer("log_ring", out.log_ring);
   r.integer("metrics_max_series", out.room.series);
-  out.room.bytes = std::max(kLeastRoom, out.room.series * kSeriesBytes);
+  std::vector<std::uint64_t> bounds;
+  r.spans("metrics_buckets", bounds);
+  const std::size_t more = std::max(bounds.size(), kDurationBounds.size());
+  const std::size_t bytes = kSeriesBytes + (more - kDurationBounds.size()) * 8;
+  out.room.bytes = std::max(kLeastRoom, out.room.series * bytes);
   r.integer("worker_max_rss", out.watch.max_rss);
   r.integer("worker_kill_rss", out.watch.kill_rss);
   r.integer("backlog", out.listen.backlog);

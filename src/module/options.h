@@ -17,6 +17,7 @@ struct Options {
   Nanos graceful_timeout = 30 * kSecond;
   green::WatchLimits watch;
   bool metrics = true;
+  std::vector<std::uint64_t> duration_bounds;  // nanoseconds, of requests' histogram
   std::vector<std::pair<std::string, std::string>> health_paths;
   Nanos timeout = 0;  // of workers; 0: none
   int backlog = 2048;

@@ -46,9 +46,12 @@ std::string labels_of(const server::Exchange& x, std::string_view route) {
 }  // namespace
 
 RequestMeter::RequestMeter(metrics::SeriesWriter& series, metrics::TextRing slow,
-                           Hints hints) noexcept
-    : series_(series), slow_(slow), hints_(std::move(hints)) {
-  series_.declare(declare_request_duration());
+                           Hints hints, std::vector<std::uint64_t> bounds) noexcept
+    : series_(series),
+      slow_(slow),
+      hints_(std::move(hints)),
+      bounds_(std::move(bounds)) {
+  series_.declare(declare_request_duration(bounds_));
 }
 
 RequestMeter::Route& RequestMeter::route_of(std::string_view name) noexcept {
@@ -68,9 +71,9 @@ double* RequestMeter::find(const server::Exchange& x, Kind kind,
   const auto known =
       std::ranges::find(route.series, kind, &std::pair<Kind, double*>::first);
   if (known != route.series.end()) return known->second;
-  const auto cells = series_.find(kRequestDuration, labels_of(x, name),
-                                  metrics::Merge::Sum, kCells, kOther);
-  double* const first = cells.empty() ? nullptr : cells.data();
+  const auto made = series_.find(kRequestDuration, labels_of(x, name),
+                                 metrics::Merge::Sum, cells(), kOther);
+  double* const first = made.empty() ? nullptr : made.data();
   route.series.emplace_back(kind, first);
   return first;
 }
@@ -81,12 +84,12 @@ void RequestMeter::on_finished(const server::Finished& request) noexcept {
   const auto method = static_cast<Kind>(http::parse_method(x.method()));
   const Kind kind = static_cast<Kind>(x.status()) << 8 | method << 2 |
                     static_cast<Kind>(x.gone()) << 1 | (x.request().minor == 0 ? 1 : 0);
-  double* const cells = find(x, kind, x.route());
-  if (!cells) return;
+  double* const found = find(x, kind, x.route());
+  if (!found) return;
   const auto nanos = static_cast<std::uint64_t>(request.duration);
-  const auto* const at = std::ranges::lower_bound(kDurationBounds, nanos);
-  cells[at - kDurationBounds.begin()] += 1;
-  cells[kCells - 1] += to_exact_seconds(request.duration);
+  const auto at = std::ranges::lower_bound(bounds_, nanos);
+  found[at - bounds_.begin()] += 1;
+  found[cells() - 1] += to_exact_seconds(request.duration);
 }
 
 void RequestMeter::on_slow(std::string_view description) noexcept {

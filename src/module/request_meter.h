@@ -1,6 +1,7 @@
 // Requests by method, status and route: the histogram of their durations in the slab.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -8,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/histogram.h"
 #include "metrics/series.h"
 #include "metrics/text_ring.h"
 #include "module/hints.h"
@@ -19,14 +19,14 @@ namespace celadon::module {
 class RequestMeter final : public server::Meter {
  public:
   // `slow`: where slow requests are described.
-  RequestMeter(metrics::SeriesWriter& series, metrics::TextRing slow,
-               Hints hints) noexcept;
+  // `bounds`: of the histogram's buckets, in nanoseconds.
+  RequestMeter(metrics::SeriesWriter& series, metrics::TextRing slow, Hints hints,
+               std::vector<std::uint64_t> bounds) noexcept;
 
   void on_finished(const server::Finished& request) noexcept override;
   void on_slow(std::string_view description) noexcept override;
 
  private:
-  static constexpr std::size_t kCells = Histogram<kDurationBounds>::kBuckets + 1;
   // What distinguishes the series of one route, in a number.
   using Kind = std::uint32_t;
   struct Route {
@@ -40,9 +40,13 @@ class RequestMeter final : public server::Meter {
   [[nodiscard]] double* find(const server::Exchange& x, Kind kind,
                              std::string_view route) noexcept;
 
+  // One for each bound, one for what is above them all, and the sum.
+  [[nodiscard]] std::size_t cells() const noexcept { return bounds_.size() + 2; }
+
   metrics::SeriesWriter& series_;
   metrics::TextRing slow_;
   Hints hints_;
+  const std::vector<std::uint64_t> bounds_;
   Route unnamed_;
   std::unordered_map<std::string, Route, Hash, std::equal_to<>> routes_;
 };

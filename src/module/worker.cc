@@ -68,8 +68,8 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
     const std::size_t limit = options_.server.max_concurrent_requests;
     Hints hints(log_, hub_.loop(),
                 limit > 0 ? limit : options_.server.worker_connections);
-    meter_ =
-        std::make_unique<RequestMeter>(series_home().writer(), slow, std::move(hints));
+    meter_ = std::make_unique<RequestMeter>(series_home().writer(), slow,
+                                            std::move(hints), options_.duration_bounds);
     server_->set_meter(meter_.get());
   }
   if (!options_.health_paths.empty()) {

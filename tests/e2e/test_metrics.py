@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import gzip
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import struct
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,12 +161,34 @@ def test_the_exposition_is_whole_and_clean() -> None:
     }
     assert of("http_server_request_duration_seconds_count", **labels) == 2
     assert of("http_server_request_duration_seconds_bucket", **labels, le="0.01") == 1
+    assert of("http_server_request_duration_seconds_bucket", **labels, le="0.075") >= 1
     assert of("http_server_request_body_size_bytes_sum") == 300
     assert of("celadon_requests_rejected_total", reason="parse") == 1
     assert of("celadon_connections_accepted_total") == 4
     assert of("celadon_workers", state="ready") == 2
     assert of("celadon_received_bytes_total") > 300
     assert of("process_resident_memory_bytes") > 10e6
+
+
+def test_buckets_of_ones_own() -> None:
+    with measured(1, "--metrics-buckets", "1ms,40ms,2s") as server:
+        for path in ("/", "/sleep"):
+            assert server.request(raw.get(path)).status == 200
+        found = samples(page(server).body.decode())
+        name = "http_server_request_duration_seconds_bucket"
+        counts = {
+            dict(labels)["le"]: count
+            for (family, labels), count in found.items()
+            if family == name
+        }
+        assert list(counts) == ["0.001", "0.04", "2", "+Inf"]
+        assert counts["0.04"] <= 1
+        assert counts["2"] == counts["+Inf"] == 2
+        url = f"http://127.0.0.1:{admin_port(server)}/-/stats"
+        with urllib.request.urlopen(url) as answer:
+            told = json.load(answer)["requests"]
+        assert told["bounds"] == [0.001, 0.04, 2]
+        assert sum(told["durations"]) == 2
 
 
 def test_metrics_of_the_application_are_right_across_workers() -> None:

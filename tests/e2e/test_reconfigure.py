@@ -132,7 +132,8 @@ def test_the_admin_pages_move_and_their_settings_follow(site: Site) -> None:
 def test_what_only_a_restart_changes_is_said(site: Site) -> None:
     with Command("site_app:app", cwd=site.folder) as server:
         wait_ready(server, 1)
-        configure(site, "log_ring = 65536\nworkers = 2\n")
+        configure(site, "log_ring = 65536\nworkers = 2\nmetrics_buckets = [1, 2]\n")
         server.signal(signal.SIGHUP)
-        server.wait_line("log_ring changes with a restart, not with a reload")
+        for name in ("log_ring", "metrics_buckets"):
+            server.wait_line(f"{name} changes with a restart, not with a reload")
         wait_ready(server, 2)

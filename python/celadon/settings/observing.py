@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from celadon.settings.row import Setting
 from celadon.values import (
     parse_bool,
+    parse_buckets,
     parse_count,
     parse_duration,
     parse_health_paths,
@@ -21,6 +22,17 @@ def rows() -> Iterable[Setting]:
         parse_bool,
         True,
         "measure requests; /metrics on the admin listener (admin_bind) shows them",
+        section=t,
+    )
+    yield s(
+        "metrics_buckets",
+        parse_buckets,
+        [
+            *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5),
+            *(0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
+        ],
+        "upper bounds of the buckets of http_server_request_duration_seconds, at most 64; "
+        "the default is OpenTelemetry's",
         section=t,
     )
     yield s(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celadon.green.report import text_of
-from celadon.top.figures import DURATIONS, Figures, WorkerFigures
+from celadon.top.figures import Figures, WorkerFigures
 
 # Name, width, text of a worker, key to sort by.
 COLUMNS: list[tuple[str, int, Callable[[WorkerFigures], str], str]] = [
@@ -44,10 +44,11 @@ def short_time(seconds: float | None) -> str:
     return f"{seconds / 86400:.0f}d"
 
 
-def short_latency(seconds: float | None) -> str:
-    """Histograms tell nothing more of what is below their first bound."""
-    below = seconds is not None and seconds <= DURATIONS[0]
-    return "<5ms" if below else short_time(seconds)
+def short_latency(seconds: float | None, finest: float) -> str:
+    """Histograms tell nothing more of what is below their first bound, `finest`."""
+    if seconds is not None and 0.001 <= seconds <= finest:
+        return "<" + short_time(finest)
+    return short_time(seconds)
 
 
 @dataclass
@@ -64,14 +65,14 @@ class View:
 def head(figures: Figures) -> list[str]:
     """The server in a few lines."""
     f = figures
+    p50, p95, p99 = (short_latency(each, f.finest) for each in (f.p50, f.p95, f.p99))
     waiting = "  ".join(f"{name} {n:g}" for name, n in f.parked.items() if n)
     return [
         f"celadon: {f.state}, up {short_time(f.uptime)}, generation {f.generation}, "
         f"{len(f.workers)} workers",
         f"requests {f.requests:.1f}/s  errors {f.errors:.1f}/s  in flight {f.in_flight}  "
         f"queued {f.queued:g}  connections {f.connections:g}",
-        f"p50 {short_latency(f.p50)}  p95 {short_latency(f.p95)}  p99 {short_latency(f.p99)}  "
-        f"loop {100 * f.loop:.0f}%  lag p99 {short_time(f.lag)}",
+        f"p50 {p50}  p95 {p95}  p99 {p99}  loop {100 * f.loop:.0f}%  lag p99 {short_time(f.lag)}",
         f"greenlets {f.greenlets:g}  waiting: {waiting or 'none'}",
     ]
 

@@ -2,12 +2,12 @@
 // Draws what /-/events tells once a second. Counters are sums: two tell a rate.
 
 const KEPT = 120; // samples
-const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const LAGS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const WAITS = ["socket", "db", "lock", "sleep", "dns", "thread", "client"];
 
 const samples = [];
 let before = null;
+let finest = 0; // the first bound of durations
 const byId = (id) => document.getElementById(id);
 
 function make(name, properties = {}, ...children) {
@@ -49,7 +49,8 @@ function seconds(value) {
   return value < 172800 ? `${Math.round(value / 3600)} h` : `${Math.round(value / 86400)} d`;
 }
 // Histograms tell nothing more of what is below their first bound.
-const latency = (value) => Number.isFinite(value) && value <= DURATIONS[0] ? "<5 ms" : seconds(value);
+const latency = (value) => Number.isFinite(value) && value >= 0.001 && value <= finest
+  ? `<${seconds(finest).replace(".0", "")}` : seconds(value);
 const count = (n) => (n >= 100000 ? `${Math.round(n / 1000)}k` : n >= 100 || n === Math.round(n)
   ? String(Math.round(n)) : n.toFixed(1));
 const percent = (share) => `${Math.round(share * 100)} %`;
@@ -62,6 +63,7 @@ function derive(now, then) {
   const span = now.now - then.now;
   if (!(span > 0)) return null;
   const rate = (a, b) => Math.max(a - b, 0) / span;
+  finest = now.requests.bounds[0] ?? 0;
   const took = difference(now.requests.durations, then.requests.durations);
   const lag = difference(now.loop.lag, then.loop.lag);
   const work = rate(now.loop.work, then.loop.work);
@@ -70,9 +72,9 @@ function derive(now, then) {
     at: now.now,
     requests: rate(now.requests.total, then.requests.total),
     errors: rate(now.requests.errors, then.requests.errors),
-    p50: quantile(took, DURATIONS, 0.5),
-    p95: quantile(took, DURATIONS, 0.95),
-    p99: quantile(took, DURATIONS, 0.99),
+    p50: quantile(took, now.requests.bounds, 0.5),
+    p95: quantile(took, now.requests.bounds, 0.95),
+    p99: quantile(took, now.requests.bounds, 0.99),
     use: work + poll > 0 ? work / (work + poll) : 0,
     lag: quantile(lag, LAGS, 0.99),
     cpu: now.workers.reduce((sum, worker) => {
@@ -217,7 +219,7 @@ function showTables(now, then) {
     ["Requests", (r) => count(r.count), "n"],
     ["Errors", (r) => r.errors ? make("b", { class: "bad" }, count(r.errors)) : "0", "n"],
     ["Mean", (r) => seconds(r.count ? r.seconds / r.count : null), "n"],
-    ["p95", (r) => latency(quantile(r.durations, DURATIONS, 0.95)), "n"],
+    ["p95", (r) => latency(quantile(r.durations, now.requests.bounds, 0.95)), "n"],
   ], now.routes, "No request was answered yet.");
   fill("slow", "The last that took longer than slow_request, or a second", [
     ["Request", (s) => {
