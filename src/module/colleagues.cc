@@ -21,7 +21,6 @@ bool Colleagues::start() noexcept {
 
 void Colleagues::close() noexcept {
   if (!started_) return;
-  receive();  // what comes later the master sees to
   started_ = false;
   loop_.poller().remove(seat_.commons.mailbox(seat_.slot).fd(), *this);
 }

@@ -26,6 +26,9 @@ class Colleagues final : public server::Peers, private loop::IoHandler {
 
   // Takes connections over from now on.
   [[nodiscard]] bool start() noexcept;
+  // Takes those that have come.
+  void receive() noexcept;
+  // Takes none any more: what has come or comes the master sees to.
   void close() noexcept;
 
   [[nodiscard]] bool ending() noexcept override;
@@ -35,7 +38,6 @@ class Colleagues final : public server::Peers, private loop::IoHandler {
 
  private:
   void on_io(std::uint8_t) noexcept override { receive(); }
-  void receive() noexcept;
   static constexpr int kBatch = 64;  // of those that come in a turn
 
   loop::Loop& loop_;

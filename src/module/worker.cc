@@ -331,9 +331,16 @@ void Worker::on_turn_end() noexcept {
   if (phase_ == Phase::Stopped) return;
   const bool no_requests =
       server_->load().in_flight == 0 && server_->load().queued == 0;
-  const bool idle =
-      phase_ == Phase::Draining ? server_->load().connections == 0 : no_requests;
+  const bool idle = phase_ == Phase::Draining ? has_left() : no_requests;
   if (idle) finish();
+}
+
+// Whether this worker, which drains, has nothing left. Others may have passed on to it
+// before they saw that it drains, and it may be that they have no room for those now.
+bool Worker::has_left() noexcept {
+  if (server_->load().connections > 0) return false;
+  if (colleagues_) colleagues_->receive();
+  return server_->load().connections == 0;
 }
 
 void Worker::finish() noexcept {

@@ -70,6 +70,7 @@ class Worker final : public loop::SignalHandler,
   void begin_drain() noexcept;
   void cancel() noexcept;
   void finish() noexcept;
+  [[nodiscard]] bool has_left() noexcept;
 
   static constexpr Nanos kCancelTime = 2 * kSecond;
 

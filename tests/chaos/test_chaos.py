@@ -75,7 +75,7 @@ def test_nobody_notices_reloads_and_kills_of_the_admin_process(site: Site) -> No
         server.signal(signal.SIGHUP)
         wait_ready(server, 2)
         wait_until(lambda: (None, len(admin_processes(server)) == 1))
-    assert load.wrong == []
+    assert load.wrong == [], server.lines[-50:]
     assert load.closed == 0
 
 
@@ -176,7 +176,7 @@ def test_reloads_in_a_row_close_nothing_and_cut_nothing(site: Site) -> None:
             server.signal(signal.SIGHUP)
             old = renewed(server, old)
             load.wait_for_more(20)
-    assert load.wrong == []
+    assert load.wrong == [], server.lines[-50:]
     assert load.closed == 0
 
 
@@ -187,7 +187,7 @@ def test_recycling_after_50_requests_each_is_not_noticed(site: Site) -> None:
         for _ in rounds():
             load.wait_for_more(200)
         assert sum("has served max_requests" in line for line in server.lines) >= 3
-    assert load.wrong == []
+    assert load.wrong == [], server.lines[-50:]
     assert load.closed == 0
 
 

@@ -82,7 +82,7 @@ def test_no_connection_is_refused_and_no_answer_lost_while_it_reloads(
                     )
                 )
         assert ask(server)[0] == "7"
-    assert load.wrong == []
+    assert load.wrong == [], server.lines[-50:]
     assert load.closed == 0
     assert load.answered > 20
 
@@ -99,7 +99,7 @@ def test_a_storm_of_signals_loses_nothing(site: Site, seed: int) -> None:
                 load.wait_for_more(chance.randrange(1, 200))
             server.signal(signal.SIGHUP)
             wait_ready(server, 2)
-    assert load.wrong == []
+    assert load.wrong == [], server.lines[-50:]
 
 
 def test_a_reload_of_broken_code_keeps_the_old_workers(site: Site) -> None:
