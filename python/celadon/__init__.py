@@ -4,7 +4,7 @@ Importing this package patches nothing and starts nothing. The ``celadon`` comma
 patches the standard library before it imports the application.
 """
 
-from celadon._core.green import RequestKilled, RequestTimeout
+from celadon._core.green import LoopBlocked, RequestKilled, RequestTimeout
 from celadon._core.wsgi import BodyError, ClientDisconnected
 from celadon.green import (
     Event,
@@ -26,6 +26,7 @@ __all__ = [
     "ClientDisconnected",
     "Event",
     "Lock",
+    "LoopBlocked",
     "Queue",
     "RequestKilled",
     "RequestTimeout",

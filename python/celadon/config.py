@@ -324,6 +324,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "reuse_port",
         "timeout",
         "watchdog_threshold",
+        "watchdog_raise",
         "slow_request",
         "server_timing",
         "metrics",
@@ -339,6 +340,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         options["max_concurrent_requests"] = 1
     if not v["watchdog"]:
         options["watchdog_threshold"] = 0.0
+        options["watchdog_raise"] = False
     options.update(
         refuse_underscores=v["header_map"] == "refuse",
         refuse_absolute_form=v["absolute_form"] == "reject",

@@ -16,7 +16,7 @@ struct Answer {
   std::string_view type = kText;
   std::string body;
   std::string_view cache = "no-store";  // Cache-Control
-  std::string_view vary;                // what it depends on; empty: nothing
+  std::string_view vary = {};           // what it depends on; empty: nothing
   bool zipped = false;                  // the body is in gzip
 };
 

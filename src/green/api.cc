@@ -316,7 +316,12 @@ int add_exceptions(PyObject* module) noexcept {
       "celadon.RequestKilled",
       "The request went on after its RequestTimeout; this one is not an Exception.",
       PyExc_BaseException, nullptr);
-  if (!e.request_timeout || !e.request_killed) return -1;
+  e.loop_blocked = PyErr_NewExceptionWithDoc(
+      "celadon.LoopBlocked",
+      "This code has held the loop for half of `timeout` (watchdog_raise).",
+      PyExc_Exception, nullptr);
+  if (!e.request_timeout || !e.request_killed || !e.loop_blocked) return -1;
+  if (PyModule_AddObjectRef(module, "LoopBlocked", e.loop_blocked) < 0) return -1;
   if (PyModule_AddObjectRef(module, "RequestTimeout", e.request_timeout) < 0 ||
       PyModule_AddObjectRef(module, "RequestKilled", e.request_killed) < 0) {
     return -1;

@@ -322,9 +322,16 @@ bool Hub::slice_over() noexcept {
          loop_.fresh_now() - began >= preempt_after_;
 }
 
+bool Hub::slice_blocks() noexcept {
+  const Nanos began = slice_started();
+  return began != 0 && raise_after_ != kNever && began != raised_ &&
+         loop_.fresh_now() - began >= raise_after_;
+}
+
 void Hub::watch(const WatchLimits& limits) {
   unwatch();
   if (!limits.any()) return;
+  if (limits.raises()) raise_after_ = limits.raise;
   if (limits.preempts()) preempt_after_ = limits.preempt_at();
   held_after_ = limits.report;
   blocking_.watchdog = std::make_unique<Watchdog>(*this, limits);
@@ -332,7 +339,7 @@ void Hub::watch(const WatchLimits& limits) {
 
 void Hub::unwatch() noexcept {
   blocking_.watchdog.reset();
-  preempt_after_ = held_after_ = kNever;
+  preempt_after_ = held_after_ = raise_after_ = kNever;
 }
 
 void Hub::resume(Strand& strand) noexcept {

@@ -151,6 +151,9 @@ class Hub {
   void end_exemption(Strand& strand) noexcept;
   // Whether the running slice is longer than one that is preempted.
   [[nodiscard]] bool slice_over() noexcept;
+  // Whether it is so long that LoopBlocked is to be raised in it, which is done once.
+  [[nodiscard]] bool slice_blocks() noexcept;
+  void note_raised() noexcept { raised_ = slice_started(); }
   // True while the thread sleeps in poll.
   [[nodiscard]] bool resting() const noexcept { return blocking_.resting(); }
   // Has the thread watched, which must be this one.
@@ -281,6 +284,8 @@ class Hub {
   std::atomic<Nanos> own_pulse_{0};
   std::atomic<Nanos>* pulse_ = &own_pulse_;
   Nanos preempt_after_ = kNever;
+  Nanos raise_after_ = kNever;
+  Nanos raised_ = 0;  // start of the slice in which LoopBlocked was raised last
   Nanos held_after_ = kNever;  // a slice so long is counted as one that held the loop
   Pace pace_;
   HeldSlice held_;
@@ -321,6 +326,7 @@ class NoSwitch {
 // Exceptions of this room; set when the module is made.
 struct Exceptions {
   PyObject* request_timeout = nullptr;  // Exception
+  PyObject* loop_blocked = nullptr;     // likewise
   PyObject* request_killed = nullptr;   // BaseException: the deadline, said again
 };
 [[nodiscard]] Exceptions& exceptions() noexcept;

@@ -74,6 +74,13 @@ PyObject* py_on_preempt(PyObject*, PyObject* const* args, Py_ssize_t count) noex
   // The interrupt comes when it comes: by now something else may run here.
   if (count != 2 || !strand || strand->is_main() || !can_park()) return py::none();
   Hub& hub = strand->hub();
+  if (hub.slice_blocks() && !strand->shielded() && !is_tracing() &&
+      frames_may_wait(args[1])) {
+    hub.note_raised();
+    PyErr_SetString(exceptions().loop_blocked,
+                    "this code has held the loop for half of timeout");
+    return nullptr;
+  }
   if (!hub.slice_over()) return py::none();
   // The application's own greenlets lie on stacks that are known to them alone.
   if (current_greenlet().get() != strand->own_greenlet() || is_tracing() ||

@@ -24,6 +24,7 @@ Nanos period_of(const WatchLimits& limits) noexcept {
   Nanos least = kSecond;
   if (limits.reports()) least = std::min(least, limits.report / 4);
   if (limits.alarms()) least = std::min(least, limits.alarm / 4);
+  if (limits.raises()) least = std::min(least, limits.raise / 4);
   if (limits.preempts()) least = std::min(least, limits.preempt / WatchLimits::kLooks);
   return std::max(least, 100 * kMicrosecond);
 }
@@ -169,9 +170,6 @@ void Watchdog::look() noexcept {
   const Nanos began = hub_.slice_started();
   if (began == 0) return;
   const Nanos held = monotonic_now() - began;
-  if (limits_.preempts() && held >= limits_.preempt_at()) {
-    interrupt();
-  }
   if (limits_.reports() && held >= limits_.report) {
     if (began != sampled_) sample(began, held);
     if (began != reported_) report(began, held);
@@ -179,6 +177,11 @@ void Watchdog::look() noexcept {
   if (limits_.alarms() && held >= limits_.alarm && began != alarmed_) {
     alarmed_ = began;
     alarm(held);
+  }
+  // Again at each look: it may have come where nothing can be done.
+  if ((limits_.preempts() && held >= limits_.preempt_at()) ||
+      (limits_.raises() && held >= limits_.raise)) {
+    interrupt();
   }
 }
 

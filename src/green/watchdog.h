@@ -25,7 +25,8 @@ struct WatchLimits {
   int alarm_signal = 0;    // faulthandler writes them at it, to the error log
   int log_fd = 2;          // of the error log
   Nanos preempt = kNever;  // a slice that is preempted is at most about so long
-  int preempt_signal = 0;  // one whose Python handler is preempt()
+  Nanos raise = kNever;    // LoopBlocked is raised in a slice so long
+  int preempt_signal = 0;  // one whose Python handler is on_preempt, for both
 
   [[nodiscard]] bool reports() const noexcept {
     return report != kNever && report_signal > 0;
@@ -36,8 +37,11 @@ struct WatchLimits {
   [[nodiscard]] bool preempts() const noexcept {
     return preempt != kNever && preempt_signal > 0;
   }
+  [[nodiscard]] bool raises() const noexcept {
+    return raise != kNever && preempt_signal > 0;
+  }
   [[nodiscard]] bool any() const noexcept {
-    return reports() || alarms() || preempts();
+    return reports() || alarms() || preempts() || raises();
   }
   // How old a slice is that is preempted at a look: the next one may come too late.
   [[nodiscard]] Nanos preempt_at() const noexcept { return preempt - preempt / kLooks; }

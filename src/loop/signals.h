@@ -1,8 +1,10 @@
-// Signals as loop events. The handler only sets a bit and wakes the poll; the callback
-// runs in the turn that follows. One instance per process at a time.
+// Signals as loop events. The handler only notes them and wakes the poll; the callback
+// runs in the turn that follows, in the order of their arrival: where one came twice,
+// of its last. One instance per process at a time.
 #pragma once
 
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -22,6 +24,7 @@ class Signals final : public TurnHook {
   ~Signals() override;  // puts the former dispositions back
 
   void watch(int signo) noexcept;
+  static constexpr std::size_t kMost = 10;  // of them
 
  private:
   void on_turn_end() noexcept override;

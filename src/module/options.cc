@@ -226,6 +226,9 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   r.integer("stack_pipe", out.watch.report_pipe);
   r.duration("timeout", out.watch.alarm);
   if (out.watch.alarm != kNever) out.watch.alarm /= 2;
+  bool raises = false;
+  r.flag("watchdog_raise", raises);
+  if (raises) out.watch.raise = out.watch.alarm;
   r.integer("stacks_signal", out.watch.alarm_signal);
   r.integer("log_fd", out.watch.log_fd);
   r.duration("preempt", out.watch.preempt);

@@ -21,6 +21,15 @@ def hold_outside(): hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 10**9)
 def hold_inside(): sum(range(10**12))
 def hold_in_python():
     while True: pass
+def answer_instead():
+    import celadon
+    try: hold_in_python()
+    except celadon.LoopBlocked: kept.append(b"caught")
+def shielded():
+    import celadon, time
+    end = time.monotonic() + 1.4
+    with celadon.shield(5):
+        while time.monotonic() < end: pass
 def grow(): kept.append(b"x" * (64 << 20))
 def app(environ, start_response):
     name = environ["PATH_INFO"][1:]
@@ -65,6 +74,21 @@ def test_a_stuck_loop_is_reported_and_its_worker_replaced(
         assert "in hold_in_python" in report.split("is aborted")[1]  # all greenlets
     else:
         assert f"worker {worker} was killed by SIGKILL" in report
+
+
+def test_code_that_holds_the_loop_is_interrupted_by_option(stuck: Path) -> None:
+    """watchdog_raise: one request fails, and no worker."""
+    options = ("--workers", "1", "--timeout", "2", "--watchdog-raise")
+    with Command("stuck:app", *options, cwd=stuck) as server:
+        worker = server.worker
+        assert server.request(raw.get("/hold_in_python")).status == 500
+        server.wait_line("the loop is held for .* ms; the stacks of all threads")
+        server.wait_line(
+            r"LoopBlocked: this code has held the loop for half of timeout"
+        )
+        for path in ("/answer_instead", "/shielded", "/"):
+            assert server.request(raw.get(path)).body == b"ok"
+        assert ready(server) == [worker]
 
 
 def test_a_stopped_worker_is_noticed(site: Site) -> None:

@@ -44,6 +44,14 @@ def rows() -> Iterable[Setting]:
         section=t,
     )
     yield s(
+        "watchdog_raise",
+        parse_bool,
+        False,
+        "raise celadon.LoopBlocked in Python code that has held the loop for half of "
+        "timeout, so that its request fails and not the worker with all of its requests",
+        section=t,
+    )
+    yield s(
         "graceful_timeout", d, 30.0, "longest drain after SIGTERM or SIGINT", section=t
     )
     yield s(

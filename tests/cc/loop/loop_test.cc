@@ -144,6 +144,23 @@ TEST_P(LoopTest, PoolJobsCompleteOnTheLoop) {
   EXPECT_EQ(done, 50);
 }
 
+TEST_P(LoopTest, SignalsKeepTheirOrder) {
+  struct Handler final : SignalHandler {
+    void on_signal(int signo) noexcept override { seen.push_back(signo); }
+    std::vector<int> seen;
+  } handler;
+  Signals signals(loop_, handler);
+  for (const int signo : {SIGHUP, SIGTTIN, SIGTTOU}) signals.watch(signo);
+  for (const int signo : {SIGTTOU, SIGHUP, SIGTTIN, SIGHUP}) ::raise(signo);
+  loop_.turn(0);
+  loop_.settle();
+  EXPECT_EQ(handler.seen, (std::vector{SIGTTOU, SIGTTIN, SIGHUP}));
+  ::raise(SIGTTIN);
+  loop_.turn(0);
+  loop_.settle();
+  EXPECT_EQ(handler.seen.size(), 4U);
+}
+
 TEST_P(LoopTest, SignalsArriveAsCallbacks) {
   struct Handler final : SignalHandler {
     void on_signal(int signo) noexcept override { seen.push_back(signo); }
