@@ -1,4 +1,4 @@
-"""Other people's commands: Django's runserver, Flask's command, PasteDeploy."""
+"""Other people's commands: Django's runserver, Bottle's, Flask's, PasteDeploy."""
 
 from __future__ import annotations
 
@@ -105,6 +105,36 @@ def test_django_runserver_options(project: Path) -> None:
     )
     with runserver(project, "--noreload") as server:
         assert server.request(get("/")).body.startswith(b"1 celadon/")
+
+
+# --- Bottle ---
+
+BOTTLE = """
+import sys, threading, time
+import bottle
+both = threading.Barrier(1 if sys.argv[1:] else 2)
+@bottle.get("/")
+def index():
+    both.wait(20)
+    return bottle.request.environ["SERVER_SOFTWARE"]
+options = {"workers": 2, "max_concurrent_requests": 5} if sys.argv[1:] else {}
+bottle.run(server="celadon.contrib.bottle:Celadon", port=0, quiet=True, **options)
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["workers"]])
+def test_bottle(tmp_path: Path, more: list[str]) -> None:
+    (tmp_path / "program.py").write_text(BOTTLE)
+    with Other([sys.executable, "program.py", *more], tmp_path) as server:
+        # In one worker they wait for each other.
+        clients = [server.client() for _ in range(2)]
+        for client in clients:
+            client.send(get("/"))
+        for client in clients:
+            assert client.response().body.startswith(b"celadon/")
+            client.close()
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
 
 
 # --- Flask ---
