@@ -48,15 +48,11 @@ class Reader {
   }
 
   void spans(const char* key, std::vector<std::uint64_t>& out) noexcept {
-    PyObject* value = get(key);
-    if (!value) return;
-    const py::Object items(PySequence_Fast(value, key));
-    ok_ = ok_ && items;
-    for (Py_ssize_t i = 0; ok_ && i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
-      const double seconds = PyFloat_AsDouble(PySequence_Fast_GET_ITEM(items.get(), i));
+    for_each(key, [&](PyObject* item) {
+      const double seconds = PyFloat_AsDouble(item);
       ok_ = seconds != -1.0 || !PyErr_Occurred();
       out.push_back(static_cast<std::uint64_t>(std::llround(seconds * 1e9)));
-    }
+    });
   }
 
   // Likewise; zero turns a timer off.
@@ -71,15 +67,11 @@ class Reader {
   }
 
   void list(const char* key, std::vector<std::string>& out) noexcept {
-    PyObject* value = get(key);
-    if (!value) return;
-    const py::Object items(PySequence_Fast(value, key));
-    ok_ = ok_ && items;
-    for (Py_ssize_t i = 0; ok_ && i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
-      std::string item;
-      convert(PySequence_Fast_GET_ITEM(items.get(), i), item);
-      out.push_back(std::move(item));
-    }
+    for_each(key, [&](PyObject* item) {
+      std::string text;
+      convert(item, text);
+      out.push_back(std::move(text));
+    });
   }
 
   void pairs(const char* key,
@@ -117,6 +109,16 @@ class Reader {
       ok_ = false;
     }
     return value;
+  }
+  template <class F>
+  void for_each(const char* key, F f) noexcept {
+    PyObject* value = get(key);
+    if (!value) return;
+    const py::Object items(PySequence_Fast(value, key));
+    ok_ = ok_ && items;
+    for (Py_ssize_t i = 0; ok_ && i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+      f(PySequence_Fast_GET_ITEM(items.get(), i));
+    }
   }
   void convert(PyObject* value, std::string& out) noexcept {
     Py_ssize_t size = 0;

@@ -38,6 +38,11 @@ struct Recorder final : IoHandler {
   std::function<void()> then;
 };
 
+struct SignalRecorder final : SignalHandler {
+  void on_signal(int signo) noexcept override { seen.push_back(signo); }
+  std::vector<int> seen;
+};
+
 struct CountingTimer final : Timer {
   void on_timer() noexcept override {
     ++fired;
@@ -145,10 +150,7 @@ TEST_P(LoopTest, PoolJobsCompleteOnTheLoop) {
 }
 
 TEST_P(LoopTest, SignalsKeepTheirOrder) {
-  struct Handler final : SignalHandler {
-    void on_signal(int signo) noexcept override { seen.push_back(signo); }
-    std::vector<int> seen;
-  } handler;
+  SignalRecorder handler;
   Signals signals(loop_, handler);
   for (const int signo : {SIGHUP, SIGTTIN, SIGTTOU}) signals.watch(signo);
   for (const int signo : {SIGTTOU, SIGHUP, SIGTTIN, SIGHUP}) ::raise(signo);
@@ -162,10 +164,7 @@ TEST_P(LoopTest, SignalsKeepTheirOrder) {
 }
 
 TEST_P(LoopTest, SignalsArriveAsCallbacks) {
-  struct Handler final : SignalHandler {
-    void on_signal(int signo) noexcept override { seen.push_back(signo); }
-    std::vector<int> seen;
-  } handler;
+  SignalRecorder handler;
   {
     Signals signals(loop_, handler);
     signals.watch(SIGUSR2);
