@@ -12,7 +12,15 @@ from pathlib import Path
 
 from tests.support.load import FOREVER, Load
 from tests.support.servers import Command, wait_until
-from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
+from tests.support.site import (
+    Site,
+    ask,
+    gone,
+    ready,
+    reload_at_last,
+    renewed,
+    wait_ready,
+)
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "2"))
 CLIENTS = (1, 1, 7, FOREVER, FOREVER)
@@ -72,8 +80,7 @@ def test_nobody_notices_reloads_and_kills_of_the_admin_process(site: Site) -> No
             else:
                 server.signal(SIGNALS[what])
             load.wait_for_more(chance.randrange(1, 50))
-        server.signal(signal.SIGHUP)
-        wait_ready(server, 2)
+        reload_at_last(server, 2)
         wait_until(lambda: (None, len(admin_processes(server)) == 1))
     assert load.wrong == [], server.lines[-50:]
     assert load.closed == 0

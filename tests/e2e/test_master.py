@@ -14,7 +14,15 @@ import pytest
 from tests.support import raw
 from tests.support.load import FOREVER, Load
 from tests.support.servers import ROOT, Command, wait_until
-from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
+from tests.support.site import (
+    Site,
+    ask,
+    gone,
+    ready,
+    reload_at_last,
+    renewed,
+    wait_ready,
+)
 
 
 def test_each_worker_serves(site: Site) -> None:
@@ -97,8 +105,7 @@ def test_a_storm_of_signals_loses_nothing(site: Site, seed: int) -> None:
             for _ in range(25):
                 server.signal(getattr(signal, chance.choice(kinds)))
                 load.wait_for_more(chance.randrange(1, 200))
-            server.signal(signal.SIGHUP)
-            wait_ready(server, 2)
+            reload_at_last(server, 2)
     assert load.wrong == [], server.lines[-50:]
 
 

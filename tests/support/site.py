@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support import raw
@@ -65,6 +67,20 @@ def ready(server: Command) -> list[int]:
 
 def wait_ready(server: Command, count: int) -> list[int]:
     return wait_until(lambda: (r := ready(server), len(r) == count))  # type: ignore[no-any-return]
+
+
+def reload_at_last(server: Command, count: int) -> None:
+    """Reloads until `count` workers are there, as many as the configuration says.
+
+    Of signals that wait the kernel delivers the lowest first: a SIGTTIN that was sent
+    before a SIGHUP may come after it.
+    """
+    for _ in range(5):
+        server.signal(signal.SIGHUP)
+        with suppress(AssertionError):
+            wait_until(lambda: (r := ready(server), len(r) == count), limit=4)
+            return
+    raise AssertionError(server.lines[-50:])
 
 
 def renewed(server: Command, old: list[int]) -> list[int]:
