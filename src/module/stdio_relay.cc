@@ -119,7 +119,8 @@ void StdioRelay::settle_in_child() noexcept {
   wake_.close();
   for (Stream& stream : streams_) {
     stream.out.reset();
-    stream.waiting = {};
+    // The thread may have been at it: what it had in memory is left there.
+    ::new (&stream.waiting) std::string();
     stream.lost = 0;
   }
 }

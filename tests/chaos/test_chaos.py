@@ -81,7 +81,12 @@ def test_nobody_notices_reloads_and_kills_of_the_admin_process(site: Site) -> No
                 server.signal(SIGNALS[what])
             load.wait_for_more(chance.randrange(1, 50))
         reload_at_last(server, 2)
-        wait_until(lambda: (None, len(admin_processes(server)) == 1))
+        wait_until(
+            lambda: (
+                (p := admin_processes(server), server.lines[-30:]),
+                len(p) == 1,
+            )
+        )
     assert load.wrong == [], server.lines[-50:]
     assert load.closed == 0
 
