@@ -28,7 +28,7 @@ from tests.support.studio import FOLDER, town
 
 WIDTHS = {"narrow": 360, "middle": 800, "wide": 1440}
 SCHEMES = ("light", "dark")
-COLOURS = "48"
+COLOURS = "64"
 PATHS = ("/", "/", "/courses/1", "/courses/2", "/kiln")
 # A view that computes, as somebody would write it.
 REPORTS = """

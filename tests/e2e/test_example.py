@@ -8,6 +8,8 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +51,32 @@ def studio(
         page = command.request(raw.get("/")).body.decode()
         assert f"live in {request.param}, views in Redis" in page
         yield command
+
+
+RACE = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from sqlalchemy import create_engine, make_url, text
+from studio.store import Store
+url = make_url(sys.argv[1])
+for n in range(5):
+    with create_engine(url, isolation_level="AUTOCOMMIT").connect() as conn:
+        conn.execute(text(f"CREATE DATABASE race{n}"))
+    start = threading.Barrier(4)
+    def one(_):
+        start.wait()
+        return Store(url.set(database=f"race{n}"))
+    with ThreadPoolExecutor(4) as pool: stores = list(pool.map(one, range(4)))
+    assert len(stores[0].courses()) == 4
+    for store in stores: store.engine.dispose()
+"""
+
+
+def test_workers_that_start_at_once_prepare_one_database(services: Services) -> None:
+    url = f"postgresql+psycopg://celadon@127.0.0.1:{services.postgres_port}/celadon"
+    command = [sys.executable, "-c", RACE, url]
+    done = subprocess.run(command, cwd=STUDIO, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def form(path: str, *headers: str, **fields: str) -> bytes:

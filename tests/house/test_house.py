@@ -90,6 +90,7 @@ def test_public_names_are_pinned() -> None:
         "ClientDisconnected",
         "Event",
         "Lock",
+        "LoopBlocked",
         "Queue",
         "RequestKilled",
         "RequestTimeout",

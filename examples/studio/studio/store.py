@@ -81,10 +81,14 @@ class Store:
         self.engine = create_engine(
             url, pool_size=20, max_overflow=0, pool_timeout=10, **options
         )
-        try:
-            self._prepare()
-        except DBAPIError:  # another worker does the same at this moment
-            self._prepare()
+        # Other workers do the same at this moment: one makes the tables, one fills them.
+        for others_may in (True, True, False):
+            try:
+                self._prepare()
+                break
+            except DBAPIError:
+                if not others_may:
+                    raise
 
     def _prepare(self) -> None:
         Base.metadata.create_all(self.engine)
