@@ -1,6 +1,6 @@
 // Signals as loop events. The handler only notes them and wakes the poll; the callback
-// runs in the turn that follows, in the order of their arrival: where one came twice,
-// of its last. One instance per process at a time.
+// runs in the turn that follows, in the order of their arrival; one that came twice
+// counts where it came last. One instance per process at a time.
 #pragma once
 
 #include <csignal>

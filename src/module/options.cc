@@ -47,18 +47,19 @@ class Reader {
     if (ok_) out = static_cast<Nanos>(std::clamp(seconds, 0.0, kMost) * 1e9);
   }
 
+  // Likewise; zero turns a timer off.
+  void duration(const char* key, Nanos& out) noexcept {
+    span(key, out);
+    if (out == 0) out = kNever;
+  }
+
+  // Nanoseconds, of seconds as floats.
   void spans(const char* key, std::vector<std::uint64_t>& out) noexcept {
     for_each(key, [&](PyObject* item) {
       const double seconds = PyFloat_AsDouble(item);
       ok_ = seconds != -1.0 || !PyErr_Occurred();
       out.push_back(static_cast<std::uint64_t>(std::llround(seconds * 1e9)));
     });
-  }
-
-  // Likewise; zero turns a timer off.
-  void duration(const char* key, Nanos& out) noexcept {
-    span(key, out);
-    if (out == 0) out = kNever;
   }
 
   void text(const char* key, std::string& out) noexcept {

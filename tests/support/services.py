@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,15 +43,24 @@ def _account(name: str) -> str | None:
     return name
 
 
-def _folder(parent: Path, account: str | None) -> Path:
-    folder = parent / "data"
-    folder.mkdir(parents=True)
-    if account is not None:
+@contextmanager
+def _folder(parent: Path, account: str | None) -> Iterator[Path]:
+    """A folder for `account`, until the end of the block.
+
+    That of another account lies outside of `parent`: each run of pytest closes the folder
+    of all its runs to others, and databases open files by their whole path at any time.
+    """
+    if account is None:
+        folder = parent / "data"
+        folder.mkdir(parents=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="celadon-") as outside:
+        Path(outside).chmod(0o711)
+        folder = Path(outside) / "data"
+        folder.mkdir()
         shutil.chown(folder, account)
-        for above in [folder, *folder.parents]:
-            if above.stat().st_uid == os.getuid() and above != above.parent:
-                above.chmod(above.stat().st_mode | 0o011)
-    return folder
+        yield folder
 
 
 def _call(command: list[str], account: str | None) -> None:
@@ -124,7 +134,14 @@ class Services:
 def postgres(parent: Path, *settings: str) -> Iterator[tuple[int, str]]:
     """PostgreSQL over TCP, TLS and a Unix socket in the folder that it gives."""
     account, port = _account("postgres"), free_port()
-    data = _folder(parent, account)
+    with _folder(parent, account) as data, _postgres(data, port, account, settings):
+        yield port, str(data)
+
+
+@contextmanager
+def _postgres(
+    data: Path, port: int, account: str | None, settings: tuple[str, ...]
+) -> Iterator[None]:
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
     cluster = str(data / "cluster")
     _call(
@@ -154,14 +171,19 @@ def postgres(parent: Path, *settings: str) -> Iterator[tuple[int, str]]:
     with _server(command, account, "ready to accept connections"):
         create = ["-h", "127.0.0.1", "-p", str(port), "-U", "celadon", "celadon"]
         _call([str(programs / "createdb"), *create], None)
-        yield port, str(data)
+        yield
 
 
 @contextmanager
 def mariadb(parent: Path) -> Iterator[tuple[int, str]]:
     """MariaDB over TCP and the Unix socket that it gives."""
     account, port = _account("mysql"), free_port()
-    data = _folder(parent, account)
+    with _folder(parent, account) as data, _mariadb(data, port, account) as path:
+        yield port, path
+
+
+@contextmanager
+def _mariadb(data: Path, port: int, account: str | None) -> Iterator[str]:
     _call(
         f"mariadb-install-db --no-defaults --datadir={data}/cluster --skip-test-db"
         " --auth-root-authentication-method=normal".split(),
@@ -188,7 +210,7 @@ def mariadb(parent: Path) -> Iterator[tuple[int, str]]:
             ["mariadb", "--no-defaults", f"--socket={path}", "-u", "root", "-e", sql],
             None,
         )
-        yield port, path
+        yield path
 
 
 @contextmanager
