@@ -95,11 +95,10 @@ docs: build        ## Generate the reference pages from their tables
 	$(VENV)/bin/python tools/gen_states.py > docs/explanation/states.md
 	$(VENV)/bin/python tools/gen_grafana.py > deploy/grafana/celadon.json
 
-pictures: test-tools ## Pictures of the dashboard for docs/pictures; build/pictures has it empty and on fire
+pictures: test-tools ## Pictures of the dashboard for docs/pictures
 	@tools/install-system.sh pictures
 	$(VENV)/bin/pip install -q -r examples/requirements.txt
 	$(RUN) tools.gen_pictures
-	PICTURES_FOLDER=build/pictures $(RUN) pytest tests/e2e/test_dashboard.py -k readable
 
 CPYTHONS ?= 3.11 3.13
 test-cpython: test-tools ## CPython's own tests of what is patched, with and without the patch

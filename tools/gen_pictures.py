@@ -19,15 +19,13 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support import raw
-from tests.support.browser import chromium, picture, watched
+from tests.support.browser import SCHEMES, WIDTHS, chromium, watched
 from tests.support.load import Crowd
 from tests.support.servers import ROOT, Command
 from tests.support.services import postgres
 from tests.support.site import wait_ready
 from tests.support.studio import FOLDER, town
 
-WIDTHS = {"narrow": 360, "middle": 800, "wide": 1440}
-SCHEMES = ("light", "dark")
 COLOURS = "64"
 PATHS = ("/", "/", "/courses/1", "/courses/2", "/kiln")
 # A view that computes, as somebody would write it.
@@ -92,7 +90,7 @@ def let_it_burn(server: Command, page: Page) -> None:
 
 
 def take(page: Page, path: Path) -> None:
-    picture(page, path)
+    page.screenshot(path=str(path), full_page=True)
     # It is kept with the source, so it is to be small.
     small = ["pngquant", "--nofs", "--strip", "--force", "--ext", ".png", COLOURS]
     subprocess.run([*small, str(path)], check=True)

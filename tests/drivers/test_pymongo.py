@@ -10,22 +10,23 @@ from tests.support.services import Services
 
 # The server waits for the lock of its file, and the client for the server.
 HELD = """
-import contextlib, pymongo
+import contextlib, pymongo, sqlite3
+from pymongo.monitoring import CommandListener
+class Inserts(CommandListener):
+    # Sees each that goes to the server.
+    def __init__(self): self.sent = threading.Semaphore(0)
+    def started(self, event):
+        if event.command_name == "insert": self.sent.release()
+    def succeeded(self, event): pass
+    def failed(self, event): pass
+inserts = Inserts()
 def client(**options):
-    return pymongo.MongoClient("127.0.0.1", mongo_port, **options)
-@contextlib.contextmanager
-def held():
+    return pymongo.MongoClient("127.0.0.1", mongo_port, event_listeners=[inserts], **options)
+def lock():
+    # Until it is closed.
     holder = sqlite3.connect(mongo_file, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    try: yield
-    finally: holder.execute("ROLLBACK"); holder.close()
-import sqlite3
-def slowly(call, *args):
-    # Called while the file is locked, for as long as it takes to see that it waits.
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(held())
-        soon(stack.pop_all().close)
-        return ticks(call, *args)
+    return holder
 """
 
 
@@ -39,7 +40,8 @@ def test_others_run_while_one_waits(services: Services) -> None:
         with client() as db:
             seats = db.ticking.seats
             assert seats.insert_one({"_id": 1, "free": 3}).acknowledged
-            done, count = slowly(seats.insert_one, {"_id": 2, "free": 5})
+            soon(lock().close)
+            done, count = ticks(seats.insert_one, {"_id": 2, "free": 5})
             assert done.inserted_id == 2 and count >= 3, count
             news = seats.watch()
             soon(seats.insert_one, {"_id": 3})
@@ -79,12 +81,14 @@ def test_a_killed_wait_leaves_a_client_that_works(services: Services) -> None:
         with client(maxPoolSize=1) as db:
             notes = db.killed.notes
             notes.insert_one({"_id": "before"})
-            with held():
+            with contextlib.closing(lock()):
                 with green.Timeout(0.02, False):
                     notes.insert_one({"_id": "given up"})
                     raise AssertionError("it did not wait")
+                inserts.sent = threading.Semaphore(0)
                 task = green.spawn(notes.insert_one, {"_id": "killed"})
-                green.sleep(0.01); task.kill()
+                assert inserts.sent.acquire(timeout=20)
+                task.kill()
             assert notes.find_one({"_id": "before"}), "the only place of the pool is free"
         """,
         prelude=prelude(services),
@@ -102,9 +106,10 @@ def test_a_server_that_is_killed_mid_query_and_comes_back(tmp_path: Path) -> Non
             db = client(serverSelectionTimeoutMS=300)
             notes = db.fragile.notes
             notes.insert_one({"_id": 0})
-            with held():
+            inserts.sent = threading.Semaphore(0)
+            with contextlib.closing(lock()):
                 tasks = [green.spawn(notes.insert_one, {"_id": 1 + n}) for n in range(5)]
-                green.sleep(0.05)
+                for _ in tasks: assert inserts.sent.acquire(timeout=20)
                 os.kill(pid, signal.SIGKILL)
                 for task in tasks: task.join(10)
             assert all(isinstance(task.exception, pymongo.errors.PyMongoError)

@@ -110,7 +110,7 @@ def test_django_runserver_options(project: Path) -> None:
 # --- Bottle ---
 
 BOTTLE = """
-import sys, threading, time
+import sys, threading
 import bottle
 both = threading.Barrier(1 if sys.argv[1:] else 2)
 @bottle.get("/")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
+
+WIDTHS = {"narrow": 360, "middle": 800, "wide": 1440}
+SCHEMES = ("light", "dark")
 
 
 @contextmanager
@@ -61,9 +63,3 @@ def watched(browser: Browser, url: str, **context: Any) -> Iterator[Watched]:
         yield seen
     finally:
         opened.close()
-
-
-def picture(page: Page, path: Path) -> bytes:
-    """The whole page as PNG, at `path` too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return page.screenshot(path=str(path), full_page=True)
