@@ -4,8 +4,6 @@ network that loses everything for a while."""
 from __future__ import annotations
 
 import subprocess
-import sys
-from pathlib import Path
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
@@ -96,11 +94,10 @@ assert [task.get(timeout=60) for task in tasks] == [b"seven"] * 15
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with (
-        postgres(folder / "postgres") as (postgres_port, _),
-        mariadb(folder / "mariadb") as (mariadb_port, _),
+        postgres() as (postgres_port, _),
+        mariadb() as (mariadb_port, _),
         redis() as redis_port,
     ):
         names = (

@@ -12,8 +12,8 @@ from tests.support.services import RUNNING, postgres
 
 
 @pytest.fixture(scope="module")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("fragile")) as (port, _):
+def fragile() -> Iterator[str]:
+    with postgres() as (port, _):
         yield (
             SOCKETS
             + f"""

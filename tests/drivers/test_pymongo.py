@@ -31,7 +31,7 @@ def lock():
 
 
 def prelude(services: Services) -> str:
-    return SOCKETS + services.names() + HELD
+    return SOCKETS + services.names(HELD) + HELD
 
 
 def test_others_run_while_one_waits(services: Services) -> None:

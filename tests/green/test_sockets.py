@@ -20,7 +20,8 @@ def ticks(call, *args):
         count += 1
     return task.get(), count
 def soon(call, *args):
-    green.spawn(lambda: (green.sleep(0.01), call(*args)))
+    # After ten turns of the loop, in which others could run, however long they last.
+    green.spawn(lambda: ([green.sleep(0.001) for _ in range(10)], call(*args)))
 def raises(kind, call, *args):
     try: call(*args)
     except kind as error: return error
