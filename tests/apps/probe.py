@@ -19,6 +19,7 @@ imported: contextvars.ContextVar[str] = contextvars.ContextVar("imported", defau
 imported.set("at import")
 log: list[str] = []
 gate = threading.Event()
+barriers = {n: threading.Barrier(n) for n in (20, 50)}
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Any:
@@ -76,6 +77,11 @@ def stream(environ: Any, start: Any, n: str = "5", size: str = "10") -> Iterator
 
 def fail(environ: Any, start: Any) -> str:
     raise ValueError("failed on purpose")
+
+
+def together(environ: Any, start: Any, n: str = "20") -> str:
+    """Waits until so many requests are here."""
+    return "together" if barriers[int(n)].wait(60) >= 0 else ""
 
 
 def leave(environ: Any, start: Any) -> str:
@@ -222,6 +228,7 @@ VIEWS: dict[str, Any] = {
     "/gate": wait_gate,
     "/open": open_gate,
     "/stream": stream,
+    "/together": together,
     "/fail": fail,
     "/exit": leave,
     "/stubborn": stubborn,

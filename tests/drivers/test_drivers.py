@@ -238,7 +238,7 @@ def test_psycopg_pool(services: Services) -> None:
         assert [task.get() for task in tasks[:5] + tasks[10:]] == [*range(5), *range(10, 20)]
         assert use(99) == 99
         # None was lost to those that were killed.
-        holders = [pool.getconn(timeout=5) for _ in range(2)]
+        holders = [pool.getconn(timeout=TIMEOUT) for _ in range(2)]
         for conn in holders: pool.putconn(conn)
         pool.close()
         """,
@@ -259,9 +259,9 @@ def test_redis(services: Services) -> None:
         tasks = [green.spawn(client.get, "a") for _ in range(50)]
         assert [task.get() for task in tasks] == [b"1"] * 50
         listener = client.pubsub(); listener.subscribe("news")
-        assert listener.get_message(timeout=5)["type"] == "subscribe"
+        assert listener.get_message(timeout=TIMEOUT)["type"] == "subscribe"
         soon(client.publish, "news", "hello")
-        got, count = ticks(lambda: listener.get_message(timeout=5))
+        got, count = ticks(lambda: listener.get_message(timeout=TIMEOUT))
         assert got["data"] == b"hello" and count >= 3
         client.close()
         """,

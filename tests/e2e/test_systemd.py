@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -158,10 +157,8 @@ def test_the_watchdog_hears_of_a_master_whose_workers_turn(site: Site) -> None:
     env = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"}
     with Command("site_app:app", cwd=site.folder, env=env) as server:
         assert manager.hear()["READY"] == "1"
-        began = time.monotonic()
         while manager.beats < 5:
             manager.hear_one()
-        assert time.monotonic() - began < TIMEOUT
         server.signal(signal.SIGHUP)
         assert manager.hear()["RELOADING"] == "1"
     manager.close()

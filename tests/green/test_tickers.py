@@ -48,7 +48,7 @@ def test_others_tick(name: str) -> None:
         unfinished, simple = queue.Queue(), queue.SimpleQueue()
         full.put(1); unfinished.put(1); lock.acquire()
         def hold():
-            with rlock: held.wait(10)
+            with rlock: held.wait(TIMEOUT)
         green.spawn(hold); green.sleep(0)
         def wait_for_condition():
             with condition: condition.wait()

@@ -103,7 +103,7 @@ def test_timeouts_ends_and_closing_are_those_of_cpython(tls: str) -> None:
         raises(ssl.SSLWantReadError, server.recv, 1)
         server.setblocking(True)
         task = green.spawn(server.recv, 1); green.sleep(0.001)
-        server.close(); task.join(5)
+        server.close(); task.join(TIMEOUT)
         assert task.exception.errno == errno.EBADF
         server, client = pair()
         socket.socket.shutdown(client, socket.SHUT_RDWR)
