@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -56,6 +57,7 @@ class Contained(Command):
     def __init__(self, folder: Path) -> None:
         (folder / "run").mkdir()
         (folder / "contained_app.py").write_text(APP)
+        (folder / "contained_app.py").chmod(0o644)  # whatever the umask is
         self.socket = folder / "run" / "app.sock"
         shutil.chown(folder / "run", USER)
         self.environ = {
@@ -69,7 +71,7 @@ class Contained(Command):
         script = (
             f"mount --bind {folder}/run {folder}/run && mount -o remount,bind,ro / && "
             f"cd {folder} && exec setpriv --reuid {USER} --clear-groups "
-            f"{sys.executable} -m celadon contained_app:app"
+            f"{shlex.quote(sys.executable)} -m celadon contained_app:app"
         )
         self.process = subprocess.Popen(
             [

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support import raw
+from tests.support.machine import program
 from tests.support.raw import TIMEOUT, Client
 from tests.support.servers import ROOT, Command, wait_until
 from tests.support.site import Site, gone, wait_ready
@@ -239,15 +237,13 @@ def test_a_kept_socket_that_nobody_wants_is_given_up(site: Site) -> None:
     manager.close()
 
 
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="this machine has no systemd"
-)
 def test_units_verify(tmp_path: Path) -> None:
+    analyze = program("systemd-analyze", "systemd")
     for unit in (ROOT / "deploy/systemd").iterdir():
-        text = unit.read_text().replace("/srv/shop/.venv/bin/celadon", sys.executable)
+        text = unit.read_text().replace("/srv/shop/.venv/bin/celadon", "/bin/true")
         (tmp_path / unit.name).write_text(text)
     done = subprocess.run(
-        ["systemd-analyze", "verify", str(tmp_path / "celadon.service")],
+        [analyze, "verify", str(tmp_path / "celadon.service")],
         capture_output=True,
         text=True,
         timeout=60,

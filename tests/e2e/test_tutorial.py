@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import metrics
+from tests.support.machine import program
 from tests.support.raw import TIMEOUT
 from tests.support.servers import ROOT, Command
 from tests.support.site import wait_ready
@@ -67,6 +68,7 @@ class Reader:
     """Somebody who does what the page says, in a folder of his own."""
 
     def __init__(self, folder: Path) -> None:
+        program("curl", "curl")
         self._sources: dict[str, Source] = {}
         self._server: Command | None = None
         (folder / "bin").mkdir()

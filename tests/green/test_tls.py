@@ -9,17 +9,18 @@ import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
+from tests.support.machine import program
 
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-        f" -addext subjectAltName=DNS:localhost -keyout {folder}/key -out {folder}/cert".split(),
-        check=True,
-        capture_output=True,
+    request = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+        " -addext subjectAltName=DNS:localhost -keyout key -out cert"
     )
+    command = [program("openssl", "openssl"), *request.split()]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return (
         SOCKETS
         + f"""
