@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.servers import Command
 from tests.support.services import Services, all_services
 from tests.support.site import Site
 
@@ -19,6 +20,13 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """Real databases, started for the first test that asks and stopped at the end."""
     with all_services(tmp_path_factory.mktemp("services")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _only_what_is_said_from_now_on() -> None:
+    """Lines of a server that tests share answer no wait of a later one."""
+    for server in Command.running:
+        server.lines.forget()
 
 
 @pytest.fixture

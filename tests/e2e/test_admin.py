@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ import pytest
 
 from tests.support import raw
 from tests.support.raw import Client, Response
-from tests.support.servers import Command, wait_until
-from tests.support.site import Site, ask, gone, ready, wait_ready
+from tests.support.servers import CELADON, Command, wait_until
+from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
 
 
 class Administered:
@@ -39,7 +38,7 @@ class Administered:
         self.server.stop()
 
     def page(self, name: str, *fields: str) -> Response:
-        port = int(self.server.wait_line(r"admin pages at http://.*:(\d+)")[1])
+        port = int(self.server.said(r"admin pages at http://.*:(\d+)")[1])
         with Client(("127.0.0.1", port)) as client:
             lines = "".join(f"{field}\r\n" for field in fields)
             client.send(
@@ -48,9 +47,8 @@ class Administered:
             return client.response()
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "celadon", "ctl"]
         return subprocess.run(
-            [*command, "--control-socket", str(self.socket), *words],
+            [CELADON, "ctl", "--control-socket", str(self.socket), *words],
             capture_output=True,
             text=True,
             timeout=60,
@@ -128,7 +126,7 @@ def test_what_is_not_open_needs_the_token(site: Site) -> None:
         assert admin.asked("config")["settings"]["admin_token"]["value"] == "***"
 
 
-def renewed(admin: Administered, old: int) -> None:
+def comes_back(admin: Administered, old: int) -> None:
     wait_until(lambda: (p := admin.process, p not in (0, old)))
 
 
@@ -139,7 +137,7 @@ def test_a_killed_admin_process_is_back_and_nobody_noticed(site: Site) -> None:
             killed = wait_until(lambda: (p := admin.process, p > 0))
             client.send(raw.get("/sleep"))
             os.kill(killed, signal.SIGKILL)
-            renewed(admin, killed)
+            comes_back(admin, killed)
             assert admin.page("live").status == 200
             assert client.response().body == f"1 {worker}".encode()
         assert ready(admin.server) == [worker]
@@ -168,9 +166,7 @@ def test_commands(site: Site) -> None:
         old = wait_ready(admin.server, 2)
         site.write(2)
         admin.asked("reload")
-        wait_until(
-            lambda: (r := ready(admin.server), len(r) == 2 and not set(r) & set(old))
-        )
+        renewed(admin.server, old)
         assert ask(admin.server)[0] == "2"
         victim = ready(admin.server)[0]
         admin.asked("workers", "kill", str(victim))
