@@ -117,7 +117,7 @@ def main() -> None:
     with ExitStack() as stack:
         parent = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         outside = stack.enter_context(town(0.03))
-        database, _ = stack.enter_context(postgres(parent / "postgres"))
+        database, _ = stack.enter_context(postgres())
         env = {
             "STUDIO_TOWN": f"http://127.0.0.1:{outside.port}",
             "STUDIO_POSTGRES": f"postgresql://celadon@127.0.0.1:{database}/celadon",

@@ -21,6 +21,7 @@ imported.set("at import")
 log: list[str] = []
 gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
 at_gates: list[str] = []
+barriers = {n: threading.Barrier(n) for n in (20, 50)}
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Any:
@@ -83,6 +84,11 @@ def stream(environ: Any, start: Any, n: str = "5", size: str = "10") -> Iterator
 
 def fail(environ: Any, start: Any) -> str:
     raise ValueError("failed on purpose")
+
+
+def together(environ: Any, start: Any, n: str = "20") -> str:
+    """Waits until so many requests are here."""
+    return "together" if barriers[int(n)].wait(60) >= 0 else ""
 
 
 def leave(environ: Any, start: Any) -> str:
@@ -234,6 +240,7 @@ VIEWS: dict[str, Any] = {
     "/open": open_gate,
     "/waiting": waiting,
     "/stream": stream,
+    "/together": together,
     "/fail": fail,
     "/exit": leave,
     "/stubborn": stubborn,

@@ -150,7 +150,7 @@ def spin_until(end: float) -> None:
 
 def test_stopped_workers_are_noticed(site: Site) -> None:
     chance = random.Random(10)
-    with site.serve("--workers", "3", "--timeout", "1") as server:
+    with site.serve("--workers", "3", "--timeout", "2") as server:
         wait_ready(server, 3)
         for began in rounds():
             victim = chance.choice(ready(server))
@@ -160,7 +160,7 @@ def test_stopped_workers_are_noticed(site: Site) -> None:
                     victim not in (r := ready(server)) and len(r) == 3
                 ),  # type: ignore[misc]
                 began,
-                1 + 2 + WHOLE,
+                2 + 2 + WHOLE,
             )
             assert ask(server)[1] != victim
 

@@ -16,9 +16,9 @@ CLIENTS = 500
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def small() -> Iterator[int]:
     """A PostgreSQL that allows 40 connections, three of them for its administrator."""
-    with postgres(tmp_path_factory.mktemp("small"), "max_connections=40") as (port, _):
+    with postgres("max_connections=40") as (port, _):
         yield port
 
 

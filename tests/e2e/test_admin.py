@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support import raw
-from tests.support.raw import Client, Response
+from tests.support.raw import TIMEOUT, Client, Response
 from tests.support.servers import CELADON, Command, wait_until
 from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
 
@@ -253,17 +254,14 @@ def test_who_may_use_the_socket(site: Site) -> None:
         assert admin.socket.stat().st_mode & 0o777 == 0o660
 
 
+NO_FOLDER = {"XDG_RUNTIME_DIR": "", "RUNTIME_DIRECTORY": ""}
+
+
 def test_without_a_folder_the_socket_is_abstract(site: Site) -> None:
     """design §9: named after user and listener; only a path that was named may fail."""
-    name = f"\0celadon-unix-{site.folder.name}-{os.getuid()}".replace("_", "-")
-    server = Command(
-        "site_app:app",
-        bind=f"unix:{site.folder.name}",
-        cwd=site.folder,
-        env={"XDG_RUNTIME_DIR": "", "RUNTIME_DIRECTORY": ""},
-    )
-    with server:
+    with Command("site_app:app", cwd=site.folder, env=NO_FOLDER) as server:
         wait_ready(server, 1)
+        name = f"\0celadon-127.0.0.1-{server.port}-{os.getuid()}"
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(name)
             connection.sendall(b"status\n")
@@ -275,6 +273,40 @@ def test_without_a_folder_the_socket_is_abstract(site: Site) -> None:
     )
     assert bad.wait() == 1
     assert "/nowhere/control" in "\n".join(bad.lines)
+
+
+@pytest.mark.parametrize("folder", ["", "here", "x" * 100])
+def test_each_server_has_a_socket_of_its_own(site: Site, folder: str) -> None:
+    """Two of one account whose listeners are called alike, in folders that differ in
+    letters which no name of a socket can have; also where the place for it is too deep."""
+    env = dict(NO_FOLDER)
+    if folder:
+        (site.folder / folder).mkdir()
+        env["XDG_RUNTIME_DIR"] = str(site.folder / folder)
+    code = (site.folder / "site_app.py").read_text()
+    with contextlib.ExitStack() as stack:
+        pids = {}
+        for name in ("ä", "ö"):
+            place = site.folder / name
+            place.mkdir()
+            (place / "site_app.py").write_text(code)
+            server = Command("site_app:app", bind="unix:s", cwd=place, env=env)
+            stack.enter_context(server)
+            wait_ready(server, 1)
+            pids[place] = server.process.pid
+            assert not any("control" in line for line in server.lines)
+        for place, pid in pids.items():
+            words = ("ctl", "--bind", "unix:s", "--json", "status")
+            done = subprocess.run(
+                [CELADON, *words],
+                cwd=place,
+                env={**os.environ, **env},
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+            )
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["pid"] == pid
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,9 @@ def test_names_are_taken_as_they_are_written(tmp_path: Path) -> None:
         (["--bind", "127.0.0.1:http", PROBE], 2, "cannot bind"),
         (["--bind", "unix:", PROBE], 2, "cannot bind"),
         (["--bind", "fd://77", PROBE], 1, "cannot bind"),
+        (["--bind", "unix:/" + "x" * 107, PROBE], 2, "the path is too long"),
+        (["--bind", "unix:/\udcff", PROBE], 2, "bind: 'unix:/\\udcff' is no text in"),
+        (["--pid", "/\udcff", PROBE], 2, "pidfile: '/\\udcff' is no text in UTF-8"),
         (["--chdir", "/nonexistent", PROBE], 2, "chdir"),
         (["--access-logfile", "/nonexistent/x", PROBE], 1, "no such file or dir"),
         (["--access-logfile", "/", PROBE], 1, "it is a directory"),
@@ -115,8 +118,7 @@ def test_mistakes_get_one_clear_line(
     done = run(*args)
     assert done.returncode == status, done.stderr
     assert message in done.stderr
-    ours = [line for line in done.stderr.splitlines() if "/celadon/" in line]
-    assert ours == []
+    assert f"{Path(celadon.__file__).parent}/" not in done.stderr  # no frame of ours
 
 
 def test_an_application_that_fails_to_import_shows_its_own_traceback() -> None:

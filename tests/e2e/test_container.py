@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -57,6 +58,7 @@ class Contained(Command):
     def __init__(self, folder: Path) -> None:
         (folder / "run").mkdir()
         (folder / "contained_app.py").write_text(APP)
+        (folder / "contained_app.py").chmod(0o644)  # whatever the umask is
         self.socket = folder / "run" / "app.sock"
         shutil.chown(folder / "run", USER)
         self.environ = {
@@ -70,7 +72,7 @@ class Contained(Command):
         script = (
             f"mount --bind {folder}/run {folder}/run && mount -o remount,bind,ro / && "
             f"cd {folder} && exec setpriv --reuid {USER} --clear-groups "
-            f"{CELADON} contained_app:app"
+            f"{shlex.quote(CELADON)} contained_app:app"
         )
         unshare = ("unshare", "--mount", "--pid", "--fork", "--mount-proc")
         self.start([*unshare, "sh", "-c", script], folder, self.environ)

@@ -18,9 +18,10 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support import metrics, raw
+from tests.support.machine import free_port
 from tests.support.raw import Response
 from tests.support.servers import ROOT, Command, wait_until
-from tests.support.services import Services, free_port
+from tests.support.services import Services
 from tests.support.site import wait_ready
 from tests.support.studio import FOLDER as STUDIO
 from tests.support.studio import letters

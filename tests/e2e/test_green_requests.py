@@ -22,20 +22,18 @@ PROBE = "tests.apps.probe:app"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Command]:
     with Command(
-        PROBE, "--request-timeout", "0.3", "--cancel-on-disconnect", "GET"
+        PROBE, "--request-timeout", "1", "--cancel-on-disconnect", "GET"
     ) as command:
         yield command
 
 
 def test_waiting_requests_overlap(server: Command) -> None:
     clients = [server.client() for _ in range(50)]
-    began = time.monotonic()
     for client in clients:
-        client.send(raw.get("/sleep?s=0.1"))
+        client.send(raw.get("/together?n=50"))
     for client in clients:
-        assert client.response().body == b"slept"
+        assert client.response().body == b"together"
         client.close()
-    assert time.monotonic() - began < 2  # one after another it would be 5
 
 
 def test_a_lock_held_across_a_sleep_holds_up_only_its_waiters(server: Command) -> None:
@@ -186,8 +184,8 @@ def test_a_held_loop_is_reported_with_its_place() -> None:
 
 def test_one_that_holds_on_is_reported_though_another_was_just_before() -> None:
     """At most one report a second, but a long one is not passed over for good."""
-    with Command(PROBE, "--watchdog-threshold", "50ms") as server:
-        for seconds in ("0.2", "2"):
+    with Command(PROBE, "--watchdog-threshold", "0.5") as server:
+        for seconds in ("0.7", "3"):
             assert server.request(raw.get(f"/hold?s={seconds}")).body == b"held"
         reports = [line for line in server.lines if "the loop is held" in line]
         assert len(reports) == 2
@@ -196,9 +194,9 @@ def test_one_that_holds_on_is_reported_though_another_was_just_before() -> None:
 
 def test_a_loop_that_is_held_for_long_is_reported_with_all_stacks() -> None:
     """`timeout`: at half of it; the worker is aborted at all of it."""
-    options = ("--timeout", "2", "--watchdog-threshold", "0")
+    options = ("--timeout", "4", "--watchdog-threshold", "0")
     with Command(PROBE, *options) as server:
-        assert server.request(raw.get("/hold?s=1.6")).body == b"held"
+        assert server.request(raw.get("/hold?s=2.5")).body == b"held"
         server.wait_line(r"ERROR\] the loop is held for \d+ ms; the stacks")
         server.wait_line(r"probe.py.* in hold")
         assert server.request(raw.get("/")).body == b"hello"
@@ -231,7 +229,7 @@ def test_sl05_out_of_descriptors_pauses_and_recovers() -> None:
         held = [server.client() for _ in range(80)]
         server.wait_line("cannot accept, paused")
         before = cpu_seconds(server.worker)
-        time.sleep(0.3)  # the time over which CPU use is measured
+        time.sleep(0.3)  # the time over which CPU use is measured, not that of others
         assert cpu_seconds(server.worker) - before < 0.15
         for client in held:
             client.close()

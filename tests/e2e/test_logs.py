@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import raw
+from tests.support.machine import program
 from tests.support.raw import Client, get
 from tests.support.servers import CELADON, ROOT, Command, wait_until
 from tests.support.site import gone, renewed, wait_ready
@@ -405,7 +406,13 @@ def test_the_shipped_rotation(tmp_path: Path) -> None:
     config = tmp_path / "logrotate.conf"
     config.write_text(text)
     config.chmod(0o644)
-    rotate = ["logrotate", "--force", "--state", str(tmp_path / "state"), str(config)]
+    rotate = [
+        program("logrotate", "logrotate"),
+        "--force",
+        "--state",
+        str(tmp_path / "state"),
+        str(config),
+    ]
     options = ("--access-logfile", str(folder / "access.log"))
     with Command(LOGS, *options, "--pid", str(tmp_path / "pid")) as server:
         for number in range(3):

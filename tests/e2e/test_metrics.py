@@ -26,6 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.support import raw
 from tests.support.load import FOREVER, Crowd, Load
+from tests.support.machine import program
 from tests.support.metrics import Queries, Samples, admin_port, page, samples, value
 from tests.support.raw import Client
 from tests.support.servers import Command, wait_until
@@ -134,7 +135,9 @@ def test_the_exposition_is_whole_and_clean() -> None:
         families = {family.name for family in parse_text(text.body.decode())}
         assert not set(CATALOGUE) - families
         checked = subprocess.run(
-            ["promtool", "check", "metrics"], input=text.body, capture_output=True
+            [program("promtool", "prometheus"), "check", "metrics"],
+            input=text.body,
+            capture_output=True,
         )
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert checked.stdout + checked.stderr == b""

@@ -13,6 +13,7 @@ import yaml
 
 from tests.support import raw
 from tests.support.collector import collecting
+from tests.support.machine import program
 from tests.support.metrics import Queries, admin_port, page
 from tests.support.servers import BIN, CELADON, ROOT, Command, Started, wait_until
 from tests.support.services import prometheus
@@ -32,7 +33,10 @@ FOLDER = ROOT / "deploy/prometheus"
 )
 def test_rules_of_prometheus(words: tuple[str, ...]) -> None:
     done = subprocess.run(
-        ["promtool", *words], cwd=FOLDER, capture_output=True, text=True
+        [program("promtool", "prometheus"), *words],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

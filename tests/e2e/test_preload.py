@@ -10,9 +10,18 @@ import pytest
 
 from tests.support.raw import get
 from tests.support.servers import Command
-from tests.support.site import Site, ask, kill_worker, seconds_at_once, wait_ready
+from tests.support.site import (
+    TOGETHER,
+    Site,
+    all_at_once,
+    ask,
+    kill_worker,
+    wait_ready,
+)
 
-APP = """
+APP = (
+    TOGETHER
+    + """
 import asyncio, gc, json, os, queue, threading, time
 IMPORTED_BY = os.getpid()
 lock, jobs = threading.Lock(), queue.Queue()
@@ -20,10 +29,10 @@ local = threading.local()
 local.x = 1
 def app(environ, start_response):
     path = environ["PATH_INFO"]
-    if path == "/sleep":
+    if path == "/together":
         with lock:
             pass
-        time.sleep(0.5)
+        together(12)
     if path == "/queue":
         threading.Timer(0.01, jobs.put, [1]).start()
         jobs.get(timeout=5)
@@ -33,6 +42,7 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 """
+)
 
 
 @pytest.fixture
@@ -58,8 +68,7 @@ def test_the_master_imports_and_workers_serve_on_greenlets(tmp_path: Path) -> No
             assert imported == server.process.pid
             assert worker in workers
             assert frozen > 10_000
-        # Twelve at once in two workers, not one after another.
-        assert seconds_at_once(12, lambda: pids(server, "/sleep")) < 2.5
+        all_at_once(12, lambda: pids(server, "/together"))
         # The one that comes in its place has not imported anything either.
         workers = kill_worker(server, workers[0])
         seen = set()

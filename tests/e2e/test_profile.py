@@ -13,6 +13,7 @@ from tests.support import raw
 from tests.support.load import FOREVER, Load
 from tests.support.servers import CELADON, Command
 from tests.support.site import wait_ready
+from tests.support.timing import once_right
 
 APP = """
 import time
@@ -63,13 +64,18 @@ def test_time_is_attributed_to_route_and_line(folder: Path) -> None:
     ):
         wait_ready(server, 1)
         waiting.send(raw.get("/wait"))
-        done = profile(folder, "1")
-        assert done.returncode == 0, done.stderr
-        found = json.loads(done.stdout)
+        found: dict[str, Any] = {}
+
+        def measure() -> None:
+            done = profile(folder, "1")
+            assert done.returncode == 0, done.stderr
+            found.update(json.loads(done.stdout))
+            burnt = weights(found)["GET /burn/<name>"]
+            assert burnt > 0.5
+            assert burnt > 0.8 * weights(found)["all"]
+
+        once_right(measure)
         assert found["$schema"].endswith("file-format-schema.json")
-        burnt = weights(found)["GET /burn/<name>"]
-        assert burnt > 0.5
-        assert burnt > 0.8 * weights(found)["all"]
         # Who waits is not running.
         assert "GET /wait" not in weights(found)
         frames = found["shared"]["frames"]

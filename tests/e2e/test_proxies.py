@@ -11,9 +11,9 @@ import pytest
 
 from tests.support import proxies
 from tests.support.load import FOREVER, Load
+from tests.support.machine import free_port
 from tests.support.raw import Client, get
 from tests.support.servers import Command, wait_until
-from tests.support.services import free_port
 from tests.support.site import Site, renewed, wait_ready
 
 CLIENTS = (1, 3, FOREVER, FOREVER)

@@ -17,9 +17,10 @@ import pytest
 
 from tests.support import proxies, raw, studio
 from tests.support.load import Crowd
+from tests.support.machine import free_port
 from tests.support.raw import Response
 from tests.support.servers import Command, wait_until
-from tests.support.services import Services, free_port
+from tests.support.services import Services
 from tests.support.site import kill_worker, ready, wait_ready
 
 DATABASE = "scaling_out"

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import pytest
-
 from tests.support import raw
+from tests.support.machine import program
 from tests.support.raw import TIMEOUT, Client
 from tests.support.servers import CELADON, ROOT, Command, Started, wait_until
 from tests.support.site import Site, gone, wait_ready
@@ -160,10 +157,8 @@ def test_the_watchdog_hears_of_a_master_whose_workers_turn(site: Site) -> None:
     env = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"}
     with Command("site_app:app", cwd=site.folder, env=env) as server:
         assert manager.hear()["READY"] == "1"
-        began = time.monotonic()
         while manager.beats < 5:
             manager.hear_one()
-        assert time.monotonic() - began < TIMEOUT
         server.signal(signal.SIGHUP)
         assert manager.hear()["RELOADING"] == "1"
     manager.close()
@@ -222,15 +217,13 @@ def test_a_kept_socket_that_nobody_wants_is_given_up(site: Site) -> None:
     manager.close()
 
 
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="this machine has no systemd"
-)
 def test_units_verify(tmp_path: Path) -> None:
+    analyze = program("systemd-analyze", "systemd")
     for unit in (ROOT / "deploy/systemd").iterdir():
-        text = unit.read_text().replace("/srv/shop/.venv/bin/celadon", sys.executable)
+        text = unit.read_text().replace("/srv/shop/.venv/bin/celadon", "/bin/true")
         (tmp_path / unit.name).write_text(text)
     done = subprocess.run(
-        ["systemd-analyze", "verify", str(tmp_path / "celadon.service")],
+        [analyze, "verify", str(tmp_path / "celadon.service")],
         capture_output=True,
         text=True,
         timeout=60,

@@ -339,7 +339,7 @@ def test_fuzz_mutual_exclusion_and_no_lost_wake(seed: int) -> None:
         for t in threads: t.join()
         assert inside == {{"lock": 0, "rlock": 0, "sem": 0}}, inside
         assert done >= 11, done
-        assert lock.acquire(timeout=5) and rlock.acquire(timeout=5) and sem.acquire(timeout=5)
+        assert lock.acquire(timeout=TIMEOUT) and rlock.acquire(timeout=TIMEOUT) and sem.acquire(timeout=TIMEOUT)
         """
     )
 

@@ -53,7 +53,7 @@ def test_logging_handlers(tmp_path: Path) -> None:
         for thread in threads: thread.join()
         listening.stop()
         for handler in handlers: handler.close()
-        receiver.get(timeout=10); listener.close()
+        receiver.get(timeout=TIMEOUT); listener.close()
         wanted = sorted(f"line {{n}}-{{i}}" for n in range(12) for i in range(10))
         assert sorted(records) == wanted
         import glob

@@ -29,7 +29,7 @@ def raises(kind, fn, *args, **kwargs):
     except kind as error: return error
     raise AssertionError(f"no {kind}")
 def until(probe):
-    end = time.monotonic() + 10
+    end = time.monotonic() + TIMEOUT
     while not probe():
         assert time.monotonic() < end, "did not happen"
         green.sleep(0.001)
@@ -462,7 +462,7 @@ class Late:
     def __exit__(self, *exc_info): return self.lock.__exit__(*exc_info)
 pool._lock = Late(pool._lock)
 pool.release(conn)
-pool._empty.wait(5)
+pool._empty.wait(60)
 assert pool.stats().size == 0, pool.stats()
 assert pool.stats().discarded == {"close": 1}, pool.stats()
 """

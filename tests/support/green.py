@@ -9,7 +9,8 @@ import textwrap
 
 from tests.support.raw import TIMEOUT
 
-PRELUDE = """\
+PRELUDE = f"""\
+TIMEOUT = {TIMEOUT}
 import celadon.patch
 celadon.patch.all()
 import _thread, contextvars, gc, os, queue, random, sys, threading, time, weakref

@@ -6,7 +6,9 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-TIMEOUT = 20.0
+# Seconds that anything may take, on a machine with as much to do as there may be: nothing
+# is known by a wait that was shorter, and only one that fails is as long.
+TIMEOUT = 60.0
 
 
 @dataclass

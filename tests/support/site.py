@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -113,15 +112,21 @@ def kill_worker(server: Command, pid: int) -> list[int]:
     )
 
 
-def seconds_at_once(count: int, ask: Callable[[], object]) -> float:
-    """How long so many calls take that begin together, each in a thread."""
-    threads = [threading.Thread(target=ask) for _ in range(count)]
-    began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return time.monotonic() - began
+# A view of several processes that answers nobody before `count` requests are there, by
+# files in the working directory.
+TOGETHER = """
+def together(count):
+    import glob, os, time, uuid
+    open(f"here-{count}-{uuid.uuid4()}", "x").close()
+    while len(glob.glob(f"here-{count}-*")) < count: time.sleep(0.01)
+"""
+
+
+def all_at_once(count: int, ask: Callable[[], object]) -> None:
+    """So many calls, each in a thread; all of them must end well."""
+    with ThreadPoolExecutor(count) as pool:
+        for call in [pool.submit(ask) for _ in range(count)]:
+            call.result()
 
 
 def gone(pid: int) -> bool:
