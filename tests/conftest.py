@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine import keep_paths_short
+from tests.support.servers import Command
 from tests.support.services import Services, all_services
 from tests.support.site import Site
 
@@ -21,6 +22,13 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """Real databases, started for the first test that asks and stopped at the end."""
     with all_services(tmp_path_factory.mktemp("services")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _only_what_is_said_from_now_on() -> None:
+    """Lines of a server that tests share answer no wait of a later one."""
+    for server in Command.running:
+        server.lines.forget()
 
 
 @pytest.fixture

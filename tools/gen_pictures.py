@@ -98,7 +98,7 @@ def take(page: Page, path: Path) -> None:
 
 
 def take_all(browser: Browser, server: Command, target: Path) -> None:
-    url = server.wait_line(r"admin pages at (http://.*:\d+)")[1] + "/-/"
+    url = server.said(r"admin pages at (http://.*:\d+)")[1] + "/-/"
     with ExitStack() as stack:
         pages = {}
         for scheme in SCHEMES:

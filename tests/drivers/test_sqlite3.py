@@ -120,6 +120,7 @@ def test_types_and_factories() -> None:
         try:
             with conn: conn.execute("INSERT INTO t VALUES (9)"); raise KeyError
         except KeyError: pass
+        else: raise AssertionError
         assert count() == 0
         """
     )

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import pytest
 
 from tests.support import raw
 from tests.support.raw import TIMEOUT, Client, Response
-from tests.support.servers import Command, wait_until
-from tests.support.site import Site, ask, gone, ready, wait_ready
+from tests.support.servers import CELADON, Command, wait_until
+from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
 
 
 class Administered:
@@ -40,7 +39,7 @@ class Administered:
         self.server.stop()
 
     def page(self, name: str, *fields: str) -> Response:
-        port = int(self.server.wait_line(r"admin pages at http://.*:(\d+)")[1])
+        port = int(self.server.said(r"admin pages at http://.*:(\d+)")[1])
         with Client(("127.0.0.1", port)) as client:
             lines = "".join(f"{field}\r\n" for field in fields)
             client.send(
@@ -49,9 +48,8 @@ class Administered:
             return client.response()
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "celadon", "ctl"]
         return subprocess.run(
-            [*command, "--control-socket", str(self.socket), *words],
+            [CELADON, "ctl", "--control-socket", str(self.socket), *words],
             capture_output=True,
             text=True,
             timeout=60,
@@ -129,7 +127,7 @@ def test_what_is_not_open_needs_the_token(site: Site) -> None:
         assert admin.asked("config")["settings"]["admin_token"]["value"] == "***"
 
 
-def renewed(admin: Administered, old: int) -> None:
+def comes_back(admin: Administered, old: int) -> None:
     wait_until(lambda: (p := admin.process, p not in (0, old)))
 
 
@@ -140,7 +138,7 @@ def test_a_killed_admin_process_is_back_and_nobody_noticed(site: Site) -> None:
             killed = wait_until(lambda: (p := admin.process, p > 0))
             client.send(raw.get("/sleep"))
             os.kill(killed, signal.SIGKILL)
-            renewed(admin, killed)
+            comes_back(admin, killed)
             assert admin.page("live").status == 200
             assert client.response().body == f"1 {worker}".encode()
         assert ready(admin.server) == [worker]
@@ -169,9 +167,7 @@ def test_commands(site: Site) -> None:
         old = wait_ready(admin.server, 2)
         site.write(2)
         admin.asked("reload")
-        wait_until(
-            lambda: (r := ready(admin.server), len(r) == 2 and not set(r) & set(old))
-        )
+        renewed(admin.server, old)
         assert ask(admin.server)[0] == "2"
         victim = ready(admin.server)[0]
         admin.asked("workers", "kill", str(victim))
@@ -302,7 +298,7 @@ def test_each_server_has_a_socket_of_its_own(site: Site, folder: str) -> None:
         for place, pid in pids.items():
             words = ("ctl", "--bind", "unix:s", "--json", "status")
             done = subprocess.run(
-                [sys.executable, "-m", "celadon", *words],
+                [CELADON, *words],
                 cwd=place,
                 env={**os.environ, **env},
                 capture_output=True,

@@ -32,7 +32,7 @@ def serve(*options: str, **env: str) -> Command:
 
 def url_of(server: Command) -> str:
     wait_ready(server, 2)
-    return server.wait_line(r"admin pages at (http://.*:\d+)")[1] + "/-/"
+    return server.said(r"admin pages at (http://.*:\d+)")[1] + "/-/"
 
 
 def check(seen: Watched, url: str) -> None:

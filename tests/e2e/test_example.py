@@ -150,11 +150,18 @@ def scrape(command: Command) -> set[str]:
 
 
 def test_a_slow_kiln_holds_nobody_up(small: dict[str, str]) -> None:
-    with Command("studio:app", cwd=STUDIO, env=small) as command:
-        with command.client() as client:
-            client.send(raw.get("/kiln"))
-            assert "views in this process" in text(command.request(raw.get("/")))
-            assert "&deg;C" in text(client.response())
+    with socket.create_server(("127.0.0.1", 0)) as kilns:
+        kilns.settimeout(raw.TIMEOUT)
+        where = {"STUDIO_TOWN": f"http://127.0.0.1:{kilns.getsockname()[1]}"}
+        with Command("studio:app", cwd=STUDIO, env=small | where) as command:
+            with command.client() as client:
+                client.send(raw.get("/kiln"))
+                asked = [kilns.accept()[0] for _ in range(3)]
+                assert "views in this process" in text(command.request(raw.get("/")))
+                for each in asked:
+                    with each:
+                        each.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n987")
+                assert text(client.response()).count("987") == 3
 
 
 def test_all_kilns_are_asked_at_once(small: dict[str, str], town: Command) -> None:

@@ -82,6 +82,7 @@ def test_a_stuck_loop_is_reported_and_aborted(folder: Path) -> None:
             client.send(get("/stuck"))
             server.wait_line("own_app.py.* in app")
             server.wait_line("WORKER TIMEOUT")
+            server.wait_line("aborted says the hook")
             wait_until(lambda: (None, gone(pid)))
         assert ask(server)[1] != pid
 

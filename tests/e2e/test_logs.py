@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 from tests.support import raw
 from tests.support.machine import program
 from tests.support.raw import Client, get
-from tests.support.servers import ROOT, Command, wait_until
+from tests.support.servers import CELADON, ROOT, Command, wait_until
 from tests.support.site import gone, renewed, wait_ready
 
 LOGS = "tests.apps.logs:app"
@@ -111,7 +110,7 @@ def test_lines_of_the_error_log_name_their_request() -> None:
         identity = failed.get("X-Request-ID") or "none"
         server.wait_line(f"error handling request GET /raise .request_id={identity} ")
         # Lines that belong to no request have none.
-        assert not re.search("request_id", server.wait_line("worker .* is ready")[0])
+        assert "request_id" not in server.said("worker .* is ready").string
 
 
 def test_a_format_of_the_users_has_the_names(tmp_path: Path) -> None:
@@ -130,7 +129,7 @@ logconfig_dict = {
     with Command(LOGS, cwd=tmp_path, env=path) as server:
         identity, trace, _ = json.loads(server.request(get("/log")).body)
         server.wait_line(rf"^OWN {identity}\|{trace}\| from the application")
-        server.wait_line(r"^OWN \|\| worker \d+ is ready")
+        server.said(r"^OWN \|\| worker \d+ is ready")
 
 
 # --- styles, filters, handlers ---
@@ -228,11 +227,12 @@ class Unread(Command):
     """A server whose standard output and error nobody reads until `read`."""
 
     def listen(self) -> None:
-        self.lines = []
-        self.out = []
+        self.is_read = False
 
     def read(self) -> None:
-        super().listen()
+        if not self.is_read:
+            self.is_read = True
+            super().listen()
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def test_a_full_pipe_stops_no_request(unread: tuple[Unread, str]) -> None:
         assert ask(address, "/print?50000").status == 200
         assert ask(address, "/raise").status == 500  # a traceback on standard error
     server.read()
-    wait_until(lambda: (None, any("lines were lost here" in x for x in server.out)))
+    server.out.wait("lines were lost here")
     server.signal(signal.SIGTERM)
     assert server.process.wait(raw.TIMEOUT) == 0
 
@@ -342,7 +342,7 @@ def test_output_of_a_worker_whose_master_is_gone() -> None:
             server.process.kill()
             server.wait_line("the master is gone")
             wait_until(lambda: (None, gone(worker)))
-        wait_until(lambda: (None, "after the master" in server.out))
+        server.out.wait("^after the master$")
 
 
 def test_errors_that_come_again_are_counted() -> None:
@@ -362,7 +362,7 @@ def test_the_log_level_of_all_processes_until_a_reload(tmp_path: Path) -> None:
 
     def ctl(*words: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-m", "celadon", "ctl", *words, *control],
+            [CELADON, "ctl", *words, *control],
             capture_output=True,
             text=True,
             timeout=60,
@@ -370,7 +370,7 @@ def test_the_log_level_of_all_processes_until_a_reload(tmp_path: Path) -> None:
         return done.returncode, done.stdout + done.stderr
 
     with Command(LOGS, *control) as server:
-        old = wait_ready(server, 1)
+        [worker] = wait_ready(server, 1)
 
         numbers = itertools.count()
 
@@ -388,7 +388,8 @@ def test_the_log_level_of_all_processes_until_a_reload(tmp_path: Path) -> None:
         assert is_said()
         assert ctl("log-level", "critical") == (0, "done\n")
         wait_until(lambda: (None, not is_said()))  # the worker hears of it, too
-        os.kill(old[0], signal.SIGKILL)
+        server.kill(worker)
+        wait_until(lambda: (None, gone(worker)))
         assert not is_said()  # by the next one
         server.signal(signal.SIGHUP)
         wait_until(lambda: (None, is_said()))

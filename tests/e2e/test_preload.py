@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from tests.support import raw
 from tests.support.raw import get
 from tests.support.servers import Command
-from tests.support.site import TOGETHER, Site, all_at_once, ask, wait_ready
+from tests.support.site import (
+    TOGETHER,
+    Site,
+    all_at_once,
+    ask,
+    kill_worker,
+    wait_ready,
+)
 
 APP = (
     TOGETHER
@@ -64,13 +69,13 @@ def test_the_master_imports_and_workers_serve_on_greenlets(tmp_path: Path) -> No
             assert worker in workers
             assert frozen > 10_000
         all_at_once(12, lambda: pids(server, "/together"))
-        os.kill(workers[0], signal.SIGKILL)
-        server.wait_line(f"worker {workers[0]} was killed")
         # The one that comes in its place has not imported anything either.
-        for _ in range(20):
+        workers = kill_worker(server, workers[0])
+        seen = set()
+        while seen != set(workers):
             imported, worker, _ = pids(server)
             assert imported == server.process.pid
-            assert worker != workers[0]
+            seen.add(worker)
 
 
 def test_what_is_open_at_the_fork_is_listed_with_its_place(tmp_path: Path) -> None:
@@ -92,7 +97,7 @@ def app(environ, start_response):
 """,
     )
     with Command("pre_app:app", "--preload", cwd=tmp_path) as server:
-        server.wait_line("worker .* is ready")
+        wait_ready(server, 1)
         said = [line for line in server.lines if "preload: " in line]
         at = str(tmp_path / "pre_app.py")
         for pattern, number in (
@@ -122,7 +127,7 @@ def test_a_reload_keeps_the_code_and_says_so(site: Site) -> None:
 def test_an_application_that_cannot_be_imported_opens_nothing(tmp_path: Path) -> None:
     write(tmp_path, "1 / 0")
     with Command("pre_app:app", "--preload", cwd=tmp_path) as server:
-        assert server.process.wait(raw.TIMEOUT) == 4
+        assert server.wait() == 4
         server.wait_line("ZeroDivisionError")
         assert not any("listening" in line for line in server.lines)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from tests.support import raw
 from tests.support.load import FOREVER, Load
-from tests.support.servers import Command
+from tests.support.servers import CELADON, Command
 from tests.support.site import wait_ready
 from tests.support.timing import once_right
 
@@ -44,9 +43,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def profile(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "celadon", "ctl", "--control-socket"]
     return subprocess.run(
-        [*program, str(folder / "c"), "profile", *words],
+        [CELADON, "ctl", "--control-socket", str(folder / "c"), "profile", *words],
         capture_output=True,
         text=True,
         timeout=60,

@@ -14,7 +14,7 @@ from tests.support.load import FOREVER, Load
 from tests.support.machine import free_port
 from tests.support.raw import Client, get
 from tests.support.servers import Command, wait_until
-from tests.support.site import Site, wait_ready
+from tests.support.site import Site, renewed, wait_ready
 
 CLIENTS = (1, 3, FOREVER, FOREVER)
 
@@ -58,7 +58,9 @@ def test_reloads_and_rolling_restarts_are_not_noticed(
             with Load(proxy, *CLIENTS) as load:
                 for _ in range(3):
                     for server in servers:
+                        old = wait_ready(server, 2)
                         server.signal(signal.SIGHUP)
+                        renewed(server, old)
                     load.wait_for_more(50)
                 for number in (0, 1, 0):
                     servers[number].signal(signal.SIGTERM)
@@ -102,7 +104,7 @@ def app(environ, start_response):
         "told_app:app", "--bind", f"unix:{paths[0]}", bind=None, cwd=tmp_path
     )
     with command as server, proxies.nginx(tmp_path, paths) as proxy:
-        server.wait_line("is ready")
+        wait_ready(server, 1)
         with Client(("127.0.0.1", proxy.port)) as client:
             client.send(get("/"))
             answer = client.response()

@@ -21,7 +21,7 @@ from tests.support.machine import free_port
 from tests.support.raw import Response
 from tests.support.servers import Command, wait_until
 from tests.support.services import Services
-from tests.support.site import ready, wait_ready
+from tests.support.site import kill_worker, ready, wait_ready
 
 DATABASE = "scaling_out"
 
@@ -142,7 +142,7 @@ def test_one_of_two_instances_is_killed_and_nothing_is_lost(
                 wait_ready(instances[0], 2)
                 visitors.wait_for_more(50)
                 # Workers that die alone are the master's affair.
-                os.kill(ready(instances[1])[0], signal.SIGKILL)
+                kill_worker(instances[1], ready(instances[1])[0])
                 visitors.wait_for_more(50)
             assert visitors.wrong == []
             check_books(shared, visitors.booked)

@@ -82,9 +82,9 @@ def test_code_that_holds_the_loop_is_interrupted_by_option(stuck: Path) -> None:
     with Command("stuck:app", *options, cwd=stuck) as server:
         worker = server.worker
         assert server.request(raw.get("/hold_in_python")).status == 500
-        server.wait_line("the loop is held for .* ms; the stacks of all threads")
-        server.wait_line(
-            r"LoopBlocked: this code has held the loop for half of timeout"
+        server.lines.wait_all(
+            "the loop is held for .* ms; the stacks of all threads",
+            "LoopBlocked: this code has held the loop for half of timeout",
         )
         for path in ("/answer_instead", "/shielded", "/"):
             assert server.request(raw.get(path)).body == b"ok"
@@ -94,7 +94,7 @@ def test_code_that_holds_the_loop_is_interrupted_by_option(stuck: Path) -> None:
 def test_a_stopped_worker_is_noticed(site: Site) -> None:
     with site.serve("--workers", "2", "--timeout", "2") as server:
         first, second = wait_ready(server, 2)
-        os.kill(first, signal.SIGSTOP)
+        server.kill(first, signal.SIGSTOP)
         server.wait_line(
             rf"worker {first} does not answer for \d+ s and is aborted: state T"
         )

@@ -45,6 +45,7 @@ def test_results_exceptions_and_links() -> None:
         task = green.spawn(lambda: 1 / 0)
         try: task.get()
         except ZeroDivisionError: pass
+        else: raise AssertionError
         assert task.ready() and not task.successful() and task.dead
         seen = []
         task = green.spawn(lambda: 5)
@@ -146,6 +147,7 @@ def test_timeout() -> None:
         try:
             with Timeout(0.01, ValueError): time.sleep(60)
         except ValueError: pass
+        else: raise AssertionError
         with Timeout(0.02) as outer:
             with Timeout(60): pass
         # left by its own expiry still pending: no stray delivery
@@ -176,6 +178,7 @@ def test_deadline_and_shield() -> None:
             with deadline(60):
                 with deadline(0.01): time.sleep(60)
         except RequestTimeout: pass
+        else: raise AssertionError
         log = []
         def work():
             try:
@@ -352,6 +355,7 @@ def test_wait_fd() -> None:
         else: raise AssertionError
         try: green.wait_fd(r, 0)
         except ValueError: pass
+        else: raise AssertionError
         os.close(r); os.close(w)
         try: green.wait_fd(r, 1)
         except OSError as e: assert e.errno == 9

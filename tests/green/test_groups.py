@@ -34,6 +34,7 @@ def test_a_group_is_joined_and_killed_as_one() -> None:
                 forever = group.spawn(green.sleep, 60)
                 raise KeyError
         except KeyError: assert forever.ready()
+        else: raise AssertionError
         failing = green.Group(green.spawn(lambda: 1 / 0))
         try: failing.join(raise_error=True)
         except ZeroDivisionError: pass

@@ -184,6 +184,7 @@ def test_a_number_used_again_is_another_socket() -> None:
             number = sock.fileno()
             try: sock.settimeout(0.001); sock.recv(1)
             except TimeoutError: pass
+            else: raise AssertionError
             # Closed in C, unseen; the next one gets the number.
             _socket.socket.close(sock); b.close()
             pairs = []

@@ -114,6 +114,7 @@ def test_what_comes_back_is_reset_and_what_is_broken_goes() -> None:
         try:
             with pool.connection(): raise KeyError
         except KeyError: pass
+        else: raise AssertionError
         until(lambda: pool.stats().idle)
         assert other.rolled_back == 2
         pool.release(pool.acquire(), discard=True)

@@ -31,7 +31,8 @@ class Response:
 class Client:
     """One connection. A context manager."""
 
-    def __init__(self, address: str | tuple[str, int]) -> None:
+    def __init__(self, address: str | tuple[str, int], source: str = "") -> None:
+        """To `address`; over TCP from the address `source`, if one is given."""
         if isinstance(address, str):
             self.sock = socket.socket(socket.AF_UNIX)
         elif ":" in address[0]:
@@ -40,6 +41,8 @@ class Client:
             self.sock = socket.socket()
         self.sock.settimeout(TIMEOUT)
         try:
+            if source:
+                self.sock.bind((source, 0))
             self.sock.connect(address)
         except OSError:
             self.sock.close()
