@@ -41,7 +41,8 @@ def work(path: str) -> None:
         while time.monotonic() < end:
             pass
     if path == "/hold":
-        while not os.path.exists(os.environ["ENOUGH"]):
+        enough = os.environ["ENOUGH"]
+        while not os.access(enough, os.F_OK):  # not a function of Python: held is this
             pass
     if path == "/pool":
         with pool.connection():

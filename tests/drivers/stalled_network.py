@@ -65,7 +65,7 @@ with stall():
     while not all(task.ready() for task in tasks):
         ticks += 1
         green.sleep(0.01)
-    assert ticks >= 3, ticks
+    assert ticks >= 2, ticks  # the loop turned while all of them waited
     for task in tasks:
         # psycopg tries to cancel for 5 s, and waits for the end of the query as long.
         error = task.get()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,8 @@ class Visitors(Crowd):
     def _book(self, token: str) -> None:
         fields = urlencode({"name": f"visitor {token}", "token": token}).encode()
         kind = "Content-Type: application/x-www-form-urlencoded"
-        for _ in range(20):
+        end = time.monotonic() + raw.TIMEOUT
+        while time.monotonic() < end:
             try:
                 answer = self._ask(raw.post("/courses/1", fields, kind))
             except (OSError, EOFError):
@@ -107,6 +109,7 @@ class Visitors(Crowd):
         wait_until(lambda: (self.wrong, len(self.booked) >= before + count))
 
 
+@pytest.mark.slow("two instances of four workers, and what they promised is waited for")
 def test_one_of_two_instances_is_killed_and_nothing_is_lost(
     tmp_path: Path, services: Services, town: Command
 ) -> None:
