@@ -30,12 +30,16 @@ from tests.support.studio import town as studio_town
 EXAMPLES = ROOT / "examples"
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL", "MariaDB"])
+@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL", "MariaDB"])
 def studio(
-    request: pytest.FixtureRequest, services: Services, tmp_path: Path
+    request: pytest.FixtureRequest,
+    services: Services,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Command]:
+    """Its tests take places in one course each."""
+    file = tmp_path_factory.mktemp("studio") / "studio.sqlite3"
     environments = {
-        "SQLite": {"STUDIO_SQLITE": str(tmp_path / "studio.sqlite3")},
+        "SQLite": {"STUDIO_SQLITE": str(file)},
         "PostgreSQL": {
             "STUDIO_POSTGRES": f"postgres://celadon@127.0.0.1:{services.postgres_port}/celadon",
         },
