@@ -5,16 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.machine import keep_paths_short
+from tests.support.order import arrange, make_scheduler
 from tests.support.servers import Command
 from tests.support.services import Services, all_services
 from tests.support.site import Site
 
 os.environ["CELADON_POISON_STACK"] = "1"
 keep_paths_short()
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups after it
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    arrange(items, many_workers=hasattr(config, "workerinput"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return make_scheduler(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ ! -w . ]; then
-  echo "$PWD cannot be written to; name a folder that can: make ... BUILD=/some/folder" >&2
-  exit 1
-fi
-mkdir -p build
+tools/place.sh
 # Two builds of one checkout would write to the same files.
 exec 9>build/.lock
 flock -n 9 || { echo "another build of this checkout goes on: waiting for it"; flock 9; }
 
-# Where a checkout was moved, all is made anew: CMake and scripts know their whole paths.
-if [ "$(cat build/.place 2>/dev/null)" != "$PWD" ]; then
-  find build -mindepth 1 -maxdepth 1 ! -name .lock -exec rm -rf {} +
-  echo "$PWD" > build/.place
-fi
 place="$PWD $VENV"
 [ ! -e "$VENV/.installed" ] || [ "$(head -1 "$VENV/.installed")" = "$place" ] || rm -rf "$VENV"
 "$VENV/bin/python" -c '' 2>/dev/null || "$PYTHON" -m venv --clear "$VENV"

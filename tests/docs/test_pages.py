@@ -87,6 +87,7 @@ def test_scaling_out(tmp_path: Path, services: Services) -> None:
     })  # fmt: skip
 
 
+@pytest.mark.slow("each step of the tutorial is served")
 def test_the_tutorial_ends_with_the_example(tmp_path: Path) -> None:
     assert len(TUTORIAL.blocks) > 20
     reader = read(TUTORIAL, tmp_path)

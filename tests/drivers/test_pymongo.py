@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
 from tests.support.services import Services
@@ -96,6 +98,9 @@ def test_a_killed_wait_leaves_a_client_that_works(services: Services) -> None:
     )
 
 
+@pytest.mark.slow(
+    "the server looks at its locked file for some seconds before it says so"
+)
 def test_a_server_that_is_killed_mid_query_and_comes_back(tmp_path: Path) -> None:
     run_green(
         """

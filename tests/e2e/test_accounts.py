@@ -72,6 +72,7 @@ def parts(record: dict[str, Any]) -> dict[str, float]:
     }
 
 
+@pytest.mark.alone("where the milliseconds of a request went")
 @pytest.mark.parametrize("view", KINDS)
 def test_the_kinds_add_up_to_the_whole(server: Command, view: str) -> None:
     server.request(raw.get(f"/{view}"))  # it imports
@@ -94,6 +95,7 @@ def _kinds_add_up(server: Command, view: str) -> None:
     assert others < WAIT * 4, spent  # it connects as well
 
 
+@pytest.mark.alone("where the milliseconds of a request went")
 @pytest.mark.parametrize("view", ["psycopg2", "psycopg", "pg8000", "pymysql", "redis"])
 def test_a_slow_neighbour_is_not_blamed_on_the_database(
     server: Command, view: str
@@ -116,6 +118,7 @@ def test_a_request_that_never_waits_only_runs(server: Command) -> None:
     assert not any(n for kind, n in spent.items() if kind not in ("running", "queued"))
 
 
+@pytest.mark.alone("where the milliseconds of a request went")
 def test_server_timing(server: Command) -> None:
     once_right(lambda: _timing_is_told(server))
 

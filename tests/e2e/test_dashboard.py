@@ -43,6 +43,7 @@ def check(seen: Watched, url: str) -> None:
     assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
 
 
+@pytest.mark.slow("axe-core looks at the whole page twice, in a browser without a GPU")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", WIDTHS)
 def test_it_is_readable_everywhere(browser: Browser, scheme: str, size: str) -> None:

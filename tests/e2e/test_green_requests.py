@@ -202,6 +202,7 @@ def test_a_loop_that_is_held_for_long_is_reported_with_all_stacks() -> None:
         assert server.request(raw.get("/")).body == b"hello"
 
 
+@pytest.mark.slow("a deadline that was swallowed comes again after 10 s")
 def test_swallowed_deadline_comes_again_as_base_exception() -> None:
     """design §9: RequestTimeout, and 10 s later RequestKilled (so long it takes)."""
     with (
@@ -216,6 +217,7 @@ def test_swallowed_deadline_comes_again_as_base_exception() -> None:
         assert client.response().status == 504
 
 
+@pytest.mark.alone("what a server uses of the processor while it waits")
 @pytest.mark.row("T10")
 def test_sl05_out_of_descriptors_pauses_and_recovers() -> None:
     """Accept pauses, nothing spins, it recovers."""
@@ -242,6 +244,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.alone("how often an idle server wakes up")
 def test_t37_an_idle_server_does_not_wake_up() -> None:
     """No idle wake-ups, with idle connections open."""
 
@@ -267,6 +270,7 @@ def test_t37_an_idle_server_does_not_wake_up() -> None:
         assert wakeups(server.worker) - before <= 1
 
 
+@pytest.mark.slow("idle runners are retired after half a minute")
 def test_idle_runners_decay_and_serve_again() -> None:
     """design §3: idle runners above a recent maximum are retired within 30 s."""
     with Command(PROBE) as server:

@@ -435,6 +435,7 @@ class Marks(Crowd):
         return self._counts[bisect.bisect(self.times, when)]
 
 
+@pytest.mark.slow("twenty reloads of four workers")
 def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:
     """20 reloads and some kills under load: no resets, and increase() is what was asked."""
     with measured(4) as server:

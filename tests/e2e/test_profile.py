@@ -55,6 +55,7 @@ def weights(found: dict[str, Any]) -> dict[str, float]:
     return {each["name"]: each["endValue"] for each in found["profiles"]}
 
 
+@pytest.mark.alone("which lines had the processor")
 def test_time_is_attributed_to_route_and_line(folder: Path) -> None:
     options = ("--control-socket", str(folder / "c"))
     with (

@@ -43,6 +43,9 @@ def behind_nginx(site: Site) -> tuple[proxies.Proxy, Start]:
     return proxies.nginx(site.folder, paths), start
 
 
+@pytest.mark.slow(
+    "two instances are reloaded and restarted in turn, and the proxy has to notice"
+)
 @pytest.mark.parametrize("behind", [behind_haproxy, behind_nginx])
 def test_reloads_and_rolling_restarts_are_not_noticed(
     tmp_path: Path, behind: Callable[[Site], tuple[proxies.Proxy, Start]]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support import raw
 from tests.support.servers import Command
 
 APP = "tests.apps.stuck_locks:app"
 
 
+@pytest.mark.slow("a wait is looked at after 10 s")
 def test_who_waits_for_ever_is_said_with_the_reason() -> None:
     with Command(APP, "--graceful-timeout", "1") as server:
         assert server.request(raw.get("/leave")).body == b"ok"
