@@ -16,6 +16,9 @@ from tests.support.services import Services, all_services
 from tests.support.site import Site
 
 os.environ["CELADON_POISON_STACK"] = "1"
+# The size of no terminal: readline tells it to xdist's workers, where there is none.
+for name in ("LINES", "COLUMNS"):
+    os.environ.pop(name, None)
 keep_paths_short()
 
 
