@@ -17,9 +17,9 @@ from typing import TextIO
 from tools.suite.display import Display
 from tools.suite.parts import VERBS, Options, parts_of
 from tools.suite.run import Run
-from tools.suite.summary import slowest, summary
+from tools.suite.summary import records, slowest, summary
 
-FOLDER = Path("build/suite")  # what each part says, and the lock
+FOLDER = Path("build/suite")  # what each part says, all results, and the lock
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -73,6 +73,7 @@ def main() -> int:
         run = Run(parts, options, display, FOLDER, arguments.within * 60)
         run.go()
         seconds = time.monotonic() - began
+        (FOLDER / "results.jsonl").write_text(records(run.tallies))
     if run.stopped_by:
         print(f"stopped by {signal.Signals(run.stopped_by).name}", end="\n\n")
     if arguments.slow:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 
 from tools.suite.display import clock
 from tools.suite.tally import Outcome, Result, Tally, counted
 
+NAMED = 3  # tests of those that are skipped for one reason
 SLOWEST = 30
 MUST_SAY_WHY = 10.0  # seconds
 
@@ -38,7 +40,10 @@ def _skipped(tallies: Mapping[str, Tally]) -> str:
         for each in tally.results:
             if each.outcome is Outcome.SKIPPED:
                 reasons.setdefault(each.detail, []).append(each.name)
-    lines = [f"skipped: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    lines = []
+    for why, names in reasons.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        lines.append(f"skipped: {', '.join(names[:NAMED])}{more}: {why}")
     return "\n".join(lines)
 
 
@@ -56,6 +61,16 @@ def _table(
 def _row(name: str, counts: Counter[Outcome], seconds: float, tests: bool) -> str:
     cells = [str(counts[outcome]) if tests else "-" for outcome in Outcome]
     return f"{name:12}{cells[0]:>8}{cells[1]:>8}{cells[2]:>9}{clock(seconds):>8}"
+
+
+def records(tallies: Mapping[str, Tally]) -> str:
+    """All results, for programs: a line of JSON for each."""
+    lines = []
+    for name, tally in tallies.items():
+        for each in tally.results:
+            fields = {"part": name, "name": each.name, "outcome": each.outcome}
+            lines.append(json.dumps({**fields, "seconds": each.seconds}) + "\n")
+    return "".join(lines)
 
 
 def slowest(tallies: Mapping[str, Tally]) -> str:
