@@ -10,7 +10,7 @@ JOBS ?= 2
 RUN := "$(VENV)/bin/python" -m
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz chaos bench lint fmt docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz chaos bench lint fmt anywhere docs pictures test-pythons test-cpython clean
 
 help:           ## Show the verbs
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/ -/'
@@ -94,6 +94,9 @@ fmt: test-tools    ## Format everything
 	"$(VENV)/bin/ruff" check -q --fix .
 	"$(VENV)/bin/ruff" format -q .
 	"$(VENV)/bin/clang-format" -i $$(tools/sources.sh '*.cc' '*.h')
+
+anywhere:          ## The two commands of the README where people have their checkouts
+	tools/try-anywhere.sh $(ARGS)
 
 docs: build        ## Generate the reference pages from their tables
 	"$(VENV)/bin/python" tools/gen_settings.py > docs/reference/settings.md

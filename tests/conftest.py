@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import keep_paths_short
 from tests.support.servers import Command
 from tests.support.services import Services, all_services
 from tests.support.site import Site
 
 os.environ["CELADON_POISON_STACK"] = "1"
+keep_paths_short()
 
 
 @pytest.fixture(scope="session")

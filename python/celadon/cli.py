@@ -16,6 +16,7 @@ from celadon.sources import paste
 
 def run_command(argv: Sequence[str]) -> int:
     """The whole command; returns its exit status."""
+    _open_standard_streams()
     try:
         return _run(argv)
     except CeladonError as error:
@@ -27,6 +28,18 @@ def run_command(argv: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _open_standard_streams() -> None:
+    """Those that were closed lead nowhere: else a socket or a log got the number 1, and
+    all that is printed."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = os.fdopen(number, "w" if number else "r", closefd=False)
+            setattr(sys, name, stream)
 
 
 def _lines(error: CeladonError) -> list[str]:

@@ -110,10 +110,10 @@ SHOP = """
 import os, tags
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/fail": raise RuntimeError("on purpose")
-    body = f"{os.environ['COLOUR']} {os.environ['EMPTY']!r} {tags.NAME} {os.getcwd()}"
+    body = f"{os.environ['COLOUR']} {os.environ['EMPTY']!r} {tags.NAME} {os.getcwd()}".encode()
     start_response("200 OK", [("Content-Type", "text/plain"),
                               ("Content-Length", str(len(body)))])
-    return [body.encode()]
+    return [body]
 """
 
 

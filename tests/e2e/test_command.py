@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -126,6 +127,30 @@ def test_an_application_that_fails_to_import_shows_its_own_traceback() -> None:
     done = run("tests.apps.broken:app")
     assert "broken.py" in done.stderr
     assert "1 / 0" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_streams_that_are_closed_at_the_start_lead_nowhere(
+    tmp_path: Path, closed: tuple[int, ...]
+) -> None:
+    """No socket and no log gets their numbers, and so what an application prints."""
+
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    path, log = tmp_path / "s", tmp_path / "log"
+    options = ("--error-logfile", str(log), "--pid", str(tmp_path / "pid"))
+    with Command(PROBE, *options, bind=f"unix:{path}", preexec=close) as server:
+        wait_until(lambda: (None, log.exists() and "is ready" in log.read_text()))
+        with raw.Client(str(path)) as client:
+            client.send(raw.get())
+            assert client.response().body == b"hello"
+        worker = re.search(r"worker (\d+) is ready", log.read_text())
+        assert worker
+        for pid in (server.process.pid, worker[1]):
+            for number in closed:
+                assert os.readlink(f"/proc/{pid}/fd/{number}") == os.devnull
 
 
 def test_version_help_and_configuration() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib.util
 import os
 import random
@@ -10,7 +11,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,6 +52,16 @@ def plain_folder(prefix: str = "celadon-") -> Iterator[Path]:
     place = usual if _PLAIN.fullmatch(usual) else "/tmp"
     with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder:
         yield Path(folder)
+
+
+def keep_paths_short() -> None:
+    """Where the folder for temporary files is deep, pytest's are in another: the path of
+    a socket has 107 bytes at most, of which pytest's own names and a test's take 78."""
+    user = "unknown"
+    with suppress(OSError, KeyError):  # an account without a name
+        user = getpass.getuser()
+    if len(os.fsencode(tempfile.gettempdir() + user)) > 107 - 78:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/tmp")
 
 
 def free_port() -> int:
