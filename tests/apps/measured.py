@@ -41,9 +41,10 @@ def work(path: str) -> None:
         while time.monotonic() < end:
             pass
     if path == "/hold":
-        enough = os.environ["ENOUGH"]
-        while not os.access(enough, os.F_OK):  # not a function of Python: held is this
-            pass
+        while not os.path.exists(os.environ["ENOUGH"]):
+            end = time.monotonic() + 0.05  # who looks finds it here, not in there
+            while time.monotonic() < end:
+                pass
     if path == "/pool":
         with pool.connection():
             budget.take("a server", OSError).free()

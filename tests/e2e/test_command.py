@@ -17,6 +17,7 @@ import pytest
 
 from tests.support import raw
 from tests.support.servers import CELADON, ROOT, Command, Started, wait_until
+from tests.support.site import wait_ready
 
 PROBE = "tests.apps.probe:app"
 
@@ -194,14 +195,14 @@ def test_several_addresses_and_unix_sockets(tmp_path: Path) -> None:
 def test_a_stale_unix_socket_is_replaced_a_live_one_is_not(tmp_path: Path) -> None:
     path = str(tmp_path / "celadon.sock")
     with Command(PROBE, bind=f"unix:{path}") as server:
-        server.wait_line("listening at unix:")
+        wait_ready(server, 1)
         done = run("--bind", f"unix:{path}", PROBE)
         assert (done.returncode, "already in use" in done.stderr) == (1, True)
         server.process.kill()
         server.wait()
     assert os.path.exists(path)
     with Command(PROBE, bind=f"unix:{path}") as server:
-        server.wait_line("listening at unix:")
+        wait_ready(server, 1)
 
 
 def test_inherited_descriptor() -> None:
