@@ -267,8 +267,8 @@ def test_sl02_a_body_must_keep_its_rate(rate: int) -> None:
     """A byte now and then is enough without `body_min_rate`, and too slow with it."""
 
     def send(client: raw.Client) -> None:
-        client.send(raw.get("/", "Content-Length: 5", method="POST"))
-        for _ in range(5):  # over more than a period
+        client.send(raw.get("/", "Content-Length: 7", method="POST"))
+        for _ in range(7):  # over more than a period
             client.send_pieces([b"x"])
             threading.Event().wait(0.5)  # the client's own pace is what is tested
 
