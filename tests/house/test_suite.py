@@ -170,6 +170,34 @@ def test_pytest_tells_what_becomes_of_each_test(
     assert ends["test_it.py::test_skipped"]["detail"] == "for this"
 
 
+SHARING = """
+import os, pathlib, pytest
+@pytest.fixture(scope="session")
+def slow_to_start(): pathlib.Path(f"started-{os.getpid()}").touch()
+@pytest.fixture(scope="module", params=["one", "two"])
+def server(request): pathlib.Path(f"{request.param}-{os.getpid()}").touch()
+@pytest.mark.parametrize("n", range(8))
+def test_alike(n, slow_to_start): pass
+@pytest.mark.parametrize("n", range(8))
+def test_served(n, server): pass
+@pytest.mark.parametrize("n", range(8))
+def test_other(n): pass
+"""
+
+
+def test_what_is_shared_is_started_once(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_it.py").write_text(SHARING)
+    workers = ("-n", "3", "--dist", "loadgroup", "--import-mode=importlib")
+    # Ours, as a plugin: how tests are put in order is the same.
+    done = run_pytest(tmp_path, *workers, "-p", "tests.conftest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "32 passed" in done.stdout
+    for name in ("started", "one", "two"):
+        assert len([*tmp_path.glob(f"{name}-*")]) == 1, name
+
+
 @pytest.mark.parametrize("marker", ["slow", "alone"])
 def test_these_markers_need_a_reason(tmp_path: Path, marker: str) -> None:
     (tmp_path / "conftest.py").write_text(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
@@ -22,10 +23,22 @@ def arrange(items: list[pytest.Item], many_workers: bool) -> None:
         _check_reasons(item)
         if slow := item.get_closest_marker("slow"):
             item.user_properties.append(("slow", slow.args[0]))
-        if many_workers and (group := _group(item)):
-            item.add_marker(pytest.mark.xdist_group(group))
-    if many_workers:
-        items.sort(key=_rank)
+    if not many_workers:
+        return
+    groups = {item: _group(item) for item in items}
+    items.sort(key=lambda item: _rank(item, groups[item]))
+    for item, group in groups.items():
+        if group:
+            _put_into(item, group)
+
+
+def _put_into(item: pytest.Item, group: str) -> None:
+    """By its id, which is all that is known where tests are given to workers.
+
+    xdist does so for its marker, but in a way that has no effect with pytest 9.2.
+    """
+    item._id = coerce_node_id(f"{item.nodeid}@{group}")
+    assert item.nodeid.endswith(f"@{group}"), "pytest keeps ids in another place now"
 
 
 def _check_reasons(item: pytest.Item) -> None:
@@ -37,8 +50,6 @@ def _check_reasons(item: pytest.Item) -> None:
 
 def _group(item: pytest.Item) -> str:
     """The widest thing that it shares with others, or nothing."""
-    if marker := item.get_closest_marker("xdist_group"):
-        return str(marker.args[0])
     if not isinstance(item, pytest.Function):
         return ""
     callspec = getattr(item, "callspec", None)
@@ -55,9 +66,8 @@ def _group(item: pytest.Item) -> str:
     return group
 
 
-def _rank(item: pytest.Item) -> int:
-    group = item.get_closest_marker("xdist_group")
-    if group and group.args[0] == "services":
+def _rank(item: pytest.Item, group: str) -> int:
+    if group == "services":
         return 0
     if item.get_closest_marker("slow"):
         return 1
