@@ -1,39 +1,64 @@
 # The verbs of this repository. Each installs what it needs first.
 PYTHON ?= $(shell { [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; } 2>/dev/null && echo /usr/bin/python3 || echo python3)
+BUILD ?=
+ifneq ($(strip $(BUILD)),)
+include tools/elsewhere.mk
+else
+
 VENV ?= .venv
-JOBS ?= 2
-RUN := $(VENV)/bin/python -m
+JOBS ?= $(shell nproc)
+RUN := "$(VENV)/bin/python" -m
+# What it runs, and in which order, is the table in tools/suite/parts.py.
+SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test fast cc py asan tsan coverage tidy fuzz chaos bench lint fmt docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan coverage fuzz chaos bench docs pictures test-pythons test-cpython clean
 
-help:           ## Show the verbs
-	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/ -/'
+help:              ## This list
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-build:          ## Build into $(VENV), installing what is missing
+##@ Use it
+build:             ## Build into .venv, installing what is missing
 	@tools/install-system.sh build
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" tools/build.sh
 
-serve: build    ## Build and serve the example application on port 8000, its dashboard on 9000
-	@$(VENV)/bin/pip install -q --disable-pip-version-check -r examples/requirements.txt
-	cd examples/studio && "$(abspath $(VENV))/bin/celadon" studio:app --access-logfile - --admin-bind 127.0.0.1:9000
+serve: build       ## Build, serve the example application on port 8000, its dashboard on 9000
+	@"$(VENV)/bin/pip" install -q --disable-pip-version-check -r examples/requirements.txt
+	@venv=$$(cd "$(VENV)" && pwd) && cd examples/studio && exec "$$venv/bin/celadon" studio:app --access-logfile - --admin-bind 127.0.0.1:9000
 
+##@ Change it. Each of these builds and installs what it needs; ARGS=--help shows their options
+quick:             ## C++, protocol and unit tests, lint of what changed: about a minute
+test:              ## Every test: minutes. ARGS=--slow lists the slowest ones and why they are
+check:             ## test, then lint, chaos, fuzzing, static analysis: half an hour
+quick test check cc headers py lint tidy:
+	@tools/install-system.sh build
+	@tools/place.sh
+	@$(SUITE) $@ $(ARGS)
+
+fmt: test-tools    ## Format everything
+	"$(VENV)/bin/ruff" check -q --fix .
+	"$(VENV)/bin/ruff" format -q .
+	"$(VENV)/bin/clang-format" -i $$(tools/sources.sh '*.cc' '*.h')
+
+docs: build        ## Generate the reference pages from their tables
+	"$(VENV)/bin/python" tools/gen_settings.py > docs/reference/settings.md
+	"$(VENV)/bin/python" tools/gen_states.py > docs/explanation/states.md
+	"$(VENV)/bin/python" tools/gen_grafana.py > deploy/grafana/celadon.json
+
+clean:             ## Remove what was built
+	rm -rf build "$(VENV)" .venv-*
+
+##@ Parts of these
+cc:                ## C++ tests of every room, checks on
+headers:           ## Each header of C++ compiles alone
+py:                ## Python tests over real sockets
+lint:              ## Style, types and imports
+tidy:              ## clang-tidy over the C++ that changed since it was last well
+
+##@ More
 test-tools: build
 	@tools/install-system.sh test services
-	@$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
-
-test: lint cc py   ## Everything that a change must pass
-
-fast: cc           ## The C++ tests alone
-
-cc:                ## C++ tests of every room, checks on
-	@tools/install-system.sh build test
-	cmake --preset dev >/dev/null
-	cmake --build --preset dev -j$(JOBS)
-	$(CTEST) --test-dir build/dev
-
-py: test-tools     ## Python tests over real sockets
-	$(RUN) pytest
+	@VENV="$(VENV)" tools/test-tools.sh
 
 asan:              ## C++ tests under AddressSanitizer and UBSan
 	@tools/install-system.sh build test
@@ -51,7 +76,7 @@ coverage: test-tools ## Lines that the C++ tests reach
 	cmake --preset coverage >/dev/null
 	cmake --build --preset coverage -j$(JOBS)
 	$(CTEST) --test-dir build/coverage -Q
-	$(VENV)/bin/gcovr --root . --filter src/ build/coverage
+	"$(VENV)/bin/gcovr" --root . --filter src/ build/coverage
 
 FUZZ_SECONDS ?= 60
 fuzz:              ## Each fuzz target for FUZZ_SECONDS
@@ -68,36 +93,12 @@ bench:             ## Compare with other servers in interleaved rounds (minutes)
 	@tools/install-system.sh build test services bench
 	PYTHON="$(PYTHON)" bench/run.sh $(ARGS)
 
-TIDY := $(patsubst %.cc,build/tidy/%.ok,$(shell git ls-files 'src/*.cc'))
-BUILD_TAG = $(shell $(VENV)/bin/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
-build/tidy/%.ok: %.cc .clang-tidy $(shell git ls-files 'src/*.h')
-	@mkdir -p $(@D)
-	@$(VENV)/bin/clang-tidy --quiet -p $$(ls -d build/$(BUILD_TAG)-*) $< 2>/dev/null
-	@touch $@
-
-tidy: test-tools   ## clang-tidy over what changed
-	@$(MAKE) --no-print-directory -j$(JOBS) $(TIDY)
-
-lint: test-tools tidy ## Formatting, style, static analysis and types
-	$(VENV)/bin/ruff check -q .
-	$(VENV)/bin/ruff format -q --check .
-	$(VENV)/bin/clang-format --dry-run --Werror $$(git ls-files '*.cc' '*.h')
-	$(RUN) mypy
-	$(VENV)/bin/lint-imports --no-cache >/dev/null || $(VENV)/bin/lint-imports --no-cache
-
-fmt: test-tools    ## Format everything
-	$(VENV)/bin/ruff check -q --fix .
-	$(VENV)/bin/ruff format -q .
-	$(VENV)/bin/clang-format -i $$(git ls-files '*.cc' '*.h')
-
-docs: build        ## Generate the reference pages from their tables
-	$(VENV)/bin/python tools/gen_settings.py > docs/reference/settings.md
-	$(VENV)/bin/python tools/gen_states.py > docs/explanation/states.md
-	$(VENV)/bin/python tools/gen_grafana.py > deploy/grafana/celadon.json
+anywhere:          ## The two commands of the README where people have their checkouts
+	tools/try-anywhere.sh $(ARGS)
 
 pictures: test-tools ## Pictures of the dashboard for docs/pictures
 	@tools/install-system.sh pictures
-	$(VENV)/bin/pip install -q -r examples/requirements.txt
+	"$(VENV)/bin/pip" install -q -r examples/requirements.txt
 	$(RUN) tools.gen_pictures
 
 CPYTHONS ?= 3.11 3.13
@@ -107,5 +108,15 @@ test-cpython: test-tools ## CPython's own tests of what is patched, with and wit
 test-pythons:      ## Build and test on every CPython of this machine (3.11 to 3.13)
 	tools/test-pythons.sh
 
-clean:             ## Remove what was built
-	rm -rf build $(VENV) .venv-*
+# Of `make tidy`: a file is looked at again when it or a header changed.
+TIDY := $(patsubst %.cc,build/tidy/%.ok,$(shell tools/sources.sh 'src/*.cc'))
+BUILD_TAG = $(shell "$(VENV)/bin/python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+build/tidy/%.ok: %.cc .clang-tidy $(shell tools/sources.sh 'src/*.h')
+	@mkdir -p $(@D)
+	@"$(VENV)/bin/clang-tidy" --quiet -p $$(ls -d build/$(BUILD_TAG)-*) $< 2>/dev/null
+	@touch $@
+	@echo $<
+
+tidy-files: $(TIDY)
+
+endif

@@ -5,13 +5,33 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.machine import keep_paths_short
+from tests.support.order import arrange, make_scheduler
+from tests.support.servers import Command
 from tests.support.services import Services, all_services
 from tests.support.site import Site
 
 os.environ["CELADON_POISON_STACK"] = "1"
+# The size of no terminal: readline tells it to xdist's workers, where there is none.
+for name in ("LINES", "COLUMNS"):
+    os.environ.pop(name, None)
+keep_paths_short()
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups after it
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    arrange(items, many_workers=hasattr(config, "workerinput"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return make_scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +39,13 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """Real databases, started for the first test that asks and stopped at the end."""
     with all_services(tmp_path_factory.mktemp("services")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _only_what_is_said_from_now_on() -> None:
+    """Lines of a server that tests share answer no wait of a later one."""
+    for server in Command.running:
+        server.lines.forget()
 
 
 @pytest.fixture

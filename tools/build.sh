@@ -3,12 +3,29 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
-stamp="$VENV/.requirements"
-if [ ! -f "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
-  "$VENV/bin/pip" install -q --disable-pip-version-check \
-    "scikit-build-core>=0.10" "greenlet>=3.1"
-  touch "$stamp"
+tools/place.sh
+# Two builds of one checkout would write to the same files.
+exec 9>build/.lock
+flock -n 9 || { echo "another build of this checkout goes on: waiting for it"; flock 9; }
+
+place="$PWD $VENV"
+[ ! -e "$VENV/.installed" ] || [ "$(head -1 "$VENV/.installed")" = "$place" ] || rm -rf "$VENV"
+"$VENV/bin/python" -c '' 2>/dev/null || "$PYTHON" -m venv --clear "$VENV"
+
+# What is installed: modules of Python are read where they are, the rest is built.
+fingerprint() {
+  echo "$place"
+  "$VENV/bin/python" -VV
+  env | grep -E '^(SKBUILD|CMAKE|CXX)' | sort || true
+  find python -name __pycache__ -prune -o -type f -print | sort
+  find src CMakeLists.txt pyproject.toml -type f -printf '%p %s %C@\n' | sort
+}
+now=$(fingerprint)
+if [ "$now" != "$(cat "$VENV/.installed" 2>/dev/null)" ]; then
+  rm -f "$VENV/.installed"
+  pip=("$VENV/bin/python" -m pip install -q --disable-pip-version-check)
+  "${pip[@]}" "scikit-build-core>=0.10" "greenlet>=3.1"
+  "${pip[@]}" --no-build-isolation --no-deps -e .
+  echo "$now" > "$VENV/.installed"
 fi
-"$VENV/bin/pip" install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 "$VENV/bin/celadon" --version

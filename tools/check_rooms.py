@@ -52,12 +52,12 @@ _OURS = re.compile(r'^#include "([a-z0-9_]+)/([^"]+)"', re.MULTILINE)
 _SYSTEM = re.compile(r"^#include <([^>]+)>", re.MULTILINE)
 
 
-def violations() -> list[str]:
+def violations(source: Path = ROOT / "src") -> list[str]:
     found = []
-    for path in sorted((ROOT / "src").rglob("*.[hc]*")):
-        room = path.relative_to(ROOT / "src").parts[0]
+    for path in sorted(source.rglob("*.[hc]*")):
+        room = path.relative_to(source).parts[0]
         text = path.read_text()
-        where = path.relative_to(ROOT)
+        where = path.relative_to(source.parent)
         for other, rest in _OURS.findall(text):
             allowed = other == room or other in ROOMS[room]
             if not allowed and (room, f"{other}/{rest}") not in EXTRA:

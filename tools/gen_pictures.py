@@ -98,7 +98,7 @@ def take(page: Page, path: Path) -> None:
 
 
 def take_all(browser: Browser, server: Command, target: Path) -> None:
-    url = server.wait_line(r"admin pages at (http://.*:\d+)")[1] + "/-/"
+    url = server.said(r"admin pages at (http://.*:\d+)")[1] + "/-/"
     with ExitStack() as stack:
         pages = {}
         for scheme in SCHEMES:
@@ -117,7 +117,7 @@ def main() -> None:
     with ExitStack() as stack:
         parent = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         outside = stack.enter_context(town(0.03))
-        database, _ = stack.enter_context(postgres(parent / "postgres"))
+        database, _ = stack.enter_context(postgres())
         env = {
             "STUDIO_TOWN": f"http://127.0.0.1:{outside.port}",
             "STUDIO_POSTGRES": f"postgresql://celadon@127.0.0.1:{database}/celadon",

@@ -1,38 +1,78 @@
 #!/usr/bin/env bash
-# Installs the distribution's packages that a verb needs, if they are missing.
+# Sees to the distribution's packages that a verb needs: installs as root those that are
+# missing, and names them for anybody else, whose machine stays as it is.
 # Usage: tools/install-system.sh build|test|services|bench|pictures|fuzz ...
 set -euo pipefail
 
-packages=()
-for group in "$@"; do
-  case $group in
-    build) packages+=(g++ cmake ninja-build python3-dev python3-venv zlib1g-dev) ;;
-    test) packages+=(libgtest-dev curl logrotate) ;;
-    services) packages+=(postgresql-15 mariadb-server redis-server openssl libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus chromium) ;;
-    bench) packages+=(wrk valgrind libev-dev libbenchmark-dev util-linux) ;;
-    pictures) packages+=(pngquant) ;;
-    fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
-    *) echo "unknown group: $group" >&2; exit 2 ;;
+needed() {
+  case $1 in
+    build) echo g++ cmake ninja-build python3-dev python3-venv zlib1g-dev ;;
+    test) echo libgtest-dev curl logrotate ;;
+    services) echo postgresql-15 mariadb-server redis-server openssl \
+      libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus \
+      chromium systemd ;;
+    bench) echo wrk valgrind libev-dev libbenchmark-dev util-linux ;;
+    pictures) echo pngquant ;;
+    fuzz) echo clang-19 libclang-rt-19-dev ;;
+    *) echo "unknown group: $1" >&2; return 2 ;;
   esac
-done
+}
 
+is_missing() {
+  local state
+  state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null || true)
+  [[ $state != ii* ]]
+}
+
+# Of a group, in one line.
+missing_of() {
+  local package found=() all
+  all=$(needed "$1")
+  for package in $all; do
+    if is_missing "$package"; then found+=("$package"); fi
+  done
+  echo "${found[*]}"
+}
+
+name_them() {
+  printf 'missing on this machine: %s\n' "$2"
+  printf '  to install them, starting none of their services: sudo %q %s\n' "$0" "$1"
+}
+
+install_them() {
+  echo "installing: $*"
+  export DEBIAN_FRONTEND=noninteractive
+  # Another clone may install as well. The name is known to all of them.
+  exec 9>/run/lock/celadon-install
+  flock -n 9 || { echo "another installation goes on: waiting for it"; flock 9; }
+  # The tests start clusters of their own; the packages' services stay down.
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+    chmod +x /usr/sbin/policy-rc.d
+  fi
+  local apt=(apt-get -qq -o DPkg::Lock::Timeout=600)
+  "${apt[@]}" update
+  "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null 9>&-
+}
+
+for group in "$@"; do needed "$group" >/dev/null; done
 command -v dpkg-query >/dev/null || exit 0
-missing=()
-for package in "${packages[@]}"; do
-  state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
-  [[ $state == ii* ]] || missing+=("$package")
+
+missing=() groups=()
+for group in "$@"; do
+  found=$(missing_of "$group")
+  [ -n "$found" ] || continue
+  groups+=("$group")
+  # shellcheck disable=SC2206 # one word each
+  missing+=($found)
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
-run=()
-[ "$(id -u)" -eq 0 ] || run=(sudo)
-echo "installing: ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-# The tests start clusters of their own; the packages' services stay down.
-if [ ! -e /usr/sbin/policy-rc.d ] && [ "$(id -u)" -eq 0 ]; then
-  printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
-  chmod +x /usr/sbin/policy-rc.d
-  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+if [ "$(id -u)" -eq 0 ]; then
+  install_them "${missing[@]}"
+  exit 0
 fi
-"${run[@]}" apt-get update -qq
-"${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+name_them "${groups[*]}" "${missing[*]}"
+# Nothing can be built without the first group; what needs the others is left out by name.
+[[ " ${groups[*]} " != *" build "* ]]

@@ -22,6 +22,6 @@ for version in 3.11 3.12 3.13; do
   venv=.venv-$version
   echo "== CPython $version: $python"
   PYTHON=$python VENV=$venv tools/build.sh
-  "$venv/bin/pip" install -q --disable-pip-version-check -r tests/requirements.txt
+  VENV=$venv tools/test-tools.sh
   "$venv/bin/python" -m pytest -q
 done

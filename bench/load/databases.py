@@ -13,8 +13,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import run
 from run import SERVERS, Result, Server, Work, measure, report
@@ -92,8 +90,7 @@ def main() -> None:
     run.THREADS = 64
     os.sched_setaffinity(0, {int(run.CLIENT_CORE)})  # the databases inherit it
     with (
-        tempfile.TemporaryDirectory(prefix="celadon-bench-") as folder,
-        postgres(Path(folder)) as (port, _),
+        postgres() as (port, _),
         redis() as redis_port,
     ):
         prepare(port)

@@ -11,10 +11,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import databases
 import run
@@ -70,8 +68,7 @@ def main() -> None:
     args, servers = databases.read_words(__doc__, [*others, *own])
     os.sched_setaffinity(0, {int(run.CLIENT_CORE)})  # what is shared inherits it
     with (
-        tempfile.TemporaryDirectory(prefix="celadon-bench-") as folder,
-        postgres(Path(folder)) as (port, _),
+        postgres() as (port, _),
         redis() as redis_port,
         town() as url,
     ):

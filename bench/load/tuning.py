@@ -156,7 +156,7 @@ def pool() -> None:
     shown = []
     with (
         tempfile.TemporaryDirectory(prefix="celadon-bench-") as folder,
-        postgres(Path(folder)) as (port, _),
+        postgres() as (port, _),
     ):
         os.environ["BENCH_POSTGRES"] = (
             f"host=127.0.0.1 port={port} user=celadon dbname=celadon sslmode=disable"

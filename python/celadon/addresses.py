@@ -109,4 +109,4 @@ class Addresses:
 
 def store_name(text: str) -> str:
     """Of an address in the store, where names have no colon."""
-    return systemd.STORED + hashlib.sha256(text.encode()).hexdigest()[:16]
+    return systemd.STORED + hashlib.sha256(os.fsencode(text)).hexdigest()[:16]

@@ -16,6 +16,7 @@ from celadon.sources import paste
 
 def run_command(argv: Sequence[str]) -> int:
     """The whole command; returns its exit status."""
+    _open_standard_streams()
     try:
         return _run(argv)
     except CeladonError as error:
@@ -27,6 +28,18 @@ def run_command(argv: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _open_standard_streams() -> None:
+    """Those that were closed lead nowhere: else a socket or a log got the number 1, and
+    all that is printed."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = os.fdopen(number, "w" if number else "r", closefd=False)
+            setattr(sys, name, stream)
 
 
 def _lines(error: CeladonError) -> list[str]:
@@ -44,6 +57,7 @@ class _Invocation:
         self.strict = self.options.pop("strict_config", False)
         # A relative path means the same after the application has changed directory.
         self.folder = Path.cwd()
+        _import_from(str(self.folder))
 
     def take(self, name: str) -> bool:
         """Whether the command, not a setting, was asked for `name`."""
@@ -108,6 +122,7 @@ def _migrate(argv: Sequence[str]) -> int:
     if len(argv) > 1 or len(files) != len(argv):
         raise UsageError("celadon migrate takes one configuration file")
     file = files[0] if files else "gunicorn.conf.py"
+    _import_from(str(Path.cwd()))
     report = migrate.examine(file, Path.cwd())
     print(report.text)
     return int(bool(report.refused))
@@ -195,6 +210,14 @@ def _run(argv: Sequence[str]) -> int:
     )
 
 
+def _import_from(*folders: str) -> None:
+    """Looks for modules there first, as ``python -m celadon`` does by itself.
+
+    Configuration files import modules of their project, too.
+    """
+    sys.path[:] = [*folders, *(each for each in sys.path if each not in folders)]
+
+
 def _load(target: str, settings: config.Config) -> Any:
     for name, value in settings.environment.items():
         os.environ.setdefault(name, value)
@@ -204,7 +227,7 @@ def _load(target: str, settings: config.Config) -> Any:
             os.chdir(settings.chdir)
         except OSError as error:
             raise UsageError(f"chdir: {error}") from None
-    sys.path[:0] = [*settings.pythonpath, os.getcwd()]
+    _import_from(*settings.pythonpath, os.getcwd())
     routes.install()
     if settings.metrics:
         when_imported("prometheus_client", _bridge)

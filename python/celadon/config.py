@@ -167,7 +167,12 @@ def _platform(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
 def _contradictions(config: Config) -> list[str]:
     """Settles what settings say of each other; what cannot be settled is returned."""
     _settle_worker_class(config)
-    problems = []
+    problems = [
+        f"{name}: {text!a} is no text in UTF-8"
+        for name, value in config.values.items()
+        for text in (value if isinstance(value, list | tuple) else [value])
+        if isinstance(text, str) and not _is_utf8(text)
+    ]
     if config.chdir and not os.path.isdir(config.chdir):
         problems.append(f"chdir: no directory {config.chdir!r}")
     problems += _problems_of_environment(config)
@@ -198,6 +203,15 @@ def _contradictions(config: Config) -> list[str]:
         config.values["request_timeout"] = 0.0
         config.sources["request_timeout"] = "reload"
     return problems
+
+
+def _is_utf8(text: str) -> bool:
+    """Bytes of an argument or a file that are not are surrogates in Python's text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _problems_of_environment(config: Config) -> list[str]:

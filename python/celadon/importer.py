@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from celadon import origins
 from celadon.errors import AppError
 
 Application = Callable[..., Any]
@@ -78,8 +79,8 @@ def own_failure(what: str, error: BaseException) -> AppError:
     return AppError(f"{shown}{what}: {detail}")
 
 
-def _is_machinery(filename: str) -> bool:
-    return filename == __file__ or "importlib" in filename
+def _is_machinery(file: str) -> bool:
+    return origins.is_ours(file) or origins.is_standard(file)
 
 
 def _parse(

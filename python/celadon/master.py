@@ -277,7 +277,7 @@ class _Supervisor:
 
     def _bind_control(self) -> None:
         """The control socket, unless it is not wanted."""
-        address = control.address_of(self.settings)
+        address = control.address_of(self.settings, self._addresses.descriptions)
         if not address:
             return
         try:

@@ -19,10 +19,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from celadon import logging
-
-_HERE = os.path.dirname(os.path.abspath(__file__))
-_LIBRARY = os.path.dirname(os.path.abspath(os.__file__))
+from celadon import logging, origins
 
 
 def load(import_application: Callable[[], Any], gc_freeze: bool) -> Any:
@@ -93,9 +90,8 @@ def _place() -> str:
 
 
 def _is_library(file: str) -> bool:
-    if file.startswith(("<", _HERE)):
-        return True
-    return file.startswith(_LIBRARY) and "site-packages" not in file
+    is_place = not file.startswith("<")
+    return not is_place or origins.is_ours(file) or origins.is_standard(file)
 
 
 def _descriptors() -> dict[int, str]:

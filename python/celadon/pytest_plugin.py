@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _pytest.fixtures import get_scope_node
 from _pytest.runner import SetupState
 
 from celadon import green, patch
@@ -42,6 +43,8 @@ _ALONE_OF_DJANGO = {"live_server", "mailoutbox", "settings", "transactional_db"}
 _MARKS_OF_DJANGO = ("django_isolate_apps", "ignore_template_errors", "urls")
 # Who sets up or tears down what several tests share.
 _turn = green.RLock()
+# Of a node: its copies of fixtures, by what they are copies of.
+_OF_NODE: pytest.StashKey[dict[Any, Any]] = pytest.StashKey()
 _current: contextvars.ContextVar[pytest.Item] = contextvars.ContextVar("item")
 
 
@@ -168,8 +171,8 @@ def _fixtures(info: Any) -> set[str]:
 
 
 def _own_fixtures(item: Any) -> None:
-    """A function-scoped fixture keeps its value in one place for all tests: here each
-    test has a copy of its own."""
+    """A fixture keeps its value in one place for all tests: here each test has a copy of
+    its own, or one that it shares with those of its class or module."""
     info = getattr(item, "_fixtureinfo", None)
     if info is None:
         return
@@ -187,7 +190,8 @@ class _OwnFixtures(dict[str, Any]):
         self._item = item
 
     def __setitem__(self, name: str, definitions: Any) -> None:
-        super().__setitem__(name, tuple(map(_own_fixture, definitions)))
+        own = (_own_fixture(self._item, definition) for definition in definitions)
+        super().__setitem__(name, tuple(own))
 
     def get(self, name: str, default: Any = None) -> Any:
         if name not in self:
@@ -198,13 +202,19 @@ class _OwnFixtures(dict[str, Any]):
         return super().get(name, default)
 
 
-def _own_fixture(definition: Any) -> Any:
-    if definition.scope != "function":
+def _own_fixture(item: pytest.Item, definition: Any) -> Any:
+    """One for each function, class, module or package that it is set up for: those run
+    side by side here, and each is torn down with its own."""
+    if definition.scope == "session":
         return _once_at_a_time(definition)
-    own = copy.copy(definition)
-    own._finalizers = []
-    own.cached_result = None
-    return own
+    node = get_scope_node(item, definition._scope) or item
+    known = node.stash.setdefault(_OF_NODE, {})
+    if definition not in known:
+        own = copy.copy(definition)
+        own._finalizers = []
+        own.cached_result = None
+        known[definition] = own if node is item else _once_at_a_time(own)
+    return known[definition]
 
 
 def _once_at_a_time(definition: Any) -> Any:

@@ -19,6 +19,9 @@ std::string_view describe(Error error) noexcept {
     case Error::NoSpace: return "no space left on device";
     case Error::NotFound: return "no such file or directory";
     case Error::IsDirectory: return "it is a directory";
+    case Error::ReadOnly: return "it is on a read-only file system";
+    case Error::PathTooLong:
+      return "the path is too long (that of a socket has 107 bytes at most)";
     case Error::Unsupported: return "not supported by this kernel";
     case Error::BadProxyHeader: return "bad PROXY protocol header";
     case Error::Other: return "input/output error";
@@ -51,6 +54,8 @@ Error error_from_errno(int err) noexcept {
     case ENOENT:
     case ENOTDIR: return Error::NotFound;
     case EISDIR: return Error::IsDirectory;
+    case EROFS: return Error::ReadOnly;
+    case ENAMETOOLONG: return Error::PathTooLong;
     case ENOSYS:
     case EOPNOTSUPP: return Error::Unsupported;
     default: return Error::Other;

@@ -20,6 +20,8 @@ enum class Error : std::uint8_t {
   NoSpace,             // ENOSPC, EDQUOT or EFBIG while writing a file
   NotFound,            // ENOENT or ENOTDIR
   IsDirectory,         // EISDIR
+  ReadOnly,            // EROFS
+  PathTooLong,         // of a unix socket, or ENAMETOOLONG
   Unsupported,         // the kernel lacks the call
   BadProxyHeader,      // PROXY protocol: malformed, too long, or of an unknown version
   Other,               // any other errno

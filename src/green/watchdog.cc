@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/unescaped.h"
 #include "green/hub.h"
 #include "loop/signals_blocked.h"
 #include "py/python.h"
@@ -201,7 +202,7 @@ void Watchdog::sample(Nanos began, Nanos held) noexcept {
   sampled_ = began;
   [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
   ::pthread_kill(watched_, limits_.report_signal);
-  stack_ = read_stack(limits_.report_pipe, kStackWait);
+  stack_ = unescaped(read_stack(limits_.report_pipe, kStackWait));
   hub_.held().sampled(began, held, top_of(stack_), stack_);
 }
 

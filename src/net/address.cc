@@ -126,8 +126,9 @@ std::expected<BindTarget, Error> parse_bind(std::string_view text) {
       target.kind = BindTarget::Kind::UnixAbstract;
       path.remove_prefix(1);
     }
-    if (path.empty() || path.size() >= sizeof(sockaddr_un{}.sun_path)) {
-      return std::unexpected(Error::BadAddress);
+    if (path.empty()) return std::unexpected(Error::BadAddress);
+    if (path.size() >= sizeof(sockaddr_un{}.sun_path)) {
+      return std::unexpected(Error::PathTooLong);
     }
     target.path = path;
     return target;

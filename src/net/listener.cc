@@ -78,7 +78,7 @@ OpenResult open_unix(const BindTarget& target, const ListenOptions& options) noe
   un.sun_family = AF_UNIX;
   char* name = un.sun_path + (abstract ? 1 : 0);
   if (target.path.size() + (abstract ? 1 : 0) >= sizeof un.sun_path) {
-    return std::unexpected(Error::BadAddress);
+    return std::unexpected(Error::PathTooLong);
   }
   std::ranges::copy(target.path, name);
   const auto size =

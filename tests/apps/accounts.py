@@ -16,7 +16,7 @@ MARIADB = int(os.environ.get("MARIADB_PORT", "0"))
 REDIS = int(os.environ.get("REDIS_PORT", "0"))
 MONGO = int(os.environ.get("MONGO_PORT", "0"))
 MONGO_FILE = os.environ.get("MONGO_FILE", "")
-WAIT = 0.05  # seconds
+WAIT = float(os.environ.get("ACCOUNTS_WAIT", "0.05"))  # seconds
 SLICE = 0.03
 
 

@@ -12,6 +12,8 @@ from django.core.wsgi import get_wsgi_application
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from tests.apps.together import together
+
 _FOLDER = tempfile.TemporaryDirectory(prefix="celadon-django-")  # gone at exit
 _DATABASE = os.path.join(_FOLDER.name, "db.sqlite3")
 
@@ -102,9 +104,8 @@ def error(request):
     raise RuntimeError("django error")
 
 
-def sleep(request):
-    time.sleep(0.05)
-    return HttpResponse("slept")
+def wait_for_all(request):
+    return HttpResponse(together())
 
 
 urlpatterns = [
@@ -115,7 +116,7 @@ urlpatterns = [
     path("file", file),
     path("stream", stream),
     path("error", error),
-    path("sleep", sleep),
+    path("together", wait_for_all),
     path("admin/", admin.site.urls),
 ]
 app = get_wsgi_application()

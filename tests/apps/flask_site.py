@@ -6,6 +6,8 @@ import time
 
 from flask import Flask, Response, abort, request, send_file, session
 
+from tests.apps.together import together
+
 app = Flask(__name__)
 app.secret_key = "test"
 
@@ -61,7 +63,4 @@ def missing():
     abort(404)
 
 
-@app.get("/sleep")
-def sleep():
-    time.sleep(0.05)
-    return "slept"
+app.get("/together")(together)

@@ -1,4 +1,4 @@
-"""`/hog` computes until so many others were answered, or for a second."""
+"""`/hog` computes until so many others were answered, or for so many seconds."""
 
 import time
 from urllib.parse import parse_qs
@@ -12,8 +12,9 @@ def app(environ, start_response):
     if environ["PATH_INFO"] != "/hog":
         answered += 1
         return [b"hello"]
-    wanted = int(parse_qs(environ["QUERY_STRING"])["until"][0])
-    before, end = answered, time.monotonic() + 1
+    asked = parse_qs(environ["QUERY_STRING"])
+    wanted, seconds = int(asked["until"][0]), float(asked["seconds"][0])
+    before, end = answered, time.monotonic() + seconds
     while answered - before < wanted and time.monotonic() < end:
         pass
     return [str(answered - before).encode()]

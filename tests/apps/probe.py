@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,7 +19,9 @@ var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="fresh"
 imported: contextvars.ContextVar[str] = contextvars.ContextVar("imported", default="")
 imported.set("at import")
 log: list[str] = []
-gate = threading.Event()
+gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+at_gates: list[str] = []
+barriers = {n: threading.Barrier(n) for n in (20, 50)}
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Any:
@@ -51,20 +54,25 @@ def sleep(environ: Any, start: Any, s: str = "0.01") -> str:
     return "slept"
 
 
-def locked(environ: Any, start: Any, s: str = "0.01") -> str:
+def locked(environ: Any, start: Any, gate: str = "") -> str:
+    """Holds the lock until the gate is open, if one is named."""
     with lock:
-        time.sleep(float(s))
-    return "locked"
+        return wait_gate(environ, start, gate) if gate else "locked"
 
 
-def wait_gate(environ: Any, start: Any) -> str:
-    gate.wait()
+def wait_gate(environ: Any, start: Any, gate: str = "gate") -> str:
+    at_gates.append(gate)
+    gates[gate].wait()
     return "through"
 
 
-def open_gate(environ: Any, start: Any) -> str:
-    gate.set()
+def open_gate(environ: Any, start: Any, gate: str = "gate") -> str:
+    gates[gate].set()
     return "open"
+
+
+def waiting(environ: Any, start: Any) -> str:
+    return " ".join(at_gates)
 
 
 def stream(environ: Any, start: Any, n: str = "5", size: str = "10") -> Iterator[bytes]:
@@ -78,17 +86,26 @@ def fail(environ: Any, start: Any) -> str:
     raise ValueError("failed on purpose")
 
 
+def together(environ: Any, start: Any, n: str = "20") -> str:
+    """Waits until so many requests are here."""
+    return "together" if barriers[int(n)].wait(60) >= 0 else ""
+
+
 def leave(environ: Any, start: Any) -> str:
     sys.exit(5)
 
 
 def stubborn(environ: Any, start: Any) -> str:
-    """Swallows its deadline once."""
+    """Swallows its deadline, as a handler of `Exception` does, and says what came."""
     try:
+        try:
+            time.sleep(60)
+        except Exception as error:
+            log.append(type(error).__name__)
         time.sleep(60)
-    except Exception as error:
+    except BaseException as error:
         log.append(type(error).__name__)
-    time.sleep(60)
+        raise
     return "never"
 
 
@@ -221,7 +238,9 @@ VIEWS: dict[str, Any] = {
     "/locked": locked,
     "/gate": wait_gate,
     "/open": open_gate,
+    "/waiting": waiting,
     "/stream": stream,
+    "/together": together,
     "/fail": fail,
     "/exit": leave,
     "/stubborn": stubborn,

@@ -8,6 +8,8 @@ import falcon
 from pyramid.config import Configurator
 from pyramid.response import FileResponse, Response
 
+from tests.apps.together import together
+
 
 def _digest(stream) -> str:
     digest = hashlib.sha256()
@@ -55,10 +57,9 @@ class _Error:
         raise RuntimeError("falcon error")
 
 
-class _Sleep:
+class _Together:
     def on_get(self, req, resp):
-        time.sleep(0.05)
-        resp.text = "slept"
+        resp.text = together()
 
 
 falcon_app = falcon.App()
@@ -69,7 +70,7 @@ for _path, _resource in {
     "/stream": _Stream(),
     "/file": _File(),
     "/error": _Error(),
-    "/sleep": _Sleep(),
+    "/together": _Together(),
 }.items():
     falcon_app.add_route(_path, _resource)
 
@@ -90,18 +91,10 @@ def _bottle_error():
     raise RuntimeError("bottle error")
 
 
-@bottle_app.get("/sleep")
-def _bottle_sleep():
-    time.sleep(0.05)
-    return "slept"
+bottle_app.get("/together")(together)
 
 
 # --- Pyramid ---
-
-
-def _pyramid_sleep(request):
-    time.sleep(0.05)
-    return Response("slept")
 
 
 def _pyramid_error(request):
@@ -116,7 +109,7 @@ with Configurator() as _config:
         "stream": lambda request: Response(app_iter=_numbers()),
         "file": lambda request: FileResponse(__file__, request),
         "error": _pyramid_error,
-        "sleep": _pyramid_sleep,
+        "together": lambda request: Response(together()),
     }.items():
         _config.add_route(_name or "index", "/" + _name)
         _config.add_view(_view, route_name=_name or "index")

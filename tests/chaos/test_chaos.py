@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.support.load import FOREVER, Load
 from tests.support.servers import Command, wait_until
 from tests.support.site import (
@@ -148,9 +150,10 @@ def spin_until(end: float) -> None:
         pass
 
 
+@pytest.mark.slow("three workers in a row are silent for their whole timeout")
 def test_stopped_workers_are_noticed(site: Site) -> None:
     chance = random.Random(10)
-    with site.serve("--workers", "3", "--timeout", "1") as server:
+    with site.serve("--workers", "3", "--timeout", "2") as server:
         wait_ready(server, 3)
         for began in rounds():
             victim = chance.choice(ready(server))
@@ -160,7 +163,7 @@ def test_stopped_workers_are_noticed(site: Site) -> None:
                     victim not in (r := ready(server)) and len(r) == 3
                 ),  # type: ignore[misc]
                 began,
-                1 + 2 + WHOLE,
+                2 + 2 + WHOLE,
             )
             assert ask(server)[1] != victim
 
@@ -221,6 +224,7 @@ def test_a_machine_that_was_suspended_loses_nobody(site: Site) -> None:
         assert not any("does not answer" in line for line in server.lines)
 
 
+@pytest.mark.slow("a deadline that was swallowed comes again after 10 s, twice")
 def test_a_worker_with_a_request_that_does_not_end_is_replaced(site: Site) -> None:
     """It swallows its deadline, and what comes 10 s later, and that again."""
     (site.folder / "site_app.py").write_text(

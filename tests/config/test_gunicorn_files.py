@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from tests.support import raw
 from tests.support.gunicorn import WORKER
-from tests.support.servers import ROOT, Command, wait_until
+from tests.support.servers import BIN, ROOT, Command, wait_until
 
 # Every hook that both call, 30 common settings, names of the author's.
 FILE = """
@@ -111,10 +110,10 @@ SHOP = """
 import os, tags
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/fail": raise RuntimeError("on purpose")
-    body = f"{os.environ['COLOUR']} {os.environ['EMPTY']!r} {tags.NAME} {os.getcwd()}"
+    body = f"{os.environ['COLOUR']} {os.environ['EMPTY']!r} {tags.NAME} {os.getcwd()}".encode()
     start_response("200 OK", [("Content-Type", "text/plain"),
                               ("Content-Length", str(len(body)))])
-    return [body.encode()]
+    return [body]
 """
 
 
@@ -130,11 +129,11 @@ class Server(Command):
         env = {"PYTHONPATH": str(ROOT)}
         name, _, worker = module.partition(" with ")
         options = ["-k", WORKER] if worker else []
-        self.start([sys.executable, "-m", name, *options], folder, env)
+        self.start([str(BIN / name), *options], folder, env)
 
     @property
     def port(self) -> int:
-        return int(self.wait_line(r"[Ll]istening at:? .*http://127.0.0.1:(\d+)")[1])
+        return int(self.said(r"[Ll]istening at:? .*http://127.0.0.1:(\d+)")[1])
 
     def events(self, name: str) -> list[str]:
         try:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.servers import ROOT
+from tests.support.servers import CELADON, ROOT
 
 PROBE = "tests.apps.probe:app"
 
@@ -28,7 +27,7 @@ class Place:
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "celadon", *args],
+            [CELADON, *args],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), **env},
             capture_output=True,

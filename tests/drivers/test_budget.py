@@ -49,7 +49,7 @@ def test_who_wants_more_waits(driver: str, services: Services) -> None:
         error = raises({ERRORS[driver]}, connect)
         assert "db_connections" in str(error), error
         # Killed while it waits; closed, dropped and broken ones make room.
-        budget.WAIT = 20
+        budget.WAIT = TIMEOUT
         late = [green.spawn(connect) for _ in range(4)]
         while waiting() < 4: green.sleep(0.001)
         late[0].kill()
@@ -165,7 +165,7 @@ def test_who_wants_more_in_asyncio_waits(driver: str, services: Services) -> Non
             try: await connect()
             except refused as error: assert "db_connections" in str(error), error
             else: raise AssertionError("not refused")
-            budget.WAIT = 20
+            budget.WAIT = TIMEOUT
             late = asyncio.ensure_future(connect())
             while not waiting(): await asyncio.sleep(0.001)
             await held.pop().close()

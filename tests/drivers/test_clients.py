@@ -15,7 +15,7 @@ import http.server
 class Slow(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        time.sleep(0.05)
+        time.sleep(0.2)
         self.send_response(200); self.send_header("Content-Length", "2"); self.end_headers()
         self.wfile.write(b"42")
     def log_message(self, *args): pass
@@ -43,7 +43,6 @@ def test_http_clients(client: str) -> None:
         + """
 got, count = ticks(get)
 assert got == "42" and count >= 3, (got, count)
-began = time.monotonic()
 tasks = [green.spawn(get) for _ in range(10)]
 assert [task.get() for task in tasks] == ["42"] * 10
 server.shutdown(); thread.join(); server.server_close()
@@ -60,7 +59,7 @@ def test_asyncpg_in_a_view_and_from_a_loop_of_its_own(services: Services) -> Non
         dsn = f"postgresql://celadon@127.0.0.1:{postgres_port}/celadon"
         async def ask():
             conn = await asyncpg.connect(dsn)
-            try: return await conn.fetchval("SELECT 42 FROM pg_sleep(0.05)")
+            try: return await conn.fetchval("SELECT 42 FROM pg_sleep(0.2)")
             finally: await conn.close()
         got, count = ticks(lambda: asyncio.run(ask()))
         assert got == 42 and count >= 3, (got, count)
@@ -72,13 +71,13 @@ def test_asyncpg_in_a_view_and_from_a_loop_of_its_own(services: Services) -> Non
         def call(coroutine): return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
         async def make(): return await asyncpg.create_pool(dsn, min_size=1, max_size=3)
         pool = call(make())
-        async def use(n): return await pool.fetchval(f"SELECT {n} FROM pg_sleep(0.02)")
+        async def use(n): return await pool.fetchval(f"SELECT {n} FROM pg_sleep(0.2)")
         got, count = ticks(lambda: call(use(7)))
         assert got == 7 and count >= 3, (got, count)
         tasks = [green.spawn(call, use(n)) for n in range(10)]
         assert [task.get() for task in tasks] == list(range(10))
         call(pool.close()); loop.call_soon_threadsafe(loop.stop); thread.join(); loop.close()
         """,
-        prelude=SOCKETS + services.names(),
+        prelude=SOCKETS + services.names("postgres_port"),
         malloc="default",
     )

@@ -6,6 +6,7 @@ import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
+from tests.support.machine import module
 from tests.support.services import RUNNING, Services
 
 # How each driver connects, and what makes the server take its time.
@@ -14,83 +15,85 @@ DRIVERS = {
         "import psycopg2\n"
         "def connect(): return psycopg2.connect(host='localhost', port=postgres_port,"
         " user='celadon', dbname='celadon')\n",
-        "SELECT pg_sleep(0.05), 42",
+        "SELECT pg_sleep(0.2), 42",
     ),
     "psycopg2_tls": (
         "import psycopg2\n"
         "def connect(): return psycopg2.connect(f'host=127.0.0.1 port={postgres_port}"
         " user=celadon dbname=celadon sslmode=require')\n",
-        "SELECT pg_sleep(0.05), 42",
+        "SELECT pg_sleep(0.2), 42",
     ),
     "psycopg2_unix": (
         "import psycopg2\n"
         "def connect(): return psycopg2.connect(host=postgres_folder, port=postgres_port,"
         " user='celadon', dbname='celadon')\n",
-        "SELECT pg_sleep(0.05), 42",
+        "SELECT pg_sleep(0.2), 42",
     ),
     "psycopg": (
         "import psycopg\n"
         "def connect(): return psycopg.connect(host='localhost', port=postgres_port,"
         " user='celadon', dbname='celadon')\n",
-        "SELECT pg_sleep(0.05), 42",
+        "SELECT pg_sleep(0.2), 42",
     ),
     "psycopg_tls": (
         "import psycopg\n"
         "def connect(): return psycopg.connect(host='127.0.0.1', port=postgres_port,"
         " user='celadon', dbname='celadon', sslmode='require')\n",
-        "SELECT pg_sleep(0.05), 42",
+        "SELECT pg_sleep(0.2), 42",
     ),
     "pymysql": (
         "import pymysql\n"
         "def connect(): return pymysql.connect(host='localhost', port=mariadb_port,"
         " user='celadon', database='celadon')\n",
-        "SELECT SLEEP(0.05), 42",
+        "SELECT SLEEP(0.2), 42",
     ),
     "pymysql_unix": (
         "import pymysql\n"
         "def connect(): return pymysql.connect(unix_socket=mariadb_socket,"
         " user='celadon', database='celadon')\n",
-        "SELECT SLEEP(0.05), 42",
+        "SELECT SLEEP(0.2), 42",
     ),
     "mysqlclient": (
         "import MySQLdb\n"
         "def connect(): return MySQLdb.connect(host='127.0.0.1', port=mariadb_port,"
         " user='celadon', database='celadon')\n",
-        "SELECT SLEEP(0.05), 42",
+        "SELECT SLEEP(0.2), 42",
     ),
     "mysqlclient_unix": (
         "import MySQLdb, MySQLdb.cursors\n"
         "def connect(): return MySQLdb.connect(unix_socket=mariadb_socket,"
         " user='celadon', database='celadon', cursorclass=MySQLdb.cursors.SSCursor)\n",
-        "SELECT SLEEP(0.05), 42",
+        "SELECT SLEEP(0.2), 42",
     ),
     "pg8000": (
         "import pg8000.dbapi\n"
         "def connect(): return pg8000.dbapi.connect('celadon', 'localhost', 'celadon',"
         " postgres_port)\n",
-        "SELECT pg_sleep(0.05), 42",
+        "SELECT pg_sleep(0.2), 42",
     ),
     "pg8000_unix": (
         "import pg8000.dbapi\n"
         "def connect(): return pg8000.dbapi.connect('celadon', database='celadon',"
         " unix_sock=f'{postgres_folder}/.s.PGSQL.{postgres_port}')\n",
-        "SELECT pg_sleep(0.05), 42",
+        "SELECT pg_sleep(0.2), 42",
     ),
     "sqlalchemy": (
         "import sqlalchemy\n"
         "engine = sqlalchemy.create_engine(f'postgresql+psycopg2://celadon@localhost:"
         "{postgres_port}/celadon', pool_size=20)\n"
         "def connect(): return engine.raw_connection()\n",
-        "SELECT pg_sleep(0.05), 42",
+        "SELECT pg_sleep(0.2), 42",
     ),
 }
 
 
 def prelude(services: Services, driver: str) -> str:
     connect, query = DRIVERS[driver]
+    if driver == "mysqlclient":
+        module("MySQLdb", "libmariadb-dev")
     return (
         SOCKETS
-        + services.names()
+        + services.names(connect)
         + connect
         + f"""
 def ask(conn, sql={query!r}):
@@ -235,7 +238,7 @@ def test_psycopg_pool(services: Services) -> None:
         assert [task.get() for task in tasks[:5] + tasks[10:]] == [*range(5), *range(10, 20)]
         assert use(99) == 99
         # None was lost to those that were killed.
-        holders = [pool.getconn(timeout=5) for _ in range(2)]
+        holders = [pool.getconn(timeout=TIMEOUT) for _ in range(2)]
         for conn in holders: pool.putconn(conn)
         pool.close()
         """,
@@ -256,12 +259,12 @@ def test_redis(services: Services) -> None:
         tasks = [green.spawn(client.get, "a") for _ in range(50)]
         assert [task.get() for task in tasks] == [b"1"] * 50
         listener = client.pubsub(); listener.subscribe("news")
-        assert listener.get_message(timeout=5)["type"] == "subscribe"
+        assert listener.get_message(timeout=TIMEOUT)["type"] == "subscribe"
         soon(client.publish, "news", "hello")
-        got, count = ticks(lambda: listener.get_message(timeout=5))
+        got, count = ticks(lambda: listener.get_message(timeout=TIMEOUT))
         assert got["data"] == b"hello" and count >= 3
         client.close()
         """,
-        prelude=SOCKETS + services.names(),
+        prelude=SOCKETS + services.names("redis_port"),
         malloc="default",
     )

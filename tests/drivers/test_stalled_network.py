@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import program
 from tests.support.raw import TIMEOUT
+from tests.support.services import postgres_programs
+
+NEEDED = {
+    "ip": "iproute2",
+    "mariadbd": "mariadb-server",
+    "redis-server": "redis-server",
+    "openssl": "openssl",
+}
 
 OWN_NETWORK = ["unshare", "--net"]
 if os.geteuid() != 0:
@@ -21,20 +30,20 @@ def may_have_a_network() -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
+@pytest.mark.slow("psycopg tries to cancel a query for 5 s")
 @pytest.mark.skipif(
     not may_have_a_network(), reason="no network namespaces for this account"
 )
-def test_databases_behind_a_stalled_network(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    folder = tmp_path_factory.mktemp("stalled")
+def test_databases_behind_a_stalled_network() -> None:
+    for name, package in NEEDED.items():
+        program(name, package)
+    postgres_programs()
     done = subprocess.run(
         [
             *OWN_NETWORK,
             sys.executable,
             "-m",
             "tests.drivers.stalled_network",
-            str(folder),
         ],
         cwd=Path(__file__).parent.parent.parent,
         capture_output=True,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import raw
-from tests.support.raw import Client, Response
-from tests.support.servers import Command, wait_until
-from tests.support.site import Site, ask, gone, ready, wait_ready
+from tests.support.raw import TIMEOUT, Client, Response
+from tests.support.servers import CELADON, Command, wait_until
+from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
 
 
 class Administered:
@@ -39,7 +39,7 @@ class Administered:
         self.server.stop()
 
     def page(self, name: str, *fields: str) -> Response:
-        port = int(self.server.wait_line(r"admin pages at http://.*:(\d+)")[1])
+        port = int(self.server.said(r"admin pages at http://.*:(\d+)")[1])
         with Client(("127.0.0.1", port)) as client:
             lines = "".join(f"{field}\r\n" for field in fields)
             client.send(
@@ -48,9 +48,8 @@ class Administered:
             return client.response()
 
     def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "celadon", "ctl"]
         return subprocess.run(
-            [*command, "--control-socket", str(self.socket), *words],
+            [CELADON, "ctl", "--control-socket", str(self.socket), *words],
             capture_output=True,
             text=True,
             timeout=60,
@@ -128,7 +127,7 @@ def test_what_is_not_open_needs_the_token(site: Site) -> None:
         assert admin.asked("config")["settings"]["admin_token"]["value"] == "***"
 
 
-def renewed(admin: Administered, old: int) -> None:
+def comes_back(admin: Administered, old: int) -> None:
     wait_until(lambda: (p := admin.process, p not in (0, old)))
 
 
@@ -139,7 +138,7 @@ def test_a_killed_admin_process_is_back_and_nobody_noticed(site: Site) -> None:
             killed = wait_until(lambda: (p := admin.process, p > 0))
             client.send(raw.get("/sleep"))
             os.kill(killed, signal.SIGKILL)
-            renewed(admin, killed)
+            comes_back(admin, killed)
             assert admin.page("live").status == 200
             assert client.response().body == f"1 {worker}".encode()
         assert ready(admin.server) == [worker]
@@ -168,9 +167,7 @@ def test_commands(site: Site) -> None:
         old = wait_ready(admin.server, 2)
         site.write(2)
         admin.asked("reload")
-        wait_until(
-            lambda: (r := ready(admin.server), len(r) == 2 and not set(r) & set(old))
-        )
+        renewed(admin.server, old)
         assert ask(admin.server)[0] == "2"
         victim = ready(admin.server)[0]
         admin.asked("workers", "kill", str(victim))
@@ -257,17 +254,14 @@ def test_who_may_use_the_socket(site: Site) -> None:
         assert admin.socket.stat().st_mode & 0o777 == 0o660
 
 
+NO_FOLDER = {"XDG_RUNTIME_DIR": "", "RUNTIME_DIRECTORY": ""}
+
+
 def test_without_a_folder_the_socket_is_abstract(site: Site) -> None:
     """design §9: named after user and listener; only a path that was named may fail."""
-    name = f"\0celadon-unix-{site.folder.name}-{os.getuid()}".replace("_", "-")
-    server = Command(
-        "site_app:app",
-        bind=f"unix:{site.folder.name}",
-        cwd=site.folder,
-        env={"XDG_RUNTIME_DIR": "", "RUNTIME_DIRECTORY": ""},
-    )
-    with server:
+    with Command("site_app:app", cwd=site.folder, env=NO_FOLDER) as server:
         wait_ready(server, 1)
+        name = f"\0celadon-127.0.0.1-{server.port}-{os.getuid()}"
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(name)
             connection.sendall(b"status\n")
@@ -279,6 +273,40 @@ def test_without_a_folder_the_socket_is_abstract(site: Site) -> None:
     )
     assert bad.wait() == 1
     assert "/nowhere/control" in "\n".join(bad.lines)
+
+
+@pytest.mark.parametrize("folder", ["", "here", "x" * 100])
+def test_each_server_has_a_socket_of_its_own(site: Site, folder: str) -> None:
+    """Two of one account whose listeners are called alike, in folders that differ in
+    letters which no name of a socket can have; also where the place for it is too deep."""
+    env = dict(NO_FOLDER)
+    if folder:
+        (site.folder / folder).mkdir()
+        env["XDG_RUNTIME_DIR"] = str(site.folder / folder)
+    code = (site.folder / "site_app.py").read_text()
+    with contextlib.ExitStack() as stack:
+        pids = {}
+        for name in ("ä", "ö"):
+            place = site.folder / name
+            place.mkdir()
+            (place / "site_app.py").write_text(code)
+            server = Command("site_app:app", bind="unix:s", cwd=place, env=env)
+            stack.enter_context(server)
+            wait_ready(server, 1)
+            pids[place] = server.process.pid
+            assert not any("control" in line for line in server.lines)
+        for place, pid in pids.items():
+            words = ("ctl", "--bind", "unix:s", "--json", "status")
+            done = subprocess.run(
+                [CELADON, *words],
+                cwd=place,
+                env={**os.environ, **env},
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+            )
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["pid"] == pid
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,8 @@ import pytest
 
 from tests.support import raw
 from tests.support.collector import Collector, collecting
-from tests.support.servers import ROOT, Command
+from tests.support.servers import BIN, CELADON, ROOT, Command, Started
 
-BIN = Path(sys.executable).parent
 CLIENTS = 20
 
 
@@ -28,19 +27,8 @@ def collector() -> Iterator[Collector]:
 @contextmanager
 def agent(*command: str, env: dict[str, str], target: str = "app") -> Iterator[Command]:
     """The command behind an agent's own."""
-    running = Command.__new__(Command)
-    running.start(
-        [
-            *command,
-            str(BIN / "celadon"),
-            "--bind",
-            "127.0.0.1:0",
-            f"tests.apps.traced_site:{target}",
-        ],
-        ROOT,
-        env,
-    )
-    with running:
+    server = (CELADON, "--bind", "127.0.0.1:0", f"tests.apps.traced_site:{target}")
+    with Started(*command, *server, env=env) as running:
         yield running
 
 

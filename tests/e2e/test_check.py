@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.support.raw import TIMEOUT
+from tests.support.servers import CELADON
 
 
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "celadon", "check", *arguments],
+        [CELADON, "check", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import celadon
 import pytest
 
 from tests.support import raw
-from tests.support.servers import ROOT, Command, wait_until
+from tests.support.servers import CELADON, ROOT, Command, Started, wait_until
+from tests.support.site import wait_ready
 
 PROBE = "tests.apps.probe:app"
 
@@ -21,7 +26,7 @@ def run(
     *args: str, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "celadon", *args],
+        [CELADON, *args],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -30,8 +35,9 @@ def run(
     )
 
 
+@pytest.mark.row("T24")
 def test_serves_and_stops_on_sigterm() -> None:
-    """T24: the signal is seen while the loop waits in C."""
+    """The signal is seen while the loop waits in C."""
     with Command(PROBE) as server:
         assert server.request(raw.get()).body == b"hello"
         server.signal(signal.SIGTERM)
@@ -53,6 +59,17 @@ def test_serves_and_stops_on_sigterm() -> None:
 def test_targets(target: str, options: list[str], body: bytes) -> None:
     with Command(target, *options) as server:
         assert server.request(raw.get()).body == body
+
+
+@pytest.mark.row("T25", "EN12")
+def test_names_are_taken_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "OneShop.py").write_text(
+        "def MakeIt(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Length', '4')])\n"
+        "    return [str(environ['wsgi.multiprocess']).encode()]\n"
+    )
+    with Command("OneShop:MakeIt", "--workers", "2", cwd=tmp_path) as server:
+        assert server.request(raw.get()).body == b"True"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +99,9 @@ def test_targets(target: str, options: list[str], body: bytes) -> None:
         (["--bind", "127.0.0.1:http", PROBE], 2, "cannot bind"),
         (["--bind", "unix:", PROBE], 2, "cannot bind"),
         (["--bind", "fd://77", PROBE], 1, "cannot bind"),
+        (["--bind", "unix:/" + "x" * 107, PROBE], 2, "the path is too long"),
+        (["--bind", "unix:/\udcff", PROBE], 2, "bind: 'unix:/\\udcff' is no text in"),
+        (["--pid", "/\udcff", PROBE], 2, "pidfile: '/\\udcff' is no text in UTF-8"),
         (["--chdir", "/nonexistent", PROBE], 2, "chdir"),
         (["--access-logfile", "/nonexistent/x", PROBE], 1, "no such file or dir"),
         (["--access-logfile", "/", PROBE], 1, "it is a directory"),
@@ -100,14 +120,37 @@ def test_mistakes_get_one_clear_line(
     done = run(*args)
     assert done.returncode == status, done.stderr
     assert message in done.stderr
-    ours = [line for line in done.stderr.splitlines() if "/celadon/" in line]
-    assert ours == []
+    assert f"{Path(celadon.__file__).parent}/" not in done.stderr  # no frame of ours
 
 
 def test_an_application_that_fails_to_import_shows_its_own_traceback() -> None:
     done = run("tests.apps.broken:app")
     assert "broken.py" in done.stderr
     assert "1 / 0" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_streams_that_are_closed_at_the_start_lead_nowhere(
+    tmp_path: Path, closed: tuple[int, ...]
+) -> None:
+    """No socket and no log gets their numbers, and so what an application prints."""
+
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    path, log = tmp_path / "s", tmp_path / "log"
+    options = ("--error-logfile", str(log), "--pid", str(tmp_path / "pid"))
+    with Command(PROBE, *options, bind=f"unix:{path}", preexec=close) as server:
+        wait_until(lambda: (None, log.exists() and "is ready" in log.read_text()))
+        with raw.Client(str(path)) as client:
+            client.send(raw.get())
+            assert client.response().body == b"hello"
+        worker = re.search(r"worker (\d+) is ready", log.read_text())
+        assert worker
+        for pid in (server.process.pid, worker[1]):
+            for number in closed:
+                assert os.readlink(f"/proc/{pid}/fd/{number}") == os.devnull
 
 
 def test_version_help_and_configuration() -> None:
@@ -152,14 +195,14 @@ def test_several_addresses_and_unix_sockets(tmp_path: Path) -> None:
 def test_a_stale_unix_socket_is_replaced_a_live_one_is_not(tmp_path: Path) -> None:
     path = str(tmp_path / "celadon.sock")
     with Command(PROBE, bind=f"unix:{path}") as server:
-        server.wait_line("listening at unix:")
+        wait_ready(server, 1)
         done = run("--bind", f"unix:{path}", PROBE)
         assert (done.returncode, "already in use" in done.stderr) == (1, True)
         server.process.kill()
         server.wait()
     assert os.path.exists(path)
     with Command(PROBE, bind=f"unix:{path}") as server:
-        server.wait_line("listening at unix:")
+        wait_ready(server, 1)
 
 
 def test_inherited_descriptor() -> None:
@@ -168,19 +211,10 @@ def test_inherited_descriptor() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         fd = listener.fileno()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "celadon", "--bind", f"fd://{fd}", PROBE],
-            cwd=ROOT,
-            pass_fds=[fd],
-            stderr=subprocess.DEVNULL,
-        )
-        try:
+        with Started(CELADON, "--bind", f"fd://{fd}", PROBE, pass_fds=[fd]):
             with raw.Client(("127.0.0.1", port)) as client:
                 client.send(raw.get())
                 assert client.response().body == b"hello"
-        finally:
-            process.terminate()
-            process.wait(raw.TIMEOUT)
 
 
 def test_access_log(tmp_path: Path) -> None:
@@ -238,22 +272,18 @@ def test_error_log_file_and_wsgi_errors(tmp_path: Path) -> None:
     assert "said by the application" in path.read_text()
 
 
-class Alone(Command):
+def alone() -> Command:
     """`celadon.run`, without a master."""
-
-    def __init__(self, **settings: Any) -> None:
-        code = (
-            "import celadon.patch; celadon.patch.all()\n"
-            "import celadon; from tests.apps.probe import app; celadon.run(app, **{})"
-        )
-        self.start(
-            [sys.executable, "-c", code.format({"bind": "127.0.0.1:0", **settings})],
-            ROOT,
-        )
+    code = (
+        "import celadon.patch; celadon.patch.all()\n"
+        "import celadon; from tests.apps.probe import app\n"
+        "celadon.run(app, bind='127.0.0.1:0')"
+    )
+    return Started(sys.executable, "-c", code)
 
 
 def test_without_a_master_the_first_sigint_drains_the_second_is_quick() -> None:
-    with Alone() as server, server.client() as client, server.client() as other:
+    with alone() as server, server.client() as client, server.client() as other:
         client.send(raw.get("/sleep?s=0.2"))
         other.send(raw.get("/"))
         other.response()
@@ -261,7 +291,7 @@ def test_without_a_master_the_first_sigint_drains_the_second_is_quick() -> None:
         answer = client.response()
         assert (answer.body, answer.get("Connection")) == (b"slept", "close")
         assert server.wait() == 0
-    with Alone() as server, server.client() as client:
+    with alone() as server, server.client() as client:
         client.send(raw.get("/sleep?s=60"))
         with server.client() as other:
             other.send(raw.get("/"))
@@ -272,8 +302,7 @@ def test_without_a_master_the_first_sigint_drains_the_second_is_quick() -> None:
         assert server.wait() == 0
 
 
-def test_late_requests_on_kept_connections_are_answered_in_a_drain() -> None:
-    """CN16."""
+def test_cn16_late_requests_on_kept_connections_are_answered_in_a_drain() -> None:
     with Command(PROBE) as server:
         with server.client() as idle, server.client() as busy:
             idle.send(raw.get())
@@ -315,30 +344,53 @@ def test_run_from_a_script(tmp_path: Path) -> None:
         "celadon.run(app, bind='127.0.0.1:0')\n"
         "print('returned')\n"
     )
-    server = Command.__new__(Command)
-    import threading
-
-    server.process = subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    server.lines, server.out = [], []
-    server._heard, server._closed = threading.Condition(), False
-    server._readers = [
-        threading.Thread(
-            target=server._read, args=(server.process.stderr, server.lines)
-        ),
-        threading.Thread(target=server._read, args=(server.process.stdout, server.out)),
-    ]
-    for reader in server._readers:
-        reader.start()
-    with server:
+    with Started(sys.executable, str(script)) as server:
         assert server.request(raw.get()).body == b"scripted"
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
     assert server.out == ["returned"]
+
+
+HERE = """
+import json, sys, celadon, helper, in_lib
+def app(environ, start_response):
+    found = {name: sys.modules[name].__file__ for name in ("celadon", "helper", "in_lib")}
+    body = json.dumps([environ["SCRIPT_NAME"], found]).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.mark.row("S20")
+@pytest.mark.parametrize("by", ["script", "module"])
+@pytest.mark.parametrize("name", ["gunicorn.conf.py", "celadon.conf.py"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_modules_of_the_project_are_found(
+    tmp_path: Path, by: str, name: str, moved: bool
+) -> None:
+    """By the application and by the configuration file, and the same for both ways."""
+    place = tmp_path / "moved" if moved else tmp_path
+    for folder in (place, tmp_path / "lib"):
+        folder.mkdir(exist_ok=True)
+    (tmp_path / "helper.py").write_text("PREFIX = '/by/helper'\n")
+    (place / "here.py").write_text(HERE)
+    (tmp_path / "lib" / "in_lib.py").touch()
+    (tmp_path / name).write_text("from helper import PREFIX as root_path\n")
+    command = [CELADON] if by == "script" else [sys.executable, "-m", "celadon"]
+    options = ["--pythonpath", str(tmp_path / "lib"), "--bind", "127.0.0.1:0"]
+    options += ["--chdir", "moved"] if moved else []
+    with Started(*command, *options, "here:app", cwd=tmp_path) as server:
+        prefix, found = json.loads(server.request(raw.get("/by/helper/")).body)
+    assert prefix == "/by/helper"
+    assert found == {
+        "celadon": celadon.__file__,
+        "helper": str(tmp_path / "helper.py"),
+        "in_lib": str(tmp_path / "lib" / "in_lib.py"),
+    }
+    shown = subprocess.run(
+        [*command, "config"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "root_path = /by/helper " in shown.stdout, shown.stderr
 
 
 def test_importing_celadon_patches_and_starts_nothing() -> None:
@@ -356,14 +408,11 @@ def test_no_green_serves_one_request_at_a_time() -> None:
     with Command(PROBE, "--no-green") as server:
         server.wait_line("one request at a time")
         with server.client() as a, server.client() as b:
-            a.send(raw.get("/sleep?s=0.05"))
-            b.send(raw.get("/sleep?s=0.05"))
+            began = time.monotonic()
+            a.send(raw.get("/sleep?s=0.2"))
+            b.send(raw.get("/sleep?s=0.2"))
             assert a.response().body == b.response().body == b"slept"
-
-
-def stats_of(text: bytes) -> tuple[int, int]:
-    total, idle = text.split()
-    return int(total), int(idle)
+            assert time.monotonic() - began >= 0.4
 
 
 def test_options_have_settings_behind_them() -> None:

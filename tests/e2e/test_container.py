@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,8 @@ from celadon import config, flags
 
 from tests.support import raw
 from tests.support.raw import Client, get
-from tests.support.servers import ROOT, Command, wait_until
+from tests.support.servers import CELADON, ROOT, Command, wait_until
+from tests.support.site import wait_ready
 
 USER = 10001
 APP = """
@@ -56,12 +58,13 @@ class Contained(Command):
     def __init__(self, folder: Path) -> None:
         (folder / "run").mkdir()
         (folder / "contained_app.py").write_text(APP)
+        (folder / "contained_app.py").chmod(0o644)  # whatever the umask is
         self.socket = folder / "run" / "app.sock"
         shutil.chown(folder / "run", USER)
         self.environ = {
             **os.environ,
             "HOME": "/nonexistent",
-            "PYTHONPATH": f"{ROOT / 'python'}:{folder}",
+            "PYTHONPATH": str(ROOT / "python"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "CELADON_BIND": f"unix:{self.socket}",
             "CELADON_WORKERS": "2",
@@ -69,20 +72,11 @@ class Contained(Command):
         script = (
             f"mount --bind {folder}/run {folder}/run && mount -o remount,bind,ro / && "
             f"cd {folder} && exec setpriv --reuid {USER} --clear-groups "
-            f"{sys.executable} -m celadon contained_app:app"
+            f"{shlex.quote(CELADON)} contained_app:app"
         )
-        self.process = subprocess.Popen(
-            [
-                *("unshare", "--mount", "--pid", "--fork", "--mount-proc"),
-                *("sh", "-c", script),
-            ],
-            env=self.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.listen()
-        self.wait_line("worker .* is ready")
+        unshare = ("unshare", "--mount", "--pid", "--fork", "--mount-proc")
+        self.start([*unshare, "sh", "-c", script], folder, self.environ)
+        wait_ready(self, 2)
 
     @property
     def master(self) -> int:
@@ -92,7 +86,7 @@ class Contained(Command):
         return int(children[0])
 
     def signal(self, number: int) -> None:
-        os.kill(self.master, number)
+        self.kill(self.master, number)
 
     def ask(self, path: str) -> raw.Response:
         with Client(str(self.socket)) as client:
@@ -114,6 +108,7 @@ def contained() -> Iterator[Contained]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.row("T31")
 def test_process_1_reaps_what_is_left_to_it(contained: Contained) -> None:
     answer = contained.ask("/")
     assert answer.body.split()[1] == b"1"
@@ -142,7 +137,7 @@ def test_process_1_hears_signals_and_its_health_is_asked(contained: Contained) -
     health = subprocess.run(
         [
             *("setpriv", "--reuid", str(USER), "--clear-groups"),
-            *(sys.executable, "-m", "celadon", "ctl", "health"),
+            *(CELADON, "ctl", "health"),
         ],
         env=contained.environ,
         cwd="/",

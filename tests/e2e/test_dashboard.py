@@ -26,13 +26,13 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-def serve(*options: str) -> Command:
-    return Command("tests.apps.measured:app", "-w", "2", *ADMIN, *options)
+def serve(*options: str, **env: str) -> Command:
+    return Command("tests.apps.measured:app", "-w", "2", *ADMIN, *options, env=env)
 
 
 def url_of(server: Command) -> str:
     wait_ready(server, 2)
-    return server.wait_line(r"admin pages at (http://.*:\d+)")[1] + "/-/"
+    return server.said(r"admin pages at (http://.*:\d+)")[1] + "/-/"
 
 
 def check(seen: Watched, url: str) -> None:
@@ -43,12 +43,15 @@ def check(seen: Watched, url: str) -> None:
     assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
 
 
+@pytest.mark.slow("axe-core looks at the whole page twice, in a browser without a GPU")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", WIDTHS)
 def test_it_is_readable_everywhere(browser: Browser, scheme: str, size: str) -> None:
     """In both colour schemes and three widths: empty, and when everything is on fire."""
     view = {"width": WIDTHS[size], "height": 900}
-    with serve("--slow-request", "10ms") as server:
+    # A busy machine holds loops as well.
+    options = ("--slow-request", "10ms", "--watchdog-threshold", "1")
+    with serve(*options) as server:
         url = url_of(server)
         with watched(browser, url, color_scheme=scheme, viewport=view) as seen:
             page = seen.page
@@ -94,21 +97,23 @@ def test_charts_move_and_it_is_small(browser: Browser) -> None:
                              "may"}  # fmt: skip
 
 
-def test_what_blocks_is_shown_while_it_does(browser: Browser) -> None:
+def test_what_blocks_is_shown_while_it_does(browser: Browser, tmp_path: Path) -> None:
     """With file and line, the stack behind it, and open to a keyboard."""
-    with serve() as server, server.client() as client:
+    enough = tmp_path / "enough"
+    with serve(ENOUGH=str(enough)) as server, server.client() as client:
         with watched(browser, url_of(server)) as seen:
             page = seen.page
             expect(page.get_by_role("status")).to_have_text("serving")
-            client.send(raw.get("/block"))  # for three seconds
+            client.send(raw.get("/hold"))
             place = page.locator("#blockers summary")
-            expect(place).to_contain_text("measured.py:", timeout=2500)
+            expect(place).to_contain_text("measured.py:")
             expect(page.locator("#worker-table")).to_contain_text("held for")
             place.focus()
             page.keyboard.press("Enter")
             stack = page.locator("#blockers pre")
             expect(stack).to_be_visible()
             expect(stack).to_contain_text("in app")
+            enough.touch()
             assert client.response().status == 200
             # What was opened stays open when new figures come.
             before = page.locator("#since").inner_text()
@@ -116,7 +121,7 @@ def test_what_blocks_is_shown_while_it_does(browser: Browser) -> None:
             expect(stack).to_be_visible()
             expect(place).to_be_focused()
             row = page.locator("#blockers tbody tr").first
-            expect(row).to_contain_text("3.0 s")
+            expect(row).to_contain_text(re.compile(r"\d s"))
 
 
 def test_it_says_when_nobody_answers_and_comes_back(browser: Browser) -> None:
@@ -133,7 +138,7 @@ def test_it_says_when_nobody_answers_and_comes_back(browser: Browser) -> None:
         )
         os.kill(admin, 9)
         expect(status).to_have_text("no connection to the admin process")
-        expect(status).to_have_text("serving", timeout=20000)
+        expect(status).to_have_text("serving")
 
 
 def test_it_only_looks_unless_control_is_enabled(browser: Browser) -> None:

@@ -18,9 +18,10 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support import metrics, raw
+from tests.support.machine import free_port
 from tests.support.raw import Response
 from tests.support.servers import ROOT, Command, wait_until
-from tests.support.services import Services, free_port
+from tests.support.services import Services
 from tests.support.site import wait_ready
 from tests.support.studio import FOLDER as STUDIO
 from tests.support.studio import letters
@@ -29,12 +30,16 @@ from tests.support.studio import town as studio_town
 EXAMPLES = ROOT / "examples"
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL", "MariaDB"])
+@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL", "MariaDB"])
 def studio(
-    request: pytest.FixtureRequest, services: Services, tmp_path: Path
+    request: pytest.FixtureRequest,
+    services: Services,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Command]:
+    """Its tests take places in one course each."""
+    file = tmp_path_factory.mktemp("studio") / "studio.sqlite3"
     environments = {
-        "SQLite": {"STUDIO_SQLITE": str(tmp_path / "studio.sqlite3")},
+        "SQLite": {"STUDIO_SQLITE": str(file)},
         "PostgreSQL": {
             "STUDIO_POSTGRES": f"postgres://celadon@127.0.0.1:{services.postgres_port}/celadon",
         },
@@ -149,11 +154,18 @@ def scrape(command: Command) -> set[str]:
 
 
 def test_a_slow_kiln_holds_nobody_up(small: dict[str, str]) -> None:
-    with Command("studio:app", cwd=STUDIO, env=small) as command:
-        with command.client() as client:
-            client.send(raw.get("/kiln"))
-            assert "views in this process" in text(command.request(raw.get("/")))
-            assert "&deg;C" in text(client.response())
+    with socket.create_server(("127.0.0.1", 0)) as kilns:
+        kilns.settimeout(raw.TIMEOUT)
+        where = {"STUDIO_TOWN": f"http://127.0.0.1:{kilns.getsockname()[1]}"}
+        with Command("studio:app", cwd=STUDIO, env=small | where) as command:
+            with command.client() as client:
+                client.send(raw.get("/kiln"))
+                asked = [kilns.accept()[0] for _ in range(3)]
+                assert "views in this process" in text(command.request(raw.get("/")))
+                for each in asked:
+                    with each:
+                        each.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n987")
+                assert text(client.response()).count("987") == 3
 
 
 def test_all_kilns_are_asked_at_once(small: dict[str, str], town: Command) -> None:

@@ -74,10 +74,11 @@ WAYS = [leave, half_close, reset, fall_silent]
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.row("T14", "SL03")
 def test_a_client_that_goes_in_any_phase_leaves_nothing(
     server: Command, phase: str, way: Callable[[raw.Client], None]
 ) -> None:
-    """T14, SL03, CN14: gone, half closed, reset, or just not there any more."""
+    """Gone, half closed, reset, or just not there any more."""
     before = rest(server)
     client = server.client()
     small_window(client)
@@ -106,7 +107,7 @@ def rest(server: Command) -> dict[str, int]:
 
 
 def test_a_full_disk_while_a_body_is_spooled_is_500() -> None:
-    """IN02: the file grows to a limit; others, and later bodies that fit, go on."""
+    """The file grows to a limit; others, and later bodies that fit, go on."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))

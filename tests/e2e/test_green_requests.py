@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
+import select
 import socket
 import struct
 import time
@@ -22,36 +22,50 @@ PROBE = "tests.apps.probe:app"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Command]:
     with Command(
-        PROBE, "--request-timeout", "0.3", "--cancel-on-disconnect", "GET"
+        PROBE, "--request-timeout", "1", "--cancel-on-disconnect", "GET"
     ) as command:
         yield command
 
 
 def test_waiting_requests_overlap(server: Command) -> None:
     clients = [server.client() for _ in range(50)]
-    began = time.monotonic()
     for client in clients:
-        client.send(raw.get("/sleep?s=0.1"))
+        client.send(raw.get("/together?n=50"))
     for client in clients:
-        assert client.response().body == b"slept"
+        assert client.response().body == b"together"
         client.close()
-    assert time.monotonic() - began < 2  # one after another it would be 5
 
 
 def test_a_lock_held_across_a_sleep_holds_up_only_its_waiters(server: Command) -> None:
     with server.client() as holder, server.client() as waiter, server.client() as other:
-        holder.send(raw.get("/locked?s=0.15"))
-        waiter.send(raw.get("/locked?s=0"))
-        other.send(raw.get("/"))
-        assert other.response().body == b"hello"
+        holder.send(raw.get("/locked?gate=lock"))
+        wait_at_gate(server, "lock")
+        waiter.send(raw.get("/locked"))
+        for _ in range(10):
+            other.send(raw.get("/sleep"))
+            assert other.response().body == b"slept"
+        assert select.select([holder.sock, waiter.sock], [], [], 0)[0] == []
+        other.send(raw.get("/open?gate=lock"))
+        assert other.response().body == b"open"
         assert waiter.response().body == b"locked"
-        assert holder.response().body == b"locked"
+        assert holder.response().body == b"through"
+
+
+def wait_at_gate(server: Command, gate: str) -> None:
+    """Returns once a request waits there."""
+    wait_until(
+        lambda: (
+            b := server.request(raw.get("/waiting")).body.decode().split(),
+            gate in b,
+        )
+    )
 
 
 def test_one_request_wakes_another(server: Command) -> None:
     with server.client() as waiter, server.client() as opener:
-        waiter.send(raw.get("/gate"))
-        opener.send(raw.get("/open"))
+        waiter.send(raw.get("/gate?gate=one"))
+        wait_at_gate(server, "one")
+        opener.send(raw.get("/open?gate=one"))
         assert opener.response().body == b"open"
         assert waiter.response().body == b"through"
 
@@ -69,7 +83,7 @@ def test_request_deadline_is_504_and_its_locals_are_gone(server: Command) -> Non
 
 
 def test_t27_a_deadline_ends_only_its_own_request(server: Command) -> None:
-    """T27: neighbours are untouched."""
+    """Neighbours are untouched."""
     with server.client() as late, server.client() as neighbour:
         late.send(raw.get("/deadline"))
         neighbour.send(raw.get("/stream?n=3"))
@@ -83,7 +97,6 @@ def test_t27_a_deadline_ends_only_its_own_request(server: Command) -> None:
 def test_t29_a_request_that_comes_while_another_runs_is_not_lost(
     server: Command,
 ) -> None:
-    """T29."""
     with server.client() as client:
         for _ in range(20):
             client.send(raw.get("/sleep?s=0.005"))
@@ -131,8 +144,9 @@ def test_exit_in_a_view_ends_nothing(server: Command) -> None:
     assert server.request(raw.get("/")).body == b"hello"
 
 
+@pytest.mark.row("CN15")
 def test_client_gone_cancels_where_the_setting_says(server: Command) -> None:
-    """CN15: cancel_on_disconnect."""
+    """The setting cancel_on_disconnect."""
     for how in ("reset", "close"):
         client = server.client()
         client.send(raw.get("/big?mb=1000"))
@@ -170,8 +184,8 @@ def test_a_held_loop_is_reported_with_its_place() -> None:
 
 def test_one_that_holds_on_is_reported_though_another_was_just_before() -> None:
     """At most one report a second, but a long one is not passed over for good."""
-    with Command(PROBE, "--watchdog-threshold", "50ms") as server:
-        for seconds in ("0.2", "2"):
+    with Command(PROBE, "--watchdog-threshold", "0.5") as server:
+        for seconds in ("0.7", "3"):
             assert server.request(raw.get(f"/hold?s={seconds}")).body == b"held"
         reports = [line for line in server.lines if "the loop is held" in line]
         assert len(reports) == 2
@@ -180,33 +194,33 @@ def test_one_that_holds_on_is_reported_though_another_was_just_before() -> None:
 
 def test_a_loop_that_is_held_for_long_is_reported_with_all_stacks() -> None:
     """`timeout`: at half of it; the worker is aborted at all of it."""
-    options = ("--timeout", "2", "--watchdog-threshold", "0")
+    options = ("--timeout", "4", "--watchdog-threshold", "0")
     with Command(PROBE, *options) as server:
-        assert server.request(raw.get("/hold?s=1.6")).body == b"held"
+        assert server.request(raw.get("/hold?s=2.5")).body == b"held"
         server.wait_line(r"ERROR\] the loop is held for \d+ ms; the stacks")
         server.wait_line(r"probe.py.* in hold")
         assert server.request(raw.get("/")).body == b"hello"
 
 
+@pytest.mark.slow("a deadline that was swallowed comes again after 10 s")
 def test_swallowed_deadline_comes_again_as_base_exception() -> None:
-    """design §9: RequestTimeout, then RequestKilled; here at its first coming."""
+    """design §9: RequestTimeout, and 10 s later RequestKilled (so long it takes)."""
     with (
         Command(PROBE, "--request-timeout", "0.1") as server,
         server.client() as client,
     ):
         client.send(raw.get("/stubborn"))
-
-        def swallowed() -> tuple[Any, bool]:
-            body = server.request(raw.get("/log")).body
-            return body, body == b"RequestTimeout"
-
-        wait_until(swallowed)
-        server.signal(signal.SIGTERM)
-        server.signal(signal.SIGTERM)
+        for heard in (b"RequestTimeout", b"RequestTimeout,RequestKilled"):
+            wait_until(
+                lambda h=heard: (b := server.request(raw.get("/log")).body, b == h)  # type: ignore[misc]
+            )
+        assert client.response().status == 504
 
 
+@pytest.mark.alone("what a server uses of the processor while it waits")
+@pytest.mark.row("T10")
 def test_sl05_out_of_descriptors_pauses_and_recovers() -> None:
-    """SL05, T10: accept pauses, nothing spins, it recovers."""
+    """Accept pauses, nothing spins, it recovers."""
     import resource
 
     def limit() -> None:
@@ -217,7 +231,7 @@ def test_sl05_out_of_descriptors_pauses_and_recovers() -> None:
         held = [server.client() for _ in range(80)]
         server.wait_line("cannot accept, paused")
         before = cpu_seconds(server.worker)
-        time.sleep(0.3)  # the time over which CPU use is measured
+        time.sleep(0.3)  # the time over which CPU use is measured, not that of others
         assert cpu_seconds(server.worker) - before < 0.15
         for client in held:
             client.close()
@@ -230,8 +244,9 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.alone("how often an idle server wakes up")
 def test_t37_an_idle_server_does_not_wake_up() -> None:
-    """T37: no idle wake-ups, with idle connections open."""
+    """No idle wake-ups, with idle connections open."""
 
     def wakeups(pid: int) -> int:
         with open(f"/proc/{pid}/status") as status:
@@ -255,6 +270,7 @@ def test_t37_an_idle_server_does_not_wake_up() -> None:
         assert wakeups(server.worker) - before <= 1
 
 
+@pytest.mark.slow("idle runners are retired after half a minute")
 def test_idle_runners_decay_and_serve_again() -> None:
     """design §3: idle runners above a recent maximum are retired within 30 s."""
     with Command(PROBE) as server:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import raw
 from tests.support.gunicorn import Gunicorn
 from tests.support.raw import get
 from tests.support.servers import wait_until
-from tests.support.site import gone, seconds_at_once
+from tests.support.site import TOGETHER, all_at_once, gone
 
-APP = """
+APP = (
+    TOGETHER
+    + """
 import ctypes, json, os, time
 IMPORTED_BY = os.getpid()
 def stick():
@@ -24,6 +25,7 @@ def stick():
 def app(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/sleep": time.sleep(0.5)
+    if path.startswith("/together"): together(int(path[9:]))
     if path == "/long": time.sleep(60)
     if path == "/stuck": stick()
     if path == "/die": os._exit(1)
@@ -32,6 +34,7 @@ def app(environ, start_response):
     return [body]
 VERSION = 1
 """
+)
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def ask(server: Gunicorn, path: str = "/") -> list[int]:
 def test_requests_overlap_and_no_connection_is_lost_at_a_reload(folder: Path) -> None:
     with Gunicorn("own_app:app", "-w", "1", cwd=folder) as server:
         ask(server)
-        assert seconds_at_once(10, lambda: ask(server, "/sleep")) < 2.5  # not 5
+        all_at_once(10, lambda: ask(server, "/together10"))
         [first] = server.workers()
         (folder / "own_app.py").write_text(APP + "VERSION = 22\n")
         with server.client() as client:
@@ -79,6 +82,7 @@ def test_a_stuck_loop_is_reported_and_aborted(folder: Path) -> None:
             client.send(get("/stuck"))
             server.wait_line("own_app.py.* in app")
             server.wait_line("WORKER TIMEOUT")
+            server.wait_line("aborted says the hook")
             wait_until(lambda: (None, gone(pid)))
         assert ask(server)[1] != pid
 
@@ -115,11 +119,11 @@ def test_limits_and_what_is_refused(folder: Path) -> None:
     with Gunicorn("own_app:app", *options, cwd=folder) as server:
         assert server.request(get("/" + "x" * 200)).status == 414
         with server.client() as client:
+            began = time.monotonic()
             client.send(get("/"))
             client.response()
-            began = time.monotonic()
             assert client.sock.recv(1) == b""
-            assert 0.5 < time.monotonic() - began < raw.TIMEOUT
+            assert time.monotonic() - began > 0.9
     with Gunicorn("own_app:app", "--strip-header-spaces", cwd=folder) as server:
         assert server.wait() != 0
         server.wait_line("strip_header_spaces is refused: the parser is strict")
@@ -128,7 +132,7 @@ def test_limits_and_what_is_refused(folder: Path) -> None:
 def test_preloaded_and_reloaded(folder: Path) -> None:
     with Gunicorn("own_app:app", "--preload", "-w", "2", cwd=folder) as server:
         assert ask(server)[2] == server.process.pid
-        assert seconds_at_once(10, lambda: ask(server, "/sleep")) < 2.5
+        all_at_once(11, lambda: ask(server, "/together11"))
     with Gunicorn("own_app:app", "--reload", cwd=folder) as server:
         assert ask(server)[0] == 1
         # Its thread may not have looked yet: until it has, there is another change.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support import raw
 from tests.support.metrics import page
-from tests.support.raw import Client
-from tests.support.servers import Command, wait_until
+from tests.support.servers import Command, Started, wait_until
 
 APP = """
 import os, time
@@ -64,8 +64,9 @@ def test_a_check_that_fails_makes_the_server_unready(folder: Path) -> None:
             assert server.request(raw.get("/")).body == b"ok"  # requests are served
             assert page(server, "/-/live").status == 200
             (folder / name).unlink()
+            check = line.split("health check ")[1].split(" fails")[0]
+            server.wait_line(f"health check {check} passes again")
             become(server, 200)
-        server.wait_line("health check file_is_there passes again")
         shows(server, 'celadon_health_check_up{check="answers in time"} 1')
         for worker in "01":
             shows(server, f'celadon_worker_healthy{{worker="{worker}"}} 1')
@@ -115,33 +116,16 @@ def test_health_of_one_process(folder: Path) -> None:
         "import checked\n"
         "celadon.run(checked.app, bind='127.0.0.1:0', health_paths='/-/ready')\n"
     )
-    import subprocess
-    import sys
-
-    process = subprocess.Popen(
-        [sys.executable, "alone.py"], cwd=folder, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stderr is not None
-        port = 0
-        while not port:
-            line = process.stderr.readline()
-            if "listening at" in line:
-                port = int(line.rsplit(":", 1)[1])
-
-        def status() -> tuple[int, bool]:
-            with Client(("127.0.0.1", port)) as client:
-                client.send(raw.get("/-/ready"))
-                got = client.response().status
-            return got, got == wanted
-
+    with Started(sys.executable, "alone.py", cwd=folder) as server:
         for wanted in (200, 503, 200):
             (folder / "bad").touch() if wanted == 503 else None
-            wait_until(status)
+            wait_until(
+                lambda w=wanted: (
+                    s := server.request(raw.get("/-/ready")).status,
+                    s == w,
+                )  # type: ignore[misc]
+            )
             (folder / "bad").unlink(missing_ok=True)
-    finally:
-        process.terminate()
-        process.communicate()
 
 
 @pytest.mark.parametrize("paths", ["healthz=ready", "/healthz", "/x=well"])

@@ -17,16 +17,19 @@ from celadon.pools import ConnectionPool
 pool = ConnectionPool(
     lambda: SimpleNamespace(close=int), name="small", max_size=2, reset=None)
 
+client = None
 def ask_redis():
     import redis
-    redis.Redis(port=int(os.environ["REDIS_PORT"])).blpop(["nothing"], timeout=0.02)
+    global client
+    client = client or redis.Redis(port=int(os.environ["REDIS_PORT"]))
+    client.blpop(["nothing"], timeout=0.2)  # far more than all else, on any machine
 
 def app(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/pool":
         with pool.connection():
             time.sleep(0.01)
-    if path == "/sleep": time.sleep(0.02)
+    if path == "/sleep": time.sleep(0.05)
     if path == "/redis": ask_redis()
     start_response("200 OK", [("Content-Length", "3")])
     return [b"1 1"]

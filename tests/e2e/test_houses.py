@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,18 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.raw import get
-from tests.support.servers import ROOT, Command, wait_until
-
-BIN = Path(sys.executable).parent
-
-
-class Other(Command):
-    """A command that becomes the server."""
-
-    def __init__(self, command: list[str], folder: Path) -> None:
-        # Where the tests run the package is on the path only by its installation.
-        self.start(command, folder, {"PYTHONPATH": f"{ROOT}:{folder}"})
-
+from tests.support.servers import BIN, CELADON, Command, Started, wait_until
 
 # --- Django ---
 
@@ -74,9 +62,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def runserver(project: Path, *options: str) -> Other:
+def runserver(project: Path, *options: str) -> Started:
     command = [sys.executable, "manage.py", "runserver", *options, "127.0.0.1:0"]
-    return Other(command, project)
+    return Started(*command, cwd=project)
 
 
 def test_django_runserver(project: Path) -> None:
@@ -125,7 +113,7 @@ bottle.run(server="celadon.contrib.bottle:Celadon", port=0, quiet=True, **option
 @pytest.mark.parametrize("more", [[], ["workers"]])
 def test_bottle(tmp_path: Path, more: list[str]) -> None:
     (tmp_path / "program.py").write_text(BOTTLE)
-    with Other([sys.executable, "program.py", *more], tmp_path) as server:
+    with Started(sys.executable, "program.py", *more, cwd=tmp_path) as server:
         # In one worker they wait for each other.
         clients = [server.client() for _ in range(2)]
         for client in clients:
@@ -149,10 +137,10 @@ def broken(): raise ValueError("on purpose")
 """
 
 
-def flask(folder: Path, *options: str, debug: bool = False) -> Other:
+def flask(folder: Path, *options: str, debug: bool = False) -> Started:
     first = ["--debug"] if debug else []
     command = [str(BIN / "flask"), "--app", "site_app", *first, "celadon"]
-    return Other([*command, "--port", "0", *options], folder)
+    return Started(*command, "--port", "0", *options, cwd=folder)
 
 
 def test_flask_command(tmp_path: Path) -> None:
@@ -215,11 +203,12 @@ def answer(server: Command) -> list[str | None]:
 
 
 def test_the_command_reads_paste_files(ini: Path) -> None:
-    start = [sys.executable, "-m", "celadon", "--paste"]
-    with Other([*start, "site.ini"], ini) as server:
+    start = [CELADON, "--paste"]
+    with Started(*start, "site.ini", cwd=ini) as server:
         assert answer(server)[:2] == ["green", None]
         server.wait_line("listening at http://127.0.0.1:")
-    with Other([*start, "site.ini#other", "--paste-global", "extra=1"], ini) as server:
+    more = ["site.ini#other", "--paste-global", "extra=1"]
+    with Started(*start, *more, cwd=ini) as server:
         assert answer(server)[:2] == ["blue", "1"]
     shown = subprocess.run(
         [*start, "site.ini", "--print-config"], cwd=ini, capture_output=True, text=True
@@ -242,11 +231,10 @@ def test_paste_files_that_are_wrong(
     if text:
         (ini / "site.ini").write_text(text)
     done = subprocess.run(
-        [sys.executable, "-m", "celadon", "-b", "127.0.0.1:0", "--paste", name],
+        [CELADON, "-b", "127.0.0.1:0", "--paste", name],
         cwd=ini,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode in (2, 4)
     assert says in done.stderr
@@ -256,8 +244,9 @@ def test_paste_files_that_are_wrong(
     ("options", "colour"), [([], "green"), (["-n", "other"], "blue")]
 )
 def test_pserve_hands_over(ini: Path, options: list[str], colour: str) -> None:
-    command = [str(BIN / "pserve"), "site.ini", *options]
-    with Other(command, ini) as server:
+    # Whose applications are installed: it does not look into the working directory.
+    env = {"PYTHONPATH": str(ini)}
+    with Started(str(BIN / "pserve"), "site.ini", *options, cwd=ini, env=env) as server:
         found = answer(server)
         assert found[0] == colour
         # It was imported again, after the standard library was patched.

@@ -99,6 +99,7 @@ def run(server: Command, count: int, choose: random.Random) -> dict[str, int]:
 DESCRIPTORS_AT_REST = 40
 
 
+@pytest.mark.slow("a hundred thousand requests")
 def test_100000_requests_of_every_kind_leave_nothing(server: Command) -> None:
     choose = random.Random(20261124)
     first = run(server, TOTAL // 5, choose)
@@ -132,6 +133,7 @@ def park(server: Command, count: int) -> int:
     return peak
 
 
+@pytest.mark.slow("idle runners are retired half a minute after a burst")
 def test_memory_is_back_within_60_seconds_of_10000_parked_requests(
     server: Command,
 ) -> None:

@@ -7,13 +7,14 @@ import os
 import random
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import raw
 from tests.support.load import FOREVER, Load
-from tests.support.servers import ROOT, Command, wait_until
+from tests.support.servers import Started, wait_until
 from tests.support.site import (
     Site,
     ask,
@@ -26,19 +27,23 @@ from tests.support.site import (
 
 
 def test_each_worker_serves(site: Site) -> None:
-    with site.serve("--workers", "3") as server:
+    with site.serve("--workers", "3") as server, contextlib.ExitStack() as stack:
         workers = wait_ready(server, 3)
         assert os.getpid() not in workers
         assert server.process.pid not in workers
-        seen = wait_until(lambda: (s := ask(server)[1], s in workers))
-        assert seen in workers
+        # Open together, so that the workers share them.
+        clients = [stack.enter_context(server.client()) for _ in range(12)]
+        for client in clients:
+            client.send(raw.get("/"))
+        bodies = [client.response().body for client in clients]
+        assert {int(body.split()[1]) for body in bodies} == set(workers)
     assert all(map(gone, workers))
 
 
 def test_a_killed_worker_is_replaced_at_once(site: Site) -> None:
     with site.serve("--workers", "2") as server:
         first = wait_ready(server, 2)
-        os.kill(first[0], signal.SIGKILL)
+        server.kill(first[0])
         server.wait_line(f"worker {first[0]} was killed by SIGKILL")
         second = wait_ready(server, 2)
         assert first[0] not in second
@@ -49,16 +54,17 @@ def test_a_killed_worker_is_replaced_at_once(site: Site) -> None:
 def test_workers_that_leave_again_and_again_are_not_spawned_in_a_tight_loop(
     site: Site,
 ) -> None:
-    with site.serve("--respawn-backoff", "0.2") as server:
+    with site.serve("--respawn-backoff", "0.5") as server:
         for _ in range(4):
             wait_ready(server, 1)
             with server.client() as client:
                 client.send(raw.get("/exit"))
                 assert client.read_to_end() == b""
-            wait_until(lambda: (None, not ready(server)))
-        ends = [line for line in server.lines if "exited with status 9" in line]
-        assert len(ends) == 4
+            left = time.monotonic()
+            server.wait_line("exited with status 9")
         wait_ready(server, 1)
+        # The third time there was a pause, and now one that is twice as long.
+        assert time.monotonic() - left >= 1
         assert ask(server)[0] == "1"
 
 
@@ -69,7 +75,7 @@ def test_reload_serves_new_code_and_answers_what_is_under_way(site: Site) -> Non
         site.write(2)
         server.signal(signal.SIGHUP)
         assert slow.response().body.decode().split()[0] == "1"
-        wait_until(lambda: (r := ready(server), len(r) == 2 and not set(r) & set(old)))
+        renewed(server, old)
         assert ask(server)[0] == "2"
 
 
@@ -80,15 +86,10 @@ def test_no_connection_is_refused_and_no_answer_lost_while_it_reloads(
         wait_ready(server, 2)
         with Load(server, 1, 1, FOREVER) as load:
             for version in range(2, 8):
-                old = set(wait_ready(server, 2))
+                old = wait_ready(server, 2)
                 site.write(version)
                 server.signal(signal.SIGHUP)
-                wait_until(
-                    lambda old=old: (  # type: ignore[misc]
-                        r := ready(server),
-                        len(r) == 2 and not set(r) & old,
-                    )
-                )
+                renewed(server, old)
         assert ask(server)[0] == "7"
     assert load.wrong == [], server.lines[-50:]
     assert load.closed == 0
@@ -119,7 +120,7 @@ def test_a_reload_of_broken_code_keeps_the_old_workers(site: Site) -> None:
         assert ask(server)[0] == "1"
         site.write(3)
         server.signal(signal.SIGHUP)
-        wait_until(lambda: (r := ready(server), len(r) == 2 and not set(r) & set(old)))
+        renewed(server, old)
         assert ask(server)[0] == "3"
 
 
@@ -133,8 +134,9 @@ def test_one_more_and_one_fewer(site: Site) -> None:
             wait_ready(server, count)
         server.signal(signal.SIGTTOU)
         server.wait_line("SIGTTOU is ignored: one worker is the least")
+        left = ready(server)
         server.signal(signal.SIGHUP)  # as many as the configuration says
-        wait_ready(server, 2)
+        renewed(server, left, 2)
 
 
 def test_workers_leave_when_the_master_is_gone(site: Site) -> None:
@@ -186,7 +188,7 @@ def test_a_worker_that_does_not_end_is_killed(site: Site) -> None:
         os.kill(worker, signal.SIGSTOP)
         server.signal(signal.SIGTERM)
         server.signal(signal.SIGQUIT)
-        server.wait_line(f"worker {worker} is killed: it took too long")
+        server.said(f"worker {worker} is killed: it took too long")
         assert server.wait() == 0
 
 
@@ -206,11 +208,7 @@ def test_run_with_workers() -> None:
         "celadon.run(app, bind='127.0.0.1:0', workers=2); print('after')"
     )
 
-    class Run(Command):
-        def __init__(self) -> None:
-            self.start([sys.executable, "-c", code], ROOT)
-
-    with Run() as server:
+    with Started(sys.executable, "-c", code) as server:
         wait_ready(server, 2)
         answers = [server.request(raw.get("/sleep?s=0.01")).body for _ in range(4)]
         assert answers == [b"slept"] * 4
@@ -232,8 +230,8 @@ def test_workers_are_pinned_by_option(site: Site) -> None:
         assert os.sched_getaffinity(pid) == allowed
 
 
+@pytest.mark.row("T31")
 def test_a_worker_that_dies_in_its_drain_is_not_replaced(site: Site) -> None:
-    """T31."""
     with site.serve("--workers", "2") as server, server.client() as client:
         client.send(raw.get("/"))
         busy = int(client.response().body.split()[1])
@@ -244,17 +242,18 @@ def test_a_worker_that_dies_in_its_drain_is_not_replaced(site: Site) -> None:
         wait_until(
             lambda: (r := ready(server), len(r) == 3 and set(r) & set(old) == {busy})
         )
-        os.kill(busy, signal.SIGKILL)
+        server.kill(busy)
         new = wait_ready(server, 2)
         assert not set(new) & set(old)
         # A second reload would come after a worker that is on its way.
         server.signal(signal.SIGHUP)
-        wait_until(lambda: (r := ready(server), len(r) == 2 and not set(r) & set(new)))
+        renewed(server, new)
         assert sum("is ready" in line for line in server.lines) == 6
 
 
+@pytest.mark.row("T31")
 def test_reloads_leak_no_descriptor_and_no_thread(site: Site) -> None:
-    """T31: neither in the master nor, by inheritance, in workers."""
+    """Neither in the master nor, by inheritance, in workers."""
 
     def held(pid: int) -> tuple[int, int]:
         folder = Path(f"/proc/{pid}")

@@ -26,11 +26,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.support import raw
 from tests.support.load import FOREVER, Crowd, Load
+from tests.support.machine import program
 from tests.support.metrics import Queries, Samples, admin_port, page, samples, value
 from tests.support.raw import Client
 from tests.support.servers import Command, wait_until
 from tests.support.services import prometheus
-from tests.support.site import ready, renewed, wait_ready
+from tests.support.site import kill_worker, ready, renewed, wait_ready
 
 ADMIN = ("--admin-bind", "127.0.0.1:0")
 
@@ -128,12 +129,15 @@ def test_the_exposition_is_whole_and_clean() -> None:
             assert server.request(raw.get(path)).status == 200
         assert server.request(raw.post("/", b"x" * 300)).status == 200
         assert server.request(b"GET / HTTP/9.9\r\n\r\n").status == 505
+        wait_until(lambda: (n := answered(server), n == 3))
         text = page(server)
         assert text.get("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
         families = {family.name for family in parse_text(text.body.decode())}
         assert not set(CATALOGUE) - families
         checked = subprocess.run(
-            ["promtool", "check", "metrics"], input=text.body, capture_output=True
+            [program("promtool", "prometheus"), "check", "metrics"],
+            input=text.body,
+            capture_output=True,
         )
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert checked.stdout + checked.stderr == b""
@@ -174,6 +178,8 @@ def test_buckets_of_ones_own() -> None:
     with measured(1, "--metrics-buckets", "1ms,40ms,2s") as server:
         for path in ("/", "/sleep"):
             assert server.request(raw.get(path)).status == 200
+        # A request is counted once it has ended, which is after its answer.
+        wait_until(lambda: (n := answered(server), n == 2))
         found = samples(page(server).body.decode())
         name = "http_server_request_duration_seconds_bucket"
         counts = {
@@ -208,8 +214,7 @@ def test_metrics_of_the_application_are_right_across_workers() -> None:
         assert {str(int(of("app_own", worker=str(n)))) for n in range(3)} == pids
         assert of("app_about_info", flavour='quote " and \\ and \n') == 1
         # What is gone was counted; gauges of the living remain.
-        os.kill(int(pids.pop()), signal.SIGKILL)
-        wait_until(lambda: (r := ready(server), len(r) == 3))
+        kill_worker(server, int(pids.pop()))
         assert value(server, "app_asked_total", path="/four") == count
         assert value(server, "app_last") == len("/four")
 
@@ -254,14 +259,19 @@ def test_counters_never_go_back_and_nothing_is_counted_twice() -> None:
             with Load(server, 1, 7, FOREVER) as load:
                 for _ in range(5):
                     load.wait_for_more(200)
+                    victim = ready(server)[0]
                     with contextlib.suppress(ProcessLookupError):  # it was faster
-                        os.kill(ready(server)[0], signal.SIGKILL)
-                    wait_until(lambda: (r := ready(server), len(r) >= 3))
-                    old = ready(server)
+                        os.kill(victim, signal.SIGKILL)
+                    old = wait_until(
+                        lambda v=victim: (
+                            r := ready(server),
+                            len(r) >= 3 and v not in r,
+                        )  # type: ignore[misc]
+                    )
                     server.signal(signal.SIGHUP)
                     wait_until(
-                        lambda old=old: (r := ready(server), not set(r) & set(old))
-                    )  # type: ignore[misc]
+                        lambda old=old: (r := ready(server), not set(r) & set(old))  # type: ignore[misc]
+                    )
         finally:
             stop.set()
             watcher.join()
@@ -304,12 +314,13 @@ def test_a_scrape_is_answered_while_every_worker_is_blocked(tmp_path: Path) -> N
                 client.close()
 
 
+@pytest.mark.row("T32")
 def test_zeroes_are_shown_and_what_began_has_ended() -> None:
-    """T32: whichever way a connection ends it is counted down; over IPv6 as well."""
+    """Whichever way a connection ends it is counted down; over IPv6 as well."""
     options = ("-w", "2", "--admin-bind", "[::1]:0")
     with Command("tests.apps.measured:app", *options) as server:
         wait_ready(server, 2)
-        port = int(server.wait_line(r"admin pages at http://\[::1\]:(\d+)")[1])
+        port = int(server.said(r"admin pages at http://\[::1\]:(\d+)")[1])
 
         def look() -> Samples:
             with Client(("::1", port)) as client:
@@ -424,6 +435,7 @@ class Marks(Crowd):
         return self._counts[bisect.bisect(self.times, when)]
 
 
+@pytest.mark.slow("twenty reloads of four workers")
 def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:
     """20 reloads and some kills under load: no resets, and increase() is what was asked."""
     with measured(4) as server:
@@ -436,9 +448,7 @@ def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:
                 for round_ in range(20):
                     old = ready(server)
                     if round_ % 5 == 4:
-                        os.kill(old[0], signal.SIGKILL)
-                        wait_until(lambda: (r := ready(server), len(r) == 4))
-                        old = ready(server)
+                        old = kill_worker(server, old[0])
                     server.signal(signal.SIGHUP)
                     renewed(server, old)
                 load.wait_for_more(10)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,14 @@ import yaml
 
 from tests.support import raw
 from tests.support.collector import collecting
+from tests.support.machine import program
 from tests.support.metrics import Queries, admin_port, page
-from tests.support.servers import ROOT, Command, wait_until
+from tests.support.servers import BIN, CELADON, ROOT, Command, Started, wait_until
 from tests.support.services import prometheus
 from tests.support.site import wait_ready
 from tools import gen_grafana
 
 FOLDER = ROOT / "deploy/prometheus"
-BIN = Path(sys.executable).parent
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,10 @@ BIN = Path(sys.executable).parent
 )
 def test_rules_of_prometheus(words: tuple[str, ...]) -> None:
     done = subprocess.run(
-        ["promtool", *words], cwd=FOLDER, capture_output=True, text=True
+        [program("promtool", "prometheus"), *words],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -92,14 +95,12 @@ def test_the_opentelemetry_example(tmp_path: Path) -> None:
     sent = f"traceparent: 00-{trace}-00f067aa0ba902b7-01"
     with collecting() as collector:
         env = collector.environ()
-        program = [str(BIN / "opentelemetry-instrument"), str(BIN / "celadon")]
-        words = ["--chdir", "examples", "--bind", "127.0.0.1:0", "traced:app"]
-        upstream = Command.__new__(Command)
-        upstream.start([*program, *words], ROOT, env)
-        front = Command.__new__(Command)
-        env["UPSTREAM"] = f"http://127.0.0.1:{upstream.port}"
-        front.start([*program, *words], ROOT, env)
-        with upstream, front:
+        command = [str(BIN / "opentelemetry-instrument"), CELADON]
+        command += ["--chdir", "examples", "--bind", "127.0.0.1:0", "traced:app"]
+        with contextlib.ExitStack() as stack:
+            upstream = stack.enter_context(Started(*command, env=env))
+            env["UPSTREAM"] = f"http://127.0.0.1:{upstream.port}"
+            front = stack.enter_context(Started(*command, env=env))
             answer = json.loads(front.request(raw.get("/orders/7", sent)).body)
             assert answer["trace"] == trace
             assert answer["price"].endswith(trace)

@@ -7,15 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support import raw
+from tests.support.raw import TIMEOUT
 from tests.support.servers import Command
 
 WANTED = 10
 
 
-def hellos_beside_a_hog(*options: str) -> int:
+def hellos_beside_a_hog(seconds: float, *options: str) -> int:
     with Command("tests.apps.hog:app", *options) as command, command.client() as hog:
         assert command.request(raw.get("/")).body == b"hello"
-        hog.send(raw.get(f"/hog?until={WANTED}"))
+        hog.send(raw.get(f"/hog?until={WANTED}&seconds={seconds}"))
         with ThreadPoolExecutor() as pool:
             asked = [
                 pool.submit(command.request, raw.get("/")) for _ in range(2 * WANTED)
@@ -25,11 +26,11 @@ def hellos_beside_a_hog(*options: str) -> int:
 
 
 def test_others_are_answered() -> None:
-    assert hellos_beside_a_hog("--preempt", "5") >= WANTED
+    assert hellos_beside_a_hog(TIMEOUT, "--preempt", "5") >= WANTED
 
 
 def test_without_it_one_view_runs_on() -> None:
-    assert hellos_beside_a_hog() <= 1
+    assert hellos_beside_a_hog(1) <= 1
 
 
 @pytest.mark.parametrize("value", ["5", "5ms", "0.005s"])

@@ -11,10 +11,10 @@ import pytest
 
 from tests.support import proxies
 from tests.support.load import FOREVER, Load
+from tests.support.machine import free_port
 from tests.support.raw import Client, get
 from tests.support.servers import Command, wait_until
-from tests.support.services import free_port
-from tests.support.site import Site, wait_ready
+from tests.support.site import Site, renewed, wait_ready
 
 CLIENTS = (1, 3, FOREVER, FOREVER)
 
@@ -43,6 +43,9 @@ def behind_nginx(site: Site) -> tuple[proxies.Proxy, Start]:
     return proxies.nginx(site.folder, paths), start
 
 
+@pytest.mark.slow(
+    "two instances are reloaded and restarted in turn, and the proxy has to notice"
+)
 @pytest.mark.parametrize("behind", [behind_haproxy, behind_nginx])
 def test_reloads_and_rolling_restarts_are_not_noticed(
     tmp_path: Path, behind: Callable[[Site], tuple[proxies.Proxy, Start]]
@@ -58,7 +61,9 @@ def test_reloads_and_rolling_restarts_are_not_noticed(
             with Load(proxy, *CLIENTS) as load:
                 for _ in range(3):
                     for server in servers:
+                        old = wait_ready(server, 2)
                         server.signal(signal.SIGHUP)
+                        renewed(server, old)
                     load.wait_for_more(50)
                 for number in (0, 1, 0):
                     servers[number].signal(signal.SIGTERM)
@@ -102,7 +107,7 @@ def app(environ, start_response):
         "told_app:app", "--bind", f"unix:{paths[0]}", bind=None, cwd=tmp_path
     )
     with command as server, proxies.nginx(tmp_path, paths) as proxy:
-        server.wait_line("is ready")
+        wait_ready(server, 1)
         with Client(("127.0.0.1", proxy.port)) as client:
             client.send(get("/"))
             answer = client.response()

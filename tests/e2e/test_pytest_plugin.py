@@ -140,6 +140,27 @@ def test_stops_at_the_first_failure(tmp_path: Path) -> None:
     assert counts.get("passed", 0) < 10
 
 
+OVERLAPPING = """
+import time, pytest
+made = []
+@pytest.fixture(scope="class")
+def of_class(request):
+    mine = [request.cls]; made.append(mine); yield mine; mine.append("down")
+class TestLong:
+    def test(self, of_class):
+        while not any("down" in each for each in made): time.sleep(0.001)
+        assert of_class == [TestLong]
+class TestShort:
+    def test(self, of_class): assert of_class == [TestShort]
+"""
+
+
+def test_each_class_has_its_own_fixtures(tmp_path: Path) -> None:
+    (tmp_path / "test_classes.py").write_text(OVERLAPPING)
+    done = run_pytest(tmp_path, "--celadon-concurrency", "2")
+    assert summary(done.stdout) == {"passed": 2}, done.stdout
+
+
 DJANGO = """
 import pathlib, sys, threading
 import django.conf, pytest

@@ -11,7 +11,7 @@ import pytest
 from tests.support import raw
 from tests.support.raw import Client, get
 from tests.support.servers import Command, wait_until
-from tests.support.site import Site, gone, wait_ready
+from tests.support.site import Site, gone, renewed, wait_ready
 
 
 @pytest.fixture
@@ -83,8 +83,7 @@ def test_a_reload_to_an_address_that_is_taken_changes_nothing(site: Site) -> Non
             f'bind = ["unix:{other}", "127.0.0.1:{taken.getsockname()[1]}"]',
         )
         server.signal(signal.SIGHUP)
-        server.wait_line("the configuration is bad: everything stays")
-        server.wait_line("in use")
+        server.lines.wait_all("the configuration is bad: everything stays", "in use")
         assert answers(one)
         assert not answers(other)
         assert not gone(pid)
@@ -121,7 +120,8 @@ def test_the_admin_pages_move_and_their_settings_follow(site: Site) -> None:
         wait_until(lambda: (None, status(one, "/-/stats") == 200))
         configure(site, f'admin_bind = ["unix:{one}"]\nadmin_open = ["live"]\n')
         reload(server)
-        wait_until(lambda: (None, status(one, "/-/live") == 200))
+        wait_until(lambda: (s := status(one, "/-/stats"), s == 421))
+        assert status(one, "/-/live") == 200
         configure(site, f'admin_bind = ["unix:{two}"]\nadmin_open = ["live"]\n')
         reload(server)
         wait_until(lambda: (None, status(two, "/-/live") == 200))
@@ -131,9 +131,9 @@ def test_the_admin_pages_move_and_their_settings_follow(site: Site) -> None:
 
 def test_what_only_a_restart_changes_is_said(site: Site) -> None:
     with Command("site_app:app", cwd=site.folder) as server:
-        wait_ready(server, 1)
+        old = wait_ready(server, 1)
         configure(site, "log_ring = 65536\nworkers = 2\nmetrics_buckets = [1, 2]\n")
         server.signal(signal.SIGHUP)
-        for name in ("log_ring", "metrics_buckets"):
-            server.wait_line(f"{name} changes with a restart, not with a reload")
-        wait_ready(server, 2)
+        lines = "{} changes with a restart, not with a reload"
+        server.lines.wait_all(lines.format("log_ring"), lines.format("metrics_buckets"))
+        renewed(server, old, 2)

@@ -8,13 +8,12 @@ import re
 import select
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.raw import TIMEOUT, Client, get
-from tests.support.servers import ROOT, Command, wait_until
+from tests.support.servers import CELADON, Command, wait_until
 from tests.support.site import gone
 
 APP = """
@@ -119,7 +118,7 @@ def test_the_watcher_ends_with_its_master(folder: Path) -> None:
 
 def test_reload_and_preload_contradict_each_other(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "celadon", "--reload", "--preload", "dev_app:app"],
+        [CELADON, "--reload", "--preload", "dev_app:app"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -196,14 +195,12 @@ class Terminal:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.master, slave = pty.openpty()
-        command = [sys.executable, "-m", "celadon", "--reload", *options]
         self.process = subprocess.Popen(
-            [*command, "--bind", "127.0.0.1:0", "debug_app:app"],
+            [CELADON, "--reload", *options, "-b", "127.0.0.1:0", "debug_app:app"],
             cwd=folder,
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         os.close(slave)
         self.seen = ""

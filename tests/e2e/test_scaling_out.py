@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,11 @@ import pytest
 
 from tests.support import proxies, raw, studio
 from tests.support.load import Crowd
+from tests.support.machine import free_port
 from tests.support.raw import Response
 from tests.support.servers import Command, wait_until
-from tests.support.services import Services, free_port
-from tests.support.site import ready, wait_ready
+from tests.support.services import Services
+from tests.support.site import kill_worker, ready, wait_ready
 
 DATABASE = "scaling_out"
 
@@ -83,7 +85,8 @@ class Visitors(Crowd):
     def _book(self, token: str) -> None:
         fields = urlencode({"name": f"visitor {token}", "token": token}).encode()
         kind = "Content-Type: application/x-www-form-urlencoded"
-        for _ in range(20):
+        end = time.monotonic() + raw.TIMEOUT
+        while time.monotonic() < end:
             try:
                 answer = self._ask(raw.post("/courses/1", fields, kind))
             except (OSError, EOFError):
@@ -106,6 +109,7 @@ class Visitors(Crowd):
         wait_until(lambda: (self.wrong, len(self.booked) >= before + count))
 
 
+@pytest.mark.slow("two instances of four workers, and what they promised is waited for")
 def test_one_of_two_instances_is_killed_and_nothing_is_lost(
     tmp_path: Path, services: Services, town: Command
 ) -> None:
@@ -141,7 +145,7 @@ def test_one_of_two_instances_is_killed_and_nothing_is_lost(
                 wait_ready(instances[0], 2)
                 visitors.wait_for_more(50)
                 # Workers that die alone are the master's affair.
-                os.kill(ready(instances[1])[0], signal.SIGKILL)
+                kill_worker(instances[1], ready(instances[1])[0])
                 visitors.wait_for_more(50)
             assert visitors.wrong == []
             check_books(shared, visitors.booked)

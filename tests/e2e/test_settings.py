@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from tests.support.raw import get
 from tests.support.servers import Command, serving
-from tests.support.site import renewed, wait_ready
+from tests.support.site import kill_worker, wait_ready
 
 APP = """
 import json, os, time
@@ -65,10 +64,9 @@ def test_a_worker_needs_not_read_the_file(tmp_path: Path) -> None:
     file = tmp_path / "site.env"
     file.write_text("ONE=1\n")
     with Command("surroundings:app", "--env-file", str(file), cwd=tmp_path) as server:
-        old = wait_ready(server, 1)
+        [worker] = wait_ready(server, 1)
         file.unlink()
-        os.kill(old[0], signal.SIGKILL)
-        renewed(server, old)
+        kill_worker(server, worker)
         assert json.loads(server.request(get("/")).body)["env"]["ONE"] == "1"
         server.signal(signal.SIGHUP)
         server.wait_line("the configuration is bad: everything stays")
@@ -97,6 +95,7 @@ def test_a_watchdog_that_is_off_says_nothing(tmp_path: Path) -> None:
             server.request(get("/hold"))
             if is_said:
                 server.wait_line("the loop was held")
+            server.stop()
         assert any("the loop" in line for line in server.lines) == is_said
 
 

@@ -27,7 +27,7 @@ def answer_instead():
     except celadon.LoopBlocked: kept.append(b"caught")
 def shielded():
     import celadon, time
-    end = time.monotonic() + 1.4
+    end = time.monotonic() + 2.5
     with celadon.shield(5):
         while time.monotonic() < end: pass
 def grow(): kept.append(b"x" * (64 << 20))
@@ -49,7 +49,7 @@ def stuck(tmp_path: Path) -> Path:
 def test_a_stuck_loop_is_reported_and_its_worker_replaced(
     stuck: Path, how: str
 ) -> None:
-    options = ("--workers", "2", "--timeout", "1", "--watchdog-threshold", "50ms")
+    options = ("--workers", "2", "--timeout", "2", "--watchdog-threshold", "50ms")
     with (
         Command("stuck:app", *options, cwd=stuck) as server,
         server.client() as client,
@@ -63,7 +63,7 @@ def test_a_stuck_loop_is_reported_and_its_worker_replaced(
             assert server.request(raw.get("/")).body == b"ok"
         server.wait_line("ms; the stacks of all threads")
         server.wait_line(
-            f"worker {worker} does not answer for 1 s and is aborted: state"
+            f"worker {worker} does not answer for \\d+ s and is aborted: state"
         )
         server.wait_line(f"worker {worker} (was killed by|exited).*, with 1 requests")
         assert client.read_to_end() == b""
@@ -78,13 +78,13 @@ def test_a_stuck_loop_is_reported_and_its_worker_replaced(
 
 def test_code_that_holds_the_loop_is_interrupted_by_option(stuck: Path) -> None:
     """watchdog_raise: one request fails, and no worker."""
-    options = ("--workers", "1", "--timeout", "2", "--watchdog-raise")
+    options = ("--workers", "1", "--timeout", "4", "--watchdog-raise")
     with Command("stuck:app", *options, cwd=stuck) as server:
         worker = server.worker
         assert server.request(raw.get("/hold_in_python")).status == 500
-        server.wait_line("the loop is held for .* ms; the stacks of all threads")
-        server.wait_line(
-            r"LoopBlocked: this code has held the loop for half of timeout"
+        server.lines.wait_all(
+            "the loop is held for .* ms; the stacks of all threads",
+            "LoopBlocked: this code has held the loop for half of timeout",
         )
         for path in ("/answer_instead", "/shielded", "/"):
             assert server.request(raw.get(path)).body == b"ok"
@@ -92,9 +92,9 @@ def test_code_that_holds_the_loop_is_interrupted_by_option(stuck: Path) -> None:
 
 
 def test_a_stopped_worker_is_noticed(site: Site) -> None:
-    with site.serve("--workers", "2", "--timeout", "1") as server:
+    with site.serve("--workers", "2", "--timeout", "2") as server:
         first, second = wait_ready(server, 2)
-        os.kill(first, signal.SIGSTOP)
+        server.kill(first, signal.SIGSTOP)
         server.wait_line(
             rf"worker {first} does not answer for \d+ s and is aborted: state T"
         )
@@ -103,7 +103,7 @@ def test_a_stopped_worker_is_noticed(site: Site) -> None:
 
 
 def test_one_that_goes_on_in_time_is_left_alone(site: Site) -> None:
-    with site.serve("--timeout", "2") as server:
+    with site.serve("--timeout", "5") as server:
         (worker,) = wait_ready(server, 1)
         for _ in range(3):
             os.kill(worker, signal.SIGSTOP)
@@ -118,11 +118,11 @@ def test_a_slow_request_is_no_silent_worker(site: Site) -> None:
     (site.folder / "site_app.py").write_text(
         "import time\n"
         "def app(environ, start_response):\n"
-        "    time.sleep(1.5)\n"
+        "    time.sleep(2.5)\n"
         "    start_response('200 OK', [('Content-Length', '0')])\n"
         "    return []\n"
     )
-    with site.serve("--timeout", "1") as server:
+    with site.serve("--timeout", "2") as server:
         (worker,) = wait_ready(server, 1)
         assert server.request(raw.get("/")).status == 200
         assert ready(server) == [worker]
@@ -168,7 +168,7 @@ def test_max_requests_jitter_is_drawn_for_each_worker(site: Site) -> None:
 
 
 def test_a_worker_past_its_lifetime_is_replaced(site: Site) -> None:
-    options = ("--worker-max-lifetime", "0.2", "--worker-max-lifetime-jitter", "0.1")
+    options = ("--worker-max-lifetime", "2", "--worker-max-lifetime-jitter", "0.1")
     with site.serve(*options) as server, server.client() as client:
         (worker,) = wait_ready(server, 1)
         client.send(raw.get("/"))

@@ -17,7 +17,7 @@ CHILDREN = (
 
 WAITS = {
     "wait": "p.wait()",
-    "wait_timeout": "p.wait(20)",
+    "wait_timeout": "p.wait(TIMEOUT)",
     "communicate": "p.communicate()[0]",
     "stdout_read": "p.stdout.read()",
     "stdout_line": "p.stdout.readline()",
@@ -62,7 +62,6 @@ def test_a_childs_status_and_output_are_right() -> None:
         raises(ChildProcessError, os.waitpid, os.getpid(), 0)
         raises(ChildProcessError, os.wait)
         # Side by side.
-        began = time.monotonic()
         tasks = [green.spawn(subprocess.call, ["sh", "-c", f"exit {n}"]) for n in range(20)]
         assert [task.get() for task in tasks] == list(range(20))
         """,
@@ -88,7 +87,7 @@ def test_pipes() -> None:
         raises(BlockingIOError, os.read, r, 1)
         task = green.spawn(lambda: (os.set_blocking(r, True), os.read(r, 1)))
         green.sleep(0); os.close(r)
-        task.join(5)
+        task.join(TIMEOUT)
         assert task.exception.errno == errno.EBADF
         raises(BrokenPipeError, os.write, w, b"x")
         """,
@@ -104,19 +103,22 @@ def test_offload() -> None:
         sleep = original("time", "sleep")
         var = contextvars.ContextVar("var", default=0); var.set(5)
         main = threading.get_native_id()
-        def work(x, *, y):
-            sleep(0.02)
+        def work(x, *, y, seconds=0.02):
+            sleep(seconds)
             return threading.get_native_id() != main, x, y, var.get()
-        got, count = ticks(lambda: green.offload(work, 1, y=2))
+        got, count = ticks(lambda: green.offload(work, 1, y=2, seconds=0.2))
         assert got == (True, 1, 2, 5) and count >= 3, (got, count)
         raises(ZeroDivisionError, green.offload, lambda: 1 / 0)
         tasks = [green.spawn(green.offload, work, n, y=n) for n in range(30)]
         assert [task.get()[1] for task in tasks] == list(range(30))
         # A kill gives up the wait; the call goes on.
         ended = []
-        task = green.spawn(green.offload, lambda: (sleep(0.02), ended.append(1)))
+        r, w = os.pipe()
+        read = original("os", "read")
+        task = green.spawn(green.offload, lambda: ended.append(read(r, 1)))
         green.sleep(0); task.kill()
         assert task.ready() and not ended
+        os.write(w, b"x")
         while not ended: green.sleep(0.001)
         thread = green.native_thread(work, 1, y=2, name="mine")
         assert thread.name == "mine"
@@ -134,7 +136,7 @@ def test_names_are_looked_up_by_native_threads_once() -> None:
         main = threading.get_native_id()
         def slow(*args):
             if threading.get_native_id() == main: return native(*args)
-            looked.append(args); ended.wait(5)
+            looked.append(args); ended.wait(TIMEOUT)
             return native("127.0.0.1", *args[1:])
         ended = threading.Event()
         dns._getaddrinfo = slow
@@ -227,7 +229,7 @@ def test_a_fork_waits_until_its_hooks_need_not() -> None:
             done.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         tasks = [green.spawn(hold, "first", lock), green.spawn(fork), green.spawn(hold, "second", lock),
                  green.spawn(hold, "log", logging._lock), green.spawn(hold, "third", lock)]
-        for task in tasks: task.get(timeout=10)
+        for task in tasks: task.get(timeout=TIMEOUT)
         assert sorted(map(str, done)) == ["7", "first", "log", "second", "third"], done
         with logging._lock:  # one's own is no obstacle
             pid = os.fork()
@@ -255,7 +257,7 @@ def test_forks_of_many_at_once_come_to_an_end() -> None:
                     os._exit(1 + os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]))
                 statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         tasks = [green.spawn(fork) for _ in range(16)]
-        for task in tasks: task.get(timeout=40)
+        for task in tasks: task.get(timeout=TIMEOUT)
         assert statuses == [7] * 64
         executor.shutdown()
         """,

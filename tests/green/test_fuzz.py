@@ -32,7 +32,7 @@ def test_b_collections_at_any_time_with_finalizers_that_want_to_wait(seed: int) 
         class Conn:
             def rollback(self): time.sleep(0)
             def close(self): pass
-        pool = ConnectionPool(Conn, max_size=3, timeout=5)
+        pool = ConnectionPool(Conn, max_size=3, timeout=TIMEOUT)
         a, b = socket.socketpair(); b.setblocking(False)
         finalized = 0
         class Hostile:
@@ -74,10 +74,10 @@ def test_b_collections_at_any_time_with_finalizers_that_want_to_wait(seed: int) 
                 try: b.recv(1000)
                 except BlockingIOError: pass
         tasks = [green.spawn(work) for _ in range(8)]
-        for task in tasks: task.get(timeout=30)
+        for task in tasks: task.get(timeout=TIMEOUT)
         gc.set_threshold(700, 10, 10); gc.collect()
         assert finalized == 8 * 40
-        end = time.monotonic() + 10
+        end = time.monotonic() + TIMEOUT
         while pool.stats().in_use:
             assert time.monotonic() < end; green.sleep(0.001)
         """,
@@ -124,10 +124,10 @@ def test_c_forks_under_load(seed: int) -> None:
         threads = [threading.Thread(target=forks)] if {seed} % 2 else []
         for thread in threads: thread.start()
         tasks = [green.spawn(forks) for _ in range(3)]
-        for task in tasks: task.get(timeout=40)
+        for task in tasks: task.get(timeout=TIMEOUT)
         for thread in threads: thread.join()
         stop = True
-        for worker in workers: worker.get(timeout=5)
+        for worker in workers: worker.get(timeout=TIMEOUT)
         """,
         prelude=SOCKETS,
         malloc="default",
@@ -172,12 +172,12 @@ def test_d_readers_writers_and_closers_with_numbers_used_again(seed: int) -> Non
             tasks = [green.spawn(reader, pair[0], key), green.spawn(writer, pair[1], key),
                      green.spawn(closer, pair)]
             if rng.random() < 0.3: tasks[rng.randrange(2)].kill(block=False)
-            tasks[2].get(timeout=10)
+            tasks[2].get(timeout=TIMEOUT)
             for sock in pair: sock.close()
-            for task in tasks: task.get(timeout=10)
+            for task in tasks: task.get(timeout=TIMEOUT)
         for turn in range(12):
             rounds = [green.spawn(round_, 1 + rng.randrange(255)) for _ in range(10)]
-            for task in rounds: task.get(timeout=20)
+            for task in rounds: task.get(timeout=TIMEOUT)
         assert counts["closed"] == 120 and counts["read"] > 0
         """,
         prelude=SOCKETS,
@@ -242,9 +242,9 @@ def test_f_tls_in_pieces_with_resets(seed: int, tls: str) -> None:
             except OSError: return
         import logging; logging.disable()
         tasks = [green.spawn(client) for _ in range(10)]
-        for task in tasks: task.get(timeout=40)
+        for task in tasks: task.get(timeout=TIMEOUT)
         server.close(); front.close()
-        for task in acceptors: task.get(timeout=5)
+        for task in acceptors: task.get(timeout=TIMEOUT)
         assert whole > 0
         """,
         prelude=tls,
@@ -286,7 +286,7 @@ def test_h_signal_storms(seed: int) -> None:
             for _ in range(3): assert subprocess.run(["true"]).returncode == 0
         lock = threading.Lock()
         tasks = [green.spawn(work) for work in (pingpong, sleeps, locks, locks, computes, children)]
-        for task in tasks: task.get(timeout=30)
+        for task in tasks: task.get(timeout=TIMEOUT)
         stop = True; thread.join()
         signal.setitimer(signal.ITIMER_REAL, 0)
         assert tasks[4].value == sum(n * n for n in range(200_000)) and came > 20

@@ -12,11 +12,9 @@ def test_sleeping_greenlets_overlap_and_wake_in_order() -> None:
         def work(n):
             time.sleep(0.01 * n)
             order.append(n)
-        began = time.monotonic()
         tasks = [green.spawn(work, n) for n in (5, 3, 1, 4, 2)]
         for t in tasks: t.join()
         assert order == [1, 2, 3, 4, 5], order
-        assert time.monotonic() - began < 0.15
         """
     )
 
@@ -47,6 +45,7 @@ def test_results_exceptions_and_links() -> None:
         task = green.spawn(lambda: 1 / 0)
         try: task.get()
         except ZeroDivisionError: pass
+        else: raise AssertionError
         assert task.ready() and not task.successful() and task.dead
         seen = []
         task = green.spawn(lambda: 5)
@@ -148,6 +147,7 @@ def test_timeout() -> None:
         try:
             with Timeout(0.01, ValueError): time.sleep(60)
         except ValueError: pass
+        else: raise AssertionError
         with Timeout(0.02) as outer:
             with Timeout(60): pass
         # left by its own expiry still pending: no stray delivery
@@ -178,6 +178,7 @@ def test_deadline_and_shield() -> None:
             with deadline(60):
                 with deadline(0.01): time.sleep(60)
         except RequestTimeout: pass
+        else: raise AssertionError
         log = []
         def work():
             try:
@@ -192,10 +193,9 @@ def test_deadline_and_shield() -> None:
         task.kill()
         assert log == ["cleanup done", "GreenletExit"], log
         def stubborn():
-            with shield(0.02): time.sleep(60)
+            with shield(0.02): time.sleep(3600)
         task = green.spawn(stubborn); green.sleep(0)
-        began = time.monotonic(); task.kill()
-        assert time.monotonic() - began < 5
+        task.kill()
         """
     )
 
@@ -355,6 +355,7 @@ def test_wait_fd() -> None:
         else: raise AssertionError
         try: green.wait_fd(r, 0)
         except ValueError: pass
+        else: raise AssertionError
         os.close(r); os.close(w)
         try: green.wait_fd(r, 1)
         except OSError as e: assert e.errno == 9
@@ -469,7 +470,7 @@ def test_without_a_hub_everything_blocks_natively() -> None:
         lock = green.Lock()
         lock.acquire()
         threading.Timer(0.01, lock.release).start()
-        assert lock.acquire(timeout=5)
+        assert lock.acquire(timeout=TIMEOUT)
         green.sleep(0.001)
         assert green.stats() is None and green.current() is None
         event = green.Event()

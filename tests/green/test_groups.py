@@ -34,6 +34,7 @@ def test_a_group_is_joined_and_killed_as_one() -> None:
                 forever = group.spawn(green.sleep, 60)
                 raise KeyError
         except KeyError: assert forever.ready()
+        else: raise AssertionError
         failing = green.Group(green.spawn(lambda: 1 / 0))
         try: failing.join(raise_error=True)
         except ZeroDivisionError: pass
@@ -58,13 +59,13 @@ def test_a_pool_has_so_many_places() -> None:
         for _ in range(3): pool.spawn(green.sleep, 60)
         assert pool.full() and pool.wait_available(0.001) is False
         next(iter(pool)).kill()
-        assert pool.wait_available(5) and pool.free_count() == 1
+        assert pool.wait_available(TIMEOUT) and pool.free_count() == 1
         waiting = green.spawn(pool.spawn, green.sleep, 60)
         more = green.spawn(pool.spawn, green.sleep, 60)
         green.sleep(0.001)
         assert waiting.ready() and not more.ready()
         more.kill(); pool.kill()
-        assert pool.wait_available(5) and pool.free_count() == 3
+        assert pool.wait_available(TIMEOUT) and pool.free_count() == 3
         try: green.Pool(0)
         except ValueError: pass
         else: raise AssertionError

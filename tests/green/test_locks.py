@@ -76,6 +76,7 @@ def test_lock_arguments_errors_and_repr() -> None:
             else: raise AssertionError(args)
         try: lock.release()
         except RuntimeError as e: assert str(e) == "release unlocked lock"
+        else: raise AssertionError
         assert repr(lock).startswith("<unlocked _thread.lock object at 0x")
         assert lock.acquire(True, timeout=0.1) and not lock.acquire(timeout=0.001)
         assert lock.acquire(False) is False
@@ -86,6 +87,7 @@ def test_lock_arguments_errors_and_repr() -> None:
         rlock.release(); rlock.release()
         try: rlock.release()
         except RuntimeError as e: assert "un-acquired" in str(e)
+        else: raise AssertionError
         weakref.ref(lock); weakref.ref(rlock)
         assert isinstance(lock, _thread.LockType)
         """
@@ -198,11 +200,13 @@ def test_queues() -> None:
             else: raise AssertionError
             try: q.get(block=False)
             except queue.Empty: pass
+            else: raise AssertionError
             assert q.empty() and q.qsize() == 0
         bounded = green.Queue(1)
         bounded.put(1)
         try: bounded.put(2, timeout=0.001)
         except queue.Full: pass
+        else: raise AssertionError
         assert bounded.peek() == 1 and bounded.full()
         bounded.shutdown()
         assert bounded.get() == 1
@@ -335,7 +339,7 @@ def test_fuzz_mutual_exclusion_and_no_lost_wake(seed: int) -> None:
         for t in threads: t.join()
         assert inside == {{"lock": 0, "rlock": 0, "sem": 0}}, inside
         assert done >= 11, done
-        assert lock.acquire(timeout=5) and rlock.acquire(timeout=5) and sem.acquire(timeout=5)
+        assert lock.acquire(timeout=TIMEOUT) and rlock.acquire(timeout=TIMEOUT) and sem.acquire(timeout=TIMEOUT)
         """
     )
 

@@ -20,7 +20,8 @@ def ticks(call, *args):
         count += 1
     return task.get(), count
 def soon(call, *args):
-    green.spawn(lambda: (green.sleep(0.01), call(*args)))
+    # After ten turns of the loop, in which others could run, however long they last.
+    green.spawn(lambda: ([green.sleep(0.001) for _ in range(10)], call(*args)))
 def raises(kind, call, *args):
     try: call(*args)
     except kind as error: return error
@@ -157,7 +158,7 @@ def test_closing_wakes_who_waits() -> None:
             green.sleep(0)
             exec(end)
             for task in (reader, writer):
-                task.join(5)
+                task.join(TIMEOUT)
                 error = task.exception
                 assert error.errno == errno.EBADF, error
                 assert "closed in another greenlet" in str(error)
@@ -166,7 +167,7 @@ def test_closing_wakes_who_waits() -> None:
         task = green.spawn(a.recv, 1)
         green.sleep(0)
         thread = threading.Thread(target=a.close); thread.start(); thread.join()
-        task.join(5)
+        task.join(TIMEOUT)
         assert task.exception.errno == errno.EBADF
         """,
         prelude=SOCKETS,
@@ -183,6 +184,7 @@ def test_a_number_used_again_is_another_socket() -> None:
             number = sock.fileno()
             try: sock.settimeout(0.001); sock.recv(1)
             except TimeoutError: pass
+            else: raise AssertionError
             # Closed in C, unseen; the next one gets the number.
             _socket.socket.close(sock); b.close()
             pairs = []
@@ -224,10 +226,10 @@ def test_reader_writer_and_closer_on_one_socket() -> None:
             tasks = [green.spawn(job) for job in jobs]
             if rng.random() < 0.3: tasks[jobs.index(read)].kill(block=False)
             for task in tasks:
-                if jobs[tasks.index(task)] is not other_end: task.join(10)
+                if jobs[tasks.index(task)] is not other_end: task.join(TIMEOUT)
             b.shutdown(2) if b.fileno() >= 0 else None
             for task in tasks:
-                task.join(10)
+                task.join(TIMEOUT)
                 assert task.ready(), round
             b.close()
         assert len(os.listdir("/proc/self/fd")) < 40
@@ -262,7 +264,7 @@ def test_forked_children_leave_the_parents_waits_alone() -> None:
         fork_and_close()
         thread = threading.Thread(target=fork_and_close); thread.start(); thread.join()
         b.send(b"still")
-        assert reader.get(timeout=5) == b"still"
+        assert reader.get(timeout=TIMEOUT) == b"still"
         """,
         prelude=SOCKETS.replace(
             "import celadon.patch",

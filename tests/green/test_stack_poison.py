@@ -32,7 +32,7 @@ def test_the_vacated_stack_is_poisoned_and_comes_back_whole() -> None:
         + """
 found = []
 def look():
-    end = time.monotonic() + 10
+    end = time.monotonic() + TIMEOUT
     seen = b""
     # Not before all greenlets wait: what runs lies there as well.
     # Just below, where the callback's own frames were: the hub's do not reach so deep.

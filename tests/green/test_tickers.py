@@ -9,7 +9,7 @@ from tests.support.green import run_green
 
 # What waits, and what ends the wait.
 WAITS = {
-    "sleep": ("time.sleep(0.03)", "None"),
+    "sleep": ("time.sleep(0.2)", "None"),
     "lock": ("lock.acquire()", "lock.release()"),
     "rlock": ("rlock.acquire()", "held.set()"),
     "condition": ("wait_for_condition()", "notify()"),
@@ -24,12 +24,12 @@ WAITS = {
     "future": ("future.result()", "held.set()"),
     "futures wait": ("concurrent.futures.wait([future])", "held.set()"),
     "greenlet join": ("sleeper.join()", "None"),
-    "process": ("subprocess.run(['sleep', '0.03'])", "None"),
+    "process": ("subprocess.run(['sleep', '0.2'])", "None"),
     "waitpid": ("os.waitpid(child.pid, 0)", "child.kill()"),
     "multiprocessing": ("process.join()", "None"),
     "multiprocessing queue": ("pipe[0].recv()", "pipe[1].send(1)"),
-    "asyncio": ("asyncio.run(asyncio.sleep(0.03))", "None"),
-    "to thread": ("green.offload(native_sleep, 0.03)", "None"),
+    "asyncio": ("asyncio.run(asyncio.sleep(0.2))", "None"),
+    "to thread": ("green.offload(native_sleep, 0.2)", "None"),
     "timer": ("timer.join()", "None"),
 }
 
@@ -48,7 +48,7 @@ def test_others_tick(name: str) -> None:
         unfinished, simple = queue.Queue(), queue.SimpleQueue()
         full.put(1); unfinished.put(1); lock.acquire()
         def hold():
-            with rlock: held.wait(10)
+            with rlock: held.wait(TIMEOUT)
         green.spawn(hold); green.sleep(0)
         def wait_for_condition():
             with condition: condition.wait()
@@ -58,12 +58,12 @@ def test_others_tick(name: str) -> None:
         if "thread" in name or "future" in name:
             thread = threading.Thread(target=held.wait, args=(10,)); thread.start()
             executor = concurrent.futures.ThreadPoolExecutor(1); future = executor.submit(held.wait, 10)
-        if name == "greenlet join": sleeper = green.spawn(green.sleep, 0.03)
+        if name == "greenlet join": sleeper = green.spawn(green.sleep, 0.2)
         if name == "waitpid": child = subprocess.Popen(["sleep", "10"])
         if name.startswith("multi"):
-            process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0.03,))
+            process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0.2,))
             process.start(); pipe = multiprocessing.Pipe(False)
-        if name == "timer": timer = threading.Timer(0.03, print); timer.start()
+        if name == "timer": timer = threading.Timer(0.2, print); timer.start()
         soon(lambda: {ending})
         _, count = ticks(lambda: {waiting})
         assert count >= 2, count

@@ -9,17 +9,18 @@ import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
+from tests.support.machine import program
 
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-        f" -addext subjectAltName=DNS:localhost -keyout {folder}/key -out {folder}/cert".split(),
-        check=True,
-        capture_output=True,
+    request = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+        " -addext subjectAltName=DNS:localhost -keyout key -out cert"
     )
+    command = [program("openssl", "openssl"), *request.split()]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return (
         SOCKETS
         + f"""
@@ -103,7 +104,7 @@ def test_timeouts_ends_and_closing_are_those_of_cpython(tls: str) -> None:
         raises(ssl.SSLWantReadError, server.recv, 1)
         server.setblocking(True)
         task = green.spawn(server.recv, 1); green.sleep(0.001)
-        server.close(); task.join(5)
+        server.close(); task.join(TIMEOUT)
         assert task.exception.errno == errno.EBADF
         server, client = pair()
         socket.socket.shutdown(client, socket.SHUT_RDWR)

@@ -11,7 +11,7 @@ from tests.support.services import Services
 POOLED = """
 from celadon.pools import *
 def until(probe):
-    end = time.monotonic() + 10
+    end = time.monotonic() + TIMEOUT
     while not probe():
         assert time.monotonic() < end, "did not happen"
         green.sleep(0.001)

@@ -2,7 +2,7 @@
 
 Refused requests have ``GET /evil`` behind them and must give exactly the answers named;
 accepted ones have a request behind them that must still be understood. The numbers among
-them are also T36: no general number parser, no trimming beyond SP and HTAB.
+them know a general number parser, and trimming beyond SP and HTAB.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def pieces_of(data: bytes, mode: str) -> list[list[bytes]]:
     return [[data[:at], data[at:]] for at in sorted(edges) if 0 < at < len(data)]
 
 
+@pytest.mark.row("SR10", "T11", "T36")
 @pytest.mark.parametrize("mode", ["whole", "bytes", "split"])
 @pytest.mark.parametrize("case", cases.load(), ids=lambda c: c.name)
 def test_case(
@@ -79,6 +80,7 @@ def test_case(
         statuses = tuple(a.status for a in answers)
         if case.refused:
             assert statuses == case.statuses, pieces
+            assert answers[-1].version == "HTTP/1.1"
             assert answers[-1].get("Connection") == "close"
             assert answers[-1].get("Content-Length") == str(len(answers[-1].body))
         else:

@@ -9,6 +9,8 @@ import random
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import pytest
+
 from tests.support import raw
 from tests.support.servers import serving
 
@@ -49,8 +51,9 @@ def expected(method: str, target: str, fields: list[tuple[str, str]]) -> dict[st
     return env
 
 
+@pytest.mark.row("EN02")
 def test_an_environ_holds_what_its_own_request_sent() -> None:
-    """EN02: over shapes, values remembered and too large to be, and two connections."""
+    """Over shapes, values remembered and too large to be, and two connections."""
     random_ = random.Random(20261123)
     seen: list[dict[str, Any]] = []
 
@@ -85,8 +88,9 @@ def test_an_environ_holds_what_its_own_request_sent() -> None:
             client.close()
 
 
+@pytest.mark.row("T21")
 def test_more_names_than_are_remembered() -> None:
-    """T21: a peer that never repeats a name gets its environ, and memory stays bounded."""
+    """A peer that never repeats a name gets its environ."""
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         count = sum(key.startswith("HTTP_RANDOM_") for key in environ)
@@ -100,8 +104,9 @@ def test_more_names_than_are_remembered() -> None:
             assert client.response().body == b"50"
 
 
+@pytest.mark.row("T13")
 def test_objects_that_an_application_keeps_are_not_used_again() -> None:
-    """T13: a kept environ stays that of its request, its input refuses later."""
+    """A kept environ stays that of its request."""
     kept: list[dict[str, Any]] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:

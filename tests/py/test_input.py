@@ -1,10 +1,16 @@
-"""wsgi.input: rows IN01 to IN03, and bodies that do not come in well."""
+"""wsgi.input, and bodies that do not come in well."""
 
 from __future__ import annotations
 
+import array
+import fcntl
 import hashlib
 import os
+import select
+import socket
+import termios
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +49,9 @@ def run_on_body(
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("buffering", [False, True])
-class TestIn01:
-    """IN01, T34: each way to read, for every size."""
+@pytest.mark.row("IN01", "T34")
+class TestReading:
+    """Each way to read, for every size."""
 
     @pytest.mark.parametrize("size", [-1, None, 2**62, 2**70, -(2**70)])
     def test_read_everything(self, chunked: bool, buffering: bool, size: Any) -> None:
@@ -85,8 +92,6 @@ class TestIn01:
 
 
 def test_in01_bad_arguments() -> None:
-    """IN01."""
-
     def use(stream: Any) -> list[str]:
         found = []
         for call in (lambda: stream.read("x"), lambda: stream.read(1, 2)):
@@ -100,8 +105,9 @@ def test_in01_bad_arguments() -> None:
 
 
 @pytest.mark.parametrize("buffering", [False, True])
+@pytest.mark.row("T20")
 def test_in02_large_bodies_stream_or_spool(buffering: bool, tmp_path: Any) -> None:
-    """IN02, T20: 10 MB arrives whole, and leaves no file behind."""
+    """10 MB arrives whole, and leaves no file behind."""
     body = os.urandom(10 << 20)
 
     def use(stream: Any) -> str:
@@ -149,11 +155,15 @@ def test_a_spooled_body_that_left_memory_is_read_off_the_loop(
 def test_in02_the_application_starts_at_the_head_and_reading_stops_at_the_buffer() -> (
     None
 ):
-    """IN02: no more than the buffer is taken from the socket while nobody reads."""
+    """No more than the buffer is taken from the socket while nobody reads."""
+    total = 32 << 20
     started: list[str] = []
+    go = threading.Event()
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         started.append(environ["CONTENT_LENGTH"])
+        while not go.is_set():
+            green.sleep(0.005)
         size = sum(
             len(piece) for piece in iter(lambda: environ["wsgi.input"].read(8192), b"")
         )
@@ -161,11 +171,34 @@ def test_in02_the_application_starts_at_the_head_and_reading_stops_at_the_buffer
         return [b"%d" % size]
 
     with serving(app) as server, server.client() as client:
-        client.send(raw.get("/", "Content-Length: 100000", method="POST"))
+        client.send(raw.get("/", f"Content-Length: {total}", method="POST"))
         server.wait_for(lambda s: s["in_flight"] == 1)
-        assert started == ["100000"]
-        client.send(b"x" * 100_000)
-        assert client.response().body == b"100000"
+        assert started == [str(total)]
+        with server.end_of(client) as end:
+            sent = send_until_full(client.sock, total)
+            assert (
+                sent - unread(end) < 300_000
+            )  # the buffer, one read, what is on its way
+        go.set()
+        client.send(b"x" * (total - sent))
+        assert client.response().body == b"%d" % total
+
+
+def send_until_full(sock: socket.socket, most: int) -> int:
+    """Sends as much as the kernel takes; returns how much."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+    sent = 0
+    while sent < most and select.select([], [sock], [], 0.1)[1]:
+        sent += sock.send(b"x" * 16384, socket.MSG_DONTWAIT)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    return sent
+
+
+def unread(sock: socket.socket) -> int:
+    """Bytes that the kernel has for it."""
+    count = array.array("i", [0])
+    fcntl.ioctl(sock, termios.FIONREAD, count)
+    return count[0]
 
 
 def collect_failure(send: Any, **settings: Any) -> tuple[list[Any], Any]:
@@ -195,7 +228,7 @@ def collect_failure(send: Any, **settings: Any) -> tuple[list[Any], Any]:
 
 
 def test_cl06_in03_cut_body_raises() -> None:
-    """CL06, IN03: what came is given out, the next read raises, never an empty end."""
+    """What came is given out, the next read raises, never an empty end."""
 
     def send(client: raw.Client) -> None:
         client.send(raw.get("/", "Content-Length: 10", method="POST") + b"hello")
@@ -207,7 +240,6 @@ def test_cl06_in03_cut_body_raises() -> None:
 
 
 def test_ch09_cut_chunked_body_raises() -> None:
-    """CH09."""
 
     def send(client: raw.Client) -> None:
         head = raw.get("/", "Transfer-Encoding: chunked", method="POST")
@@ -219,8 +251,7 @@ def test_ch09_cut_chunked_body_raises() -> None:
     assert answer.status == 400
 
 
-def test_slow_body_is_408() -> None:
-    """SL02: body_timeout."""
+def test_sl02_a_body_that_stands_still_is_408() -> None:
 
     def send(client: raw.Client) -> None:
         client.send(raw.get("/", "Content-Length: 10", method="POST") + b"hello")
@@ -231,8 +262,24 @@ def test_slow_body_is_408() -> None:
     assert answer.get("Connection") == "close"
 
 
+@pytest.mark.parametrize("rate", [0, 1000])
+def test_sl02_a_body_must_keep_its_rate(rate: int) -> None:
+    """A byte now and then is enough without `body_min_rate`, and too slow with it."""
+
+    def send(client: raw.Client) -> None:
+        client.send(raw.get("/", "Content-Length: 7", method="POST"))
+        for _ in range(7):  # over more than a period
+            client.send_pieces([b"x"])
+            threading.Event().wait(0.5)  # the client's own pace is what is tested
+
+    seen, answer = collect_failure(send, body_timeout=2, body_min_rate=rate)
+    assert answer.status == (408 if rate else 200)
+    assert seen[-1] == ("BodyError" if rate else b"")
+
+
+@pytest.mark.row("T38")
 def test_cl07_chunked_body_is_cut_at_the_limit() -> None:
-    """CL07, T38: the limit holds for the sum of the chunks."""
+    """The limit holds for the sum of the chunks."""
 
     head = raw.get("/", "Transfer-Encoding: chunked", method="POST")
     chunk = b"5\r\nhello\r\n"
@@ -270,7 +317,6 @@ def test_cl07_chunked_body_is_cut_at_the_limit() -> None:
 
 
 def test_cl07_expect_gets_no_100_when_the_body_is_too_large() -> None:
-    """CL07."""
 
     def send(client: raw.Client) -> None:
         client.send(
@@ -282,7 +328,7 @@ def test_cl07_expect_gets_no_100_when_the_body_is_too_large() -> None:
 
 
 def test_cn09_continue_comes_with_the_first_read() -> None:
-    """CN09: one 100, when the application reads."""
+    """One 100, when the application reads."""
     answers = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -320,8 +366,9 @@ def test_cn09_continue_comes_with_the_first_read() -> None:
 
 
 @pytest.mark.parametrize("size", [5, 60_000, 500_000])
+@pytest.mark.row("T28")
 def test_cn07_answer_without_reading_the_body(size: int) -> None:
-    """CN07, T28: a small rest is drained, a large one closes; never parsed as a request."""
+    """A small rest is drained, a large one closes; never parsed as a request."""
     paths: list[str] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -347,23 +394,32 @@ def test_cn07_answer_without_reading_the_body(size: int) -> None:
             assert paths == ["/1"]
 
 
+@pytest.mark.row("T37")
 def test_ch11_many_small_chunks() -> None:
-    """CH11, T37: a chunk per byte is fine."""
-    count = 100_000
+    """A chunk per byte is fine."""
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         total = sum(len(p) for p in iter(lambda: environ["wsgi.input"].read(4096), b""))
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"%d" % total]
 
-    with serving(app) as server, server.client() as client:
-        client.send(raw.get("/", "Transfer-Encoding: chunked", method="POST"))
-        client.send(b"1\r\nx\r\n" * count + b"0\r\n\r\n")
-        assert client.response().body == b"%d" % count
+    def seconds(count: int) -> float:
+        """Of CPU."""
+        data = b"1\r\nx\r\n" * count + b"0\r\n\r\n"
+        with serving(app) as server, server.client() as client:
+            began = time.process_time()
+            client.send(raw.get("/", "Transfer-Encoding: chunked", method="POST"))
+            client.send(data)
+            assert client.response().body == b"%d" % count
+            return time.process_time() - began
+
+    # Were it the square, it would be a hundred times as much.
+    assert seconds(1_000_000) < 25 * seconds(100_000)
 
 
+@pytest.mark.row("T15")
 def test_t13_input_is_cut_off_when_its_request_ends() -> None:
-    """T13, T15: a kept input never reads another request's body."""
+    """A kept input never reads another request's body."""
     kept: list[Any] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -7,10 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.machine import program
+from tests.support.raw import TIMEOUT
 
 WIDTHS = {"narrow": 360, "middle": 800, "wide": 1440}
 SCHEMES = ("light", "dark")
+expect.set_options(timeout=TIMEOUT * 1000)
 
 
 @contextmanager
@@ -18,7 +22,7 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as play:
         # Its own sandbox refuses root, whom tests may be run by.
         browser = play.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+            executable_path=program("chromium", "chromium"), args=["--no-sandbox"]
         )
         try:
             yield browser
@@ -40,6 +44,7 @@ class Watched:
 def watched(browser: Browser, url: str, **context: Any) -> Iterator[Watched]:
     """`url` in a context of its own; options as Playwright has them."""
     opened = browser.new_context(**context)
+    opened.set_default_timeout(TIMEOUT * 1000)
     page = opened.new_page()
     seen = Watched(page)
     page.on("pageerror", lambda error: seen.problems.append(str(error)))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from tests.support.servers import ROOT, Command
+from tests.support.servers import BIN, ROOT, Command
 
 WORKER = "celadon.contrib.gunicorn.Worker"
 
@@ -20,7 +19,7 @@ class Gunicorn(Command):
         cwd: str | Path = ROOT,
         env: dict[str, str] | None = None,
     ) -> None:
-        command = [sys.executable, "-m", "gunicorn", "-k", WORKER]
+        command = [str(BIN / "gunicorn"), "-k", WORKER]
         paths = {"PYTHONPATH": str(ROOT), **(env or {})}
         self.start(
             [*command, "--no-control-socket", "-b", "127.0.0.1:0", *options, target],
@@ -30,7 +29,7 @@ class Gunicorn(Command):
 
     @property
     def port(self) -> int:
-        return int(self.wait_line(r"Listening at: http://.*:(\d+) ")[1])
+        return int(self.said(r"Listening at: http://.*:(\d+) ")[1])
 
     def workers(self) -> list[int]:
         """All that were booted."""

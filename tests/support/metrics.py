@@ -18,7 +18,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def admin_port(server: Command) -> int:
-    return int(server.wait_line(r"admin pages at http://.*:(\d+)")[1])
+    return int(server.said(r"admin pages at http://.*:(\d+)")[1])
 
 
 def page(server: Command, path: str = "/metrics", *fields: str) -> Response:

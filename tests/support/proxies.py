@@ -6,9 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.support.machine import free_port, program
 from tests.support.raw import Client, get
 from tests.support.servers import ROOT, wait_until
-from tests.support.services import free_port
 
 HAPROXY = ROOT / "deploy/haproxy/haproxy.cfg"
 NGINX = ROOT / "deploy/nginx/celadon.conf"
@@ -62,7 +62,8 @@ def haproxy(folder: Path, servers: list[tuple[int, int]]) -> Proxy:
     text = text.replace("inter 500ms", "inter 50ms")
     file = folder / "haproxy.cfg"
     file.write_text(text)
-    return Proxy(["haproxy", "-db", "-f", str(file)], port, folder / "haproxy.log")
+    command = [program("haproxy", "haproxy"), "-db", "-f", str(file)]
+    return Proxy(command, port, folder / "haproxy.log")
 
 
 def nginx(folder: Path, sockets: list[Path]) -> Proxy:
@@ -70,16 +71,16 @@ def nginx(folder: Path, sockets: list[Path]) -> Proxy:
     port = free_port()
     text = NGINX.read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
     for name, path in zip(("one", "two"), sockets, strict=True):
-        text = text.replace(f"/run/celadon/{name}.sock", str(path))
+        text = text.replace(f"unix:/run/celadon/{name}.sock", f'"unix:{path}"')
     user = "user root;" if os.getuid() == 0 else ""
     temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};"
+        f'{kind}_temp_path "{folder}/{kind}";'
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     file = folder / "nginx.conf"
     file.write_text(
-        f"daemon off; {user} pid {folder}/nginx.pid; error_log stderr;\n"
+        f'daemon off; {user} pid "{folder}/nginx.pid"; error_log stderr;\n'
         f"events {{}}\nhttp {{ access_log off; keepalive_requests 1000000; {temporary}\n{text}\n}}\n"
     )
-    command = ["nginx", "-p", str(folder), "-c", str(file), "-e", "stderr"]
-    return Proxy(command, port, folder / "nginx.log")
+    command = [program("nginx", "nginx-light"), "-p", str(folder), "-c", str(file)]
+    return Proxy([*command, "-e", "stderr"], port, folder / "nginx.log")

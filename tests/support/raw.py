@@ -6,7 +6,9 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-TIMEOUT = 20.0
+# Seconds that anything may take, on a machine with as much to do as there may be: nothing
+# is known by a wait that was shorter, and only one that fails is as long.
+TIMEOUT = 60.0
 
 
 @dataclass
@@ -29,7 +31,8 @@ class Response:
 class Client:
     """One connection. A context manager."""
 
-    def __init__(self, address: str | tuple[str, int]) -> None:
+    def __init__(self, address: str | tuple[str, int], source: str = "") -> None:
+        """To `address`; over TCP from the address `source`, if one is given."""
         if isinstance(address, str):
             self.sock = socket.socket(socket.AF_UNIX)
         elif ":" in address[0]:
@@ -38,6 +41,8 @@ class Client:
             self.sock = socket.socket()
         self.sock.settimeout(TIMEOUT)
         try:
+            if source:
+                self.sock.bind((source, 0))
             self.sock.connect(address)
         except OSError:
             self.sock.close()

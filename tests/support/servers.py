@@ -6,22 +6,28 @@ import ctypes
 import mmap
 import os
 import re
-import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from signal import SIGKILL, SIGTERM
+from typing import Any, ClassVar, Self
+from weakref import WeakSet
 from wsgiref.validate import validator
 
 import celadon
 
+from tests.support.lines import Lines
 from tests.support.raw import TIMEOUT, Client, Response
 
 ROOT = Path(__file__).parent.parent.parent
+BIN = Path(sys.executable).parent
+CELADON = str(BIN / "celadon")
+_CRASH = re.compile(r"killed by SIG(SEGV|BUS|ILL|FPE|ABRT)|Fatal Python error")
 
 
 @contextmanager
@@ -36,6 +42,8 @@ def serving(
     finally:
         server.stop(quick=True)
         server.join(TIMEOUT)
+    assert not (server._thread and server._thread.is_alive())
+    assert server._error is None
 
 
 class Running:
@@ -61,6 +69,18 @@ class Running:
         with self.client() as client:
             client.send(data)
             return client.response()
+
+    def end_of(self, client: Client) -> socket.socket:
+        """This process's descriptor of a connection that was accepted, once more."""
+        address = client.sock.getsockname()
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError):
+                end = socket.socket(fileno=os.dup(int(name)))
+                with suppress(OSError):
+                    if end.getpeername() == address:
+                        return end
+                end.close()
+        raise AssertionError(f"no connection of {address}")
 
     def stats(self) -> dict[str, int]:
         return self.server.stats()
@@ -102,7 +122,9 @@ def drop_from_memory(descriptor: int) -> bool:
 
 
 class Command:
-    """`celadon` as users run it, on a free port."""
+    """`celadon` as users run it, on a free port: the script that was installed."""
+
+    running: ClassVar[WeakSet[Command]] = WeakSet()
 
     def __init__(
         self,
@@ -114,8 +136,7 @@ class Command:
         preexec: Callable[[], None] | None = None,
     ) -> None:
         where = ["--bind", bind] if bind else []
-        command = [sys.executable, "-m", "celadon", *where, *options, target]
-        self.start(command, cwd, env, preexec)
+        self.start([CELADON, *where, *options, target], cwd, env, preexec)
 
     def start(
         self,
@@ -123,6 +144,7 @@ class Command:
         cwd: str | Path,
         env: dict[str, str] | None = None,
         preexec: Callable[[], None] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         """Runs `command`, whose last words are the server's."""
         self.process = subprocess.Popen(
@@ -133,54 +155,38 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=preexec,
+            pass_fds=pass_fds,
         )
+        self.running.add(self)
+        self.lines = Lines()
+        self.out = Lines()
+        self._readers = [
+            threading.Thread(target=self.lines.read, args=(self.process.stderr,)),
+            threading.Thread(target=self.out.read, args=(self.process.stdout,)),
+        ]
         self.listen()
 
     def listen(self) -> None:
-        """Keeps what `process` says."""
-        self.lines: list[str] = []
-        self.out: list[str] = []
-        self._heard = threading.Condition()
-        self._closed = False
-        self._readers = [
-            threading.Thread(target=self._read, args=(self.process.stderr, self.lines)),
-            threading.Thread(target=self._read, args=(self.process.stdout, self.out)),
-        ]
+        """Takes what `process` says, from now on."""
         for reader in self._readers:
             reader.start()
 
-    def _read(self, stream: Any, lines: list[str]) -> None:
-        for line in stream:
-            with self._heard:
-                lines.append(line.rstrip("\n"))
-                self._heard.notify_all()
-        with self._heard:
-            self._closed = True
-            self._heard.notify_all()
-
     def wait_line(self, pattern: str) -> re.Match[str]:
-        """Waits for a line of the error log."""
+        """Waits for a line of the error log: a new one (see `Lines`)."""
+        return self.lines.wait(pattern)
 
-        def find() -> re.Match[str] | None:
-            for line in self.lines:
-                if match := re.search(pattern, line):
-                    return match
-            return None
-
-        with self._heard:
-            self._heard.wait_for(lambda: find() or self._closed, TIMEOUT)
-            found = find()
-        assert found, f"no line {pattern!r} in:\n" + "\n".join(self.lines)
-        return found
+    def said(self, pattern: str) -> re.Match[str]:
+        """The first such line of the error log since the start; waits for it."""
+        return self.lines.said(pattern)
 
     @property
     def port(self) -> int:
-        return int(self.wait_line(r"listening at http://.*:(\d+)")[1])
+        return int(self.said(r"listening at http://.*:(\d+)")[1])
 
     @property
     def worker(self) -> int:
-        """The process that serves, where there is one."""
-        return int(self.wait_line(r"worker (\d+) is ready")[1])
+        """The first process that served, where there is one."""
+        return int(self.said(r"worker (\d+) is ready")[1])
 
     def client(self) -> Client:
         return Client(("127.0.0.1", self.port))
@@ -191,7 +197,14 @@ class Command:
             return client.response()
 
     def signal(self, number: int) -> None:
+        """To the server itself. What it said before answers no wait for what follows."""
+        self.lines.act()
         self.process.send_signal(number)
+
+    def kill(self, pid: int, number: int = SIGKILL) -> None:
+        """A signal to one of its processes, in the same way."""
+        self.lines.act()
+        os.kill(pid, number)
 
     def wait(self) -> int:
         status = self.process.wait(TIMEOUT)
@@ -203,7 +216,7 @@ class Command:
 
     def stop(self) -> int:
         if self.process.poll() is None:
-            self.signal(signal.SIGTERM)
+            self.signal(SIGTERM)
         try:
             return self.wait()
         except subprocess.TimeoutExpired:
@@ -211,8 +224,29 @@ class Command:
             self.wait()
             raise
 
-    def __enter__(self) -> Command:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Ends it; unless the test failed before, that has to go well, and has gone well."""
+        has_ended = self.process.poll() is not None
+        status = self.stop()
+        if kind is None:
+            # Whom a test has just killed may not be gone yet.
+            assert has_ended or status in (0, -SIGKILL), (status, self.lines[-30:])
+            crashes = [line for line in self.lines if _CRASH.search(line)]
+            assert crashes == [], self.lines[-30:]
+
+
+class Started(Command):
+    """A server that another command becomes, or starts as its own."""
+
+    def __init__(
+        self,
+        *command: str,
+        cwd: str | Path = ROOT,
+        env: dict[str, str] | None = None,
+        preexec: Callable[[], None] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self.start(list(command), cwd, env, preexec, pass_fds)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from tests.support.machine import free_port, plain_folder, program
 from tests.support.raw import TIMEOUT
+
+# What they say when they are ready is waited for: it shall be in no other language.
+ENVIRON = {**os.environ, "LC_ALL": "C"}
 
 # For code that defines `ask(connection, query)`.
 RUNNING = """
@@ -29,12 +32,6 @@ def running(count, connect):
 """
 
 
-def free_port() -> int:
-    """A port that was free a moment ago: for services that cannot choose one."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def _account(name: str) -> str | None:
     """The account to run as: the databases refuse to run as root."""
     if os.getuid() != 0:
@@ -44,28 +41,24 @@ def _account(name: str) -> str | None:
 
 
 @contextmanager
-def _folder(parent: Path, account: str | None) -> Iterator[Path]:
+def _folder(account: str | None) -> Iterator[Path]:
     """A folder for `account`, until the end of the block.
 
-    That of another account lies outside of `parent`: each run of pytest closes the folder
-    of all its runs to others, and databases open files by their whole path at any time.
+    It lies outside of pytest's: each run of that closes the folder of all its runs to
+    other accounts, and databases open files by their whole path at any time.
     """
-    if account is None:
-        folder = parent / "data"
-        folder.mkdir(parents=True)
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="celadon-") as outside:
-        Path(outside).chmod(0o711)
-        folder = Path(outside) / "data"
+    with plain_folder() as outside:
+        outside.chmod(0o711)
+        folder = outside / "data"
         folder.mkdir()
-        shutil.chown(folder, account)
+        if account is not None:
+            shutil.chown(folder, account)
         yield folder
 
 
 def _call(command: list[str], account: str | None) -> None:
     done = subprocess.run(
-        command, user=account, capture_output=True, text=True, cwd="/"
+        command, user=account, capture_output=True, text=True, cwd="/", env=ENVIRON
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -79,6 +72,7 @@ def _server(
         command,
         user=account,
         cwd="/",
+        env=ENVIRON,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -113,85 +107,86 @@ def _server(
         process.stdout.close()
 
 
-@dataclass
-class Services:
-    """Where the databases listen. Users and databases are called celadon."""
-
-    postgres_port: int
-    postgres_folder: str
-    mariadb_port: int
-    mariadb_socket: str
-    redis_port: int
-    mongo_port: int
-    mongo_file: str
-
-    def names(self) -> str:
-        """Python code that binds the fields, for `run_green`."""
-        return "".join(f"{name} = {value!r}\n" for name, value in vars(self).items())
-
-
 @contextmanager
-def postgres(parent: Path, *settings: str) -> Iterator[tuple[int, str]]:
+def postgres(*settings: str) -> Iterator[tuple[int, str]]:
     """PostgreSQL over TCP, TLS and a Unix socket in the folder that it gives."""
+    programs, openssl = postgres_programs(), program("openssl", "openssl")
     account, port = _account("postgres"), free_port()
-    with _folder(parent, account) as data, _postgres(data, port, account, settings):
-        yield port, str(data)
+    with _folder(account) as data:
+        cluster = _Cluster(programs, openssl, data, port, account)
+        with cluster.running(settings):
+            yield port, str(data)
+
+
+def postgres_programs() -> Path:
+    """The folder of PostgreSQL's programs, which distributions keep off the PATH."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(found, key=lambda path: float(path.parts[-3]), default=None)
+    return Path(newest or program("initdb", "postgresql-15")).parent
+
+
+@dataclass
+class _Cluster:
+    programs: Path
+    openssl: str
+    data: Path
+    port: int
+    account: str | None
+
+    @contextmanager
+    def running(self, settings: tuple[str, ...]) -> Iterator[None]:
+        cluster = str(self.data / "cluster")
+        initdb = [str(self.programs / "initdb"), "-D", cluster, "-A", "trust"]
+        _call(
+            [*initdb, *["-U", "celadon", "-N", "-E", "UTF8", "--no-instructions"]],
+            self.account,
+        )
+        self._make_certificate()
+        command = [str(self.programs / "postgres"), "-D", cluster]
+        for option in (*self._options(), *settings):
+            command += ["-c", option]
+        with _server(command, self.account, "ready to accept connections"):
+            create = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "celadon"]
+            _call([str(self.programs / "createdb"), *create, "celadon"], None)
+            yield
+
+    def _make_certificate(self) -> None:
+        request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+        files = ["-keyout", str(self.data / "key.pem")]
+        files += ["-out", str(self.data / "cert.pem")]
+        _call([self.openssl, *request.split(), *files], self.account)
+
+    def _options(self) -> list[str]:
+        return [
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={self.data}",
+            "fsync=off",
+            "ssl=on",
+            f"ssl_key_file={self.data}/key.pem",
+            f"ssl_cert_file={self.data}/cert.pem",
+        ]
 
 
 @contextmanager
-def _postgres(
-    data: Path, port: int, account: str | None, settings: tuple[str, ...]
-) -> Iterator[None]:
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
-    cluster = str(data / "cluster")
-    _call(
-        f"{programs}/initdb -D {cluster} -A trust -U celadon -N -E UTF8"
-        " --no-instructions".split(),
-        account,
-    )
-    key, cert = str(data / "key.pem"), str(data / "cert.pem")
-    _call(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-        f" -keyout {key} -out {cert}".split(),
-        account,
-    )
-    options = [
-        f"port={port}",
-        "listen_addresses=127.0.0.1",
-        f"unix_socket_directories={data}",
-        "fsync=off",
-        "ssl=on",
-        f"ssl_key_file={key}",
-        f"ssl_cert_file={cert}",
-        *settings,
-    ]
-    command = [str(programs / "postgres"), "-D", cluster]
-    for option in options:
-        command += ["-c", option]
-    with _server(command, account, "ready to accept connections"):
-        create = ["-h", "127.0.0.1", "-p", str(port), "-U", "celadon", "celadon"]
-        _call([str(programs / "createdb"), *create], None)
-        yield
-
-
-@contextmanager
-def mariadb(parent: Path) -> Iterator[tuple[int, str]]:
+def mariadb() -> Iterator[tuple[int, str]]:
     """MariaDB over TCP and the Unix socket that it gives."""
+    program_ = program("mariadbd", "mariadb-server")
     account, port = _account("mysql"), free_port()
-    with _folder(parent, account) as data, _mariadb(data, port, account) as path:
+    with _folder(account) as data, _mariadb(program_, data, port, account) as path:
         yield port, path
 
 
 @contextmanager
-def _mariadb(data: Path, port: int, account: str | None) -> Iterator[str]:
-    _call(
-        f"mariadb-install-db --no-defaults --datadir={data}/cluster --skip-test-db"
-        " --auth-root-authentication-method=normal".split(),
-        account,
-    )
+def _mariadb(
+    program_: str, data: Path, port: int, account: str | None
+) -> Iterator[str]:
+    install = "mariadb-install-db --no-defaults --skip-test-db"
+    install += " --auth-root-authentication-method=normal"
+    _call([*install.split(), f"--datadir={data}/cluster"], account)
     path = str(data / "s")
     command = [
-        shutil.which("mariadbd") or "/usr/sbin/mariadbd",
+        program_,
         "--no-defaults",
         f"--datadir={data}/cluster",
         f"--port={port}",
@@ -216,8 +211,8 @@ def _mariadb(data: Path, port: int, account: str | None) -> Iterator[str]:
 @contextmanager
 def redis() -> Iterator[int]:
     """Redis over TCP."""
-    port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1"]
+    server, port = program("redis-server", "redis-server"), free_port()
+    command = [server, "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--save", "", "--daemonize", "no"]
     with _server(command, None, "Ready to accept connections"):
         yield port
@@ -229,32 +224,87 @@ def mongo(parent: Path, port: int = 0) -> Iterator[tuple[int, str, int]]:
     locks it makes the server take its time. Gives the process as well."""
     parent.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    program = [sys.executable, "-c", "from nx_27017 import main; main()"]
+    server = [sys.executable, "-c", "from nx_27017 import main; main()"]
     files = [
         f"--db={parent}/db",
         f"--pid-file={parent}/pid",
         f"--log-file={parent}/log",
     ]
-    command = [*program, *files, f"--port={port}"]
+    command = [*server, *files, f"--port={port}"]
     with _server(command, None, "Listening on") as process:
         yield port, str(parent / "db"), process.pid
+
+
+class Services:
+    """Where the databases listen, each started for the first one that asks. Users and
+    databases are called celadon."""
+
+    FIELDS = (
+        *("postgres_port", "postgres_folder", "mariadb_port", "mariadb_socket"),
+        *("redis_port", "mongo_port", "mongo_file"),
+    )
+
+    def __init__(self, parent: Path, stack: ExitStack) -> None:
+        self._parent = parent
+        self._stack = stack
+
+    def names(self, *texts: str) -> str:
+        """Python code that binds the fields which `texts` name, for `run_green`."""
+        wanted = [name for name in self.FIELDS if any(name in text for text in texts)]
+        return "".join(f"{name} = {getattr(self, name)!r}\n" for name in wanted)
+
+    @cached_property
+    def _postgres(self) -> tuple[int, str]:
+        return self._stack.enter_context(postgres())
+
+    @cached_property
+    def _mariadb(self) -> tuple[int, str]:
+        return self._stack.enter_context(mariadb())
+
+    @cached_property
+    def redis_port(self) -> int:
+        return self._stack.enter_context(redis())
+
+    @cached_property
+    def _mongo(self) -> tuple[int, str, int]:
+        return self._stack.enter_context(mongo(self._parent / "mongo"))
+
+    @property
+    def postgres_port(self) -> int:
+        return self._postgres[0]
+
+    @property
+    def postgres_folder(self) -> str:
+        return self._postgres[1]
+
+    @property
+    def mariadb_port(self) -> int:
+        return self._mariadb[0]
+
+    @property
+    def mariadb_socket(self) -> str:
+        return self._mariadb[1]
+
+    @property
+    def mongo_port(self) -> int:
+        return self._mongo[0]
+
+    @property
+    def mongo_file(self) -> str:
+        return self._mongo[1]
 
 
 @contextmanager
 def all_services(parent: Path) -> Iterator[Services]:
     with ExitStack() as stack:
-        pg = stack.enter_context(postgres(parent / "postgres"))
-        my = stack.enter_context(mariadb(parent / "mariadb"))
-        cache = stack.enter_context(redis())
-        documents = stack.enter_context(mongo(parent / "mongo"))
-        yield Services(*pg, *my, cache, *documents[:2])
+        yield Services(parent, stack)
 
 
 @contextmanager
 def prometheus(folder: Path, *targets: str) -> Iterator[str]:
     """A real Prometheus that scrapes `targets` five times a second; gives its URL."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    server, port = program("prometheus", "prometheus"), free_port()
     listed = ", ".join(f'"{target}"' for target in targets)
     (folder / "prometheus.yml").write_text(
         "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
@@ -262,7 +312,7 @@ def prometheus(folder: Path, *targets: str) -> Iterator[str]:
         f"- {{job_name: celadon, static_configs: [{{targets: [{listed}]}}]}}\n"
     )
     command = [
-        "prometheus",
+        server,
         f"--config.file={folder}/prometheus.yml",
         f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address=127.0.0.1:{port}",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 from tests.support import raw
+from tests.support.raw import TIMEOUT
 from tests.support.servers import Command, wait_until
 
 APP = """
@@ -51,22 +52,30 @@ def ask(server: Command, path: str = "/") -> tuple[str, int]:
     return version, int(pid)
 
 
+_WORKER = re.compile(r"\] worker (\d+) (is ready|was |exited )")
+
+
 def ready(server: Command) -> list[int]:
     """Workers that are ready and have not ended, by the log."""
     alive = []
     for line in list(server.lines):
-        words = line.split("] ")[-1].split()
-        if words[:1] != ["worker"]:
-            continue
-        if words[2:] == ["is", "ready"]:
-            alive.append(int(words[1]))
-        elif words[2] in ("was", "exited") and int(words[1]) in alive:
-            alive.remove(int(words[1]))
+        if found := _WORKER.search(line):
+            pid = int(found[1])
+            if found[2] == "is ready":
+                alive.append(pid)
+            elif pid in alive:
+                alive.remove(pid)
     return alive
 
 
-def wait_ready(server: Command, count: int) -> list[int]:
-    return wait_until(lambda: (r := ready(server), len(r) == count))  # type: ignore[no-any-return]
+def wait_ready(server: Command, count: int, limit: float = TIMEOUT) -> list[int]:
+    """So many workers, once the log has had news of one since the server was acted on."""
+
+    def look() -> tuple[list[int], bool]:
+        has_news = any(map(_WORKER.search, server.lines[server.lines.done :]))
+        return (found := ready(server)), has_news and len(found) == count
+
+    return wait_until(look, limit)  # type: ignore[no-any-return]
 
 
 def reload_at_last(server: Command, count: int) -> None:
@@ -76,29 +85,48 @@ def reload_at_last(server: Command, count: int) -> None:
     before a SIGHUP may come after it.
     """
     for _ in range(5):
+        old = ready(server)
         server.signal(signal.SIGHUP)
         with suppress(AssertionError):
-            wait_until(lambda: (r := ready(server), len(r) == count), limit=4)
+            renewed(server, old, count, limit=10)
             return
     raise AssertionError(server.lines[-50:])
 
 
-def renewed(server: Command, old: list[int]) -> list[int]:
-    """Workers once all of `old` have ended."""
+def renewed(
+    server: Command, old: list[int], count: int | None = None, limit: float = TIMEOUT
+) -> list[int]:
+    """Workers once all of `old` have ended, as many as those unless `count` says else."""
+    wanted = len(old) if count is None else count
     return wait_until(  # type: ignore[no-any-return]
-        lambda: (r := ready(server), len(r) == len(old) and not set(r) & set(old))
+        lambda: (r := ready(server), len(r) == wanted and not set(r) & set(old)), limit
     )
 
 
-def seconds_at_once(count: int, ask: Callable[[], object]) -> float:
-    """How long so many calls take that begin together, each in a thread."""
-    threads = [threading.Thread(target=ask) for _ in range(count)]
-    began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return time.monotonic() - began
+def kill_worker(server: Command, pid: int) -> list[int]:
+    """Kills it, and returns who is there once another one has taken its place."""
+    count = len(ready(server))
+    server.kill(pid)
+    return wait_until(  # type: ignore[no-any-return]
+        lambda: (r := ready(server), len(r) == count and pid not in r)
+    )
+
+
+# A view of several processes that answers nobody before `count` requests are there, by
+# files in the working directory.
+TOGETHER = """
+def together(count):
+    import glob, os, time, uuid
+    open(f"here-{count}-{uuid.uuid4()}", "x").close()
+    while len(glob.glob(f"here-{count}-*")) < count: time.sleep(0.01)
+"""
+
+
+def all_at_once(count: int, ask: Callable[[], object]) -> None:
+    """So many calls, each in a thread; all of them must end well."""
+    with ThreadPoolExecutor(count) as pool:
+        for call in [pool.submit(ask) for _ in range(count)]:
+            call.result()
 
 
 def gone(pid: int) -> bool:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from celadon import origins
 from celadon.green.offload import native_thread
 
 _PERIOD = 1.0  # seconds between two looks for modules that were imported late
@@ -61,10 +62,9 @@ def _tell(descriptor: int) -> None:
 
 def _files() -> set[str]:
     """Sources of the modules that are imported, but for the standard library's."""
-    library = os.path.dirname(os.__file__)
     files = set()
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and not file.startswith(library):
+        if isinstance(file, str) and not origins.is_standard(file):
             files.add(os.path.abspath(file))
     return files

@@ -56,7 +56,7 @@ const count = (n) => (n >= 100000 ? `${Math.round(n / 1000)}k` : n >= 100 || n =
 const percent = (share) => `${Math.round(share * 100)} %`;
 const mebibytes = (bytes) => `${(bytes / 1048576).toFixed(0)} MiB`;
 // Of a library's file what it is called there; the stack has it whole.
-const inPackage = (place) => place.replace(/^.*\/((site|dist)-packages|python3\.\d+|python(?=\/celadon))\//, "");
+const inPackage = (place) => place.replace(/^.*\/lib(64)?\/python3(\.\d+)?\/((site|dist)-packages\/)?/, "");
 const clock = (at) => new Date(at * 1000).toLocaleTimeString();
 
 function derive(now, then) {

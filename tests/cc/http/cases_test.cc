@@ -172,6 +172,8 @@ TEST_P(CasesTest, SameAnswerHoweverTheBytesAreCut) {
   }
 }
 
+TEST(CasesTable, IsThere) { EXPECT_GT(load().size(), 200u); }
+
 INSTANTIATE_TEST_SUITE_P(Table, CasesTest, ::testing::ValuesIn(load()),
                          [](const auto& one) {
                            return one.param.id + "_" + std::to_string(one.index);

@@ -1,0 +1,29 @@
+"""A plugin of pytest that writes down which rows the tests prove, by `-p`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+ID = r"[A-Z]{1,2}\d\d"
+
+
+def of_name(name: str) -> set[str]:
+    """`test_en08_en09_addresses`; `test_case[bare-RL01-2-whole]` for the table of cases."""
+    function, _, parameters = name.partition("[")
+    found = {word.upper() for word in function.split("_")}
+    found |= set(parameters.rstrip("]").split("-"))
+    return {word for word in found if re.fullmatch(ID, word)}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    rows: dict[str, list[str]] = {}
+    for item in session.items:
+        marked = {row for mark in item.iter_markers("row") for row in mark.args}
+        for row in marked | of_name(item.name):
+            rows.setdefault(row, []).append(item.nodeid)
+    Path(os.environ["ROWS_FILE"]).write_text(json.dumps(rows))

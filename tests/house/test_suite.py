@@ -1,0 +1,260 @@
+"""The program behind `make test` tells the truth, and leaves nothing running."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.support.raw import TIMEOUT
+from tests.support.servers import ROOT, wait_until
+from tests.support.site import gone
+from tools.suite.readers import Ctest, Headers
+from tools.suite.tally import Outcome, Tally
+
+PARTS = """
+import sys
+from tools.suite import __main__, parts
+from tools.suite.parts import Part, Step
+from tools.suite.readers import Check, Reader
+def sh(text, reader=Check):
+    return lambda _: [Step(("bash", "-c", text), text, reader, text)]
+def run(*table):
+    parts.PARTS = table
+    parts.VERBS["test"] = tuple(part.name for part in table)
+    sys.argv[1:] = ["test"]
+    sys.exit(__main__.main())
+"""
+
+
+def started(source: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PARTS + textwrap.dedent(source)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_end_counts_all_and_says_how_to_repeat_what_failed(tmp_path: Path) -> None:
+    source = """
+        run(Part("first", "", sh("true"), prepares=True),
+            Part("bad", "", sh("echo so it is; exit 3"), after=("first",), prepares=True),
+            Part("below", "", sh("true"), after=("bad",)),
+            Part("good", "", sh("true"), after=("first",)))
+    """
+    process = started(source, tmp_path)
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert said.splitlines()[-1] == "2 passed, 1 failed"
+    assert "so it is\nended with status 3\n  again: echo so it is; exit 3" in said
+    assert re.search(r"(?m)^below +not run: bad failed$", said)
+
+
+def test_nothing_runs_beside_what_is_quiet(tmp_path: Path) -> None:
+    alone = "[ ! -e here ] && sleep 0.1 && [ ! -e here ]"
+    source = f"""
+        busy = "touch here; sleep 0.1; rm here"
+        run(Part("a", "", sh(busy)), Part("quiet", "", sh({alone!r}), quiet=True),
+            Part("b", "", sh("true"), after=("quiet",)), Part("c", "", sh("true")))
+    """
+    process = started(source, tmp_path)
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert said.splitlines()[-1] == "4 passed, 0 failed", said
+
+
+def test_what_is_stuck_has_failed(tmp_path: Path) -> None:
+    source = """
+        from tools.suite import job
+        job.SILENCE = 0.5
+        run(Part("stuck", "", sh("echo so far; sleep 1000")))
+    """
+    process = started(source, tmp_path)
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert "so far\nnothing was heard for 0 minutes" in said
+    assert said.splitlines()[-1] == "0 passed, 1 failed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_that_was_started(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    # One that is told, one that is not of the session, and one that does not listen.
+    source = """
+        run(Part("long", "", sh("trap '' INT TERM; setsid sleep 1000 & echo $! > apart;"
+                                "echo $$ > deaf; sleep 1000")))
+    """
+    process = started(source, tmp_path)
+    files = [tmp_path / "apart", tmp_path / "deaf"]
+    wait_until(lambda: (None, all(f.exists() and f.read_text() for f in files)))
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 128 + number
+    assert f"stopped by {number.name}" in said
+    assert all(gone(int(file.read_text())) for file in files)
+
+
+def run_pytest(
+    folder: Path, *options: str, keep: tuple[int, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Of a folder with tests of its own; without the plugins that ours need."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    more = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    plugins = ("-p", "no:cacheprovider", "-p", "xdist.plugin")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *plugins, *options, "."],
+        cwd=folder,
+        env={**ours, **more, **environment},
+        pass_fds=keep,
+        capture_output=True,
+        text=True,
+    )
+
+
+TESTS = """
+import os, pytest
+@pytest.fixture
+def broken(): raise ValueError("in the setup")
+@pytest.fixture
+def late():
+    yield
+    raise ValueError("in the end")
+def test_good(): pass
+def test_bad(): print("said"); assert 1 == 2
+def test_setup(broken): pass
+def test_end(late): pass
+def test_skipped(): pytest.skip("for this")
+@pytest.mark.xfail
+def test_expected(): assert 0
+@pytest.mark.parametrize("what", ["a@b"])
+def test_named(what): pass
+def test_dies(): os._exit(1) if "PYTEST_XDIST_WORKER" in os.environ else pytest.fail("x")
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadgroup")])
+def test_pytest_tells_what_becomes_of_each_test(
+    tmp_path: Path, workers: tuple[str, ...]
+) -> None:
+    (tmp_path / "test_it.py").write_text(TESTS)
+    (tmp_path / "conftest.py").write_text(
+        "from tests.support.order import make_scheduler\n"
+        "def pytest_xdist_make_scheduler(config, log): return make_scheduler(config, log)\n"
+    )
+    reading, writing = os.pipe()
+    with open(reading) as pipe:
+        events_to = {"CELADON_SUITE_EVENTS": str(writing)}
+        plugin = ("-p", "tools.suite.pytest_events")
+        done = run_pytest(tmp_path, *plugin, *workers, keep=(writing,), **events_to)
+        os.close(writing)
+        events = [json.loads(line) for line in pipe]
+    assert done.returncode == 1, done.stdout
+    assert {"what": "total", "count": 8} in events
+    ends = {each["name"]: each for each in events if each["what"] == "end"}
+    outcomes = {name.partition("::")[2]: e["outcome"] for name, e in ends.items()}
+    assert outcomes == {
+        **dict.fromkeys(["test_good", "test_expected", "test_named[a@b]"], "passed"),
+        **dict.fromkeys(["test_bad", "test_setup", "test_end", "test_dies"], "failed"),
+        "test_skipped": "skipped",
+    }
+    assert "said" in ends["test_it.py::test_bad"]["detail"]
+    assert ends["test_it.py::test_skipped"]["detail"] == "for this"
+
+
+SHARING = """
+import os, pathlib, pytest
+@pytest.fixture(scope="session")
+def slow_to_start(): pathlib.Path(f"started-{os.getpid()}").touch()
+@pytest.fixture(scope="module", params=["one", "two"])
+def server(request): pathlib.Path(f"{request.param}-{os.getpid()}").touch()
+@pytest.mark.parametrize("n", range(8))
+def test_alike(n, slow_to_start): pass
+@pytest.mark.parametrize("n", range(8))
+def test_served(n, server): pass
+@pytest.mark.parametrize("n", range(8))
+def test_other(n): pass
+"""
+
+
+def test_what_is_shared_is_started_once(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_it.py").write_text(SHARING)
+    workers = ("-n", "3", "--dist", "loadgroup", "--import-mode=importlib")
+    # Ours, as a plugin: how tests are put in order is the same.
+    done = run_pytest(tmp_path, *workers, "-p", "tests.conftest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "32 passed" in done.stdout
+    for name in ("started", "one", "two"):
+        assert len([*tmp_path.glob(f"{name}-*")]) == 1, name
+
+
+@pytest.mark.parametrize("marker", ["slow", "alone"])
+def test_these_markers_need_a_reason(tmp_path: Path, marker: str) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from tests.support.order import arrange\n"
+        "def pytest_collection_modifyitems(items): arrange(items, False)\n"
+    )
+    for reason, status in (("", 4), ("('it waits')", 0)):
+        (tmp_path / "test_it.py").write_text(
+            f"import pytest\n@pytest.mark.{marker}{reason}\ndef test_it(): pass\n"
+        )
+        done = run_pytest(tmp_path)
+        assert done.returncode == status, done.stdout + done.stderr
+
+
+CTEST = """\
+      Start  1: ArenaTest.GivesMemory
+ 1/3 Test  #1: ArenaTest.GivesMemory ............   Passed    0.01 sec
+      Start  2: Cut/CasesTest.SameAnswer/get
+ 2/3 Test  #2: Cut/CasesTest.SameAnswer/get .....***Failed    0.02 sec
+[ RUN      ] Cut/CasesTest.SameAnswer/get
+expected 200
+      Start  3: ClockTest.Ticks
+ 3/3 Test  #3: ClockTest.Ticks ..................***Exception: SegFault  0.00 sec
+
+33% tests passed, 2 tests failed out of 3
+"""
+
+
+def test_ctest_is_understood() -> None:
+    tally = Tally()
+    reader = Ctest(tally, "tests/cc/base", "make cc")
+    for line in CTEST.splitlines():
+        reader.line(line)
+    reader.end(8)
+    assert tally.counts() == {Outcome.PASSED: 1, Outcome.FAILED: 2}
+    bad, crashed = tally.failures()
+    assert bad.name == "Cut/CasesTest.SameAnswer/get"
+    assert "expected 200" in bad.detail
+    assert "-R '^Cut/CasesTest\\.SameAnswer/get$'" in bad.again
+    assert "SegFault" in crashed.detail
+
+
+def test_headers_that_do_not_compile_are_named() -> None:
+    tally = Tally()
+    reader = Headers(tally, "headers", "make headers")
+    for line in (
+        "-- 3 headers",
+        "[1/3] Building CXX object x/alone/base/list.h.cc.o",
+        "FAILED: tests/headers/CMakeFiles/headers_net.dir/alone/net/stream.h.cc.o ",
+        "/usr/bin/c++ -o alone/net/stream.h.cc.o",
+        "stream.h:7:3: error: 'string' does not name a type",
+        "[3/3] Building CXX object x/alone/base/clock.h.cc.o",
+        "ninja: build stopped: cannot make progress due to previous errors.",
+    ):
+        reader.line(line)
+    reader.end(1)
+    assert tally.counts() == {Outcome.PASSED: 2, Outcome.FAILED: 1}
+    [failure] = tally.failures()
+    assert failure.name == "src/net/stream.h does not compile alone"
+    assert failure.detail == "stream.h:7:3: error: 'string' does not name a type"

@@ -1,0 +1,103 @@
+"""In which order tests run, and which of them on one worker of xdist.
+
+Tests that share something which takes a while to start, a fixture of a module or of the
+session, make a group: one worker runs it, so that the thing is started once. What takes long
+comes first, or it would be what all others are waited for at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from _pytest.nodeid import coerce_node_id
+from xdist.scheduler import LoadGroupScheduling
+from xdist.workermanage import WorkerController
+
+# Markers that only give a reason: why a test takes over 10 s, and what it measures.
+WITH_REASON = ("slow", "alone")
+
+
+def arrange(items: list[pytest.Item], many_workers: bool) -> None:
+    for item in items:
+        _check_reasons(item)
+        if slow := item.get_closest_marker("slow"):
+            item.user_properties.append(("slow", slow.args[0]))
+    if not many_workers:
+        return
+    groups = {item: _group(item) for item in items}
+    items.sort(key=lambda item: _rank(item, groups[item]))
+    for item, group in groups.items():
+        if group:
+            _put_into(item, group)
+
+
+def _put_into(item: pytest.Item, group: str) -> None:
+    """By its id, which is all that is known where tests are given to workers.
+
+    xdist does so for its marker, but in a way that has no effect with pytest 9.2.
+    """
+    item._id = coerce_node_id(f"{item.nodeid}@{group}")
+    assert item.nodeid.endswith(f"@{group}"), "pytest keeps ids in another place now"
+
+
+def _check_reasons(item: pytest.Item) -> None:
+    for name in WITH_REASON:
+        for marker in item.iter_markers(name):
+            if len(marker.args) != 1 or not str(marker.args[0]).strip():
+                raise pytest.UsageError(f"{item.nodeid}: {name} without a reason")
+
+
+def _group(item: pytest.Item) -> str:
+    """The widest thing that it shares with others, or nothing."""
+    if not isinstance(item, pytest.Function):
+        return ""
+    callspec = getattr(item, "callspec", None)
+    group = ""
+    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+        definition = definitions[-1]
+        if not definition.baseid.startswith("tests"):
+            continue  # pytest's own
+        if definition.scope == "session":
+            return name
+        if definition.scope == "module":
+            which = callspec.params.get(name, "") if callspec else ""
+            group = f"{definition.baseid}:{name}:{which}"
+    return group
+
+
+def _rank(item: pytest.Item, group: str) -> int:
+    if group == "services":
+        return 0
+    if item.get_closest_marker("slow"):
+        return 1
+    return 2 if group else 3
+
+
+class Groups(LoadGroupScheduling):  # type: ignore[misc]
+    """A test that its worker dies of has failed, and is not tried again; what was to come
+    after it runs elsewhere. xdist's own tries it again and again, or waits for ever."""
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        work = self.assigned_work.pop(node)
+        pending = [
+            (unit, name) for unit in work.values() for name in unit if not unit[name]
+        ]
+        if not pending:
+            return None
+        unit, died_of = pending[0]
+        unit[died_of] = True
+        self.workqueue.update({k: v for k, v in work.items() if not all(v.values())})
+        for other in self.assigned_work:
+            self._reschedule(other)
+        return died_of
+
+    def _reschedule(self, node: WorkerController) -> None:
+        super()._reschedule(node)
+        # A worker begins its last test when it is told that it is the last.
+        if self._pending_of(self.assigned_work[node]) == 1:
+            super()._reschedule(node)
+
+
+def make_scheduler(config: pytest.Config, log: Any) -> Groups | None:
+    return Groups(config, log) if config.getoption("dist") == "loadgroup" else None

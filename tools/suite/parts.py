@@ -1,0 +1,300 @@
+"""The table of what a run consists of.
+
+A part runs its steps one after another, once the parts that it comes after have ended. Parts
+of which none comes after the other run side by side. A new kind of test is one more row.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.suite.readers import Check, Ctest, Headers, Pytest, Reader
+from tools.suite.tally import Tally
+
+# The room that all others stand on: its tests are built first, and give the first results.
+FIRST_ROOM = "base"
+LOW = 19  # niceness of builds beside tests, which mostly wait
+LINT = (
+    "{bin}/ruff check -q .",
+    "{bin}/ruff format -q --check .",
+    "{bin}/python -m mypy",
+    "{bin}/python -m mypy -p tools.suite",
+    "{bin}/lint-imports --no-cache",
+)
+CLANG_FORMAT = "{bin}/clang-format --dry-run --Werror"
+# Compiled once for all processes of all tests, beside the sources' folders, not in them.
+BYTECODE = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path("build/suite/bytecode").absolute()),
+}
+QUICK = ("tests/protocol", "tests/py", "tests/config", "tests/house")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What make says."""
+
+    venv: str
+    python: str
+    jobs: int
+    workers: int
+
+    def bin(self, program: str) -> str:
+        """A program of the environment, as a word of a shell."""
+        return shlex.quote(f"{self.venv}/bin/{program}")
+
+
+@dataclass(frozen=True)
+class Step:
+    command: tuple[str, ...]
+    again: str  # what a person types to repeat it
+    reader: Callable[[Tally, str, str], Reader] = Reader
+    name: str = ""  # of the result where it is one check, or fails as a whole
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    title: str
+    steps: Callable[[Options], list[Step]]
+    after: tuple[str, ...] = ()
+    prepares: bool = False  # where it failed, what comes after it is not run
+    nice: int = 0
+    quiet: bool = False  # nothing else runs meanwhile
+    minutes: float = 0.0  # it is left out of a run with a limit that has less time left
+
+
+def _shell(text: str, again: str = "", **more: str | type[Reader]) -> Step:
+    return Step(("bash", "-c", text), again or text, **more)  # type: ignore[arg-type]
+
+
+def _verb(text: str) -> Callable[[Options], list[Step]]:
+    return lambda _: [Step(tuple(text.split()), text)]
+
+
+def _build(options: Options) -> list[Step]:
+    environment = {"PYTHON": options.python, "VENV": options.venv}
+    return [Step(("tools/build.sh",), "make build", environment=environment)]
+
+
+def _tools(options: Options) -> list[Step]:
+    command = ("tools/test-tools.sh",)
+    return [Step(command, "make test-tools", environment={"VENV": options.venv})]
+
+
+def _configure() -> Step:
+    return _shell("cmake --preset dev")
+
+
+def _room(room: str, options: Options) -> Step:
+    build = f"cmake --build --preset dev -j{options.jobs} --target {room}_test"
+    run = f"ctest --test-dir build/dev -j{options.jobs} -L '^{room}$' --timeout 120"
+    run += " --output-on-failure --no-tests=error"
+    return _shell(f"{build} && {run}", "make cc", name=f"tests/cc/{room}", reader=Ctest)
+
+
+def _first_room(options: Options) -> list[Step]:
+    return [_configure(), _room(FIRST_ROOM, options)]
+
+
+def _rooms(options: Options) -> list[Step]:
+    rooms = sorted(path.name for path in Path("tests/cc").iterdir() if path.is_dir())
+    return [_room(room, options) for room in rooms if room != FIRST_ROOM]
+
+
+def _headers(options: Options) -> list[Step]:
+    build = f"cmake --build --preset dev -j{options.jobs} --target headers -- -k 0"
+    text = f"cmake --preset dev && {build}"
+    return [_shell(text, "make headers", name="headers", reader=Headers)]
+
+
+def _pytest(
+    *words: str, parallel: bool = True, **environment: str
+) -> Callable[[Options], list[Step]]:
+    def steps(options: Options) -> list[Step]:
+        again = f"{options.bin('python')} -m pytest"
+        command = [*shlex.split(again), "-p", "tools.suite.pytest_events", *words]
+        if parallel:
+            # The order is tests/conftest.py's: what takes long comes first.
+            command += ["-n", str(options.workers), "--dist", "loadgroup"]
+            command += ["--no-loadscope-reorder"]
+        step = Step(tuple(command), again, Pytest, "pytest", environment | BYTECODE)
+        return [step]
+
+    return steps
+
+
+def _checks(options: Options, *texts: str) -> list[Step]:
+    folder = shlex.quote(f"{options.venv}/bin")
+    commands = [text.format(bin=folder) for text in texts]
+    return [_shell(each, name=each, reader=Check) for each in commands]
+
+
+def _lint(options: Options) -> list[Step]:
+    files = "$(tools/sources.sh '*.cc' '*.h')"
+    return _checks(options, *LINT, f"{CLANG_FORMAT} {files}")
+
+
+def _lint_of_changed(options: Options) -> list[Step]:
+    changed = [path for path in _changed() if path.endswith((".cc", ".h"))]
+    more = [f"{CLANG_FORMAT} {shlex.join(changed)}"] if changed else []
+    objects = [f"build/tidy/{path[:-3]}.ok" for path in changed if path[-3:] == ".cc"]
+    if objects:
+        more.append(f"{_make(options)} {shlex.join(objects)}")
+    return _checks(options, *LINT, *more)
+
+
+def _changed() -> list[str]:
+    """Files that differ from what all have: from the last commit that was pushed, or from
+    the last one where nothing is."""
+    base = _git("merge-base", "HEAD", "@{upstream}") or ["HEAD"]
+    changed = _git("diff", "--name-only", "--diff-filter=d", base[0])
+    new = _git("ls-files", "--others", "--exclude-standard")
+    return sorted({*changed, *new})
+
+
+def _git(*words: str) -> list[str]:
+    done = subprocess.run(["git", *words], capture_output=True, text=True)
+    return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+def _fuzz(options: Options) -> list[Step]:
+    return [_shell("make fuzz FUZZ_SECONDS=15", name="fuzz targets", reader=Check)]
+
+
+def _tidy(options: Options) -> list[Step]:
+    command = f"{_make(options)} -k tidy-files"
+    return [_shell(command, "make tidy", name="clang-tidy", reader=Check)]
+
+
+def _make(options: Options) -> str:
+    venv = shlex.quote(options.venv)
+    return f"make --no-print-directory -j{options.jobs} VENV={venv}"
+
+
+PARTS = (
+    Part(
+        "system",
+        "packages of the distribution",
+        _verb("tools/install-system.sh build test services"),
+        prepares=True,
+    ),
+    Part(
+        "c++ base",
+        "tests of the room that all others stand on",
+        _first_room,
+        after=("system",),
+    ),
+    Part(
+        "extension",
+        "celadon, built into the environment",
+        _build,
+        after=("system", "c++ base"),
+        prepares=True,
+    ),
+    Part(
+        "tools",
+        "what the tests need of Python",
+        _tools,
+        after=("extension",),
+        prepares=True,
+    ),
+    Part(
+        "c++",
+        "tests of the other rooms",
+        _rooms,
+        after=("system", "c++ base"),
+        nice=LOW,
+    ),
+    Part(
+        "headers",
+        "each header compiles alone",
+        _headers,
+        after=("system", "c++ base", "c++"),
+        nice=LOW,
+    ),
+    Part(
+        "python",
+        "tests over real sockets, many at a time",
+        _pytest("-m", "not alone"),
+        after=("tools",),
+    ),
+    Part(
+        "alone",
+        "tests that measure, one after another",
+        _pytest("-m", "alone", parallel=False),
+        after=("tools", "python"),
+        quiet=True,
+    ),
+    Part(
+        "unit",
+        "Python tests that take no time",
+        _pytest("-m", "not alone and not slow", *QUICK),
+        after=("tools",),
+    ),
+    Part(
+        "changed",
+        "style, types and imports; static analysis of what changed",
+        _lint_of_changed,
+        after=("tools",),
+    ),
+    Part(
+        "lint",
+        "style, types and imports",
+        _lint,
+        after=("tools", "alone"),
+        minutes=2,
+    ),
+    Part(
+        "tidy",
+        "static analysis of all C++",
+        _tidy,
+        after=("tools", "lint"),
+        minutes=12,
+    ),
+    Part(
+        "chaos",
+        "kills, stops and reloads at random under load, for longer",
+        _pytest("tests/chaos", parallel=False, CHAOS_SECONDS="15"),
+        after=("tools", "alone", "tidy"),
+        quiet=True,
+        minutes=4,
+    ),
+    Part(
+        "fuzz",
+        "each fuzz target for a while",
+        _fuzz,
+        after=("system", "chaos"),
+        minutes=5,
+    ),
+    # Here come real applications, each at a version of its own.
+)
+VERBS = {
+    "cc": ("c++ base", "c++"),
+    "headers": ("headers",),
+    "py": ("python", "alone"),
+    "lint": ("lint",),
+    "tidy": ("tidy",),
+    "test": ("c++ base", "c++", "headers", "python", "alone"),
+    "quick": ("c++ base", "c++", "unit", "changed"),
+    "check": (
+        *("c++ base", "c++", "headers", "python", "alone"),
+        *("lint", "tidy", "chaos", "fuzz"),
+    ),
+}
+
+
+def parts_of(verb: str) -> list[Part]:
+    """What it runs, and what prepares that."""
+    table = {part.name: part for part in PARTS}
+    wanted = set(VERBS[verb])
+    while True:
+        below = {name for each in wanted for name in table[each].after}
+        if (new := {each for each in below if table[each].prepares} - wanted) == set():
+            return [part for part in PARTS if part.name in wanted]
+        wanted |= new
