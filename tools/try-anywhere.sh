@@ -54,6 +54,8 @@ home() {
 
 # In the current folder: builds, and runs the tests there. Arguments go to make.
 try() {
+  # One cache of compiled files for all places, where there is one.
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
   if [ -n "${FULL:-}" ]; then
     make test "$@"
   else

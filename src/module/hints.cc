@@ -46,11 +46,16 @@ void Hints::add(const server::Finished& request) noexcept {
 void Hints::add_waits(const Account& account) noexcept {
   for (const Account::Wait& wait : account.list()) {
     if (wait.peer[0] == '\0') continue;
-    const auto found = peers_.find(wait.peer_text());
-    if (found != peers_.end()) {
-      found->second.waited += wait.length;
-    } else if (peers_.size() < kPeers) {
-      peers_.emplace(wait.peer_text(), Peer{wait.kind, wait.length});
+    auto found = peers_.find(wait.peer_text());
+    if (found == peers_.end()) {
+      if (peers_.size() >= kPeers) continue;
+      found = peers_.emplace(wait.peer_text(), Peer{wait.kind, 0, 0}).first;
+    }
+    Peer& peer = found->second;
+    peer.waited += wait.length;
+    if (wait.length > peer.longest) {
+      peer.longest = wait.length;
+      peer.kind = wait.kind;
     }
   }
 }

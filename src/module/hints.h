@@ -41,7 +41,8 @@ class Hints {
   Nanos durations_ = 0;
   Nanos queued_ = 0;
   struct Peer {
-    Spent kind;
+    Spent kind;  // of the longest wait: to connect is another than to ask
+    Nanos longest;
     Nanos waited;
   };
   std::map<std::string, Peer, std::less<>> peers_;

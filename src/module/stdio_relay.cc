@@ -4,12 +4,17 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <new>
 
 #include "loop/signals_blocked.h"
+
+#ifndef SYS_pidfd_open  // older headers than kernels
+#define SYS_pidfd_open 434
+#endif
 
 namespace celadon::module {
 namespace {
@@ -104,13 +109,15 @@ void StdioRelay::start() noexcept {
 bool StdioRelay::begin() noexcept {
   wake_ = net::OwnedFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_) return false;
-  for (Stream& stream : streams_) {
-    if (!stream.open_out()) return false;
-  }
+  if (!open_out()) return false;
   owner_ = ::getpid();
   const loop::SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
   return true;
+}
+
+bool StdioRelay::open_out() noexcept {
+  return std::ranges::all_of(streams_, [](Stream& each) { return each.open_out(); });
 }
 
 void StdioRelay::settle_in_child() noexcept {
@@ -123,11 +130,34 @@ void StdioRelay::settle_in_child() noexcept {
     ::new (&stream.waiting) std::string();
     stream.lost = 0;
   }
+  succeed(owner_);
+}
+
+void StdioRelay::succeed(pid_t master) noexcept {
+  master_ = net::OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, master, 0)));
+  if (::getppid() != master) return take_over();
+  wake_ = net::OwnedFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!master_ || !wake_) return;
+  owner_ = ::getpid();
+  const loop::SignalsBlocked blocked;
+  thread_ = std::thread([this] {
+    if (!outlives_master()) return;
+    succeeded_ = true;
+    if (open_out()) run();
+  });
+}
+
+bool StdioRelay::outlives_master() const noexcept {
+  std::array<pollfd, 2> polled{{{wake_.get(), POLLIN, 0}, {master_.get(), POLLIN, 0}}};
+  while (::poll(polled.data(), polled.size(), -1) < 0) {
+  }
+  return !stopping_;
 }
 
 // Workers whose master is gone share the pipe: a line may come out in two pieces.
 void StdioRelay::take_over() noexcept {
   if (owner_ == 0 || owner_ == ::getpid()) return;
+  succeeded_ = true;
   static_cast<void>(begin());
 }
 
@@ -136,16 +166,21 @@ void StdioRelay::stop() noexcept {
     ::new (&thread_) std::thread();
     return;
   }
+  const bool is_masters = master_ && !succeeded_;
+  if (is_masters) return end_thread();
   for (const Stream& stream : streams_) {
     if (stream.is_ours()) ::dup2(stream.before.get(), stream.standard);
   }
-  if (thread_.joinable()) {
-    stopping_ = true;
-    ::eventfd_write(wake_.get(), 1);
-    thread_.join();
-  }
+  end_thread();
   for (Stream& stream : streams_) stream.close();
   owner_ = 0;
+}
+
+void StdioRelay::end_thread() noexcept {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  ::eventfd_write(wake_.get(), 1);
+  thread_.join();
 }
 
 int StdioRelay::original(int standard) const noexcept {

@@ -6,7 +6,8 @@
 // a socket, a pipe of ours takes its place, which a thread empties into a bounded
 // buffer; what does not fit is lost, and counted in the stream itself. The thread is
 // the master's: what a worker wrote before it died is in the pipe. Workers keep both
-// ends, and go on by themselves where the master is gone.
+// ends, and a thread that goes on where the master is gone: their loop may wait for
+// room in the pipe by then.
 #pragma once
 
 #include <sys/types.h>
@@ -34,9 +35,9 @@ class StdioRelay {
   void start() noexcept;
   // Puts the descriptors back and writes what is there, for a moment.
   void stop() noexcept;
-  // In a fork whose parent goes on: only what take_over() needs is kept.
+  // In a fork whose parent goes on; once it is gone, this process relays.
   void settle_in_child() noexcept;
-  // In a fork whose parent is gone.
+  // The parent is gone, for a kernel that does not tell.
   void take_over() noexcept;
   // What descriptor 1 or 2 was.
   [[nodiscard]] int original(int standard) const noexcept;
@@ -59,6 +60,10 @@ class StdioRelay {
   };
 
   [[nodiscard]] bool begin() noexcept;
+  [[nodiscard]] bool open_out() noexcept;
+  void succeed(pid_t master) noexcept;
+  [[nodiscard]] bool outlives_master() const noexcept;
+  void end_thread() noexcept;
   void run() noexcept;
   void flush() noexcept;
 
@@ -67,6 +72,8 @@ class StdioRelay {
 
   std::array<Stream, 2> streams_;
   net::OwnedFd wake_;
+  net::OwnedFd master_;  // a worker's: it becomes readable once that ends
+  std::atomic<bool> succeeded_ = false;  // and it has
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
   pid_t owner_ = 0;  // whose thread it is

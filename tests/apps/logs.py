@@ -10,6 +10,8 @@ import sys
 import time
 from typing import Any
 
+from celadon.patch import original
+
 kept: list[Any] = []
 
 
@@ -40,8 +42,10 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     if path == "/orphaned":
         master = os.getppid()
         start_response("200 OK", [("Content-Length", "4")])(b"wait")
+        held = environ["QUERY_STRING"] == "held"
+        wait = original("time", "sleep") if held else time.sleep
         while os.getppid() == master:
-            time.sleep(0.01)
+            wait(0.01)
         print("z" * (3 << 20))
         for _ in range(100):  # a reader that lags behind loses the first of them
             print("after the master", flush=True)

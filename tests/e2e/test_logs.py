@@ -332,12 +332,14 @@ def test_what_a_killed_worker_left_is_written(tmp_path: Path, is_moved: bool) ->
         os.close(reader)
 
 
-def test_output_of_a_worker_whose_master_is_gone() -> None:
-    """It goes on to the same place: more of it than a pipe holds does not stop it."""
+@pytest.mark.parametrize("loop", ["free", "held"])
+def test_output_of_a_worker_whose_master_is_gone(loop: str) -> None:
+    """It goes on to the same place: more of it than a pipe holds does not stop it, also
+    where the loop learns of the end of the master only after it was written."""
     with Command(LOGS) as server:
         worker = server.worker
         with server.client() as client:
-            client.send(get("/orphaned"))
+            client.send(get(f"/orphaned?{loop}"))
             assert client.response().body == b"wait"
             server.process.kill()
             server.wait_line("the master is gone")

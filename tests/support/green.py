@@ -9,8 +9,7 @@ import textwrap
 
 from tests.support.raw import TIMEOUT
 
-PRELUDE = f"""\
-TIMEOUT = {TIMEOUT}
+PRELUDE = """\
 import celadon.patch
 celadon.patch.all()
 import _thread, contextvars, gc, os, queue, random, sys, threading, time, weakref
@@ -26,8 +25,9 @@ def run_green(
     malloc: str = "debug",
 ) -> str:
     """The output of `source` under the patch; fails unless it exits with 0."""
+    code = f"TIMEOUT = {TIMEOUT}\n{prelude}{textwrap.dedent(source)}"
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", prelude + textwrap.dedent(source)],
+        [sys.executable, "-X", "faulthandler", "-c", code],
         capture_output=True,
         text=True,
         timeout=timeout,
