@@ -164,7 +164,7 @@ void make_crowd(Choices& c, Scenario& s) {
   add(many.requests[0], Act::Whole, 10);
   Client one;
   one.requests.push_back({});
-  add(one.requests[0], Act::Hold, c.between(1, 12'000));
+  add(one.requests[0], Act::Hold, c.any_of({5, 12'000}));
   add(one.requests[0], Act::Whole, 10);
   s.clients = {one, many};
 }
@@ -178,7 +178,7 @@ void choose_rules(Choices& c, Rules& r) {
   if (c.percent(10)) r.write_min_rate = 0;
   if (c.percent(25)) r.body_buffer = c.any_of({1'000, 8'000});
   if (c.percent(40)) r.response_buffer = c.any_of({1'000, 16'000});
-  if (c.percent(10)) r.linger_timeout = c.any_of({50, 500});
+  if (c.percent(15)) r.linger_timeout = c.any_of({50, 500});
   if (c.percent(15)) r.linger_bytes = c.any_of({1'000, 10'000'000});
   if (c.percent(12)) r.worker_connections = c.between(1, 3);
   if (c.percent(15)) {

@@ -2,6 +2,7 @@
 // shown
 //     --seed S                     from that seed on; alone with --count 1
 //     --mute KIND                  that kind of failure is known
+//     --collect FOLDER             writes what fails there, shrunk
 //     --keep-going                 counts kinds of failures, with the first seed of
 //     each
 //     --scenario FILE --trace      runs one that was kept
@@ -33,6 +34,7 @@ struct Options {
   double shrink_seconds = 20;
   std::set<std::string> muted;
   std::string scenario;
+  std::string collect;
   bool trace = false;
   bool keep_going = false;
   bool coverage = false;
@@ -76,6 +78,15 @@ int replay(const Options& options) {
   return outcome.verdict.bad() == options.expect_failure ? 0 : 1;
 }
 
+// A file for each scenario that fails, made small.
+void keep(const Scenario& scenario, const Verdict& verdict, std::uint64_t seed,
+          const Options& options) {
+  const Scenario small = shrink(scenario, verdict.kind, options.shrink_seconds);
+  std::ofstream file(options.collect + "/" + verdict.kind + "-" + std::to_string(seed) +
+                     ".txt");
+  file << "# " << run(small, false).verdict.text << "\n" << to_text(small);
+}
+
 int search(const Options& options) {
   const auto start = Clock::now();
   double told = 0;
@@ -115,6 +126,8 @@ int search(const Options& options) {
                   << std::endl;
       }
     }
+    if (!options.collect.empty() && !options.muted.contains(outcome.verdict.kind))
+      keep(scenario, outcome.verdict, seed, options);
     if (options.keep_going || options.muted.contains(outcome.verdict.kind)) continue;
     std::cout << "seed " << seed << ": " << outcome.verdict.kind << ": "
               << outcome.verdict.text << "\n";
@@ -157,6 +170,8 @@ int main(int argc, char** argv) {
       options.shrink_seconds = std::atof(value());
     else if (name == "--mute")
       options.muted.insert(value());
+    else if (name == "--collect")
+      options.collect = value();
     else if (name == "--scenario")
       options.scenario = value();
     else if (name == "--trace")

@@ -127,13 +127,16 @@ void Oracle::on_record(Record& record) {
 void Oracle::on_gone(const Record& record) {
   Conversation& c = of(record.client);
   const Link& link = *c.client->link();
-  if (link.broken && !record.whole_body && !record.body_failed &&
-      link.up.delivered >= c.client->script().spans[record.request].end &&
-      link.unix_socket) {
-    return;
-  }
   if (link.broken || link.send_failed || all_closed_) return;
   if (write_is_overdue(link)) return;
+  if (link.unix_socket && link.client_closed) {
+    const Span& span = c.client->script().spans[record.request];
+    const bool came = link.up.delivered >= span.end && span.end > span.head_end;
+    if (!came || record.whole_body || record.head_sent) return;
+    return fault("body-lost", about(c, record.request) +
+                                  "its body had come, and the application is told "
+                                  "that the client is gone");
+  }
   fault("gone", about(c, record.request) +
                     "the application hears that a client has left which has not");
 }
@@ -156,6 +159,14 @@ void Oracle::on_body_failed(const Record& record, int status) {
   }
   fault("body-lost",
         about(c, record.request) + "its body failed with " + std::to_string(status));
+}
+
+void Oracle::on_server_wrote(const Link& link, std::string_view bytes) {
+  Conversation& c = of(link.client);
+  c.written.take(bytes);
+  for (; c.judged < c.written.answers().size(); ++c.judged) {
+    if (!record_of(c, c.judged)) judge_page(c, link, c.judged);
+  }
 }
 
 void Oracle::on_accepted(const Link& link) {
@@ -228,11 +239,11 @@ void Oracle::judge_slow(const Conversation& c, const Link& link, std::size_t k) 
   fault("head-deadline", about(c, k) + "408, though it had come in time");
 }
 
-void Oracle::judge_answer(const Conversation& c, const Link& link, std::size_t k) {
+void Oracle::judge_answer(const Conversation& c, std::size_t k) {
   const Answer& answer = c.written.answers()[k];
   const Request& request = c.client->plan().requests[k];
   const Record* record = record_of(c, k);
-  if (!record) return judge_page(c, link, k);
+  if (!record) return;  // judged when it was written
   const std::string id =
       std::to_string(record->client) + "." + std::to_string(record->request);
   if (record->refused) {
@@ -281,7 +292,7 @@ void Oracle::judge_answers(Conversation& c, const Link& link) {
     return fault("bytes",
                  "client " + std::to_string(link.client) + ": " + c.written.error());
   }
-  for (std::size_t k = 0; k < c.written.answers().size(); ++k) judge_answer(c, link, k);
+  for (std::size_t k = 0; k < c.written.answers().size(); ++k) judge_answer(c, k);
 }
 
 // --- ends ---
@@ -341,26 +352,29 @@ void Oracle::judge_end(Conversation& c, const Link& link, bool evicted) {
     const std::size_t k = record->request;
     const bool owed =
         (record->finished || record->refused) && !record->gone && !record->aborted;
-    if (!owed) continue;
+    if (!owed || (link.unix_socket && link.client_closed)) continue;
+    const char* kind = link.up.end_arrived ? "cut-at-end" : "cut";
     const bool whole =
         k < written && (c.written.answers()[k].done ||
                         c.written.answers()[k].framed == Answer::Framed::Close);
     const bool short_of = record->plan->framed == framing::Long;
     if (!whole && !(short_of && k < written)) {
-      return fault("cut", about(c, k) +
-                              "the connection ends before all of its answer "
-                              "was written");
+      return fault(kind, about(c, k) +
+                             "the connection ends before all of its answer "
+                             "was written");
     }
     if (k < written && c.written.answers()[k].framed == Answer::Framed::Close &&
         c.written.answers()[k].body != record->given) {
-      return fault("cut", about(c, k) + "ends after " +
-                              std::to_string(c.written.answers()[k].body) + " of " +
-                              std::to_string(record->given) + " bytes");
+      return fault(kind, about(c, k) + "ends after " +
+                             std::to_string(c.written.answers()[k].body) + " of " +
+                             std::to_string(record->given) + " bytes");
     }
   }
   if (served > 0 && may_end_after(c, link, served - 1)) return;
   if (served < spans.size() && link.up.delivered >= spans[served].end) {
-    return fault("dropped", about(c, served) + "had come whole and was dropped");
+    if (served > 0 && link.unix_socket && link.client_closed) return;
+    return fault(link.up.end_arrived ? "dropped-at-end" : "dropped",
+                 about(c, served) + "had come whole and was dropped");
   }
   judge_idle_end(c, link, served, evicted);
 }
@@ -407,11 +421,13 @@ void Oracle::judge_client(const SimClient& client) {
     static constexpr const char* kCauses[] = {
         "", " by our reset", " by a reset, since bytes were unread at the close",
         " by a reset, since bytes came after the close"};
-    fault("destroyed", about(c, got.whole()) + "of its answers, " +
-                           std::to_string(got.bytes()) + " of " +
-                           std::to_string(link.down.accepted) +
-                           " bytes came; the rest was destroyed" +
-                           kCauses[static_cast<int>(link.cause)]);
+    static constexpr const char* kKinds[] = {"lost", "destroyed-by-reset",
+                                             "destroyed-unread", "destroyed-late"};
+    fault(link.server_shut ? "linger" : kKinds[static_cast<int>(link.cause)],
+          about(c, got.whole()) + "of its answers, " + std::to_string(got.bytes()) +
+              " of " + std::to_string(link.down.accepted) +
+              " bytes came; the rest was destroyed" +
+              kCauses[static_cast<int>(link.cause)]);
   }
 }
 

@@ -30,7 +30,7 @@ struct Conversation {
   const SimClient* client;
   AnswerReader written;  // what the server has written, whoever has read it
   std::vector<Record*> records;
-  std::uint64_t given = 0;  // bytes of bodies
+  std::size_t judged = 0;  // answers, as they were written
   // Why bytes may be lost, once the server has closed.
   bool excused = false;
   Nanos closed_at = kNever;
@@ -50,6 +50,7 @@ class Oracle {
   void on_gone(const Record& record);
   void on_body_failed(const Record& record, int status);
   void on_accepted(const Link& link);
+  void on_server_wrote(const Link& link, std::string_view bytes);
   void on_server_close(const Link& link, bool evicted);
   void on_drained() { drained_ = true; }
   void on_all_closed() { all_closed_ = true; }
@@ -62,7 +63,7 @@ class Oracle {
  private:
   [[nodiscard]] Nanos ms(Number n) const noexcept { return n * kMillisecond; }
   void judge_answers(Conversation& c, const Link& link);
-  void judge_answer(const Conversation& c, const Link& link, std::size_t k);
+  void judge_answer(const Conversation& c, std::size_t k);
   void judge_page(const Conversation& c, const Link& link, std::size_t k);
   void judge_slow(const Conversation& c, const Link& link, std::size_t k);
   void judge_end(Conversation& c, const Link& link, bool evicted);

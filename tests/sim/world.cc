@@ -87,7 +87,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
     note("accepts client " + std::to_string(link.client));
   }
   void on_server_wrote(Link& link, std::string_view bytes) override {
-    oracle_.of(link.client).written.take(bytes);
+    oracle_.on_server_wrote(link, bytes);
     if (with_trace_) {
       note("writes " + std::to_string(bytes.size()) + " bytes to client " +
            std::to_string(link.client));
