@@ -80,7 +80,7 @@ Script::Script(const Client& client, std::size_t number, bool proxied) : plan(&c
   if (proxied && client.proxy != 0) bytes = kProxyHeader;
   for (std::size_t i = 0; i < client.requests.size(); ++i) {
     const Request& request = client.requests[i];
-    Span span{bytes.size(), 0, 0};
+    Span span{bytes.size(), 0, 0, request.chunk > 0};
     append_head(bytes, request, number, i);
     span.head_end = bytes.size();
     append_body(bytes, request, request_content(number, i));

@@ -18,6 +18,7 @@ struct Span {
   std::uint64_t begin;
   std::uint64_t head_end;
   std::uint64_t end;
+  bool chunked;
 };
 
 // What a client does with all its requests, as bytes.

@@ -159,13 +159,15 @@ void make_pipeline(Choices& c, Client& made) {
 void make_crowd(Choices& c, Scenario& s) {
   Client many;
   many.copies = c.between(257, 330);
-  many.at = 1;
   many.requests.push_back({});
+  many.requests[0].wait = 10;
   add(many.requests[0], Act::Whole, 10);
   Client one;
+  one.at = 5;
   one.requests.push_back({});
   add(one.requests[0], Act::Hold, c.any_of({5, 12'000}));
   add(one.requests[0], Act::Whole, 10);
+  s.moods.creep = 0;
   s.clients = {one, many};
 }
 
@@ -226,7 +228,7 @@ Scenario generate(std::uint64_t seed) {
   choose_rules(c, s.rules);
   choose_moods(c, s.moods);
   choose_plan(c, s.plan);
-  if (c.below(2'000) == 0) {
+  if (c.below(1'000) == 0) {
     make_crowd(c, s);
     return s;
   }

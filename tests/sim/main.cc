@@ -3,6 +3,7 @@
 //     --seed S                     from that seed on; alone with --count 1
 //     --mute KIND                  that kind of failure is known
 //     --collect FOLDER             writes what fails there, shrunk
+//     --isolate                    each in a process of its own: one may crash
 //     --keep-going                 counts kinds of failures, with the first seed of
 //     each
 //     --scenario FILE --trace      runs one that was kept
@@ -18,6 +19,7 @@
 
 #include "sim/coverage.h"
 #include "sim/generate.h"
+#include "sim/isolated.h"
 #include "sim/shrink.h"
 #include "sim/world.h"
 
@@ -39,6 +41,11 @@ struct Options {
   bool keep_going = false;
   bool coverage = false;
   bool expect_failure = false;
+  bool isolate = false;
+  [[nodiscard]] Runner runner() const {
+    if (isolate) return run_isolated;
+    return [](const Scenario& each) { return run(each, false); };
+  }
 };
 
 double since(Clock::time_point start) {
@@ -51,10 +58,13 @@ void show(const Outcome& outcome) {
 
 // Prints the scenario as small as it goes, with what happens in it.
 void explain(const Scenario& scenario, const Options& options) {
-  const std::string kind = run(scenario, false).verdict.kind;
-  const Scenario small = shrink(scenario, kind, options.shrink_seconds);
+  const std::string kind = options.runner()(scenario).verdict.kind;
+  const Scenario small =
+      shrink(scenario, kind, options.shrink_seconds, options.runner());
+  std::cout << "--- " << kind << ", shrunk:\n" << to_text(small);
+  if (kind == "crash") return;
   const Outcome outcome = run(small, true);
-  std::cout << "--- " << kind << ", shrunk:\n" << to_text(small) << "--- trace:\n";
+  std::cout << "--- trace:\n";
   show(outcome);
   std::cout << "--- " << outcome.verdict.kind << ": " << outcome.verdict.text << "\n";
 }
@@ -69,7 +79,8 @@ int replay(const Options& options) {
     std::cerr << options.scenario << ": no scenario: " << error << "\n";
     return 2;
   }
-  const Outcome outcome = run(*scenario, options.trace);
+  const Outcome outcome =
+      options.trace ? run(*scenario, true) : options.runner()(*scenario);
   show(outcome);
   if (outcome.verdict.bad()) {
     std::cout << options.scenario << ": " << outcome.verdict.kind << ": "
@@ -81,10 +92,11 @@ int replay(const Options& options) {
 // A file for each scenario that fails, made small.
 void keep(const Scenario& scenario, const Verdict& verdict, std::uint64_t seed,
           const Options& options) {
-  const Scenario small = shrink(scenario, verdict.kind, options.shrink_seconds);
+  const Scenario small =
+      shrink(scenario, verdict.kind, options.shrink_seconds, options.runner());
   std::ofstream file(options.collect + "/" + verdict.kind + "-" + std::to_string(seed) +
                      ".txt");
-  file << "# " << run(small, false).verdict.text << "\n" << to_text(small);
+  file << "# " << options.runner()(small).verdict.text << "\n" << to_text(small);
 }
 
 int search(const Options& options) {
@@ -111,7 +123,8 @@ int search(const Options& options) {
                 << steps << " steps, seed " << seed << std::endl;
     }
     const Scenario scenario = generate(seed);
-    const Outcome outcome = run(scenario, false);
+    note_seed(seed);
+    const Outcome outcome = options.runner()(scenario);
     ++scenarios;
     steps += outcome.steps;
     coverage.add(scenario, outcome);
@@ -180,6 +193,8 @@ int main(int argc, char** argv) {
       options.keep_going = true;
     else if (name == "--coverage")
       options.coverage = true;
+    else if (name == "--isolate")
+      options.isolate = true;
     else if (name == "--expect-failure")
       options.expect_failure = true;
     else {
@@ -191,6 +206,7 @@ int main(int argc, char** argv) {
   if (options.seconds == 0 && options.steps == 0 && options.count == 0) {
     options.seconds = 60;
   }
+  if (!options.isolate) expect_crashes();
   return search(options);
 }
 

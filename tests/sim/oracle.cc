@@ -71,26 +71,41 @@ bool Oracle::write_is_overdue(const Link& link) const {
   return taken == 0 || taken < needed;
 }
 
-// In the period that ends now, too little of the body came.
+// In some period until now, too little of the body came. What is said of it may have
+// waited behind other output, so that it is seen late.
 bool Oracle::body_is_overdue(const Link& link, const Span& span,
                              const Record* record) const {
-  const Nanos period = ms(scenario_.rules.body_timeout);
   const Nanos head = arrival(link, span.head_end);
-  if (head == kNever || link.up.delivered >= span.end) return false;
+  if (head == kNever) return false;
   Nanos start = head;
   const bool nothing_came = link.up.delivered <= span.head_end;
   if (record && record->plan->expect != 0 && record->plan->minor == 1 && nothing_came) {
     if (record->asked_at == kNever) return false;
     start = std::max(start, record->asked_at);
   }
-  if (clock_.now() < start + period) return false;
+  std::uint64_t delivered = span.head_end;
+  for (const Moment& moment : link.arrivals) {
+    if (moment.bytes <= span.head_end) continue;
+    if (is_slow_until(link, span, start, moment.at, delivered)) return true;
+    delivered = moment.bytes;
+  }
+  return is_slow_until(link, span, start, clock_.now(), delivered);
+}
+
+// With `delivered` bytes there at that time.
+bool Oracle::is_slow_until(const Link& link, const Span& span, Nanos start, Nanos at,
+                           std::uint64_t delivered) const {
+  // The framing of chunks is not body.
+  constexpr std::uint64_t kFramingShare = 8;
+  const Nanos period = ms(scenario_.rules.body_timeout);
+  if (at < start + period || delivered >= span.end) return false;
   const std::uint64_t before =
-      std::max(span.head_end, bytes_at(link.arrivals, clock_.now() - period));
-  const auto needed = static_cast<std::uint64_t>(scenario_.rules.body_min_rate *
-                                                 scenario_.rules.body_timeout / 1000);
-  return link.up.delivered - std::min(before, link.up.delivered) <
-         std::max<std::uint64_t>(needed, 1) *
-             (record && record->plan->chunk > 0 ? 8 : 1);
+      std::max(span.head_end, bytes_at(link.arrivals, at - period));
+  const auto rate = static_cast<std::uint64_t>(scenario_.rules.body_min_rate *
+                                               scenario_.rules.body_timeout / 1000);
+  const std::uint64_t needed =
+      std::max<std::uint64_t>(rate, 1) * (span.chunked ? kFramingShare : 1);
+  return delivered < before + needed;
 }
 
 bool Oracle::lingered_enough(const Link& link) const {
@@ -234,7 +249,7 @@ void Oracle::judge_slow(const Conversation& c, const Link& link, std::size_t k) 
   const Nanos head = arrival(link, span.head_end);
   const Nanos start = k == 0 ? link.accepted_at : arrival(link, span.begin + 1);
   if (head == kNever || start == kNever) return;
-  if (head > start + ms(scenario_.rules.header_timeout)) return;
+  if (head >= start + ms(scenario_.rules.header_timeout)) return;
   if (scenario_.rules.buffering != 0 && body_is_overdue(link, span, nullptr)) return;
   fault("head-deadline", about(c, k) + "408, though it had come in time");
 }
@@ -373,7 +388,9 @@ void Oracle::judge_end(Conversation& c, const Link& link, bool evicted) {
   if (served > 0 && may_end_after(c, link, served - 1)) return;
   if (served < spans.size() && link.up.delivered >= spans[served].end) {
     if (served > 0 && link.unix_socket && link.client_closed) return;
-    return fault(link.up.end_arrived ? "dropped-at-end" : "dropped",
+    return fault(link.up.end_arrived ? "dropped-at-end"
+                 : served == 0       ? "unserved"
+                                     : "dropped",
                  about(c, served) + "had come whole and was dropped");
   }
   judge_idle_end(c, link, served, evicted);

@@ -74,6 +74,8 @@ class Oracle {
   [[nodiscard]] bool write_is_overdue(const Link& link) const;
   [[nodiscard]] bool body_is_overdue(const Link& link, const Span& span,
                                      const Record* record) const;
+  [[nodiscard]] bool is_slow_until(const Link& link, const Span& span, Nanos start,
+                                   Nanos at, std::uint64_t delivered) const;
   [[nodiscard]] bool lingered_enough(const Link& link) const;
   [[nodiscard]] const Record* record_of(const Conversation& c, std::size_t k) const;
   [[nodiscard]] std::string about(const Conversation& c, std::size_t k) const;

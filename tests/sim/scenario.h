@@ -21,6 +21,7 @@ struct FieldInfo {
   std::string_view name;
   Number usual;
   const char* const* names = nullptr;
+  Number least = -1;  // a shrunk scenario stays above it
 };
 
 // What the application does next with a request.
@@ -131,7 +132,7 @@ struct Client {
   template <class Visit>
   void fields(Visit&& visit) {
     visit(FieldInfo{"at", 0}, at);
-    visit(FieldInfo{"copies", 1}, copies);
+    visit(FieldInfo{"copies", 1, nullptr, 1}, copies);
     visit(FieldInfo{"unix", 0}, unix_socket);
     visit(FieldInfo{"proxy", 1}, proxy);
     visit(FieldInfo{"pieces", 0}, pieces);
@@ -139,9 +140,9 @@ struct Client {
     visit(FieldInfo{"end", ends::Stay, kEndNames}, end);
     visit(FieldInfo{"end_wait", 0}, end_wait);
     visit(FieldInfo{"reads", reading::Always, kReadingNames}, reads);
-    visit(FieldInfo{"reads_n", 0}, reads_n);
+    visit(FieldInfo{"reads_n", 0, nullptr, 0}, reads_n);
     visit(FieldInfo{"reads_ms", 0}, reads_ms);
-    visit(FieldInfo{"buffer", 65536}, buffer);
+    visit(FieldInfo{"buffer", 65536, nullptr, 1000}, buffer);
   }
 };
 
@@ -166,18 +167,18 @@ struct Rules {  // the server's settings
 
   template <class Visit>
   void fields(Visit&& visit) {
-    visit(FieldInfo{"header_timeout", 10'000}, header_timeout);
-    visit(FieldInfo{"body_timeout", 10'000}, body_timeout);
-    visit(FieldInfo{"keepalive", 75'000}, keepalive);
-    visit(FieldInfo{"write_timeout", 30'000}, write_timeout);
-    visit(FieldInfo{"linger_timeout", 2'000}, linger_timeout);
+    visit(FieldInfo{"header_timeout", 10'000, nullptr, 50}, header_timeout);
+    visit(FieldInfo{"body_timeout", 10'000, nullptr, 50}, body_timeout);
+    visit(FieldInfo{"keepalive", 75'000, nullptr, 50}, keepalive);
+    visit(FieldInfo{"write_timeout", 30'000, nullptr, 100}, write_timeout);
+    visit(FieldInfo{"linger_timeout", 2'000, nullptr, 50}, linger_timeout);
     visit(FieldInfo{"queue_timeout", 0}, queue_timeout);
-    visit(FieldInfo{"body_min_rate", 500}, body_min_rate);
-    visit(FieldInfo{"write_min_rate", 500}, write_min_rate);
-    visit(FieldInfo{"body_buffer", 65'536}, body_buffer);
-    visit(FieldInfo{"response_buffer", 262'144}, response_buffer);
-    visit(FieldInfo{"linger_bytes", 262'144}, linger_bytes);
-    visit(FieldInfo{"worker_connections", 1'000}, worker_connections);
+    visit(FieldInfo{"body_min_rate", 500, nullptr, 0}, body_min_rate);
+    visit(FieldInfo{"write_min_rate", 500, nullptr, 0}, write_min_rate);
+    visit(FieldInfo{"body_buffer", 65'536, nullptr, 1000}, body_buffer);
+    visit(FieldInfo{"response_buffer", 262'144, nullptr, 1000}, response_buffer);
+    visit(FieldInfo{"linger_bytes", 262'144, nullptr, 1000}, linger_bytes);
+    visit(FieldInfo{"worker_connections", 1'000, nullptr, 1}, worker_connections);
     visit(FieldInfo{"max_concurrent", 0}, max_concurrent);
     visit(FieldInfo{"queue_depth", 1'000}, queue_depth);
     visit(FieldInfo{"buffering", 0}, buffering);
@@ -199,8 +200,8 @@ struct Moods {  // the kernel's
 
   template <class Visit>
   void fields(Visit&& visit) {
-    visit(FieldInfo{"send_buffer", 65'536}, send_buffer);
-    visit(FieldInfo{"receive_buffer", 65'536}, receive_buffer);
+    visit(FieldInfo{"send_buffer", 65'536, nullptr, 1000}, send_buffer);
+    visit(FieldInfo{"receive_buffer", 65'536, nullptr, 1000}, receive_buffer);
     visit(FieldInfo{"partial", 0}, partial);
     visit(FieldInfo{"spurious", 0}, spurious);
     visit(FieldInfo{"spares", 0}, spares);

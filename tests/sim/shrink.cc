@@ -1,17 +1,16 @@
 #include "sim/shrink.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
-
-#include "sim/world.h"
 
 namespace celadon::sim {
 namespace {
 
 class Shrinker {
  public:
-  Shrinker(Scenario scenario, std::string_view kind, double seconds)
-      : best_(std::move(scenario)), kind_(kind) {
+  Shrinker(Scenario scenario, std::string_view kind, double seconds, Runner runner)
+      : best_(std::move(scenario)), kind_(kind), runner_(runner) {
     using namespace std::chrono;
     end_ = steady_clock::now() +
            duration_cast<steady_clock::duration>(duration<double>(seconds));
@@ -31,7 +30,7 @@ class Shrinker {
     const Number first = candidate.schedule;
     for (int i = 0; i < kSchedules && !late(); ++i) {
       candidate.schedule = i == 0 ? first : i;
-      if (sim::run(candidate, false).verdict.kind != kind_) continue;
+      if (runner_(candidate).verdict.kind != kind_) continue;
       best_ = std::move(candidate);
       return true;
     }
@@ -73,7 +72,8 @@ class Shrinker {
         bool changed = false;
         item(candidate).fields([&](const FieldInfo& info, Number& value) {
           if (at++ != which || value == info.usual) return;
-          const Number to = way == 0 ? info.usual : info.names ? value : value / 2;
+          const Number half = std::max(value / 2, std::min(value, info.least));
+          const Number to = way == 0 ? info.usual : info.names ? value : half;
           changed = to != value;
           value = to;
         });
@@ -131,13 +131,15 @@ class Shrinker {
 
   Scenario best_;
   std::string_view kind_;
+  Runner runner_;
   std::chrono::steady_clock::time_point end_;
 };
 
 }  // namespace
 
-Scenario shrink(Scenario scenario, std::string_view kind, double seconds) {
-  return Shrinker(std::move(scenario), kind, seconds).run();
+Scenario shrink(Scenario scenario, std::string_view kind, double seconds,
+                Runner runner) {
+  return Shrinker(std::move(scenario), kind, seconds, runner).run();
 }
 
 }  // namespace celadon::sim

@@ -4,9 +4,13 @@
 #include <string_view>
 
 #include "sim/scenario.h"
+#include "sim/world.h"
 
 namespace celadon::sim {
 
-[[nodiscard]] Scenario shrink(Scenario scenario, std::string_view kind, double seconds);
+// How a candidate is run.
+using Runner = Outcome (*)(const Scenario&);
+[[nodiscard]] Scenario shrink(Scenario scenario, std::string_view kind, double seconds,
+                              Runner runner);
 
 }  // namespace celadon::sim

@@ -289,7 +289,8 @@ void World::on_record(Record& record) {
 }
 
 void World::on_server_close(Link& link) {
-  const std::uint64_t evicted = server_ ? server_->counters().evicted : 0;
+  std::uint64_t evicted = server_ ? server_->counters().evicted : 0;
+  if (colleague_) evicted += colleague_->counters().evicted;
   if (with_trace_) {
     note("closes client " + std::to_string(link.client) +
          (link.linger_zero          ? " by a reset"
