@@ -167,9 +167,14 @@ bool SimClient::may_write(Nanos now) {
   return link_->up.sending.size() < link_->up.send_buffer && !link_->client_reset;
 }
 
+bool SimClient::waits_for_answer(Nanos now) {
+  return !pass_gates(now) && gates_[gate_].kind != Gate::Kind::Time;
+}
+
 bool SimClient::may_read(Nanos now) {
   if (closed_ || saw_end_ || stopped() || now < read_at_) return false;
-  if (plan_.reads == reading::Last && may_write(now)) return false;
+  if (plan_.reads == reading::Last && !all_sent() && !waits_for_answer(now))
+    return false;
   return !link_->down.arrived.empty() || link_->client_reset || link_->down.end_arrived;
 }
 

@@ -71,6 +71,7 @@ class SimClient {
   [[nodiscard]] std::uint64_t limit() const noexcept;
   bool pass_gates(Nanos now);
   [[nodiscard]] bool may_write(Nanos now);
+  [[nodiscard]] bool waits_for_answer(Nanos now);
   [[nodiscard]] bool may_read(Nanos now);
   [[nodiscard]] bool may_end(Nanos now);
   [[nodiscard]] bool told_to_go_on(std::size_t request) const;

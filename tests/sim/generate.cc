@@ -228,6 +228,10 @@ Scenario generate(std::uint64_t seed) {
   choose_rules(c, s.rules);
   choose_moods(c, s.moods);
   choose_plan(c, s.plan);
+  if (s.rules.buffering != 0) {
+    if (c.percent(50)) s.rules.body_buffer = 1'000;
+    if (c.percent(15)) s.moods.disk_full = c.between(1, 2);
+  }
   if (c.below(1'000) == 0) {
     make_crowd(c, s);
     return s;

@@ -312,6 +312,18 @@ void Oracle::judge_answers(Conversation& c, const Link& link) {
 
 // --- ends ---
 
+// CN07: what is unread of a body is too much, too late, or nobody knows.
+bool Oracle::leaves_body(const Link& link, const Span& span,
+                         const Record& record) const {
+  constexpr std::uint64_t kMost = 64 * 1024;
+  if (scenario_.rules.buffering != 0) return false;
+  if (span.chunked || record.plan->expect != 0) return true;
+  if (span.end - span.head_end > kMost) return true;
+  const Nanos came = arrival(link, span.end);
+  return came == kNever || record.released_at == kNever ||
+         came > record.released_at + kSecond;
+}
+
 // The answer to request k may be the last.
 bool Oracle::may_end_after(const Conversation& c, const Link& link,
                            std::size_t k) const {
@@ -324,7 +336,9 @@ bool Oracle::may_end_after(const Conversation& c, const Link& link,
   if (record->plan->framed == framing::Long && !record->refused) return true;
   if (record->closing || record->body_failed) return true;
   const Span& span = c.client->script().spans[k];
-  if (request.body > 0 && !record->whole_body && span.end > span.head_end) return true;
+  if (request.body > 0 && !record->whole_body && leaves_body(link, span, *record)) {
+    return true;
+  }
   if (k < c.written.answers().size() &&
       c.written.answers()[k].framed == Answer::Framed::Close) {
     return true;

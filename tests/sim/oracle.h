@@ -71,6 +71,8 @@ class Oracle {
                       bool evicted);
   [[nodiscard]] bool may_end_after(const Conversation& c, const Link& link,
                                    std::size_t k) const;
+  [[nodiscard]] bool leaves_body(const Link& link, const Span& span,
+                                 const Record& record) const;
   [[nodiscard]] bool write_is_overdue(const Link& link) const;
   [[nodiscard]] bool body_is_overdue(const Link& link, const Span& span,
                                      const Record* record) const;
