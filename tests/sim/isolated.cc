@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
-extern "C" const char* __asan_default_options();
+extern "C" [[gnu::visibility("default")]] const char* __asan_default_options();
 // What it finds becomes a signal, leaks are counted by ourselves.
 extern "C" const char* __asan_default_options() {
   return "abort_on_error=1:handle_abort=0:handle_segv=0:detect_leaks=0";
@@ -83,8 +83,9 @@ Outcome run_isolated(const Scenario& scenario) {
   int status = 0;
   ::waitpid(child, &status, 0);
   Outcome outcome;
-  if (WIFSIGNALED(status)) {
-    outcome.verdict = {"crash", ::strsignal(WTERMSIG(status))};
+  if (status != 0) {
+    outcome.verdict = {"crash", WIFSIGNALED(status) ? ::strsignal(WTERMSIG(status))
+                                                    : "it ended by itself"};
     return outcome;
   }
   outcome.steps = std::strtoull(take_line(text).c_str(), nullptr, 10);
