@@ -114,6 +114,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   }
   void hold_until(Nanos at) override {
     held_until_ = std::max(held_until_, at);
+    holding_ = true;
     saw("held loop");
   }
   void wake_at(Nanos at) override { wakes_.push_back(at); }
@@ -184,6 +185,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   std::vector<std::pair<int, server::Passage>> passed_;
   std::vector<Nanos> wakes_;
   Nanos held_until_ = 0;
+  bool holding_ = false;
   Candidates candidates_;
   std::vector<SimClient::Move> moves_;
   bool dirty_ = true;  // something happened that the loop has not settled
@@ -320,7 +322,7 @@ void World::gather() {
     }
   }
   c.passed = !passed_.empty();
-  c.loop = !held() && (dirty_ || poller_->has_events());
+  c.loop = !held() && !(holding_ && c.jobs > 0) && (dirty_ || poller_->has_events());
 }
 
 // One of those who can, each kind with its weight.
@@ -355,8 +357,8 @@ bool World::step() {
   switch (choose()) {
     case Who::Loop: turn(0); break;
     case Who::Job:
-      dirty_ = true;
-      static_cast<void>(loop_->fresh_now());
+      holding_ = false;  // who has held the loop goes on ahead of it
+      dirty_ = true;     // and the loop's own time stands still, as while views run
       app_.run_one(choices_.below(c.jobs));
       break;
     case Who::Wire: kernel_.move(*c.links[choices_.below(c.links.size())]); break;
@@ -372,7 +374,7 @@ bool World::step() {
 }
 
 void World::turn(Nanos max_wait) {
-  dirty_ = false;
+  dirty_ = holding_ = false;
   app_.begin_turn();
   const Inside inside;
   loop_->settle();
@@ -532,13 +534,15 @@ void World::check_idle_memory() {
     const bool between = served > 0 && served == c.records.size() &&
                          served == c.written.answers().size() &&
                          link->up.delivered == spans[served - 1].end &&
-                         link->up.arrived.empty() && link->blocked_since == kNever;
+                         link->up.arrived.empty() && link->blocked_since == kNever &&
+                         !c.written.answers().back().says_close && !link->server_shut;
     if (!between) return;
     ++open;
   }
   if (open == 0) return;
   {
     const Inside inside;
+    loop_->settle();  // destroys what has closed
     server_->drop_pool();
     if (colleague_) colleague_->drop_pool();
   }
