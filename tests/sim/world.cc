@@ -186,6 +186,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   std::vector<Nanos> wakes_;
   Nanos held_until_ = 0;
   bool holding_ = false;
+  Nanos polled_at_ = 0;
   Candidates candidates_;
   std::vector<SimClient::Move> moves_;
   bool dirty_ = true;  // something happened that the loop has not settled
@@ -308,7 +309,9 @@ void World::on_server_close(Link& link) {
 
 void World::gather() {
   Candidates& c = candidates_;
-  c.jobs = held() ? 0 : app_.runnable();
+  // Timers and events wake jobs by a turn of the loop; who has held it just goes on.
+  const bool woken = holding_ || polled_at_ == clock_.now();
+  c.jobs = held() || !woken ? 0 : app_.runnable();
   c.links.clear();
   for (const auto& link : kernel_.links()) {
     if (Kernel::can_move(*link)) c.links.push_back(link.get());
@@ -322,7 +325,8 @@ void World::gather() {
     }
   }
   c.passed = !passed_.empty();
-  c.loop = !held() && !(holding_ && c.jobs > 0) && (dirty_ || poller_->has_events());
+  c.loop = !held() && !(holding_ && c.jobs > 0) &&
+           (!woken || dirty_ || poller_->has_events());
 }
 
 // One of those who can, each kind with its weight.
@@ -375,6 +379,7 @@ bool World::step() {
 
 void World::turn(Nanos max_wait) {
   dirty_ = holding_ = false;
+  polled_at_ = clock_.now();
   app_.begin_turn();
   const Inside inside;
   loop_->settle();
