@@ -5,7 +5,7 @@ JOBS ?= 2
 RUN := $(VENV)/bin/python -m
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test fast cc py asan tsan sim coverage tidy fuzz chaos bench lint fmt docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test fast cc py asan tsan simulator sim mutants coverage tidy fuzz chaos bench lint fmt docs pictures test-pythons test-cpython clean
 
 help:           ## Show the verbs
 	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/:.*##/ -/'
@@ -48,11 +48,16 @@ tsan:              ## C++ tests under ThreadSanitizer
 	$(CTEST) --test-dir build/tsan
 
 SIM_SECONDS ?= 60
-sim:               ## The simulator of connections, SIM_SECONDS of new seeds
+simulator:
 	@tools/install-system.sh build test
 	cmake --preset sim >/dev/null
 	cmake --build --preset sim -j$(JOBS) --target sim
-	build/sim/tests/sim/sim --seconds $(SIM_SECONDS) --seed $$(date +%s%N)
+
+sim: simulator     ## The simulator of connections, SIM_SECONDS of new seeds
+	build/sim/tests/sim/sim --seconds $(SIM_SECONDS) --seed $$(date +%s)000000
+
+mutants: simulator ## Whether the simulator finds what is broken on purpose
+	$(PYTHON) tests/sim/mutate.py $(SIM_SECONDS)
 
 coverage: test-tools ## Lines that the C++ tests reach
 	cmake --preset coverage >/dev/null

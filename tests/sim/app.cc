@@ -203,6 +203,12 @@ bool Job::take_body(std::uint64_t& left) {
                   record_.read)) {
     app_.host_.fault("body", "the application reads other bytes than were sent");
   }
+  // One read may bring more than is asked for at a time.
+  constexpr std::size_t kOneRead = 64 * 1024;
+  if (!exchange_->buffered() && there.size() > app_.body_buffer_ + kOneRead) {
+    app_.host_.fault("input", std::to_string(there.size()) +
+                                  " bytes of a body wait for the application");
+  }
   record_.read += n;
   left -= n;
   const Inside inside;
@@ -418,8 +424,8 @@ void Job::end() {
 
 // --- the application ---
 
-SimApp::SimApp(Kernel& kernel, Clock& clock, AppHost& host)
-    : kernel_(kernel), clock_(clock), host_(host) {}
+SimApp::SimApp(Kernel& kernel, Clock& clock, AppHost& host, std::size_t body_buffer)
+    : kernel_(kernel), clock_(clock), host_(host), body_buffer_(body_buffer) {}
 
 SimApp::~SimApp() = default;
 

@@ -67,7 +67,7 @@ class Job;
 
 class SimApp final : public server::App, public server::Front {
  public:
-  SimApp(Kernel& kernel, Clock& clock, AppHost& host);
+  SimApp(Kernel& kernel, Clock& clock, AppHost& host, std::size_t body_buffer);
   ~SimApp() override;
 
   void on_request(server::Exchange& exchange) noexcept override;
@@ -82,7 +82,7 @@ class SimApp final : public server::App, public server::Front {
   [[nodiscard]] const std::vector<std::unique_ptr<Record>>& records() const noexcept {
     return records_;
   }
-  // Bytes of answers that the server keeps by reference.
+  // Bytes of answers that the server keeps by reference, and pieces of them.
   [[nodiscard]] std::size_t lent() const noexcept { return lent_; }
   [[nodiscard]] std::size_t owners() const noexcept { return owners_; }
 
@@ -97,6 +97,7 @@ class SimApp final : public server::App, public server::Front {
   Kernel& kernel_;
   Clock& clock_;
   AppHost& host_;
+  const std::size_t body_buffer_;
   std::vector<std::unique_ptr<Job>> jobs_;
   std::vector<std::unique_ptr<Record>> records_;
   std::vector<std::size_t> ready_;

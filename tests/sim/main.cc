@@ -2,6 +2,7 @@
 // shown
 //     --seed S                     from that seed on; alone with --count 1
 //     --mute KIND                  that kind of failure is known
+//     --only KIND                  all others are
 //     --collect FOLDER             writes what fails there, shrunk
 //     --isolate                    each in a process of its own: one may crash
 //     --keep-going                 counts kinds of failures, with the first seed of
@@ -35,6 +36,10 @@ struct Options {
   std::uint64_t seed = 1;
   double shrink_seconds = 20;
   std::set<std::string> muted;
+  std::set<std::string> only;
+  [[nodiscard]] bool is_muted(const std::string& kind) const {
+    return muted.contains(kind) || (!only.empty() && !only.contains(kind));
+  }
   std::string scenario;
   std::string collect;
   bool trace = false;
@@ -139,9 +144,9 @@ int search(const Options& options) {
                   << std::endl;
       }
     }
-    if (!options.collect.empty() && !options.muted.contains(outcome.verdict.kind))
+    if (!options.collect.empty() && !options.is_muted(outcome.verdict.kind))
       keep(scenario, outcome.verdict, seed, options);
-    if (options.keep_going || options.muted.contains(outcome.verdict.kind)) continue;
+    if (options.keep_going || options.is_muted(outcome.verdict.kind)) continue;
     std::cout << "seed " << seed << ": " << outcome.verdict.kind << ": "
               << outcome.verdict.text << "\n";
     failed_seed = seed;
@@ -185,6 +190,8 @@ int main(int argc, char** argv) {
       options.muted.insert(value());
     else if (name == "--collect")
       options.collect = value();
+    else if (name == "--only")
+      options.only.insert(value());
     else if (name == "--scenario")
       options.scenario = value();
     else if (name == "--trace")

@@ -173,7 +173,8 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   Choices choices_;
   Kernel kernel_{scenario_.moods, choices_, clock_, *this};
   Oracle oracle_{scenario_, clock_};
-  SimApp app_{kernel_, clock_, *this};
+  SimApp app_{kernel_, clock_, *this,
+              static_cast<std::size_t>(scenario_.rules.body_buffer)};
   NoLog log_;
   SimPoller* poller_ = nullptr;
   std::unique_ptr<loop::Loop> loop_;
@@ -198,6 +199,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   std::uint64_t steps_of_moment_ = 0;
   std::size_t memory_before_ = memory::live();
   std::size_t memory_base_ = 0;
+  std::size_t largest_piece_ = 0;
   Outcome outcome_;
 };
 
@@ -206,6 +208,13 @@ World::World(const Scenario& scenario, bool with_trace)
       plans_(expand(scenario.clients)),
       with_trace_(with_trace),
       choices_(static_cast<std::uint64_t>(scenario.schedule)) {
+  for (const Client& client : plans_) {
+    for (const Request& request : client.requests) {
+      for (const Op& op : request.ops) {
+        largest_piece_ = std::max(largest_piece_, static_cast<std::size_t>(op.n));
+      }
+    }
+  }
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     clients_.push_back(
         std::make_unique<SimClient>(plans_[i], i, scenario.rules.proxy != 0, epoch_));
@@ -520,9 +529,24 @@ std::size_t World::open_links() const {
 }
 
 void World::check_after_loop() {
+  constexpr std::size_t kShared = 512 * 1024;
+  constexpr std::size_t kInput = 512 * 1024;  // a head, what is read ahead, slack
+  std::size_t open = 0;
   for (const auto& link : kernel_.links()) {
-    if (!link->server_closed && link->accepted) oracle_.check_output(*link);
+    if (link->server_closed || !link->accepted) continue;
+    ++open;
+    oracle_.check_output(*link);
   }
+  const Rules& rules = scenario_.rules;
+  // A string that grows takes twice what it needs.
+  const std::size_t each =
+      kInput +
+      4 * (static_cast<std::size_t>(rules.body_buffer + rules.response_buffer) +
+           largest_piece_);
+  const std::size_t held = memory::live() - memory_base_ + app_.lent();
+  if (held <= kShared + (open + 1) * each) return;
+  fault("held",
+        std::to_string(open) + " connections hold " + std::to_string(held) + " bytes");
 }
 
 // Connections that wait for their next request hold nothing of the last ones.
