@@ -101,9 +101,9 @@ bool Oracle::is_slow_until(const Link& link, const Span& span, Nanos start, Nano
   // The framing of chunks is not body.
   constexpr std::uint64_t kFramingShare = 8;
   const Nanos period = ms(scenario_.rules.body_timeout);
-  if (at < start + period || delivered >= span.end) return false;
+  if (at + kSlack < start + period || delivered >= span.end) return false;
   const std::uint64_t before =
-      std::max(span.head_end, bytes_at(link.arrivals, at - period));
+      std::max(span.head_end, bytes_at(link.arrivals, at + kSlack - period));
   const auto rate = static_cast<std::uint64_t>(scenario_.rules.body_min_rate *
                                                scenario_.rules.body_timeout / 1000);
   const std::uint64_t needed =
@@ -254,7 +254,7 @@ void Oracle::judge_slow(const Conversation& c, const Link& link, std::size_t k) 
   const Nanos head = arrival(link, span.head_end);
   const Nanos start = k == 0 ? link.accepted_at : arrival(link, span.begin + 1);
   if (head == kNever || start == kNever) return;
-  if (head >= start + ms(scenario_.rules.header_timeout)) return;
+  if (head + kSlack >= start + ms(scenario_.rules.header_timeout)) return;
   if (scenario_.rules.buffering != 0 && body_is_overdue(link, span, nullptr)) return;
   fault("head-deadline", about(c, k) + "408, though it had come in time");
 }
