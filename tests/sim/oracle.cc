@@ -322,8 +322,12 @@ bool Oracle::leaves_body(const Link& link, const Span& span,
                          const Record& record) const {
   constexpr std::uint64_t kMost = 64 * 1024;
   if (scenario_.rules.buffering != 0) return false;
-  if (span.chunked || record.plan->expect != 0) return true;
-  if (span.end - span.head_end > kMost) return true;
+  const bool uncertain =
+      span.chunked || record.plan->expect != 0 || span.end - span.head_end > kMost;
+  // What was true when the head left was said in it.
+  if (uncertain && record.body_open) return true;
+  if (record.whole_body) return false;
+  if (uncertain) return true;
   const Nanos came = arrival(link, span.end);
   return came == kNever || record.released_at == kNever ||
          came > record.released_at + kSecond;
@@ -341,9 +345,7 @@ bool Oracle::may_end_after(const Conversation& c, const Link& link,
   if (record->plan->framed == framing::Long && !record->refused) return true;
   if (record->closing || record->body_failed) return true;
   const Span& span = c.client->script().spans[k];
-  if (request.body > 0 && !record->whole_body && leaves_body(link, span, *record)) {
-    return true;
-  }
+  if (request.body > 0 && leaves_body(link, span, *record)) return true;
   if (k < c.written.answers().size() &&
       c.written.answers()[k].framed == Answer::Framed::Close) {
     return true;
