@@ -12,7 +12,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan coverage fuzz chaos bench docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test fast cc py asan tsan simulator sim mutants coverage tidy fuzz chaos bench lint fmt docs pictures test-pythons test-cpython clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,18 @@ tsan:              ## C++ tests under ThreadSanitizer
 	cmake --preset tsan >/dev/null
 	cmake --build --preset tsan -j$(JOBS)
 	$(CTEST) --test-dir build/tsan
+
+SIM_SECONDS ?= 60
+simulator:
+	@tools/install-system.sh build test
+	cmake --preset sim >/dev/null
+	cmake --build --preset sim -j$(JOBS) --target sim
+
+sim: simulator     ## The simulator of connections, SIM_SECONDS of new seeds
+	build/sim/tests/sim/sim --seconds $(SIM_SECONDS) --seed $$(date +%s)000000
+
+mutants: simulator ## Whether the simulator finds what is broken on purpose
+	$(PYTHON) tests/sim/mutate.py $(SIM_SECONDS)
 
 coverage: test-tools ## Lines that the C++ tests reach
 	cmake --preset coverage >/dev/null

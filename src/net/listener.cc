@@ -1,8 +1,6 @@
 #include "net/listener.h"
 
-#include <fcntl.h>
 #include <netdb.h>
-#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,6 +11,8 @@
 #include <cstddef>
 #include <cstring>
 #include <utility>
+
+#include "net/kernel.h"
 
 namespace celadon::net {
 namespace {
@@ -33,7 +33,7 @@ OpenResult bind_and_listen(int family, const sockaddr* sa, socklen_t size,
   if (family != AF_UNIX) {
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     // Accepted sockets inherit it: chunked answers must not wait for an ACK (T22).
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    kernel::no_delay(fd);
     if (options.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   }
   if (family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
@@ -92,17 +92,8 @@ OpenResult open_unix(const BindTarget& target, const ListenOptions& options) noe
 }
 
 OpenResult adopt(int fd) noexcept {
-  int listening = 0;
-  socklen_t size = sizeof listening;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 ||
-      !listening) {
-    return std::unexpected(Error::BadDescriptor);
-  }
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-      ::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-    return std::unexpected(error_from_errno(errno));
-  }
+  if (!kernel::is_listener(fd)) return std::unexpected(Error::BadDescriptor);
+  if (kernel::make_ours(fd) < 0) return std::unexpected(error_from_errno(errno));
   return fd;
 }
 
@@ -126,7 +117,8 @@ ListenSocket::ListenSocket(int fd, std::string path) noexcept
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   auto* sa = reinterpret_cast<sockaddr*>(&storage);
-  if (::getsockname(fd_, sa, &size) == 0) address_ = Address::from_sockaddr(sa, size);
+  if (kernel::local_name(fd_, sa, size) == 0)
+    address_ = Address::from_sockaddr(sa, size);
 }
 
 ListenSocket::ListenSocket(ListenSocket&& other) noexcept
@@ -144,13 +136,13 @@ ListenSocket& ListenSocket::operator=(ListenSocket&& other) noexcept {
 }
 
 ListenSocket::~ListenSocket() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0) kernel::close(fd_);
   if (owns_file_) ::unlink(path_.c_str());
 }
 
 void ListenSocket::abandon() noexcept {
   owns_file_ = false;
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (fd_ >= 0) kernel::close(std::exchange(fd_, -1));
 }
 
 std::string ListenSocket::describe() const {
@@ -202,7 +194,7 @@ Listener::Accepted Listener::accept_one() noexcept {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   auto* sa = reinterpret_cast<sockaddr*>(&storage);
-  const int fd = ::accept4(socket_.fd(), sa, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  const int fd = kernel::accept(socket_.fd(), sa, size);
   if (fd >= 0) {
     if (acceptor_.on_accept(fd, Address::from_sockaddr(sa, size), *this)) {
       return Accepted::One;

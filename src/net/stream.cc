@@ -1,14 +1,11 @@
 #include "net/stream.h"
 
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <utility>
 
 #include "base/assert.h"
+#include "net/kernel.h"
 
 namespace celadon::net {
 namespace {
@@ -64,25 +61,15 @@ void Stream::want_write() noexcept {
 }
 
 Io Stream::read(std::span<char> into) noexcept {
-  const ssize_t n =
-      retry_interrupted([&] { return ::recv(fd_, into.data(), into.size(), 0); });
+  const ssize_t n = retry_interrupted([&] { return kernel::recv(fd_, into); });
   if (n > 0) return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
   if (n == 0) return {Io::Step::Eof};
   return from_errno();
 }
 
 Io Stream::write_some(std::span<const iovec> pieces, Push push) noexcept {
-  const int flags = push == Push::WithNext ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
-  ssize_t n = 0;
-  if (pieces.size() == 1) {
-    n = retry_interrupted(
-        [&] { return ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, flags); });
-  } else {
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(pieces.data());
-    message.msg_iovlen = pieces.size();
-    n = retry_interrupted([&] { return ::sendmsg(fd_, &message, flags); });
-  }
+  const int flags = push == Push::WithNext ? MSG_MORE : 0;
+  const ssize_t n = retry_interrupted([&] { return kernel::send(fd_, pieces, flags); });
   if (n < 0) return from_errno();
   sent_ += static_cast<std::size_t>(n);
   events_->on_sent(static_cast<std::size_t>(n));
@@ -161,7 +148,7 @@ Io Stream::flush() noexcept {
 
 Io Stream::send_file(int file, off_t& offset, std::size_t count) noexcept {
   const ssize_t n =
-      retry_interrupted([&] { return ::sendfile(fd_, file, &offset, count); });
+      retry_interrupted([&] { return kernel::send_file(fd_, file, offset, count); });
   if (n > 0) {
     sent_ += static_cast<std::size_t>(n);
     events_->on_sent(static_cast<std::size_t>(n));
@@ -191,28 +178,27 @@ void Stream::on_io(std::uint8_t ready) noexcept {
 }
 
 void Stream::shutdown_write() noexcept {
-  ::shutdown(fd_, SHUT_WR);
+  kernel::shutdown(fd_, SHUT_WR);
 }
 
 void Stream::close() noexcept {
   if (fd_ < 0) return;
   if (loop_) {
     loop_->poller().remove(fd_, *this);
-    if (loop_->forked()) ::shutdown(fd_, SHUT_RDWR);
+    if (loop_->forked()) kernel::shutdown(fd_, SHUT_RDWR);
   }
-  ::close(std::exchange(fd_, -1));
+  kernel::close(std::exchange(fd_, -1));
   out_.reset();
 }
 
 void Stream::reset() noexcept {
   if (fd_ < 0) return;
-  const linger hard{1, 0};
-  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  kernel::reset_on_close(fd_);
   close();
 }
 
 void Stream::abandon() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  if (fd_ >= 0) kernel::close(std::exchange(fd_, -1));
   out_.reset();
 }
 

@@ -1,16 +1,16 @@
 #include "server/exchange.h"
 
-#include <unistd.h>
+#include "server/spool.h"
 
 namespace celadon::server {
 
 Exchange::~Exchange() {
-  if (spool_ >= 0) ::close(spool_);
+  if (spool_ >= 0) close_spool(spool_);
 }
 
 void Exchange::reset(Channel& channel, Connection& connection) noexcept {
   constexpr std::size_t kKept = 4096;
-  if (spool_ >= 0) ::close(spool_);
+  if (spool_ >= 0) close_spool(spool_);
   static_cast<ExchangeState&>(*this) = {};
   channel_ = &channel;
   connection_ = &connection;

@@ -1,10 +1,9 @@
 #include "server/server.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "http/request_start.h"
+#include "net/kernel.h"
 #include "server/slow_request.h"
 
 namespace celadon::server {
@@ -56,7 +55,7 @@ bool Server::on_accept(int fd, const net::Address& peer, net::Listener&) noexcep
                           .proxied = proxied};
     if (pass(fd, passage)) {
       ++counters_.closed[static_cast<std::size_t>(Closed::Passed)];
-      ::close(fd);
+      net::kernel::close(fd);
       return true;
     }
   }

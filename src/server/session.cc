@@ -1,13 +1,10 @@
 // Life of a session: states, end of file, keep-alive, lingering close.
 #include "server/session.h"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 
 #include "base/assert.h"
-#include "net/owned_fd.h"
+#include "net/kernel.h"
 #include "server/server.h"
 
 namespace celadon::server {
@@ -36,7 +33,7 @@ net::Address Session::local_address(int fd) noexcept {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   auto* sa = reinterpret_cast<sockaddr*>(&storage);
-  if (::getsockname(fd, sa, &size) < 0) return {};
+  if (net::kernel::local_name(fd, sa, size) < 0) return {};
   return net::Address::from_sockaddr(sa, size);
 }
 
@@ -300,7 +297,7 @@ bool Session::pass_on() noexcept {
                         .fresh = fresh_,
                         .proxied = state_ == State::Proxied};
   if (!server_.pass(stream_.fd(), passage)) return false;
-  const net::OwnedFd copy(stream_.detach());
+  net::kernel::close(stream_.detach());
   why_ = Closed::Passed;
   set_state(Event::Close);
   server_.remove(*this);

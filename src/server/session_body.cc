@@ -1,38 +1,14 @@
 // Request bodies: decoding, back-pressure, spooling.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "server/server.h"
 #include "server/session.h"
+#include "server/spool.h"
 
 namespace celadon::server {
 namespace {
 
 constexpr std::uint64_t kDrainBytes = 64 * 1024;  // CN07
-
-// An unnamed file: nothing is left behind, whatever happens.
-int open_spool(const std::string& directory) noexcept {
-  int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-    std::string name = directory + "/celadon-XXXXXX";
-    fd = ::mkostemp(name.data(), O_CLOEXEC);
-    if (fd >= 0) ::unlink(name.c_str());
-  }
-  return fd;
-}
-
-bool write_all(int fd, std::string_view data) noexcept {
-  while (!data.empty()) {
-    const ssize_t n = ::write(fd, data.data(), data.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    data.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -113,10 +89,10 @@ bool Session::store_body(Exchange& x, std::string_view data) noexcept {
   }
   if (x.spool_ < 0) {
     x.spool_ = open_spool(settings().tmp_upload_dir);
-    if (x.spool_ < 0 || !write_all(x.spool_, x.body_)) return false;
+    if (x.spool_ < 0 || !write_spool(x.spool_, x.body_)) return false;
     x.body_ = {};
   }
-  return write_all(x.spool_, data);
+  return write_spool(x.spool_, data);
 }
 
 void Session::on_body_complete() noexcept {

@@ -1,0 +1,69 @@
+#include "net/kernel.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+namespace celadon::net::kernel {
+
+ssize_t recv(int fd, std::span<char> into) noexcept {
+  return ::recv(fd, into.data(), into.size(), 0);
+}
+
+ssize_t send(int fd, std::span<const iovec> pieces, int flags) noexcept {
+  flags |= MSG_NOSIGNAL;
+  if (pieces.size() == 1) {
+    return ::send(fd, pieces[0].iov_base, pieces[0].iov_len, flags);
+  }
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces.data());
+  message.msg_iovlen = pieces.size();
+  return ::sendmsg(fd, &message, flags);
+}
+
+ssize_t send_file(int fd, int file, off_t& offset, std::size_t count) noexcept {
+  return ::sendfile(fd, file, &offset, count);
+}
+
+void shutdown(int fd, int how) noexcept {
+  ::shutdown(fd, how);
+}
+
+void close(int fd) noexcept {
+  ::close(fd);
+}
+
+void reset_on_close(int fd) noexcept {
+  const linger hard{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+void no_delay(int fd) noexcept {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+int local_name(int fd, sockaddr* into, socklen_t& size) noexcept {
+  return ::getsockname(fd, into, &size);
+}
+
+bool is_listener(int fd) noexcept {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
+         listening != 0;
+}
+
+int make_ours(int fd) noexcept {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -1;
+  return ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int accept(int listener, sockaddr* peer, socklen_t& size) noexcept {
+  return ::accept4(listener, peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+}  // namespace celadon::net::kernel

@@ -1,0 +1,537 @@
+#include "sim/app.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "base/assert.h"
+#include "sim/content.h"
+#include "sim/ids.h"
+#include "sim/kernel.h"
+#include "sim/memory.h"
+
+namespace celadon::sim {
+
+using memory::Inside;
+using memory::Outside;
+using server::Exchange;
+using server::Follows;
+using server::Sent;
+
+// A piece of an answer that the server keeps by reference.
+struct Lent {
+  SimApp& app;
+  std::string bytes;
+
+  static void release(void* object) noexcept {
+    const Outside outside;
+    auto* lent = static_cast<Lent*>(object);
+    lent->app.lent_ -= lent->bytes.size();
+    --lent->app.owners_;
+    delete lent;
+  }
+};
+
+// One request on its way through its program.
+class Job final : public server::Consumer {
+ public:
+  Job(SimApp& app, Exchange& exchange, Record& record) noexcept
+      : app_(app), exchange_(&exchange), record_(record) {
+    exchange.set_consumer(this);
+    exchange.started_at = app.clock_.now();
+  }
+  ~Job() override {
+    if (file_ >= 0) app_.kernel_.close_file(file_);
+  }
+
+  void on_body() noexcept override {
+    if (blocked_ == Blocked::Body) blocked_ = Blocked::No;
+  }
+  void on_writable() noexcept override {
+    if (blocked_ == Blocked::Output) blocked_ = Blocked::No;
+  }
+  void on_gone() noexcept override {
+    const Outside outside;
+    app_.host_.on_gone(record_);
+    blocked_ = Blocked::No;
+  }
+  void cancel() noexcept {
+    cancelled_ = true;
+    blocked_ = Blocked::No;
+  }
+  [[nodiscard]] bool done() const noexcept { return !exchange_; }
+  [[nodiscard]] Exchange* exchange() const noexcept { return exchange_; }
+  [[nodiscard]] bool can_run() noexcept {
+    if (blocked_ == Blocked::Until && app_.clock_.now() >= until_) {
+      blocked_ = Blocked::No;
+    }
+    return exchange_ && blocked_ == Blocked::No;
+  }
+  // `within`: the server has called, and must have its answer soon.
+  void run(bool within);
+
+ private:
+  enum class Blocked : std::uint8_t { No, Body, Output, Until, Ever };
+
+  void step(const Op& op, bool within);
+  void read(std::uint64_t most);
+  bool take_body(std::uint64_t& left);
+  void check_spool();
+  void on_body_end(std::uint64_t left);
+  void send_head(std::uint64_t n, Follows follows);
+  void send(std::uint64_t n);
+  void send_file(std::uint64_t n);
+  void note(Sent sent);
+  void raise();
+  void finish();
+  void end();
+  void wait_until(Nanos at);
+  void next() noexcept {
+    ++at_;
+    progress_ = 0;
+  }
+  [[nodiscard]] std::uint64_t planned() const noexcept;
+  [[nodiscard]] std::uint64_t content() const noexcept {
+    return answer_content(record_.client, record_.request);
+  }
+  [[nodiscard]] Nanos now() const noexcept { return app_.clock_.now(); }
+  void say(const std::string& what) const;
+
+  SimApp& app_;
+  Exchange* exchange_;
+  Record& record_;
+  std::size_t at_ = 0;          // in its program
+  std::uint64_t progress_ = 0;  // in the current step of it
+  Blocked blocked_ = Blocked::No;
+  Nanos until_ = 0;
+  int file_ = -1;
+  bool cancelled_ = false;
+};
+
+void Job::say(const std::string& what) const {
+  if (!app_.host_.traces()) return;
+  app_.host_.trace("app " + std::to_string(record_.client) + "." +
+                   std::to_string(record_.request) + ": " + what);
+}
+
+void Job::run(bool within) {
+  while (exchange_ && blocked_ == Blocked::No) {
+    if (exchange_->gone() || cancelled_) return end();
+    if (at_ >= record_.plan->ops.size()) return end();
+    const Op& op = record_.plan->ops[at_];
+    if (within && op.kind() == Act::Hold) return;
+    step(op, within);
+  }
+}
+
+void Job::step(const Op& op, bool) {
+  const auto n = static_cast<std::uint64_t>(op.n);
+  switch (op.kind()) {
+    case Act::Read: return read(n == 0 ? UINT64_MAX : n);
+    case Act::Wait: next(); return wait_until(now() + op.n * kMillisecond);
+    case Act::Hold:
+      say("holds the loop");
+      next();
+      app_.host_.hold_until(now() + op.n * kMillisecond);
+      return wait_until(now() + op.n * kMillisecond);
+    case Act::Hint: {
+      next();
+      if (record_.head_sent || record_.refused) return;
+      const http::HeaderView field{"Link", "</a.css>"};
+      const Inside inside;
+      exchange_->send_interim(103, {&field, 1});
+      return;
+    }
+    case Act::Head:
+      next();
+      if (!record_.head_sent) send_head(n, Follows::Data);
+      return;
+    case Act::Whole:
+      next();
+      if (!record_.head_sent) send_head(n, Follows::Nothing);
+      return;
+    case Act::Send: return send(n);
+    case Act::File: return send_file(n);
+    case Act::Raise:
+    case Act::Abort: return raise();
+    case Act::Never: blocked_ = Blocked::Ever; return;
+    case Act::Finish:
+      next();
+      finish();
+      return;
+  }
+}
+
+void Job::wait_until(Nanos at) {
+  until_ = at;
+  blocked_ = Blocked::Until;
+  app_.host_.wake_at(at);
+}
+
+// --- the body ---
+
+void Job::read(std::uint64_t most) {
+  if (record_.asked_at == kNever) record_.asked_at = now();
+  if (exchange_->spool() >= 0) return check_spool();
+  std::uint64_t left = most - progress_;
+  while (left > 0) {
+    if (take_body(left)) {
+      progress_ = most - left;
+      continue;
+    }
+    if (exchange_->body_state() != server::BodyState::Open) break;
+    {
+      const Inside inside;
+      exchange_->want_body();
+    }
+    if (exchange_->gone()) return;
+    if (exchange_->body().empty() &&
+        exchange_->body_state() == server::BodyState::Open) {
+      blocked_ = Blocked::Body;
+      return;
+    }
+  }
+  on_body_end(left);
+}
+
+bool Job::take_body(std::uint64_t& left) {
+  const std::string_view there = exchange_->body();
+  if (there.empty()) return false;
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left, there.size()));
+  if (!is_content(there.data(), n, request_content(record_.client, record_.request),
+                  record_.read)) {
+    app_.host_.fault("body", "the application reads other bytes than were sent");
+  }
+  // One read may bring more than is asked for at a time.
+  constexpr std::size_t kOneRead = 64 * 1024;
+  if (!exchange_->buffered() && there.size() > app_.body_buffer_ + kOneRead) {
+    app_.host_.fault("input", std::to_string(there.size()) +
+                                  " bytes of a body wait for the application");
+  }
+  record_.read += n;
+  left -= n;
+  const Inside inside;
+  exchange_->consume_body(n);
+  return true;
+}
+
+void Job::check_spool() {
+  const std::string_view bytes = app_.kernel_.spooled(exchange_->spool());
+  if (!is_content(bytes.data(), bytes.size(),
+                  request_content(record_.client, record_.request), 0)) {
+    app_.host_.fault("body", "the spool file holds other bytes than were sent");
+  }
+  record_.read = bytes.size();
+  on_body_end(1);
+}
+
+void Job::on_body_end(std::uint64_t left) {
+  if (exchange_->body_state() == server::BodyState::Failed && left > 0) {
+    record_.body_failed = true;
+    const int status = http::rejection_info(exchange_->body_rejection()).status;
+    say("reads no further: " + std::to_string(status));
+    app_.host_.on_body_failed(record_, status);
+    if (record_.head_sent) return raise();
+    record_.refused = true;
+    record_.status = status;
+    record_.closing = true;
+    record_.ended_at = now();
+    {
+      const Inside inside;
+      exchange_->refuse(exchange_->body_rejection());
+    }
+    return end();
+  }
+  if (left > 0) {
+    record_.whole_body = true;
+    const auto expected =
+        static_cast<std::uint64_t>(std::max<Number>(record_.plan->body, 0));
+    if (record_.read != expected) {
+      app_.host_.fault("body", "the application has read " +
+                                   std::to_string(record_.read) + " bytes of " +
+                                   std::to_string(expected));
+    }
+  }
+  next();
+}
+
+// --- the answer ---
+
+std::uint64_t Job::planned() const noexcept {
+  Number total = 0;
+  for (const Op& op : record_.plan->ops) {
+    const Act act = op.kind();
+    if (act == Act::Whole) return static_cast<std::uint64_t>(op.n);
+    if (act == Act::Head || act == Act::Send || act == Act::File) total += op.n;
+  }
+  return static_cast<std::uint64_t>(total);
+}
+
+void Job::send_head(std::uint64_t n, Follows follows) {
+  const std::string id =
+      std::to_string(record_.client) + "." + std::to_string(record_.request);
+  const http::HeaderView field{"X-Id", id};
+  http::ResponseHead head;
+  head.status = 200;
+  head.reason = "OK";
+  head.headers = {&field, 1};
+  head.close = record_.plan->says_close != 0;
+  const bool whole = follows == Follows::Nothing;
+  if (whole) {
+    head.content_length = n;
+  } else if (record_.plan->framed != framing::Open) {
+    head.content_length = planned() + (record_.plan->framed == framing::Long ? 3 : 0);
+  }
+  record_.declared = head.content_length.value_or(0);
+  const auto& ops = record_.plan->ops;
+  if (!whole && n == 0 && at_ < ops.size() && ops[at_].kind() == Act::File &&
+      record_.plan->framed == framing::Length) {
+    follows = Follows::File;
+  }
+  record_.head_sent = true;
+  record_.status = 200;
+  record_.head_at = now();
+  record_.body_open = exchange_->body_state() != server::BodyState::Complete;
+  record_.closing = record_.closing || app_.host_.closes_now(record_);
+  exchange_->may_wait = record_.plan->together != 0;
+  auto* lent = new Lent{app_, {}};
+  append_content(lent->bytes, content(), 0, n);
+  app_.lent_ += n;
+  ++app_.owners_;
+  record_.given = n;
+  say("head and " + std::to_string(n) + " bytes" + (whole ? ", all" : ""));
+  if (whole) {
+    record_.finished = true;
+    record_.ended_at = now();
+  }
+  Sent sent = Sent::Ok;
+  {
+    const Inside inside;
+    sent = exchange_->send_head(head, lent->bytes, {lent, Lent::release}, follows);
+  }
+  if (whole && sent == Sent::Full) sent = Sent::Ok;  // nothing is to follow
+  note(sent);
+}
+
+void Job::send(std::uint64_t n) {
+  if (!record_.head_sent) return raise();
+  next();
+  if (record_.finished || n == 0) return;
+  auto* lent = new Lent{app_, {}};
+  append_content(lent->bytes, content(), record_.given, n);
+  app_.lent_ += n;
+  ++app_.owners_;
+  record_.given += n;
+  say("sends " + std::to_string(n));
+  Sent sent = Sent::Ok;
+  {
+    const Inside inside;
+    sent = exchange_->send_data(lent->bytes, {lent, Lent::release});
+  }
+  note(sent);
+}
+
+void Job::send_file(std::uint64_t n) {
+  // Nobody else would frame it.
+  if (record_.plan->framed == framing::Open) return send(n);
+  if (!record_.head_sent) return raise();
+  if (record_.finished || !exchange_->body_allowed()) return next();
+  if (file_ < 0) file_ = app_.kernel_.open_file(content(), record_.given + n);
+  const std::uint64_t start = record_.given;
+  auto offset = static_cast<off_t>(start);
+  Sent sent = Sent::Ok;
+  {
+    const Inside inside;
+    sent = exchange_->send_file(file_, offset, n - progress_);
+  }
+  record_.given += static_cast<std::uint64_t>(offset) - start;
+  progress_ += static_cast<std::uint64_t>(offset) - start;
+  if (progress_ >= n ||
+      (sent == Sent::Ok && static_cast<std::uint64_t>(offset) == start)) {
+    app_.kernel_.close_file(std::exchange(file_, -1));
+    next();
+  }
+  note(sent);
+}
+
+void Job::note(Sent sent) {
+  if (sent == Sent::Full) {
+    say("is full");
+    blocked_ = Blocked::Output;
+  }
+  if (sent == Sent::Gone) {
+    record_.gone = true;
+    end();
+  }
+}
+
+// What an exception comes to.
+void Job::raise() {
+  if (record_.finished) return end();
+  say("raises");
+  record_.ended_at = now();
+  record_.closing = true;
+  if (record_.head_sent) {
+    record_.aborted = true;
+    const Inside inside;
+    exchange_->abort();
+  } else {
+    record_.closing = app_.host_.closes_now(record_);
+    record_.body_open = exchange_->body_state() != server::BodyState::Complete;
+    record_.refused = true;
+    record_.status = cancelled_ ? 504 : 500;
+    const Inside inside;
+    exchange_->refuse(cancelled_ ? http::Rejection::AppTimedOut
+                                 : http::Rejection::AppFailed);
+  }
+  end();
+}
+
+void Job::finish() {
+  if (record_.finished || record_.refused || record_.aborted) return;
+  if (!record_.head_sent) return raise();
+  record_.finished = true;
+  record_.ended_at = now();
+  say("finishes");
+  const Inside inside;
+  exchange_->finish();
+}
+
+void Job::end() {
+  if (!exchange_) return;
+  record_.gone = record_.gone || exchange_->gone();
+  const bool ended = record_.finished || record_.refused || record_.aborted;
+  if (!ended) {
+    if (record_.gone) {
+      record_.aborted = true;
+      const Inside inside;
+      exchange_->abort();
+    } else if (cancelled_ || !record_.head_sent) {
+      return raise();
+    } else {
+      finish();
+    }
+  }
+  say(record_.gone ? "releases, the client is gone" : "releases");
+  record_.released = true;
+  record_.released_at = now();
+  exchange_->set_consumer(nullptr);
+  Exchange* exchange = std::exchange(exchange_, nullptr);
+  const Inside inside;
+  exchange->release();
+}
+
+// --- the application ---
+
+SimApp::SimApp(Kernel& kernel, Clock& clock, AppHost& host, std::size_t body_buffer)
+    : kernel_(kernel), clock_(clock), host_(host), body_buffer_(body_buffer) {}
+
+SimApp::~SimApp() = default;
+
+void SimApp::begin_turn() {
+  std::ranges::fill(turn_calls_, 0U);
+}
+
+void SimApp::count_call(std::size_t client) {
+  constexpr unsigned kDeepest = 8;
+  constexpr unsigned kMostPerTurn = 128;
+  if (depth_ > kDeepest) {
+    host_.fault("recursion", "requests are begun within the calls of others, " +
+                                 std::to_string(depth_) + " deep");
+  }
+  if (client >= turn_calls_.size()) turn_calls_.resize(client + 1);
+  if (++turn_calls_[client] == kMostPerTurn) {
+    host_.fault("turn", "one connection begins " + std::to_string(kMostPerTurn) +
+                            " requests in one turn");
+  }
+}
+
+Record* SimApp::begin(Exchange& exchange, bool front) {
+  std::string_view path = exchange.request().path_text();
+  std::size_t client = 0;
+  std::size_t request = 0;
+  const Request* plan = nullptr;
+  if (path.size() > 3) {
+    const char* end = path.data() + path.size();
+    const auto [at, error] = std::from_chars(path.data() + 3, end, client);
+    if (error == std::errc{} && at < end) {
+      std::from_chars(at + 1, end, request);
+      plan = host_.plan_of(client, request);
+    }
+  }
+  if (!plan) {
+    host_.fault("smuggled", "a request that nobody sent: " + std::string(path));
+    return nullptr;
+  }
+  if (front && plan->front == 0) return nullptr;
+  auto& record = *records_.emplace_back(std::make_unique<Record>());
+  record.client = client;
+  record.request = request;
+  record.plan = plan;
+  record.front = front;
+  record.seen_at = clock_.now();
+  host_.on_record(record);
+  count_call(client);
+  return &record;
+}
+
+void SimApp::on_request(Exchange& exchange) noexcept {
+  const Outside outside;
+  ++depth_;
+  if (Record* record = begin(exchange, false)) {
+    // The vector may grow while the job runs.
+    Job& job = *jobs_.emplace_back(std::make_unique<Job>(*this, exchange, *record));
+    if (record->plan->inline_ != 0) job.run(true);
+  } else {
+    const Inside inside;
+    exchange.refuse(http::Rejection::AppFailed);
+    exchange.release();
+  }
+  --depth_;
+}
+
+bool SimApp::take(Exchange& exchange) noexcept {
+  const Outside outside;
+  ++depth_;
+  Record* record = begin(exchange, true);
+  if (record) {
+    const Request& plan = *record->plan;
+    Job job(*this, exchange, *record);
+    for (const Op& op : plan.ops) {
+      if (op.kind() == Act::Whole) {
+        job.run(true);
+        break;
+      }
+    }
+    CHECK(job.done(), "the front answers at once");
+  }
+  --depth_;
+  return record != nullptr;
+}
+
+void SimApp::on_cancel(Exchange& exchange) noexcept {
+  const Outside outside;
+  for (auto& job : jobs_) {
+    if (job->exchange() == &exchange) job->cancel();
+  }
+}
+
+void SimApp::collect() {
+  std::erase_if(jobs_, [](const auto& job) { return job->done(); });
+}
+
+std::size_t SimApp::runnable() {
+  collect();
+  ready_.clear();
+  for (std::size_t i = 0; i < jobs_.size(); ++i) {
+    if (jobs_[i]->can_run()) ready_.push_back(i);
+  }
+  return ready_.size();
+}
+
+void SimApp::run_one(std::size_t index) {
+  jobs_[ready_[index]]->run(false);
+}
+
+}  // namespace celadon::sim

@@ -1,0 +1,16 @@
+// What bodies hold: each byte follows from the body's id and the byte's offset, so that
+// one that is lost, repeated or another body's shows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace celadon::sim {
+
+void append_content(std::string& out, std::uint64_t id, std::uint64_t offset,
+                    std::size_t size);
+[[nodiscard]] bool is_content(const char* data, std::size_t size, std::uint64_t id,
+                              std::uint64_t offset) noexcept;
+
+}  // namespace celadon::sim

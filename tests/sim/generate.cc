@@ -1,0 +1,249 @@
+#include "sim/generate.h"
+
+#include <algorithm>
+
+#include "sim/choices.h"
+
+namespace celadon::sim {
+namespace {
+
+Number size(Choices& c) {
+  const std::size_t dice = c.below(100);
+  if (dice < 20) return c.any_of({0, 1, 2, 5});
+  if (dice < 55) return c.between(6, 1'500);
+  if (dice < 80) return c.between(1'500, 12'000);
+  if (dice < 95) return c.between(12'000, 80'000);
+  return c.between(80'000, 600'000);
+}
+
+Number pause(Choices& c) {
+  const std::size_t dice = c.below(100);
+  if (dice < 60) return c.between(1, 30);
+  if (dice < 80) return c.between(30, 1'500);
+  return c.between(1'500, 14'000);
+}
+
+void add(Request& r, Act act, Number n = 0) {
+  r.ops.push_back({static_cast<Number>(act), n});
+}
+
+void add_reads(Choices& c, Request& r) {
+  if (c.percent(25)) add(r, Act::Wait, pause(c));
+  if (c.percent(70)) return add(r, Act::Read);
+  const auto times = c.between(1, 3);
+  for (Number i = 0; i < times; ++i) {
+    add(r, Act::Read, c.between(1, std::max<Number>(r.body, 1)));
+    if (c.percent(30)) add(r, Act::Wait, pause(c));
+  }
+}
+
+void add_stream(Choices& c, Request& r) {
+  r.framed = c.percent(45) ? framing::Open : framing::Length;
+  if (c.percent(3)) r.framed = framing::Long;
+  add(r, Act::Head, c.percent(30) ? 0 : size(c));
+  const auto times = c.between(0, 4);
+  for (Number i = 0; i < times; ++i) {
+    if (c.percent(25)) add(r, Act::Wait, pause(c));
+    if (c.percent(5)) add(r, Act::Read);
+    if (c.percent(3)) add(r, Act::Hold, pause(c));
+    add(r, c.percent(20) ? Act::File : Act::Send, size(c));
+  }
+  if (c.percent(8)) add(r, Act::Abort);
+  if (c.percent(1)) add(r, Act::Never);
+}
+
+void add_program(Choices& c, Request& r) {
+  if (c.percent(r.body >= 0 ? 65 : 3)) add_reads(c, r);
+  if (c.percent(25)) add(r, Act::Wait, pause(c));
+  if (c.percent(4)) add(r, Act::Hold, pause(c));
+  if (c.percent(4)) add(r, Act::Hint);
+  const std::size_t dice = c.below(100);
+  if (dice < 5) return add(r, Act::Raise);
+  if (dice < 6) return add(r, Act::Never);
+  if (dice < 55) {
+    add(r, Act::Whole, size(c));
+  } else {
+    add_stream(c, r);
+  }
+  if (c.percent(15)) {
+    add(r, Act::Finish);
+    add(r, Act::Wait, pause(c));
+  }
+}
+
+void add_body(Choices& c, Request& r) {
+  r.method = c.percent(85) ? methods::Post : methods::Get;
+  r.body = size(c);
+  if (r.minor == 1 && c.percent(45)) {
+    r.chunk = c.percent(20) ? c.between(1, 20) : c.between(20, 20'000);
+    r.body = std::min(r.body, r.chunk * 2'000);
+  }
+  r.expect = r.minor == 1 && r.body > 0 && c.percent(15) ? 1 : 0;
+}
+
+Request request(Choices& c) {
+  Request r;
+  if (c.percent(8)) r.method = methods::Head;
+  if (c.percent(8)) {
+    r.minor = 0;
+    r.keep = c.percent(60) ? 1 : 0;
+  }
+  if (r.keep == 0 && c.percent(6)) r.close = 1;
+  if (c.percent(35)) add_body(c, r);
+  if (c.percent(3)) {
+    r.bad = c.between(bad::Line, bad::Version);
+    if (r.bad == bad::Chunk && r.chunk == 0) r.bad = bad::Line;
+    if (r.bad == bad::Host && r.minor == 0) r.bad = bad::Field;
+  }
+  if (c.percent(6))
+    r.padding = c.percent(50) ? c.between(1, 8'000) : c.between(8'000, 60'000);
+  if (c.percent(10)) r.wait = pause(c);
+  if (c.percent(8)) {
+    r.stall_at = c.between(1, 200 + std::max<Number>(r.body, 0));
+    r.stall = pause(c);
+  }
+  if (c.percent(25)) r.turn = 1;
+  if (c.percent(8)) r.front = 1;
+  if (c.percent(35)) r.inline_ = 1;
+  if (c.percent(25)) r.together = 1;
+  if (c.percent(3)) r.says_close = 1;
+  add_program(c, r);
+  return r;
+}
+
+Client client(Choices& c) {
+  Client made;
+  made.at = c.percent(60) ? 0 : pause(c);
+  made.unix_socket = c.percent(25) ? 1 : 0;
+  made.pieces = c.percent(60) ? 0 : c.any_of({1, 7, 100, 1'460, 5'000, 40'000});
+  if (c.percent(6)) made.cut = c.between(0, 400);
+  const std::size_t dice = c.below(100);
+  made.end = dice < 40   ? ends::Stay
+             : dice < 60 ? ends::Done
+             : dice < 82 ? ends::Half
+             : dice < 93 ? ends::Close
+                         : ends::Reset;
+  if (c.percent(15)) made.end_wait = pause(c);
+  const std::size_t reads = c.below(100);
+  if (reads >= 65 && reads < 75) {
+    made.reads = reading::Late;
+    made.reads_ms = pause(c);
+  } else if (reads >= 75 && reads < 83) {
+    made.reads = reading::Slow;
+    made.reads_n = c.any_of({500, 3'000, 20'000});
+    made.reads_ms = c.any_of({1, 10, 300});
+  } else if (reads >= 83 && reads < 90) {
+    made.reads = reading::Stop;
+    made.reads_n = c.between(0, 5'000);
+  } else if (reads >= 90) {
+    made.reads = reading::Last;
+  }
+  made.buffer = c.any_of({1'000, 4'096, 65'536, 65'536, 300'000});
+  const Number requests = c.percent(45)   ? 1
+                          : c.percent(80) ? c.between(2, 5)
+                                          : c.between(6, 30);
+  for (Number i = 0; i < requests; ++i) made.requests.push_back(request(c));
+  return made;
+}
+
+// Many small ones alike, all at once.
+void make_pipeline(Choices& c, Client& made) {
+  Request small;
+  small.front = c.percent(40) ? 1 : 0;
+  small.inline_ = c.percent(60) ? 1 : 0;
+  add(small, Act::Whole, c.between(0, 2'000));
+  made.requests.assign(static_cast<std::size_t>(c.between(10, 300)), small);
+}
+
+// More connections than a poll returns at once.
+void make_crowd(Choices& c, Scenario& s) {
+  Client many;
+  many.copies = c.between(257, 330);
+  many.requests.push_back({});
+  many.requests[0].wait = 10;
+  add(many.requests[0], Act::Whole, 10);
+  Client one;
+  one.at = 5;
+  one.requests.push_back({});
+  add(one.requests[0], Act::Hold, c.any_of({5, 12'000}));
+  add(one.requests[0], Act::Whole, 10);
+  s.moods.creep = 0;
+  s.clients = {one, many};
+}
+
+void choose_rules(Choices& c, Rules& r) {
+  if (c.percent(10)) r.header_timeout = c.any_of({50, 1'000});
+  if (c.percent(10)) r.body_timeout = c.any_of({50, 1'000});
+  if (c.percent(20)) r.keepalive = c.any_of({50, 2'000});
+  if (c.percent(20)) r.write_timeout = c.any_of({100, 2'000});
+  if (c.percent(10)) r.body_min_rate = 0;
+  if (c.percent(10)) r.write_min_rate = 0;
+  if (c.percent(25)) r.body_buffer = c.any_of({1'000, 8'000});
+  if (c.percent(40)) r.response_buffer = c.any_of({1'000, 16'000});
+  if (c.percent(15)) r.linger_timeout = c.any_of({50, 500});
+  if (c.percent(15)) r.linger_bytes = c.any_of({1'000, 10'000'000});
+  if (c.percent(12)) r.worker_connections = c.between(1, 3);
+  if (c.percent(15)) {
+    r.max_concurrent = c.between(1, 3);
+    r.queue_depth = c.any_of({0, 1, 1'000});
+    if (c.percent(40)) r.queue_timeout = pause(c);
+  }
+  r.buffering = c.percent(15) ? 1 : 0;
+  r.proxy = c.percent(5) ? 1 : 0;
+  r.inherited = c.percent(2) ? 1 : 0;
+}
+
+void choose_moods(Choices& c, Moods& m) {
+  m.send_buffer = c.any_of({2'000, 16'000, 65'536, 65'536, 500'000});
+  m.receive_buffer = c.any_of({2'000, 16'000, 65'536, 65'536});
+  if (c.percent(30)) m.partial = c.any_of({5, 50});
+  if (c.percent(15)) m.spurious = c.any_of({2, 20});
+  m.spares = c.percent(40) ? 1 : 0;
+  if (c.percent(5)) {
+    m.no_fds = c.between(1, 3);
+    m.no_fds_after = c.between(0, 2);
+  }
+  if (c.percent(5)) m.disk_full = c.between(1, 2);
+  m.creep = c.any_of({0, 0, 1, 5});
+}
+
+void choose_plan(Choices& c, Plan& p) {
+  if (c.percent(15)) {
+    p.drain_at = c.percent(50) ? c.between(0, 60) : pause(c);
+    p.grace = c.any_of({100, 5'000, 30'000});
+  }
+  if (c.percent(10)) {
+    p.colleague = 1;
+    p.colleague_full = c.any_of({0, 0, 50, 100});
+    p.over_share = c.any_of({0, 30});
+  }
+}
+
+}  // namespace
+
+Scenario generate(std::uint64_t seed) {
+  Choices c(seed);
+  Scenario s;
+  s.schedule = static_cast<Number>(c.next() >> 1);
+  choose_rules(c, s.rules);
+  choose_moods(c, s.moods);
+  choose_plan(c, s.plan);
+  if (s.rules.buffering != 0) {
+    if (c.percent(50)) s.rules.body_buffer = 1'000;
+    if (c.percent(15)) s.moods.disk_full = c.between(1, 2);
+  }
+  if (c.below(1'000) == 0) {
+    make_crowd(c, s);
+    return s;
+  }
+  const Number clients = c.percent(60)   ? 1
+                         : c.percent(80) ? c.between(2, 4)
+                                         : c.between(5, 9);
+  for (Number i = 0; i < clients; ++i) {
+    s.clients.push_back(client(c));
+    if (c.percent(4)) make_pipeline(c, s.clients.back());
+  }
+  return s;
+}
+
+}  // namespace celadon::sim

@@ -1,0 +1,18 @@
+// Which body's bytes belong to which request.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace celadon::sim {
+
+[[nodiscard]] constexpr std::uint64_t answer_content(std::size_t client,
+                                                     std::size_t request) noexcept {
+  return client * 1'009 + request * 7 + 1;
+}
+[[nodiscard]] constexpr std::uint64_t request_content(std::size_t client,
+                                                      std::size_t request) noexcept {
+  return client * 1'009 + request * 7 + 4;
+}
+
+}  // namespace celadon::sim

@@ -1,0 +1,474 @@
+#include "sim/oracle.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace celadon::sim {
+namespace {
+
+// The server looks at the clock once a turn, and turns are bounded.
+constexpr Nanos kSlack = 20 * kMillisecond;
+
+// When the first `bytes` of what the client sent had arrived; kNever: not yet.
+Nanos arrival(const Link& link, std::uint64_t bytes) {
+  const auto at = std::ranges::lower_bound(link.arrivals, bytes, {}, &Moment::bytes);
+  return at == link.arrivals.end() ? kNever : at->at;
+}
+
+std::uint64_t bytes_at(const std::deque<Moment>& moments, Nanos at) {
+  const auto after = std::ranges::upper_bound(moments, at, {}, &Moment::at);
+  return after == moments.begin() ? 0 : std::prev(after)->bytes;
+}
+
+int bad_status(const Request& request) {
+  switch (request.bad) {
+    case bad::Line:
+    case bad::Host:
+    case bad::Field:
+    case bad::Length:
+    case bad::Both: return 400;
+    case bad::Trace: return 405;
+    case bad::Version: return 505;
+    default: return 0;
+  }
+}
+
+bool asks_close(const Request& request) {
+  return request.close != 0 || (request.minor == 0 && request.keep == 0);
+}
+
+}  // namespace
+
+Oracle::Oracle(const Scenario& scenario, Clock& clock)
+    : scenario_(scenario), clock_(clock) {}
+
+void Oracle::add(const SimClient& client) {
+  conversations_.push_back(std::make_unique<Conversation>(client));
+}
+
+void Oracle::fault(std::string_view kind, const std::string& text) {
+  if (!verdict_.bad()) verdict_ = {std::string(kind), text};
+}
+
+std::string Oracle::about(const Conversation& c, std::size_t k) const {
+  return "client " + std::to_string(c.client->number()) + ", request " +
+         std::to_string(k) + ": ";
+}
+
+const Record* Oracle::record_of(const Conversation& c, std::size_t k) const {
+  for (const Record* record : c.records) {
+    if (record->request == k) return record;
+  }
+  return nullptr;
+}
+
+// --- deadlines ---
+
+bool Oracle::write_is_overdue(const Link& link) const {
+  const Nanos period = ms(scenario_.rules.write_timeout);
+  const Nanos from = clock_.now() + kSlack - period;
+  if (link.blocked_since == kNever || link.blocked_since > from) return false;
+  const std::uint64_t taken = link.down.accepted - bytes_at(link.writes, from);
+  const auto needed = static_cast<std::uint64_t>(scenario_.rules.write_min_rate *
+                                                 scenario_.rules.write_timeout / 1000);
+  return taken == 0 || taken < needed;
+}
+
+// In some period until now, too little of the body came. What is said of it may have
+// waited behind other output, so that it is seen late.
+bool Oracle::body_is_overdue(const Link& link, const Span& span,
+                             const Record* record) const {
+  const Nanos head = arrival(link, span.head_end);
+  if (head == kNever) return false;
+  Nanos start = head;
+  const bool nothing_came = link.up.delivered <= span.head_end;
+  if (record && record->plan->expect != 0 && record->plan->minor == 1 && nothing_came) {
+    if (record->asked_at == kNever) return false;
+    start = std::max(start, record->asked_at);
+  }
+  std::uint64_t delivered = span.head_end;
+  for (const Moment& moment : link.arrivals) {
+    if (moment.bytes <= span.head_end) continue;
+    if (is_slow_until(link, span, start, moment.at, delivered)) return true;
+    delivered = moment.bytes;
+  }
+  return is_slow_until(link, span, start, clock_.now(), delivered);
+}
+
+// With `delivered` bytes there at that time.
+bool Oracle::is_slow_until(const Link& link, const Span& span, Nanos start, Nanos at,
+                           std::uint64_t delivered) const {
+  // The framing of chunks is not body.
+  constexpr std::uint64_t kFramingShare = 8;
+  const Nanos period = ms(scenario_.rules.body_timeout);
+  if (at + kSlack < start + period || delivered >= span.end) return false;
+  const std::uint64_t before =
+      std::max(span.head_end, bytes_at(link.arrivals, at + kSlack - period));
+  const auto rate = static_cast<std::uint64_t>(scenario_.rules.body_min_rate *
+                                               scenario_.rules.body_timeout / 1000);
+  const std::uint64_t needed =
+      std::max<std::uint64_t>(rate, 1) * (span.chunked ? kFramingShare : 1);
+  return delivered < before + needed;
+}
+
+bool Oracle::lingered_enough(const Link& link) const {
+  if (!link.server_shut) return false;
+  if (link.up.taken - link.shut_taken >=
+      static_cast<std::uint64_t>(scenario_.rules.linger_bytes)) {
+    return true;
+  }
+  return clock_.now() >=
+         std::max(link.last_arrival, link.shut_at) + ms(scenario_.rules.linger_timeout);
+}
+
+// --- as it happens ---
+
+void Oracle::on_record(Record& record) {
+  Conversation& c = of(record.client);
+  const auto* link = c.client->link();
+  const Span& span = c.client->script().spans[record.request];
+  if (record_of(c, record.request)) {
+    fault("order", about(c, record.request) + "handed over twice");
+  }
+  if (!c.records.empty() && c.records.back()->request + 1 != record.request) {
+    fault("order", about(c, record.request) + "handed over out of turn");
+  }
+  if (bad_status(*record.plan) != 0) {
+    fault("accepted-bad", about(c, record.request) + "a bad request is handed over");
+  }
+  if (!link || link->up.taken < span.head_end) {
+    fault("order", about(c, record.request) + "handed over before it came");
+  }
+  c.records.push_back(&record);
+}
+
+void Oracle::on_gone(const Record& record) {
+  Conversation& c = of(record.client);
+  const Link& link = *c.client->link();
+  if (link.broken || link.send_failed || all_closed_) return;
+  if (write_is_overdue(link)) return;
+  if (link.unix_socket && link.client_closed) {
+    const Span& span = c.client->script().spans[record.request];
+    const bool came = link.up.delivered >= span.end && span.end > span.head_end;
+    if (!came || record.whole_body || record.head_sent) return;
+    return fault("body-lost", about(c, record.request) +
+                                  "its body had come, and the application is told "
+                                  "that the client is gone");
+  }
+  fault("gone", about(c, record.request) +
+                    "the application hears that a client has left which has not");
+}
+
+void Oracle::on_body_failed(const Record& record, int status) {
+  Conversation& c = of(record.client);
+  const Link& link = *c.client->link();
+  const Span& span = c.client->script().spans[record.request];
+  if (link.broken || link.send_failed || all_closed_) return;
+  if (status == 400) {
+    if (record.plan->bad == bad::Chunk) return;
+    if (link.up.end_arrived && link.up.delivered < span.end) return;
+    return fault("body-lost", about(c, record.request) +
+                                  "its body is said to be incomplete and is not");
+  }
+  if (status == 408) {
+    if (body_is_overdue(link, span, &record)) return;
+    return fault("body-deadline",
+                 about(c, record.request) + "its body is said to be slow and is not");
+  }
+  fault("body-lost",
+        about(c, record.request) + "its body failed with " + std::to_string(status));
+}
+
+void Oracle::on_server_wrote(const Link& link, std::string_view bytes) {
+  Conversation& c = of(link.client);
+  c.written.take(bytes);
+  for (; c.judged < c.written.answers().size(); ++c.judged) {
+    if (!record_of(c, c.judged)) judge_page(c, link, c.judged);
+  }
+}
+
+void Oracle::on_accepted(const Link& link) {
+  if (!drained_) return;
+  fault("accepts", "client " + std::to_string(link.client) +
+                       " is accepted while the server drains");
+}
+
+// Output that the application gave and the kernel has not: at most a full buffer and
+// the piece that filled it.
+void Oracle::check_output(const Link& link) {
+  const Conversation& c = of(link.client);
+  if (link.server_closed) return;
+  std::uint64_t given = 0;
+  std::uint64_t piece = 0;
+  for (const Record* record : c.records) {
+    if (record->plan->method == methods::Head) continue;
+    given += record->given;
+    for (const Op& op : record->plan->ops) {
+      // A file that has to be framed is sent as any piece is.
+      if (op.kind() == Act::Head || op.kind() == Act::Send || op.kind() == Act::Whole ||
+          (op.kind() == Act::File && record->plan->framed == framing::Open)) {
+        piece = std::max(piece, static_cast<std::uint64_t>(op.n));
+      }
+    }
+  }
+  const auto most =
+      static_cast<std::uint64_t>(scenario_.rules.response_buffer) + piece + 4096;
+  if (given <= link.down.accepted + most) return;
+  fault("output", about(c, c.records.back()->request) + "more than " +
+                      std::to_string(given - link.down.accepted) +
+                      " bytes of answers wait for a client that does not read");
+}
+
+// --- answers ---
+
+// A page of the server's own, to a request that the application never saw.
+void Oracle::judge_page(const Conversation& c, const Link& link, std::size_t k) {
+  const Answer& answer = c.written.answers()[k];
+  const Request& request = c.client->plan().requests[k];
+  const Span& span = c.client->script().spans[k];
+  const Rules& rules = scenario_.rules;
+  if (answer.status == bad_status(request)) return;
+  switch (answer.status) {
+    case 408: return judge_slow(c, link, k);
+    case 503:
+      if (rules.max_concurrent > 0) return;
+      break;
+    case 500:
+      if (rules.buffering != 0 && scenario_.moods.disk_full != 0 &&
+          request.body > rules.body_buffer) {
+        return;
+      }
+      break;
+    case 400:
+      if (request.bad == bad::Chunk && rules.buffering != 0) return;
+      if (link.up.end_arrived && link.up.delivered < span.end) return;
+      break;
+    default: break;
+  }
+  fault("wrong-page", about(c, k) + "refused with " + std::to_string(answer.status) +
+                          " without a reason");
+}
+
+void Oracle::judge_slow(const Conversation& c, const Link& link, std::size_t k) {
+  const Span& span = c.client->script().spans[k];
+  const Nanos head = arrival(link, span.head_end);
+  const Nanos start = k == 0 ? link.accepted_at : arrival(link, span.begin + 1);
+  if (head == kNever || start == kNever) return;
+  if (head + kSlack >= start + ms(scenario_.rules.header_timeout)) return;
+  if (scenario_.rules.buffering != 0 && body_is_overdue(link, span, nullptr)) return;
+  fault("head-deadline", about(c, k) + "408, though it had come in time");
+}
+
+void Oracle::judge_answer(const Conversation& c, std::size_t k) {
+  const Answer& answer = c.written.answers()[k];
+  const Request& request = c.client->plan().requests[k];
+  const Record* record = record_of(c, k);
+  if (!record) return;  // judged when it was written
+  const std::string id =
+      std::to_string(record->client) + "." + std::to_string(record->request);
+  if (record->refused) {
+    if (answer.status != record->status) {
+      fault("wrong-answer", about(c, k) + "status " + std::to_string(answer.status) +
+                                " instead of " + std::to_string(record->status));
+    }
+    return;
+  }
+  if (answer.status != 200 || answer.id != id) {
+    return fault("wrong-answer", about(c, k) + "the answer " +
+                                     std::to_string(answer.status) + " of '" +
+                                     answer.id + "'");
+  }
+  using Framed = Answer::Framed;
+  bool open = record->plan->framed == framing::Open;
+  for (const Op& op : record->plan->ops) {
+    if (op.kind() == Act::Whole) open = false;
+    if (op.kind() == Act::Head) break;
+  }
+  const Framed framed = request.method == methods::Head ? Framed::None
+                        : !open                         ? Framed::Length
+                        : request.minor == 1            ? Framed::Chunked
+                                                        : Framed::Close;
+  if (answer.framed != framed ||
+      (framed == Framed::Length && answer.length != record->declared)) {
+    return fault("wrong-answer", about(c, k) + "framed otherwise than it should be");
+  }
+  if (answer.done && framed != Framed::None && answer.body != record->given) {
+    return fault("wrong-answer", about(c, k) + "a body of " +
+                                     std::to_string(answer.body) + " bytes, given " +
+                                     std::to_string(record->given));
+  }
+  if (answer.done && record->aborted && framed != Framed::None &&
+      framed != Framed::Length) {
+    return fault("wrong-answer", about(c, k) + "broken off, and looks complete");
+  }
+  const bool must_say = request.close != 0 || (record->closing && !record->aborted);
+  if (must_say && !answer.says_close && request.minor == 1) {
+    fault("no-close", about(c, k) + "does not say that the connection closes");
+  }
+}
+
+void Oracle::judge_answers(Conversation& c, const Link& link) {
+  if (!c.written.error().empty()) {
+    return fault("bytes",
+                 "client " + std::to_string(link.client) + ": " + c.written.error());
+  }
+  for (std::size_t k = 0; k < c.written.answers().size(); ++k) judge_answer(c, k);
+}
+
+// --- ends ---
+
+// CN07: what is unread of a body is too much, too late, or nobody knows.
+bool Oracle::leaves_body(const Link& link, const Span& span,
+                         const Record& record) const {
+  constexpr std::uint64_t kMost = 64 * 1024;
+  if (scenario_.rules.buffering != 0) return false;
+  const bool uncertain =
+      span.chunked || record.plan->expect != 0 || span.end - span.head_end > kMost;
+  // What was true when the head left was said in it.
+  if (uncertain && record.body_open) return true;
+  if (record.whole_body) return false;
+  if (uncertain) return true;
+  const Nanos came = arrival(link, span.end);
+  return came == kNever || record.released_at == kNever ||
+         came > record.released_at + kSecond;
+}
+
+// The answer to request k may be the last.
+bool Oracle::may_end_after(const Conversation& c, const Link& link,
+                           std::size_t k) const {
+  const Request& request = c.client->plan().requests[k];
+  const Record* record = record_of(c, k);
+  if (asks_close(request)) return true;
+  if (!record) return true;  // a page of ours
+  if (record->refused && record->status != 500 && record->status != 504) return true;
+  if (record->aborted || record->plan->says_close != 0) return true;
+  if (record->plan->framed == framing::Long && !record->refused) return true;
+  if (record->closing || record->body_failed) return true;
+  const Span& span = c.client->script().spans[k];
+  if (request.body > 0 && leaves_body(link, span, *record)) return true;
+  if (k < c.written.answers().size() &&
+      c.written.answers()[k].framed == Answer::Framed::Close) {
+    return true;
+  }
+  return link.up.end_arrived && link.up.delivered <= span.end;
+}
+
+void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t served,
+                            bool evicted) {
+  const auto& spans = c.client->script().spans;
+  if (link.up.end_arrived || drained_) return;
+  if (evicted) {
+    if (served < spans.size() && link.up.delivered > spans[served].begin) {
+      fault("evicted", about(c, served) + "evicted when it had begun");
+    }
+    return;
+  }
+  Nanos due = link.accepted_at + ms(scenario_.rules.header_timeout);
+  if (served > 0) {
+    const Record* last = c.records.empty() ? nullptr : c.records.back();
+    due = last && last->released_at != kNever
+              ? last->released_at + ms(scenario_.rules.keepalive)
+              : kNever;
+    if (served < spans.size() && link.up.delivered > spans[served].begin) {
+      due = arrival(link, spans[served].begin + 1) + ms(scenario_.rules.header_timeout);
+    }
+  }
+  if (clock_.now() + kSlack >= due) return;
+  fault("early", about(c, served) + "the connection is closed " +
+                     std::to_string((due - clock_.now()) / kMillisecond) +
+                     " ms before its time");
+}
+
+void Oracle::judge_end(Conversation& c, const Link& link, bool evicted) {
+  const auto& spans = c.client->script().spans;
+  const std::size_t written = c.written.answers().size();
+  const std::size_t last_seen = c.records.empty() ? 0 : c.records.back()->request + 1;
+  const std::size_t served = std::max(written, last_seen);
+  for (const Record* record : c.records) {
+    const std::size_t k = record->request;
+    const bool owed =
+        (record->finished || record->refused) && !record->gone && !record->aborted;
+    if (!owed || (link.unix_socket && link.client_closed)) continue;
+    const char* kind = link.up.end_arrived ? "cut-at-end" : "cut";
+    const bool whole =
+        k < written && (c.written.answers()[k].done ||
+                        c.written.answers()[k].framed == Answer::Framed::Close);
+    const bool short_of = record->plan->framed == framing::Long;
+    if (!whole && !(short_of && k < written)) {
+      return fault(kind, about(c, k) +
+                             "the connection ends before all of its answer "
+                             "was written");
+    }
+    if (k < written && c.written.answers()[k].framed == Answer::Framed::Close &&
+        c.written.answers()[k].body != record->given) {
+      return fault(kind, about(c, k) + "ends after " +
+                             std::to_string(c.written.answers()[k].body) + " of " +
+                             std::to_string(record->given) + " bytes");
+    }
+  }
+  if (served > 0 && may_end_after(c, link, served - 1)) return;
+  if (served < spans.size() && link.up.delivered >= spans[served].end) {
+    // Nobody would get the answer, and the application need not begin with it.
+    const bool left = link.unix_socket && link.client_closed;
+    if (left && (served > 0 || scenario_.rules.max_concurrent > 0)) return;
+    return fault(link.up.end_arrived ? "dropped-at-end"
+                 : served == 0       ? "unserved"
+                                     : "dropped",
+                 about(c, served) + "had come whole and was dropped");
+  }
+  judge_idle_end(c, link, served, evicted);
+}
+
+void Oracle::on_server_close(const Link& link, bool evicted) {
+  Conversation& c = of(link.client);
+  c.closed_at = clock_.now();
+  judge_answers(c, link);
+  if (!link.unix_socket && !link.no_delay) {
+    fault("no-delay", "client " + std::to_string(link.client) +
+                          ": its connection waits for ACKs (TCP_NODELAY)");
+  }
+  const bool late_write = write_is_overdue(link);
+  c.excused = link.broken || link.send_failed || all_closed_ || late_write;
+  if (c.excused) return;
+  if (link.linger_zero) {
+    const Record* last = c.records.empty() ? nullptr : c.records.back();
+    const bool closes = last && last->aborted && !c.written.answers().empty() &&
+                        c.written.answers().back().framed == Answer::Framed::Close;
+    if (!closes) {
+      return fault(last && last->aborted ? "reset-broken" : "reset",
+                   "client " + std::to_string(link.client) +
+                       ": its connection is reset without need");
+    }
+  }
+  judge_end(c, link, evicted);
+  const std::size_t served = c.written.answers().size();
+  const bool was_idle = !(served > 0 && may_end_after(c, link, served - 1));
+  c.excused = lingered_enough(link) || was_idle || evicted;
+}
+
+void Oracle::judge_client(const SimClient& client) {
+  Conversation& c = of(client.number());
+  if (!client.link()) return;
+  const Link& link = *client.link();
+  judge_answers(c, link);
+  if (client.left() || client.stopped() || c.excused || all_closed_) return;
+  AnswerReader got = client.reader();
+  const Record* last = c.records.empty() ? nullptr : c.records.back();
+  const bool broken_off = last && last->aborted;
+  if (broken_off) got.take(link.lost);
+  if (got.whole() < c.written.whole() ||
+      (!broken_off && got.bytes() < link.down.accepted)) {
+    static constexpr const char* kCauses[] = {
+        "", " by our reset", " by a reset, since bytes were unread at the close",
+        " by a reset, since bytes came after the close"};
+    static constexpr const char* kKinds[] = {"lost", "destroyed-by-reset",
+                                             "destroyed-unread", "destroyed-late"};
+    fault(link.server_shut ? "linger" : kKinds[static_cast<int>(link.cause)],
+          about(c, got.whole()) + "of its answers, " + std::to_string(got.bytes()) +
+              " of " + std::to_string(link.down.accepted) +
+              " bytes came; the rest was destroyed" +
+              kCauses[static_cast<int>(link.cause)]);
+  }
+}
+
+}  // namespace celadon::sim

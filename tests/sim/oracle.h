@@ -1,0 +1,93 @@
+// What must hold, by RFC 9112 and http.md alone: looks at what was sent and what came,
+// at what the application did and when bytes were where, never into the server.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/answers.h"
+#include "sim/app.h"
+#include "sim/client.h"
+#include "sim/kernel.h"
+#include "sim/scenario.h"
+
+namespace celadon::sim {
+
+// What is wrong. `kind` groups what has the same cause, as far as an oracle can tell.
+struct Verdict {
+  std::string kind;
+  std::string text;
+  [[nodiscard]] bool bad() const noexcept { return !kind.empty(); }
+};
+
+// What the oracle knows of one connection beyond its link.
+struct Conversation {
+  explicit Conversation(const SimClient& from)
+      : client(&from), written(from.script().questions) {}
+
+  const SimClient* client;
+  AnswerReader written;  // what the server has written, whoever has read it
+  std::vector<Record*> records;
+  std::size_t judged = 0;  // answers, as they were written
+  // Why bytes may be lost, once the server has closed.
+  bool excused = false;
+  Nanos closed_at = kNever;
+};
+
+class Oracle {
+ public:
+  Oracle(const Scenario& scenario, Clock& clock);
+
+  void add(const SimClient& client);
+  [[nodiscard]] Conversation& of(std::size_t client) { return *conversations_[client]; }
+  [[nodiscard]] const Verdict& verdict() const noexcept { return verdict_; }
+  void fault(std::string_view kind, const std::string& text);
+
+  // --- as it happens ---
+  void on_record(Record& record);
+  void on_gone(const Record& record);
+  void on_body_failed(const Record& record, int status);
+  void on_accepted(const Link& link);
+  void on_server_wrote(const Link& link, std::string_view bytes);
+  void on_server_close(const Link& link, bool evicted);
+  void on_drained() { drained_ = true; }
+  void on_all_closed() { all_closed_ = true; }
+  void check_output(const Link& link);
+  [[nodiscard]] bool drained() const noexcept { return drained_; }
+
+  // --- at the end ---
+  void judge_client(const SimClient& client);
+
+ private:
+  [[nodiscard]] Nanos ms(Number n) const noexcept { return n * kMillisecond; }
+  void judge_answers(Conversation& c, const Link& link);
+  void judge_answer(const Conversation& c, std::size_t k);
+  void judge_page(const Conversation& c, const Link& link, std::size_t k);
+  void judge_slow(const Conversation& c, const Link& link, std::size_t k);
+  void judge_end(Conversation& c, const Link& link, bool evicted);
+  void judge_idle_end(Conversation& c, const Link& link, std::size_t served,
+                      bool evicted);
+  [[nodiscard]] bool may_end_after(const Conversation& c, const Link& link,
+                                   std::size_t k) const;
+  [[nodiscard]] bool leaves_body(const Link& link, const Span& span,
+                                 const Record& record) const;
+  [[nodiscard]] bool write_is_overdue(const Link& link) const;
+  [[nodiscard]] bool body_is_overdue(const Link& link, const Span& span,
+                                     const Record* record) const;
+  [[nodiscard]] bool is_slow_until(const Link& link, const Span& span, Nanos start,
+                                   Nanos at, std::uint64_t delivered) const;
+  [[nodiscard]] bool lingered_enough(const Link& link) const;
+  [[nodiscard]] const Record* record_of(const Conversation& c, std::size_t k) const;
+  [[nodiscard]] std::string about(const Conversation& c, std::size_t k) const;
+
+  const Scenario& scenario_;
+  Clock& clock_;
+  std::vector<std::unique_ptr<Conversation>> conversations_;
+  Verdict verdict_;
+  bool drained_ = false;
+  bool all_closed_ = false;
+};
+
+}  // namespace celadon::sim

@@ -1,0 +1,656 @@
+#include "sim/world.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "loop/loop.h"
+#include "server/server.h"
+#include "sim/memory.h"
+#include "sim/poller.h"
+
+namespace celadon::sim {
+namespace {
+
+using memory::Inside;
+using memory::Outside;
+
+struct NoLog final : LogSink {
+  void log(Level, std::string_view) noexcept override {}
+};
+
+// Expands copies, and makes requests for the front what it can answer.
+std::vector<Client> expand(const std::vector<Client>& clients) {
+  std::vector<Client> all;
+  for (const Client& client : clients) {
+    for (Number i = 0; i < std::max<Number>(client.copies, 1); ++i) {
+      all.push_back(client);
+    }
+  }
+  for (Client& client : all) {
+    for (Request& request : client.requests) {
+      if (request.front == 0) continue;
+      Op whole{static_cast<Number>(Act::Whole), 0};
+      for (const Op& op : request.ops) {
+        if (op.kind() == Act::Whole) whole.n = op.n;
+      }
+      request.ops = {whole};
+    }
+  }
+  return all;
+}
+
+Nanos limit(Number n) {
+  return n == 0 ? kNever : n * kMillisecond;
+}
+
+server::Settings settings_of(const Scenario& s) {
+  const Rules& r = s.rules;
+  server::Settings made;
+  made.header_timeout = limit(r.header_timeout);
+  made.body_timeout = limit(r.body_timeout);
+  made.keepalive = limit(r.keepalive);
+  made.write_timeout = limit(r.write_timeout);
+  made.linger_timeout = limit(r.linger_timeout);
+  made.queue_timeout = limit(r.queue_timeout);
+  made.body_min_rate = static_cast<std::uint64_t>(r.body_min_rate);
+  made.write_min_rate = static_cast<std::uint64_t>(r.write_min_rate);
+  made.body_buffer = static_cast<std::size_t>(r.body_buffer);
+  made.response_buffer = static_cast<std::size_t>(r.response_buffer);
+  made.linger_bytes = static_cast<std::size_t>(r.linger_bytes);
+  made.worker_connections = static_cast<std::size_t>(r.worker_connections);
+  made.max_concurrent_requests = static_cast<std::size_t>(r.max_concurrent);
+  made.queue_depth = static_cast<std::size_t>(r.queue_depth);
+  made.request_buffering = r.buffering != 0;
+  made.request_id_header = "";
+  made.server_header = "";
+  made.trace_context = false;
+  if (r.proxy != 0) {
+    made.proxy_protocol = net::ProxyMode::Auto;
+    made.proxy_allow = *net::Networks::parse("*");
+  }
+  return made;
+}
+
+class World final : public KernelEvents, public AppHost, public server::Peers {
+ public:
+  World(const Scenario& scenario, bool with_trace);
+  ~World() override;
+
+  Outcome run();
+
+  // KernelEvents
+  void on_accepted(Link& link) override {
+    oracle_.on_accepted(link);
+    note("accepts client " + std::to_string(link.client));
+  }
+  void on_server_wrote(Link& link, std::string_view bytes) override {
+    oracle_.on_server_wrote(link, bytes);
+    if (with_trace_) {
+      note("writes " + std::to_string(bytes.size()) + " bytes to client " +
+           std::to_string(link.client));
+    }
+  }
+  void on_server_close(Link& link) override;
+  // AppHost
+  const Request* plan_of(std::size_t client, std::size_t request) override {
+    if (client >= plans_.size()) return nullptr;
+    const auto& requests = plans_[client].requests;
+    return request < requests.size() ? &requests[request] : nullptr;
+  }
+  void on_record(Record& record) override;
+  void on_gone(Record& record) override {
+    oracle_.on_gone(record);
+    saw("gone");
+  }
+  void on_body_failed(Record& record, int status) override {
+    oracle_.on_body_failed(record, status);
+    saw(status == 408 ? "slow body" : "broken body");
+  }
+  bool closes_now(const Record&) override {
+    return oracle_.drained() && scenario_.plan.colleague == 0;
+  }
+  void hold_until(Nanos at) override {
+    held_until_ = std::max(held_until_, at);
+    holding_ = true;
+    saw("held loop");
+  }
+  void wake_at(Nanos at) override { wakes_.push_back(at); }
+  void fault(std::string_view kind, const std::string& text) override {
+    oracle_.fault(kind, text);
+  }
+  void trace(const std::string& line) override { note(line); }
+  [[nodiscard]] bool traces() const override { return with_trace_; }
+  // server::Peers
+  bool ending() noexcept override { return false; }
+  bool has_other() noexcept override { return true; }
+  bool over_share() noexcept override {
+    return choices_.percent(static_cast<unsigned>(scenario_.plan.over_share));
+  }
+  bool pass(int fd, const server::Passage& passage) noexcept override;
+
+ private:
+  // Who may move next.
+  struct Candidates {
+    std::size_t jobs = 0;
+    std::vector<Link*> links;
+    std::vector<std::pair<std::size_t, SimClient::Move>> moves;
+    bool passed = false;
+    bool loop = false;
+    [[nodiscard]] bool none() const noexcept {
+      return jobs == 0 && links.empty() && moves.empty() && !passed && !loop;
+    }
+  };
+  enum class Who : std::uint8_t { Loop, Job, Wire, Client, Colleague };
+  void start();
+  bool step();
+  [[nodiscard]] Who choose();
+  void gather();
+  void turn(Nanos max_wait);
+  void move_client(std::size_t client, SimClient::Move move);
+  void take_passed();
+  [[nodiscard]] Nanos next_time();
+  bool let_time_pass();
+  void advance_to(Nanos at);
+  void run_plan();
+  bool end_what_never_ends();
+  void check_after_loop();
+  void check_idle_memory();
+  void judge();
+  void judge_counters(const server::Server& server, const char* name);
+  void note(const std::string& line);
+  void saw(const char* what);
+  [[nodiscard]] bool held() noexcept { return clock_.now() < held_until_; }
+  [[nodiscard]] std::size_t open_links() const;
+
+  const Scenario& scenario_;
+  const std::vector<Client> plans_;
+  const bool with_trace_;
+  ManualClock clock_;
+  const Nanos epoch_ = clock_.now();
+  Choices choices_;
+  Kernel kernel_{scenario_.moods, choices_, clock_, *this};
+  Oracle oracle_{scenario_, clock_};
+  SimApp app_{kernel_, clock_, *this,
+              static_cast<std::size_t>(scenario_.rules.body_buffer)};
+  NoLog log_;
+  SimPoller* poller_ = nullptr;
+  std::unique_ptr<loop::Loop> loop_;
+  std::unique_ptr<server::Server> server_;
+  std::unique_ptr<server::Server> colleague_;
+  int tcp_ = -1;
+  int unix_ = -1;
+  std::vector<std::unique_ptr<SimClient>> clients_;
+  std::vector<std::pair<int, server::Passage>> passed_;
+  std::vector<Nanos> wakes_;
+  Nanos held_until_ = 0;
+  bool holding_ = false;
+  Nanos polled_at_ = 0;
+  Candidates candidates_;
+  std::vector<SimClient::Move> moves_;
+  bool dirty_ = true;  // something happened that the loop has not settled
+  bool drained_ = false;
+  bool cancelled_ = false;
+  bool closed_ = false;
+  std::uint64_t evicted_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t steps_of_moment_ = 0;
+  std::size_t memory_before_ = memory::live();
+  std::size_t memory_base_ = 0;
+  std::size_t largest_piece_ = 0;
+  Outcome outcome_;
+};
+
+World::World(const Scenario& scenario, bool with_trace)
+    : scenario_(scenario),
+      plans_(expand(scenario.clients)),
+      with_trace_(with_trace),
+      choices_(static_cast<std::uint64_t>(scenario.schedule)) {
+  for (const Client& client : plans_) {
+    for (const Request& request : client.requests) {
+      for (const Op& op : request.ops) {
+        largest_piece_ = std::max(largest_piece_, static_cast<std::size_t>(op.n));
+      }
+    }
+  }
+  for (std::size_t i = 0; i < plans_.size(); ++i) {
+    clients_.push_back(
+        std::make_unique<SimClient>(plans_[i], i, scenario.rules.proxy != 0, epoch_));
+    oracle_.add(*clients_.back());
+  }
+}
+
+World::~World() = default;
+
+void World::note(const std::string& line) {
+  if (!with_trace_) return;
+  const Outside outside;
+  const Nanos at = clock_.now() - epoch_;
+  std::string text = std::to_string(at / kMillisecond) + " ms  " + line;
+  if (!outcome_.trace.empty() && outcome_.trace.back().starts_with(text)) {
+    outcome_.trace.back() = std::move(text) + ", and again";
+  } else {
+    outcome_.trace.push_back(std::move(text));
+  }
+}
+
+void World::saw(const char* what) {
+  const Outside outside;
+  if (std::ranges::find(outcome_.seen, what) == outcome_.seen.end()) {
+    outcome_.seen.emplace_back(what);
+  }
+}
+
+void World::start() {
+  tcp_ = kernel_.listen(false, scenario_.rules.inherited == 0);
+  unix_ = kernel_.listen(true, true);
+  const Inside inside;
+  auto poller = std::make_unique<SimPoller>(kernel_, choices_);
+  poller_ = poller.get();
+  loop_ = std::make_unique<loop::Loop>(std::move(poller), clock_);
+  server_ =
+      std::make_unique<server::Server>(*loop_, app_, settings_of(scenario_), log_);
+  server_->set_front(&app_);
+  for (const int fd : {tcp_, unix_}) {
+    net::BindTarget target;
+    target.kind = net::BindTarget::Kind::Fd;
+    target.fd = fd;
+    auto socket = net::ListenSocket::open(target, {});
+    if (!socket || !server_->add_listener(std::move(*socket))) {
+      oracle_.fault("start", "the listener cannot be added");
+    }
+  }
+  if (scenario_.plan.colleague != 0) {
+    colleague_ =
+        std::make_unique<server::Server>(*loop_, app_, settings_of(scenario_), log_);
+    colleague_->set_front(&app_);
+    server_->set_peers(this);
+  }
+  memory_base_ = memory::live();
+}
+
+bool World::pass(int fd, const server::Passage& passage) noexcept {
+  const Outside outside;
+  if (choices_.percent(static_cast<unsigned>(scenario_.plan.colleague_full))) {
+    return false;
+  }
+  passed_.emplace_back(kernel_.duplicate(fd), passage);
+  note("passes a connection on");
+  saw("passed on");
+  return true;
+}
+
+void World::take_passed() {
+  const auto [fd, passage] = passed_.front();
+  passed_.erase(passed_.begin());
+  note("the colleague takes a connection");
+  const Inside inside;
+  colleague_->take(fd, passage);
+}
+
+void World::on_record(Record& record) {
+  oracle_.on_record(record);
+  if (record.request > 0) saw("second request");
+  if (record.front) saw("front");
+  if (with_trace_) {
+    note("hands over request " + std::to_string(record.client) + "." +
+         std::to_string(record.request));
+  }
+}
+
+void World::on_server_close(Link& link) {
+  std::uint64_t evicted = server_ ? server_->counters().evicted : 0;
+  if (colleague_) evicted += colleague_->counters().evicted;
+  if (with_trace_) {
+    note("closes client " + std::to_string(link.client) +
+         (link.linger_zero          ? " by a reset"
+          : link.up.arrived.empty() ? ""
+                                    : " with bytes unread"));
+  }
+  if (evicted > evicted_) saw("evicted");
+  oracle_.on_server_close(link, evicted > evicted_);
+  evicted_ = evicted;
+}
+
+// --- steps ---
+
+void World::gather() {
+  Candidates& c = candidates_;
+  // Timers and events wake jobs by a turn of the loop; who has held it just goes on.
+  const bool woken = holding_ || polled_at_ == clock_.now();
+  c.jobs = held() || !woken ? 0 : app_.runnable();
+  c.links.clear();
+  for (const auto& link : kernel_.links()) {
+    if (Kernel::can_move(*link)) c.links.push_back(link.get());
+  }
+  c.moves.clear();
+  for (const auto& client : clients_) {
+    moves_.clear();
+    client->moves(clock_.now(), moves_);
+    for (const SimClient::Move move : moves_) {
+      c.moves.emplace_back(client->number(), move);
+    }
+  }
+  c.passed = !passed_.empty();
+  c.loop = !held() && !(holding_ && c.jobs > 0) &&
+           (!woken || dirty_ || poller_->has_events());
+}
+
+// One of those who can, each kind with its weight.
+World::Who World::choose() {
+  const Candidates& c = candidates_;
+  while (true) {
+    const std::size_t dice = choices_.below(12);
+    if (dice < 3 && c.loop) return Who::Loop;
+    if (dice >= 3 && dice < 6 && c.jobs > 0) return Who::Job;
+    if (dice >= 6 && dice < 9 && !c.links.empty()) return Who::Wire;
+    if ((dice == 9 || dice == 10) && !c.moves.empty()) return Who::Client;
+    if (dice == 11 && c.passed) return Who::Colleague;
+  }
+}
+
+bool World::step() {
+  constexpr std::uint64_t kMostAtOnce = 200'000;
+  gather();
+  ++steps_;
+  if (++steps_of_moment_ > kMostAtOnce) {
+    fault("endless", "it goes on and on while no time passes");
+    return false;
+  }
+  const Candidates& c = candidates_;
+  if (c.none()) return let_time_pass();
+  if (choices_.percent(static_cast<unsigned>(scenario_.moods.creep))) {
+    const Nanos next = next_time();
+    const Nanos by = choices_.below(10) < 8 ? kMillisecond : next - clock_.now();
+    if (next != kNever && by > 0) advance_to(clock_.now() + by);
+    return true;
+  }
+  switch (choose()) {
+    case Who::Loop: turn(0); break;
+    case Who::Job:
+      holding_ = false;  // who has held the loop goes on ahead of it
+      dirty_ = true;     // and the loop's own time stands still, as while views run
+      app_.run_one(choices_.below(c.jobs));
+      break;
+    case Who::Wire: kernel_.move(*c.links[choices_.below(c.links.size())]); break;
+    case Who::Client: {
+      const auto& [client, move] = c.moves[choices_.below(c.moves.size())];
+      move_client(client, move);
+      break;
+    }
+    case Who::Colleague: take_passed(); break;
+  }
+  check_after_loop();
+  return !oracle_.verdict().bad();
+}
+
+void World::turn(Nanos max_wait) {
+  dirty_ = holding_ = false;
+  polled_at_ = clock_.now();
+  app_.begin_turn();
+  const Inside inside;
+  loop_->settle();
+  loop_->turn(max_wait);
+}
+
+void World::move_client(std::size_t number, SimClient::Move move) {
+  SimClient& client = *clients_[number];
+  const int listener = client.plan().unix_socket != 0 ? unix_ : tcp_;
+  client.make(move, kernel_, listener, choices_, clock_.now());
+  if (client.saw_reset()) saw("client sees a reset");
+  if (!with_trace_) return;
+  static constexpr const char* kMoves[] = {"", "connects", "writes ", "reads ", "ends"};
+  std::string line =
+      "client " + std::to_string(number) + " " + kMoves[static_cast<std::size_t>(move)];
+  if (move == SimClient::Move::Write || move == SimClient::Move::Read) {
+    line += std::to_string(client.moved());
+  }
+  if (move == SimClient::Move::Read && client.saw_reset()) line += ": a reset";
+  if (move == SimClient::Move::Read && client.saw_end()) line += ": the end";
+  if (move == SimClient::Move::End) {
+    line += client.shut() && !client.closed() ? " its half" : "";
+  }
+  note(line);
+}
+
+// --- time ---
+
+Nanos World::next_time() {
+  const Nanos now = clock_.now();
+  Nanos next = kNever;
+  const auto consider = [&next, now](Nanos at) {
+    if (at > now) next = std::min(next, at);
+  };
+  for (const auto& client : clients_) consider(client->next_time(now));
+  for (const Nanos at : wakes_) consider(at);
+  if (held()) consider(held_until_);
+  const Plan& plan = scenario_.plan;
+  if (plan.drain_at >= 0) {
+    const Nanos drain = epoch_ + plan.drain_at * kMillisecond;
+    const Nanos grace = drain + plan.grace * kMillisecond;
+    consider(drain);
+    if (drained_ && open_links() > 0) {
+      consider(grace);
+      consider(grace + kSecond);
+    }
+  }
+  return next;
+}
+
+void World::advance_to(Nanos at) {
+  clock_.advance(at - clock_.now());
+  steps_of_moment_ = 0;
+  dirty_ = true;
+  std::erase_if(wakes_, [at](Nanos each) { return each <= at; });
+  if (!held()) run_plan();
+}
+
+// Nothing can move any more at this moment.
+bool World::let_time_pass() {
+  Nanos next = next_time();
+  if (!held()) {
+    check_idle_memory();
+    if (oracle_.verdict().bad()) return false;
+    turn(kNever);
+    const Nanos wait = poller_->would_wait();
+    if (dirty_ || poller_->has_events() || wait == 0) {
+      dirty_ = true;
+      if (wait == 0) advance_to(clock_.now() + 1);  // the wheel is at a border
+      return !oracle_.verdict().bad();
+    }
+    gather();
+    if (!candidates_.none()) return !oracle_.verdict().bad();
+    if (wait != kNever) next = std::min(next, clock_.now() + wait);
+  }
+  if (next == kNever) return end_what_never_ends();
+  advance_to(next);
+  return !oracle_.verdict().bad();
+}
+
+void World::run_plan() {
+  const Plan& plan = scenario_.plan;
+  if (plan.drain_at < 0) return;
+  const Nanos drain = epoch_ + plan.drain_at * kMillisecond;
+  const Nanos grace = drain + plan.grace * kMillisecond;
+  const Nanos now = clock_.now();
+  const Inside inside;
+  static_cast<void>(loop_->fresh_now());
+  if (now >= drain && !std::exchange(drained_, true)) {
+    note("the server drains");
+    saw("drain");
+    server_->drain();
+    oracle_.on_drained();
+  }
+  if (now >= grace && !std::exchange(cancelled_, true)) {
+    note("requests are cancelled");
+    server_->cancel_requests();
+    if (colleague_) colleague_->cancel_requests();
+  }
+  if (now >= grace + kSecond && !std::exchange(closed_, true)) {
+    note("all connections are closed");
+    oracle_.on_all_closed();
+    server_->close_all();
+    if (colleague_) colleague_->close_all();
+  }
+}
+
+// Requests that wait for ever are all that is left: they are cancelled. False: nothing
+// is.
+bool World::end_what_never_ends() {
+  if (app_.runnable() == 0 && app_.idle()) return false;
+  if (std::exchange(cancelled_, true)) {
+    if (!std::exchange(closed_, true)) {
+      oracle_.on_all_closed();
+      const Inside inside;
+      server_->close_all();
+      if (colleague_) colleague_->close_all();
+      dirty_ = true;
+      return true;
+    }
+    fault("hangs", "a request waits for ever, though it was cancelled");
+    return false;
+  }
+  note("requests are cancelled");
+  const Inside inside;
+  server_->cancel_requests();
+  if (colleague_) colleague_->cancel_requests();
+  dirty_ = true;
+  return true;
+}
+
+// --- what must hold all the time ---
+
+std::size_t World::open_links() const {
+  std::size_t n = 0;
+  for (const auto& link : kernel_.links()) n += link->server_closed ? 0U : 1U;
+  return n;
+}
+
+void World::check_after_loop() {
+  constexpr std::size_t kShared = 512 * 1024;
+  constexpr std::size_t kInput = 512 * 1024;  // a head, what is read ahead, slack
+  std::size_t open = 0;
+  for (const auto& link : kernel_.links()) {
+    if (link->server_closed || !link->accepted) continue;
+    ++open;
+    oracle_.check_output(*link);
+  }
+  const Rules& rules = scenario_.rules;
+  // A string that grows takes twice what it needs.
+  const std::size_t each =
+      kInput +
+      4 * (static_cast<std::size_t>(rules.body_buffer + rules.response_buffer) +
+           largest_piece_);
+  const std::size_t held = memory::live() - memory_base_ + app_.lent();
+  if (held <= kShared + (open + 1) * each) return;
+  fault("held",
+        std::to_string(open) + " connections hold " + std::to_string(held) + " bytes");
+}
+
+// Connections that wait for their next request hold nothing of the last ones.
+void World::check_idle_memory() {
+  constexpr std::size_t kShared = 48 * 1024;  // scratch and tables of the server
+  constexpr std::size_t kEach = 1024;         // SL04
+  if (!app_.idle() || server_->load().connections == 0 || !passed_.empty()) return;
+  std::size_t open = 0;
+  for (const auto& link : kernel_.links()) {
+    if (link->server_closed || !link->accepted) continue;
+    const Conversation& c = oracle_.of(link->client);
+    const auto& spans = c.client->script().spans;
+    const std::size_t served = c.written.whole();
+    const bool between = served > 0 && served == c.records.size() &&
+                         served == c.written.answers().size() &&
+                         link->up.delivered == spans[served - 1].end &&
+                         link->up.arrived.empty() && link->blocked_since == kNever &&
+                         !c.written.answers().back().says_close && !link->server_shut;
+    if (!between) return;
+    ++open;
+  }
+  if (open == 0) return;
+  {
+    const Inside inside;
+    loop_->settle();  // destroys what has closed
+    server_->drop_pool();
+    if (colleague_) colleague_->drop_pool();
+  }
+  saw("idle memory");
+  const std::size_t held = memory::live() - memory_base_;
+  if (held <= kShared + open * kEach) return;
+  fault("memory", std::to_string(open) + " idle connections hold " +
+                      std::to_string(held) + " bytes");
+}
+
+// --- the end ---
+
+void World::judge_counters(const server::Server& server, const char* name) {
+  const server::Load& load = server.load();
+  const server::Counters& n = server.counters();
+  std::uint64_t closed = 0;
+  for (const std::uint64_t each : n.closed) closed += each;
+  std::uint64_t active = 0;
+  for (const std::uint64_t each : load.active) active += each;
+  if (load.connections != 0 || load.in_flight != 0 || load.queued != 0 ||
+      load.idle != 0 || active != 0) {
+    fault("stuck", std::string(name) + " ends with " +
+                       std::to_string(load.connections) + " connections, " +
+                       std::to_string(load.in_flight) + " requests in flight, " +
+                       std::to_string(load.queued) + " queued, " +
+                       std::to_string(load.idle) + " idle");
+  }
+  if (n.accepted + n.taken != closed) {
+    fault("counters", std::string(name) + " has accepted " +
+                          std::to_string(n.accepted + n.taken) + " and closed " +
+                          std::to_string(closed));
+  }
+}
+
+void World::judge() {
+  for (const auto& client : clients_) oracle_.judge_client(*client);
+  judge_counters(*server_, "the server");
+  if (colleague_) judge_counters(*colleague_, "the colleague");
+  for (const auto& record : app_.records()) {
+    if (!record->released) fault("hangs", "a request was never released");
+  }
+  {
+    const Inside inside;
+    colleague_.reset();
+    server_.reset();
+    loop_.reset();
+  }
+  if (app_.owners() != 0) fault("owners", "pieces of answers were not released");
+  if (kernel_.open_descriptors() != 0) {
+    fault("descriptors", std::to_string(kernel_.open_descriptors()) + " left open");
+  }
+  if (memory::live() != memory_before_) {
+    fault("leak", std::to_string(memory::live() - memory_before_) + " bytes leaked");
+  }
+}
+
+Outcome World::run() {
+  start();
+  while (step()) {
+  }
+  if (!oracle_.verdict().bad()) {
+    judge();
+  } else {
+    // What is left must not be judged once more while it is taken down.
+    const Inside inside;
+    server_->close_all();
+    if (colleague_) colleague_->close_all();
+    loop_->settle();
+  }
+  outcome_.verdict = oracle_.verdict();
+  outcome_.steps = steps_;
+  return std::move(outcome_);
+}
+
+}  // namespace
+
+Outcome run(const Scenario& scenario, bool with_trace) {
+  World world(scenario, with_trace);
+  return world.run();
+}
+
+}  // namespace celadon::sim
