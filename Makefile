@@ -12,7 +12,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test fast cc py asan tsan simulator sim mutants coverage tidy fuzz chaos bench lint fmt docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan simulator sim mutants coverage fuzz chaos bench docs pictures test-pythons test-cpython clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile

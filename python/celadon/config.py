@@ -300,6 +300,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "keepalive",
         "write_timeout",
         "linger_timeout",
+        "linger_total_timeout",
         "queue_timeout",
         "body_min_rate",
         "write_min_rate",

@@ -29,7 +29,7 @@ void send_answer(server::Exchange& exchange, const Answer& answer) noexcept {
   head.headers = fields;
   head.content_length = answer.body.size();
   [[maybe_unused]] const auto sent =
-      exchange.send_head(head, answer.body, {}, server::Follows::Nothing);
+      exchange.send_head(head, answer.body, {}, server::Part::Last);
   exchange.release();
 }
 

@@ -12,13 +12,11 @@ class Events::Listener final : public server::Consumer {
       : events_(events), exchange_(exchange) {
     exchange.set_consumer(this);
   }
-  // Who does not keep up misses some. False: gone.
-  [[nodiscard]] bool send(std::string_view text) noexcept {
-    if (full_) return true;
-    const auto sent = exchange_.send_data(text, {});
-    full_ = sent == server::Sent::Full;
-    return sent != server::Sent::Gone;
+  // Who does not keep up misses some.
+  void send(std::string_view text) noexcept {
+    if (!full_) full_ = exchange_.send_data(text, {}) == server::Sent::Full;
   }
+  [[nodiscard]] bool is_gone() const noexcept { return exchange_.gone(); }
   void end() noexcept {
     exchange_.set_consumer(nullptr);
     exchange_.release();
@@ -27,7 +25,8 @@ class Events::Listener final : public server::Consumer {
  private:
   void on_body() noexcept override {}
   void on_writable() noexcept override { full_ = false; }
-  void on_gone() noexcept override { events_.forget(*this); }  // this is gone
+  // It may be in the middle of a send: it is let go later.
+  void on_gone() noexcept override { events_.loop_.arm(events_, events_.loop_.now()); }
 
   Events& events_;
   server::Exchange& exchange_;
@@ -40,6 +39,7 @@ Events::Events(loop::Loop& loop, std::function<std::string()> snapshot) noexcept
 Events::~Events() = default;
 
 bool Events::add(server::Exchange& exchange) noexcept {
+  let_go();
   if (listeners_.size() >= kMost) return false;
   const std::array<http::HeaderView, 3> fields{{{"Content-Type", "text/event-stream"},
                                                 {"Cache-Control", "no-store"},
@@ -49,42 +49,37 @@ bool Events::add(server::Exchange& exchange) noexcept {
   head.reason = http::reason_phrase(200);
   head.headers = fields;
   listeners_.push_back(std::make_unique<Listener>(*this, exchange));
-  const auto sent =
-      exchange.send_head(head, "retry: 2000\n\n", {}, server::Follows::Data);
+  const auto sent = exchange.send_head(head, "retry: 2000\n\n", {}, server::Part::More);
   if (sent == server::Sent::Gone) {
     listeners_.back()->end();
     listeners_.pop_back();
     return true;
   }
-  if (!Timer::armed()) loop_.arm(*this, loop_.now());
+  if (listeners_.size() == 1) loop_.arm(*this, next_ = loop_.now());
   return true;
 }
 
 void Events::on_timer() noexcept {
-  send_all();
-  if (!listeners_.empty()) loop_.arm(*this, loop_.now() + kPeriod);
+  let_go();
+  if (listeners_.empty()) return;
+  if (next_ <= loop_.now()) {
+    send_all();
+    next_ = loop_.now() + kPeriod;
+  }
+  // Whoever went while it was sent to has armed it already.
+  if (!Timer::armed()) loop_.arm(*this, next_);
 }
 
 void Events::send_all() noexcept {
   const std::string text = "data: " + snapshot_() + "\n\n";
-  // Those that go while they are sent to are forgotten by that.
-  std::vector<Listener*> now;
-  now.reserve(listeners_.size());
-  for (const auto& each : listeners_) now.push_back(each.get());
-  for (Listener* listener : now) {
-    const auto at = std::ranges::find_if(
-        listeners_, [listener](const auto& each) { return each.get() == listener; });
-    if (at != listeners_.end()) static_cast<void>((*at)->send(text));
-  }
+  for (const auto& each : listeners_) each->send(text);
 }
 
-void Events::forget(const Listener& listener) noexcept {
-  const auto at = std::ranges::find_if(
-      listeners_, [&](const auto& each) { return each.get() == &listener; });
-  if (at == listeners_.end()) return;
-  const auto gone = std::move(*at);
-  listeners_.erase(at);
-  gone->end();
+void Events::let_go() noexcept {
+  const auto gone = std::ranges::stable_partition(
+      listeners_, [](const auto& each) { return !each->is_gone(); });
+  for (const auto& each : gone) each->end();
+  listeners_.erase(gone.begin(), gone.end());
 }
 
 }  // namespace celadon::admin

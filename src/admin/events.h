@@ -27,11 +27,12 @@ class Events final : private loop::Timer {
 
   void on_timer() noexcept override;
   void send_all() noexcept;
-  void forget(const Listener& listener) noexcept;
+  void let_go() noexcept;
 
   loop::Loop& loop_;
   const std::function<std::string()> snapshot_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  Nanos next_ = 0;
 };
 
 }  // namespace celadon::admin

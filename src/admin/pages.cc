@@ -41,7 +41,7 @@ Pages::Pages(loop::Loop& loop, const Site& site, Scraper& scraper, Actions& acti
     : site_(site),
       scraper_(scraper),
       access_(std::move(access)),
-      waiting_(actions),
+      waiting_(loop, actions),
       events_(loop, [this] { return scraper_.snapshot(); }) {}
 
 void Pages::on_request(server::Exchange& exchange) noexcept {

@@ -14,6 +14,11 @@ class WaitingPages::Waiting final : public server::Consumer {
       : pages_(pages), exchange_(exchange), number_(number) {
     exchange.set_consumer(this);
   }
+  [[nodiscard]] bool is_gone() const noexcept { return exchange_.gone(); }
+  void end() noexcept {
+    exchange_.set_consumer(nullptr);
+    exchange_.release();
+  }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   void answer(std::string_view json) noexcept {
     exchange_.set_consumer(nullptr);
@@ -26,19 +31,16 @@ class WaitingPages::Waiting final : public server::Consumer {
  private:
   void on_body() noexcept override {}
   void on_writable() noexcept override {}
-  void on_gone() noexcept override {
-    server::Exchange& exchange = exchange_;
-    exchange.set_consumer(nullptr);
-    pages_.forget(*this);  // this is gone
-    exchange.release();
-  }
+  // It is let go later: nobody releases within this call.
+  void on_gone() noexcept override { pages_.loop_.arm(pages_, pages_.loop_.now()); }
 
   WaitingPages& pages_;
   server::Exchange& exchange_;
   const std::uint64_t number_;
 };
 
-WaitingPages::WaitingPages(Actions& actions) noexcept : actions_(actions) {}
+WaitingPages::WaitingPages(loop::Loop& loop, Actions& actions) noexcept
+    : loop_(loop), actions_(actions) {}
 
 WaitingPages::~WaitingPages() = default;
 
@@ -64,8 +66,12 @@ bool WaitingPages::reply(std::uint64_t number, std::string_view json) noexcept {
   return true;
 }
 
-void WaitingPages::forget(const Waiting& waiting) noexcept {
-  std::erase_if(waiting_, [&](const auto& each) { return each.get() == &waiting; });
+void WaitingPages::on_timer() noexcept {
+  std::erase_if(waiting_, [](const auto& each) {
+    if (!each->is_gone()) return false;
+    each->end();
+    return true;
+  });
 }
 
 }  // namespace celadon::admin

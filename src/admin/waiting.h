@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "admin/control.h"
+#include "loop/loop.h"
 #include "server/exchange.h"
 
 namespace celadon::admin {
 
-class WaitingPages {
+class WaitingPages final : private loop::Timer {
  public:
-  explicit WaitingPages(Actions& actions) noexcept;
-  ~WaitingPages();
+  WaitingPages(loop::Loop& loop, Actions& actions) noexcept;
+  ~WaitingPages() override;
 
   // Answers with JSON once `words` are done, or with 503 where too many wait.
   void ask(server::Exchange& exchange, std::string_view words) noexcept;
@@ -26,8 +27,9 @@ class WaitingPages {
   static constexpr std::uint64_t kFirst = std::uint64_t{1} << 62;  // others begin at 1
   static constexpr std::size_t kMost = 16;
 
-  void forget(const Waiting& waiting) noexcept;
+  void on_timer() noexcept override;
 
+  loop::Loop& loop_;
   Actions& actions_;
   std::vector<std::unique_ptr<Waiting>> waiting_;
   std::uint64_t next_number_ = kFirst;

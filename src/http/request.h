@@ -9,6 +9,16 @@
 
 namespace celadon::http {
 
+enum class Version : std::uint8_t { Http10, Http11, Http2 };
+// `HTTP/1.1`, as in a status line; and `1.1`, as in metrics.
+[[nodiscard]] constexpr std::string_view protocol_text(Version version) noexcept {
+  constexpr std::string_view kTexts[]{"HTTP/1.0", "HTTP/1.1", "HTTP/2"};
+  return kTexts[static_cast<std::size_t>(version)];
+}
+[[nodiscard]] constexpr std::string_view version_text(Version version) noexcept {
+  return protocol_text(version).substr(5);
+}
+
 struct Field {
   std::uint32_t name_at;
   std::uint32_t value_at;
@@ -33,7 +43,7 @@ struct RequestLine {
   Piece query;
   Piece authority;        // of an absolute target
   char path_default = 0;  // '/' or '*' where an absolute target has no path
-  std::uint8_t minor = 1;
+  Version version = Version::Http11;
   BodyKind body = BodyKind::None;
   std::uint64_t content_length = 0;  // for BodyKind::Length
   bool expects_continue = false;

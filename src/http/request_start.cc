@@ -41,6 +41,8 @@ std::optional<Nanos> parse_request_start(std::string_view value) noexcept {
   const double unit = *number >= kMicroseconds   ? 1e3
                       : *number >= kMilliseconds ? 1e6
                                                  : 1e9;
+  constexpr double kLast = 9.2e18;  // nanoseconds that a Nanos holds
+  if (*number > kLast / unit) return std::nullopt;
   return static_cast<Nanos>(*number * unit);
 }
 

@@ -27,7 +27,7 @@ bool HealthFront::take(server::Exchange& exchange) noexcept {
   head.headers = fields;
   head.content_length = body.size();
   [[maybe_unused]] const auto sent =
-      exchange.send_head(head, body, {}, server::Follows::Nothing);
+      exchange.send_head(head, body, {}, server::Part::Last);
   exchange.release();
   return true;
 }

@@ -157,6 +157,7 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.duration("keepalive", s.keepalive);
   r.duration("write_timeout", s.write_timeout);
   r.duration("linger_timeout", s.linger_timeout);
+  r.duration("linger_total_timeout", s.linger_total_timeout);
   r.duration("queue_timeout", s.queue_timeout);
   r.integer("body_min_rate", s.body_min_rate);
   r.integer("write_min_rate", s.write_min_rate);

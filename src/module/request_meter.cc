@@ -37,7 +37,7 @@ std::string labels_of(const server::Exchange& x, std::string_view route) {
   metrics::append_label(text, "http_response_status_code", std::to_string(x.status()));
   if (!route.empty()) metrics::append_label(text, "http_route", route);
   metrics::append_label(text, "network_protocol_version",
-                        x.request().minor == 0 ? "1.0" : "1.1");
+                        http::version_text(x.carrier.version));
   const std::string error = error_of(x);
   if (!error.empty()) metrics::append_label(text, "error_type", error);
   return text;
@@ -83,7 +83,7 @@ void RequestMeter::on_finished(const server::Finished& request) noexcept {
   const server::Exchange& x = request.exchange;
   const auto method = static_cast<Kind>(http::parse_method(x.method()));
   const Kind kind = static_cast<Kind>(x.status()) << 8 | method << 2 |
-                    static_cast<Kind>(x.gone()) << 1 | (x.request().minor == 0 ? 1 : 0);
+                    static_cast<Kind>(x.gone()) << 1 | (x.carrier.is_http10() ? 1 : 0);
   double* const found = find(x, kind, x.route());
   if (!found) return;
   const auto nanos = static_cast<std::uint64_t>(request.duration);

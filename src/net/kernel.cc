@@ -1,8 +1,10 @@
 #include "net/kernel.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -29,6 +31,19 @@ ssize_t send_file(int fd, int file, off_t& offset, std::size_t count) noexcept {
 
 void shutdown(int fd, int how) noexcept {
   ::shutdown(fd, how);
+}
+
+std::size_t unsent(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0
+             ? static_cast<std::size_t>(bytes)
+             : 0;
+}
+
+bool is_broken(int fd) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0;
 }
 
 void close(int fd) noexcept {

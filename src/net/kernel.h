@@ -20,6 +20,10 @@ namespace celadon::net::kernel {
 [[nodiscard]] ssize_t send_file(int fd, int file, off_t& offset,
                                 std::size_t count) noexcept;
 void shutdown(int fd, int how) noexcept;
+// Bytes that were sent and that the peer's kernel has not acknowledged yet.
+[[nodiscard]] std::size_t unsent(int fd) noexcept;
+// The peer has reset it, or it broke otherwise; says so once.
+[[nodiscard]] bool is_broken(int fd) noexcept;
 void close(int fd) noexcept;
 // The next close makes a reset, whatever is queued.
 void reset_on_close(int fd) noexcept;

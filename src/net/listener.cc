@@ -94,6 +94,7 @@ OpenResult open_unix(const BindTarget& target, const ListenOptions& options) noe
 OpenResult adopt(int fd) noexcept {
   if (!kernel::is_listener(fd)) return std::unexpected(Error::BadDescriptor);
   if (kernel::make_ours(fd) < 0) return std::unexpected(error_from_errno(errno));
+  kernel::no_delay(fd);  // of no effect on a unix socket
   return fd;
 }
 
@@ -184,10 +185,9 @@ void Listener::on_io(std::uint8_t) noexcept {
 }
 
 void Listener::accept_queued_and_stop() noexcept {
-  if (!started_) return;
-  while (accept_one() == Accepted::One) {
+  while (started_ && accept_one() == Accepted::One) {
   }
-  stop();
+  stop();  // also one that was paused, and would start again
 }
 
 Listener::Accepted Listener::accept_one() noexcept {

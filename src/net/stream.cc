@@ -67,8 +67,8 @@ Io Stream::read(std::span<char> into) noexcept {
   return from_errno();
 }
 
-Io Stream::write_some(std::span<const iovec> pieces, Push push) noexcept {
-  const int flags = push == Push::WithNext ? MSG_MORE : 0;
+Io Stream::write_some(std::span<const iovec> pieces, Leave leave) noexcept {
+  const int flags = leave == Leave::WithNext ? MSG_MORE : 0;
   const ssize_t n = retry_interrupted([&] { return kernel::send(fd_, pieces, flags); });
   if (n < 0) return from_errno();
   sent_ += static_cast<std::size_t>(n);
@@ -77,9 +77,9 @@ Io Stream::write_some(std::span<const iovec> pieces, Push push) noexcept {
 }
 
 Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
-                std::string_view tail, Push push) noexcept {
+                std::string_view tail, Leave leave) noexcept {
   std::size_t sent = 0;
-  if (push != Push::Later && queued() == 0 && open()) {
+  if (leave != Leave::AtTurnEnd && queued() == 0 && open()) {
     std::array<iovec, 3> pieces;
     std::size_t count = 0;
     for (const std::string_view piece : {copied, held, tail}) {
@@ -87,7 +87,7 @@ Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
       pieces[count++] = {const_cast<char*>(piece.data()), piece.size()};
     }
     if (count > 0) {
-      const Io io = write_some(std::span(pieces).first(count), push);
+      const Io io = write_some(std::span(pieces).first(count), leave);
       if (io.step == Io::Step::Failed) {
         if (owner.release) owner.release(owner.object);
         return io;
@@ -103,7 +103,7 @@ Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
   }
   const bool held_back = queued() > 0 && (interest_ & loop::kWrite) == 0;
   queue_rest(sent, copied, held, owner, tail);
-  if (push != Push::Later) {
+  if (leave != Leave::AtTurnEnd) {
     if (held_back) return flush();  // what was only queued leaves with this
     want_write();
   }
@@ -136,10 +136,16 @@ Io Stream::flush() noexcept {
   while (queued() > 0) {
     std::array<iovec, 64> pieces;
     const std::size_t count = out_->gather(pieces);
-    const Io io = write_some(std::span(pieces).first(count));
+    std::size_t offered = 0;
+    for (const iovec& piece : std::span(pieces).first(count)) offered += piece.iov_len;
+    Io io = write_some(std::span(pieces).first(count));
+    if (io.step == Io::Step::Done) {
+      out_->consume(io.bytes);
+      // The kernel is full: asked again it would say so.
+      if (io.bytes < offered) io.step = Io::Step::Again;
+    }
     if (io.step == Io::Step::Again) want_write();
     if (io.step != Io::Step::Done) return io;
-    out_->consume(io.bytes);
   }
   out_.reset();
   set_interest(static_cast<std::uint8_t>(interest_ & ~loop::kWrite));
@@ -159,14 +165,9 @@ Io Stream::send_file(int file, off_t& offset, std::size_t count) noexcept {
 }
 
 void Stream::on_io(std::uint8_t ready) noexcept {
-  // Bytes that came before a hang-up are still worth reading.
-  if ((ready & loop::kRead) && reading()) events_->on_readable();
+  if ((ready & (loop::kRead | loop::kHangup)) && reading()) events_->on_readable();
   if (!open()) return;
-  if (ready & loop::kHangup) {
-    events_->on_hangup();
-    return;
-  }
-  if (ready & loop::kWrite) {
+  if ((ready & (loop::kWrite | loop::kHangup)) && (interest_ & loop::kWrite)) {
     const Io io = flush();
     if (!open()) return;
     if (io.step == Io::Step::Failed) {
@@ -174,7 +175,24 @@ void Stream::on_io(std::uint8_t ready) noexcept {
     } else if (io.step == Io::Step::Done) {
       events_->on_drained();
     }
+  } else if ((ready & loop::kHangup) && !reading()) {
+    rest_in_hangup();
   }
+}
+
+// The poller would say so in every turn, and there is nothing to do about it: what came
+// may be read later, and only a write can tell whether anybody is there.
+void Stream::rest_in_hangup() noexcept {
+  if (kernel::is_broken(fd_)) {
+    events_->on_hangup();
+    return;
+  }
+  interest_ = 0;
+  if (loop_) loop_->poller().remove(fd_, *this);
+}
+
+std::size_t Stream::unsent() const noexcept {
+  return open() ? kernel::unsent(fd_) : 0;
 }
 
 void Stream::shutdown_write() noexcept {

@@ -31,18 +31,20 @@ struct Io {
 };
 
 // When bytes leave that could.
-enum class Push : std::uint8_t {
+enum class Leave : std::uint8_t {
   Now,
-  WithNext,  // more follows at once: the kernel may wait for it to fill the segment
-  Later,     // only queued, until flush()
+  WithNext,   // more follows at once: the kernel may wait for it to fill the segment
+  AtTurnEnd,  // with others that end in this turn: only queued here, until flush()
 };
 
 class StreamEvents {
  public:
   virtual ~StreamEvents() = default;
+  // Told again in each turn as long as anything is left to read: bytes, the end of the
+  // file, or the failure that follows them. What came before a reset is read first.
   virtual void on_readable() noexcept = 0;
   virtual void on_drained() noexcept = 0;        // the output queue has become empty
-  virtual void on_hangup() noexcept = 0;         // both directions are dead
+  virtual void on_hangup() noexcept = 0;         // the peer is gone: nothing reaches it
   virtual void on_sent(std::size_t) noexcept {}  // the kernel has taken bytes
 };
 
@@ -61,6 +63,10 @@ class Stream : public loop::IoHandler {
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] bool open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] bool reading() const noexcept { return (interest_ & loop::kRead) != 0; }
+  // on_drained() follows.
+  [[nodiscard]] bool waits_to_write() const noexcept {
+    return (interest_ & loop::kWrite) != 0;
+  }
   // Bytes the kernel has taken since the stream was made.
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
   [[nodiscard]] std::size_t queued() const noexcept { return out_ ? out_->bytes() : 0; }
@@ -72,7 +78,7 @@ class Stream : public loop::IoHandler {
   // kernel does not take is queued, `held` by keeping its owner. The owner is taken
   // over in every case; it may be empty if `held` is. Failed: the peer is gone.
   Io send(std::string_view copied, std::string_view held, Owner owner,
-          std::string_view tail, Push push = Push::Now) noexcept;
+          std::string_view tail, Leave leave = Leave::Now) noexcept;
   // Writes what is queued, as far as it goes.
   Io flush() noexcept;
   // sendfile(2), past the queue, which must be empty. Advances `offset`.
@@ -81,6 +87,8 @@ class Stream : public loop::IoHandler {
   void want_write() noexcept;
 
   void shutdown_write() noexcept;
+  // Bytes on their way that the peer does not have yet.
+  [[nodiscard]] std::size_t unsent() const noexcept;
   void close() noexcept;
   // Closes so that the peer sees a reset and never a complete-looking end.
   void reset() noexcept;
@@ -90,7 +98,8 @@ class Stream : public loop::IoHandler {
  private:
   void on_io(std::uint8_t ready) noexcept override;
   void set_interest(std::uint8_t interest) noexcept;
-  Io write_some(std::span<const iovec> pieces, Push push = Push::Now) noexcept;
+  void rest_in_hangup() noexcept;
+  Io write_some(std::span<const iovec> pieces, Leave leave = Leave::Now) noexcept;
   void queue_rest(std::size_t sent, std::string_view copied, std::string_view held,
                   Owner owner, std::string_view tail) noexcept;
 

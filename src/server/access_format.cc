@@ -92,7 +92,7 @@ void append_user(std::string& out, const AccessRecord& record) {
 }
 
 void append_protocol(std::string& out, const AccessRecord& record) {
-  out += record.request && record.request->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  out += http::protocol_text(record.version);
 }
 
 // `db_us` and its like; false: no such kind of time.
@@ -314,7 +314,7 @@ void AccessFormat::render_keys(const AccessRecord& record, Nanos wall,
     to.text("http.request.method", method_of(record));
     to.text("url.path", request->path_text());
     to.text("url.query", request->text(request->query));
-    to.text("network.protocol.version", request->minor == 0 ? "1.0" : "1.1");
+    to.text("network.protocol.version", http::version_text(record.version));
     to.text("user_agent.original", request_header(record, "user-agent"));
   }
   to.number("http.response.status_code", record.status);

@@ -34,6 +34,7 @@ struct AccessRecord {
   const Account* account = nullptr;  // where the time went, until `ended`
   Nanos ended = 0;
   std::string_view route;
+  http::Version version = http::Version::Http11;
   bool gone = false;  // the client left first
 };
 

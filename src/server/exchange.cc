@@ -1,35 +1,188 @@
 #include "server/exchange.h"
 
-#include "server/spool.h"
+#include <algorithm>
+
+#include "base/memory.h"
 
 namespace celadon::server {
+namespace {
 
-Exchange::~Exchange() {
-  if (spool_ >= 0) close_spool(spool_);
+void release_owner(Owner owner) noexcept {
+  if (owner.release) owner.release(owner.object);
 }
 
-void Exchange::reset(Channel& channel, Connection& connection) noexcept {
-  constexpr std::size_t kKept = 4096;
-  if (spool_ >= 0) close_spool(spool_);
+}  // namespace
+
+void Exchange::begin(Channel& channel, Connection& connection,
+                     Carrier own_carrier) noexcept {
   static_cast<ExchangeState&>(*this) = {};
   channel_ = &channel;
   connection_ = &connection;
+  carrier = own_carrier;
   request_.clear();
   head_.clear();
-  if (head_.capacity() > kKept) head_ = {};
-  body_.clear();
+  store_.clear();
   route_.clear();
   logged_headers_.clear();
   logged_environ_.clear();
   identity_.clear();
 }
 
-void Exchange::consume_body(std::size_t n) noexcept {
-  body_at_ += n;
-  if (body_at_ == body_.size()) {
-    body_.clear();
-    body_at_ = 0;
+void Exchange::trim() noexcept {
+  constexpr std::size_t kKept = 4096;
+  constexpr std::size_t kFieldsKept = 64;
+  if (head_.capacity() > kKept) give_back(head_);
+  if (request_.fields.capacity() > kFieldsKept) give_back(request_.fields);
+  if (route_.capacity() > kKept) give_back(route_);
+  give_back(logged_headers_);
+  give_back(logged_environ_);
+  store_.clear();
+}
+
+void Exchange::take_head(std::string_view bytes, http::Request& parsed) noexcept {
+  head_.assign(bytes);
+  std::swap(request_, parsed);
+  request_.base = head_.data();
+}
+
+// --- the body ---
+
+void Exchange::open_body(const Spooling* spooling) noexcept {
+  body_state_ = BodyState::Open;
+  spooling_ = spooling;
+}
+
+void Exchange::take_body(std::string_view data) noexcept {
+  if (body_state_ != BodyState::Open) return;
+  body_size_ += data.size();
+  if (ended() || data.empty()) return;
+  if (!spooling_) {
+    store_.append(data);
+    if (consumer_) consumer_->on_body();
+  } else if (!store_.append(data, *spooling_)) {
+    fail_body(http::Rejection::SpoolFailed);
   }
+}
+
+void Exchange::end_body() noexcept {
+  if (body_state_ != BodyState::Open) return;
+  body_state_ = BodyState::Complete;
+  if (consumer_) consumer_->on_body();
+}
+
+void Exchange::fail_body(http::Rejection why) noexcept {
+  if (body_state_ != BodyState::Open) return;
+  body_state_ = BodyState::Failed;
+  body_rejection_ = why;
+  if (consumer_) consumer_->on_body();
+}
+
+void Exchange::go() noexcept {
+  if (gone_) return;
+  gone_ = true;
+  fail_body(http::Rejection::IncompleteBody);
+  if (consumer_) consumer_->on_gone();
+}
+
+// --- the answer ---
+
+// Cuts what exceeds the declared length (RS04).
+std::string_view Exchange::clip(std::string_view data) noexcept {
+  if (!body_allowed_) return {};
+  if (!remaining_) return data;
+  if (data.size() > *remaining_) {
+    channel_->complain(*this, Misfit::TooMuch);
+    data = data.substr(0, *remaining_);
+  }
+  *remaining_ -= data.size();
+  return data;
+}
+
+Sent Exchange::send_head(const http::ResponseHead& head, std::string_view first,
+                         Owner owner, Part part, net::Leave leave) noexcept {
+  if (!can_send()) {
+    release_owner(owner);
+    return Sent::Gone;
+  }
+  body_allowed_ = !is_head() && !http::is_bodyless(head.status) && head.status != 205;
+  if (body_allowed_) remaining_ = head.content_length;
+  answer_ = Answer::Begun;
+  status_ = head.status;
+  at_once_ = part == Part::Last;
+  first = clip(first);
+  bytes_sent_ = first.size();
+  // A piece that is short of its length leaves the rest to finish(), which breaks it
+  // off.
+  const bool short_of = remaining_.value_or(0) > 0;
+  const Sent sent = channel_->write_head(*this, head, first, owner,
+                                         short_of ? Part::More : part, leave);
+  if (part == Part::Last && sent != Sent::Gone) finish();
+  return sent;
+}
+
+Sent Exchange::send_data(std::string_view data, Owner owner,
+                         net::Leave leave) noexcept {
+  if (!can_send()) {
+    release_owner(owner);
+    return Sent::Gone;
+  }
+  data = clip(data);
+  if (data.empty()) {
+    release_owner(owner);
+    return Sent::Ok;
+  }
+  bytes_sent_ += data.size();
+  return channel_->write_data(*this, data, owner, leave);
+}
+
+Sent Exchange::send_file(int file, off_t& offset, std::size_t count) noexcept {
+  if (!can_send()) return Sent::Gone;
+  if (!body_allowed_) return Sent::Ok;
+  if (remaining_) count = std::min<std::uint64_t>(count, *remaining_);
+  const off_t before = offset;
+  const Sent sent = channel_->write_file(*this, file, offset, count);
+  const auto taken = static_cast<std::uint64_t>(offset - before);
+  bytes_sent_ += taken;
+  if (remaining_) *remaining_ -= taken;
+  return sent;
+}
+
+void Exchange::send_interim(int status,
+                            std::span<const http::HeaderView> headers) noexcept {
+  if (gone_ || head_sent() || carrier.is_http10()) return;
+  channel_->write_interim(*this, status, headers);
+}
+
+Sent Exchange::open_tunnel(const http::ResponseHead& head) noexcept {
+  if (!can_send() || head_sent()) return Sent::Gone;
+  answer_ = Answer::Begun;
+  status_ = head.status;
+  body_state_ = BodyState::Open;
+  return channel_->open_tunnel(*this, head);
+}
+
+void Exchange::finish(std::span<const http::HeaderView> trailers) noexcept {
+  if (ended()) return;
+  if (!gone_ && remaining_.value_or(0) > 0) {
+    channel_->complain(*this, Misfit::TooLittle);
+    return abort();
+  }
+  answer_ = Answer::Whole;
+  if (!gone_) channel_->end_answer(*this, trailers);
+}
+
+void Exchange::abort() noexcept {
+  if (ended()) return;
+  answer_ = Answer::Broken;
+  if (!gone_) channel_->break_off(*this);
+}
+
+void Exchange::refuse(http::Rejection why) noexcept {
+  if (ended()) return;
+  if (head_sent()) return abort();
+  if (!gone_) return channel_->refuse(*this, why);
+  answer_ = Answer::Whole;
+  status_ = http::rejection_info(why).status;
 }
 
 }  // namespace celadon::server

@@ -2,13 +2,18 @@
 //
 //   protocol (Channel) ──► Exchange ◄── application (App, Consumer)
 //
-// A channel makes an Exchange, fills its request and body, and renders its answer. An
+// A channel makes an Exchange, fills its request and body, and carries its answer. An
 // application takes it in App::on_request and must end it by exactly one finish() or
-// abort(), followed by release(). Between the two neither side knows the other.
+// abort(), followed by release(); all of that may happen within the call. Between the
+// two neither side knows the other.
 //
-// The body is a source with back-pressure: at most `body_buffer` bytes wait unread. The
-// answer is a sink with a high-water mark: after Full the writer waits for
-// Consumer::on_writable. All calls are made on the loop's thread; none of them blocks.
+// The body is a source with back-pressure: what the application consumes is credited to
+// the channel. The answer is a sink with a high-water mark: after Full the writer waits
+// for Consumer::on_writable. All calls are made on the loop's thread; none of them
+// blocks.
+//
+// What the answer may hold (a body at all, how much of it) is decided here, how it is
+// framed in the channel.
 #pragma once
 
 #include <sys/types.h>
@@ -31,12 +36,13 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "net/address.h"
+#include "net/stream.h"
+#include "server/body_store.h"
 #include "server/identity.h"
 
 namespace celadon::server {
 
 class Exchange;
-class Server;
 
 // What an application keeps with a connection between its requests.
 class ConnectionData {
@@ -52,21 +58,31 @@ struct Connection {
   std::unique_ptr<ConnectionData> app_data;
 };
 
-// What wakes an application that waits for its exchange. Callbacks only mark it ready.
+// What a request came by, as far as its answer depends on it.
+struct Carrier {
+  http::Version version = http::Version::Http11;
+  bool takes_file = true;  // send_file() hands a descriptor to the kernel
+  bool tls = false;
+
+  // Interim answers and chunks are known there.
+  [[nodiscard]] bool is_http10() const noexcept {
+    return version == http::Version::Http10;
+  }
+};
+
+// What wakes an application that waits for its exchange. Callbacks only mark it ready:
+// none of them may end the exchange or release it.
 class Consumer {
  public:
   virtual ~Consumer() = default;
   virtual void on_body() noexcept = 0;      // more of the body, its end, or its failure
   virtual void on_writable() noexcept = 0;  // the answer's buffer is below its mark
   virtual void on_gone() noexcept = 0;      // the client left; writes fail from now on
+  virtual void on_closing() noexcept {}     // the server ends: of use to tunnels
 };
 
-// What comes after a head and its first piece.
-enum class Follows : std::uint8_t {
-  Data,
-  File,     // by send_file, at once
-  Nothing,  // the answer is whole
-};
+// Whether a piece of an answer completes it.
+enum class Part : std::uint8_t { More, Last };
 
 enum class Sent : std::uint8_t {
   Ok,
@@ -74,25 +90,36 @@ enum class Sent : std::uint8_t {
   Gone,  // the client left, or the answer cannot go on
 };
 
-// The protocol's side of an exchange.
+// An application that breaks the length it has announced.
+enum class Misfit : std::uint8_t { TooMuch, TooLittle };
+
+// The protocol's side of an exchange. What it is handed fits the answer already.
 class Channel {
  public:
   virtual ~Channel() = default;
   // Head and the first piece of the body leave together.
-  virtual Sent send_head(Exchange& exchange, const http::ResponseHead& head,
-                         std::string_view first, Owner owner,
-                         Follows follows) noexcept = 0;
-  virtual Sent send_data(Exchange& exchange, std::string_view data,
-                         Owner owner) noexcept = 0;
-  virtual Sent send_file(Exchange& exchange, int file, off_t& offset,
-                         std::size_t count) noexcept = 0;
-  virtual void send_interim(int status,
-                            std::span<const http::HeaderView> headers) noexcept = 0;
-  virtual void finish(Exchange& exchange) noexcept = 0;
-  virtual void abort(Exchange& exchange) noexcept = 0;
-  // The application wants more body than is buffered.
+  virtual Sent write_head(Exchange& exchange, const http::ResponseHead& head,
+                          std::string_view first, Owner owner, Part part,
+                          net::Leave leave) noexcept = 0;
+  virtual Sent write_data(Exchange& exchange, std::string_view data, Owner owner,
+                          net::Leave leave) noexcept = 0;
+  virtual Sent write_file(Exchange& exchange, int file, off_t& offset,
+                          std::size_t count) noexcept = 0;
+  virtual void write_interim(Exchange& exchange, int status,
+                             std::span<const http::HeaderView> headers) noexcept = 0;
+  // The answer is whole; `trailers` where the protocol has them.
+  virtual void end_answer(Exchange& exchange,
+                          std::span<const http::HeaderView> trailers) noexcept = 0;
+  // The answer stays visibly incomplete; those before it are not touched.
+  virtual void break_off(Exchange& exchange) noexcept = 0;
+  // From here bytes go both ways without end: 101, or 2xx to CONNECT.
+  virtual Sent open_tunnel(Exchange& exchange,
+                           const http::ResponseHead& head) noexcept = 0;
+  // The application wants more body than is buffered, or has taken `n` bytes of it.
   virtual void want_body(Exchange& exchange) noexcept = 0;
+  virtual void credit(Exchange& exchange, std::size_t n) noexcept = 0;
   virtual void refuse(Exchange& exchange, http::Rejection why) noexcept = 0;
+  virtual void complain(Exchange& exchange, Misfit what) noexcept = 0;
   // Gives the exchange all its names.
   virtual void identify(Exchange& exchange) noexcept = 0;
   // The application is done with the exchange; it may be destroyed.
@@ -101,10 +128,16 @@ class Channel {
 
 enum class BodyState : std::uint8_t { Open, Complete, Failed };
 
+// How far an answer is.
+enum class Answer : std::uint8_t {
+  None,
+  Begun,  // its head is out
+  Whole,
+  Broken,  // it ends before its end
+};
+
 // Everything that one assignment makes as new.
 struct ExchangeState {
-  // The whole answer may leave with those that follow in the same turn of the loop.
-  bool may_wait = false;
   // How many requests of this connection have come without a pause before this one.
   unsigned pipelined = 0;
   // Monotonic times, for deadlines and logs.
@@ -115,32 +148,26 @@ struct ExchangeState {
   // Where the application's time goes; null while it has not begun. Whoever set it lets
   // it live until the exchange is released.
   const Account* account = nullptr;
+  Carrier carrier;
+
+  // Of the ledger: it is with the application, by the method that is counted.
+  bool running = false;
+  http::Method counted_as = http::Method::Other;
 
  protected:
-  friend class Session;
-  friend class Server;
-
   Channel* channel_ = nullptr;
   Connection* connection_ = nullptr;
   Consumer* consumer_ = nullptr;
 
-  std::size_t body_at_ = 0;
+  const Spooling* spooling_ = nullptr;
   std::uint64_t body_size_ = 0;  // decoded so far
-  int spool_ = -1;
-  bool buffered_ = false;
   BodyState body_state_ = BodyState::Complete;
   http::Rejection body_rejection_ = http::Rejection::None;
 
-  bool head_sent_ = false;
-  bool body_allowed_ = true;
-  bool chunked_ = false;
-  bool ended_ = false;  // the last chunk is out
-  bool finished_ = false;
-  bool gone_ = false;
+  Answer answer_ = Answer::None;
   bool at_once_ = false;  // the whole answer left with its head
-  bool passed_admission_ = false;
-  http::Method method_ = http::Method::Other;  // of those in flight
-  bool continue_pending_ = false;              // Expect: 100-continue, not answered yet
+  bool body_allowed_ = true;
+  bool gone_ = false;
   int status_ = 0;
   std::optional<std::uint64_t> remaining_;
   std::uint64_t bytes_sent_ = 0;
@@ -151,12 +178,10 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   Exchange() noexcept = default;
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
-  ~Exchange();
-  // As new, for another request; keeps memory that is cheap to keep.
-  void reset(Channel& channel, Connection& connection) noexcept;
 
   // --- the request ---
   [[nodiscard]] const http::Request& request() const noexcept { return request_; }
+  [[nodiscard]] std::size_t head_size() const noexcept { return head_.size(); }
   [[nodiscard]] Connection& connection() const noexcept { return *connection_; }
   [[nodiscard]] std::string_view method() const noexcept {
     return request_.text(request_.method);
@@ -179,41 +204,42 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
     return body_rejection_;
   }
   // Bytes that can be taken now.
-  [[nodiscard]] std::string_view body() const noexcept {
-    return std::string_view(body_).substr(body_at_);
+  [[nodiscard]] std::string_view body() const noexcept { return store_.unread(); }
+  void consume_body(std::size_t n) noexcept {
+    store_.consume(n);
+    channel_->credit(*this, n);
   }
-  void consume_body(std::size_t n) noexcept;
   // Asks for more; body() or body_state() may have changed when it returns, else
   // Consumer::on_body follows.
   void want_body() noexcept { channel_->want_body(*this); }
   // With request_buffering the whole body is there before the application starts: in
   // body(), or behind this descriptor once it was too large. The length is known then.
-  [[nodiscard]] bool buffered() const noexcept { return buffered_; }
-  [[nodiscard]] int spool() const noexcept { return spool_; }
+  [[nodiscard]] bool buffered() const noexcept { return spooling_ != nullptr; }
+  [[nodiscard]] int spool() const noexcept { return store_.file(); }
   [[nodiscard]] std::uint64_t body_size() const noexcept { return body_size_; }
 
   // --- the answer ---
+  // The owner is taken over in every case.
   Sent send_head(const http::ResponseHead& head, std::string_view first, Owner owner,
-                 Follows follows) noexcept {
-    return channel_->send_head(*this, head, first, owner, follows);
-  }
-  Sent send_data(std::string_view data, Owner owner) noexcept {
-    return channel_->send_data(*this, data, owner);
-  }
+                 Part part, net::Leave leave = net::Leave::Now) noexcept;
+  Sent send_data(std::string_view data, Owner owner,
+                 net::Leave leave = net::Leave::Now) noexcept;
   // Advances `offset`; Full where the kernel took less than `count`.
-  Sent send_file(int file, off_t& offset, std::size_t count) noexcept {
-    return channel_->send_file(*this, file, offset, count);
-  }
-  void send_interim(int status, std::span<const http::HeaderView> headers) noexcept {
-    channel_->send_interim(status, headers);
-  }
-  void finish() noexcept { channel_->finish(*this); }
-  void abort() noexcept { channel_->abort(*this); }
+  Sent send_file(int file, off_t& offset, std::size_t count) noexcept;
+  // 103 and its like, where the protocol has them and the head is not out.
+  void send_interim(int status, std::span<const http::HeaderView> headers) noexcept;
+  // The body of the exchange has no end from here on, in both directions.
+  Sent open_tunnel(const http::ResponseHead& head) noexcept;
+  void finish(std::span<const http::HeaderView> trailers = {}) noexcept;
+  void abort() noexcept;
   // Answers with the server's own page, if no head is out; else aborts.
-  void refuse(http::Rejection why) noexcept { channel_->refuse(*this, why); }
+  void refuse(http::Rejection why) noexcept;
   void release() noexcept { channel_->release(*this); }
 
-  [[nodiscard]] bool head_sent() const noexcept { return head_sent_; }
+  [[nodiscard]] Answer answer() const noexcept { return answer_; }
+  [[nodiscard]] bool head_sent() const noexcept { return answer_ != Answer::None; }
+  [[nodiscard]] bool ended() const noexcept { return answer_ > Answer::Begun; }
+  [[nodiscard]] bool answered_at_once() const noexcept { return at_once_; }
   [[nodiscard]] bool body_allowed() const noexcept { return body_allowed_; }
   // Bytes of a declared Content-Length that are still to come; nullopt without one.
   [[nodiscard]] std::optional<std::uint64_t> remaining() const noexcept {
@@ -232,6 +258,9 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   [[nodiscard]] const LoggedPairs& logged_environ() const noexcept {
     return logged_environ_;
   }
+  void log_header(std::string_view name, std::string_view value) {
+    logged_headers_.emplace_back(name, value);
+  }
   void log_environ(std::string_view name, std::string_view value) {
     logged_environ_.emplace_back(name, value);
   }
@@ -239,13 +268,41 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   void set_consumer(Consumer* consumer) noexcept { consumer_ = consumer; }
   [[nodiscard]] Consumer* consumer() const noexcept { return consumer_; }
 
+  // --- for its channel ---
+  // As new, for another request; keeps memory that is cheap to keep.
+  void begin(Channel& channel, Connection& connection, Carrier carrier) noexcept;
+  // It is over: memory that only a large request needs goes back.
+  void trim() noexcept;
+  // Copies the bytes of the head and takes what was parsed from them.
+  void take_head(std::string_view bytes, http::Request& parsed) noexcept;
+  [[nodiscard]] Identity& names() noexcept { return identity_; }
+
+  // A body follows. `spooling`: it is collected before the application hears of it.
+  void open_body(const Spooling* spooling) noexcept;
+  // A piece of it; may fail it.
+  void take_body(std::string_view data) noexcept;
+  void end_body() noexcept;
+  // It will never be complete.
+  void fail_body(http::Rejection why) noexcept;
+  // The client left: nothing can be sent to it any more.
+  void go() noexcept;
+  // There is room for more of the answer.
+  void note_room() noexcept {
+    if (consumer_) consumer_->on_writable();
+  }
+  void note_closing() noexcept {
+    if (consumer_) consumer_->on_closing();
+  }
+  // The answer of a client that will not get one, for the log.
+  void note_status(int status) noexcept { status_ = status; }
+
  private:
-  friend class Session;
-  friend class Server;
+  [[nodiscard]] bool can_send() const noexcept { return !gone_ && !ended(); }
+  [[nodiscard]] std::string_view clip(std::string_view data) noexcept;
 
   http::Request request_;
   std::string head_;  // the bytes that request_ points into
-  std::string body_;
+  BodyStore store_;
   std::string route_;
   LoggedPairs logged_headers_;
   LoggedPairs logged_environ_;

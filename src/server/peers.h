@@ -10,10 +10,10 @@ namespace celadon::server {
 struct Passage {
   net::Address peer;
   net::Address local;
-  Nanos deadline = kNever;  // for its next request
-  bool trusted = false;     // whoever connected is in forwarded_allow_ips
-  bool fresh = true;        // it had no request yet
-  bool proxied = false;     // its PROXY header is still to come
+  Nanos since = 0;       // its wait for a next request began
+  bool trusted = false;  // whoever connected is in forwarded_allow_ips
+  bool fresh = true;     // it had no request yet
+  bool proxied = false;  // its PROXY header is still to come
 };
 
 class Peers {

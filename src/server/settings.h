@@ -22,14 +22,15 @@ struct Settings {
   Nanos body_total_timeout = kNever;
   Nanos keepalive = 75 * kSecond;
   Nanos write_timeout = 30 * kSecond;
-  Nanos linger_timeout = 2 * kSecond;
+  Nanos linger_timeout = 2 * kSecond;         // without a byte
+  Nanos linger_total_timeout = 30 * kSecond;  // in all
   Nanos queue_timeout = kNever;
   std::uint64_t body_min_rate = 500;   // bytes per second; 0: off
   std::uint64_t write_min_rate = 500;  // likewise
 
   std::size_t body_buffer = 64 * 1024;
   std::size_t response_buffer = 256 * 1024;
-  std::size_t linger_bytes = 256 * 1024;
+  std::size_t linger_bytes = 64 * 1024 * 1024;
   std::size_t worker_connections = 1000;
   std::size_t max_concurrent_requests = 0;  // 0: as many as connections
   std::size_t queue_depth = 1000;

@@ -212,7 +212,7 @@ bool EnvironBuilder::complete(PyObject* env, const Shape& shape, server::Exchang
   const http::Request& r = x.request();
   const bool secure = scheme == Scheme::Https;
   return (!secure || set(env, kScheme, https_.get())) &&
-         (r.minor == 1 || set(env, kProtocol, http10_.get())) &&
+         (!x.carrier.is_http10() || set(env, kProtocol, http10_.get())) &&
          (is_plain_target(r) || add_target(env, r)) &&
          (!shape.repeats() || add_fields(env, x)) &&
          (!large_ || add_large_fields(env, x)) && add_named_host(env, r) &&

@@ -141,7 +141,7 @@ void Request::run(green::Strand& strand) noexcept {
   strand_ = &strand;
   exchange_->started_at = strand.job_began();
   exchange_->account = &strand.account;
-  exchange_->may_wait = strand.hub().pace().batches();
+  leave_ = strand.hub().pace().batches() ? net::Leave::AtTurnEnd : net::Leave::Now;
   if (exchange_->gone() || killed_) {
     exchange_->abort();
   } else if (exchange_->body_state() == server::BodyState::Failed) {
@@ -297,7 +297,7 @@ bool Request::answer_single(PyObject* bytes) noexcept {
   // Of a 304 the length would be that of the answer it stands for.
   if (!head.content_length && head.status != 304) head.content_length = data.size();
   const auto sent =
-      exchange_->send_head(head, data, own_bytes(bytes), server::Follows::Nothing);
+      exchange_->send_head(head, data, own_bytes(bytes), server::Part::Last, leave_);
   return sent == server::Sent::Gone ? raise_gone() : true;
 }
 
@@ -307,7 +307,7 @@ bool Request::answer_empty() noexcept {
     http::ResponseHead head = view_head(kit_.responder->head);
     const bool says_nothing = exchange_->is_head() || head.status == 304;
     if (!head.content_length && !says_nothing) head.content_length = 0;
-    if (exchange_->send_head(head, {}, {}, server::Follows::Nothing) ==
+    if (exchange_->send_head(head, {}, {}, server::Part::Last, leave_) ==
         server::Sent::Gone)
       return raise_gone();
   }
@@ -350,10 +350,11 @@ bool Request::send(PyObject* bytes) noexcept {
   server::Sent sent = server::Sent::Ok;
   if (!exchange_->head_sent()) {
     const http::ResponseHead head = view_head(kit_.responder->head);
-    sent = exchange_->send_head(head, data, own_bytes(bytes), server::Follows::Data);
+    sent =
+        exchange_->send_head(head, data, own_bytes(bytes), server::Part::More, leave_);
     head_is_out();
   } else {
-    sent = exchange_->send_data(data, own_bytes(bytes));
+    sent = exchange_->send_data(data, own_bytes(bytes), leave_);
   }
   if (sent == server::Sent::Gone) return raise_gone();
   return sent == server::Sent::Ok || wait_writable();
@@ -373,7 +374,8 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
   if (!x.head_sent()) {
     http::ResponseHead head = view_head(kit_.responder->head);
     if (!head.content_length && head.status != 304) head.content_length = size;
-    if (x.send_head(head, {}, {}, server::Follows::File) == server::Sent::Gone)
+    if (x.send_head(head, {}, {}, server::Part::More, net::Leave::WithNext) ==
+        server::Sent::Gone)
       return raise_gone();
     head_is_out();
   }

@@ -89,7 +89,8 @@ class Request final : public green::Job, public server::Consumer {
   green::Strand* waiter_ = nullptr;  // who waits on the exchange, mostly the runner
   Waiting waiting_ = Waiting::Nothing;
   bool killed_ = false;
-  Kit kit_;  // made by the first run, kept for the next ones
+  net::Leave leave_ = net::Leave::Now;  // of what is whole
+  Kit kit_;                             // made by the first run, kept for the next ones
 };
 
 }  // namespace celadon::wsgi

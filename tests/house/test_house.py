@@ -36,7 +36,7 @@ def test_states_page_is_as_generated() -> None:
         check=True,
     )
     assert made.stdout == (ROOT / "docs/explanation/states.md").read_text()
-    assert "| `Active` | `Answered` | `Idle` |" in made.stdout
+    assert "| `Active` | `Answered` | likewise" in made.stdout
 
 
 def test_stubs_say_what_the_extension_has(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Every requirement has a test, or waits for what it names.
 
 A test names what it proves by the id in its own name (`test_cn07_...`, `CN07...` of a C++
-test) or by the marker `row`; what a comment says proves nothing.
+test, `c01-...` of a scenario for the simulator) or by the marker `row`; what a comment says
+proves nothing.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     for path in (ROOT / "tests/cc").rglob("*.cc"):
         for name in _CC_TEST.findall(path.read_text()):
             rows |= of_cc_name(name)
+    for path in (ROOT / "tests/sim/regressions").glob("*.txt"):
+        rows |= of_name(path.stem.replace("-", "_"))
     return rows
 
 

@@ -16,7 +16,7 @@ namespace celadon::sim {
 using memory::Inside;
 using memory::Outside;
 using server::Exchange;
-using server::Follows;
+using server::Part;
 using server::Sent;
 
 // A piece of an answer that the server keeps by reference.
@@ -79,7 +79,7 @@ class Job final : public server::Consumer {
   bool take_body(std::uint64_t& left);
   void check_spool();
   void on_body_end(std::uint64_t left);
-  void send_head(std::uint64_t n, Follows follows);
+  void send_head(std::uint64_t n, Part part);
   void send(std::uint64_t n);
   void send_file(std::uint64_t n);
   void note(Sent sent);
@@ -145,11 +145,11 @@ void Job::step(const Op& op, bool) {
     }
     case Act::Head:
       next();
-      if (!record_.head_sent) send_head(n, Follows::Data);
+      if (!record_.head_sent) send_head(n, Part::More);
       return;
     case Act::Whole:
       next();
-      if (!record_.head_sent) send_head(n, Follows::Nothing);
+      if (!record_.head_sent) send_head(n, Part::Last);
       return;
     case Act::Send: return send(n);
     case Act::File: return send_file(n);
@@ -235,7 +235,7 @@ void Job::on_body_end(std::uint64_t left) {
     if (record_.head_sent) return raise();
     record_.refused = true;
     record_.status = status;
-    record_.closing = true;
+    record_.closing = record_.alone = true;
     record_.ended_at = now();
     {
       const Inside inside;
@@ -268,7 +268,7 @@ std::uint64_t Job::planned() const noexcept {
   return static_cast<std::uint64_t>(total);
 }
 
-void Job::send_head(std::uint64_t n, Follows follows) {
+void Job::send_head(std::uint64_t n, Part part) {
   const std::string id =
       std::to_string(record_.client) + "." + std::to_string(record_.request);
   const http::HeaderView field{"X-Id", id};
@@ -277,7 +277,7 @@ void Job::send_head(std::uint64_t n, Follows follows) {
   head.reason = "OK";
   head.headers = {&field, 1};
   head.close = record_.plan->says_close != 0;
-  const bool whole = follows == Follows::Nothing;
+  const bool whole = part == Part::Last;
   if (whole) {
     head.content_length = n;
   } else if (record_.plan->framed != framing::Open) {
@@ -285,16 +285,17 @@ void Job::send_head(std::uint64_t n, Follows follows) {
   }
   record_.declared = head.content_length.value_or(0);
   const auto& ops = record_.plan->ops;
+  net::Leave leave =
+      record_.plan->together != 0 ? net::Leave::AtTurnEnd : net::Leave::Now;
   if (!whole && n == 0 && at_ < ops.size() && ops[at_].kind() == Act::File &&
       record_.plan->framed == framing::Length) {
-    follows = Follows::File;
+    leave = net::Leave::WithNext;
   }
   record_.head_sent = true;
   record_.status = 200;
   record_.head_at = now();
   record_.body_open = exchange_->body_state() != server::BodyState::Complete;
   record_.closing = record_.closing || app_.host_.closes_now(record_);
-  exchange_->may_wait = record_.plan->together != 0;
   auto* lent = new Lent{app_, {}};
   append_content(lent->bytes, content(), 0, n);
   app_.lent_ += n;
@@ -308,7 +309,7 @@ void Job::send_head(std::uint64_t n, Follows follows) {
   Sent sent = Sent::Ok;
   {
     const Inside inside;
-    sent = exchange_->send_head(head, lent->bytes, {lent, Lent::release}, follows);
+    sent = exchange_->send_head(head, lent->bytes, {lent, Lent::release}, part, leave);
   }
   if (whole && sent == Sent::Full) sent = Sent::Ok;  // nothing is to follow
   note(sent);

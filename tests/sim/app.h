@@ -33,6 +33,7 @@ struct Record {
   bool gone = false;
   bool released = false;
   bool closing = false;  // it was draining, or at its end, when the head left
+  bool alone = false;    // and nothing of a next request had come
   int status = 0;
   std::uint64_t read = 0;
   std::uint64_t given = 0;     // bytes of the answer's body
@@ -54,7 +55,7 @@ class AppHost {
   virtual void on_record(Record& record) = 0;
   virtual void on_gone(Record& record) = 0;
   virtual void on_body_failed(Record& record, int status) = 0;
-  [[nodiscard]] virtual bool closes_now(const Record& record) = 0;
+  [[nodiscard]] virtual bool closes_now(Record& record) = 0;
   // The loop stands still until then.
   virtual void hold_until(Nanos at) = 0;
   virtual void wake_at(Nanos at) = 0;

@@ -241,8 +241,9 @@ std::size_t Kernel::some_of(std::size_t n) {
 
 ssize_t Kernel::recv(int fd, std::span<char> into) {
   Link& link = *at(fd).link;
-  if (refuses()) return -1;
   Direction& up = link.up;
+  // Bytes that are there are given, if not at the first call.
+  if (refuses() && (errno == EINTR || up.arrived.empty())) return -1;
   if (up.arrived.empty()) {
     if (link.broken && !std::exchange(link.told_broken, true)) {
       errno = ECONNRESET;
@@ -258,6 +259,16 @@ ssize_t Kernel::recv(int fd, std::span<char> into) {
   up.arrived.drop(n);
   up.taken += n;
   return static_cast<ssize_t>(n);
+}
+
+std::size_t Kernel::unsent(int fd) const noexcept {
+  const Link& link = *at(fd).link;
+  return link.down.sending.size() + (link.unix_socket ? link.down.arrived.size() : 0);
+}
+
+bool Kernel::is_broken(int fd) noexcept {
+  Link& link = *at(fd).link;
+  return link.broken && !std::exchange(link.told_broken, true);
 }
 
 std::size_t Kernel::room(Link& link) {
@@ -343,6 +354,8 @@ void Kernel::shutdown(int fd, int) {
   link.down.ended = true;
   link.shut_at = clock_.now();
   link.shut_taken = link.up.taken;
+  link.shut_delivered = link.up.delivered;
+  link.shut_behind_end = link.up.end_arrived;
 }
 
 void Kernel::close(int fd) {

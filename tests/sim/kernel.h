@@ -97,10 +97,12 @@ struct Link {
   Nanos blocked_since = kNever;   // a write took less than was there
   Nanos blocked_before = kNever;  // likewise, until the last whole write
   Nanos whole_write_at = 0;
-  std::uint64_t shut_taken = 0;  // up.taken, then
-  std::uint64_t destroyed = 0;   // unsent bytes that a close of ours threw away
-  std::deque<Moment> writes;     // down.accepted after each
-  std::deque<Moment> arrivals;   // up.delivered after each
+  std::uint64_t shut_taken = 0;      // up.taken, then
+  std::uint64_t shut_delivered = 0;  // up.delivered, then
+  bool shut_behind_end = false;      // the client's end had arrived before
+  std::uint64_t destroyed = 0;       // unsent bytes that a close of ours threw away
+  std::deque<Moment> writes;         // down.accepted after each
+  std::deque<Moment> arrivals;       // up.delivered after each
 };
 
 // What the world hears of.
@@ -155,6 +157,9 @@ class Kernel {
   ssize_t send(int fd, std::span<const iovec> pieces);
   ssize_t send_file(int fd, int file, off_t& offset, std::size_t count);
   void shutdown(int fd, int how);
+  // Not acknowledged by the peer's kernel yet.
+  [[nodiscard]] std::size_t unsent(int fd) const noexcept;
+  [[nodiscard]] bool is_broken(int fd) noexcept;
   void close(int fd);
   void reset_on_close(int fd);
   void no_delay(int fd);

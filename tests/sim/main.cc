@@ -45,7 +45,6 @@ struct Options {
   bool trace = false;
   bool keep_going = false;
   bool coverage = false;
-  bool expect_failure = false;
   bool isolate = false;
   [[nodiscard]] Runner runner() const {
     if (isolate) return run_isolated;
@@ -91,7 +90,7 @@ int replay(const Options& options) {
     std::cout << options.scenario << ": " << outcome.verdict.kind << ": "
               << outcome.verdict.text << "\n";
   }
-  return outcome.verdict.bad() == options.expect_failure ? 0 : 1;
+  return outcome.verdict.bad() ? 1 : 0;
 }
 
 // A file for each scenario that fails, made small.
@@ -202,8 +201,6 @@ int main(int argc, char** argv) {
       options.coverage = true;
     else if (name == "--isolate")
       options.isolate = true;
-    else if (name == "--expect-failure")
-      options.expect_failure = true;
     else {
       std::cerr << "unknown: " << name << "\n";
       return 2;

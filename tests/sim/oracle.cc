@@ -301,7 +301,8 @@ void Oracle::judge_answer(const Conversation& c, std::size_t k) {
       framed != Framed::Length) {
     return fault("wrong-answer", about(c, k) + "broken off, and looks complete");
   }
-  const bool must_say = request.close != 0 || (record->closing && !record->aborted);
+  const bool must_say =
+      request.close != 0 || (record->closing && !record->aborted && record->alone);
   if (must_say && !answer.says_close && request.minor == 1) {
     fault("no-close", about(c, k) + "does not say that the connection closes");
   }
@@ -313,6 +314,12 @@ void Oracle::judge_answers(Conversation& c, const Link& link) {
                  "client " + std::to_string(link.client) + ": " + c.written.error());
   }
   for (std::size_t k = 0; k < c.written.answers().size(); ++k) judge_answer(c, k);
+}
+
+bool Oracle::is_alone(const Record& record) const {
+  const Conversation& c = *conversations_[record.client];
+  const Span& span = c.client->script().spans[record.request];
+  return c.client->link() && c.client->link()->up.delivered <= span.end;
 }
 
 // --- ends ---
@@ -345,7 +352,9 @@ bool Oracle::may_end_after(const Conversation& c, const Link& link,
   if (record->plan->framed == framing::Long && !record->refused) return true;
   if (record->closing || record->body_failed) return true;
   const Span& span = c.client->script().spans[k];
-  if (request.body > 0 && leaves_body(link, span, *record)) return true;
+  // It came too slowly, whether the application has noticed that or not.
+  if (request.body >= 0 && body_is_overdue(link, span, record)) return true;
+  if (request.body >= 0 && leaves_body(link, span, *record)) return true;
   if (k < c.written.answers().size() &&
       c.written.answers()[k].framed == Answer::Framed::Close) {
     return true;
@@ -353,12 +362,21 @@ bool Oracle::may_end_after(const Conversation& c, const Link& link,
   return link.up.end_arrived && link.up.delivered <= span.end;
 }
 
+// What the server could know when it decided that the connection ends.
+Oracle::Ending Oracle::ending_of(const Link& link) const {
+  if (link.server_shut) {
+    return {link.shut_at, link.shut_delivered, link.shut_behind_end};
+  }
+  return {clock_.now(), link.up.delivered, link.up.end_arrived};
+}
+
 void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t served,
                             bool evicted) {
   const auto& spans = c.client->script().spans;
-  if (link.up.end_arrived || drained_) return;
+  const Ending ending = ending_of(link);
+  if (ending.behind_end || drained_) return;
   if (evicted) {
-    if (served < spans.size() && link.up.delivered > spans[served].begin) {
+    if (served < spans.size() && ending.delivered > spans[served].begin) {
       fault("evicted", about(c, served) + "evicted when it had begun");
     }
     return;
@@ -369,13 +387,13 @@ void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t serve
     due = last && last->released_at != kNever
               ? last->released_at + ms(scenario_.rules.keepalive)
               : kNever;
-    if (served < spans.size() && link.up.delivered > spans[served].begin) {
+    if (served < spans.size() && ending.delivered > spans[served].begin) {
       due = arrival(link, spans[served].begin + 1) + ms(scenario_.rules.header_timeout);
     }
   }
-  if (clock_.now() + kSlack >= due) return;
+  if (ending.at + kSlack >= due) return;
   fault("early", about(c, served) + "the connection is closed " +
-                     std::to_string((due - clock_.now()) / kMillisecond) +
+                     std::to_string((due - ending.at) / kMillisecond) +
                      " ms before its time");
 }
 
@@ -407,7 +425,7 @@ void Oracle::judge_end(Conversation& c, const Link& link, bool evicted) {
     }
   }
   if (served > 0 && may_end_after(c, link, served - 1)) return;
-  if (served < spans.size() && link.up.delivered >= spans[served].end) {
+  if (served < spans.size() && ending_of(link).delivered >= spans[served].end) {
     // Nobody would get the answer, and the application need not begin with it.
     const bool left = link.unix_socket && link.client_closed;
     if (left && (served > 0 || scenario_.rules.max_concurrent > 0)) return;
@@ -442,7 +460,8 @@ void Oracle::on_server_close(const Link& link, bool evicted) {
   }
   judge_end(c, link, evicted);
   const std::size_t served = c.written.answers().size();
-  const bool was_idle = !(served > 0 && may_end_after(c, link, served - 1));
+  const bool was_idle =
+      !link.server_shut && !(served > 0 && may_end_after(c, link, served - 1));
   c.excused = lingered_enough(link) || was_idle || evicted;
 }
 

@@ -56,6 +56,8 @@ class Oracle {
   void on_all_closed() { all_closed_ = true; }
   void check_output(const Link& link);
   [[nodiscard]] bool drained() const noexcept { return drained_; }
+  // Nothing of a next request has come.
+  [[nodiscard]] bool is_alone(const Record& record) const;
 
   // --- at the end ---
   void judge_client(const SimClient& client);
@@ -66,6 +68,12 @@ class Oracle {
   void judge_answer(const Conversation& c, std::size_t k);
   void judge_page(const Conversation& c, const Link& link, std::size_t k);
   void judge_slow(const Conversation& c, const Link& link, std::size_t k);
+  struct Ending {
+    Nanos at;
+    std::uint64_t delivered;
+    bool behind_end;
+  };
+  [[nodiscard]] Ending ending_of(const Link& link) const;
   void judge_end(Conversation& c, const Link& link, bool evicted);
   void judge_idle_end(Conversation& c, const Link& link, std::size_t served,
                       bool evicted);

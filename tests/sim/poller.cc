@@ -21,7 +21,12 @@ std::expected<void, Error> SimPoller::add(int fd, std::uint8_t interest,
 std::expected<bool, Error> SimPoller::modify(int fd, std::uint8_t interest,
                                              loop::IoHandler& handler) noexcept {
   Watched* watched = find(fd);
-  if (!watched) return std::unexpected(Error::BadDescriptor);
+  if (!watched) {
+    if (auto added = add(fd, interest, handler); !added) {
+      return std::unexpected(added.error());
+    }
+    return true;
+  }
   *watched = {fd, interest, &handler};
   return false;
 }

@@ -60,6 +60,14 @@ void shutdown(int fd, int how) noexcept {
   Kernel::current().shutdown(fd, how);
 }
 
+std::size_t unsent(int fd) noexcept {
+  return Kernel::current().unsent(fd);
+}
+
+bool is_broken(int fd) noexcept {
+  return Kernel::current().is_broken(fd);
+}
+
 void close(int fd) noexcept {
   const Outside outside;
   Kernel::current().close(fd);

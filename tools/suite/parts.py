@@ -87,8 +87,10 @@ def _tools(options: Options) -> list[Step]:
     return [Step(command, "make test-tools", environment={"VENV": options.venv})]
 
 
-def _configure() -> Step:
-    return _shell("cmake --preset dev")
+def _configure(options: Options) -> str:
+    # The first Python on PATH may have no headers.
+    python = f'"$(command -v {shlex.quote(options.python)})"'
+    return f"cmake --preset dev -DPython_EXECUTABLE={python}"
 
 
 def _room(room: str, options: Options) -> Step:
@@ -99,7 +101,7 @@ def _room(room: str, options: Options) -> Step:
 
 
 def _first_room(options: Options) -> list[Step]:
-    return [_configure(), _room(FIRST_ROOM, options)]
+    return [_shell(_configure(options)), _room(FIRST_ROOM, options)]
 
 
 def _rooms(options: Options) -> list[Step]:
@@ -109,8 +111,17 @@ def _rooms(options: Options) -> list[Step]:
 
 def _headers(options: Options) -> list[Step]:
     build = f"cmake --build --preset dev -j{options.jobs} --target headers -- -k 0"
-    text = f"cmake --preset dev && {build}"
+    text = f"{_configure(options)} && {build}"
     return [_shell(text, "make headers", name="headers", reader=Headers)]
+
+
+def _simulator(options: Options) -> list[Step]:
+    run = f"ctest --test-dir build/sim -R '^sim[.]' -j{options.jobs} --no-tests=error"
+    kept = f"make simulator JOBS={options.jobs} && {run} --output-on-failure"
+    return [
+        _shell(kept, "make simulator", name="tests/sim/regressions", reader=Ctest),
+        _shell("make sim SIM_SECONDS=60", name="new seeds", reader=Check),
+    ]
 
 
 def _pytest(
@@ -219,6 +230,13 @@ PARTS = (
         nice=LOW,
     ),
     Part(
+        "simulator",
+        "connections over a kernel of its own: what failed once, and a minute of new seeds",
+        _simulator,
+        after=("system", "c++ base", "headers"),
+        nice=LOW,
+    ),
+    Part(
         "python",
         "tests over real sockets, many at a time",
         _pytest("-m", "not alone"),
@@ -280,10 +298,10 @@ VERBS = {
     "py": ("python", "alone"),
     "lint": ("lint",),
     "tidy": ("tidy",),
-    "test": ("c++ base", "c++", "headers", "python", "alone"),
+    "test": ("c++ base", "c++", "headers", "simulator", "python", "alone"),
     "quick": ("c++ base", "c++", "unit", "changed"),
     "check": (
-        *("c++ base", "c++", "headers", "python", "alone"),
+        *("c++ base", "c++", "headers", "simulator", "python", "alone"),
         *("lint", "tidy", "chaos", "fuzz"),
     ),
 }

@@ -82,8 +82,15 @@ def rows() -> Iterable[Setting]:
         section=t,
     )
     yield s("write_min_rate", parse_count, 500, "bytes a second; 0: off", section=t)
-    yield s("linger_timeout", d, 2.0, "reading on after an early close", section=t)
-    yield s("linger_bytes", parse_size, 256 << 10, "likewise, in bytes", section=t)
+    yield s(
+        "linger_timeout",
+        d,
+        2.0,
+        "reading on behind the last answer, without a byte",
+        section=t,
+    )
+    yield s("linger_total_timeout", d, 30.0, "likewise, in all", section=t)
+    yield s("linger_bytes", parse_size, 64 << 20, "likewise, in bytes", section=t)
     yield s(
         "request_timeout",
         d,

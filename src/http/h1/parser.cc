@@ -146,7 +146,7 @@ Rejection HeadParser::on_version(std::string_view version) noexcept {
     return version.contains(' ') ? Rejection::BadRequestLine : Rejection::BadVersion;
   }
   if (version[5] != '1' || version[7] > '1') return Rejection::UnknownVersion;
-  request_.minor = static_cast<std::uint8_t>(version[7] - '0');
+  request_.version = version[7] == '0' ? Version::Http10 : Version::Http11;
   return Rejection::None;
 }
 
@@ -215,7 +215,7 @@ Rejection HeadParser::on_known_field(HeaderId id, std::string_view value) noexce
       });
       return Rejection::None;
     case HeaderId::Expect:
-      if (request_.minor == 0) return Rejection::None;
+      if (request_.version == Version::Http10) return Rejection::None;
       if (!equals_ignoring_case(value, "100-continue"))
         return Rejection::UnmetExpectation;
       request_.expects_continue = true;
@@ -248,7 +248,7 @@ Rejection HeadParser::on_content_length(std::string_view value) noexcept {
 }
 
 Rejection HeadParser::on_transfer_encoding(std::string_view value) noexcept {
-  if (request_.minor == 0) return Rejection::BadTransferEncoding;
+  if (request_.version == Version::Http10) return Rejection::BadTransferEncoding;
   bool bad = false;
   bool others = false;
   bool last_is_chunked = false;
@@ -275,10 +275,12 @@ Rejection HeadParser::check_framing() noexcept {
 }
 
 Rejection HeadParser::finish() noexcept {
-  if (request_.minor == 1 && !(seen_ & bit(HeaderId::Host))) return Rejection::BadHost;
+  if (request_.version == Version::Http11 && !(seen_ & bit(HeaderId::Host)))
+    return Rejection::BadHost;
   const Rejection why = check_framing();
   if (why != Rejection::None) return why;
-  if (request_.minor == 0 && !request_.keep_alive) request_.close = true;
+  if (request_.version == Version::Http10 && !request_.keep_alive)
+    request_.close = true;
   return Rejection::None;
 }
 

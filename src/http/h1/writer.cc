@@ -67,14 +67,13 @@ void append_bounded(std::string& out, std::size_t bound, Write write) {
 
 }  // namespace
 
-FramingChoice choose_framing(int status, bool head_request, int minor,
-                             bool length_known) noexcept {
-  if (status == 204 || status < 200) return {Framing::None, false};
-  const bool body_allowed = !head_request && status != 304;
-  if (length_known) return {Framing::Length, body_allowed};
+Framing choose_framing(int status, bool head_request, Version version,
+                       bool length_known) noexcept {
+  if (status == 204 || status < 200) return Framing::None;
+  if (length_known) return Framing::Length;
   // Nothing was said about a length and nothing follows: say nothing either.
-  if (!body_allowed) return {Framing::None, false};
-  return {minor == 0 ? Framing::Close : Framing::Chunked, true};
+  if (head_request || status == 304) return Framing::None;
+  return version == Version::Http10 ? Framing::Close : Framing::Chunked;
 }
 
 void append_head(std::string& out, const ResponseHead& head, Framing framing,

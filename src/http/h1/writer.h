@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/request.h"
 #include "http/response.h"
 
 namespace celadon::http::h1 {
@@ -14,19 +15,17 @@ enum class Framing : std::uint8_t {
   Length,   // Content-Length
   Chunked,  // Transfer-Encoding: chunked
   Close,    // ended by the end of the connection
+  Tunnel,   // whatever both sides make of it, after a 101
 };
 
-// How an answer to a request is framed. `body_allowed` is false for HEAD and 304 too,
-// where Length only describes what a GET would have brought.
-struct FramingChoice {
-  Framing framing = Framing::Length;
-  bool body_allowed = true;
-};
-[[nodiscard]] FramingChoice choose_framing(int status, bool head_request, int minor,
-                                           bool length_known) noexcept;
+// How an answer to a request is framed. For HEAD and 304 Length only describes what a
+// GET would have brought.
+[[nodiscard]] Framing choose_framing(int status, bool head_request, Version version,
+                                     bool length_known) noexcept;
 
 struct Extras {
-  std::string_view lines;   // whole field lines of the server's own, Date and Server
+  std::string_view lines =
+      {};                   // whole field lines of the server's own, Date and Server
   HeaderView field = {};    // one more, unless it is empty
   HeaderView timing = {};   // likewise
   bool close = false;       // say Connection: close

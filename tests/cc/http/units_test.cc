@@ -90,17 +90,18 @@ TEST(Forwarded, Lists) {
 
 TEST(Writer, FramingByStatusMethodAndVersion) {
   using h1::Framing;
-  const auto choose = [](int status, bool head, int minor, bool known) {
-    const auto c = h1::choose_framing(status, head, minor, known);
-    return std::pair(c.framing, c.body_allowed);
+  const auto choose = [](int status, bool head, Version version, bool known) {
+    return h1::choose_framing(status, head, version, known);
   };
-  EXPECT_EQ(choose(200, false, 1, true), std::pair(Framing::Length, true));
-  EXPECT_EQ(choose(200, false, 1, false), std::pair(Framing::Chunked, true));
-  EXPECT_EQ(choose(200, false, 0, false), std::pair(Framing::Close, true));
-  EXPECT_EQ(choose(200, true, 1, true), std::pair(Framing::Length, false));
-  EXPECT_EQ(choose(200, true, 1, false), std::pair(Framing::None, false));
-  EXPECT_EQ(choose(204, false, 1, true), std::pair(Framing::None, false));
-  EXPECT_EQ(choose(304, false, 1, true), std::pair(Framing::Length, false));
+  constexpr auto k10 = Version::Http10;
+  constexpr auto k11 = Version::Http11;
+  EXPECT_EQ(choose(200, false, k11, true), Framing::Length);
+  EXPECT_EQ(choose(200, false, k11, false), Framing::Chunked);
+  EXPECT_EQ(choose(200, false, k10, false), Framing::Close);
+  EXPECT_EQ(choose(200, true, k11, true), Framing::Length);
+  EXPECT_EQ(choose(200, true, k11, false), Framing::None);
+  EXPECT_EQ(choose(204, false, k11, true), Framing::None);
+  EXPECT_EQ(choose(304, false, k11, true), Framing::Length);
 }
 
 TEST(Writer, RendersAHead) {

@@ -192,15 +192,15 @@ TEST_F(StreamTest, SendsAtOnceAndQueuesWhatDoesNotFit) {
 }
 
 TEST_F(StreamTest, CorkedOutputWaitsForFlush) {
-  stream_->send("a", {}, {}, {}, Push::Later);
-  stream_->send("b", {}, {}, {}, Push::Later);
+  stream_->send("a", {}, {}, {}, Leave::AtTurnEnd);
+  stream_->send("b", {}, {}, {}, Leave::AtTurnEnd);
   EXPECT_EQ(drain_peer(), "");
   EXPECT_EQ(stream_->flush().step, Io::Step::Done);
   EXPECT_EQ(drain_peer(), "ab");
 }
 
 TEST_F(StreamTest, WhatOnlyWaitedLeavesWithTheNext) {
-  stream_->send("a", {}, {}, {}, Push::Later);
+  stream_->send("a", {}, {}, {}, Leave::AtTurnEnd);
   EXPECT_EQ(stream_->send("b", {}, {}, {}).step, Io::Step::Done);
   EXPECT_EQ(drain_peer(), "ab");
 }
@@ -211,6 +211,41 @@ TEST_F(StreamTest, APeerThatIsGoneFailsTheWriteAndReleasesTheOwner) {
   const Owner owner{&released, [](void* n) noexcept { ++*static_cast<int*>(n); }};
   EXPECT_EQ(stream_->send({}, "x", owner, {}).step, Io::Step::Failed);
   EXPECT_EQ(released, 1);
+}
+
+// What came before the end is told first, again and again until it was read (C15).
+TEST_F(StreamTest, C15_APeerThatIsGoneIsReadToItsEnd) {
+  ASSERT_EQ(::write(fd_[1], "ab", 2), 2);
+  ::close(std::exchange(fd_[1], -1));
+  char byte = 0;
+  for (const char expected : {'a', 'b'}) {
+    loop_.turn(0);
+    ASSERT_EQ(stream_->read({&byte, 1}).bytes, 1U);
+    EXPECT_EQ(byte, expected);
+  }
+  loop_.turn(0);
+  EXPECT_EQ(events_.readable, 3);
+  EXPECT_EQ(stream_->read({&byte, 1}).step, Io::Step::Eof);
+  EXPECT_EQ(events_.hangup, 0);
+}
+
+// Nobody reads just now: the loop does not spin, and what came is still there later.
+TEST_F(StreamTest, C15_APeerThatIsGoneWaitsForWhoeverReadsLater) {
+  stream_->set_reading(false);
+  ASSERT_EQ(::write(fd_[1], "a", 1), 1);
+  ::close(std::exchange(fd_[1], -1));
+  loop_.turn(0);
+  EXPECT_EQ(events_.hangup, 0);
+  EXPECT_EQ(loop_.poller().wait(0), 0);
+  stream_->set_reading(true);
+  loop_.turn(0);
+  EXPECT_EQ(events_.readable, 1);
+}
+
+TEST_F(StreamTest, AWriterHearsOfAPeerThatIsGone) {
+  stream_->set_reading(false);
+  stream_->send(std::string(8 << 20, 'x'), {}, {}, {});
+  ::close(std::exchange(fd_[1], -1));
   loop_.turn(0);
   EXPECT_EQ(events_.hangup, 1);
 }

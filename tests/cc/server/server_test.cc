@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/session_state.h"
+#include "server/connection_state.h"
+#include "server/due.h"
 
 namespace celadon::server {
 namespace {
@@ -23,14 +24,13 @@ struct NoLog final : LogSink {
 struct HoldingApp final : App {
   void on_request(Exchange& x) noexcept override { held.push_back(&x); }
   void on_cancel(Exchange& x) noexcept override { cancelled.push_back(&x); }
-  void answer(const std::string& body, bool may_wait = false) {
+  void answer(const std::string& body, net::Leave leave = net::Leave::Now) {
     Exchange* x = std::exchange(held.front(), nullptr);
     held.erase(held.begin());
     http::ResponseHead head;
     head.reason = "OK";
     head.content_length = body.size();
-    x->may_wait = may_wait;
-    x->send_head(head, body, {}, Follows::Nothing);
+    x->send_head(head, body, {}, Part::Last, leave);
     x->release();
   }
   std::vector<Exchange*> held;
@@ -103,7 +103,7 @@ class FileAnswerTest : public ServerTest {
     http::ResponseHead head;
     head.reason = "OK";
     head.content_length = length;
-    EXPECT_EQ(x->send_head(head, {}, {}, Follows::File), Sent::Ok);
+    EXPECT_EQ(x->send_head(head, {}, {}, Part::More, net::Leave::WithNext), Sent::Ok);
     std::string got = receive(fd);
     x->abort();
     x->release();
@@ -187,7 +187,7 @@ TEST_F(SmallBufferTest, AWriterThatWaitsForCorkedOutputIsWoken) {
   http::ResponseHead head;
   head.reason = "OK";
   const std::string piece(1000, 'x');
-  EXPECT_EQ(x->send_head(head, piece, {}, Follows::Data), Sent::Full);
+  EXPECT_EQ(x->send_head(head, piece, {}, Part::More), Sent::Full);
   EXPECT_EQ(receive(fd), "");
   loop_.settle();
   EXPECT_TRUE(consumer.writable);
@@ -241,8 +241,8 @@ TEST_F(ServerTest, HeldAnswersLeaveAtTheEndOfTheTurn) {
   const int two = connect();
   send(one, kGet);
   send(two, kGet);
-  app_.answer("1", true);
-  app_.answer("2", true);
+  app_.answer("1", net::Leave::AtTurnEnd);
+  app_.answer("2", net::Leave::AtTurnEnd);
   EXPECT_EQ(receive(one) + receive(two), "");
   loop_.settle();
   EXPECT_TRUE(receive(one).ends_with("1"));
@@ -263,13 +263,13 @@ TEST_F(ServerTest, APieceThatIsNotTheLastIsNotHeld) {
   send(fd, kGet);
   Exchange* x = std::exchange(app_.held.front(), nullptr);
   app_.held.clear();
-  x->may_wait = true;
   http::ResponseHead head;
   head.reason = "OK";
   head.content_length = 2;
-  EXPECT_EQ(x->send_head(head, "1", {}, Follows::Data), Sent::Ok);
+  EXPECT_EQ(x->send_head(head, "1", {}, Part::More, net::Leave::AtTurnEnd), Sent::Ok);
   EXPECT_TRUE(receive(fd).ends_with("\r\n\r\n1"));
-  EXPECT_EQ(x->send_data("2", {}), Sent::Ok);  // complete by its length
+  EXPECT_EQ(x->send_data("2", {}, net::Leave::AtTurnEnd),
+            Sent::Ok);  // complete by its length
   EXPECT_EQ(receive(fd), "");
   loop_.settle();
   EXPECT_EQ(receive(fd), "2");
@@ -283,11 +283,11 @@ TEST_F(ServerTest, AnAnswerIsHeldForAMillisecondAtMost) {
   const int two = connect();
   send(one, kGet);
   send(two, kGet);
-  app_.answer("1", true);
+  app_.answer("1", net::Leave::AtTurnEnd);
   clock_.advance(2 * kMillisecond);
   static_cast<void>(loop_.fresh_now());
   EXPECT_EQ(receive(one), "");
-  app_.answer("2", true);
+  app_.answer("2", net::Leave::AtTurnEnd);
   EXPECT_TRUE(receive(one).ends_with("1"));
   EXPECT_TRUE(receive(two).ends_with("2"));
   ::close(one);
@@ -297,7 +297,7 @@ TEST_F(ServerTest, AnAnswerIsHeldForAMillisecondAtMost) {
 TEST_F(ServerTest, AHeldAnswerIsNotHeldPastTheEndOfItsConnection) {
   const int fd = connect();
   send(fd, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-  app_.answer("1", true);
+  app_.answer("1", net::Leave::AtTurnEnd);
   EXPECT_TRUE(receive(fd).ends_with("1"));
   ::close(fd);
 }
@@ -446,29 +446,113 @@ TEST_F(ServerTest, OutputThatNobodyTakesIsReset) {
   ::close(fd);
 }
 
-// --- the state table ---
+// --- the machines of a connection ---
 
-TEST(SessionStates, EveryPairIsDecidedAndClosedIsFinal) {
-  int legal = 0;
-  for (std::size_t s = 0; s < kStates; ++s) {
-    for (std::size_t e = 0; e < kEvents; ++e) {
-      const auto to = next_state(static_cast<State>(s), static_cast<Event>(e));
-      if (to) ++legal;
-      if (static_cast<State>(s) == State::Closed) {
-        EXPECT_FALSE(to);
+template <class State, std::size_t kCount, class Table>
+int count_edges(const Table& table) {
+  int found = 0;
+  for (std::size_t from = 0; from < kCount; ++from) {
+    for (std::size_t to = 0; to < kCount; ++to) {
+      if (table.has(static_cast<State>(from), static_cast<State>(to))) ++found;
+    }
+  }
+  return found;
+}
+
+TEST(ConnectionStates, TheTablesHoldTheirEdgesAndNoOther) {
+  EXPECT_EQ((count_edges<Input, kInputs>(kInputTable)), std::ssize(kInputEdges));
+  EXPECT_EQ((count_edges<Output, kOutputs>(kOutputTable)), std::ssize(kOutputEdges));
+  EXPECT_EQ((count_edges<Stage, kStages>(kStageTable)), std::ssize(kStageEdges));
+}
+
+template <class Each>
+void for_each_state(Each each) {
+  for (std::size_t i = 0; i < kInputs; ++i) {
+    for (std::size_t o = 0; o < kOutputs; ++o) {
+      for (std::size_t s = 0; s < kStages; ++s) {
+        each(ConnectionState{static_cast<Input>(i), static_cast<Output>(o),
+                             static_cast<Stage>(s)});
       }
     }
   }
-  EXPECT_EQ(legal, static_cast<int>(kTransitions.size()));
 }
 
-TEST(SessionStates, EveryOpenStateCanClose) {
-  for (std::size_t s = 0; s < kStates; ++s) {
-    const auto state = static_cast<State>(s);
-    if (state == State::Closed) continue;
-    EXPECT_EQ(next_state(state, Event::Close), State::Closed);
-  }
+TEST(ConnectionStates, WhatGoesTogether) {
+  int legal = 0;
+  for_each_state([&](ConnectionState s) {
+    if (!is_legal(s)) return;
+    ++legal;
+    if (s.over()) return;
+    // While requests may come our end is open; one that lingers has none at hand.
+    EXPECT_FALSE(s.output == Output::Ended && s.input == Input::Open);
+    EXPECT_FALSE(s.lingers() && s.stage != Stage::None);
+  });
+  EXPECT_EQ(legal, 44);
+  EXPECT_TRUE(is_legal({}));
 }
+
+TEST(ConnectionStates, EveryStateHasADeadlineOrWaitsForTheApplication) {
+  Settings settings;
+  settings.body_total_timeout = 60 * kSecond;
+  const Marks marks{.since = kSecond, .until = 90 * kSecond, .blocked = kSecond};
+  for_each_state([&](ConnectionState s) {
+    if (!is_legal(s)) return;
+    const bool with_application = s.stage == Stage::Offered || s.stage == Stage::Active;
+    const bool leaves_soon = s.output == Output::Queued || s.discards();
+    // The last request's own end is the application's too, and so is what follows it.
+    const bool ends_now = s.input == Input::Ended && s.stage <= Stage::Head;
+    const Due next = due({.state = s, .waits_for_body = true}, marks, settings);
+    if (s.over()) {
+      EXPECT_EQ(next.when, kNever);
+    } else if (!with_application && !leaves_soon && !ends_now) {
+      EXPECT_NE(next.when, kNever);
+    }
+  });
+}
+
+struct DueCase {
+  Situation situation;
+  Nanos when;  // seconds after the marks
+  Why why;
+};
+
+class DueTest : public ::testing::TestWithParam<DueCase> {};
+
+TEST_P(DueTest, FollowsFromTheState) {
+  const Settings settings;
+  const Nanos at = 1000 * kSecond;
+  const Marks marks{.since = at, .until = kNever, .blocked = at};
+  const Due next = due(GetParam().situation, marks, settings);
+  EXPECT_EQ(next.why, GetParam().why);
+  const Nanos when = GetParam().when;
+  EXPECT_EQ(next.when, when == kNever ? kNever : at + when * kSecond);
+}
+
+constexpr ConnectionState kIdleState{};
+constexpr ConnectionState kHead{.stage = Stage::Head};
+constexpr ConnectionState kActive{.stage = Stage::Active};
+constexpr ConnectionState kBlocked{.output = Output::Blocked};
+constexpr ConnectionState kLinger{Input::Last, Output::Ended, Stage::None};
+
+INSTANTIATE_TEST_SUITE_P(
+    C06_States, DueTest,
+    ::testing::Values(
+        DueCase{{.state = kIdleState, .fresh = true}, 10, Why::FirstHead},
+        DueCase{{.state = kIdleState}, 75, Why::Idle},
+        DueCase{
+            {.state = kIdleState, .closing_since = 1000 * kSecond}, 1, Why::Closing},
+        DueCase{{.state = kHead}, 10, Why::Head},
+        DueCase{{.state = {.stage = Stage::Preface}}, 10, Why::Preface},
+        DueCase{{.state = kActive}, kNever, Why::Nothing},
+        DueCase{{.state = kActive, .waits_for_body = true}, 10, Why::Body},
+        DueCase{{.state = {.stage = Stage::Answered}, .waits_for_body = true},
+                1,
+                Why::Rest},
+        // Output that waits goes before any wait for input.
+        DueCase{{.state = kBlocked}, 30, Why::Write},
+        DueCase{{.state = kBlocked, .has_input = true}, 30, Why::Write},
+        DueCase{{.state = {.output = Output::Queued}}, kNever, Why::Nothing},
+        DueCase{{.state = kLinger}, 2, Why::Linger}));
 
 TEST(AccessFormat, AtomsLiteralsAndUnknownOnes) {
   http::Request request;
@@ -546,7 +630,7 @@ TEST_F(PeersTest, WhatWasPassedOnIsServedFurther) {
   ASSERT_EQ(peers_.passed.size(), 1U);
   const auto [fd, passage] = peers_.passed[0];
   EXPECT_FALSE(passage.fresh);
-  EXPECT_NE(passage.deadline, kNever);
+  EXPECT_GT(passage.since, 0);
   EXPECT_EQ(server_.load().connections, 0U);
   EXPECT_EQ(receive(client), "");  // it is open
 
@@ -595,8 +679,10 @@ TEST_F(PeersTest, AFullOneIsAskedAgainAndWithoutAnyTheConnectionEnds) {
   clock_.advance(2 * kSecond);
   round();
   EXPECT_EQ(receive(client), "<eof>");
-  EXPECT_EQ(server_.load().connections, 0U);
+  EXPECT_EQ(server_.load().connections, 1U);  // what the client still sends is read
   ::close(client);
+  round();
+  EXPECT_EQ(server_.load().connections, 0U);
 }
 
 }  // namespace

@@ -1,0 +1,14 @@
+// Memory that a burst needed. `s = {}` empties a string of libstdc++ and keeps what it
+// had allocated, so does a vector: whoever wants it back says so by this name.
+#pragma once
+
+namespace celadon {
+
+template <class Container>
+void give_back(Container& container) noexcept {
+  if (container.capacity() == 0) return;
+  Container empty;
+  container.swap(empty);
+}
+
+}  // namespace celadon

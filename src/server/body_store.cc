@@ -1,0 +1,42 @@
+#include "server/body_store.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "server/spool.h"
+
+namespace celadon::server {
+
+BodyStore::~BodyStore() {
+  if (file_ >= 0) close_spool(file_);
+}
+
+void BodyStore::clear() noexcept {
+  if (file_ >= 0) close_spool(std::exchange(file_, -1));
+  at_ = 0;
+  give_back(bytes_);
+}
+
+bool BodyStore::append(std::string_view data, const Spooling& rule) noexcept {
+  if (file_ < 0 && bytes_.size() + data.size() <= rule.above) {
+    bytes_.append(data);
+    return true;
+  }
+  if (file_ < 0) {
+    file_ = open_spool(*rule.folder);
+    if (file_ < 0 || !write_spool(file_, bytes_)) return false;
+    give_back(bytes_);
+  }
+  return write_spool(file_, data);
+}
+
+void BodyStore::consume(std::size_t n) noexcept {
+  ASSERT(n <= bytes_.size() - at_, "more of a body taken than is there");
+  at_ += n;
+  if (at_ < bytes_.size()) return;
+  at_ = 0;
+  bytes_.clear();
+}
+
+}  // namespace celadon::server

@@ -1,0 +1,85 @@
+// Deadlines of a connection. Its timer is moved only when it would fire too late, so
+// that a busy connection does not touch the wheel per request.
+#include "server/client_connection.h"
+#include "server/server.h"
+
+namespace celadon::server {
+
+Due ClientConnection::next_due() const noexcept {
+  const Situation situation{.state = state_,
+                            .fresh = fresh_,
+                            .has_input = has_input(),
+                            .waits_for_body = waits_for_body() && stream_.reading(),
+                            .resets = resets_,
+                            .closing_since = server_.closing_since()};
+  return due(situation, marks_, settings());
+}
+
+bool ClientConnection::is_due() const noexcept {
+  return next_due().when <= now();
+}
+
+void ClientConnection::rearm() noexcept {
+  if (!stream_.open()) return;
+  const Nanos when = next_due().when;
+  if (when == kNever) return;  // the timer, if armed, finds nothing due and stops
+  if (!Timer::armed() || Timer::deadline() > when) server_.loop().arm(*this, when);
+}
+
+void ClientConnection::on_timer() noexcept {
+  // Nobody is judged by what the loop had no time to look at: what came is read first.
+  if (is_due()) {
+    while (stream_.reading() && is_due() && read_some()) {
+    }
+    if (stream_.open() && stream_.queued() > 0 && flush() &&
+        state_.output == Output::Idle) {
+      on_room();
+    }
+    if (!stream_.open()) return;
+    const Due due = next_due();
+    if (due.when <= now()) act(due);
+  }
+  settle();
+}
+
+void ClientConnection::act(Due due) noexcept {
+  Counters& counters = server_.ledger().counters();
+  switch (due.why) {
+    case Why::Nothing:
+    case Why::Delivery: return;
+    case Why::Preface: return close(Closed::Slow);
+    case Why::FirstHead: ++counters.timeouts_header; return close(Closed::Slow);
+    case Why::Idle: ++counters.timeouts_keepalive; return end(Closed::Idle);
+    case Why::Closing: return end(Closed::Server);
+    case Why::Linger: return set_input(Input::Ended);
+    case Why::Write: return on_write_due(due);
+    case Why::More:
+    case Why::Head:
+    case Why::Body:
+    case Why::Rest: return on_due(due.why);
+  }
+}
+
+// Not at once: a request may be on its way, and a reset that meets it would destroy
+// answers that the peer has not read yet.
+void ClientConnection::end(Closed why) noexcept {
+  if (why_ == Closed::Client) why_ = why;
+  set_input(Input::Last);
+}
+
+// In each period the peer takes it all, or enough of it.
+void ClientConnection::on_write_due(Due due) noexcept {
+  const Settings& s = settings();
+  const std::uint64_t taken = stream_.sent() - marks_.sent;
+  // A loop that was held has not offered the peer all that it would have taken.
+  const bool looked_late = now() - due.when > s.write_timeout / 16;
+  if (looked_late || taken >= least_in(s.write_timeout, s.write_min_rate)) {
+    marks_.blocked = now();
+    marks_.sent = stream_.sent();
+    return;
+  }
+  ++server_.ledger().counters().timeouts_write;
+  reset(Closed::Slow);
+}
+
+}  // namespace celadon::server
