@@ -61,7 +61,9 @@ def haproxy(folder: Path, servers: list[tuple[int, int]]) -> Proxy:
         )
     text = text.replace("inter 500ms", "inter 50ms")
     # One that is slow on a busy machine is there all the same.
-    text = text.replace("  timeout connect 2s", "  timeout connect 60s\n  timeout check 60s")
+    text = text.replace(
+        "  timeout connect 2s", "  timeout connect 60s\n  timeout check 60s"
+    )
     file = folder / "haproxy.cfg"
     file.write_text(text)
     command = [program("haproxy", "haproxy"), "-db", "-f", str(file)]

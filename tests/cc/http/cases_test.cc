@@ -172,7 +172,9 @@ TEST_P(CasesTest, SameAnswerHoweverTheBytesAreCut) {
   }
 }
 
-TEST(CasesTable, IsThere) { EXPECT_GT(load().size(), 200u); }
+TEST(CasesTable, IsThere) {
+  EXPECT_GT(load().size(), 200u);
+}
 
 INSTANTIATE_TEST_SUITE_P(Table, CasesTest, ::testing::ValuesIn(load()),
                          [](const auto& one) {
