@@ -8,6 +8,7 @@ and the like) run alone, and so do those marked ``celadon_alone``.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import copy
 import dataclasses
@@ -18,9 +19,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _pytest import runner
 from _pytest.runner import SetupState
 
 from celadon import green, patch
+from celadon.contrib import pytest_django
 
 patch.all()
 
@@ -42,6 +45,7 @@ _ALONE_OF_DJANGO = {"live_server", "mailoutbox", "settings", "transactional_db"}
 _MARKS_OF_DJANGO = ("django_isolate_apps", "ignore_template_errors", "urls")
 # Who sets up or tears down what several tests share.
 _turn = green.RLock()
+_of_class = pytest.StashKey[dict[Any, Any]]()  # copies of its fixtures
 _current: contextvars.ContextVar[pytest.Item] = contextvars.ContextVar("item")
 
 
@@ -82,9 +86,22 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     together = [item for item in session.items if item not in alone]
     for item in together:
         _own_fixtures(item)
+    pytest_django.install(lambda: _current.get(None))
+    _let_tests_overlap()
     _run_lanes(session, lanes, iter(_in_units(together)))
     _run_lanes(session, 1, iter([alone]))
     return True
+
+
+def _let_tests_overlap() -> None:
+    """The variable with the name of the running test: the first of two removes it."""
+    native = runner._update_current_test_var
+
+    def update(item: pytest.Item, when: Any) -> None:
+        with contextlib.suppress(KeyError):
+            native(item, when)
+
+    runner._update_current_test_var = update
 
 
 def _in_units(items: list[pytest.Item]) -> list[list[pytest.Item]]:
@@ -187,7 +204,8 @@ class _OwnFixtures(dict[str, Any]):
         self._item = item
 
     def __setitem__(self, name: str, definitions: Any) -> None:
-        super().__setitem__(name, tuple(map(_own_fixture, definitions)))
+        own = tuple(_own_fixture(self._item, each) for each in definitions)
+        super().__setitem__(name, own)
 
     def get(self, name: str, default: Any = None) -> Any:
         if name not in self:
@@ -198,9 +216,21 @@ class _OwnFixtures(dict[str, Any]):
         return super().get(name, default)
 
 
-def _own_fixture(definition: Any) -> Any:
-    if definition.scope != "function":
+def _own_fixture(item: Any, definition: Any) -> Any:
+    """A class has its own as well: it is one for tests that are in none, and these end
+    it with themselves."""
+    owner = item.getparent(pytest.Class)
+    if definition.scope == "function" or (definition.scope == "class" and not owner):
+        return _copied(definition)
+    if definition.scope != "class":
         return _once_at_a_time(definition)
+    own = owner.stash.setdefault(_of_class, {})
+    if definition not in own:
+        own[definition] = _once_at_a_time(_copied(definition))
+    return own[definition]
+
+
+def _copied(definition: Any) -> Any:
     own = copy.copy(definition)
     own._finalizers = []
     own.cached_result = None
