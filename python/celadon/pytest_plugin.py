@@ -8,6 +8,7 @@ and the like) run alone, and so do those marked ``celadon_alone``.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import copy
 import dataclasses
@@ -18,10 +19,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _pytest import runner
 from _pytest.fixtures import get_scope_node
 from _pytest.runner import SetupState
 
 from celadon import green, patch
+from celadon.contrib import pytest_django
 
 patch.all()
 
@@ -85,9 +88,22 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     together = [item for item in session.items if item not in alone]
     for item in together:
         _own_fixtures(item)
+    pytest_django.install(lambda: _current.get(None))
+    _let_tests_overlap()
     _run_lanes(session, lanes, iter(_in_units(together)))
     _run_lanes(session, 1, iter([alone]))
     return True
+
+
+def _let_tests_overlap() -> None:
+    """The variable with the name of the running test: the first of two removes it."""
+    native = runner._update_current_test_var
+
+    def update(item: pytest.Item, when: Any) -> None:
+        with contextlib.suppress(KeyError):
+            native(item, when)
+
+    runner._update_current_test_var = update
 
 
 def _in_units(items: list[pytest.Item]) -> list[list[pytest.Item]]:

@@ -42,7 +42,7 @@ def work(path: str) -> None:
             pass
     if path == "/hold":
         while not os.path.exists(os.environ["ENOUGH"]):
-            end = time.monotonic() + 0.05  # who looks finds it here, not in there
+            end = time.monotonic() + 0.1  # it is here that it is found
             while time.monotonic() < end:
                 pass
     if path == "/pool":

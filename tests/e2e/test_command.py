@@ -31,7 +31,7 @@ def run(
         capture_output=True,
         text=True,
         timeout=raw.TIMEOUT,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, "CELADON_BIND": "127.0.0.1:0", **(env or {})},
     )
 
 

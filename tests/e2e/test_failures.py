@@ -25,7 +25,12 @@ def server() -> Iterator[Command]:
         *("--write-timeout", "0.5", "--body-timeout", "0.5", "--header-timeout", "0.5"),
         *("--linger-timeout", "0.5", "--keep-alive", "0.5"),
     ) as command:
+        AT_REST.update(held(command))
         yield command
+
+
+# What the server holds with nobody connected but us.
+AT_REST: dict[str, int] = {}
 
 
 def leave(client: raw.Client) -> None:
@@ -104,14 +109,9 @@ def held(server: Command) -> dict[str, int]:
 
 def rest(server: Command) -> dict[str, int]:
     """What the server holds with nobody connected but us."""
-    most = at_first(server)
-    return wait_until(lambda: (now := held(server), now["descriptors"] <= most))
-
-
-@functools.cache
-def at_first(server: Command) -> int:
-    """Descriptors of a server that nobody has left yet."""
-    return held(server)["descriptors"]
+    return wait_until(
+        lambda: (now := held(server), now["descriptors"] <= AT_REST["descriptors"])
+    )
 
 
 def test_a_full_disk_while_a_body_is_spooled_is_500() -> None:

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -252,11 +253,10 @@ def unread(tmp_path: Path) -> Iterator[tuple[Unread, str]]:
 
 
 def listens(address: str) -> bool:
-    try:
-        Client(address).close()
-    except OSError:
-        return False
-    return True
+    """A socket has its file before it listens."""
+    with suppress(OSError), Client(address):
+        return True
+    return False
 
 
 def ask(address: str, path: str) -> raw.Response:
@@ -291,12 +291,12 @@ def test_a_full_disk_costs_lines_and_nothing_else() -> None:
     with Command(LOGS, "--access-logfile", "/dev/full") as server:
         lost = re.compile(r"\d+ lines of the access log were lost until now")
 
-        def told() -> bool:
-            # By a request that comes when it is known that the line of another was lost.
+        def is_said() -> bool:
+            """By a turn of the loop once the loss is known."""
             assert server.request(get("/")).status == 200
-            return any(map(lost.search, list(server.lines)))
+            return any(map(lost.search, server.lines))
 
-        wait_until(lambda: (None, told()))
+        wait_until(lambda: (None, is_said()))
 
 
 @pytest.mark.parametrize("is_moved", [False, True])

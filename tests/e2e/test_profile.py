@@ -16,7 +16,7 @@ from tests.support.site import wait_ready
 from tests.support.timing import once_right
 
 APP = """
-import time
+import threading, time
 from flask import Flask
 app = Flask(__name__)
 
@@ -28,6 +28,18 @@ def compute(seconds):
 def burn(name):
     compute(0.03)
     return "1 1"
+
+parked = threading.Event()
+
+@app.get("/park")
+def park():
+    parked.wait(60)
+    return "parked"
+
+@app.get("/go")
+def go():
+    parked.set()
+    return "go"
 
 @app.get("/wait")
 def wait():
@@ -64,7 +76,7 @@ def test_time_is_attributed_to_route_and_line(folder: Path) -> None:
         Load(server, FOREVER, path="/burn/1?secret"),
     ):
         wait_ready(server, 1)
-        waiting.send(raw.get("/wait"))
+        waiting.send(raw.get("/park"))
         found: dict[str, Any] = {}
 
         def measure() -> None:
@@ -78,7 +90,7 @@ def test_time_is_attributed_to_route_and_line(folder: Path) -> None:
         once_right(measure)
         assert found["$schema"].endswith("file-format-schema.json")
         # Who waits is not running.
-        assert "GET /wait" not in weights(found)
+        assert "GET /park" not in weights(found)
         frames = found["shared"]["frames"]
         assert any(
             each["name"] == "compute" and each["file"].endswith("profiled.py")
@@ -87,6 +99,7 @@ def test_time_is_attributed_to_route_and_line(folder: Path) -> None:
         for each in found["profiles"]:
             assert len(each["samples"]) == len(each["weights"])
             assert max(at for sample in each["samples"] for at in sample) < len(frames)
+        assert server.request(raw.get("/go")).status == 200
         assert waiting.response().status == 200
 
 

@@ -16,7 +16,7 @@ import threading, time, unittest, warnings
 import pytest
 
 LANES = 4
-together = threading.Barrier(LANES, timeout=5)
+together = threading.Barrier(LANES, timeout=60)
 log = []
 
 @pytest.fixture(scope="session")
@@ -161,6 +161,36 @@ def test_each_class_has_its_own_fixtures(tmp_path: Path) -> None:
     assert summary(done.stdout) == {"passed": 2}, done.stdout
 
 
+CLASSES = """
+import time, pytest
+alive = set()
+
+@pytest.fixture(scope="class", autouse=True)
+def owner(request):
+    alive.add(request.node.name)
+    yield request.node.name
+    alive.discard(request.node.name)
+
+@pytest.mark.parametrize("n", range(8))
+def test_short(n, owner, request):
+    time.sleep(0.001)
+    assert owner == request.node.name and owner in alive, alive
+
+class TestLong:
+    def test_one(self, owner):
+        for _ in range(50):
+            time.sleep(0.001)
+            assert owner == "TestLong" and owner in alive, (owner, alive)
+    def test_two(self, owner): assert owner == "TestLong" and owner in alive
+"""
+
+
+def test_a_class_shares_its_fixtures_with_nobody(tmp_path: Path) -> None:
+    (tmp_path / "test_classes.py").write_text(CLASSES)
+    done = run_pytest(tmp_path, "--celadon-concurrency", "4")
+    assert summary(done.stdout) == {"passed": 10}, done.stdout + done.stderr
+
+
 DJANGO = """
 import pathlib, sys, threading
 import django.conf, pytest
@@ -177,7 +207,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import TestCase, TransactionTestCase
 
-together = threading.Barrier(4, timeout=20)
+together = threading.Barrier(4, timeout=60)
 running = 0
 
 @pytest.mark.parametrize("n", range(8))

@@ -19,7 +19,7 @@ import pytest
 from tests.support import proxies, raw, studio
 from tests.support.load import Crowd
 from tests.support.machine import free_port
-from tests.support.raw import Response
+from tests.support.raw import TIMEOUT, Response
 from tests.support.servers import Command, wait_until
 from tests.support.services import Services
 from tests.support.site import kill_worker, ready, wait_ready
@@ -85,7 +85,7 @@ class Visitors(Crowd):
     def _book(self, token: str) -> None:
         fields = urlencode({"name": f"visitor {token}", "token": token}).encode()
         kind = "Content-Type: application/x-www-form-urlencoded"
-        end = time.monotonic() + raw.TIMEOUT
+        end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             try:
                 answer = self._ask(raw.post("/courses/1", fields, kind))

@@ -16,7 +16,7 @@ PREEMPTING = (
     + """
 green.preempt(0.002)
 def burn(seconds=0.1):
-    # Of the processor: on a busy machine it takes longer, as what is counted does.
+    # Of this thread's own time: others may have the processor for longer than that.
     end = time.thread_time() + seconds
     count = 0
     while time.thread_time() < end: count += 1

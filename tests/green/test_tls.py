@@ -78,7 +78,7 @@ def test_a_slow_handshake_holds_up_nobody(tls: str) -> None:
         """
         a, b = socket.socketpair()
         def late():
-            green.sleep(0.02)
+            for _ in range(20): green.sleep(0.001)
             return client_side.wrap_socket(b, server_hostname="localhost")
         client = green.spawn(late)
         server, count = ticks(lambda: server_side.wrap_socket(a, server_side=True))

@@ -172,4 +172,8 @@ class Terminal:
     def key(self, seconds: float) -> int:
         """What was pressed within that time; -1: nothing."""
         self._window.timeout(max(int(1000 * seconds), 1))
-        return int(self._window.getch())
+        pressed = int(self._window.getch())
+        if pressed == curses.KEY_RESIZE:
+            # A terminal moves what was there, and may have got a picture of the old size.
+            self._window.clear()
+        return pressed
