@@ -86,7 +86,7 @@ class ClientConnection : public loop::Disposable,
   virtual void on_room() noexcept = 0;
   // Likewise, and so does what is stored.
   virtual void go_on() noexcept = 0;
-  // It was idle for the whole of a wait: memory goes back.
+  // It has become idle: memory that its requests needed goes back.
   virtual void on_idle() noexcept = 0;
   // A deadline of its own.
   virtual void on_due(Why why) noexcept = 0;

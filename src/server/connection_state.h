@@ -1,5 +1,6 @@
 // What a client connection that speaks HTTP/1 is doing: three small machines, and which
-// of their states go together. There is no flag beside them.
+// of their states go together. Two facts stand beside them, which they do not hold:
+// whether a request has begun yet, and whether the end has to be a reset.
 //
 //   Input     what the peer sends
 //             Open ──► Last ──► Ended

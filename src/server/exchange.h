@@ -293,8 +293,6 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   void note_closing() noexcept {
     if (consumer_) consumer_->on_closing();
   }
-  // The answer of a client that will not get one, for the log.
-  void note_status(int status) noexcept { status_ = status; }
 
  private:
   [[nodiscard]] bool can_send() const noexcept { return !gone_ && !ended(); }

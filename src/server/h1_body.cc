@@ -20,8 +20,12 @@ void H1Session::open_body(Exchange& x) noexcept {
   if (x.request().body == http::BodyKind::Chunked) {
     chunked_ = std::make_unique<http::h1::ChunkedDecoder>(settings().limits);
   }
-  const Nanos total = settings().body_total_timeout;
+  start_body_clock();
+}
+
+void H1Session::start_body_clock() noexcept {
   mark_input();
+  const Nanos total = settings().body_total_timeout;
   marks().until = total == kNever ? kNever : now() + total;
 }
 
@@ -117,9 +121,7 @@ void H1Session::expect_body() noexcept {
   // A final answer says it as well.
   if (!exchange_->head_sent()) write_interim(*exchange_, 100, {});
   if (!open()) return;
-  mark_input();
-  const Nanos total = settings().body_total_timeout;
-  marks().until = total == kNever ? kNever : now() + total;
+  start_body_clock();
 }
 
 bool H1Session::waits_for_body() const noexcept {

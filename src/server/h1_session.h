@@ -87,6 +87,7 @@ class H1Session final : public ClientConnection, public Channel {
   void body_failed(http::Rejection why) noexcept;
   void skip_rest(std::string_view bytes) noexcept;
   void expect_body() noexcept;
+  void start_body_clock() noexcept;
   [[nodiscard]] bool body_blocks_reuse(const Exchange& x) const noexcept;
 
   // Answers (h1_answer.cc)
