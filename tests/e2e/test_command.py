@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,18 @@ PROBE = "tests.apps.probe:app"
 
 
 def run(
-    *args: str, env: dict[str, str] | None = None
+    *args: str, env: Mapping[str, str | None] | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """With a port that nobody else has, where `env` says nothing else; what is None there
+    is left out."""
+    words = {**os.environ, "CELADON_BIND": "127.0.0.1:0", **(env or {})}
     return subprocess.run(
         [CELADON, *args],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=raw.TIMEOUT,
-        env={**os.environ, "CELADON_BIND": "127.0.0.1:0", **(env or {})},
+        env={name: value for name, value in words.items() if value is not None},
     )
 
 
@@ -117,8 +121,7 @@ def test_names_are_taken_as_they_are_written(tmp_path: Path) -> None:
 def test_mistakes_get_one_clear_line(
     args: list[str], status: int, message: str
 ) -> None:
-    # The port that is taken where nothing else is said is not ours to take.
-    done = run(*args, env={"CELADON_BIND": "127.0.0.1:0"})
+    done = run(*args)
     assert done.returncode == status, done.stderr
     assert message in done.stderr
     assert f"{Path(celadon.__file__).parent}/" not in done.stderr  # no frame of ours
@@ -168,7 +171,8 @@ def test_version_help_and_configuration() -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "configuration is fine")
     shown = run("--print-config", "--keep-alive", "7").stdout
     assert "keepalive = 7  # given" in shown
-    shown = run("--print-config", env={"CELADON_KEEPALIVE": "8", "PORT": "99"}).stdout
+    given = {"CELADON_KEEPALIVE": "8", "PORT": "99", "CELADON_BIND": None}
+    shown = run("--print-config", env=given).stdout
     assert "keepalive = 8  # environment CELADON_KEEPALIVE" in shown
     assert "bind = 0.0.0.0:99" in shown
 
@@ -248,11 +252,9 @@ def test_default_access_log_on_stdout_and_reopen(tmp_path: Path) -> None:
         server.request(raw.get("/one"))
         path.rename(tmp_path / "old.log")
         server.signal(signal.SIGUSR1)
-        # The signal is handled in the turn that also takes this request, or before.
-        while not path.exists():
+        # Who makes the file and who writes there need not be one process.
+        while not path.exists() or "/two" not in path.read_text():
             server.request(raw.get("/two"))
-        server.request(raw.get("/three"))
-    assert "/three" in path.read_text()
     assert "/one" in (tmp_path / "old.log").read_text()
 
 
