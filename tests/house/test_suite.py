@@ -23,7 +23,7 @@ PARTS = """
 import sys
 from tools.suite import __main__, parts
 from tools.suite.parts import Part, Step
-from tools.suite.readers import Check, Reader
+from tools.suite.readers import Check, Ctest, Pytest, Reader
 def sh(text, reader=Check):
     return lambda _: [Step(("bash", "-c", text), text, reader, text)]
 def run(*table):
@@ -34,11 +34,11 @@ def run(*table):
 """
 
 
-def started(source: str, folder: Path) -> subprocess.Popen[str]:
+def started(source: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PARTS + textwrap.dedent(source)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -103,6 +103,163 @@ def test_a_signal_ends_all_that_was_started(
     assert all(gone(int(file.read_text())) for file in files)
 
 
+def test_nothing_goes_on_where_the_run_was_killed(tmp_path: Path) -> None:
+    source = 'run(Part("long", "", sh("echo $$ > pid; exec sleep 1000")))'
+    process = started(source, tmp_path)
+    pid = pid_in(tmp_path / "pid")
+    process.kill()
+    process.communicate(timeout=TIMEOUT)
+    wait_until(lambda: (None, gone(pid)))
+
+
+DEAF = """
+        deaf = "trap '' INT; echo $$ > deaf; while :; do sleep 0.1; done"
+"""
+
+
+def pid_in(file: Path) -> int:
+    """Once it is there."""
+    return wait_until(  # type: ignore[no-any-return]
+        lambda: (
+            (int(file.read_text()), True)
+            if file.exists() and file.read_text()
+            else (0, False)
+        )
+    )
+
+
+def test_where_nobody_reads_any_more_all_ends(tmp_path: Path) -> None:
+    process = started(
+        'run(Part("long", "", sh("echo $$ > pid; exec sleep 1000")))', tmp_path
+    )
+    pid = pid_in(tmp_path / "pid")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(TIMEOUT) == 128 + signal.SIGPIPE
+    assert gone(pid)
+
+
+def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
+    source = (
+        DEAF
+        + """
+        from tools.suite import processes
+        processes.GRACE = 1000
+        run(Part("deaf", "", sh(deaf)))
+    """
+    )
+    process = started(source, tmp_path)
+    pid = pid_in(tmp_path / "deaf")
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    assert any("stopping what runs" in line for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 128 + signal.SIGINT
+    assert gone(pid)
+
+
+def test_what_changes_the_machine_is_not_killed_halfway(tmp_path: Path) -> None:
+    source = (
+        DEAF
+        + """
+        from tools.suite import processes
+        processes.GRACE = 0.1
+        install = "trap '' INT; (touch begun; until [ -e go ]; do sleep 0.1; done)"
+        run(Part("install", "", sh(install + "; touch done"), whole=True),
+            Part("deaf", "", sh(deaf)))
+    """
+    )
+    process = started(source, tmp_path)
+    pid = pid_in(tmp_path / "deaf")
+    wait_until(lambda: (None, (tmp_path / "begun").exists()))
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: (None, gone(pid)))
+    (tmp_path / "go").touch()
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "install: is not stopped halfway: waiting for it" in said
+    assert (tmp_path / "done").exists()
+
+
+def test_who_is_left_running_and_writes_holds_nobody_up(tmp_path: Path) -> None:
+    # What runs in the background is bash, until it is `yes`.
+    left = "yes & until [ $(cat /proc/$!/comm) = yes ]; do :; done"
+    process = started(f'run(Part("left", "", sh({left!r})))', tmp_path)
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0
+    assert said.splitlines()[-1] == "1 passed, 0 failed"
+
+
+@pytest.mark.parametrize("reader", ["Pytest", "Ctest"])
+def test_nothing_was_tested_is_a_failure(tmp_path: Path, reader: str) -> None:
+    source = f"""
+        run(Part("empty", "", sh("true", {reader})), Part("good", "", sh("true")))
+    """
+    process = started(source, tmp_path)
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert said.splitlines()[-1] == "1 passed, 1 failed"
+    assert "no test was " in said
+
+
+def test_who_dies_in_the_middle_of_an_event_has_failed(tmp_path: Path) -> None:
+    source = """
+        half = "printf '{\\"what\\": \\"st' >&$CELADON_SUITE_EVENTS"
+        run(Part("half", "", sh(half, Pytest)), Part("good", "", sh("true")))
+    """
+    process = started(source, tmp_path)
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert said.splitlines()[-1].startswith("1 passed, ")
+    assert 'half of an event was told: {"what": "st' in said
+
+
+NOISE = r"""
+head -c 20000000 /dev/zero | tr '\0' x
+printf '\n\377\342\202\254\n'
+exit 1
+"""
+
+
+def test_any_output_can_be_shown_and_only_its_end_is(tmp_path: Path) -> None:
+    (tmp_path / "noise.sh").write_text(NOISE)
+    source = 'run(Part("noisy", "", sh("bash noise.sh")))'
+    process = started(source, tmp_path, PYTHONIOENCODING="ascii")
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert said.splitlines()[-1] == "0 passed, 1 failed"
+    assert "\\ufffd\\u20ac\nended with status 1" in said
+    assert len(said) < 100_000
+    kept = (tmp_path / "build/suite/noisy.log").stat().st_size
+    assert kept > 20_000_000, "a log has all"
+
+
+def test_variables_that_choose_tests_reach_none(tmp_path: Path) -> None:
+    chosen = {"PYTEST_ADDOPTS": "-k x", "GTEST_FILTER": "X*", "PYTHONOPTIMIZE": "1"}
+    source = f"""
+        run(Part("all", "", sh("! env | grep -E '^({"|".join(chosen)})='")))
+    """
+    process = started(source, tmp_path, **chosen)
+    said, _ = process.communicate(timeout=TIMEOUT)
+    assert said.splitlines()[-1] == "1 passed, 0 failed", said
+
+
+@pytest.mark.parametrize("option", ["--jobs", "--workers"])
+@pytest.mark.parametrize("number", ["0", "-1", "many"])
+def test_numbers_of_things_are_at_least_one(option: str, number: str) -> None:
+    # With something else that is wrong: if this one passed, all tests would run.
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.suite", f"{option}={number}", "nosuchverb"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert f"argument {option}: " in done.stderr
+
+
 def run_pytest(
     folder: Path, *options: str, keep: tuple[int, ...] = (), **environment: str
 ) -> subprocess.CompletedProcess[str]:
@@ -129,7 +286,7 @@ def late():
     yield
     raise ValueError("in the end")
 def test_good(): pass
-def test_bad(): print("said"); assert 1 == 2
+def test_bad(): print("said", "x" * 10**6, "in the end"); assert 1 == 2
 def test_setup(broken): pass
 def test_end(late): pass
 def test_skipped(): pytest.skip("for this")
@@ -166,7 +323,10 @@ def test_pytest_tells_what_becomes_of_each_test(
         **dict.fromkeys(["test_bad", "test_setup", "test_end", "test_dies"], "failed"),
         "test_skipped": "skipped",
     }
-    assert "said" in ends["test_it.py::test_bad"]["detail"]
+    bad = ends["test_it.py::test_bad"]["detail"]
+    assert "assert 1 == 2" in bad
+    assert bad.endswith("in the end")
+    assert len(bad) < 100_000
     assert ends["test_it.py::test_skipped"]["detail"] == "for this"
 
 

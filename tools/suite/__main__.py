@@ -23,14 +23,21 @@ FOLDER = Path("build/suite")  # what each part says, all results, and the lock
 CORES = len(os.sched_getaffinity(0))
 
 
+def count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than one")
+    return number
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools.suite", description=__doc__)
     add = parser.add_argument
     add("verb", choices=VERBS)
     add("--slow", action="store_true", help="list the slowest tests")
     add("-v", "--verbose", action="store_true", help="a line for each test")
-    add("--workers", type=int, default=3 * CORES, help="Python tests at a time")
-    add("--jobs", type=int, default=CORES, help="compilers at a time")
+    add("--workers", type=count, default=3 * CORES, help="Python tests at a time")
+    add("--jobs", type=count, default=CORES, help="compilers at a time")
     add(
         "--within",
         type=float,
@@ -49,7 +56,10 @@ def lock(file: TextIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print("another run of this checkout goes on; waiting for it", flush=True)
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
 
 
 def forget_temporary_bytecode() -> None:
@@ -60,6 +70,8 @@ def forget_temporary_bytecode() -> None:
 
 def main() -> int:
     arguments = parse()
+    # What tests say has all letters there are; what shows it may know few.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     options = Options(
         arguments.venv, arguments.python, arguments.jobs, arguments.workers
     )
@@ -75,10 +87,10 @@ def main() -> int:
         seconds = time.monotonic() - began
         (FOLDER / "results.jsonl").write_text(records(run.tallies))
     if run.stopped_by:
-        print(f"stopped by {signal.Signals(run.stopped_by).name}", end="\n\n")
+        display.write(f"stopped by {signal.Signals(run.stopped_by).name}\n\n")
     if arguments.slow:
-        print(slowest(run.tallies), end="\n\n")
-    print(summary(run.tallies, run.left_out, seconds), flush=True)
+        display.write(slowest(run.tallies) + "\n\n")
+    display.write(summary(run.tallies, run.left_out, seconds) + "\n")
     return run.status()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tools.suite.tally import Outcome, Result, Tally, counted
 
@@ -14,7 +17,10 @@ LONG = 10.0  # seconds from which on it is said how long a test has run
 
 
 class Display:
+    """`is_lost`: what is written reaches nobody any more."""
+
     def __init__(self, every_test: bool) -> None:
+        self.is_lost = False
         self._began = time.monotonic()
         self._said = self._began
         self._every_test = every_test
@@ -22,7 +28,21 @@ class Display:
 
     def line(self, text: str) -> None:
         erase = "\r\x1b[2K" if self._moves else ""
-        print(f"{erase}{clock(time.monotonic() - self._began)}  {text}", flush=True)
+        self.write(f"{erase}{clock(time.monotonic() - self._began)}  {text}\n")
+
+    def write(self, text: str) -> None:
+        """Where that fails, the terminal or the reader has gone, or there is no room: the
+        run goes on to its end, which is near."""
+        if self.is_lost:
+            return
+        try:
+            print(text, end="", flush=True)
+        except OSError as error:
+            self.is_lost = True
+            _forget_output()
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                with suppress(OSError):
+                    print(f"cannot say more: {error}", file=sys.stderr, flush=True)
 
     def result(self, part: str, result: Result) -> None:
         if result.outcome is Outcome.FAILED:
@@ -35,16 +55,21 @@ class Display:
         now = time.monotonic()
         if self._moves:
             text = _state(running, waiting, now)
-            room = shutil.get_terminal_size().columns - 9
-            shown = f"{clock(now - self._began)}  {text[:room]}"
-            print(f"\r\x1b[2K{shown}", end="", flush=True)
+            room = max(0, shutil.get_terminal_size().columns - 9)
+            self.write(f"\r\x1b[2K{clock(now - self._began)}  {text[:room]}")
         elif now - self._said >= EVERY:
             self._said = now
             self.line(_state(running, waiting, now))
 
     def close(self) -> None:
         if self._moves:
-            print("\r\x1b[2K", end="", flush=True)
+            self.write("\r\x1b[2K")
+
+
+def _forget_output() -> None:
+    """What is still to be written would be tried once more at the exit."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def clock(seconds: float) -> str:

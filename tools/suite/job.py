@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import fcntl
 import os
 import selectors
 import time
@@ -20,6 +20,9 @@ from tools.suite.tally import Outcome, Result, Tally
 # By this name in its environment a step finds the descriptor of its pipe for events.
 EVENTS = "CELADON_SUITE_EVENTS"
 SILENCE = 15 * 60.0  # seconds after which a step is stuck; a whole build says nothing
+LINE = (
+    1 << 20
+)  # bytes after which a line that has no end is taken for one; no event is as long
 
 
 class Job:
@@ -30,11 +33,12 @@ class Job:
         self.tally = Tally()
         self._steps = deque(part.steps(options))
         self._display = display
-        self._log = (folder / f"{part.name}.log").open("w")
+        self._log = (folder / f"{part.name}.log").open("w", encoding="utf-8")
         self._reader: Reader | None = None
         self._streams: list[_Stream] = []
         self._shown = 0
-        self._heard = time.monotonic()
+        self._began = time.monotonic()
+        self._is_given_up = False
 
     def start_step(self, selector: selectors.BaseSelector) -> int | None:
         """The process of the next step; none if there is no more."""
@@ -57,11 +61,13 @@ class Job:
                 self.part.nice,
             )
         self._reader, self._streams = reader, [output, events]
-        self._heard = time.monotonic()
+        self._began = time.monotonic()
+        self._is_given_up = False
         return pid
 
     def is_stuck(self) -> bool:
-        return time.monotonic() - self._heard > SILENCE
+        heard = max([self._began, *(stream.heard for stream in self._streams)])
+        return time.monotonic() - heard > SILENCE and not self._is_given_up
 
     def give_up(self) -> None:
         """What is under way has failed: it will not end."""
@@ -70,7 +76,7 @@ class Job:
         for name in list(self.tally.under_way):
             self.tally.end(Result(name, Outcome.FAILED, SILENCE, said))
         self._reader.fail(said)
-        self._heard = math.inf
+        self._is_given_up = True
 
     def step_ended(self, status: int) -> None:
         assert self._reader is not None
@@ -85,7 +91,6 @@ class Job:
         keep: Callable[[str], object] = lambda _: None,
     ) -> Callable[[str], None]:
         def hear(line: str) -> None:
-            self._heard = time.monotonic()
             keep(line + "\n")
             understand(line)
             self._show_results()
@@ -99,9 +104,10 @@ class Job:
 
 
 class _Stream:
-    """Lines from a pipe. `writing` is the other end of it.
+    """Lines from a pipe, a very long one in pieces. `writing` is the other end of it,
+    `heard` when there was something.
 
-    Who is left running by a test may hold that: its end is not waited for.
+    Who is left running by a test may hold that, and write: its end is not waited for.
     """
 
     def __init__(
@@ -109,31 +115,44 @@ class _Stream:
     ) -> None:
         self._reading, self.writing = os.pipe()
         os.set_blocking(self._reading, False)
+        self.heard = time.monotonic()
         self._selector = selector
         self._hear = hear
-        self._rest = b""
+        self._begun: list[bytes] = []  # of a line whose end has not come
         selector.register(self._reading, selectors.EVENT_READ, self.read)
 
-    def read(self) -> bool:
-        """Whether there may be more."""
+    def read(self) -> int:
+        """So many bytes; 0 if there are none."""
         try:
             data = os.read(self._reading, 1 << 16)
         except BlockingIOError:
-            return False
+            return 0
         if not data:
             self._selector.unregister(self._reading)  # or it would be ready for ever
-            return False
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._hear(line.decode(errors="replace"))
-        return True
+            return 0
+        self.heard = time.monotonic()
+        *ends, begun = data.split(b"\n")
+        for end in ends:
+            self._begun.append(end)
+            self._end_line()
+        if begun:
+            self._begun.append(begun)
+        if sum(map(len, self._begun)) >= LINE:
+            self._end_line()
+        return len(data)
+
+    def _end_line(self) -> None:
+        line = b"".join(self._begun)
+        self._begun.clear()
+        self._hear(line.decode(errors="replace"))
 
     def close(self) -> None:
-        """Reads what is there, and closes."""
-        while self._reading in self._selector.get_map() and self.read():
-            pass
-        if self._rest:
-            self._hear(self._rest.decode(errors="replace"))
+        """Reads what was there, and closes."""
+        left = fcntl.fcntl(self._reading, fcntl.F_GETPIPE_SZ)
+        while left > 0 and self._reading in self._selector.get_map():
+            left -= self.read() or left
+        if self._begun:
+            self._end_line()
         if self._reading in self._selector.get_map():
             self._selector.unregister(self._reading)
         os.close(self._reading)

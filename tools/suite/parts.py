@@ -64,6 +64,7 @@ class Part:
     steps: Callable[[Options], list[Step]]
     after: tuple[str, ...] = ()
     prepares: bool = False  # where it failed, what comes after it is not run
+    whole: bool = False  # it changes the machine: it is not killed on its way
     nice: int = 0
     quiet: bool = False  # nothing else runs meanwhile
     minutes: float = 0.0  # it is left out of a run with a limit that has less time left
@@ -196,6 +197,7 @@ PARTS = (
         "packages of the distribution",
         _verb("tools/install-system.sh build test services"),
         prepares=True,
+        whole=True,
     ),
     Part(
         "c++ base",

@@ -11,17 +11,22 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
 GRACE = 10.0  # seconds in which tests stop what they started, before all is killed
 
 
 def adopt_orphans() -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
@@ -42,14 +47,20 @@ def start(
         env={**_inherited(), **environment},
         pass_fds=[kept],
         start_new_session=True,
+        # Where this one is killed, they are interrupted all the same.
+        preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGINT),
     )
     process.returncode = 0  # `ended` waits for all children, for this one too
     return process.pid
 
 
+# Of the environment, by the beginning of the name: what make tells the makes below it, while
+# ours have jobs of their own; and what would choose, repeat or change tests.
+_NOT_INHERITED = ("MAKE", "MFLAGS", "PYTHON", "PYTEST", "CTEST", "GTEST")
+
+
 def _inherited() -> dict[str, str]:
-    """Without what make tells the makes below it: ours have jobs of their own."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
 
 
 def ended() -> Iterator[tuple[int, int]]:
@@ -64,16 +75,16 @@ def ended() -> Iterator[tuple[int, int]]:
         yield pid, os.waitstatus_to_exitcode(status)
 
 
-def descendants() -> list[int]:
-    """All processes below this one that have not ended."""
+def descendants(of: int = 0) -> list[int]:
+    """All processes below that one, or below this one, that have not ended."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
+            state, parent = stat.read_bytes().rpartition(b")")[2].split()[:2]
+            if state != b"Z":
                 children.setdefault(int(parent), []).append(int(stat.parent.name))
     found: list[int] = []
-    ask = [os.getpid()]
+    ask = [of or os.getpid()]
     while ask:
         below = children.get(ask.pop(), [])
         found += below
@@ -81,21 +92,39 @@ def descendants() -> list[int]:
     return found
 
 
-def end_all() -> None:
-    """Interrupts all that still run, as Ctrl-C does, and kills what does not end."""
-    _tell(descendants(), signal.SIGINT)
+def end_all(whole: set[int], is_hurried: Callable[[], bool]) -> None:
+    """Interrupts all that still run, as Ctrl-C does, and kills what does not end within a
+    time. Those of `whole` are told, as a terminal tells them, and end by themselves."""
+    for pid in whole:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGINT)
+    _tell(_all_but(whole), signal.SIGINT)
     patience = time.monotonic() + GRACE
-    while descendants() and time.monotonic() < patience:
-        list(ended())
-        time.sleep(0.05)  # some of them are no children of ours, and tell us nothing
-    kill_all()
+    while _all_but(whole) and time.monotonic() < patience and not is_hurried():
+        _wait_a_little(whole)
+    _tell(_all_but(whole), signal.SIGKILL)
+    while whole:
+        _wait_a_little(whole)
 
 
-def kill_all() -> None:
-    while left := descendants():
+def _all_but(whole: set[int]) -> list[int]:
+    spared = whole.union(*map(descendants, whole))
+    return [pid for pid in descendants() if pid not in spared]
+
+
+def _wait_a_little(whole: set[int]) -> None:
+    whole -= {pid for pid, _ in ended()}
+    time.sleep(0.05)  # some of them are no children of ours, and tell us nothing
+
+
+def kill_all() -> list[int]:
+    """Those that are there all the same."""
+    patience = time.monotonic() + GRACE
+    while (left := descendants()) and time.monotonic() < patience:
         _tell(left, signal.SIGKILL)
-        list(ended())
+        _wait_a_little(set())
     list(ended())
+    return left
 
 
 def name_of(pid: int) -> str:
@@ -108,5 +137,5 @@ def name_of(pid: int) -> str:
 
 def _tell(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)

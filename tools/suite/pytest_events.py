@@ -23,6 +23,10 @@ def plain(nodeid: str) -> str:
 
 
 class Events:
+    LONGEST = (
+        50_000  # characters that are told of one test: what it begins and ends with
+    )
+
     def __init__(self, descriptor: int) -> None:
         os.set_inheritable(descriptor, False)
         self._pipe = os.fdopen(descriptor, "w", buffering=1)
@@ -78,9 +82,16 @@ class Events:
             name=name,
             outcome=outcome,
             seconds=seconds,
-            detail=detail.strip(),
+            detail=self._clip(detail.strip()),
             slow=slow,
         )
+
+    def _clip(self, text: str) -> str:
+        if len(text) <= self.LONGEST:
+            return text
+        half = self.LONGEST // 2
+        left_out = len(text) - 2 * half
+        return f"{text[:half]}\n... {left_out} characters ...\n{text[-half:]}"
 
 
 def _sections(report: pytest.TestReport) -> list[str]:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from tools.suite.tally import Outcome, Result, Tally
 
 _TAIL = 60  # lines that are shown of a command that failed
+_LINE = 2000  # characters of each
 
 
 class Reader:
@@ -22,10 +23,11 @@ class Reader:
         self.command = command
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self._failed_before = len(tally.failures())
+        self._results_before = len(tally.results)
 
     def line(self, text: str) -> None:
         """A line of output."""
-        self._tail.append(text)
+        self._tail.append(text[:_LINE])
         # ninja's, of a build.
         if at := re.match(r"\[(\d+)/(\d+)\] ", text):
             self.tally.stage = f"{at[1]} of {at[2]}"
@@ -37,6 +39,10 @@ class Reader:
         """The command has ended. Whatever failed, a result says so."""
         if status != 0 and len(self.tally.failures()) == self._failed_before:
             self.fail(f"ended with status {status}")
+
+    def results(self) -> int:
+        """How many there are of this command."""
+        return len(self.tally.results) - self._results_before
 
     def fail(self, why: str) -> None:
         detail = "\n".join([*self._tail, why])
@@ -136,6 +142,8 @@ class Ctest(Reader):
     def end(self, status: int) -> None:
         self._flush()
         super().end(status)
+        if self.results() == 0:
+            self.fail("no test was named")
 
 
 class Pytest(Reader):
@@ -148,12 +156,12 @@ class Pytest(Reader):
         5: "no test was found",
     }
 
-    def __init__(self, tally: Tally, name: str, command: str) -> None:
-        super().__init__(tally, name, command)
-        self._results_before = len(tally.results)
-
     def event(self, text: str) -> None:
-        event = json.loads(text)
+        try:
+            event = json.loads(text)
+        except ValueError:  # it was killed halfway
+            self.fail(f"half of an event was told: {text[:_LINE]}")
+            return
         match event.pop("what"):
             case "total":
                 self.tally.total = event["count"]
@@ -168,6 +176,8 @@ class Pytest(Reader):
         if status > 1 or status < 0:
             self.fail(f"{self.STATUS.get(status, 'pytest ended')} (status {status})")
         super().end(status)
-        ran = len(self.tally.results) - self._results_before
-        if status == 0 and (missing := (self.tally.total or 0) - ran) > 0:
+        missing = (self.tally.total or 0) - self.results()
+        if status == 0 and missing > 0:
             self.fail(f"{missing} tests did not run")
+        elif self.results() == 0:
+            self.fail("no test was told of")

@@ -15,7 +15,7 @@ from tools.suite.job import Job
 from tools.suite.parts import Options, Part
 from tools.suite.tally import Tally
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Run:
@@ -33,6 +33,7 @@ class Run:
         self.tallies: dict[str, Tally] = {}
         self.left_out: dict[str, str] = {}
         self.stopped_by = 0
+        self._signals = 0
         self._end = time.monotonic() + limit
         self._waiting = {part.name: part for part in parts}
         self._running: dict[int, Job] = {}  # by the process of its step
@@ -57,6 +58,8 @@ class Run:
                 self._end_what_is_stuck()
                 now = {job.part.name: job.tally for job in self._running.values()}
                 self._display.tick(now, list(self._waiting))
+                if self._display.is_lost and not self.stopped_by:
+                    self.stopped_by = signal.SIGPIPE
         finally:
             self._display.close()
             self._end_all()
@@ -88,15 +91,22 @@ class Run:
             signal.signal(number, self._stop)
 
     def _stop(self, number: int, _: FrameType | None) -> None:
-        self.stopped_by = number
+        self.stopped_by = self.stopped_by or number
+        self._signals += 1
 
     def _end_all(self) -> None:
+        whole = {pid: job for pid, job in self._running.items() if job.part.whole}
+        for job in whole.values():
+            self._display.line(
+                f"{job.part.name}: is not stopped halfway: waiting for it"
+            )
         if self._running:
             self._display.line("stopping what runs")
-            processes.end_all()
+            processes.end_all({*whole}, is_hurried=lambda: self._signals > 1)
         for pid in processes.descendants():
             self._display.line(f"left running, now killed: {processes.name_of(pid)}")
-        processes.kill_all()
+        for pid in processes.kill_all():
+            self._display.line(f"cannot be killed: {processes.name_of(pid)}")
 
     def _start_what_can(self) -> None:
         for part in list(self._waiting.values()):
