@@ -1,12 +1,22 @@
 # The verbs of this repository. Each installs what it needs first.
 PYTHON ?= $(shell { [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; } 2>/dev/null && echo /usr/bin/python3 || echo python3)
+# What somebody has set for programs of his own changes nothing here.
+unexport $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES)))
+# Where a shell left it to us.
+home_of = $(patsubst ~/%,$(HOME)/%,$(1))
 BUILD ?=
+override BUILD := $(call home_of,$(BUILD))
 ifneq ($(strip $(BUILD)),)
 include tools/elsewhere.mk
 else
 
 VENV ?= .venv
-JOBS ?= $(shell nproc)
+override VENV := $(or $(call home_of,$(VENV)),.venv)
+JOBS ?=
+override JOBS := $(or $(strip $(JOBS)),$(shell nproc))
+ifneq ($(shell [ "$(JOBS)" -ge 1 ] 2>&1 && echo yes),yes)
+$(error JOBS=$(JOBS): how many compilers run at a time, at least one)
+endif
 RUN := "$(VENV)/bin/python" -m
 # What it runs, and in which order, is the table in tools/suite/parts.py.
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
@@ -46,7 +56,8 @@ docs: build        ## Generate the reference pages from their tables
 	"$(VENV)/bin/python" tools/gen_grafana.py > deploy/grafana/celadon.json
 
 clean:             ## Remove what was built
-	rm -rf build "$(VENV)" .venv-*
+	[ ! -e "$(VENV)/.made" ] || rm -rf "$(VENV)"
+	rm -rf build .venv .venv-*
 
 ##@ Parts of these
 cc:                ## C++ tests of every room, checks on

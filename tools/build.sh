@@ -8,13 +8,11 @@ tools/place.sh
 exec 9>build/.lock
 flock -n 9 || { echo "another build of this checkout goes on: waiting for it"; flock 9; }
 
-place="$PWD $VENV"
-[ ! -e "$VENV/.installed" ] || [ "$(head -1 "$VENV/.installed")" = "$place" ] || rm -rf "$VENV"
-"$VENV/bin/python" -c '' 2>/dev/null || "$PYTHON" -m venv --clear "$VENV"
+PYTHON=$PYTHON VENV=$VENV tools/venv.sh
 
 # What is installed: modules of Python are read where they are, the rest is built.
 fingerprint() {
-  echo "$place"
+  echo "$PWD $VENV"
   "$VENV/bin/python" -VV
   env | grep -E '^(SKBUILD|CMAKE|CXX)' | sort || true
   find python -name __pycache__ -prune -o -type f -print | sort

@@ -24,17 +24,27 @@ def sources() -> list[str]:
 
 
 def copy(target: Path) -> None:
-    if (target / ".git").exists():
-        sys.exit(f"{target} is a checkout itself: name an empty folder")
-    target.mkdir(parents=True, exist_ok=True)
     listed = target / LIST
+    _refuse(target, is_ours=listed.exists())
+    target.mkdir(parents=True, exist_ok=True)
     before = listed.read_text().splitlines() if listed.exists() else []
     now = sources()
+    # First, so that a copy which was interrupted is known as one.
+    listed.write_text("".join(f"{name}\n" for name in sorted({*before, *now})))
     for name in set(before) - set(now):
         (target / name).unlink(missing_ok=True)
     for name in now:
         _refresh(HERE / name, target / name)
     listed.write_text("".join(f"{name}\n" for name in now))
+
+
+def _refuse(target: Path, is_ours: bool) -> None:
+    """What lies in a folder that is somebody's would be lost, or be taken for sources."""
+    place = target.resolve()
+    if place == HERE or HERE in place.parents or place in HERE.parents:
+        sys.exit(f"{target} is not outside of {HERE}: name a folder elsewhere")
+    if place.exists() and not is_ours and any(place.iterdir()):
+        sys.exit(f"{target} holds something else: name an empty folder")
 
 
 def _refresh(source: Path, target: Path) -> None:

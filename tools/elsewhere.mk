@@ -9,6 +9,6 @@
 
 .PHONY: copy-sources
 copy-sources:
-	@$(PYTHON) -B tools/copy_sources.py "$(BUILD)"
+	@"$(PYTHON)" -B tools/copy_sources.py "$(BUILD)"
 
 Makefile tools/elsewhere.mk: ;
