@@ -100,19 +100,4 @@ std::string_view header_name(HeaderId id) noexcept {
   return kNames[static_cast<std::size_t>(id)];
 }
 
-bool is_hop_by_hop(HeaderId id) noexcept {
-  switch (id) {
-    case HeaderId::Connection:
-    case HeaderId::KeepAlive:
-    case HeaderId::ProxyAuthenticate:
-    case HeaderId::ProxyAuthorization:
-    case HeaderId::ProxyConnection:
-    case HeaderId::Te:
-    case HeaderId::Trailer:
-    case HeaderId::TransferEncoding:
-    case HeaderId::Upgrade: return true;
-    default: return false;
-  }
-}
-
 }  // namespace celadon::http

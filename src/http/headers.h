@@ -1,4 +1,5 @@
-// Names of header fields that someone in here cares about, and the policy on values.
+// Names of header fields that someone in here cares about. What they may hold and mean
+// is in field_rules.h.
 #pragma once
 
 #include <cstdint>
@@ -80,9 +81,6 @@ inline constexpr std::size_t kKnownHeaders = static_cast<std::size_t>(HeaderId::
 [[nodiscard]] HeaderId header_id(std::string_view name) noexcept;
 // Lower-case name of a known header.
 [[nodiscard]] std::string_view header_name(HeaderId id) noexcept;
-
-// Fields of one connection, which an application cannot set (RFC 9110 7.6.1).
-[[nodiscard]] bool is_hop_by_hop(HeaderId id) noexcept;
 
 // A field value without control bytes (HTAB aside).
 [[nodiscard]] inline bool is_field_value(std::string_view value) noexcept {

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "http/headers.h"
+#include "http/field_rules.h"
 
 namespace celadon::http {
 
@@ -17,15 +16,10 @@ struct HeaderView {
   std::string_view value;
 };
 
-struct ResponseHead {
+struct ResponseHead : AnswerFields {
   int status = 200;
   std::string_view reason;
-  std::span<const HeaderView> headers;          // validated, without hop-by-hop fields
-  std::optional<std::uint64_t> content_length;  // of the body as framed, where known
-  bool has_date = false;                        // the application set its own
-  bool has_server = false;
-  bool has_request_id = false;  // X-Request-ID
-  bool close = false;           // the application asked for Connection: close
+  std::span<const HeaderView> headers;  // as AnswerRules leave them
 };
 
 // True where the status never has a body (RFC 9110 6.4.1).

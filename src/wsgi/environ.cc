@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/field_rules.h"
 #include "http/forwarded.h"
 #include "http/target.h"
 #include "wsgi/file_wrapper.h"
@@ -51,21 +52,6 @@ std::string environ_name(std::string_view header) {
 
 py::Object intern(const std::string& text) noexcept {
   return py::Object(PyUnicode_InternFromString(text.c_str()));
-}
-
-bool is_proxy_header(http::HeaderId id) noexcept {
-  switch (id) {
-    case http::HeaderId::Forwarded:
-    case http::HeaderId::XForwardedFor:
-    case http::HeaderId::XForwardedProto:
-    case http::HeaderId::XForwardedProtocol:
-    case http::HeaderId::XForwardedSsl:
-    case http::HeaderId::XForwardedHost:
-    case http::HeaderId::XForwardedPort:
-    case http::HeaderId::XForwardedPrefix:
-    case http::HeaderId::XRealIp: return true;
-    default: return false;
-  }
 }
 
 }  // namespace
@@ -265,9 +251,9 @@ bool EnvironBuilder::add_named_host(PyObject* env, const http::Request& r) noexc
 
 bool EnvironBuilder::skips(const server::Exchange& x,
                            const http::Field& field) const noexcept {
-  if (field.id == http::HeaderId::Underscored) return true;
+  if (http::has_trait(field.id, http::Trait::Ambiguous)) return true;
   return options_.clear_untrusted_proxy_headers && !x.connection().trusted &&
-         is_proxy_header(field.id);
+         http::has_trait(field.id, http::Trait::OfProxy);
 }
 
 PyObject* EnvironBuilder::key_for(const http::Request& r,
@@ -305,12 +291,11 @@ bool EnvironBuilder::add_field(PyObject* env, const http::Request& r,
 bool EnvironBuilder::join_repeated(PyObject* env, PyObject* key, const http::Request& r,
                                    const http::Field& field) noexcept {
   const std::string_view name = r.name(field);
-  const bool cookie = field.id == http::HeaderId::Cookie;
   std::string joined;
   std::size_t count = 0;
   for (const http::Field& other : r.fields) {
     if (!http::equals_ignoring_case(r.name(other), name)) continue;
-    if (count++ > 0) joined += cookie ? "; " : ",";
+    if (count++ > 0) joined += http::joint_of(field.id);
     joined += r.value(other);
     // Only the second field of a name does the work.
     if (count > 2 && &other == &field) return true;
@@ -374,7 +359,7 @@ EnvironBuilder::Scheme EnvironBuilder::scheme_of(server::Exchange& x) const noex
 bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept {
   const http::Request& r = x.request();
   for (const http::Field& field : r.fields) {
-    if (field.id != http::HeaderId::Underscored) continue;
+    if (!http::has_trait(field.id, http::Trait::Ambiguous)) continue;
     std::string name(r.name(field));
     std::ranges::transform(name, name.begin(), [](char c) {
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;

@@ -3,7 +3,7 @@
 #include <new>
 
 #include "http/chars.h"
-#include "http/headers.h"
+#include "http/field_rules.h"
 #include "py/error.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
@@ -59,85 +59,43 @@ bool check_field(PyObject* item, http::HeaderView& view, http::HeaderId& id) noe
   if (!PyUnicode_Check(name) || !PyUnicode_Check(value)) {
     return fail(PyExc_TypeError, "header name and value must be str: %R", item);
   }
-  const bool latin1 = latin1_view(name, view.name);
-  id = latin1 ? http::header_id(view.name) : http::HeaderId::Other;
-  // A known name is a token.
-  if (!latin1 || (id >= http::HeaderId::Count && !http::is_token(view.name))) {
-    return fail(PyExc_ValueError, "invalid header name: %R", name);
-  }
+  const auto known =
+      latin1_view(name, view.name) ? http::field_id(view.name) : std::nullopt;
+  if (!known) return fail(PyExc_ValueError, "invalid header name: %R", name);
+  id = *known;
   if (!latin1_view(value, view.value) || !http::is_field_value(view.value)) {
     return fail(PyExc_ValueError, "invalid value of header %R", name);
   }
   return true;
 }
 
-bool parse_length(std::string_view text, std::uint64_t& length) noexcept {
-  if (text.empty() || text.size() > 18) return false;
-  length = 0;
-  for (const char c : text) {
-    if (!http::is_digit(c)) return false;
-    length = length * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  return true;
-}
-
-// Whether the field goes into the head. False with an exception: it breaks a rule.
-enum class Verdict : std::uint8_t { Keep, Drop, Bad };
-
-Verdict judge_field(HeadState& head, http::HeaderId id, std::string_view value,
-                    PyObject* item, bool& has_coding) noexcept {
-  switch (id) {
-    case http::HeaderId::ContentLength: {
-      std::uint64_t length = 0;
-      if (head.content_length || !parse_length(http::trim_ows(value), length)) {
-        fail(PyExc_ValueError, "malformed or repeated Content-Length: %R", item);
-        return Verdict::Bad;
-      }
-      head.content_length = length;
-      return Verdict::Drop;  // rendered by the protocol
-    }
-    case http::HeaderId::Date:
-      return std::exchange(head.has_date, true) ? Verdict::Drop : Verdict::Keep;
-    case http::HeaderId::Server:
-      return std::exchange(head.has_server, true) ? Verdict::Drop : Verdict::Keep;
-    case http::HeaderId::XRequestId: head.has_request_id = true; return Verdict::Keep;
-    case http::HeaderId::Connection:
-      http::for_each_element(value, [&](std::string_view option) {
-        if (http::equals_ignoring_case(option, "close")) head.close = true;
-      });
-      return Verdict::Drop;
-    case http::HeaderId::TransferEncoding: has_coding = true; return Verdict::Drop;
-    default: return http::is_hop_by_hop(id) ? Verdict::Drop : Verdict::Keep;
-  }
-}
-
 bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept {
   if (!PyList_Check(headers)) {
     return fail(PyExc_TypeError, "headers must be a list, not %R", headers);
   }
-  bool has_coding = false;
+  using enum http::AnswerRules::Verdict;
+  http::AnswerRules rules(head.says);
   // By index and size anew each time: a subclass may change under us.
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); ++i) {
     PyObject* item = PyList_GET_ITEM(headers, i);
     http::HeaderView view;
     http::HeaderId id = http::HeaderId::Other;
     if (!check_field(item, view, id)) return false;
-    const Verdict verdict = judge_field(head, id, view.value, item, has_coding);
-    if (verdict == Verdict::Bad) return false;
-    if (verdict == Verdict::Keep) {
-      head.fields.push_back(view);
-      head.items.push_back(py::new_ref(item));
-    } else if (http::is_hop_by_hop(id) &&
-               !(id == http::HeaderId::Connection && head.close)) {
-      bridge.note_dropped_header(view.name);
+    switch (rules.take(id, view.value)) {
+      case Keep:
+        head.fields.push_back(view);
+        head.items.push_back(py::new_ref(item));
+        break;
+      case Heard: break;
+      case Dropped: bridge.note_dropped_header(view.name); break;
+      case Bad:
+        return fail(PyExc_ValueError, "malformed or repeated Content-Length: %R", item);
     }
   }
-  if (has_coding && head.content_length) {
-    PyErr_SetString(PyExc_ValueError,
-                    "Content-Length together with Transfer-Encoding in a response");
-    return false;
-  }
-  return true;
+  if (rules.agree()) return true;
+  PyErr_SetString(PyExc_ValueError,
+                  "Content-Length together with Transfer-Encoding in a response");
+  return false;
 }
 
 // The second call: only with exc_info, and only while nothing is out.
@@ -222,13 +180,22 @@ PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {
   const py::Object items(PySequence_Fast(headers, "early hints take a list of tuples"));
   if (!items) return nullptr;
   std::vector<http::HeaderView> views;
+  using enum http::AnswerRules::Verdict;
+  // What is said here of the answer to come does not count.
+  http::AnswerFields ignored;
+  http::AnswerRules rules(ignored);
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
     http::HeaderView view;
     http::HeaderId id = http::HeaderId::Other;
     if (!check_field(PySequence_Fast_GET_ITEM(items.get(), i), view, id)) {
       return nullptr;
     }
-    views.push_back(view);
+    switch (rules.take(id, view.value)) {
+      case Keep: views.push_back(view); break;
+      case Dropped: responder.request->bridge().note_dropped_header(view.name); break;
+      case Heard:
+      case Bad: break;
+    }
   }
   responder.request->exchange().send_interim(103, views);
   return py::none();
@@ -260,9 +227,8 @@ void HeadState::clear() noexcept {
   items.clear();
   fields.clear();
   status_text.reset();
-  content_length.reset();
+  says = {};
   status = 0;
-  has_date = has_server = has_request_id = close = false;
 }
 
 bool Kit::make() noexcept {
@@ -311,14 +277,10 @@ bool Kit::detach() noexcept {
 
 http::ResponseHead view_head(const HeadState& state) noexcept {
   http::ResponseHead head;
+  static_cast<http::AnswerFields&>(head) = state.says;
   head.status = state.status;
   head.reason = state.reason;
   head.headers = state.fields;
-  head.content_length = state.content_length;
-  head.has_date = state.has_date;
-  head.has_server = state.has_server;
-  head.has_request_id = state.has_request_id;
-  head.close = state.close;
   return head;
 }
 

@@ -1,8 +1,6 @@
 // start_response and everything it was told.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -22,11 +20,7 @@ struct HeadState {
   std::string_view reason;
   std::vector<http::HeaderView> fields;  // into the strings of `items`
   std::vector<PyObject*> items;          // (name, value) tuples: owned
-  std::optional<std::uint64_t> content_length;
-  bool has_date = false;
-  bool has_server = false;
-  bool has_request_id = false;
-  bool close = false;
+  http::AnswerFields says;
 
   ~HeadState() { clear(); }
   void clear() noexcept;

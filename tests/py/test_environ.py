@@ -286,7 +286,14 @@ def test_en13_early_hints() -> None:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         hints: Callable[..., None] = environ["wsgi.early_hints"]
         hints([("Link", "</a.css>; rel=preload")])
-        hints([("Link", "</b.css>; rel=preload")])
+        of_the_connection = [("Connection", "close"), ("Transfer-Encoding", "chunked")]
+        hints(
+            [
+                *of_the_connection,
+                ("Link", "</b.css>; rel=preload"),
+                ("Content-Length", "5"),
+            ]
+        )
         try:
             hints([("Bad\r\nName", "x")])
         except ValueError as error:

@@ -148,26 +148,14 @@ bool ChunkedDecoder::on_trailer_line() noexcept {
     state_ = State::Done;
     return true;
   }
-  rejection_ = Rejection::BadTrailer;
   if (line_.size() > limits_->field_size) {
     rejection_ = Rejection::HeadTooLarge;
     return false;
   }
-  const FieldLine field = parse_field_line(line_);
-  if (field.rejection != Rejection::None || !is_field_value(field.value)) return false;
-  const HeaderId id = header_id(field.name);
-  if (id == HeaderId::ContentLength || id == HeaderId::TransferEncoding ||
-      id == HeaderId::Host) {
-    return false;
-  }
-  trailer_size_ += field.name.size() + field.value.size() + 4;
-  if (++trailer_fields_ > limits_->fields || trailer_size_ > limits_->head) {
-    rejection_ = Rejection::HeadTooLarge;
-    return false;
-  }
-  rejection_ = Rejection::None;
+  const auto [name, value] = split_field_line(line_);
+  rejection_ = trailer_.take(name, value);
   line_.clear();
-  return true;
+  return rejection_ == Rejection::None;
 }
 
 }  // namespace celadon::http::h1

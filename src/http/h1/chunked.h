@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/field_rules.h"
 #include "http/limits.h"
 #include "http/rejection.h"
 
@@ -18,7 +19,8 @@ class ChunkedDecoder {
  public:
   enum class Step : std::uint8_t { NeedMore, Data, Done, Rejected };
 
-  explicit ChunkedDecoder(const Limits& limits) noexcept : limits_(&limits) {}
+  explicit ChunkedDecoder(const Limits& limits) noexcept
+      : limits_(&limits), trailer_(limits) {}
 
   // Takes bytes from the front of `in`. Data: `data` is the next piece of the body, a
   // view into the input; call again. Done: what is left in `in` follows the body.
@@ -61,8 +63,7 @@ class ChunkedDecoder {
   std::uint64_t body_ = 0;      // bytes decoded
   std::uint64_t overhead_ = 0;  // bytes of framing
   std::size_t extension_ = 0;   // bytes of the current extension
-  std::size_t trailer_fields_ = 0;
-  std::size_t trailer_size_ = 0;
+  TrailerRules trailer_;
   std::string line_;  // of the trailer
 };
 

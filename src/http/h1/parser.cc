@@ -7,39 +7,15 @@ namespace {
 
 constexpr std::size_t kLongestMethod = 32;
 constexpr unsigned kEmptyLines = 4;
-constexpr std::size_t kFieldOverhead = 4;  // ": " and CRLF, so that empty fields cost
-
-constexpr std::uint32_t bit(HeaderId id) noexcept {
-  return std::uint32_t{1} << static_cast<unsigned>(id);
-}
-// Ids are bits of one word: those checked here come first in the list.
-static_assert(static_cast<unsigned>(HeaderId::Expect) < 32);
-
-constexpr std::uint32_t kSingletons =
-    bit(HeaderId::Host) | bit(HeaderId::ContentLength) |
-    bit(HeaderId::TransferEncoding) | bit(HeaderId::ContentType) |
-    bit(HeaderId::Authorization);
 
 }  // namespace
 
-FieldLine parse_field_line(std::string_view line) noexcept {
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return {{}, {}, Rejection::BadHeaderName};
-  const std::string_view name = line.substr(0, colon);
-  const HeaderId id = header_id(name);
-  // A known name is a token.
-  if (id >= HeaderId::Count && !is_token(name)) {
-    return {{}, {}, Rejection::BadHeaderName};
-  }
-  return {name, trim_ows(line.substr(colon + 1)), Rejection::None, id};
-}
-
 void HeadParser::reset() noexcept {
   request_.clear();
-  line_ = scan_ = head_size_ = field_count_ = 0;
+  rules_.reset();
+  line_ = scan_ = 0;
   base_ = nullptr;
   empty_lines_ = 0;
-  seen_ = 0;
   part_ = Part::Start;
   rejection_ = Rejection::None;
 }
@@ -106,7 +82,7 @@ HeadParser::Step HeadParser::feed(std::string_view bytes) noexcept {
       part_ = Part::Fields;
     } else if (line.empty()) {
       request_.base = base_;
-      why = finish();
+      why = rules_.finish(request_);
       return why == Rejection::None ? Step::Done : reject(why);
     } else {
       why = on_field(line);
@@ -172,116 +148,10 @@ Rejection HeadParser::on_target(std::string_view method,
 
 Rejection HeadParser::on_field(std::string_view line) noexcept {
   if (line.front() == ' ' || line.front() == '\t') {
-    return field_count_ == 0 ? Rejection::BadHeaderName : Rejection::ObsoleteFold;
+    return rules_.untouched() ? Rejection::BadHeaderName : Rejection::ObsoleteFold;
   }
-  const FieldLine field = parse_field_line(line);
-  if (field.rejection != Rejection::None) return field.rejection;
-  head_size_ += field.name.size() + field.value.size() + kFieldOverhead;
-  if (++field_count_ > limits_->fields || head_size_ > limits_->head) {
-    return Rejection::HeadTooLarge;
-  }
-  const HeaderId id = field.id;
-  if (id == HeaderId::Proxy)
-    return Rejection::None;  // httpoxy: gone before anyone looks
-  if (id == HeaderId::Underscored && limits_->refuse_underscores) {
-    return Rejection::BadHeaderName;
-  }
-  request_.fields.push_back({static_cast<std::uint32_t>(field.name.data() - base_),
-                             static_cast<std::uint32_t>(field.value.data() - base_),
-                             static_cast<std::uint32_t>(field.value.size()),
-                             static_cast<std::uint16_t>(field.name.size()), id});
-  if (id > HeaderId::Expect) return Rejection::None;
-  return on_known_field(id, field.value);
-}
-
-Rejection HeadParser::on_known_field(HeaderId id, std::string_view value) noexcept {
-  if ((seen_ & bit(id) & kSingletons) != 0) {
-    switch (id) {
-      case HeaderId::Host: return Rejection::BadHost;
-      case HeaderId::ContentLength: return Rejection::BadContentLength;
-      case HeaderId::TransferEncoding: return Rejection::BadTransferEncoding;
-      default: return Rejection::RepeatedSingleton;
-    }
-  }
-  seen_ |= bit(id);
-  switch (id) {
-    case HeaderId::Host: return on_host(value);
-    case HeaderId::ContentLength: return on_content_length(value);
-    case HeaderId::TransferEncoding: return on_transfer_encoding(value);
-    case HeaderId::Connection:
-      for_each_element(value, [this](std::string_view option) {
-        if (equals_ignoring_case(option, "close")) request_.close = true;
-        if (equals_ignoring_case(option, "keep-alive")) request_.keep_alive = true;
-      });
-      return Rejection::None;
-    case HeaderId::Expect:
-      if (request_.version == Version::Http10) return Rejection::None;
-      if (!equals_ignoring_case(value, "100-continue"))
-        return Rejection::UnmetExpectation;
-      request_.expects_continue = true;
-      return Rejection::None;
-    default: return Rejection::None;
-  }
-}
-
-// Most requests name the host that the last one named.
-Rejection HeadParser::on_host(std::string_view value) noexcept {
-  if (!value.empty() && value == good_host_) return Rejection::None;
-  if (!is_authority(value)) return Rejection::BadHost;
-  good_host_ = value;
-  return Rejection::None;
-}
-
-Rejection HeadParser::on_content_length(std::string_view value) noexcept {
-  constexpr std::size_t kMostDigits = 19;  // of 2^63 - 1
-  if (value.empty() || value.size() > kMostDigits) return Rejection::BadContentLength;
-  std::uint64_t length = 0;
-  for (const char c : value) {
-    if (!is_digit(c)) return Rejection::BadContentLength;
-    length = length * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  if (length > static_cast<std::uint64_t>(INT64_MAX))
-    return Rejection::BadContentLength;
-  request_.body = length ? BodyKind::Length : BodyKind::None;
-  request_.content_length = length;
-  return Rejection::None;
-}
-
-Rejection HeadParser::on_transfer_encoding(std::string_view value) noexcept {
-  if (request_.version == Version::Http10) return Rejection::BadTransferEncoding;
-  bool bad = false;
-  bool others = false;
-  bool last_is_chunked = false;
-  for_each_element(value, [&](std::string_view coding) {
-    // "chunked" before the end, or an element that is no coding at all.
-    bad = bad || last_is_chunked || !is_token(coding);
-    others = others || !equals_ignoring_case(coding, "chunked");
-    last_is_chunked = equals_ignoring_case(coding, "chunked");
-  });
-  if (bad || !last_is_chunked) return Rejection::BadTransferEncoding;
-  if (others) return Rejection::UnknownCoding;
-  return Rejection::None;
-}
-
-Rejection HeadParser::check_framing() noexcept {
-  if (seen_ & bit(HeaderId::TransferEncoding)) {
-    if (seen_ & bit(HeaderId::ContentLength)) return Rejection::BadTransferEncoding;
-    request_.body = BodyKind::Chunked;
-  }
-  if (request_.body == BodyKind::Length && request_.content_length > limits_->body) {
-    return Rejection::BodyTooLarge;
-  }
-  return Rejection::None;
-}
-
-Rejection HeadParser::finish() noexcept {
-  if (request_.version == Version::Http11 && !(seen_ & bit(HeaderId::Host)))
-    return Rejection::BadHost;
-  const Rejection why = check_framing();
-  if (why != Rejection::None) return why;
-  if (request_.version == Version::Http10 && !request_.keep_alive)
-    request_.close = true;
-  return Rejection::None;
+  const auto [name, value] = split_field_line(line);
+  return rules_.take(request_, base_, name, value);
 }
 
 }  // namespace celadon::http::h1

@@ -4,33 +4,36 @@
 // each complete line is judged once and never looked at again. Limits are checked while
 // a line is still coming in. The result does not depend on how the bytes are cut.
 //
-// Knows no descriptor, no clock, no body: framing is decided here, decoded elsewhere.
+// Knows no descriptor, no clock, no body. What fields may be is FieldRules' to say.
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <string_view>
 
+#include "http/field_rules.h"
 #include "http/limits.h"
 #include "http/rejection.h"
 #include "http/request.h"
 
 namespace celadon::http::h1 {
 
-// Splits one field line, without its CRLF, and checks name and value.
+// Splits one field line, without its CRLF. Without a colon it has no name.
 struct FieldLine {
   std::string_view name;
   std::string_view value;
-  Rejection rejection = Rejection::None;
-  HeaderId id = HeaderId::Other;
 };
-[[nodiscard]] FieldLine parse_field_line(std::string_view line) noexcept;
+[[nodiscard]] inline FieldLine split_field_line(std::string_view line) noexcept {
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return {};
+  return {line.substr(0, colon), trim_ows(line.substr(colon + 1))};
+}
 
 class HeadParser {
  public:
   enum class Step : std::uint8_t { NeedMore, Done, Rejected };
 
-  explicit HeadParser(const Limits& limits) noexcept : limits_(&limits) {}
+  explicit HeadParser(const Limits& limits) noexcept
+      : limits_(&limits), rules_(limits) {}
 
   // `bytes` starts where the head starts and has grown since the last call; it may have
   // moved. After Done, consumed() bytes belong to the head and request() points into
@@ -52,25 +55,16 @@ class HeadParser {
   Rejection on_version(std::string_view version) noexcept;
   Rejection on_target(std::string_view method, std::string_view target) noexcept;
   Rejection on_field(std::string_view line) noexcept;
-  Rejection on_known_field(HeaderId id, std::string_view value) noexcept;
-  Rejection finish() noexcept;
-  Rejection check_framing() noexcept;
-  Rejection on_transfer_encoding(std::string_view value) noexcept;
-  Rejection on_host(std::string_view value) noexcept;
-  Rejection on_content_length(std::string_view value) noexcept;
   Step reject(Rejection why) noexcept;
   [[nodiscard]] Piece piece(std::string_view part) const noexcept;
 
   const Limits* limits_;
   Request request_;
-  std::string good_host_;  // the last one that was judged
-  std::size_t line_ = 0;   // where the current line starts
-  std::size_t scan_ = 0;   // up to where it is known to be clean
-  std::size_t head_size_ = 0;
-  std::size_t field_count_ = 0;
+  FieldRules rules_;
+  std::size_t line_ = 0;  // where the current line starts
+  std::size_t scan_ = 0;  // up to where it is known to be clean
   const char* base_ = nullptr;
   unsigned empty_lines_ = 0;
-  std::uint32_t seen_ = 0;  // bit set of single-valued ids met
   Part part_ = Part::Start;
   Rejection rejection_ = Rejection::None;
 };
