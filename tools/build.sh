@@ -24,6 +24,7 @@ if [ "$now" != "$(cat "$VENV/.installed" 2>/dev/null)" ]; then
   pip=("$VENV/bin/python" -m pip install -q --disable-pip-version-check)
   "${pip[@]}" "scikit-build-core>=0.10" "greenlet>=3.1"
   "${pip[@]}" --no-build-isolation --no-deps -e .
+  "$PYTHON" -B tools/plain_pth.py "$VENV"
   echo "$now" > "$VENV/.installed"
 fi
 "$VENV/bin/celadon" --version

@@ -240,7 +240,7 @@ def _load(target: str, settings: config.Config) -> Any:
         patch.install(**config.patched_parts(settings))
         if not settings.preload_app:
             patch.start()
-        budget.configure(settings.db_connections)
+        budget.configure(settings.db_connections, settings.db_connection_wait)
         patch.configure(
             settings.offload_threads, settings.dns_ttl, settings.dns_threads
         )

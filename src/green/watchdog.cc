@@ -173,7 +173,7 @@ void Watchdog::look() noexcept {
   const Nanos held = monotonic_now() - began;
   if (limits_.reports() && held >= limits_.report) {
     if (began != sampled_) sample(began, held);
-    if (began != reported_) report(began, held);
+    if (began == sampled_ && began != reported_) report(began, held);
   }
   if (limits_.alarms() && held >= limits_.alarm && began != alarmed_) {
     alarmed_ = began;
@@ -197,12 +197,17 @@ void Watchdog::interrupt() const noexcept {
 #endif
 }
 
-// Each is written down once.
+// Each is written down once. A thread that has no processor just now, or is deaf to
+// signals, does not write its stack at once: it is looked for again for a while.
 void Watchdog::sample(Nanos began, Nanos held) noexcept {
+  if (std::exchange(asked_, began) != began) {
+    [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
+    ::pthread_kill(watched_, limits_.report_signal);
+  }
+  std::string stack = read_stack(limits_.report_pipe, kStackWait);
+  if (stack.empty() && held < limits_.report + kStackPatience) return;
   sampled_ = began;
-  [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
-  ::pthread_kill(watched_, limits_.report_signal);
-  stack_ = unescaped(read_stack(limits_.report_pipe, kStackWait));
+  stack_ = unescaped(stack);
   hub_.held().sampled(began, held, top_of(stack_), stack_);
 }
 

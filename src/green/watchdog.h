@@ -75,8 +75,9 @@ class Watchdog {
   void report(Nanos began, Nanos held) noexcept;
   void alarm(Nanos held) const noexcept;
 
-  static constexpr Nanos kReportPeriod = kSecond;  // at the most one in it
-  static constexpr int kIdleLooks = 20;            // then it sleeps until there is work
+  static constexpr Nanos kReportPeriod = kSecond;       // at the most one in it
+  static constexpr Nanos kStackPatience = 3 * kSecond;  // then it goes without one
+  static constexpr int kIdleLooks = 20;  // then it sleeps until there is work
 
   Hub& hub_;
   const WatchLimits limits_;
@@ -84,7 +85,8 @@ class Watchdog {
   const pthread_t watched_;
   const pid_t watched_id_;
   int idle_looks_ = 0;
-  Nanos sampled_ = 0;      // start of the slice whose stack was taken last,
+  Nanos asked_ = 0;        // start of the slice whose stack was asked for last
+  Nanos sampled_ = 0;      // likewise, whose stack was taken,
   std::string stack_;      // and that
   Nanos reported_ = 0;     // start of the slice that was reported last
   Nanos passed_over_ = 0;  // start of one that came too soon after a report

@@ -45,11 +45,11 @@ def test_who_wants_more_waits(driver: str, services: Services) -> None:
         assert most == 3 and opened() == 0, (most, opened())
         # Too long: the driver's own error says what to set.
         holders = [connect() for _ in range(3)]
-        budget.WAIT = 0.05
+        budget.configure(3, 0.05)
         error = raises({ERRORS[driver]}, connect)
         assert "db_connections" in str(error), error
         # Killed while it waits; closed, dropped and broken ones make room.
-        budget.WAIT = TIMEOUT
+        budget.configure(3, TIMEOUT)
         late = [green.spawn(connect) for _ in range(4)]
         while waiting() < 4: green.sleep(0.001)
         late[0].kill()
@@ -161,11 +161,11 @@ def test_who_wants_more_in_asyncio_waits(driver: str, services: Services) -> Non
         assert most == 3, most
         async def too_many():
             held = [await connect() for _ in range(3)]
-            budget.WAIT = 0.05
+            budget.configure(3, 0.05)
             try: await connect()
             except refused as error: assert "db_connections" in str(error), error
             else: raise AssertionError("not refused")
-            budget.WAIT = TIMEOUT
+            budget.configure(3, TIMEOUT)
             late = asyncio.ensure_future(connect())
             while not waiting(): await asyncio.sleep(0.001)
             await held.pop().close()

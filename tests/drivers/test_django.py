@@ -38,14 +38,17 @@ WAYS: dict[str, dict[str, Any]] = {
     "a connection a request": {"CONN_MAX_AGE": 0},
     "persistent": {"CONN_MAX_AGE": None},
     "persistent with checks": {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True},
-    "psycopg's pool": {"OPTIONS": {"pool": {"min_size": 2, "max_size": 10}}},
+    "psycopg's pool": {
+        "OPTIONS": {"pool": {"min_size": 2, "max_size": 10, "timeout": 600}}
+    },
 }
 
 
 def serve(database: dict[str, Any], *options: str) -> Command:
-    return Command(
-        "tests.apps.django_shop:app", *options, env={"DATABASE": json.dumps(database)}
-    )
+    # A process for each connection takes a busy machine some time.
+    patient = ("--db-connection-wait", "600")
+    env = {"DATABASE": json.dumps(database)}
+    return Command("tests.apps.django_shop:app", *patient, *options, env=env)
 
 
 def place_all_at_once(command: Command, count: int) -> None:

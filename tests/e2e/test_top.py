@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from celadon.top.screen import with_place
 
 from tests.support import raw
 from tests.support.load import FOREVER, Load
@@ -97,6 +98,16 @@ def server(socket: str, tmp_path: Path) -> Iterator[Command]:
     with Command("tests.apps.measured:app", "-w", "2", *options, env=env) as running:
         wait_ready(running, 2)
         yield running
+
+
+def test_a_narrow_screen_shows_the_end_of_a_place() -> None:
+    """Which file and function it is, not in which folder all of them are."""
+    place = "/home/somebody/projects/shop/orders.py:12 in total"
+    assert with_place("  1 x ", place, None) == f"  1 x {place}"
+    assert with_place("  1 x ", place, 200) == f"  1 x {place}"
+    shown = with_place("  1 x ", place, 40)
+    assert shown == "  1 x " + "…" + place[-33:]
+    assert len(shown) == 40
 
 
 def test_it_shows_load_workers_and_what_blocks(

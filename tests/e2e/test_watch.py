@@ -30,6 +30,14 @@ def shielded():
     end = time.monotonic() + 2.5
     with celadon.shield(5):
         while time.monotonic() < end: pass
+def deaf():
+    import signal, time
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    end = time.monotonic() + 1
+    while time.monotonic() < end: pass
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    end = time.monotonic() + 1
+    while time.monotonic() < end: pass
 def grow(): kept.append(b"x" * (64 << 20))
 def app(environ, start_response):
     name = environ["PATH_INFO"][1:]
@@ -74,6 +82,18 @@ def test_a_stuck_loop_is_reported_and_its_worker_replaced(
         assert "in hold_in_python" in report.split("is aborted")[1]  # all greenlets
     else:
         assert f"worker {worker} was killed by SIGKILL" in report
+
+
+def test_a_thread_that_does_not_show_its_stack_at_once_is_asked_again(
+    stuck: Path,
+) -> None:
+    """As one that gets no processor for some time, on a busy machine."""
+    options = ("--watchdog-threshold", "50ms")
+    with Command("stuck:app", *options, cwd=stuck) as server:
+        assert server.request(raw.get("/deaf")).body == b"ok"
+        server.wait_line(r"the loop is held for \d+ ms at .*\.py:\d+ in ")
+        server.wait_line("in deaf")
+    assert not any("a place that is not known" in line for line in server.lines)
 
 
 def test_code_that_holds_the_loop_is_interrupted_by_option(stuck: Path) -> None:

@@ -102,3 +102,21 @@ def test_settings_page_is_current() -> None:
         check=True,
     )
     assert (ROOT / "docs/reference/settings.md").read_text() == done.stdout
+
+
+def test_the_environment_starts_in_any_locale(tmp_path: Path) -> None:
+    """Python 3.11 reads .pth files in the locale's encoding, whatever our folder is."""
+    site = tmp_path / "lib/python3/site-packages"
+    folder = tmp_path / "Grüße"
+    site.mkdir(parents=True)
+    folder.mkdir()
+    (folder / "greeting.py").write_text("word = 'hello'\n")
+    (site / "a.pth").write_text(f"import sys\n{folder}\n", "utf-8")
+    subprocess.run(
+        [sys.executable, ROOT / "tools/plain_pth.py", tmp_path], check=True, cwd="/"
+    )
+    code = f"import site; site.addsitedir({str(site)!r}); import greeting, celadon"
+    words = [sys.executable, "-c", f"{code}; print(greeting.word)"]
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    done = subprocess.run(words, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr

@@ -18,7 +18,7 @@ from tests.support.machine import free_port, plain_folder, program
 from tests.support.raw import TIMEOUT
 
 # What they say when they are ready is waited for: it shall be in no other language.
-ENVIRON = {**os.environ, "LC_ALL": "C"}
+ENVIRON = {**os.environ, "LC_ALL": "C.UTF-8"}
 
 # For code that defines `ask(connection, query)`.
 RUNNING = """

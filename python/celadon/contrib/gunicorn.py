@@ -71,8 +71,8 @@ class Worker(Base):
         patch.start()
         self._stopping = False
         self._settings = _settings_of(self.cfg)
-        budget.configure(self._settings.db_connections)
         s = self._settings
+        budget.configure(s.db_connections, s.db_connection_wait)
         patch.configure(s.offload_threads, s.dns_ttl, s.dns_threads)
         super().init_process()
 

@@ -27,15 +27,17 @@ Reclaimer = Callable[[str], bool]
 _servers: dict[str, _Server] = {}
 _reclaimers: list[Reclaimer] = []
 _limit = LIMIT
+_wait = WAIT
 
 # What is open when a process forks is the parent's.
 os.register_at_fork(after_in_child=_servers.clear)
 
 
-def configure(limit: int) -> None:
-    """At most `limit` connections to each server; 0: as many as are asked for."""
-    global _limit
-    _limit = limit
+def configure(limit: int, wait: float = WAIT) -> None:
+    """At most `limit` connections to each server; 0: as many as are asked for. Who wants
+    one more waits for `wait` seconds at the most."""
+    global _limit, _wait
+    _limit, _wait = limit, wait
 
 
 def add_reclaimer(reclaimer: Reclaimer) -> None:
@@ -137,14 +139,14 @@ class _Server:
 
 
 def take(server: str, error: type[Exception]) -> Place:
-    """A place for a connection to `server`; waits for one up to `WAIT` seconds.
+    """A place for a connection to `server`; waits for one as long as is configured.
 
     Raises `error`, the driver's own, which says what to change.
     """
     known = _known(server)
     place = known.take(None)
     if place is None:
-        place = _take_in_turn(known, time.monotonic() + WAIT)
+        place = _take_in_turn(known, time.monotonic() + _wait)
     if place is None:
         raise error(_refusal(server))
     return place
@@ -156,9 +158,9 @@ def _known(name: str) -> _Server:
 
 def _refusal(server: str) -> str:
     return (
-        f"celadon: no connection to {server} was closed for {WAIT:g} s, and "
+        f"celadon: no connection to {server} was closed for {_wait:g} s, and "
         f"{_limit} are open in this worker, the most that db_connections allows: use "
-        "a pool, close connections sooner, or raise db_connections"
+        "a pool, close connections sooner, or raise db_connections (or db_connection_wait)"
     )
 
 
@@ -224,7 +226,7 @@ async def _take_async(server: str, error: type[Exception]) -> Place:
     place = known.take(None)
     if place is not None:
         return place
-    end = time.monotonic() + WAIT
+    end = time.monotonic() + _wait
     turn = _AsyncTurn()
     known.waiters.append(turn)
     try:

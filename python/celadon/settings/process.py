@@ -178,7 +178,14 @@ def rows() -> Iterable[Setting]:
         parse_count,
         32,
         "connections to each database server at the most; who wants one more waits for "
-        "30 s and gets an error; 0: without limit",
+        "one; 0: without limit",
+    )
+    yield s(
+        "db_connection_wait",
+        d,
+        30.0,
+        "longest wait for a database connection where db_connections are open; then "
+        "the driver's own error",
     )
     yield s(
         "dns_threads", parse_positive, 4, "native threads that look up names of hosts"

@@ -84,8 +84,9 @@ def sorted_workers(figures: Figures, view: View) -> list[WorkerFigures]:
     )
 
 
-def body(figures: Figures, view: View) -> list[str]:
-    """Workers, what holds loops, slow requests, and what happened."""
+def body(figures: Figures, view: View, width: int | None = None) -> list[str]:
+    """Workers, what holds loops, slow requests, and what happened; in `width` columns,
+    where one is given, places keep their ends."""
     titles = [
         f"{name + ('*' if at == view.sort else ''):>{width}}"
         for at, (name, width, _, _) in enumerate(COLUMNS)
@@ -98,8 +99,12 @@ def body(figures: Figures, view: View) -> list[str]:
     if figures.blockers:
         lines += ["", "HELD THE LOOP"]
         lines += [
-            f"{each['count']:6.0f} x {short_time(each['seconds']):>8} "
-            f"(longest {short_time(each['longest'])})  {each['where']}"
+            with_place(
+                f"{each['count']:6.0f} x {short_time(each['seconds']):>8} "
+                f"(longest {short_time(each['longest'])})  ",
+                each["where"],
+                width,
+            )
             for each in figures.blockers
         ]
     if figures.slow:
@@ -114,6 +119,12 @@ def body(figures: Figures, view: View) -> list[str]:
             f"{_clock(each['at'])}  {each['text']}" for each in figures.events[:8]
         ]
     return lines
+
+
+def with_place(before: str, place: str, width: int | None) -> str:
+    """Which file, line and function it is stands at the end of a place."""
+    room = len(place) if width is None else max(width - len(before), 20)
+    return before + (place if len(place) <= room else "…" + place[1 - room :])
 
 
 def _clock(at: float) -> str:
@@ -148,7 +159,7 @@ class Terminal:
         if view.stacks is not None:
             shown = ["", *view.stacks[view.top :]]
         else:
-            shown = ["", *(body(figures, view) if figures else [])]
+            shown = ["", *(body(figures, view, width - 1) if figures else [])]
             first_worker = len(lines) + 2
         for line in shown:
             styles.append(curses.A_NORMAL)
