@@ -9,16 +9,15 @@ from typing import Any
 
 import pytest
 
+from tests.support.environment import keep_what_is_everywhere
 from tests.support.machine import keep_paths_short
 from tests.support.order import arrange, make_scheduler
 from tests.support.servers import Command
 from tests.support.services import Services, all_services
 from tests.support.site import Site
 
+keep_what_is_everywhere()
 os.environ["CELADON_POISON_STACK"] = "1"
-# The size of no terminal: readline tells it to xdist's workers, where there is none.
-for name in ("LINES", "COLUMNS"):
-    os.environ.pop(name, None)
 keep_paths_short()
 
 

@@ -25,13 +25,15 @@ class Lines(list[str]):
 
     def read(self, stream: Iterable[str]) -> None:
         """Takes lines from `stream` to its end."""
-        for line in stream:
+        try:
+            for line in stream:
+                with self._news:
+                    self.append(line.rstrip("\n"))
+                    self._news.notify_all()
+        finally:
             with self._news:
-                self.append(line.rstrip("\n"))
+                self._ended = True
                 self._news.notify_all()
-        with self._news:
-            self._ended = True
-            self._news.notify_all()
 
     def wait(self, pattern: str) -> re.Match[str]:
         """The next line that matches, behind the one that the last wait was for."""
@@ -43,9 +45,9 @@ class Lines(list[str]):
         """The next line for each of `patterns`, which come in no order."""
         self._seen = 1 + max(self._find(each, self._seen)[0] for each in patterns)
 
-    def said(self, pattern: str) -> re.Match[str]:
+    def said(self, pattern: str, limit: float = TIMEOUT) -> re.Match[str]:
         """The first line that matches, whenever it was or will be said."""
-        return self._find(pattern, 0)[1]
+        return self._find(pattern, 0, limit)[1]
 
     def forget(self) -> None:
         """Lines until now answer no wait any more."""
@@ -56,7 +58,9 @@ class Lines(list[str]):
         self.forget()
         self.done = len(self)
 
-    def _find(self, pattern: str, start: int) -> tuple[int, re.Match[str]]:
+    def _find(
+        self, pattern: str, start: int, limit: float = TIMEOUT
+    ) -> tuple[int, re.Match[str]]:
         wanted = re.compile(pattern)
         at = start
 
@@ -69,7 +73,7 @@ class Lines(list[str]):
             return None
 
         with self._news:
-            self._news.wait_for(lambda: find() or self._ended, TIMEOUT)
+            self._news.wait_for(lambda: find() or self._ended, limit)
             found = find()
         assert found, f"no {pattern!r} behind line {start} of:\n" + "\n".join(self)
         return at, found

@@ -19,6 +19,7 @@ from typing import NoReturn
 _FOR_ROOT = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]{1,40}")
 _PORTS = 12_000  # numbers to choose from
+_ENOUGH = 500
 
 
 def program(name: str, package: str) -> str:
@@ -68,12 +69,18 @@ def free_port() -> int:
     """A port for a service that cannot choose one: nobody else gets it from here, on the
     whole machine, while this process lives. The system gives it to nobody either: it is
     not one of those that connections and listeners at port 0 are given."""
-    low, _ = _given_by_the_system()
-    least = max(1024, low - _PORTS)
-    for port in random.SystemRandom().sample(range(least, low), low - least):
+    ports = _ports(*_given_by_the_system())
+    for port in random.SystemRandom().sample(ports, len(ports)):
         if _reserve(port):
             return port
-    raise AssertionError(f"no port below {low} is free")
+    raise AssertionError(f"no port of {ports} is free")
+
+
+def _ports(low: int, high: int) -> range:
+    """Numbers that the system gives to nobody, where it leaves enough of them."""
+    below, above = range(max(1024, low - _PORTS), low), range(high + 1, 65536)
+    most = max(below, above, key=len)
+    return most if len(most) >= _ENOUGH else range(1024, 65536)
 
 
 def _given_by_the_system() -> tuple[int, int]:

@@ -153,7 +153,8 @@ class Command:
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
             preexec_fn=preexec,
             pass_fds=pass_fds,
         )

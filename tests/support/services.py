@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tests.support.lines import Lines
 from tests.support.machine import free_port, plain_folder, program
 from tests.support.raw import TIMEOUT
 
-# What they say when they are ready is waited for: it shall be in no other language.
-ENVIRON = {**os.environ, "LC_ALL": "C.UTF-8"}
+
+def _environ() -> dict[str, str]:
+    """What they say when they are ready is waited for: it shall be in no other language."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
+
 
 # For code that defines `ask(connection, query)`.
 RUNNING = """
@@ -58,7 +63,7 @@ def _folder(account: str | None) -> Iterator[Path]:
 
 def _call(command: list[str], account: str | None) -> None:
     done = subprocess.run(
-        command, user=account, capture_output=True, text=True, cwd="/", env=ENVIRON
+        command, user=account, capture_output=True, text=True, cwd="/", env=_environ()
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -72,29 +77,19 @@ def _server(
         command,
         user=account,
         cwd="/",
-        env=ENVIRON,
+        env=_environ(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="backslashreplace",
     )
     assert process.stdout is not None
-    lines: list[str] = []
-    up = threading.Event()
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if ready in line:
-                up.set()
-        up.set()
-
-    reader = threading.Thread(target=read)
+    lines = Lines()
+    reader = threading.Thread(target=lines.read, args=(process.stdout,))
     reader.start()
     try:
-        assert up.wait(TIMEOUT * 3), "".join(lines)
-        assert process.poll() is None, "".join(lines)
+        lines.said(re.escape(ready), TIMEOUT * 3)
         yield process
     finally:
         process.terminate()
