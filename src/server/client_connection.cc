@@ -100,6 +100,7 @@ void ClientConnection::block_output() noexcept {
   set_output(Output::Blocked);
   marks_.blocked = server_.loop().fresh_now();
   marks_.sent = stream_.sent();
+  rearm();
 }
 
 // The loop's own time is that of its last poll, and a view may have run since then.
@@ -185,7 +186,6 @@ bool ClientConnection::put(std::string_view copied, std::string_view held, Owner
     ListHook<CorkTag>::unlink();
   }
   note_output();
-  if (stream_.queued() > 0) rearm();
   return true;
 }
 
@@ -207,7 +207,6 @@ net::Io ClientConnection::put_file(int file, off_t& offset,
   if (io.step == net::Io::Step::Again) {
     stream_.want_write();
     block_output();
-    rearm();
   }
   return io;
 }

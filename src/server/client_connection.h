@@ -116,6 +116,9 @@ class ClientConnection : public loop::Disposable,
   void resume_reading() noexcept;
   // The wait for input begins here.
   void mark_input() noexcept;
+  // A wait has begun, or another one: the timer must not be late for it. settle() does
+  // that too.
+  void rearm() noexcept;
 
   [[nodiscard]] bool open() const noexcept { return stream_.open(); }
   [[nodiscard]] std::size_t queued() const noexcept { return stream_.queued(); }
@@ -158,7 +161,6 @@ class ClientConnection : public loop::Disposable,
   [[nodiscard]] Due next_due() const noexcept;
   [[nodiscard]] bool is_due() const noexcept;
   void end(Closed why) noexcept;
-  void rearm() noexcept;
   void act(Due due) noexcept;
   void on_write_due(Due due) noexcept;
 

@@ -27,6 +27,7 @@ void H1Session::start_body_clock() noexcept {
   mark_input();
   const Nanos total = settings().body_total_timeout;
   marks().until = total == kNever ? kNever : now() + total;
+  rearm();  // an application may ask at any time
 }
 
 // Takes what belongs to the body from the front of `in`.
@@ -35,7 +36,10 @@ void H1Session::feed(std::string_view& in) noexcept {
                 : state().stage != Stage::Answered) {
     return;
   }
-  if (!in.empty()) expecting_ = Expecting::Nothing;
+  if (!in.empty() && expecting_ == Expecting::Continue) {
+    expecting_ = Expecting::Nothing;
+    start_body_clock();  // it sends without being told
+  }
   if (framing_ == http::h1::Framing::Tunnel) {
     take(std::exchange(in, {}));
     return;

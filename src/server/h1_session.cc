@@ -21,8 +21,9 @@ bool cancels_on_disconnect(const Settings& settings, std::string_view method) no
 
 std::size_t H1Session::read_room() const noexcept {
   switch (state().stage) {
+    // What is stored has its turn before more is read.
+    case Stage::None: return has_input() ? 0 : Server::kScratch;
     case Stage::Preface:
-    case Stage::None:
     case Stage::Head:
     case Stage::Answered: return Server::kScratch;
     case Stage::Offered:
