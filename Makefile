@@ -92,8 +92,8 @@ simulator:
 sim: simulator     ## The simulator of connections, SIM_SECONDS of new seeds
 	build/sim/tests/sim/sim --seconds $(SIM_SECONDS) --seed $$(date +%s)000000
 
-mutants: simulator ## Whether the simulator finds what is broken on purpose
-	$(PYTHON) tests/sim/mutate.py $(SIM_SECONDS)
+mutants: simulator ## Whether the simulator finds what is broken on purpose (ARGS="NAME ...", --help)
+	"$(PYTHON)" tests/sim/mutate.py --seconds $(SIM_SECONDS) $(ARGS)
 
 coverage: test-tools ## Lines that the C++ tests reach
 	cmake --preset coverage >/dev/null

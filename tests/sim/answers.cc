@@ -143,11 +143,13 @@ void AnswerReader::on_head(std::string_view head) {
   }
 }
 
+const std::vector<int>& AnswerReader::interims(std::size_t request) const {
+  return request < answers_.size() ? answers_[request].interims : interims_;
+}
+
 bool AnswerReader::told_to_go_on(std::size_t request) const {
-  const auto& interims =
-      request < answers_.size() ? answers_[request].interims : interims_;
   return request <= answers_.size() &&
-         std::ranges::find(interims, 100) != interims.end();
+         std::ranges::find(interims(request), 100) != interims(request).end();
 }
 
 std::size_t AnswerReader::on_body(std::string_view bytes, std::uint64_t most) {

@@ -43,6 +43,8 @@ class AnswerReader {
   [[nodiscard]] const std::vector<Answer>& answers() const noexcept { return answers_; }
   // How many are whole.
   [[nodiscard]] std::size_t whole() const noexcept { return whole_; }
+  // What came ahead of the answer to that request, so far.
+  [[nodiscard]] const std::vector<int>& interims(std::size_t request) const;
   // 100 came for that request.
   [[nodiscard]] bool told_to_go_on(std::size_t request) const;
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }

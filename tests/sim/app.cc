@@ -92,6 +92,7 @@ class Job final : public server::Consumer {
     progress_ = 0;
   }
   [[nodiscard]] std::uint64_t planned() const noexcept;
+  [[nodiscard]] std::uint64_t announced() const noexcept;
   [[nodiscard]] std::uint64_t content() const noexcept {
     return answer_content(record_.client, record_.request);
   }
@@ -173,6 +174,7 @@ void Job::wait_until(Nanos at) {
 
 void Job::read(std::uint64_t most) {
   if (record_.asked_at == kNever) record_.asked_at = now();
+  if (record_.reads_since == kNever) record_.reads_since = now();
   if (exchange_->spool() >= 0) return check_spool();
   std::uint64_t left = most - progress_;
   while (left > 0) {
@@ -253,6 +255,7 @@ void Job::on_body_end(std::uint64_t left) {
                                    std::to_string(expected));
     }
   }
+  record_.reads_since = kNever;
   next();
 }
 
@@ -268,6 +271,15 @@ std::uint64_t Job::planned() const noexcept {
   return static_cast<std::uint64_t>(total);
 }
 
+// Some applications break what they have announced.
+std::uint64_t Job::announced() const noexcept {
+  constexpr std::uint64_t kWrong = 3;
+  const std::uint64_t all = planned();
+  if (record_.plan->framed == framing::Long) return all + kWrong;
+  if (record_.plan->framed == framing::Short) return all - std::min(all, kWrong);
+  return all;
+}
+
 void Job::send_head(std::uint64_t n, Part part) {
   const std::string id =
       std::to_string(record_.client) + "." + std::to_string(record_.request);
@@ -281,7 +293,7 @@ void Job::send_head(std::uint64_t n, Part part) {
   if (whole) {
     head.content_length = n;
   } else if (record_.plan->framed != framing::Open) {
-    head.content_length = planned() + (record_.plan->framed == framing::Long ? 3 : 0);
+    head.content_length = announced();
   }
   record_.declared = head.content_length.value_or(0);
   const auto& ops = record_.plan->ops;
@@ -417,6 +429,7 @@ void Job::end() {
   say(record_.gone ? "releases, the client is gone" : "releases");
   record_.released = true;
   record_.released_at = now();
+  app_.host_.on_release(record_);
   exchange_->set_consumer(nullptr);
   Exchange* exchange = std::exchange(exchange_, nullptr);
   const Inside inside;

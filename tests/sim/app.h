@@ -32,14 +32,16 @@ struct Record {
   bool finished = false;
   bool gone = false;
   bool released = false;
-  bool closing = false;  // it was draining, or at its end, when the head left
-  bool alone = false;    // and nothing of a next request had come
+  bool closing = false;   // it was draining, or at its end, when the head left
+  bool alone = false;     // and nothing of a next request had come
+  bool too_much = false;  // of its body was missing, or it was uncertain, by then
   int status = 0;
   std::uint64_t read = 0;
   std::uint64_t given = 0;     // bytes of the answer's body
   std::uint64_t declared = 0;  // its length, where framed so
   Nanos seen_at = 0;
-  Nanos asked_at = kNever;  // for its body
+  Nanos asked_at = kNever;     // for its body
+  Nanos reads_since = kNever;  // it does nothing but read, from then on
   Nanos head_at = kNever;
   Nanos ended_at = kNever;
   Nanos released_at = kNever;
@@ -54,6 +56,7 @@ class AppHost {
                                                std::size_t request) = 0;
   virtual void on_record(Record& record) = 0;
   virtual void on_gone(Record& record) = 0;
+  virtual void on_release(Record& record) = 0;
   virtual void on_body_failed(Record& record, int status) = 0;
   [[nodiscard]] virtual bool closes_now(Record& record) = 0;
   // The loop stands still until then.

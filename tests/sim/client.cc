@@ -9,6 +9,7 @@
 namespace celadon::sim {
 namespace {
 
+constexpr std::string_view kTrailer = "X-Sum: 0123456789\r\n";
 constexpr std::string_view kProxyHeader = "PROXY TCP4 127.0.0.1 127.0.0.1 4000 80\r\n";
 
 void append_padding(std::string& out, Number size) {
@@ -71,7 +72,13 @@ void append_body(std::string& out, const Request& r, std::uint64_t content) {
     return;
   }
   append_chunks(out, content, size, static_cast<std::uint64_t>(r.chunk));
-  out += r.bad == bad::Chunk ? "zz\r\n" : "0\r\n\r\n";
+  if (r.bad == bad::Chunk) {
+    out += "zz\r\n";
+    return;
+  }
+  out += "0\r\n";
+  for (Number i = 0; i < r.trailer; ++i) out += kTrailer;
+  out += "\r\n";
 }
 
 }  // namespace
@@ -80,11 +87,13 @@ Script::Script(const Client& client, std::size_t number, bool proxied) : plan(&c
   if (proxied && client.proxy != 0) bytes = kProxyHeader;
   for (std::size_t i = 0; i < client.requests.size(); ++i) {
     const Request& request = client.requests[i];
-    Span span{bytes.size(), 0, 0, request.chunk > 0};
+    Span span{bytes.size(), 0, 0, request.chunk > 0, 0};
     append_head(bytes, request, number, i);
     span.head_end = bytes.size();
     append_body(bytes, request, request_content(number, i));
     span.end = bytes.size();
+    span.body_end =
+        span.end - kTrailer.size() * static_cast<std::uint64_t>(request.trailer);
     spans.push_back(span);
     questions.push_back({request.method == methods::Head, answer_content(number, i)});
   }
@@ -96,6 +105,9 @@ SimClient::SimClient(const Client& plan, std::size_t number, bool proxied, Nanos
       epoch_(epoch),
       script_(plan, number, proxied),
       reader_(script_.questions) {
+  if (proxied && plan.proxy != 0 && plan.proxy_stall > 0) {
+    gates_.push_back({kProxyHeader.size() / 2, Gate::Kind::Time, plan.proxy_stall});
+  }
   for (std::size_t i = 0; i < plan.requests.size(); ++i) add_gates(i);
   if (plan.reads == reading::Late) read_at_ = epoch + plan.reads_ms * kMillisecond;
 }
@@ -108,13 +120,16 @@ void SimClient::add_gates(std::size_t number) {
   }
   if (request.wait > 0) gates_.push_back({span.begin, Gate::Kind::Time, request.wait});
   const std::uint64_t stall = span.begin + static_cast<std::uint64_t>(request.stall_at);
-  const bool stalls = request.stall > 0 && stall < span.end;
+  const bool stalls = request.stall > 0 && request.stall_at > 0 && stall < span.end;
   if (stalls && stall <= span.head_end) {
     gates_.push_back({stall, Gate::Kind::Time, request.stall});
   }
-  if (request.expect != 0 && request.minor == 1 && span.end > span.head_end) {
+  if (request.expect == 1 && request.minor == 1 && span.end > span.head_end) {
     gates_.push_back(
         {span.head_end, Gate::Kind::Continue, static_cast<Number>(number)});
+  }
+  if (request.expect == 2 && request.stall_at == 0 && request.stall > 0) {
+    gates_.push_back({span.head_end, Gate::Kind::Time, request.stall});
   }
   if (stalls && stall > span.head_end) {
     gates_.push_back({stall, Gate::Kind::Time, request.stall});
@@ -164,6 +179,7 @@ bool SimClient::pass_gates(Nanos now) {
 
 bool SimClient::may_write(Nanos now) {
   if (shut_ || closed_ || saw_reset_ || all_sent() || !pass_gates(now)) return false;
+  if (now < write_at_) return false;
   return link_->up.sending.size() < link_->up.send_buffer && !link_->client_reset;
 }
 
@@ -211,6 +227,7 @@ Nanos SimClient::next_time(Nanos now) {
   Nanos next = kNever;
   if (!pass_gates(now) && gate_until_ != kNever) next = gate_until_;
   if (read_at_ > now) next = std::min(next, read_at_);
+  if (write_at_ > now && !all_sent()) next = std::min(next, write_at_);
   if (all_sent() && !may_end(now) && end_at_ != kNever && end_at_ > now) {
     next = std::min(next, end_at_);
   }
@@ -226,13 +243,13 @@ void SimClient::make(Move move, Kernel& kernel, int listener, Choices& choices,
       link_ =
           &kernel.connect(listener, number_, static_cast<std::size_t>(plan_.buffer));
       return;
-    case Move::Write: return write(kernel, choices);
+    case Move::Write: return write(kernel, choices, now);
     case Move::Read: return read(kernel, choices, now);
     case Move::End: return end(kernel);
   }
 }
 
-void SimClient::write(Kernel& kernel, Choices& choices) {
+void SimClient::write(Kernel& kernel, Choices& choices, Nanos now) {
   std::uint64_t until = limit();
   if (gate_ < gates_.size()) until = std::min(until, gates_[gate_].offset);
   std::size_t n = static_cast<std::size_t>(until - sent_);
@@ -246,6 +263,7 @@ void SimClient::write(Kernel& kernel, Choices& choices) {
       *link_,
       std::string_view(script_.bytes).substr(static_cast<std::size_t>(sent_), n));
   sent_ += moved_;
+  write_at_ = now + plan_.pace * kMillisecond;
 }
 
 void SimClient::read(Kernel& kernel, Choices& choices, Nanos now) {

@@ -19,6 +19,7 @@ struct Span {
   std::uint64_t head_end;
   std::uint64_t end;
   bool chunked;
+  std::uint64_t body_end;  // before a trailer
 };
 
 // What a client does with all its requests, as bytes.
@@ -75,7 +76,7 @@ class SimClient {
   [[nodiscard]] bool may_read(Nanos now);
   [[nodiscard]] bool may_end(Nanos now);
   [[nodiscard]] bool told_to_go_on(std::size_t request) const;
-  void write(Kernel& kernel, Choices& choices);
+  void write(Kernel& kernel, Choices& choices, Nanos now);
   void read(Kernel& kernel, Choices& choices, Nanos now);
   void end(Kernel& kernel);
   void close(Kernel& kernel, bool reset);
@@ -91,6 +92,7 @@ class SimClient {
   Nanos gate_until_ = kNever;
   Nanos end_at_ = kNever;
   Nanos read_at_ = 0;
+  Nanos write_at_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t moved_ = 0;
   bool given_up_ = false;  // a final answer came before it was told to go on

@@ -39,7 +39,7 @@ void add_reads(Choices& c, Request& r) {
 
 void add_stream(Choices& c, Request& r) {
   r.framed = c.percent(45) ? framing::Open : framing::Length;
-  if (c.percent(3)) r.framed = framing::Long;
+  if (c.percent(6)) r.framed = c.any_of({framing::Long, framing::Short});
   add(r, Act::Head, c.percent(30) ? 0 : size(c));
   const auto times = c.between(0, 4);
   for (Number i = 0; i < times; ++i) {
@@ -78,7 +78,8 @@ void add_body(Choices& c, Request& r) {
     r.chunk = c.percent(20) ? c.between(1, 20) : c.between(20, 20'000);
     r.body = std::min(r.body, r.chunk * 2'000);
   }
-  r.expect = r.minor == 1 && r.body > 0 && c.percent(15) ? 1 : 0;
+  if (r.chunk > 0 && c.percent(20)) r.trailer = c.between(1, 3);
+  if (r.minor == 1 && r.body > 0 && c.percent(15)) r.expect = c.percent(70) ? 1 : 2;
 }
 
 Request request(Choices& c) {
@@ -102,6 +103,7 @@ Request request(Choices& c) {
     r.stall_at = c.between(1, 200 + std::max<Number>(r.body, 0));
     r.stall = pause(c);
   }
+  if (r.expect == 2 && r.stall_at == 0 && c.percent(50)) r.stall = pause(c);
   if (c.percent(25)) r.turn = 1;
   if (c.percent(8)) r.front = 1;
   if (c.percent(35)) r.inline_ = 1;
@@ -116,6 +118,10 @@ Client client(Choices& c) {
   made.at = c.percent(60) ? 0 : pause(c);
   made.unix_socket = c.percent(25) ? 1 : 0;
   made.pieces = c.percent(60) ? 0 : c.any_of({1, 7, 100, 1'460, 5'000, 40'000});
+  if (c.percent(6)) {
+    made.pieces = c.any_of({1, 20, 300});
+    made.pace = c.any_of({3, 40, 300});
+  }
   if (c.percent(6)) made.cut = c.between(0, 400);
   const std::size_t dice = c.below(100);
   made.end = dice < 40   ? ends::Stay
@@ -181,6 +187,9 @@ void choose_rules(Choices& c, Rules& r) {
   if (c.percent(25)) r.body_buffer = c.any_of({1'000, 8'000});
   if (c.percent(40)) r.response_buffer = c.any_of({1'000, 16'000});
   if (c.percent(15)) r.linger_timeout = c.any_of({50, 500});
+  if (c.percent(8)) r.linger_total = c.any_of({50, 1'000});
+  if (c.percent(10)) r.body_total = c.any_of({100, 3'000});
+  if (c.percent(8)) r.cancels = 1;
   if (c.percent(15)) r.linger_bytes = c.any_of({1'000, 10'000'000});
   if (c.percent(12)) r.worker_connections = c.between(1, 3);
   if (c.percent(15)) {
@@ -241,6 +250,7 @@ Scenario generate(std::uint64_t seed) {
                                          : c.between(5, 9);
   for (Number i = 0; i < clients; ++i) {
     s.clients.push_back(client(c));
+    if (s.rules.proxy != 0 && c.percent(30)) s.clients.back().proxy_stall = pause(c);
     if (c.percent(4)) make_pipeline(c, s.clients.back());
   }
   return s;

@@ -106,6 +106,7 @@ void Kernel::client_close(Link& link) {
   if (link.unix_socket) {
     while (!link.up.sending.empty()) move_up(link);
     link.up.end_arrived = true;
+    link.up.end_at = clock_.now();
     link.broken = link.broken || unread;
   }
 }
@@ -164,6 +165,7 @@ void Kernel::move_up(Link& link) {
   Direction& up = link.up;
   if (up.sending.empty()) {
     up.end_arrived = up.ended;
+    if (up.ended && up.end_at < 0) up.end_at = clock_.now();
     return;
   }
   if (link.server_closed) {
@@ -258,6 +260,7 @@ ssize_t Kernel::recv(int fd, std::span<char> into) {
   std::ranges::copy(up.arrived.view().substr(0, n), into.data());
   up.arrived.drop(n);
   up.taken += n;
+  events_.on_server_read(link);
   return static_cast<ssize_t>(n);
 }
 

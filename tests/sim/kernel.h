@@ -50,6 +50,7 @@ struct Direction {
   Bytes arrived;
   bool ended = false;          // the sender has said its last
   bool end_arrived = false;    // and the receiver can see that
+  Nanos end_at = -1;           // since then
   std::uint64_t accepted = 0;  // bytes the kernel took from the sender
   std::uint64_t delivered = 0;
   std::uint64_t taken = 0;  // by the receiver
@@ -111,6 +112,7 @@ class KernelEvents {
   virtual ~KernelEvents() = default;
   virtual void on_accepted(Link& link) = 0;
   virtual void on_server_wrote(Link& link, std::string_view bytes) = 0;
+  virtual void on_server_read(Link& link) = 0;   // and it was given some
   virtual void on_server_close(Link& link) = 0;  // the last descriptor is about to go
 };
 
@@ -143,6 +145,9 @@ class Kernel {
   void close_file(int fd);
   [[nodiscard]] std::string_view spooled(int fd) const;
   [[nodiscard]] int duplicate(int fd);
+  [[nodiscard]] std::size_t client_of(int fd) const noexcept {
+    return at(fd).link->client;
+  }
   // Descriptors of connections and spool files that are open.
   [[nodiscard]] std::size_t open_descriptors() const noexcept;
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }

@@ -11,6 +11,7 @@
 //     --coverage                   how often each kind of thing was
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -31,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Options {
   double seconds = 0;
+  double cpu_seconds = 0;
   std::uint64_t steps = 0;
   std::uint64_t count = 0;
   std::uint64_t seed = 1;
@@ -54,6 +56,10 @@ struct Options {
 
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double cpu_spent() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
 void show(const Outcome& outcome) {
@@ -119,6 +125,7 @@ int search(const Options& options) {
   for (std::uint64_t seed = options.seed;; ++seed) {
     const double now = since(start);
     if (options.seconds > 0 && now > options.seconds) break;
+    if (options.cpu_seconds > 0 && cpu_spent() > options.cpu_seconds) break;
     if (options.steps > 0 && steps > options.steps) break;
     if (options.count > 0 && scenarios >= options.count) break;
     if (now - told > 5) {
@@ -154,7 +161,7 @@ int search(const Options& options) {
   const double took = since(start);
   std::cout << scenarios << " scenarios, " << steps << " steps, "
             << static_cast<std::uint64_t>(static_cast<double>(steps) / took)
-            << " steps/s\n";
+            << " steps/s, " << cpu_spent() << " s\n";
   for (const auto& [name, kind] : kinds) {
     std::cout << "  " << kind.count << " x " << name << ", first by seed " << kind.seed
               << " after " << kind.at << " s\n";
@@ -177,6 +184,8 @@ int main(int argc, char** argv) {
     const auto value = [&]() -> const char* { return i + 1 < argc ? argv[++i] : ""; };
     if (name == "--seconds")
       options.seconds = std::atof(value());
+    else if (name == "--cpu-seconds")
+      options.cpu_seconds = std::atof(value());
     else if (name == "--steps")
       options.steps = std::strtoull(value(), nullptr, 10);
     else if (name == "--count")
@@ -207,7 +216,8 @@ int main(int argc, char** argv) {
     }
   }
   if (!options.scenario.empty()) return replay(options);
-  if (options.seconds == 0 && options.steps == 0 && options.count == 0) {
+  if (options.seconds == 0 && options.cpu_seconds == 0 && options.steps == 0 &&
+      options.count == 0) {
     options.seconds = 60;
   }
   if (!options.isolate) expect_crashes();

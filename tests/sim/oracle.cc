@@ -3,22 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "sim/moments.h"
+
 namespace celadon::sim {
 namespace {
 
 // The server looks at the clock once a turn, and turns are bounded.
 constexpr Nanos kSlack = 20 * kMillisecond;
-
-// When the first `bytes` of what the client sent had arrived; kNever: not yet.
-Nanos arrival(const Link& link, std::uint64_t bytes) {
-  const auto at = std::ranges::lower_bound(link.arrivals, bytes, {}, &Moment::bytes);
-  return at == link.arrivals.end() ? kNever : at->at;
-}
-
-std::uint64_t bytes_at(const std::deque<Moment>& moments, Nanos at) {
-  const auto after = std::ranges::upper_bound(moments, at, {}, &Moment::at);
-  return after == moments.begin() ? 0 : std::prev(after)->bytes;
-}
 
 int bad_status(const Request& request) {
   switch (request.bad) {
@@ -33,6 +24,17 @@ int bad_status(const Request& request) {
   }
 }
 
+bool has_holds(const Scenario& scenario) {
+  for (const Client& client : scenario.clients) {
+    for (const Request& request : client.requests) {
+      for (const Op& op : request.ops) {
+        if (op.kind() == Act::Hold) return true;
+      }
+    }
+  }
+  return false;
+}
+
 bool asks_close(const Request& request) {
   return request.close != 0 || (request.minor == 0 && request.keep == 0);
 }
@@ -40,7 +42,7 @@ bool asks_close(const Request& request) {
 }  // namespace
 
 Oracle::Oracle(const Scenario& scenario, Clock& clock)
-    : scenario_(scenario), clock_(clock) {}
+    : scenario_(scenario), clock_(clock), holds_(has_holds(scenario)) {}
 
 void Oracle::add(const SimClient& client) {
   conversations_.push_back(std::make_unique<Conversation>(client));
@@ -81,11 +83,15 @@ bool Oracle::body_is_overdue(const Link& link, const Span& span,
   const Nanos head = arrival(link, span.head_end);
   if (head == kNever) return false;
   Nanos start = head;
-  const bool nothing_came = link.up.delivered <= span.head_end;
-  if (record && record->plan->expect != 0 && record->plan->minor == 1 && nothing_came) {
-    if (record->asked_at == kNever) return false;
-    start = std::max(start, record->asked_at);
+  if (record && record->plan->expect != 0 && record->plan->minor == 1) {
+    // It begins when the client is told to send, or does so by itself.
+    const Nanos first = arrival(link, span.head_end + 1);
+    if (record->asked_at == kNever && first == kNever) return false;
+    start = std::max(start, std::min(record->asked_at, first));
   }
+  const Nanos total = ms(scenario_.rules.body_total);
+  const Nanos whole = std::min(arrival(link, span.end), clock_.now());
+  if (total > 0 && whole + kSlack >= start + total) return true;
   std::uint64_t delivered = span.head_end;
   for (const Moment& moment : link.arrivals) {
     if (moment.bytes <= span.head_end) continue;
@@ -98,7 +104,7 @@ bool Oracle::body_is_overdue(const Link& link, const Span& span,
 // With `delivered` bytes there at that time.
 bool Oracle::is_slow_until(const Link& link, const Span& span, Nanos start, Nanos at,
                            std::uint64_t delivered) const {
-  // The framing of chunks is not body.
+  // The framing of chunks is not body, nor is a trailer.
   constexpr std::uint64_t kFramingShare = 8;
   const Nanos period = ms(scenario_.rules.body_timeout);
   if (at + kSlack < start + period || delivered >= span.end) return false;
@@ -108,7 +114,7 @@ bool Oracle::is_slow_until(const Link& link, const Span& span, Nanos start, Nano
                                                scenario_.rules.body_timeout / 1000);
   const std::uint64_t needed =
       std::max<std::uint64_t>(rate, 1) * (span.chunked ? kFramingShare : 1);
-  return delivered < before + needed;
+  return std::min(delivered, span.body_end) < before + needed;
 }
 
 bool Oracle::lingered_enough(const Link& link) const {
@@ -117,8 +123,10 @@ bool Oracle::lingered_enough(const Link& link) const {
       static_cast<std::uint64_t>(scenario_.rules.linger_bytes)) {
     return true;
   }
-  return clock_.now() >=
-         std::max(link.last_arrival, link.shut_at) + ms(scenario_.rules.linger_timeout);
+  const Nanos now = clock_.now();
+  return now >= link.shut_at + ms(scenario_.rules.linger_total) ||
+         now >= std::max(link.last_arrival, link.shut_at) +
+                    ms(scenario_.rules.linger_timeout);
 }
 
 // --- as it happens ---
@@ -140,6 +148,26 @@ void Oracle::on_record(Record& record) {
     fault("order", about(c, record.request) + "handed over before it came");
   }
   c.records.push_back(&record);
+  if (record.front) return;
+  const auto most = static_cast<std::size_t>(scenario_.rules.max_concurrent);
+  ++running_;
+  // The colleague counts its own.
+  if (most > 0 && running_ > most && scenario_.plan.colleague == 0) {
+    fault("too-many", about(c, record.request) + "is handed over while " +
+                          std::to_string(most) + " run");
+  }
+}
+
+void Oracle::on_release(const Record& record) {
+  if (record.front) return;
+  const auto most = static_cast<std::size_t>(scenario_.rules.max_concurrent);
+  if (most > 0 && running_ >= most) full_until_ = clock_.now();
+  --running_;
+}
+
+void Oracle::on_drained() {
+  drained_ = true;
+  drained_at_ = clock_.now();
 }
 
 void Oracle::on_gone(const Record& record) {
@@ -147,6 +175,7 @@ void Oracle::on_gone(const Record& record) {
   const Link& link = *c.client->link();
   if (link.broken || link.send_failed || all_closed_) return;
   if (write_is_overdue(link)) return;
+  if (is_cancelled(record, link)) return;
   if (link.unix_socket && link.client_closed) {
     const Span& span = c.client->script().spans[record.request];
     const bool came = link.up.delivered >= span.end && span.end > span.head_end;
@@ -157,6 +186,12 @@ void Oracle::on_gone(const Record& record) {
   }
   fault("gone", about(c, record.request) +
                     "the application hears that a client has left which has not");
+}
+
+// The end of file counts as the client's leaving.
+bool Oracle::is_cancelled(const Record& record, const Link& link) const {
+  return scenario_.rules.cancels != 0 && record.plan->method == methods::Get &&
+         !record.front && !record.released && link.up.end_arrived;
 }
 
 void Oracle::on_body_failed(const Record& record, int status) {
@@ -182,6 +217,7 @@ void Oracle::on_body_failed(const Record& record, int status) {
 void Oracle::on_server_wrote(const Link& link, std::string_view bytes) {
   Conversation& c = of(link.client);
   c.written.take(bytes);
+  judge_interims(c, link);
   for (; c.judged < c.written.answers().size(); ++c.judged) {
     if (!record_of(c, c.judged)) judge_page(c, link, c.judged);
   }
@@ -231,7 +267,7 @@ void Oracle::judge_page(const Conversation& c, const Link& link, std::size_t k) 
   switch (answer.status) {
     case 408: return judge_slow(c, link, k);
     case 503:
-      if (rules.max_concurrent > 0) return;
+      if (is_overload(c, link, k)) return;
       break;
     case 500:
       if (rules.buffering != 0 && scenario_.moods.disk_full != 0 &&
@@ -292,7 +328,9 @@ void Oracle::judge_answer(const Conversation& c, std::size_t k) {
       (framed == Framed::Length && answer.length != record->declared)) {
     return fault("wrong-answer", about(c, k) + "framed otherwise than it should be");
   }
-  if (answer.done && framed != Framed::None && answer.body != record->given) {
+  std::uint64_t given = record->given;
+  if (framed == Framed::Length) given = std::min(given, record->declared);
+  if (answer.done && framed != Framed::None && answer.body != given) {
     return fault("wrong-answer", about(c, k) + "a body of " +
                                      std::to_string(answer.body) + " bytes, given " +
                                      std::to_string(record->given));
@@ -301,10 +339,13 @@ void Oracle::judge_answer(const Conversation& c, std::size_t k) {
       framed != Framed::Length) {
     return fault("wrong-answer", about(c, k) + "broken off, and looks complete");
   }
-  const bool must_say =
-      request.close != 0 || (record->closing && !record->aborted && record->alone);
+  const bool must_say = request.close != 0 || record->too_much ||
+                        (record->closing && !record->aborted && record->alone);
   if (must_say && !answer.says_close && request.minor == 1) {
     fault("no-close", about(c, k) + "does not say that the connection closes");
+  }
+  if (request.minor == 0 && record_of(c, k + 1) && !answer.says_keep_alive) {
+    fault("no-keep-alive", about(c, k) + "does not say that the connection stays");
   }
 }
 
@@ -320,6 +361,17 @@ bool Oracle::is_alone(const Record& record) const {
   const Conversation& c = *conversations_[record.client];
   const Span& span = c.client->script().spans[record.request];
   return c.client->link() && c.client->link()->up.delivered <= span.end;
+}
+
+bool Oracle::leaves_too_much(const Record& record) const {
+  constexpr std::uint64_t kMost = 64 * 1024;
+  if (scenario_.rules.buffering != 0 || record.plan->body <= 0) return false;
+  const Conversation& c = *conversations_[record.client];
+  const Span& span = c.client->script().spans[record.request];
+  const Link& link = *c.client->link();
+  if (link.up.taken + kMost < span.end && !span.chunked) return true;
+  return record.plan->expect != 0 && record.plan->minor == 1 &&
+         record.asked_at == kNever && link.up.taken <= span.head_end;
 }
 
 // --- ends ---
@@ -374,7 +426,7 @@ void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t serve
                             bool evicted) {
   const auto& spans = c.client->script().spans;
   const Ending ending = ending_of(link);
-  if (ending.behind_end || drained_) return;
+  if (ending.behind_end || (drained_ && !c.taken_over)) return;
   if (evicted) {
     if (served < spans.size() && ending.delivered > spans[served].begin) {
       fault("evicted", about(c, served) + "evicted when it had begun");
@@ -446,7 +498,9 @@ void Oracle::on_server_close(const Link& link, bool evicted) {
                           ": its connection waits for ACKs (TCP_NODELAY)");
   }
   const bool late_write = write_is_overdue(link);
-  c.excused = link.broken || link.send_failed || all_closed_ || late_write;
+  // What was queued for who has left goes with it.
+  const bool cancelled = !c.records.empty() && is_cancelled(*c.records.back(), link);
+  c.excused = cancelled || link.broken || link.send_failed || all_closed_ || late_write;
   if (c.excused) return;
   if (link.linger_zero) {
     const Record* last = c.records.empty() ? nullptr : c.records.back();
@@ -459,6 +513,7 @@ void Oracle::on_server_close(const Link& link, bool evicted) {
     }
   }
   judge_end(c, link, evicted);
+  if (evicted) judge_order_of_eviction(link);
   const std::size_t served = c.written.answers().size();
   const bool was_idle =
       !link.server_shut && !(served > 0 && may_end_after(c, link, served - 1));

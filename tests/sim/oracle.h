@@ -30,7 +30,11 @@ struct Conversation {
   const SimClient* client;
   AnswerReader written;  // what the server has written, whoever has read it
   std::vector<Record*> records;
-  std::size_t judged = 0;  // answers, as they were written
+  std::size_t judged = 0;         // answers, as they were written
+  std::size_t interims = 0;       // likewise, ahead of the next one
+  bool taken_over = false;        // by the colleague
+  unsigned reads_while_full = 0;  // since bytes were given or taken last
+  std::uint64_t moved_at_read = 0;
   // Why bytes may be lost, once the server has closed.
   bool excused = false;
   Nanos closed_at = kNever;
@@ -48,16 +52,25 @@ class Oracle {
   // --- as it happens ---
   void on_record(Record& record);
   void on_gone(const Record& record);
+  void on_release(const Record& record);
   void on_body_failed(const Record& record, int status);
   void on_accepted(const Link& link);
   void on_server_wrote(const Link& link, std::string_view bytes);
+  void on_server_read(const Link& link);
   void on_server_close(const Link& link, bool evicted);
-  void on_drained() { drained_ = true; }
+  void on_taken_over(std::size_t client) { of(client).taken_over = true; }
+  void on_drained();
   void on_all_closed() { all_closed_ = true; }
   void check_output(const Link& link);
+  void check_connections(std::size_t open);
+  // When all is done that can be done at this moment.
+  void check_settled(const Link& link);
   [[nodiscard]] bool drained() const noexcept { return drained_; }
   // Nothing of a next request has come.
   [[nodiscard]] bool is_alone(const Record& record) const;
+  // The rest of its body is too long, or its client waits to be told to send:
+  // the connection cannot be used again (CN07).
+  [[nodiscard]] bool leaves_too_much(const Record& record) const;
 
   // --- at the end ---
   void judge_client(const SimClient& client);
@@ -68,6 +81,22 @@ class Oracle {
   void judge_answer(const Conversation& c, std::size_t k);
   void judge_page(const Conversation& c, const Link& link, std::size_t k);
   void judge_slow(const Conversation& c, const Link& link, std::size_t k);
+  [[nodiscard]] bool is_cancelled(const Record& record, const Link& link) const;
+  void judge_interims(Conversation& c, const Link& link);
+  void judge_order_of_eviction(const Link& evicted);
+  [[nodiscard]] bool is_overload(const Conversation& c, const Link& link,
+                                 std::size_t k) const;
+  [[nodiscard]] std::size_t others_waiting(const Conversation& c, Nanos since) const;
+  // Which request is next or at hand, and what is late with it.
+  [[nodiscard]] std::size_t served(const Conversation& c) const;
+  void check_linger(const Link& link);
+  void check_write(const Link& link);
+  void check_request(const Conversation& c, const Link& link);
+  void check_body(const Conversation& c, const Link& link, const Span& span,
+                  Nanos begun);
+  void check_wait(const Conversation& c, const Link& link, std::size_t k);
+  void late(const Link& link, Nanos due, const char* what);
+  [[nodiscard]] Nanos idle_since(const Conversation& c, const Link& link) const;
   struct Ending {
     Nanos at;
     std::uint64_t delivered;
@@ -94,6 +123,10 @@ class Oracle {
   Clock& clock_;
   std::vector<std::unique_ptr<Conversation>> conversations_;
   Verdict verdict_;
+  const bool holds_;         // an application holds the loop now and then
+  std::size_t running_ = 0;  // requests that are with the application
+  Nanos full_until_ = -1;    // when so many last ran as may
+  Nanos drained_at_ = 0;
   bool drained_ = false;
   bool all_closed_ = false;
 };

@@ -12,7 +12,7 @@ const char* const kEndNames[] = {"stay", "done", "half", "close", "reset", nullp
 const char* const kReadingNames[] = {"always", "late", "slow", "stop", "last", nullptr};
 const char* const kBadNames[] = {"none", "line",  "host",  "field",   "length",
                                  "both", "chunk", "trace", "version", nullptr};
-const char* const kFramingNames[] = {"length", "open", "long", nullptr};
+const char* const kFramingNames[] = {"length", "open", "long", "short", nullptr};
 const char* const kMethodNames[] = {"GET", "POST", "HEAD", nullptr};
 
 namespace {

@@ -57,7 +57,7 @@ namespace bad {
 enum : Number { None, Line, Host, Field, Length, Both, Chunk, Trace, Version };
 }
 namespace framing {
-enum : Number { Length, Open, Long };
+enum : Number { Length, Open, Long, Short };
 }
 namespace methods {
 enum : Number { Get, Post, Head };
@@ -71,16 +71,17 @@ extern const char* const kMethodNames[];
 struct Request {
   Number method = methods::Get;
   Number minor = 1;
-  Number keep = 0;   // says Connection: keep-alive
-  Number close = 0;  // says Connection: close
-  Number body = -1;  // its size; -1: none
-  Number chunk = 0;  // in chunks of that size
-  Number expect = 0;
+  Number keep = 0;     // says Connection: keep-alive
+  Number close = 0;    // says Connection: close
+  Number body = -1;    // its size; -1: none
+  Number chunk = 0;    // in chunks of that size
+  Number expect = 0;   // a client that waits for 100; 2: that does not
+  Number trailer = 0;  // lines of it
   Number bad = bad::None;
   Number padding = 0;   // of the head
   Number front = 0;     // answered ahead of the application
   Number wait = 0;      // before it is sent
-  Number stall_at = 0;  // in mid-request
+  Number stall_at = 0;  // in mid-request; 0: behind a head that waits for 100
   Number stall = 0;
   Number turn = 0;  // sent after the answer to the one before
   // The application.
@@ -99,6 +100,7 @@ struct Request {
     visit(FieldInfo{"body", -1}, body);
     visit(FieldInfo{"chunk", 0}, chunk);
     visit(FieldInfo{"expect", 0}, expect);
+    visit(FieldInfo{"trailer", 0}, trailer);
     visit(FieldInfo{"bad", bad::None, kBadNames}, bad);
     visit(FieldInfo{"padding", 0}, padding);
     visit(FieldInfo{"front", 0}, front);
@@ -118,7 +120,9 @@ struct Client {
   Number copies = 1;
   Number unix_socket = 0;
   Number proxy = 1;         // sends the PROXY header where the server wants one
+  Number proxy_stall = 0;   // within it
   Number pieces = 0;        // most bytes of one write; 0: as many as fit
+  Number pace = 0;          // between two writes
   Number cut = -1;          // it sends no more than that
   Number end = ends::Stay;  // what it does when all is sent (Done: answered)
   Number end_wait = 0;
@@ -135,7 +139,9 @@ struct Client {
     visit(FieldInfo{"copies", 1, nullptr, 1}, copies);
     visit(FieldInfo{"unix", 0}, unix_socket);
     visit(FieldInfo{"proxy", 1}, proxy);
+    visit(FieldInfo{"proxy_stall", 0}, proxy_stall);
     visit(FieldInfo{"pieces", 0}, pieces);
+    visit(FieldInfo{"pace", 0}, pace);
     visit(FieldInfo{"cut", -1}, cut);
     visit(FieldInfo{"end", ends::Stay, kEndNames}, end);
     visit(FieldInfo{"end_wait", 0}, end_wait);
@@ -152,6 +158,8 @@ struct Rules {  // the server's settings
   Number keepalive = 75'000;
   Number write_timeout = 30'000;
   Number linger_timeout = 2'000;
+  Number body_total = 0;  // 0: off
+  Number linger_total = 30'000;
   Number queue_timeout = 0;  // 0: off
   Number body_min_rate = 500;
   Number write_min_rate = 500;
@@ -164,6 +172,7 @@ struct Rules {  // the server's settings
   Number buffering = 0;
   Number proxy = 0;
   Number inherited = 0;  // the listener was opened by others
+  Number cancels = 0;    // a GET is cancelled when its client leaves
 
   template <class Visit>
   void fields(Visit&& visit) {
@@ -172,6 +181,8 @@ struct Rules {  // the server's settings
     visit(FieldInfo{"keepalive", 75'000, nullptr, 50}, keepalive);
     visit(FieldInfo{"write_timeout", 30'000, nullptr, 100}, write_timeout);
     visit(FieldInfo{"linger_timeout", 2'000, nullptr, 50}, linger_timeout);
+    visit(FieldInfo{"body_total", 0}, body_total);
+    visit(FieldInfo{"linger_total", 30'000, nullptr, 50}, linger_total);
     visit(FieldInfo{"queue_timeout", 0}, queue_timeout);
     visit(FieldInfo{"body_min_rate", 500, nullptr, 0}, body_min_rate);
     visit(FieldInfo{"write_min_rate", 500, nullptr, 0}, write_min_rate);
@@ -184,6 +195,7 @@ struct Rules {  // the server's settings
     visit(FieldInfo{"buffering", 0}, buffering);
     visit(FieldInfo{"proxy", 0}, proxy);
     visit(FieldInfo{"inherited", 0}, inherited);
+    visit(FieldInfo{"cancels", 0}, cancels);
   }
 };
 

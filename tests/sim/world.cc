@@ -54,6 +54,8 @@ server::Settings settings_of(const Scenario& s) {
   made.keepalive = limit(r.keepalive);
   made.write_timeout = limit(r.write_timeout);
   made.linger_timeout = limit(r.linger_timeout);
+  made.body_total_timeout = limit(r.body_total);
+  made.linger_total_timeout = limit(r.linger_total);
   made.queue_timeout = limit(r.queue_timeout);
   made.body_min_rate = static_cast<std::uint64_t>(r.body_min_rate);
   made.write_min_rate = static_cast<std::uint64_t>(r.write_min_rate);
@@ -64,6 +66,7 @@ server::Settings settings_of(const Scenario& s) {
   made.max_concurrent_requests = static_cast<std::size_t>(r.max_concurrent);
   made.queue_depth = static_cast<std::size_t>(r.queue_depth);
   made.request_buffering = r.buffering != 0;
+  if (r.cancels != 0) made.cancel_on_disconnect = {"GET"};
   made.request_id_header = "";
   made.server_header = "";
   made.trace_context = false;
@@ -93,6 +96,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
            std::to_string(link.client));
     }
   }
+  void on_server_read(Link& link) override { oracle_.on_server_read(link); }
   void on_server_close(Link& link) override;
   // AppHost
   const Request* plan_of(std::size_t client, std::size_t request) override {
@@ -105,12 +109,14 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
     oracle_.on_gone(record);
     saw("gone");
   }
+  void on_release(Record& record) override { oracle_.on_release(record); }
   void on_body_failed(Record& record, int status) override {
     oracle_.on_body_failed(record, status);
     saw(status == 408 ? "slow body" : "broken body");
   }
   bool closes_now(Record& record) override {
     record.alone = oracle_.is_alone(record);
+    record.too_much = oracle_.leaves_too_much(record);
     return oracle_.drained() && scenario_.plan.colleague == 0;
   }
   void hold_until(Nanos at) override {
@@ -195,6 +201,8 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   bool drained_ = false;
   bool cancelled_ = false;
   bool closed_ = false;
+  bool ended_ = false;    // what never ends was cancelled
+  bool cut_off_ = false;  // and then closed
   std::uint64_t evicted_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t steps_of_moment_ = 0;
@@ -287,6 +295,7 @@ void World::take_passed() {
   const auto [fd, passage] = passed_.front();
   passed_.erase(passed_.begin());
   note("the colleague takes a connection");
+  oracle_.on_taken_over(kernel_.client_of(fd));
   const Inside inside;
   colleague_->take(fd, passage);
 }
@@ -462,6 +471,9 @@ bool World::let_time_pass() {
     }
     gather();
     if (!candidates_.none()) return !oracle_.verdict().bad();
+    // Nothing is left to do at this moment: what was due has been done.
+    for (const auto& link : kernel_.links()) oracle_.check_settled(*link);
+    if (oracle_.verdict().bad()) return false;
     if (wait != kNever) next = std::min(next, clock_.now() + wait);
   }
   if (next == kNever) return end_what_never_ends();
@@ -500,8 +512,9 @@ void World::run_plan() {
 // is.
 bool World::end_what_never_ends() {
   if (app_.runnable() == 0 && app_.idle()) return false;
-  if (std::exchange(cancelled_, true)) {
-    if (!std::exchange(closed_, true)) {
+  // Anew, whatever the plan did: the colleague may have taken one over since.
+  if (std::exchange(ended_, true)) {
+    if (!std::exchange(cut_off_, true)) {
       oracle_.on_all_closed();
       const Inside inside;
       server_->close_all();
@@ -537,6 +550,7 @@ void World::check_after_loop() {
     ++open;
     oracle_.check_output(*link);
   }
+  oracle_.check_connections(open);
   const Rules& rules = scenario_.rules;
   // A string that grows takes twice what it needs.
   const std::size_t each =
