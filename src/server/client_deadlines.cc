@@ -31,6 +31,8 @@ void ClientConnection::on_timer() noexcept {
   if (is_due()) {
     while (stream_.reading() && is_due() && read_some()) {
     }
+    // It has no room for more: that is its reader's fault.
+    if (stream_.open() && !wants_input()) stream_.set_reading(false);
     if (stream_.open() && stream_.queued() > 0 && flush() &&
         state_.output == Output::Idle) {
       on_room();

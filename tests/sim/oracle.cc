@@ -389,7 +389,7 @@ bool Oracle::leaves_body(const Link& link, const Span& span,
   if (uncertain) return true;
   const Nanos came = arrival(link, span.end);
   return came == kNever || record.released_at == kNever ||
-         came > record.released_at + kSecond;
+         came + kSlack > record.released_at + kSecond;
 }
 
 // The answer to request k may be the last.

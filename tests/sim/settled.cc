@@ -176,8 +176,7 @@ void Oracle::check_linger(const Link& link) {
   }
 }
 
-// A period in which something was taken is followed by one in which nothing
-// was.
+// A period in which something was taken is followed by one in which nothing was.
 void Oracle::check_write(const Link& link) {
   Nanos moved = link.blocked_since;
   if (!link.writes.empty()) moved = std::max(moved, link.writes.back().at);
@@ -200,11 +199,13 @@ void Oracle::check_request(const Conversation& c, const Link& link) {
     return;
   }
   if (link.up.end_arrived) return;
+  // A reset is due, once its client has all before it.
+  if (last && last->aborted) return;
   if (k > 0 && last && last->request + 1 == k && link.up.delivered < spans[k - 1].end) {
-    if (may_end_after(c, link, k - 1)) return;
     return late(link, std::max(last->released_at, link.whole_write_at) + kDrainTime,
                 "the rest of a body is waited for");
   }
+  if (k > 0 && may_end_after(c, link, k - 1)) return;
   check_wait(c, link, k);
 }
 
