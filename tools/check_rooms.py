@@ -48,6 +48,9 @@ HOMES = {
 FORBIDDEN = {
     "http": {"unistd.h", "sys/socket.h", "time.h", "ctime", "fcntl.h", "sys/types.h"},
 }
+# Only one may start a native thread: by others the process would end where none can be.
+THREADS = {"loop/thread.h", "loop/thread.cc"}
+_STARTS_THREAD = re.compile(r"\bstd::(?:j?thread|async)\b|\bpthread_create\b")
 _OURS = re.compile(r'^#include "([a-z0-9_]+)/([^"]+)"', re.MULTILINE)
 _SYSTEM = re.compile(r"^#include <([^>]+)>", re.MULTILINE)
 
@@ -69,6 +72,8 @@ def violations(source: Path = ROOT / "src") -> list[str]:
                 found.append(f"{where}: {room} may not know <{header}>")
         if room not in ("py",) and re.search(r"\bPy_X?(INC|DEC)REF\(", text):
             found.append(f"{where}: bare reference counting outside of py")
+        if str(path.relative_to(source)) not in THREADS and _STARTS_THREAD.search(text):
+            found.append(f"{where}: a thread that is no loop::Thread")
     return found
 
 

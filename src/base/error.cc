@@ -11,6 +11,7 @@ std::string_view describe(Error error) noexcept {
     case Error::TimedOut: return "connection timed out";
     case Error::NoDescriptors: return "too many open files";
     case Error::NoMemory: return "the kernel is out of memory for sockets";
+    case Error::NoThreads: return "no room for another thread";
     case Error::AddressInUse: return "address already in use";
     case Error::AddressUnavailable: return "address not available on this machine";
     case Error::PermissionDenied: return "permission denied";

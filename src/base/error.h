@@ -12,6 +12,7 @@ enum class Error : std::uint8_t {
   TimedOut,            // the kernel gave up on the peer (ETIMEDOUT)
   NoDescriptors,       // EMFILE or ENFILE
   NoMemory,            // ENOMEM or ENOBUFS from the kernel
+  NoThreads,           // no room for one more thread: memory, or a limit of its user
   AddressInUse,        // bind(2) found the address taken
   AddressUnavailable,  // bind(2) was given an address this machine does not have
   PermissionDenied,    // EACCES or EPERM

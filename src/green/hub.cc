@@ -331,10 +331,12 @@ bool Hub::slice_blocks() noexcept {
 void Hub::watch(const WatchLimits& limits) {
   unwatch();
   if (!limits.any()) return;
+  held_after_ = limits.report;
+  auto watchdog = std::make_unique<Watchdog>(*this, limits);
+  if (!watchdog->start()) return;
   if (limits.raises()) raise_after_ = limits.raise;
   if (limits.preempts()) preempt_after_ = limits.preempt_at();
-  held_after_ = limits.report;
-  blocking_.watchdog = std::make_unique<Watchdog>(*this, limits);
+  blocking_.watchdog = std::move(watchdog);
 }
 
 void Hub::unwatch() noexcept {

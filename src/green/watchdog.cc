@@ -15,7 +15,6 @@
 
 #include "base/unescaped.h"
 #include "green/hub.h"
-#include "loop/signals_blocked.h"
 #include "py/python.h"
 
 namespace celadon::green {
@@ -108,9 +107,15 @@ Watchdog::Watchdog(Hub& hub, const WatchLimits& limits)
       limits_(limits),
       period_(period_of(limits)),
       watched_(::pthread_self()),
-      watched_id_(::gettid()) {
-  const loop::SignalsBlocked blocked;
-  thread_ = std::thread([this] { run(); });
+      watched_id_(::gettid()) {}
+
+std::expected<void, Error> Watchdog::start() noexcept {
+  auto started = thread_.start([this]() noexcept { run(); });
+  if (!started) {
+    write_out(limits_.log_fd, log_prefix("WARNING") + "the watchdog is off: " +
+                                  std::string(describe(started.error())) + '\n');
+  }
+  return started;
 }
 
 Watchdog::~Watchdog() {
@@ -119,11 +124,11 @@ Watchdog::~Watchdog() {
     stopping_ = true;
   }
   changed_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void Watchdog::abandon() noexcept {
-  ::new (&thread_) std::thread();
+  thread_.forget();
   ::new (&mutex_) std::mutex();
   ::new (&changed_) std::condition_variable();
 }

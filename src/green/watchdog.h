@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "base/clock.h"
+#include "loop/thread.h"
 
 namespace celadon::green {
 
@@ -50,12 +50,13 @@ struct WatchLimits {
 
 class Watchdog {
  public:
-  // Watches the calling thread, whose loop `hub` runs.
+  // To watch the calling thread, whose loop `hub` runs.
   Watchdog(Hub& hub, const WatchLimits& limits);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
+  [[nodiscard]] std::expected<void, Error> start() noexcept;
   // The hub has work again. Cheap unless the watchdog sleeps.
   void on_work() noexcept {
     if (asleep_.load(std::memory_order_seq_cst)) wake_up();
@@ -97,7 +98,7 @@ class Watchdog {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;
+  loop::Thread thread_;
 };
 
 }  // namespace celadon::green

@@ -2,8 +2,6 @@
 
 #include <new>
 
-#include "loop/signals_blocked.h"
-
 namespace celadon::loop {
 namespace {
 
@@ -30,23 +28,28 @@ ThreadPool::~ThreadPool() {
     queue_.clear();
   }
   wanted_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  for (Thread& thread : threads_) thread.join();
 }
 
-void ThreadPool::submit(std::unique_ptr<PoolJob> job) {
+bool ThreadPool::submit(std::unique_ptr<PoolJob> job) {
   const std::lock_guard lock(mutex_);
+  const bool wants_thread = idle_ <= queue_.size() && threads_.size() < limit_;
+  if (wants_thread && !start_thread() && threads_.empty()) return false;
   queue_.push_back(std::move(job));
   ++pending_;
-  if (idle_ < queue_.size() && threads_.size() < limit_) {
-    const SignalsBlocked blocked;
-    threads_.emplace_back([this] { work(); });
-  }
   wanted_.notify_one();
+  return true;
+}
+
+bool ThreadPool::start_thread() noexcept {
+  Thread thread;
+  if (!thread.start([this]() noexcept { work(); })) return false;
+  threads_.push_back(std::move(thread));
+  return true;
 }
 
 void ThreadPool::abandon() noexcept {
-  // Destroying a joinable std::thread ends the process; these do not exist any more.
-  for (std::thread& thread : threads_) ::new (&thread) std::thread();
+  for (Thread& thread : threads_) thread.forget();
   threads_.clear();
   ::new (&mutex_) std::mutex();
   ::new (&wanted_) std::condition_variable();

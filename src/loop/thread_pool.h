@@ -1,5 +1,6 @@
 // Native threads for calls that block: run() on a pool thread, done() on the loop.
-// Threads start with the first work and end with the pool. None of them takes the GIL.
+// Threads start with the first work and end with the pool; where the system has no room
+// for another one, those that there are do the work. None of them takes the GIL.
 #pragma once
 
 #include <atomic>
@@ -7,10 +8,10 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "loop/loop.h"
+#include "loop/thread.h"
 
 namespace celadon::loop {
 
@@ -28,7 +29,8 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  void submit(std::unique_ptr<PoolJob> job);
+  // False: there is no thread and none can be started, so the job was dropped.
+  [[nodiscard]] bool submit(std::unique_ptr<PoolJob> job);
   // Whether a job is queued, runs, or ran and has not been told so.
   [[nodiscard]] bool busy() const noexcept { return pending_ > 0; }
 
@@ -36,6 +38,7 @@ class ThreadPool {
   void abandon() noexcept;
 
  private:
+  [[nodiscard]] bool start_thread() noexcept;
   void work() noexcept;
 
   Loop& loop_;
@@ -46,7 +49,7 @@ class ThreadPool {
   std::size_t idle_ = 0;                        // guarded by mutex_
   std::atomic<int> pending_{0};
   bool stopping_ = false;  // guarded by mutex_
-  std::vector<std::thread> threads_;
+  std::vector<Thread> threads_;
 };
 
 }  // namespace celadon::loop

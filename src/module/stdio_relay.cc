@@ -10,8 +10,6 @@
 #include <algorithm>
 #include <new>
 
-#include "loop/signals_blocked.h"
-
 #ifndef SYS_pidfd_open  // older headers than kernels
 #define SYS_pidfd_open 434
 #endif
@@ -111,9 +109,7 @@ bool StdioRelay::begin() noexcept {
   if (!wake_) return false;
   if (!open_out()) return false;
   owner_ = ::getpid();
-  const loop::SignalsBlocked blocked;
-  thread_ = std::thread([this] { run(); });
-  return true;
+  return thread_.start([this]() noexcept { run(); }).has_value();
 }
 
 bool StdioRelay::open_out() noexcept {
@@ -122,7 +118,7 @@ bool StdioRelay::open_out() noexcept {
 
 void StdioRelay::settle_in_child() noexcept {
   if (owner_ == 0) return;
-  ::new (&thread_) std::thread();  // the parent's
+  thread_.forget();
   wake_.close();
   for (Stream& stream : streams_) {
     stream.out.reset();
@@ -138,13 +134,12 @@ void StdioRelay::succeed(pid_t master) noexcept {
   if (::getppid() != master) return take_over();
   wake_ = net::OwnedFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!master_ || !wake_) return;
-  owner_ = ::getpid();
-  const loop::SignalsBlocked blocked;
-  thread_ = std::thread([this] {
+  const auto started = thread_.start([this]() noexcept {
     if (!outlives_master()) return;
     succeeded_ = true;
     if (open_out()) run();
   });
+  if (started) owner_ = ::getpid();  // else take_over() comes back to it
 }
 
 bool StdioRelay::outlives_master() const noexcept {
@@ -158,26 +153,32 @@ bool StdioRelay::outlives_master() const noexcept {
 void StdioRelay::take_over() noexcept {
   if (owner_ == 0 || owner_ == ::getpid()) return;
   succeeded_ = true;
-  static_cast<void>(begin());
+  if (begin()) return;
+  flush();
+  put_back();
+}
+
+void StdioRelay::put_back() noexcept {
+  for (const Stream& stream : streams_) {
+    if (stream.is_ours()) ::dup2(stream.before.get(), stream.standard);
+  }
 }
 
 void StdioRelay::stop() noexcept {
   if (owner_ != 0 && owner_ != ::getpid()) {
-    ::new (&thread_) std::thread();
+    thread_.forget();
     return;
   }
   const bool is_masters = master_ && !succeeded_;
   if (is_masters) return end_thread();
-  for (const Stream& stream : streams_) {
-    if (stream.is_ours()) ::dup2(stream.before.get(), stream.standard);
-  }
+  put_back();
   end_thread();
   for (Stream& stream : streams_) stream.close();
   owner_ = 0;
 }
 
 void StdioRelay::end_thread() noexcept {
-  if (!thread_.joinable()) return;
+  if (!thread_.started()) return;
   stopping_ = true;
   ::eventfd_write(wake_.get(), 1);
   thread_.join();

@@ -7,7 +7,8 @@
 // buffer; what does not fit is lost, and counted in the stream itself. The thread is
 // the master's: what a worker wrote before it died is in the pipe. Workers keep both
 // ends, and a thread that goes on where the master is gone: their loop may wait for
-// room in the pipe by then.
+// room in the pipe by then. Where no thread can be started the descriptors stay, or
+// become again, what they were.
 #pragma once
 
 #include <sys/types.h>
@@ -17,9 +18,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "base/line_file.h"
+#include "loop/thread.h"
 #include "net/owned_fd.h"
 
 namespace celadon::module {
@@ -60,6 +61,7 @@ class StdioRelay {
   };
 
   [[nodiscard]] bool begin() noexcept;
+  void put_back() noexcept;
   [[nodiscard]] bool open_out() noexcept;
   void succeed(pid_t master) noexcept;
   [[nodiscard]] bool outlives_master() const noexcept;
@@ -75,7 +77,7 @@ class StdioRelay {
   net::OwnedFd master_;  // a worker's: it becomes readable once that ends
   std::atomic<bool> succeeded_ = false;  // and it has
   std::atomic<bool> stopping_ = false;
-  std::thread thread_;
+  loop::Thread thread_;
   pid_t owner_ = 0;  // whose thread it is
 };
 

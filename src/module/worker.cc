@@ -112,6 +112,10 @@ bool Worker::open_access_log() noexcept {
   server_->set_access_log(std::make_unique<server::AccessLog>(
       std::move(format), options_.access, std::move(*file),
       seat_ ? seat_->commons.ring(seat_->slot) : LogRing()));
+  if (server_->access_log()->burdens_loop()) {
+    log_.log(Level::Warning,
+             "no room for another thread: the loop writes the access log itself");
+  }
   return true;
 }
 

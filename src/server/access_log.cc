@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <new>
+#include <thread>
 #include <utility>
-
-#include "loop/signals_blocked.h"
 
 namespace celadon::server {
 namespace {
@@ -46,17 +44,21 @@ AccessLog::AccessLog(AccessFormat format, Options options, LineFile file, LogRin
     ring_ = LogRing(memory, kCapacity);
   }
   dropped_seen_ = ring_.dropped();
-  const loop::SignalsBlocked blocked;
-  thread_ = std::thread([this, &out = file_.value()] { run(out); });
+  LineFile& out = file_.value();
+  [[maybe_unused]] const auto started =
+      thread_.start([this, &out]() noexcept { run(out); });
 }
 
 AccessLog::AccessLog(AccessFormat format, Options options, AccessSink& sink)
     : format_(std::move(format)), options_(std::move(options)), sink_(&sink) {}
 
 AccessLog::~AccessLog() {
-  if (!thread_.joinable()) return;
-  order(kStop);
-  thread_.join();
+  if (thread_.started()) {
+    order(kStop);
+    thread_.join();
+  } else if (burdens_loop() && !write_out(file_.value(), kLastPatience)) {
+    lose_all();
+  }
 }
 
 void AccessLog::order(std::uint32_t what) noexcept {
@@ -83,6 +85,10 @@ void AccessLog::put(std::string_view line) noexcept {
   // One that never fits is not waited for.
   const bool may_wait = options_.block && line.size() <= ring_.capacity();
   while (may_wait && !ring_.has_room(line.size())) {
+    if (burdens_loop()) {
+      static_cast<void>(write_out(file_.value(), kPatience));
+      continue;
+    }
     order(kLines);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -90,7 +96,11 @@ void AccessLog::put(std::string_view line) noexcept {
 }
 
 void AccessLog::publish() {
-  if (std::exchange(unpublished_, false)) order(kLines);
+  if (burdens_loop()) {
+    static_cast<void>(write_out(file_.value(), 0));
+  } else if (std::exchange(unpublished_, false)) {
+    order(kLines);
+  }
 }
 
 std::uint64_t AccessLog::take_dropped() noexcept {
@@ -100,12 +110,15 @@ std::uint64_t AccessLog::take_dropped() noexcept {
 }
 
 void AccessLog::reopen() {
-  if (thread_.joinable()) order(kReopen);
+  if (thread_.started()) return order(kReopen);
+  if (!burdens_loop()) return;
+  static_cast<void>(write_out(file_.value(), 0));
+  file_.value().reopen();
 }
 
 void AccessLog::abandon() noexcept {
   if (!file_) return;
-  ::new (&thread_) std::thread();
+  thread_.forget();
   ring_ = {};
   file_->close();
 }

@@ -1,5 +1,6 @@
 // The access log: lines that a thread of its own writes, off the loop, or that go to
-// someone else. A full ring drops lines and counts them.
+// someone else. A full ring drops lines and counts them. Where no thread can be started
+// the loop writes them itself, as far as that does not wait.
 #pragma once
 
 #include <atomic>
@@ -8,12 +9,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/line_file.h"
 #include "base/log_ring.h"
+#include "loop/thread.h"
 #include "server/access_format.h"
 
 namespace celadon::server {
@@ -53,6 +54,10 @@ class AccessLog {
   // Hands what was written to the thread: once a turn, so that a busy server wakes it
   // once for many lines.
   void publish();
+  // There was no room for a thread: the loop writes.
+  [[nodiscard]] bool burdens_loop() const noexcept {
+    return ring_ && !thread_.started();
+  }
   [[nodiscard]] const AccessFormat& format() const noexcept { return format_; }
   // Lines lost since it was asked for the last time.
   [[nodiscard]] std::uint64_t take_dropped() noexcept;
@@ -79,13 +84,13 @@ class AccessLog {
   AccessSink* const sink_ = nullptr;
   std::unique_ptr<std::byte[]> own_memory_;
   LogRing ring_;                  // from the loop to the thread
-  std::optional<LineFile> file_;  // the thread's
+  std::optional<LineFile> file_;  // the thread's, where there is one
   std::string line_;
   bool unpublished_ = false;
   std::uint64_t dropped_seen_ = 0;
   std::uint32_t dice_ = 0x9e3779b9;
   std::atomic<std::uint32_t> orders_ = 0;
-  std::thread thread_;
+  loop::Thread thread_;
 };
 
 }  // namespace celadon::server

@@ -46,7 +46,8 @@ bool warm_up(int file, off_t offset, std::size_t size) noexcept {
   green::Strand& strand = *green::current_strand();
   // Shielded: the pool thread holds on to this strand.
   strand.granted = false;
-  strand.hub().pool().submit(std::make_unique<WarmFile>(file, offset, size, strand));
+  auto job = std::make_unique<WarmFile>(file, offset, size, strand);
+  if (!strand.hub().pool().submit(std::move(job))) return true;
   return strand.hub().park(strand, kNever, green::ParkReason::Fd, true) !=
          green::Waited::Interrupted;
 }

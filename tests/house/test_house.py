@@ -20,11 +20,14 @@ def test_rooms_include_only_what_they_may(tmp_path: Path) -> None:
     (http / "a.h").write_text('#include "net/stream.h"\n#include "base/list.h"\n')
     (http / "a.cc").write_text("#include <ctime>\n#include <Python.h>\nPy_INCREF(x);\n")
     (py / "a.h").write_text('#include "loop/block_hook.h"\n#include <Python.h>\n')
+    (py / "b.h").write_text("std::thread thread_;\nstd::this_thread::yield();\n")
+    (py / "c.h").write_text("std::this_thread::yield();\n")
     assert check_rooms.violations(tmp_path / "src") == [
         "src/http/a.cc: http may not know <ctime>",
         f"src/http/a.cc: <Python.h> belongs to {check_rooms.HOMES['Python.h']}",
         "src/http/a.cc: bare reference counting outside of py",
         "src/http/a.h: http may not include net/stream.h",
+        "src/py/b.h: a thread that is no loop::Thread",
     ]
 
 

@@ -144,7 +144,7 @@ TEST_P(LoopTest, PoolJobsCompleteOnTheLoop) {
   };
   int done = 0;
   ThreadPool pool(loop_, 3);
-  for (int i = 0; i < 50; ++i) pool.submit(std::make_unique<Job>(done));
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(pool.submit(std::make_unique<Job>(done)));
   while (done < 50) loop_.turn(kNever);
   EXPECT_EQ(done, 50);
 }

@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <thread>
 
+#include "../no_threads.h"
 #include "base/shared_memory.h"
 #include "server/access_log.h"
 #include "server/identity.h"
@@ -257,6 +261,92 @@ TEST_F(FormatTest, WhoMayBlockLosesNothing) {
     EXPECT_EQ(log.take_dropped(), 0U);
   }
   reader.join();
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+// --- where no thread can be started ---
+
+std::string read_all(int fd) {
+  std::string all;
+  std::string block(65536, '\0');
+  while (true) {
+    const ssize_t n = ::read(fd, block.data(), block.size());
+    if (n <= 0) return all;
+    all.append(block, 0, static_cast<std::size_t>(n));
+  }
+}
+
+std::unique_ptr<AccessLog> without_thread(std::string_view format, bool block, int fd) {
+  const NoThreads none;
+  return std::make_unique<AccessLog>(AccessFormat::compile(format),
+                                     AccessLog::Options{.filter = {}, .block = block},
+                                     std::move(*LineFile::open("-", fd)), LogRing{});
+}
+
+TEST_F(FormatTest, C17WithoutAThreadTheLoopWrites) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  SystemClock clock;
+  auto log = without_thread("%(s)s", false, ends[1]);
+  EXPECT_TRUE(log->burdens_loop());
+  log->write(record, clock);
+  EXPECT_EQ(read_all(ends[0]), "");
+  log->publish();
+  EXPECT_EQ(read_all(ends[0]), "200\n");
+  log->write(record, clock);
+  log->reopen();  // what was written before goes to the file before
+  EXPECT_EQ(read_all(ends[0]), "200\n");
+  log->write(record, clock);
+  log.reset();
+  EXPECT_EQ(read_all(ends[0]), "200\n");
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+// The ring keeps what the pipe does not take, and each turn tries again.
+TEST_F(FormatTest, C17WithoutAThreadTheLoopDoesNotWaitForAReader) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  SystemClock clock;
+  auto log = without_thread("%(s)s " + std::string(4000, 'x'), false, ends[1]);
+  constexpr std::size_t kLines = 100;
+  for (std::size_t i = 0; i < kLines; ++i) log->write(record, clock);
+  log->publish();
+  std::size_t came = read_all(ends[0]).size();
+  EXPECT_LT(came, kLines * 4005);
+  while (came < kLines * 4005) {
+    log->publish();
+    came += read_all(ends[0]).size();
+  }
+  EXPECT_EQ(came, kLines * 4005);
+  EXPECT_EQ(log->take_dropped(), 0U);
+  log.reset();
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_F(FormatTest, C17WithoutAThreadWhoMayBlockWaitsForItsReader) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  SystemClock clock;
+  constexpr std::size_t kLines = 1000;
+  constexpr std::size_t kLine = 8005;
+  auto log = without_thread("%(s)s " + std::string(8000, 'x'), true, ends[1]);
+  std::size_t came = 0;
+  std::thread reader([&] {
+    std::string block(65536, '\0');
+    while (came < kLines * kLine) {
+      const ssize_t n = ::read(ends[0], block.data(), block.size());
+      ASSERT_GT(n, 0);
+      came += static_cast<std::size_t>(n);
+    }
+  });
+  for (std::size_t i = 0; i < kLines; ++i) log->write(record, clock);
+  EXPECT_EQ(log->take_dropped(), 0U);
+  log.reset();
+  reader.join();
+  EXPECT_EQ(came, kLines * kLine);
   ::close(ends[0]);
   ::close(ends[1]);
 }
