@@ -138,6 +138,15 @@ bool ClientConnection::read_some() noexcept {
   return stream_.open();
 }
 
+bool ClientConnection::read_ahead() noexcept {
+  if (!server_.may_read_ahead()) return false;
+  const std::uint64_t& received = server_.ledger().counters().received_bytes;
+  const std::uint64_t before = received;
+  const bool more = read_some();
+  server_.note_read_ahead(static_cast<std::size_t>(received - before));
+  return more;
+}
+
 void ClientConnection::on_input_end() noexcept {
   const bool discarded = state_.discards() || state_.lingers();
   set_input(Input::Ended);

@@ -108,6 +108,8 @@ class ClientConnection : public loop::Disposable,
   [[nodiscard]] net::Io put_file(int file, off_t& offset, std::size_t count) noexcept;
   // Reads once. False: nothing more is there for now, or for ever.
   bool read_some() noexcept;
+  // Likewise, ahead of its event: only so much in a turn, which may be reached.
+  bool read_ahead() noexcept;
   void settle() noexcept;
   // The peer is gone, or nothing goes to it.
   void lose(Closed why = Closed::Client) noexcept;

@@ -29,7 +29,7 @@ void ClientConnection::rearm() noexcept {
 void ClientConnection::on_timer() noexcept {
   // Nobody is judged by what the loop had no time to look at: what came is read first.
   if (is_due()) {
-    while (stream_.reading() && is_due() && read_some()) {
+    while (stream_.reading() && is_due() && read_ahead()) {
     }
     // It has no room for more: that is its reader's fault.
     if (stream_.open() && !wants_input()) stream_.set_reading(false);
@@ -39,7 +39,8 @@ void ClientConnection::on_timer() noexcept {
     }
     if (!stream_.open()) return;
     const Due due = next_due();
-    if (due.when <= now()) act(due);
+    const bool is_read = !stream_.reading() || server_.may_read_ahead();
+    if (due.when <= now() && is_read) act(due);
   }
   settle();
 }

@@ -138,7 +138,7 @@ void H1Session::want_body(Exchange& x) noexcept {
   if (x.body_state() != BodyState::Open || !open()) return;
   expect_body();
   credit(x, 0);
-  if (open() && x.body().empty()) read_some();
+  if (open() && x.body().empty()) read_ahead();
 }
 
 // There may be room again: the wait for the client begins anew then.

@@ -1,5 +1,7 @@
 #include "server/server.h"
 
+#include <utility>
+
 #include "net/kernel.h"
 #include "server/h1_session.h"
 
@@ -127,6 +129,12 @@ void Server::set_idle(ClientConnection& connection, bool idle) noexcept {
     hook.unlink();
     --load_.idle;
   }
+}
+
+bool Server::may_read_ahead() noexcept {
+  const std::uint64_t turn = loop_.counters().turns;
+  if (std::exchange(read_ahead_in_, turn) != turn) read_ahead_ = 0;
+  return read_ahead_ < kReadPerTurn;
 }
 
 void Server::cork(ClientConnection& connection) noexcept {

@@ -22,6 +22,9 @@ namespace celadon::server {
 class Server final : public loop::TurnHook, public net::Acceptor {
  public:
   static constexpr std::size_t kScratch = 64 * 1024;
+  // What is read in one turn beyond the events of its poll, for applications that ask
+  // for more and before deadlines: else a peer that sends fast would hold the loop.
+  static constexpr std::size_t kReadPerTurn = 256 * 1024;
 
   Server(loop::Loop& loop, App& app, Settings settings, LogSink& log);
   Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cells cells);
@@ -79,6 +82,9 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   void set_idle(ClientConnection& connection, bool idle) noexcept;
   // Makes room by closing the connection that has been idle for longest.
   bool evict_one() noexcept;
+  // Whether that much is not reached yet.
+  [[nodiscard]] bool may_read_ahead() noexcept;
+  void note_read_ahead(std::size_t bytes) noexcept { read_ahead_ += bytes; }
   // Its output leaves at the end of the turn, or with the first that comes after kHold.
   void cork(ClientConnection& connection) noexcept;
   // It has ended; the loop destroys it.
@@ -119,6 +125,8 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   IntrusiveList<ClientConnection, IdleTag> idle_;  // the oldest first
   IntrusiveList<ClientConnection, CorkTag> corked_;
   Nanos corked_since_ = 0;
+  std::uint64_t read_ahead_in_ = 0;  // in which turn
+  std::size_t read_ahead_ = 0;       // bytes
   Retry retry_{*this};
   bool draining_ = false;
   Nanos closing_since_ = kNever;

@@ -67,6 +67,7 @@ class Source {
     if (!input_.spooled) input_.spooled = new SpooledBody();
     // The request outlives a wait of its own runner, not one of a greenlet it spawned.
     const bool own = green::current_strand() == input_.request->strand();
+    if (own && !input_.request->share_time()) return Step::Failed;
     if (!input_.spooled->fill(file, own)) return Step::Failed;
     return input_.spooled->data().empty() ? Step::End : Step::Data;
   }

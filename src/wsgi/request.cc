@@ -360,7 +360,7 @@ bool Request::send(PyObject* bytes) noexcept {
   return sent == server::Sent::Ok || wait_writable();
 }
 
-// A stream whose reader is fast never has to wait: it lets others go by the clock.
+// A stream whose reader is fast never has to wait.
 bool Request::share_time() noexcept {
   green::Hub& hub = bridge_.hub();
   const Nanos began = hub.slice_started();

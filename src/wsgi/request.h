@@ -46,6 +46,9 @@ class Request final : public green::Job, public server::Consumer {
   // Sends a non-empty piece of the answer, the head before it if it is not out. Parks
   // while the client does not keep up. False with an exception.
   [[nodiscard]] bool send(PyObject* bytes) noexcept;
+  // Between two pieces that did not have to wait: others get their turn by the clock.
+  // False with an exception.
+  [[nodiscard]] bool share_time() noexcept;
   // True once everything the declared length allows has been sent.
   [[nodiscard]] bool complete() const noexcept;
   // The client left: OSError family. Returns false.
@@ -74,7 +77,6 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool answer_item(PyObject* item) noexcept;
   [[nodiscard]] bool answer_file(int file, off_t offset, std::uint64_t size) noexcept;
   [[nodiscard]] bool require_started() noexcept;
-  [[nodiscard]] bool share_time() noexcept;
   void head_is_out() noexcept;
   [[gnu::noinline]] void close_result(PyObject* result) noexcept;
   void log_error(PyObject* environ) noexcept;

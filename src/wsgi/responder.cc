@@ -138,7 +138,9 @@ PyObject* write_body(PyObject* self, PyObject* data) noexcept {
     fail(PyExc_TypeError, "write() takes bytes, not %R", data);
     return nullptr;
   }
-  if (PyBytes_GET_SIZE(data) > 0 && !responder.request->send(data)) return nullptr;
+  if (PyBytes_GET_SIZE(data) == 0) return py::none();
+  Request& request = *responder.request;
+  if (!request.send(data) || !request.share_time()) return nullptr;
   return py::none();
 }
 PyMethodDef write_def{"write", write_body, METH_O,

@@ -152,6 +152,22 @@ Client client(Choices& c) {
   return made;
 }
 
+// One body that comes as fast as it is read.
+void make_fast(Choices& c, Client& made) {
+  made.fast = 1;
+  made.buffer = 65'536;
+  made.pieces = 0;
+  made.cut = -1;
+  Request upload;
+  upload.method = methods::Post;
+  upload.body = c.between(300'000, 2'000'000);
+  if (c.percent(30)) upload.chunk = c.between(2'000, 60'000);
+  if (c.percent(50)) add(upload, Act::Hold, c.any_of({5, 12'000}));
+  add_reads(c, upload);
+  add(upload, Act::Whole, 10);
+  made.requests = {upload};
+}
+
 // Many small ones alike, all at once.
 void make_pipeline(Choices& c, Client& made) {
   Request small;
@@ -252,6 +268,7 @@ Scenario generate(std::uint64_t seed) {
     s.clients.push_back(client(c));
     if (s.rules.proxy != 0 && c.percent(30)) s.clients.back().proxy_stall = pause(c);
     if (c.percent(4)) make_pipeline(c, s.clients.back());
+    if (c.percent(2)) make_fast(c, s.clients.back());
   }
   return s;
 }

@@ -161,6 +161,11 @@ void Kernel::move(Link& link) {
   }
 }
 
+void Kernel::hurry(Link& link) {
+  Direction& up = link.up;
+  while (!up.sending.empty() && up.arrived.size() < up.receive_buffer) move_up(link);
+}
+
 void Kernel::move_up(Link& link) {
   Direction& up = link.up;
   if (up.sending.empty()) {

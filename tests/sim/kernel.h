@@ -53,7 +53,8 @@ struct Direction {
   Nanos end_at = -1;           // since then
   std::uint64_t accepted = 0;  // bytes the kernel took from the sender
   std::uint64_t delivered = 0;
-  std::uint64_t taken = 0;  // by the receiver
+  std::uint64_t taken = 0;         // by the receiver
+  std::uint64_t taken_before = 0;  // likewise, when this turn began
   std::size_t send_buffer = 0;
   std::size_t receive_buffer = 0;
 };
@@ -138,6 +139,8 @@ class Kernel {
   // Something of it is on the wire, and there is room where it goes.
   [[nodiscard]] static bool can_move(const Link& link) noexcept;
   void move(Link& link);
+  // What the client has written is there at once, as far as there is room.
+  void hurry(Link& link);
   [[nodiscard]] const std::vector<std::unique_ptr<Link>>& links() const noexcept {
     return links_;
   }

@@ -121,6 +121,7 @@ struct Client {
   Number unix_socket = 0;
   Number proxy = 1;         // sends the PROXY header where the server wants one
   Number proxy_stall = 0;   // within it
+  Number fast = 0;          // it writes on while the server reads
   Number pieces = 0;        // most bytes of one write; 0: as many as fit
   Number pace = 0;          // between two writes
   Number cut = -1;          // it sends no more than that
@@ -140,6 +141,7 @@ struct Client {
     visit(FieldInfo{"unix", 0}, unix_socket);
     visit(FieldInfo{"proxy", 1}, proxy);
     visit(FieldInfo{"proxy_stall", 0}, proxy_stall);
+    visit(FieldInfo{"fast", 0}, fast);
     visit(FieldInfo{"pieces", 0}, pieces);
     visit(FieldInfo{"pace", 0}, pace);
     visit(FieldInfo{"cut", -1}, cut);

@@ -96,7 +96,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
            std::to_string(link.client));
     }
   }
-  void on_server_read(Link& link) override { oracle_.on_server_read(link); }
+  void on_server_read(Link& link) override;
   void on_server_close(Link& link) override;
   // AppHost
   const Request* plan_of(std::size_t client, std::size_t request) override {
@@ -310,6 +310,28 @@ void World::on_record(Record& record) {
   }
 }
 
+// A turn belongs to all: no connection is read for as long as its peer sends.
+void World::on_server_read(Link& link) {
+  constexpr std::size_t kByEvent = 2 * server::Server::kScratch;  // one may be evicted
+  constexpr std::size_t kOvershoot = server::Server::kScratch;
+  const Outside outside;
+  oracle_.on_server_read(link);
+  const std::uint64_t in_turn = link.up.taken - link.up.taken_before;
+  if (in_turn > server::Server::kReadPerTurn + kByEvent + kOvershoot) {
+    oracle_.fault("turn", "client " + std::to_string(link.client) + " is read for " +
+                              std::to_string(in_turn) + " bytes in one turn");
+  }
+  SimClient& client = *clients_[link.client];
+  if (client.plan().fast == 0) return;
+  saw("fast client");
+  moves_.clear();
+  client.moves(clock_.now(), moves_);
+  if (std::ranges::find(moves_, SimClient::Move::Write) != moves_.end()) {
+    move_client(link.client, SimClient::Move::Write);
+  }
+  kernel_.hurry(link);
+}
+
 void World::on_server_close(Link& link) {
   std::uint64_t evicted = server_ ? server_->counters().evicted : 0;
   if (colleague_) evicted += colleague_->counters().evicted;
@@ -399,6 +421,7 @@ void World::turn(Nanos max_wait) {
   dirty_ = holding_ = false;
   polled_at_ = clock_.now();
   app_.begin_turn();
+  for (const auto& link : kernel_.links()) link->up.taken_before = link->up.taken;
   const Inside inside;
   loop_->settle();
   loop_->turn(max_wait);
