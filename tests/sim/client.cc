@@ -189,8 +189,8 @@ bool SimClient::waits_for_answer(Nanos now) {
 
 bool SimClient::may_read(Nanos now) {
   if (closed_ || saw_end_ || stopped() || now < read_at_) return false;
-  if (plan_.reads == reading::Last && !all_sent() && !waits_for_answer(now))
-    return false;
+  const bool goes_on = !all_sent() && !waits_for_answer(now) && !link_->client_reset;
+  if (plan_.reads == reading::Last && goes_on) return false;
   return !link_->down.arrived.empty() || link_->client_reset || link_->down.end_arrived;
 }
 

@@ -213,6 +213,7 @@ void Kernel::move_down(Link& link) {
   down.arrived.append(down.sending.view().substr(0, n));
   down.sending.drop(n);
   down.delivered += n;
+  link.last_delivery = clock_.now();
 }
 
 void Kernel::drop_down(Link& link) {

@@ -497,7 +497,11 @@ void Oracle::on_server_close(const Link& link, bool evicted) {
     fault("no-delay", "client " + std::to_string(link.client) +
                           ": its connection waits for ACKs (TCP_NODELAY)");
   }
-  const bool late_write = write_is_overdue(link);
+  // A reset waits for its delivery, as long as the client takes some of it.
+  const bool takes_nothing =
+      link.linger_zero &&
+      clock_.now() >= link.last_delivery + ms(scenario_.rules.write_timeout);
+  const bool late_write = write_is_overdue(link) || takes_nothing;
   // What was queued for who has left goes with it.
   const bool cancelled = !c.records.empty() && is_cancelled(*c.records.back(), link);
   c.excused = cancelled || link.broken || link.send_failed || all_closed_ || late_write;
