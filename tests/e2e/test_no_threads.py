@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import raw
+from tests.support.machine import NO_ROOM_FOR_THREADS
 from tests.support.servers import Command
 
 APP = """
@@ -23,24 +24,11 @@ def app(environ, start_response):
 """
 
 
-# Each thread's stack would be as large as all the memory there can be: the kernel lets
-# none be started.
-NO_ROOM_FOR_STACKS = """
-import ctypes
-
-libc = ctypes.CDLL(None)
-attributes = ctypes.create_string_buffer(64)
-assert libc.pthread_getattr_default_np(attributes) == 0
-assert libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(1 << 47)) == 0
-assert libc.pthread_setattr_default_np(attributes) == 0
-"""
-
-
 @pytest.mark.row("C17")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_without_threads_it_serves(tmp_path: Path, workers: str) -> None:
     (tmp_path / "plain.py").write_text(APP)
-    (tmp_path / "sitecustomize.py").write_text(NO_ROOM_FOR_STACKS)
+    (tmp_path / "sitecustomize.py").write_text(NO_ROOM_FOR_THREADS)
     log = tmp_path / "access.log"
     with Command(
         "plain:app",

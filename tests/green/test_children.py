@@ -10,6 +10,7 @@ import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
+from tests.support.machine import NO_ROOM_FOR_THREADS
 
 CHILDREN = (
     SOCKETS + "import subprocess\nSLOW = ['sh', '-c', 'read x; echo out; exit 3']\n"
@@ -290,4 +291,20 @@ def test_a_fork_is_not_kept_by_a_thread_that_takes_the_locks_again_and_again() -
         """,
         prelude=CHILDREN,
         malloc="default",
+    )
+
+
+@pytest.mark.row("C17")
+def test_offload_where_no_thread_can_be_started() -> None:
+    run_green(
+        """
+        raises(RuntimeError, green.offload, sum, [1])
+        raises(RuntimeError, green.offload, sum, [1])
+        room_for_threads()
+        assert green.offload(sum, [1, 2]) == 3  # nothing of those is left
+        no_room_for_threads()
+        tasks = [green.spawn(green.offload, sum, [n]) for n in range(30)]
+        assert [task.get() for task in tasks] == list(range(30))
+        """,
+        prelude=CHILDREN + NO_ROOM_FOR_THREADS,
     )

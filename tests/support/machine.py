@@ -98,3 +98,25 @@ def _reserve(port: int) -> bool:
             return False
         mark.detach()  # stays open until this process ends
     return True
+
+
+# Code after which this process can start no thread, before it calls `room_for_threads`:
+# each one's stack would be larger than all the memory there can be.
+NO_ROOM_FOR_THREADS = """
+import ctypes
+
+def _stacks(attributes):
+    assert ctypes.CDLL(None).pthread_setattr_default_np(attributes) == 0
+
+_usual, _huge = ctypes.create_string_buffer(64), ctypes.create_string_buffer(64)
+for _each in _usual, _huge:
+    assert ctypes.CDLL(None).pthread_getattr_default_np(_each) == 0
+ctypes.CDLL(None).pthread_attr_setstacksize(_huge, ctypes.c_size_t(1 << 47))
+_stacks(_huge)
+
+def room_for_threads():
+    _stacks(_usual)
+
+def no_room_for_threads():
+    _stacks(_huge)
+"""

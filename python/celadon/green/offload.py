@@ -203,11 +203,22 @@ class NativePool:
         self._calls.append(call)
         self._measures.note(self)
         if self._idle < len(self._calls) and self._started < self.threads:
-            self._started += 1
-            threading.Thread(
-                target=self._work, name=f"{self.name}-{self._started}", daemon=True
-            ).start()
+            self._start_thread(call)
         self._wanted.release()
+
+    def _start_thread(self, call: _Call) -> None:
+        """Where there is no room for one more, those that there are do `call` too."""
+        self._started += 1
+        thread = threading.Thread(
+            target=self._work, name=f"{self.name}-{self._started}", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            self._started -= 1
+            if self._started == 0:
+                self._calls.remove(call)
+                raise
 
     def _work(self) -> None:
         while True:

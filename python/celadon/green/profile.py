@@ -54,7 +54,11 @@ def write_to(descriptor: int, seconds: float, wall: bool) -> None:
         finally:
             os.close(descriptor)
 
-    threading.Thread(target=work, name="celadon-profile", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="celadon-profile", daemon=True).start()
+    except RuntimeError:  # there is no room for one more
+        os.close(descriptor)
+        raise
 
 
 def collect(thread: int, seconds: float, wall: bool) -> dict[str, Any]:
