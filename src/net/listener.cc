@@ -32,7 +32,9 @@ OpenResult bind_and_listen(int family, const sockaddr* sa, socklen_t size,
   const int on = 1;
   if (family != AF_UNIX) {
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    // Accepted sockets inherit it: chunked answers must not wait for an ACK (T22).
+    // Accepted sockets inherit it: chunked answers must not wait for an ACK (T22). Not
+    // so TCP_USER_TIMEOUT: Linux (6.18) counts from when the peer's window was first
+    // full, and ends who reads all the time, but slowly.
     kernel::no_delay(fd);
     if (options.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   }

@@ -270,6 +270,30 @@ def test_sl03_readers_that_stop_are_reset() -> None:
         assert produced < 200
 
 
+@pytest.mark.row("C17")
+def test_sl03_a_slow_reader_gets_what_the_kernel_holds() -> None:
+    """However long it takes: TCP_USER_TIMEOUT would end it, though it reads on."""
+    size = 60_000
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [*TEXT, ("Content-Length", str(size))])
+        return [b"x" * size]
+
+    with serving(app, validate=False, write_timeout=1) as server:
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(server.address)
+            sock.settimeout(raw.TIMEOUT)
+            sock.sendall(raw.get())
+            got = b""
+            while not got.endswith(b"x" * size):
+                piece = sock.recv(4096)
+                assert piece, len(got)
+                got += piece
+                threading.Event().wait(0.25)  # its pace: nothing is waited for
+        assert server.stats()["timeouts_write"] == 0
+
+
 def test_sl04_the_oldest_idle_connection_makes_room() -> None:
     """New clients are served when all places are taken by idle ones."""
     with serving(echo, worker_connections=4) as server:
