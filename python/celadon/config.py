@@ -340,6 +340,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         "timeout",
         "watchdog_threshold",
         "watchdog_raise",
+        "hand_over_after",
         "slow_request",
         "server_timing",
         "metrics",
@@ -356,6 +357,8 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
     if not v["watchdog"]:
         options["watchdog_threshold"] = 0.0
         options["watchdog_raise"] = False
+    if options["hand_over_after"] == "auto":
+        options["hand_over_after"] = 5 * options["watchdog_threshold"]
     options.update(
         refuse_underscores=v["header_map"] == "refuse",
         refuse_absolute_form=v["absolute_form"] == "reject",

@@ -45,6 +45,12 @@ def parse_duration(value: Any) -> float:
     return seconds
 
 
+def parse_auto_duration(value: Any) -> float | str:
+    """As `parse_duration`, or ``auto``."""
+    is_auto = str(value).strip().lower() == "auto"
+    return "auto" if is_auto else parse_duration(value)
+
+
 def parse_workers(value: Any) -> int:
     """A number above 0, or ``auto``: as many as there are CPUs for this process."""
     if str(value).strip().lower() == "auto":

@@ -29,10 +29,21 @@ std::vector<Hub*>& hubs() noexcept {
   return all;
 }
 
+// A child must not come to be while another thread is at what is the loop's.
+Nanos left_before_fork = 0;
+void before_fork() noexcept {
+  if (hub_of_thread) left_before_fork = hub_of_thread->loop().custody().enter();
+}
+void after_fork_in_parent() noexcept {
+  if (left_before_fork == 0) return;
+  hub_of_thread->loop().custody().leave(std::exchange(left_before_fork, 0));
+}
+
 // Set in the child before any Python hook runs there: to those the forking greenlet is
 // the main thread already.
 Hub* hub_left_by_fork = nullptr;
 void leave_hub_in_child() noexcept {
+  left_before_fork = 0;
   hub_left_by_fork = hub_of_thread;
   hub_of_thread = nullptr;
   // Their pollers are the parent's, whichever thread forked.
@@ -126,7 +137,7 @@ Hub::Hub() noexcept
 Hub* Hub::create() noexcept {
   if (hub_of_thread) return hub_of_thread;
   [[maybe_unused]] static const int registered =
-      ::pthread_atfork(nullptr, nullptr, leave_hub_in_child);
+      ::pthread_atfork(before_fork, after_fork_in_parent, leave_hub_in_child);
   // Never freed: parked greenlets may be resumed until the process ends.
   auto* hub = new Hub();
   if (!hub->start()) {
@@ -157,6 +168,7 @@ void Hub::stamp() noexcept {
   const Nanos now = loop_.fresh_now();
   end_slice(now);
   pulse_->store(now, std::memory_order_relaxed);
+  loop_.custody().leave(now);
 }
 
 // A runner that was only just resumed has done nothing yet.
@@ -352,6 +364,7 @@ void Hub::resume(Strand& strand) noexcept {
   stamp();
   if (strand.exempt_depth_ > 0) pulse_->store(0, std::memory_order_relaxed);
   const py::Object result = switch_to(target.get());
+  loop_.custody().enter();
   if (poison_) poison_vacated_stack();
   current_ = nullptr;
   pulse_->store(0, std::memory_order_relaxed);

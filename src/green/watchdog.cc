@@ -24,6 +24,7 @@ Nanos period_of(const WatchLimits& limits) noexcept {
   Nanos least = kSecond;
   if (limits.reports()) least = std::min(least, limits.report / 4);
   if (limits.alarms()) least = std::min(least, limits.alarm / 4);
+  if (limits.hands_over()) least = std::min(least, limits.hand_over / 4);
   if (limits.raises()) least = std::min(least, limits.raise / 4);
   if (limits.preempts()) least = std::min(least, limits.preempt / WatchLimits::kLooks);
   return std::max(least, 100 * kMicrosecond);
@@ -107,7 +108,8 @@ Watchdog::Watchdog(Hub& hub, const WatchLimits& limits)
       limits_(limits),
       period_(period_of(limits)),
       watched_(::pthread_self()),
-      watched_id_(::gettid()) {}
+      watched_id_(::gettid()),
+      may_relieve_(limits.hands_over() && loop::Custody::prepare()) {}
 
 std::expected<void, Error> Watchdog::start() noexcept {
   auto started = thread_.start([this]() noexcept { run(); });
@@ -173,6 +175,7 @@ void Watchdog::wake_up() noexcept {
 }
 
 void Watchdog::look() noexcept {
+  if (may_relieve_) relieve();
   const Nanos began = hub_.slice_started();
   if (began == 0) return;
   const Nanos held = monotonic_now() - began;
@@ -237,6 +240,26 @@ void Watchdog::report(Nanos began, Nanos held) noexcept {
   line += stack_;
   hub_.held().set_logged();
   write_out(limits_.log_fd, line);
+}
+
+// Also of a slice that is exempt from reports. Again at each look: more may have come
+// to be idle, or others have room now.
+void Watchdog::relieve() noexcept {
+  loop::Custody& custody = hub_.loop().custody();
+  const Nanos began = custody.left_since();
+  const Nanos held = monotonic_now() - began;
+  if (began == 0 || held < limits_.hand_over || !custody.try_take()) return;
+  const std::size_t went =
+      custody.left_since() == began ? limits_.relief->relieve() : 0;
+  custody.give_back();
+  if (went == 0 || std::exchange(relieved_, began) == began) return;
+  const Nanos now = monotonic_now();
+  if (now - relieved_at_ < kReportPeriod) return;
+  relieved_at_ = now;
+  write_out(limits_.log_fd, log_prefix("WARNING") + "the loop is held for " +
+                                std::to_string(held / kMillisecond) +
+                                " ms: " + std::to_string(went) +
+                                " idle connections go to other workers\n");
 }
 
 void Watchdog::alarm(Nanos held) const noexcept {

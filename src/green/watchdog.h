@@ -17,16 +17,27 @@ namespace celadon::green {
 
 class Hub;
 
+// Sees to what waits behind a slice that holds the loop.
+class Relief {
+ public:
+  virtual ~Relief() = default;
+  // By the watchdog's thread, which has the loop's custody meanwhile: does what can be
+  // done at once. Returns how many connections went elsewhere.
+  virtual std::size_t relieve() noexcept = 0;
+};
+
 struct WatchLimits {
-  Nanos report = kNever;   // a slice so long is reported with the stack that holds it
-  int report_signal = 0;   // faulthandler writes this thread's stack at it, to a pipe
-  int report_pipe = -1;    // whose end this is; owned by who gives it
-  Nanos alarm = kNever;    // a slice so long is reported with all stacks
-  int alarm_signal = 0;    // faulthandler writes them at it, to the error log
-  int log_fd = 2;          // of the error log
-  Nanos preempt = kNever;  // a slice that is preempted is at most about so long
-  Nanos raise = kNever;    // LoopBlocked is raised in a slice so long
-  int preempt_signal = 0;  // one whose Python handler is on_preempt, for both
+  Nanos report = kNever;     // a slice so long is reported with the stack that holds it
+  int report_signal = 0;     // faulthandler writes this thread's stack at it, to a pipe
+  int report_pipe = -1;      // whose end this is; owned by who gives it
+  Nanos alarm = kNever;      // a slice so long is reported with all stacks
+  int alarm_signal = 0;      // faulthandler writes them at it, to the error log
+  int log_fd = 2;            // of the error log
+  Nanos preempt = kNever;    // a slice that is preempted is at most about so long
+  Nanos raise = kNever;      // LoopBlocked is raised in a slice so long
+  int preempt_signal = 0;    // one whose Python handler is on_preempt, for both
+  Nanos hand_over = kNever;  // a slice so long is relieved of what waits behind it
+  Relief* relief = nullptr;  // by whom; outlives the watchdog
 
   [[nodiscard]] bool reports() const noexcept {
     return report != kNever && report_signal > 0;
@@ -40,8 +51,11 @@ struct WatchLimits {
   [[nodiscard]] bool raises() const noexcept {
     return raise != kNever && preempt_signal > 0;
   }
+  [[nodiscard]] bool hands_over() const noexcept {
+    return hand_over != kNever && relief;
+  }
   [[nodiscard]] bool any() const noexcept {
-    return reports() || alarms() || preempts() || raises();
+    return reports() || alarms() || preempts() || raises() || hands_over();
   }
   // How old a slice is that is preempted at a look: the next one may come too late.
   [[nodiscard]] Nanos preempt_at() const noexcept { return preempt - preempt / kLooks; }
@@ -75,6 +89,7 @@ class Watchdog {
   void sample(Nanos began, Nanos held) noexcept;
   void report(Nanos began, Nanos held) noexcept;
   void alarm(Nanos held) const noexcept;
+  void relieve() noexcept;
 
   static constexpr Nanos kReportPeriod = kSecond;       // at the most one in it
   static constexpr Nanos kStackPatience = 3 * kSecond;  // then it goes without one
@@ -94,6 +109,9 @@ class Watchdog {
   Nanos alarmed_ = 0;      // likewise, with all stacks
   Nanos reported_at_ = 0;  // when that was
   std::uint64_t unreported_ = 0;
+  const bool may_relieve_;
+  Nanos relieved_ = 0;     // start of the slice that was relieved last
+  Nanos relieved_at_ = 0;  // when that was told
   std::atomic<bool> asleep_{false};
   std::mutex mutex_;
   std::condition_variable changed_;

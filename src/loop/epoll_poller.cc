@@ -52,6 +52,11 @@ class EpollPoller final : public Poller {
     epoll_event unused{};
     if (fd_ >= 0) ::epoll_ctl(fd_, EPOLL_CTL_DEL, fd, &unused);
   }
+  bool can_drop() const noexcept override { return true; }
+  void drop(int fd) noexcept override {
+    epoll_event unused{};
+    ::epoll_ctl(fd_, EPOLL_CTL_DEL, fd, &unused);
+  }
   void abandon() noexcept override {
     close_fd();
     count_ = at_ = 0;

@@ -20,6 +20,7 @@
 #include "base/histogram.h"
 #include "base/intrusive_list.h"
 #include "loop/block_hook.h"
+#include "loop/custody.h"
 #include "loop/poller.h"
 #include "loop/timers.h"
 #include "loop/waker.h"
@@ -101,6 +102,9 @@ class Loop {
   void dispose(std::unique_ptr<Disposable> item) noexcept;
   void set_block_hook(BlockHook* hook) noexcept { block_hook_ = hook; }
 
+  // While a slice runs: what is registered here is left alone but for the slice's own.
+  [[nodiscard]] Custody& custody() noexcept { return custody_; }
+
   // After a fork, in the parent: a child may hold copies of our descriptors, so a close
   // alone no longer ends a connection.
   void note_fork() noexcept { forked_ = true; }
@@ -127,6 +131,7 @@ class Loop {
   Clock& clock_;
   std::unique_ptr<Poller> poller_;
   Waker waker_;
+  Custody custody_;
   Nanos now_;
   Timers timers_;
   BlockHook* block_hook_ = nullptr;

@@ -39,6 +39,10 @@ class Poller {
   [[nodiscard]] virtual std::expected<bool, Error> modify(
       int fd, std::uint8_t interest, IoHandler& handler) noexcept = 0;
   virtual void remove(int fd, IoHandler& handler) noexcept = 0;
+  // Likewise, by another thread, while the loop's neither waits nor dispatches: only
+  // where the table is the kernel's.
+  [[nodiscard]] virtual bool can_drop() const noexcept { return false; }
+  virtual void drop(int) noexcept {}
   // Forgets the descriptors without a word to the kernel: for a forked child, whose
   // epoll instance is still the parent's.
   virtual void abandon() noexcept = 0;

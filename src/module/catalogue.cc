@@ -131,6 +131,10 @@ void add_connections(Catalogue& all) {
   all.push_back({"celadon_connections_closed_total", "counter",
                  "Connections that ended at a worker, or left it for another.",
                  rows_of("reason", server::kClosedNames, COUNT_CELL(server.closed))});
+  all.push_back(counter("celadon_connections_handed_over_total",
+                        "Idle connections that went to another worker while the loop "
+                        "was held.",
+                        COUNT_CELL(server.handed_over)));
   all.push_back(counter("celadon_connections_taken_total",
                         "Connections taken over from another worker.",
                         COUNT_CELL(server.taken)));

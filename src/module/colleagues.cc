@@ -43,10 +43,19 @@ bool Colleagues::over_share() noexcept {
   return mine + 1 > theirs + slack(theirs);
 }
 
+bool Colleagues::has_room() noexcept {
+  if (!has_other()) return false;
+  const auto other =
+      metrics::least_loaded(seat_.commons.slab(), seat_.slot, loop_.clock().now());
+  const auto most = static_cast<std::int64_t>(server_.settings().worker_connections);
+  return other && metrics::load_of(seat_.commons.slot(*other)) < most;
+}
+
+// The loop may be held, and its time stand still.
 bool Colleagues::pass(int fd, const server::Passage& passage) noexcept {
   if (!has_other()) return false;
   return seat_.commons.pass(fd, letter::connection_note(passage), seat_.slot,
-                            loop_.now());
+                            loop_.clock().now());
 }
 
 void Colleagues::receive() noexcept {

@@ -34,6 +34,7 @@ class Colleagues final : public server::Peers, private loop::IoHandler {
   [[nodiscard]] bool ending() noexcept override;
   [[nodiscard]] bool has_other() noexcept override;
   [[nodiscard]] bool over_share() noexcept override;
+  [[nodiscard]] bool has_room() noexcept override;
   [[nodiscard]] bool pass(int fd, const server::Passage& passage) noexcept override;
 
  private:

@@ -226,6 +226,7 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   read_bridge(r, out.bridge);
   r.duration("graceful_timeout", out.graceful_timeout);
   r.duration("watchdog_threshold", out.watch.report);
+  r.duration("hand_over_after", out.watch.hand_over);
   r.integer("stack_signal", out.watch.report_signal);
   r.integer("stack_pipe", out.watch.report_pipe);
   r.duration("timeout", out.watch.alarm);

@@ -149,7 +149,9 @@ bool Worker::run(bool watch_signals) noexcept {
     if (seat_) {
       for (const int signo : kMasters) signals_->watch(signo);
     }
-    hub_.watch(options_.watch);
+    green::WatchLimits watch = options_.watch;
+    if (seat_) watch.relief = this;
+    hub_.watch(watch);
   } else if (options_.watch.preempt != kNever) {
     log_.log(Level::Warning, "preempt: only in the main thread, so it is off here");
   }
@@ -299,6 +301,7 @@ void Worker::on_signal(int signo) noexcept {
 
 void Worker::begin_drain() noexcept {
   if (phase_ != Phase::Serving) return;
+  const loop::Custody::Inside inside(hub_.loop().custody());
   phase_ = Phase::Draining;
   if (seat_) {
     seat_->cells().state.store(metrics::SlotState::Draining, std::memory_order_release);
@@ -310,6 +313,7 @@ void Worker::begin_drain() noexcept {
 }
 
 void Worker::cancel() noexcept {
+  const loop::Custody::Inside inside(hub_.loop().custody());
   phase_ = Phase::Cancelling;
   if (server_->load().in_flight > 0) {
     log_.log(Level::Warning, "cancelling " + std::to_string(server_->load().in_flight) +
@@ -349,6 +353,7 @@ bool Worker::has_left() noexcept {
 
 void Worker::finish() noexcept {
   if (phase_ == Phase::Stopped) return;
+  const loop::Custody::Inside inside(hub_.loop().custody());
   if (colleagues_) colleagues_->close();
   phase_ = Phase::Stopped;
   Timer::cancel();

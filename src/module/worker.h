@@ -28,6 +28,7 @@ class Worker final : public loop::SignalHandler,
                      public green::Keeper,
                      public Control::Listener,
                      public Reporter,
+                     public green::Relief,
                      private loop::Timer {
  public:
   // `seat`: under a master, else null; it outlives the worker.
@@ -60,6 +61,7 @@ class Worker final : public loop::SignalHandler,
   void on_timer() noexcept override;
   void on_master_gone() noexcept override;
   void report_to(int fd) noexcept override;
+  std::size_t relieve() noexcept override { return server_->hand_over(); }
   void profile_to(int fd, letter::ProfileOrder order) noexcept override;
   [[nodiscard]] bool open_access_log() noexcept;
   [[nodiscard]] bool sit_down() noexcept;

@@ -39,6 +39,10 @@ std::expected<void, Error> Stream::attach(loop::Loop& loop) noexcept {
 int Stream::detach() noexcept {
   ASSERT(queued() == 0, "a stream leaves its loop with output queued");
   if (loop_) loop_->poller().remove(fd_, *this);
+  return surrender();
+}
+
+int Stream::surrender() noexcept {
   loop_ = nullptr;
   interest_ = 0;
   return std::exchange(fd_, -1);

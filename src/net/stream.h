@@ -60,6 +60,9 @@ class Stream : public loop::IoHandler {
   // Leaves the loop; the caller owns the descriptor from now on.
   [[nodiscard]] int detach() noexcept;
 
+  // Likewise, where the poller knows it no more and the loop is not to be touched.
+  [[nodiscard]] int surrender() noexcept;
+
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] bool open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] bool reading() const noexcept { return (interest_ & loop::kRead) != 0; }

@@ -279,15 +279,7 @@ void ClientConnection::enter_idle() noexcept {
 // To another server, between two requests. What the peer sends meanwhile waits in the
 // kernel for the one that reads next.
 bool ClientConnection::pass_on() noexcept {
-  if (state_.input != Input::Open || state_.output != Output::Idle || has_input())
-    return false;
-  const Passage passage{.peer = connection_.peer,
-                        .local = connection_.local,
-                        .since = marks_.since,
-                        .trusted = connection_.trusted,
-                        .fresh = fresh_,
-                        .proxied = state_.stage == Stage::Preface};
-  if (!server_.pass(stream_.fd(), passage)) return false;
+  if (!waits_unread() || !server_.pass(stream_.fd(), passage())) return false;
   net::kernel::close(stream_.detach());  // the other one has a copy
   why_ = Closed::Passed;
   finish_close();
@@ -295,10 +287,38 @@ bool ClientConnection::pass_on() noexcept {
   return true;
 }
 
+// The stage is looked at first: of a request at hand nothing else may be looked at by
+// another thread.
+bool ClientConnection::waits_unread() const noexcept {
+  if (state_.stage != Stage::None && state_.stage != Stage::Preface) return false;
+  return stream_.open() && state_.input == Input::Open &&
+         state_.output == Output::Idle && !has_input();
+}
+
+Passage ClientConnection::passage() const noexcept {
+  return {.peer = connection_.peer,
+          .local = connection_.local,
+          .since = marks_.since,
+          .trusted = connection_.trusted,
+          .fresh = fresh_,
+          .proxied = state_.stage == Stage::Preface};
+}
+
+void ClientConnection::let_go() noexcept {
+  server_.loop().poller().drop(stream_.fd());
+  net::kernel::close(stream_.surrender());
+  server_.set_idle(*this, false);
+  why_ = Closed::Passed;
+  let_go_ = true;
+}
+
+void ClientConnection::give_up() noexcept {
+  finish_close();
+  [[maybe_unused]] const bool has_exchange = on_lost();
+}
+
 void ClientConnection::drain() noexcept {
-  if (!stream_.open()) return;
-  const bool between = state_.stage == Stage::None || state_.stage == Stage::Preface;
-  if (between && pass_on()) return;
+  if (!stream_.open() || pass_on()) return;
   rearm();
 }
 

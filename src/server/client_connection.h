@@ -72,6 +72,20 @@ class ClientConnection : public loop::Disposable,
   // After a fork, in the child.
   void abandon() noexcept { stream_.abandon(); }
 
+  // --- while its loop is held, for the thread that has it in custody ---
+
+  // It waits for its next request, or its first: nothing of that was read, and nothing
+  // is to be sent.
+  [[nodiscard]] bool waits_unread() const noexcept;
+  [[nodiscard]] int fd() const noexcept { return stream_.fd(); }
+  // What another server has to know that takes it over.
+  [[nodiscard]] Passage passage() const noexcept;
+  // Another one has it. Touches nothing that slices of the loop do.
+  void let_go() noexcept;
+  [[nodiscard]] bool was_let_go() const noexcept { return let_go_; }
+  // The loop's thread, then: ends what that has left.
+  void give_up() noexcept;
+
  protected:
   // --- what a protocol does ---
   // How many bytes it can take now; 0: reading pauses.
@@ -170,6 +184,7 @@ class ClientConnection : public loop::Disposable,
   ConnectionState state_;
   Closed why_ = Closed::Client;
   bool resets_ = false;
+  bool let_go_ = false;
   Marks marks_;
 };
 

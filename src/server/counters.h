@@ -54,6 +54,7 @@ struct Counters {
   std::uint64_t timeouts_keepalive = 0;
   std::uint64_t hop_by_hop_dropped = 0;
   std::uint64_t passed = 0;       // connections that another server took over
+  std::uint64_t handed_over = 0;  // of these, while the loop was held
   std::uint64_t taken = 0;        // or that were taken over from one
   std::uint64_t log_dropped = 0;  // lines of the access log
   std::uint64_t received_bytes = 0;

@@ -124,6 +124,7 @@ void H1Session::on_due(Why why) noexcept {
 
 void H1Session::release(Exchange& x) noexcept {
   ASSERT(exchange_.get() == &x, "released by another session");
+  const loop::Custody::Inside inside(server_.loop().custody());
   const bool within = state().stage == Stage::Offered;
   const bool body_open = x.body_state() == BodyState::Open;
   if (!x.ended()) x.abort();

@@ -25,6 +25,8 @@ class Peers {
   [[nodiscard]] virtual bool has_other() noexcept = 0;
   // This one has more connections than its share.
   [[nodiscard]] virtual bool over_share() noexcept = 0;
+  // Another one takes a connection without closing one of its own for it.
+  [[nodiscard]] virtual bool has_room() noexcept = 0;
   // A copy of the descriptor goes to another one. False: nobody takes it.
   [[nodiscard]] virtual bool pass(int fd, const Passage& passage) noexcept = 0;
 };

@@ -112,8 +112,12 @@ void Server::resume_accepting() noexcept {
 // --- what becomes of them ---
 
 void Server::remove(ClientConnection& connection) noexcept {
-  connection.ListHook<ClientConnection>::unlink();
   --load_.connections;
+  bury(connection);
+}
+
+void Server::bury(ClientConnection& connection) noexcept {
+  connection.ListHook<ClientConnection>::unlink();
   ++counters_.closed[static_cast<std::size_t>(connection.why())];
   loop_.dispose(std::unique_ptr<ClientConnection>(&connection));
   if (accept_paused_) resume_accepting();
@@ -141,7 +145,9 @@ void Server::cork(ClientConnection& connection) noexcept {
   const Nanos now = loop_.now();
   if (corked_.empty()) corked_since_ = now;
   if (!connection.ListHook<CorkTag>::linked()) corked_.push_back(connection);
-  if (now - corked_since_ > kHold) flush_corked();
+  if (now - corked_since_ <= kHold) return;
+  const loop::Custody::Inside inside(loop_.custody());  // others are settled
+  flush_corked();
 }
 
 void Server::flush_corked() noexcept {
@@ -149,8 +155,39 @@ void Server::flush_corked() noexcept {
 }
 
 void Server::on_turn_end() noexcept {
+  if (handed_over_ > 0) bury_handed_over();
   flush_corked();
   ledger_.on_turn_end();
+}
+
+// --- a loop that is held ---
+
+std::size_t Server::hand_over() noexcept {
+  if (!peers_ || !loop_.poller().can_drop()) return 0;
+  std::size_t went = 0;
+  for (ClientConnection* c = connections_.front(); c; c = connections_.next(*c)) {
+    if (!c->waits_unread()) continue;
+    const bool goes = loop_.custody().left_since() != 0 && peers_->has_room() &&
+                      pass(c->fd(), c->passage());
+    if (!goes) break;
+    c->let_go();
+    --load_.connections;
+    ++went;
+  }
+  counters_.handed_over += went;
+  handed_over_ += went;
+  return went;
+}
+
+void Server::bury_handed_over() noexcept {
+  handed_over_ = 0;
+  ClientConnection* next = nullptr;
+  for (ClientConnection* c = connections_.front(); c; c = next) {
+    next = connections_.next(*c);
+    if (!c->was_let_go()) continue;
+    c->give_up();
+    bury(*c);
+  }
 }
 
 // --- the end ---
@@ -194,6 +231,7 @@ void Server::cancel_requests() noexcept {
 }
 
 void Server::close_all() noexcept {
+  if (handed_over_ > 0) bury_handed_over();
   for (auto& listener : listeners_) listener->stop();
   ClientConnection* next = nullptr;
   for (ClientConnection* c = connections_.front(); c; c = next) {

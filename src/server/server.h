@@ -46,6 +46,11 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   // server, or where there is none stay for a moment: a request may be on the wire
   // already.
   void drain() noexcept;
+  // While a slice holds the loop, by a thread that has its custody: what waits between
+  // two requests, unread, goes to another server until the loop's thread comes back or
+  // nobody takes more. Returns how many went; what is left of them here ends with the
+  // turn.
+  std::size_t hand_over() noexcept;
   // The grace period is over: asks the application to end every request.
   void cancel_requests() noexcept;
   // Closes every connection now.
@@ -106,6 +111,8 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   };
 
   ClientConnection& add(int fd, const net::Address& peer) noexcept;
+  void bury(ClientConnection& connection) noexcept;
+  void bury_handed_over() noexcept;
   void drain_connections() noexcept;
   void flush_corked() noexcept;
   void resume_accepting() noexcept;
@@ -125,6 +132,7 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   IntrusiveList<ClientConnection, IdleTag> idle_;  // the oldest first
   IntrusiveList<ClientConnection, CorkTag> corked_;
   Nanos corked_since_ = 0;
+  std::size_t handed_over_ = 0;      // connections that are not buried yet
   std::uint64_t read_ahead_in_ = 0;  // in which turn
   std::size_t read_ahead_ = 0;       // bytes
   Retry retry_{*this};

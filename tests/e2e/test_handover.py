@@ -5,11 +5,14 @@ from __future__ import annotations
 import collections
 import os
 import signal
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.support import raw
+from tests.support.metrics import value
 from tests.support.raw import Client
 from tests.support.servers import Command
 from tests.support.site import Site, kill_worker, renewed, wait_ready
@@ -129,3 +132,107 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
 """
+
+
+# --- while the loop is held ---
+
+# A call into C that returns once the test has written to a pipe, with or without the GIL.
+CALLING = """
+import ctypes, os
+pipe = os.open("go", os.O_RDWR)
+buffer = ctypes.create_string_buffer(1)
+calls = {"/with": ctypes.PyDLL(None).read, "/without": ctypes.CDLL(None).read}
+def app(environ, start_response):
+    call = calls.get(environ["PATH_INFO"])
+    if call: call(pipe, buffer, 1)
+    body = f"pid {os.getpid()}".encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@contextmanager
+def calling(folder: Path, *options: str) -> Iterator[tuple[Command, Path]]:
+    """Two workers of an application that calls, and the pipe that ends its calls."""
+    (folder / "calling.py").write_text(CALLING)
+    go = folder / "go"
+    os.mkfifo(go)
+    options = ("--workers", "2", "--admin-bind", "127.0.0.1:0", *options)
+    with Command("calling:app", *options, cwd=folder) as server:
+        wait_ready(server, 2)
+        yield server, go
+
+
+def held_worker(server: Command) -> int:
+    return int(
+        server.wait_line(r"\[(\d+)\] \[WARNING\] the loop is held for \d+ ms at")[1]
+    )
+
+
+@pytest.mark.row("C18")
+@pytest.mark.parametrize("gil", ["with", "without"])
+def test_who_waits_at_a_held_worker_is_served_by_others(
+    tmp_path: Path, gil: str
+) -> None:
+    with calling(tmp_path) as (server, go), ExitStack() as stack:
+        used = [stack.enter_context(server.client()) for _ in range(20)]
+        silent = [stack.enter_context(server.client()) for _ in range(20)]
+        owners = {client: who(client) for client in used}
+        assert len(set(owners.values())) == 2
+        blocker = stack.enter_context(server.client())
+        blocker.send(raw.get(f"/{gil}"))
+        held = held_worker(server)
+        # Some ask before they are passed on, and some behind it.
+        for client in used[:10] + silent[:10]:
+            client.send(raw.get("/"))
+        passed = server.wait_line(
+            rf"\[{held}\] \[WARNING\] the loop is held for \d+ ms: (\d+) idle connections "
+            "go to other workers"
+        )
+        for client in used[10:] + silent[10:]:
+            client.send(raw.get("/"))
+        for client in used + silent:
+            assert client.response().body != b"pid %d" % held
+        of_held = sum(owner == held for owner in owners.values())
+        assert int(passed[1]) >= of_held > 0
+        go.write_bytes(b"x")
+        assert blocker.response().body == b"pid %d" % held
+        # It goes on with what it has, and the others with what they got.
+        assert who(blocker) == held
+        assert held not in {who(client) for client in used + silent}
+        name = "celadon_connections_handed_over_total"
+        assert value(server, name) >= int(passed[1])
+        assert value(server, "celadon_connections") == len(used + silent) + 1
+
+
+@pytest.mark.row("C18")
+def test_who_was_passed_on_outlives_the_held_worker(tmp_path: Path) -> None:
+    with calling(tmp_path) as (server, _), ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(20)]
+        owners = {client: who(client) for client in clients}
+        blocker = stack.enter_context(server.client())
+        blocker.send(raw.get("/without"))
+        held = held_worker(server)
+        assert held in owners.values()
+        server.wait_line("idle connections go to other workers")
+        left = kill_worker(server, held)
+        assert {who(client) for client in clients} <= set(left)
+
+
+@pytest.mark.row("C18")
+def test_nobody_is_passed_on_where_that_is_off(tmp_path: Path) -> None:
+    with (
+        calling(tmp_path, "--hand-over-after", "0") as (server, go),
+        ExitStack() as stack,
+    ):
+        clients = [stack.enter_context(server.client()) for _ in range(20)]
+        owners = {client: who(client) for client in clients}
+        blocker = stack.enter_context(server.client())
+        blocker.send(raw.get("/without"))
+        held = held_worker(server)
+        for client in clients:
+            client.send(raw.get("/"))
+        go.write_bytes(b"x")
+        assert blocker.response().body == b"pid %d" % held
+        for client in clients:
+            assert client.response().body == b"pid %d" % owners[client]

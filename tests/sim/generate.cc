@@ -168,6 +168,17 @@ void make_fast(Choices& c, Client& made) {
   made.requests = {upload};
 }
 
+// One whose view holds the loop while others wait for theirs.
+Client holder(Choices& c) {
+  Client made;
+  Request request;
+  request.wait = c.between(0, 60);
+  add(request, Act::Hold, c.any_of({20, 2'000, 12'000}));
+  add(request, Act::Whole, 10);
+  made.requests = {request};
+  return made;
+}
+
 // Many small ones alike, all at once.
 void make_pipeline(Choices& c, Client& made) {
   Request small;
@@ -270,6 +281,7 @@ Scenario generate(std::uint64_t seed) {
     if (c.percent(4)) make_pipeline(c, s.clients.back());
     if (c.percent(2)) make_fast(c, s.clients.back());
   }
+  if (s.plan.colleague != 0 && c.percent(60)) s.clients.push_back(holder(c));
   return s;
 }
 

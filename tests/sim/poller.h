@@ -19,6 +19,10 @@ class SimPoller final : public loop::Poller {
   std::expected<bool, Error> modify(int fd, std::uint8_t interest,
                                     loop::IoHandler& handler) noexcept override;
   void remove(int fd, loop::IoHandler& handler) noexcept override;
+  [[nodiscard]] bool can_drop() const noexcept override { return true; }
+  void drop(int fd) noexcept override {
+    std::erase_if(watched_, [fd](const Watched& each) { return each.fd == fd; });
+  }
   void abandon() noexcept override {}
   // Never waits: notes how long it would have.
   int wait(Nanos timeout) noexcept override;

@@ -121,6 +121,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   }
   void hold_until(Nanos at) override {
     held_until_ = std::max(held_until_, at);
+    loop_->custody().leave(clock_.now());
     holding_ = true;
     saw("held loop");
   }
@@ -136,6 +137,10 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   bool over_share() noexcept override {
     return choices_.percent(static_cast<unsigned>(scenario_.plan.over_share));
   }
+  bool has_room() noexcept override {
+    // Or the loop comes back in the middle of it.
+    return !choices_.percent(10);
+  }
   bool pass(int fd, const server::Passage& passage) noexcept override;
 
  private:
@@ -146,11 +151,12 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
     std::vector<std::pair<std::size_t, SimClient::Move>> moves;
     bool passed = false;
     bool loop = false;
+    bool relief = false;
     [[nodiscard]] bool none() const noexcept {
-      return jobs == 0 && links.empty() && moves.empty() && !passed && !loop;
+      return jobs == 0 && links.empty() && moves.empty() && !passed && !loop && !relief;
     }
   };
-  enum class Who : std::uint8_t { Loop, Job, Wire, Client, Colleague };
+  enum class Who : std::uint8_t { Loop, Job, Wire, Client, Colleague, Relief };
   void start();
   bool step();
   [[nodiscard]] Who choose();
@@ -158,6 +164,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   void turn(Nanos max_wait);
   void move_client(std::size_t client, SimClient::Move move);
   void take_passed();
+  void relieve();
   [[nodiscard]] Nanos next_time();
   bool let_time_pass();
   void advance_to(Nanos at);
@@ -194,6 +201,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   std::vector<Nanos> wakes_;
   Nanos held_until_ = 0;
   bool holding_ = false;
+  Nanos relieved_at_ = 0;
   Nanos polled_at_ = 0;
   Candidates candidates_;
   std::vector<SimClient::Move> moves_;
@@ -201,8 +209,8 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   bool drained_ = false;
   bool cancelled_ = false;
   bool closed_ = false;
-  bool ended_ = false;    // what never ends was cancelled
-  bool cut_off_ = false;  // and then closed
+  bool ended_ = false;        // what never ends was cancelled
+  std::size_t closings_ = 0;  // and then closed
   std::uint64_t evicted_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t steps_of_moment_ = 0;
@@ -298,6 +306,15 @@ void World::take_passed() {
   oracle_.on_taken_over(kernel_.client_of(fd));
   const Inside inside;
   colleague_->take(fd, passage);
+  if (closed_) colleague_->close_all();
+}
+
+// What a thread of the worker does while its loop is held.
+void World::relieve() {
+  relieved_at_ = clock_.now();
+  note("a thread relieves the loop");
+  const Inside inside;
+  if (server_->hand_over() > 0) saw("relief");
 }
 
 void World::on_record(Record& record) {
@@ -366,6 +383,7 @@ void World::gather() {
     }
   }
   c.passed = !passed_.empty();
+  c.relief = held() && colleague_ && relieved_at_ != clock_.now();
   c.loop = !held() && !(holding_ && c.jobs > 0) &&
            (!woken || dirty_ || poller_->has_events());
 }
@@ -374,6 +392,7 @@ void World::gather() {
 World::Who World::choose() {
   const Candidates& c = candidates_;
   while (true) {
+    if (c.relief && choices_.percent(20)) return Who::Relief;
     const std::size_t dice = choices_.below(12);
     if (dice < 3 && c.loop) return Who::Loop;
     if (dice >= 3 && dice < 6 && c.jobs > 0) return Who::Job;
@@ -412,6 +431,7 @@ bool World::step() {
       break;
     }
     case Who::Colleague: take_passed(); break;
+    case Who::Relief: relieve(); break;
   }
   check_after_loop();
   return !oracle_.verdict().bad();
@@ -421,6 +441,7 @@ void World::turn(Nanos max_wait) {
   dirty_ = holding_ = false;
   polled_at_ = clock_.now();
   app_.begin_turn();
+  loop_->custody().enter();
   for (const auto& link : kernel_.links()) link->up.taken_before = link->up.taken;
   const Inside inside;
   loop_->settle();
@@ -537,16 +558,17 @@ bool World::end_what_never_ends() {
   if (app_.runnable() == 0 && app_.idle()) return false;
   // Anew, whatever the plan did: the colleague may have taken one over since.
   if (std::exchange(ended_, true)) {
-    if (!std::exchange(cut_off_, true)) {
-      oracle_.on_all_closed();
-      const Inside inside;
-      server_->close_all();
-      if (colleague_) colleague_->close_all();
-      dirty_ = true;
-      return true;
+    oracle_.on_all_closed();
+    // One that is closed may make room for another.
+    if (++closings_ > plans_.size()) {
+      fault("hangs", "a request waits for ever, though it was cancelled");
+      return false;
     }
-    fault("hangs", "a request waits for ever, though it was cancelled");
-    return false;
+    const Inside inside;
+    server_->close_all();
+    if (colleague_) colleague_->close_all();
+    dirty_ = true;
+    return true;
   }
   note("requests are cancelled");
   const Inside inside;

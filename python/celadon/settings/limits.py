@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from celadon.settings.row import Setting
 from celadon.values import (
+    parse_auto_duration,
     parse_bool,
     parse_count,
     parse_duration,
@@ -49,6 +50,14 @@ def rows() -> Iterable[Setting]:
         False,
         "raise celadon.LoopBlocked in Python code that has held the loop for half of "
         "timeout, so that its request fails and not the worker with all of its requests",
+        section=t,
+    )
+    yield s(
+        "hand_over_after",
+        parse_auto_duration,
+        "auto",
+        "how long the loop may be held before connections that wait there for their next "
+        "request go to other workers; auto: five times watchdog_threshold; 0: never",
         section=t,
     )
     yield s(

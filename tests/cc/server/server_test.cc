@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -583,6 +584,7 @@ TEST(AccessFormat, AtomsLiteralsAndUnknownOnes) {
 struct HeapOfPeers final : Peers {
   bool ending() noexcept override { return false; }
   bool has_other() noexcept override { return there; }
+  bool has_room() noexcept override { return there; }
   bool over_share() noexcept override { return over; }
   bool pass(int fd, const Passage& passage) noexcept override {
     if (!there || full) return false;
@@ -642,6 +644,78 @@ TEST_F(PeersTest, WhatWasPassedOnIsServedFurther) {
   EXPECT_NE(receive(client).find("two"), std::string::npos);
   EXPECT_EQ(next.counters().taken, 1U);
   next.close_all();
+  ::close(client);
+}
+
+// What a thread of the worker does while a slice holds the loop.
+std::size_t relieve(Server& server) {
+  std::size_t went = 0;
+  std::thread other([&] {
+    loop::Custody& custody = server.loop().custody();
+    if (!custody.try_take()) return;
+    went = server.hand_over();
+    custody.give_back();
+  });
+  other.join();
+  return went;
+}
+
+TEST_F(PeersTest, C18WhatWaitsUnreadGoesWhileTheLoopIsHeld) {
+  ASSERT_TRUE(loop::Custody::prepare());
+  const std::string_view request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const int idle = connect();
+  send(idle, request);
+  app_.answer("one");
+  round();
+  receive(idle);
+  const int active = connect();
+  send(active, request);
+  const int half = connect();
+  send(half, request.substr(0, 10));
+  const int fresh = connect();
+  ASSERT_EQ(server_.load().connections, 4U);
+
+  loop_.custody().leave(1);
+  for (const int fd : {idle, fresh}) {
+    ASSERT_GT(::send(fd, request.data(), request.size(), 0), 0);
+  }
+  EXPECT_EQ(relieve(server_), 2U);
+  EXPECT_EQ(relieve(server_), 0U);  // nothing is left that could
+  EXPECT_EQ(server_.load().connections, 2U);
+  EXPECT_EQ(server_.load().idle, 0U);
+  EXPECT_EQ(server_.counters().handed_over, 2U);
+  Server next(loop_, app_, quiet(), log_);
+  for (const auto& [fd, passage] : peers_.passed) next.take(::dup(fd), passage);
+
+  EXPECT_EQ(loop_.custody().enter(), 1);
+  round();
+  EXPECT_EQ(server_.load().connections, 2U);
+  EXPECT_EQ(server_.counters().closed[static_cast<std::size_t>(Closed::Passed)], 2U);
+  send(half, request.substr(10));
+  ASSERT_EQ(app_.held.size(), 4U);
+  for (int i = 0; i < 4; ++i) app_.answer("late");
+  round();
+  for (const int fd : {idle, active, half, fresh}) {
+    EXPECT_NE(receive(fd).find("late"), std::string::npos);
+    ::close(fd);
+  }
+  EXPECT_EQ(next.counters().taken, 2U);
+  next.close_all();
+}
+
+TEST_F(PeersTest, C18NothingGoesWhereNobodyHasRoomOrTheLoopTurns) {
+  ASSERT_TRUE(loop::Custody::prepare());
+  const int client = connect();
+  EXPECT_EQ(relieve(server_), 0U);
+  loop_.custody().leave(1);
+  peers_.there = false;
+  EXPECT_EQ(relieve(server_), 0U);
+  peers_.there = true;
+  peers_.full = true;
+  EXPECT_EQ(relieve(server_), 0U);
+  loop_.custody().enter();
+  EXPECT_EQ(server_.hand_over(), 0U);
+  EXPECT_EQ(server_.load().connections, 1U);
   ::close(client);
 }
 
