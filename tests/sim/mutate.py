@@ -119,6 +119,7 @@ def hunt(mutant: Mutant, seconds: float) -> Result:
         [program, "--cpu-seconds", str(seconds), "--shrink", "0", *only],
         stdout=subprocess.PIPE,
         text=True,
+        errors="replace",  # of the bytes that it finds wrong
     )
     for path in (BUILD / "mutants").glob(f"{mutant.name}*"):
         path.unlink()

@@ -528,6 +528,11 @@ void Oracle::judge_client(const SimClient& client) {
   Conversation& c = of(client.number());
   if (!client.link()) return;
   const Link& link = *client.link();
+  if (!link.accepted && !drained_ && !all_closed_) {
+    return fault("unserved",
+                 "client " + std::to_string(client.number()) +
+                     " was never accepted, though there was room in the end");
+  }
   judge_answers(c, link);
   if (client.left() || client.stopped() || c.excused || all_closed_) return;
   AnswerReader got = client.reader();
