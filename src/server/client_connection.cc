@@ -78,6 +78,8 @@ void ClientConnection::set_stage(Stage to) noexcept {
   if (state_.stage == to) return;
   CHECK(kStageTable.has(state_.stage, to), "illegal step of a connection's request");
   state_.stage = to;
+  // Also where it is idle again by the end of the turn: it is the youngest then.
+  if (to == Stage::Offered) server_.set_idle(*this, false);
 }
 
 // The output is what the stream and the list of held-back ones say.
