@@ -212,7 +212,7 @@ void Watchdog::sample(Nanos began, Nanos held) noexcept {
     [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
     ::pthread_kill(watched_, limits_.report_signal);
   }
-  std::string stack = read_stack(limits_.report_pipe, kStackWait);
+  const std::string stack = read_stack(limits_.report_pipe, kStackWait);
   if (stack.empty() && held < limits_.report + kStackPatience) return;
   sampled_ = began;
   stack_ = unescaped(stack);
