@@ -71,6 +71,11 @@ std::string read_stack(int pipe, int wait) noexcept {
   return text;
 }
 
+// It may be stopped between the title and what follows.
+bool has_frame(std::string_view stack) noexcept {
+  return stack.find("\n  ") != stack.npos;
+}
+
 // `app.py:12 in view`, of faulthandler's `  File "app.py", line 12 in view`.
 std::string top_of(std::string_view stack) {
   constexpr std::string_view kFile = "  File \"";
@@ -210,12 +215,13 @@ void Watchdog::interrupt() const noexcept {
 void Watchdog::sample(Nanos began, Nanos held) noexcept {
   if (std::exchange(asked_, began) != began) {
     [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
+    came_.clear();
     ::pthread_kill(watched_, limits_.report_signal);
   }
-  const std::string stack = read_stack(limits_.report_pipe, kStackWait);
-  if (stack.empty() && held < limits_.report + kStackPatience) return;
+  came_ += read_stack(limits_.report_pipe, kStackWait);
+  if (!has_frame(came_) && held < limits_.report + kStackPatience) return;
   sampled_ = began;
-  stack_ = unescaped(stack);
+  stack_ = unescaped(came_);
   hub_.held().sampled(began, held, top_of(stack_), stack_);
 }
 

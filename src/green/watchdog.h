@@ -101,7 +101,8 @@ class Watchdog {
   const pthread_t watched_;
   const pid_t watched_id_;
   int idle_looks_ = 0;
-  Nanos asked_ = 0;        // start of the slice whose stack was asked for last
+  Nanos asked_ = 0;        // start of the slice whose stack was asked for last,
+  std::string came_;       // and what came of it
   Nanos sampled_ = 0;      // likewise, whose stack was taken,
   std::string stack_;      // and that
   Nanos reported_ = 0;     // start of the slice that was reported last
