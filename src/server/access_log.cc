@@ -56,7 +56,7 @@ AccessLog::~AccessLog() {
   if (thread_.started()) {
     order(kStop);
     thread_.join();
-  } else if (burdens_loop() && !write_out(file_.value(), kLastPatience)) {
+  } else if (LineFile* file = loops_file(); file && !write_out(*file, kLastPatience)) {
     lose_all();
   }
 }
@@ -85,8 +85,8 @@ void AccessLog::put(std::string_view line) noexcept {
   // One that never fits is not waited for.
   const bool may_wait = options_.block && line.size() <= ring_.capacity();
   while (may_wait && !ring_.has_room(line.size())) {
-    if (burdens_loop()) {
-      static_cast<void>(write_out(file_.value(), kPatience));
+    if (LineFile* file = loops_file()) {
+      static_cast<void>(write_out(*file, kPatience));
       continue;
     }
     order(kLines);
@@ -96,8 +96,8 @@ void AccessLog::put(std::string_view line) noexcept {
 }
 
 void AccessLog::publish() {
-  if (burdens_loop()) {
-    static_cast<void>(write_out(file_.value(), 0));
+  if (LineFile* file = loops_file()) {
+    static_cast<void>(write_out(*file, 0));
   } else if (std::exchange(unpublished_, false)) {
     order(kLines);
   }
@@ -111,9 +111,10 @@ std::uint64_t AccessLog::take_dropped() noexcept {
 
 void AccessLog::reopen() {
   if (thread_.started()) return order(kReopen);
-  if (!burdens_loop()) return;
-  static_cast<void>(write_out(file_.value(), 0));
-  file_.value().reopen();
+  LineFile* file = loops_file();
+  if (!file) return;
+  static_cast<void>(write_out(*file, 0));
+  file->reopen();
 }
 
 void AccessLog::abandon() noexcept {

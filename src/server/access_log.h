@@ -78,6 +78,10 @@ class AccessLog {
   [[nodiscard]] bool write_out(LineFile& file, int wait_ms) noexcept;
   void lose_all() noexcept;
   void put(std::string_view line) noexcept;
+  // That the loop writes itself, if it does.
+  [[nodiscard]] LineFile* loops_file() noexcept {
+    return burdens_loop() && file_ ? &*file_ : nullptr;
+  }
 
   const AccessFormat format_;
   const Options options_;
