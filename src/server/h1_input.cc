@@ -171,6 +171,10 @@ void H1Session::offer() noexcept {
   if (x.body_state() == BodyState::Failed)
     return server_.ledger().refuse_unheard(x, x.body_rejection());
   expect_body();
+  if (open()) return;
+  // The client is found to be gone, and nobody else has heard of this request.
+  server_.ledger().withdraw(std::move(exchange_));
+  remove();
 }
 
 // A request whose body was collected, or will not be.
