@@ -132,7 +132,7 @@ bool check_alive(const ResponderObject& self, const char* what) noexcept {
 }
 
 PyObject* write_body(PyObject* self, PyObject* data) noexcept {
-  ResponderObject& responder = self_of(self);
+  const ResponderObject& responder = self_of(self);
   if (!check_alive(responder, "write")) return nullptr;
   if (!PyBytes_Check(data)) {
     fail(PyExc_TypeError, "write() takes bytes, not %R", data);
