@@ -524,19 +524,11 @@ void Oracle::on_server_close(const Link& link, bool evicted) {
   c.excused = lingered_enough(link) || was_idle || evicted;
 }
 
-// A request that is still with the application keeps its connection's place, though the
-// client may have left.
-bool Oracle::has_unreleased() const {
-  return std::ranges::any_of(conversations_, [](const auto& c) {
-    return !std::ranges::all_of(c->records, &Record::released);
-  });
-}
-
 void Oracle::judge_client(const SimClient& client) {
   Conversation& c = of(client.number());
   if (!client.link()) return;
   const Link& link = *client.link();
-  if (!link.accepted && !drained_ && !all_closed_ && !has_unreleased()) {
+  if (!link.accepted && !drained_ && !all_closed_) {
     return fault("unserved",
                  "client " + std::to_string(client.number()) +
                      " was never accepted, though there was room in the end");

@@ -74,7 +74,6 @@ class Oracle {
 
   // --- at the end ---
   void judge_client(const SimClient& client);
-  [[nodiscard]] bool has_unreleased() const;
 
  private:
   [[nodiscard]] Nanos ms(Number n) const noexcept { return n * kMillisecond; }
