@@ -149,6 +149,11 @@ bool StdioRelay::outlives_master() const noexcept {
   return !stopping_;
 }
 
+bool StdioRelay::master_lives() const noexcept {
+  pollfd polled{master_.get(), POLLIN, 0};
+  return master_ && !succeeded_ && ::poll(&polled, 1, 0) == 0;
+}
+
 // Workers whose master is gone share the pipe: a line may come out in two pieces.
 void StdioRelay::take_over() noexcept {
   if (owner_ == 0 || owner_ == ::getpid()) return;
@@ -169,10 +174,12 @@ void StdioRelay::stop() noexcept {
     thread_.forget();
     return;
   }
-  const bool is_masters = master_ && !succeeded_;
-  if (is_masters) return end_thread();
+  if (master_lives()) end_thread();
+  if (master_lives()) return;
   put_back();
   end_thread();
+  // The thread was told to end before it saw that the master had.
+  if (master_ && !succeeded_ && open_out()) flush();
   for (Stream& stream : streams_) stream.close();
   owner_ = 0;
 }

@@ -65,6 +65,7 @@ class StdioRelay {
   [[nodiscard]] bool open_out() noexcept;
   void succeed(pid_t master) noexcept;
   [[nodiscard]] bool outlives_master() const noexcept;
+  [[nodiscard]] bool master_lives() const noexcept;
   void end_thread() noexcept;
   void run() noexcept;
   void flush() noexcept;
