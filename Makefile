@@ -32,9 +32,11 @@ build:             ## Build into .venv, installing what is missing
 	@tools/install-system.sh build
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" tools/build.sh
 
-serve: build       ## Build, serve the example application on port 8000, its dashboard on 9000
+PORT = 8000
+ADMIN_PORT = 9000
+serve: build       ## Build, serve the example application on PORT (8000), its dashboard on ADMIN_PORT (9000)
 	@"$(VENV)/bin/pip" install -q --disable-pip-version-check -r examples/requirements.txt
-	@venv=$$(cd "$(VENV)" && pwd) && cd examples/studio && exec "$$venv/bin/celadon" studio:app --access-logfile - --admin-bind 127.0.0.1:9000
+	@venv=$$(cd "$(VENV)" && pwd) && cd examples/studio && exec "$$venv/bin/celadon" studio:app --bind 127.0.0.1:$(PORT) --access-logfile - --admin-bind 127.0.0.1:$(ADMIN_PORT)
 
 ##@ Change it. Each of these builds and installs what it needs; ARGS=--help shows their options
 quick:             ## C++, protocol and unit tests, lint of what changed: about a minute
@@ -140,6 +142,6 @@ build/tidy/%.ok: %.cc .clang-tidy $(shell tools/sources.sh 'src/*.h')
 	@touch $@
 	@echo $<
 
-tidy-files: $(TIDY)
+tidy-files: $(or $(TIDY),$(error tools/sources.sh finds no sources))
 
 endif

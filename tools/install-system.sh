@@ -45,11 +45,13 @@ install_them() {
   # Another clone may install as well. The name is known to all of them.
   exec 9>/run/lock/celadon-install
   flock -n 9 || { echo "another installation goes on: waiting for it"; flock 9; }
-  # The tests start clusters of their own; the packages' services stay down.
-  if [ ! -e /usr/sbin/policy-rc.d ]; then
+  # The tests start clusters of their own; the packages' services stay down. One of ours
+  # that is there is of an installation that was killed.
+  local policy=/usr/sbin/policy-rc.d ours='# while celadon installs packages'
+  if [ ! -e "$policy" ] || grep -qx "$ours" "$policy"; then
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
-    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
-    chmod +x /usr/sbin/policy-rc.d
+    printf '#!/bin/sh\n%s\nexit 101\n' "$ours" > "$policy"
+    chmod +x "$policy"
   fi
   local apt=(apt-get -qq -o DPkg::Lock::Timeout=600)
   "${apt[@]}" update

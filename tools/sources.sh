@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prints the files of this repository, or those that match one of the patterns: by git, or
 # where there is none (an archive that was unpacked) by looking.
+# That there are none is an error: who asks would look at nothing, and find it good.
 # Usage: tools/sources.sh ['src/*.cc' ...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,13 +19,17 @@ all() {
 }
 
 [ $# -gt 0 ] || set -- '*'
-all | LC_ALL=C sort | while IFS= read -r file; do
+found=$(all | LC_ALL=C sort)
+some=
+while IFS= read -r file; do
   [ -e "$file" ] || continue  # deleted, and git was not told yet
   for pattern in "$@"; do
     # shellcheck disable=SC2053 # a pattern
     if [[ $file == $pattern ]]; then
       printf '%s\n' "$file"
+      some=1
       break
     fi
   done
-done
+done <<< "$found"
+[ -n "$some" ] || { echo "$0: no file is like $*" >&2; exit 1; }

@@ -70,12 +70,30 @@ try() {
     (cd "$folder" && "$venv/bin/python" -m pytest -q -p no:cacheprovider $TESTS)
   fi
 }
-export -f try
+# As a newcomer does first: the example answers, its dashboard too, and it ends when told to.
+# Arguments go to make.
+serves() {
+  local log=$LOGS/serve-$BASHPID server address
+  make serve PORT=0 ADMIN_PORT=0 "$@" > "$log" 2>&1 & server=$!
+  address_of() { sed -n "s|.*$1 at \(http://[^ ]*\).*|\1|p" "$log"; }
+  while [ -z "$(address_of listening)" ] || [ -z "$(address_of "admin pages")" ]; do
+    kill -0 $server 2>/dev/null || { cat "$log"; return 1; }
+    read -rt 0.2 <> <(:) || true
+  done
+  for address in "$(address_of listening)" "$(address_of "admin pages")"; do
+    curl -fsSL -o /dev/null "$address" || { cat "$log"; return 1; }
+    echo "make serve: $address answers"
+  done
+  kill $server
+  ! wait $server || { echo "make serve: it did not end by SIGTERM"; return 1; }
+}
+export -f try serves
 export TESTS FULL
 
 place_named() {
   home
   try
+  serves
 }
 
 place_busy() {
@@ -143,6 +161,7 @@ place_readonly() {
     ! make build 2> "$3"
     grep "BUILD=" "$3"
     try BUILD="$2"
+    serves BUILD="$2"
     [ -z "$(git status --porcelain --ignored)" ]
   ' - "$ROOM/readonly/celadon" "$ROOM/build" "$LOGS/refused"
 }
@@ -170,7 +189,7 @@ as_user() {
 }
 
 place_user() {
-  as_user try
+  as_user "try && serves"
 }
 
 # As that user, in a namespace where the services are not installed.

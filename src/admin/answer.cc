@@ -21,6 +21,7 @@ void send_answer(server::Exchange& exchange, const Answer& answer) noexcept {
     fields.push_back({"WWW-Authenticate", R"(Bearer realm="celadon")"});
     fields.push_back({"WWW-Authenticate", R"(Basic realm="celadon", charset="UTF-8")"});
   }
+  if (!answer.location.empty()) fields.push_back({"Location", answer.location});
   if (!answer.vary.empty()) fields.push_back({"Vary", answer.vary});
   if (answer.zipped) fields.push_back({"Content-Encoding", "gzip"});
   http::ResponseHead head;

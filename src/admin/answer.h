@@ -17,6 +17,7 @@ struct Answer {
   std::string body;
   std::string_view cache = "no-store";  // Cache-Control
   std::string_view vary = {};           // what it depends on; empty: nothing
+  std::string_view location = {};       // where the page is instead; empty: here
   bool zipped = false;                  // the body is in gzip
 };
 

@@ -27,9 +27,13 @@ Answer refusal(int status, std::string_view text) {
   return {.status = status, .type = kText, .body = std::string(text) + "\n"};
 }
 
-// Empty where there is no such page.
+// What the address alone leads to: the first page.
+constexpr std::string_view kAbove = "/";
+
+// "nothing" where there is no such page.
 std::string_view name_of(std::string_view path) noexcept {
   if (path == "/metrics") return "metrics";
+  if (path == "/" || path == "/-") return kAbove;
   if (path.starts_with(kPrefix)) return path.substr(kPrefix.size());
   return "nothing";
 }
@@ -110,6 +114,11 @@ Answer Pages::page(const server::Exchange& exchange, std::string_view name) {
   }
   if (const Asset* asset = find_asset(name)) {
     return {.type = asset->type, .body = std::string(asset->text), .cache = "no-cache"};
+  }
+  if (name == kAbove) {
+    Answer answer = refusal(307, kPrefix);
+    answer.location = kPrefix;
+    return answer;
   }
   return refusal(404, "not found");
 }

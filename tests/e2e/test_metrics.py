@@ -26,7 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.support import raw
 from tests.support.load import FOREVER, Crowd, Load
-from tests.support.machine import program
+from tests.support.machine import ipv6, program
 from tests.support.metrics import Queries, Samples, admin_port, page, samples, value
 from tests.support.raw import Client
 from tests.support.servers import Command, wait_until
@@ -317,6 +317,7 @@ def test_a_scrape_is_answered_while_every_worker_is_blocked(tmp_path: Path) -> N
 @pytest.mark.row("T32")
 def test_zeroes_are_shown_and_what_began_has_ended() -> None:
     """Whichever way a connection ends it is counted down; over IPv6 as well."""
+    ipv6()
     options = ("-w", "2", "--admin-bind", "[::1]:0")
     with Command("tests.apps.measured:app", *options) as server:
         wait_ready(server, 2)

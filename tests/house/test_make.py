@@ -135,6 +135,15 @@ def test_a_copy_that_was_interrupted_goes_on(checkout: Path) -> None:
     assert (target / "old").read_text() == "ours"
 
 
+def test_files_of_which_there_are_none_are_an_error(checkout: Path) -> None:
+    """Who looks at all of none would find them good."""
+    done = run("bash", checkout / "tools/sources.sh", "*.md", cwd=checkout)
+    assert (done.returncode, done.stdout) == (0, "README.md\n")
+    done = run("bash", checkout / "tools/sources.sh", "src/*.cc", cwd=checkout)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no file is like src/*.cc" in done.stderr
+
+
 # --- words of make ---
 
 

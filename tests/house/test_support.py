@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -34,6 +35,23 @@ def test_what_somebody_has_set_for_others_reaches_no_test() -> None:
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) >= {"PATH", "CELADON_POISON_STACK"}
     assert set(done.stdout.split()) & set(odd) == set()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a network of its own needs root")
+def test_a_machine_without_ipv6_leaves_out_what_needs_it_by_name() -> None:
+    off = "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"
+    test = "tests/py/test_environ.py::test_en09_ipv6"
+    python = shlex.quote(sys.executable)
+    script = f"ip link set lo up && {off} && {python} -m pytest -rs {test}"
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 skipped" in done.stdout
+    assert "this machine lacks IPv6" in done.stdout
 
 
 def test_lines_of_any_bytes_are_read_to_the_end() -> None:

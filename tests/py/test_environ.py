@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import raw
+from tests.support.machine import ipv6
 from tests.support.servers import serving
 
 
@@ -194,6 +195,7 @@ def test_en08_en09_addresses_of_tcp() -> None:
 
 def test_en09_ipv6() -> None:
     """Without brackets."""
+    ipv6()
     env = capture(raw.get(), bind="[::1]:0")
     assert (env["REMOTE_ADDR"], env["SERVER_NAME"]) == ("::1", "::1")
 

@@ -45,6 +45,16 @@ def missing(package: str) -> NoReturn:
     pytest.skip(why)
 
 
+def ipv6() -> None:
+    """Skips the test where the machine has none: root cannot install it."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        import pytest  # as above
+
+        pytest.skip(f"this machine lacks IPv6: {error}")
+
+
 @contextmanager
 def plain_folder(prefix: str = "celadon-") -> Iterator[Path]:
     """A folder whose path is short and has letters only, wherever temporary files are:

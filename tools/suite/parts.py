@@ -148,8 +148,8 @@ def _checks(options: Options, *texts: str) -> list[Step]:
 
 
 def _lint(options: Options) -> list[Step]:
-    files = "$(tools/sources.sh '*.cc' '*.h')"
-    return _checks(options, *LINT, f"{CLANG_FORMAT} {files}")
+    files = "files=$(tools/sources.sh '*.cc' '*.h')"
+    return _checks(options, *LINT, f"{files} && {CLANG_FORMAT} $files")
 
 
 def _lint_of_changed(options: Options) -> list[Step]:

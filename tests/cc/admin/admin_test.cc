@@ -162,12 +162,22 @@ TEST_F(PagesTest, Verdicts) {
   EXPECT_TRUE(get("/-/ready").starts_with("HTTP/1.1 200 "));
   EXPECT_TRUE(get("/-/startup").starts_with("HTTP/1.1 200 "));
   EXPECT_NE(get("/-/stats").find(R"("workers":[{"worker":0,)"), std::string::npos);
-  EXPECT_TRUE(get("/").starts_with("HTTP/1.1 404 "));
+  EXPECT_TRUE(get("/other").starts_with("HTTP/1.1 404 "));
   EXPECT_TRUE(get("/-/nothing").starts_with("HTTP/1.1 404 "));
+}
+
+TEST_F(PagesTest, TheAddressAloneLeadsToTheFirstPage) {
+  start(local());
+  for (const char* path : {"/", "/-"}) {
+    const std::string answer = get(path);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 307 ")) << answer;
+    EXPECT_NE(answer.find("\r\nLocation: /-/\r\n"), std::string::npos) << answer;
+  }
 }
 
 TEST_F(PagesTest, WhatIsNotOpenNeedsTheToken) {
   start(closed());
+  EXPECT_TRUE(get("/").starts_with("HTTP/1.1 401 "));
   EXPECT_TRUE(get("/-/live").starts_with("HTTP/1.1 200 "));
   EXPECT_TRUE(get("/-/stats").starts_with("HTTP/1.1 401 "));
   EXPECT_NE(get("/-/stats").find("WWW-Authenticate: Bearer"), std::string::npos);
