@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -63,10 +64,32 @@ class _Invocation:
         """Whether the command, not a setting, was asked for `name`."""
         return bool(self.options.pop(name, False))
 
-    def read(self) -> config.Config:
-        """All sources, as they are now. Raises `UsageError`."""
+    def read_patched(self) -> config.Config:
+        """As `read`, for the process that serves, or whose forks do: what code of the
+        user's makes and imports meanwhile is made for greenlets. Raises `UsageError`."""
+        from celadon import patch
+
+        with contextlib.suppress(UsageError):  # it is raised again below
+            expected = self.read(run_code=False)
+            if expected.green:
+                patch.install(**config.patched_parts(expected))
+        settings = self.read()
+        if not settings.green:
+            patch.withdraw()
+            return settings
+        patch.install(**config.patched_parts(settings))
+        if unwanted := [
+            p for p, on in config.patched_parts(settings).items() if not on
+        ]:
+            patch.withdraw(*unwanted)
+        return settings
+
+    def read(self, run_code: bool = True) -> config.Config:
+        """All sources, as they are now; code among them says nothing unless `run_code`.
+        Raises `UsageError`."""
         file = self.file if self.file is not None else os.environ.get("CELADON_CONFIG")
-        layers = sources.collect(file, os.environ, flags.parse_settings, self.folder)
+        parse = flags.parse_settings
+        layers = sources.collect(file, os.environ, parse, self.folder, run_code)
         if self.strict:
             for layer in layers:
                 layer.problems += layer.warnings
@@ -94,7 +117,7 @@ def _check(argv: Sequence[str]) -> int:
     from celadon import check
 
     invocation = _Invocation(flags.parse(argv))
-    settings = invocation.read()
+    settings = invocation.read_patched()
     target = invocation.target or settings.wsgi_app
     if target:
         _load(target, settings)
@@ -133,7 +156,7 @@ def _check_config(invocation: _Invocation) -> int:
     problems: list[str] = []
     settings = None
     try:
-        settings = invocation.read()
+        settings = invocation.read_patched()
         _load(invocation.target_of(settings), settings)
     except CeladonError as error:
         problems += _lines(error)
@@ -199,7 +222,7 @@ def _run(argv: Sequence[str]) -> int:
         return _check_config(invocation)
     if invocation.take("json"):
         raise UsageError("--json goes with --print-config")
-    settings = invocation.read()
+    settings = invocation.read_patched()
     invocation.target_of(settings)
     from celadon.master import supervise
 
@@ -235,10 +258,12 @@ def _load(target: str, settings: config.Config) -> Any:
         from celadon import patch
         from celadon.contrib import meinheld
         from celadon.drivers import budget
+        from celadon.patch import before
 
         meinheld.install()
         patch.install(**config.patched_parts(settings))
         if not settings.preload_app:
+            before.settle()
             patch.start()
         budget.configure(settings.db_connections, settings.db_connection_wait)
         patch.configure(

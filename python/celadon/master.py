@@ -41,6 +41,8 @@ _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 # What a reload cannot change.
 _FOR_LIFE = (
+    "green",
+    "green_patch",
     "preload_app",
     "reload",
     "pidfile",

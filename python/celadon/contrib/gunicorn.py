@@ -17,6 +17,7 @@ from gunicorn.workers.base import Worker as Base
 from celadon import _core, config, health, lifecycle, logging, patch, routes, server
 from celadon.drivers import budget
 from celadon.green import report, sleep, spawn
+from celadon.patch import before
 
 # Settings of gunicorn's that are for the process that serves.
 _HONOURED = (
@@ -68,6 +69,7 @@ class Worker(Base):
 
     def init_process(self) -> None:
         """After the fork; returns when the worker is to end."""
+        before.settle()
         patch.start()
         self._stopping = False
         self._settings = _settings_of(self.cfg)

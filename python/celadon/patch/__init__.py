@@ -7,6 +7,14 @@ patched together: one without the others freezes a worker. Each other part can b
 out.
 """
 
-from celadon.patch.registry import all, configure, install, original, patched, start
+from celadon.patch.registry import (
+    all,
+    configure,
+    install,
+    original,
+    patched,
+    start,
+    withdraw,
+)
 
-__all__ = ["all", "configure", "install", "original", "patched", "start"]
+__all__ = ["all", "configure", "install", "original", "patched", "start", "withdraw"]

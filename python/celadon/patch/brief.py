@@ -12,10 +12,13 @@ from typing import Any
 
 from celadon.patch.registry import replace
 
+guarded: list[tuple[type, Callable[[Any], Any]]] = []
+
 
 def guard_by_brief_lock(cls: Any, lock_of: Callable[[Any], Any]) -> None:
     """Marks the lock that ``lock_of(instance)`` finds in each new instance of `cls`."""
     native = cls.__init__
+    guarded.append((cls, lock_of))
 
     @functools.wraps(native)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from celadon.patch import registry
+
 Patch = Callable[[ModuleType], None]
 
-_waiting: dict[str, list[Patch]] = {}
+# By the name of the module, with the part that each belongs to.
+_waiting: dict[str, list[tuple[str | None, Patch]]] = {}
 
 
 def when_imported(name: str, patch: Patch) -> None:
@@ -23,7 +26,21 @@ def when_imported(name: str, patch: Patch) -> None:
         return
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    _waiting.setdefault(name, []).append(patch)
+    _waiting.setdefault(name, []).append((registry.current_part(), patch))
+
+
+def forget(parts: Sequence[str]) -> None:
+    """What waits for an import by these parts, or by any, is not applied any more."""
+    for name, patches in [*_waiting.items()]:
+        left = [
+            (part, patch)
+            for part, patch in patches
+            if part is None or (parts and part not in parts)
+        ]
+        if left:
+            _waiting[name] = left
+        else:
+            del _waiting[name]
 
 
 class _Finder:
@@ -51,7 +68,8 @@ def _stay_behind(loader: object) -> None:
     def execute_and_patch(module: ModuleType) -> None:
         vars(loader).pop("exec_module", None)
         loader.exec_module(module)  # type: ignore[attr-defined]
-        for patch in _waiting.pop(module.__name__, ()):
-            patch(module)
+        for part, patch in _waiting.pop(module.__name__, ()):
+            with registry.applying(part):
+                patch(module)
 
     loader.exec_module = execute_and_patch  # type: ignore[attr-defined]

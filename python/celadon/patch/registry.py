@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +31,10 @@ _ALWAYS = (
 PARTS = tuple(_MODULES)
 
 _originals: dict[tuple[str, str], Any] = {}
+_ALWAYS_ON = "always"
+# Who was changed in each place, to what, by which part, and whether it had one of its own.
+_set: dict[tuple[str, str], tuple[Any, Any, str | None, bool]] = {}
+_part: str | None = None  # that is applied just now
 _done = False
 
 
@@ -38,6 +44,8 @@ def replace(module: ModuleType | type, name: str, value: Any) -> None:
     if isinstance(module, type):
         owner = f"{module.__module__}.{module.__qualname__}"
     _originals.setdefault((owner, name), getattr(module, name))
+    is_own = name in vars(module) if (owner, name) not in _set else _set[owner, name][3]
+    _set[owner, name] = (module, value, _part, is_own)
     setattr(module, name, value)
 
 
@@ -54,6 +62,46 @@ def original(module: str, name: str) -> Any:
 def replaced() -> dict[tuple[str, str], Any]:
     """What stood in each place, by module or class, and name."""
     return dict(_originals)
+
+
+def withdraw(*parts: str) -> None:
+    """What stood there before `install` comes back, of these parts, or of all.
+
+    For settings that are known only once code has run which had to find all patched. A
+    place where somebody has put something else since stays as it is; objects that were
+    made in between wait natively, as those of a process without greenlets do.
+    """
+    global _done
+    from celadon.patch import imports
+
+    imports.forget(parts)
+    for place, (owner, value, part, is_own) in [*_set.items()]:
+        if parts and part not in parts:
+            continue
+        name = place[1]
+        if vars(owner).get(name) is value:
+            if is_own:
+                setattr(owner, name, _originals[place])
+            else:
+                delattr(owner, name)
+        del _set[place], _originals[place]
+    _done = bool(parts) and _done
+
+
+def current_part() -> str | None:
+    """The part that is applied just now, if one is."""
+    return _part
+
+
+@contextlib.contextmanager
+def applying(part: str | None) -> Iterator[None]:
+    """What is replaced meanwhile belongs to `part`."""
+    global _part
+    before, _part = _part, part
+    try:
+        yield
+    finally:
+        _part = before
 
 
 def configure(offload_threads: int, dns_ttl: float, dns_threads: int) -> None:
@@ -105,6 +153,8 @@ def install(**parts: bool) -> None:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("celadon.patch.all() belongs in the main thread")
     _done = True
-    wanted = [_MODULES[name] for name in PARTS if parts.get(name, True)]
-    for name in (*_ALWAYS, *wanted, "celadon.patch.fork"):
-        importlib.import_module(name).install()
+    wanted = [(name, _MODULES[name]) for name in PARTS if parts.get(name, True)]
+    always = [(_ALWAYS_ON, name) for name in _ALWAYS]
+    for part, module in (*always, *wanted, (_ALWAYS_ON, "celadon.patch.fork")):
+        with applying(part):
+            importlib.import_module(module).install()

@@ -15,12 +15,17 @@ Parse = Callable[[Sequence[str]], Mapping[str, Any]]
 
 
 def collect(
-    config: str | None, environ: Mapping[str, str], parse: Parse, folder: Path
+    config: str | None,
+    environ: Mapping[str, str],
+    parse: Parse,
+    folder: Path,
+    run_code: bool = True,
 ) -> list[Layer]:
     """What a configuration file says, then ``GUNICORN_CMD_ARGS``, ``CELADON_CMD_ARGS``.
 
     `config` is the value of ``--config``; without it (None) the first file of a known
-    name in `folder` is read, none where it is empty. Raises `UsageError` for a file that
+    name in `folder` is read, none where it is empty. One that is code says nothing unless
+    `run_code`. Raises `UsageError` for a file that
     cannot be read and for words that are no flags.
     """
     arguments = [
@@ -33,9 +38,9 @@ def collect(
         config = named if config is None else config
     if config is None:
         found = files.find(folder)
-        layers = [files.read(found)] if found else []
+        layers = [files.read(found, run_code)] if found else []
     else:
-        layers = [files.read_named(config, folder)] if config else []
+        layers = [files.read_named(config, folder, run_code)] if config else []
     return layers + arguments
 
 

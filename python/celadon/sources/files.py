@@ -27,24 +27,26 @@ def find(folder: Path) -> Path | None:
     return None
 
 
-def read_named(name: str, folder: Path) -> Layer:
+def read_named(name: str, folder: Path, run_code: bool = True) -> Layer:
     """What ``--config`` names: ``PATH``, ``file:PATH`` or ``python:MODULE``."""
     if name.startswith("python:"):
+        if not run_code:
+            return Layer(name)
         return _read_module(name.removeprefix("python:"), folder)
     path = Path(folder, name.removeprefix("file:")).resolve()
     if not path.is_file():
         raise UsageError(f"config: no file {str(path)!r}")
-    return read(path)
+    return read(path, run_code)
 
 
-def read(path: Path) -> Layer:
-    """By its name: TOML, or Python."""
+def read(path: Path, run_code: bool = True) -> Layer:
+    """By its name: TOML, or Python, which says nothing unless `run_code`."""
     try:
         if path.name == "pyproject.toml":
             return Layer(f"{path.name} [tool.celadon]", dict(_tool_table(path) or {}))
         if path.suffix == ".toml":
             return Layer(path.name, dict(_read_toml(path)))
-        return python_files.read_file(path)
+        return python_files.read_file(path) if run_code else Layer(path.name)
     except OSError as error:
         raise UsageError(f"config: {error}") from None
 
