@@ -1,8 +1,9 @@
 """The master process: it keeps the listening sockets and the workers.
 
 The core decides who is spawned, retired and killed; here is what needs the interpreter.
-The master imports no application. A worker is a fork of it that patches the standard
-library, imports the application, and serves.
+The master imports no application, but may run code of the user's (configuration, hooks), for
+which the standard library is patched. A worker is a fork of it that starts greenlets,
+imports the application, and serves.
 """
 
 from __future__ import annotations

@@ -124,3 +124,109 @@ def test_types_and_factories() -> None:
         assert count() == 0
         """
     )
+
+
+def test_r04_nothing_is_tried_again_in_front_of_the_applications_class() -> None:
+    """Its cursor ends the transaction: a repeated statement would stand outside of it."""
+    run_sqlite(
+        """
+        class Careful(sqlite3.Cursor):
+            def execute(self, *args):
+                calls.append(args)
+                try: return sqlite3.Cursor.execute(self, *args)
+                except sqlite3.DatabaseError:
+                    self.connection.rollback(); raise
+        calls = []
+        base.execute("INSERT INTO t VALUES (0)"); base.commit()
+        ours = connect(isolation_level=None, timeout=3600).cursor(Careful)
+        ours.execute("BEGIN"); (n,), = ours.execute("SELECT n FROM t").fetchall()
+        other = connect(isolation_level=None)
+        other.execute("BEGIN IMMEDIATE"); other.execute("UPDATE t SET n = n + 10")
+        def finish(): other.execute("COMMIT")
+        soon(finish)
+        raises(sqlite3.OperationalError, ours.execute, "UPDATE t SET n = ?", (n + 1,))
+        assert len(calls) == 3 and not ours.connection.in_transaction
+        if other.in_transaction: finish()
+        assert base.execute("SELECT n FROM t").fetchall() == [(10,)]
+        # Where waiting helps it is done below of that class, which hears nothing of it.
+        holder = held_by(0.02)
+        ours.execute("INSERT INTO t VALUES (3)")
+        holder.get(); assert len(calls) == 4
+        """
+    )
+
+
+def test_r04_rows_reach_the_applications_class_as_they_are() -> None:
+    run_sqlite(
+        """
+        class Formatting(sqlite3.Cursor):
+            def executemany(self, sql, rows):
+                return sqlite3.Cursor.executemany(self, sql % (("?",) * len(rows[0])), rows)
+        cursor = connect().cursor(Formatting)
+        cursor.executemany("INSERT INTO t VALUES (%s)", [(1,), (2,)])
+        assert cursor.rowcount == 2
+        """
+    )
+
+
+def test_r04_no_row_is_lost_or_doubled_where_one_finds_a_lock() -> None:
+    run_sqlite(
+        """
+        conn = connect(isolation_level=None); holders = []
+        def rows():
+            for n in range(4):
+                if n in (0, 2): holders.append(held_by(0.02))
+                yield (100 + n,)
+        cursor = conn.executemany("INSERT INTO t VALUES (?)", rows())
+        assert cursor.rowcount == 4, cursor.rowcount
+        for each in holders: each.get()
+        found = base.execute("SELECT n FROM t WHERE n >= 100 ORDER BY rowid").fetchall()
+        assert found == [(100 + n,) for n in range(4)], found
+        assert cursor.execute("UPDATE t SET n = 0 WHERE n = 100").rowcount == 1
+        """
+    )
+
+
+def test_r04_a_write_in_a_transaction_waits_by_turns_of_the_loop() -> None:
+    """Where SQLite would sleep in C: for another database that is attached."""
+    run_sqlite(
+        """
+        second = folder.name + "/second"
+        conn = connect(isolation_level=None); conn.execute(f"ATTACH {second!r} AS second")
+        conn.execute("CREATE TABLE second.u (n int)")
+        conn.execute("BEGIN"); conn.execute("INSERT INTO t VALUES (1)")
+        holder = sqlite3.connect(second); holder.execute("INSERT INTO u VALUES (1)")
+        soon(holder.commit)
+        _, ticked = ticks(lambda: conn.execute("INSERT INTO second.u VALUES (2)"))
+        assert ticked >= 1
+        conn.execute("COMMIT")
+        assert holder.execute("SELECT count(*) FROM u").fetchone() == (2,)
+        """
+    )
+
+
+def test_classes_are_below_those_of_the_application() -> None:
+    run_sqlite(
+        """
+        import inspect, pickle
+        assert sqlite3.connect is sqlite3.dbapi2.connect
+        assert isinstance(connect(), sqlite3.Connection)
+        assert isinstance(connect().cursor(), sqlite3.Cursor)
+        assert repr(sqlite3.Cursor) == "<class 'sqlite3.Cursor'>"
+        class Own(sqlite3.Connection):
+            def __init__(self, *args, **options): super().__init__(*args, **options)
+        for conn in Own(path, timeout=7), sqlite3.connect(path, 7, 0, None, True, Own):
+            assert type(conn) is Own and conn._celadon_timeout == 7
+            holder = held_by(0.02)
+            conn.execute("INSERT INTO t VALUES (5)"); conn.commit(); holder.get()
+        made = sqlite3.connect(path, factory=lambda *a, **k: Own(*a, **k))
+        assert type(made) is Own
+        # Opened where nothing can wait, used where it can.
+        made = []
+        thread = threading.Thread(target=lambda: made.append(connect(check_same_thread=False)))
+        thread.start(); thread.join()
+        holder = held_by(0.02)
+        _, ticked = ticks(lambda: made[0].execute("INSERT INTO t VALUES (6)"))
+        assert ticked >= 1; holder.get(); made[0].commit()
+        """
+    )

@@ -5,14 +5,18 @@ greenlet that is parked, it sleeps in vain. So connections are opened without th
 timeout, and what found the database locked is tried again, at SQLite's own intervals and
 for as long as `timeout` says.
 
+This is done in classes that stand below those of the application: `sqlite3.Connection`
+and `sqlite3.Cursor` are ours, and what is tried again is the call of CPython's own method,
+never code of the application's. What changed in between (the transaction has ended) is
+not tried again.
+
 SQLite waits only where that can help: not for a write after a read in the same
-transaction, when both might wait for each other. There its own answer is asked for, by
-turning its timeout on for the statement.
+transaction, when both might wait for each other. Whether it would is seen by whether it
+sleeps, for a millisecond.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -27,46 +31,60 @@ T = TypeVar("T")
 _BUSY = 5  # SQLITE_BUSY
 _DEFAULT = object()
 _DELAYS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.025, 0.025, 0.05, 0.05, 0.1)
+_FACTORY = 5  # its place among the arguments of `connect`
+_PROBE = 0.001  # seconds
 
 
 def adapt(sqlite3: ModuleType) -> None:
+    cursor = _cursor_class(sqlite3.Cursor)
+    connection = _connection_class(sqlite3.Connection, cursor)
     native = sqlite3.connect
 
-    @functools.wraps(native)
-    def connect(database: Any, timeout: float = 5.0, *args: Any, **kwargs: Any) -> Any:
-        factory = kwargs.get("factory", sqlite3.Connection)
-        if len(args) > 3 or not isinstance(factory, type) or not can_park():
-            return native(database, timeout, *args, **kwargs)
-        kwargs["factory"] = _connection_class(factory, sqlite3.Cursor)
-        conn = native(database, 0, *args, **kwargs)
-        conn._celadon_timeout = timeout
-        return conn
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        if len(args) <= _FACTORY:
+            kwargs.setdefault("factory", connection)
+        return native(*args, **kwargs)
 
-    replace(sqlite3, "connect", connect)
-    replace(sqlite3.dbapi2, "connect", connect)
+    connect.__doc__ = native.__doc__
+    connect.__module__, connect.__qualname__ = native.__module__, native.__qualname__
+    for module in (sqlite3, sqlite3.dbapi2):
+        replace(module, "Cursor", cursor)
+        replace(module, "Connection", connection)
+        replace(module, "connect", connect)
 
 
 def _is_busy(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == _BUSY
 
 
-def _until_free(conn: Any, call: Callable[[], T]) -> T:
+def _waiting(conn: Any, call: Callable[[], T], waits: bool) -> T:
+    """`call`, which found the database locked: until it is free, or the time is up.
+
+    Where SQLite may not wait for it (not `waits`), it is asked.
+    """
     end = time.monotonic() + conn._celadon_timeout
+    if not can_park():
+        return _with_timeout(conn, conn._celadon_timeout, call)
     never = Event("database")  # a wait for the database, where the time is accounted
-    attempt = 0
-    while True:
+    in_transaction = conn.in_transaction
+    for attempt in itertools.count():
+        began = time.monotonic()
         try:
-            return call()
+            return call() if waits else _with_timeout(conn, _PROBE, call)
         except Exception as error:
-            left = end - time.monotonic()
-            if not _is_busy(error) or left <= 0:
+            now = time.monotonic()
+            has_slept = waits or now - began >= _PROBE
+            if not _is_busy(error) or not has_slept or now >= end:
                 raise
-        never.wait(min(left, _DELAYS[min(attempt, len(_DELAYS) - 1)]))
-        attempt += 1
+            if conn.in_transaction != in_transaction:
+                raise
+            never.wait(min(end - now, _DELAYS[min(attempt, len(_DELAYS) - 1)]))
+    raise AssertionError  # not reached
 
 
-def _as_sqlite_waits(conn: Any, call: Callable[[], T]) -> T:
-    _set_timeout(conn, conn._celadon_timeout)
+def _with_timeout(conn: Any, seconds: float, call: Callable[[], T]) -> T:
+    """As SQLite itself waits."""
+    _set_timeout(conn, seconds)
     try:
         return call()
     finally:
@@ -75,98 +93,137 @@ def _as_sqlite_waits(conn: Any, call: Callable[[], T]) -> T:
 
 def _set_timeout(conn: Any, seconds: float) -> None:
     pragma = f"PRAGMA busy_timeout = {int(seconds * 1000)}"
-    conn._celadon_cursor(conn).execute(pragma).close()
+    conn._celadon_plain_cursor().execute(pragma).close()
 
 
-class _Connection:
-    _celadon_timeout = 0.0
-    _celadon_fresh = False  # a transaction was begun, and has done nothing yet
-    _celadon_cursor: Any
+def _named_as(native: type, **members: Any) -> Any:
+    """A class below it that is called the same."""
+    place = {
+        "__module__": native.__module__,
+        "__qualname__": native.__qualname__,
+        "__doc__": native.__doc__,
+    }
+    return type(native.__name__, (native,), place | members)
 
-    def cursor(self, factory: Any = _DEFAULT) -> Any:
-        if factory is _DEFAULT:
-            factory = self._celadon_cursor
-        if isinstance(factory, type):
-            factory = _cursor_class(factory)
-        native: Any = super()
-        return native.cursor(factory)
+
+def _connection_class(native: Any, cursor_class: Any) -> Any:
+    def __init__(
+        self: Any, database: Any, timeout: float = 5.0, *args: Any, **kwargs: Any
+    ) -> None:
+        native.__init__(self, database, 0, *args, **kwargs)
+        self._celadon_timeout = timeout
+
+    def cursor(self: Any, factory: Any = _DEFAULT) -> Any:
+        return native.cursor(self, cursor_class if factory is _DEFAULT else factory)
 
     # CPython's own make a cursor past the method above.
-    def execute(self, *args: Any) -> Any:
+    def execute(self: Any, *args: Any) -> Any:
         return self.cursor().execute(*args)
 
-    def executemany(self, *args: Any) -> Any:
+    def executemany(self: Any, *args: Any) -> Any:
         return self.cursor().executemany(*args)
 
-    def executescript(self, *args: Any) -> Any:
+    def executescript(self: Any, *args: Any) -> Any:
         return self.cursor().executescript(*args)
 
-    def commit(self) -> None:
-        native: Any = super()
-        _until_free(self, native.commit)
+    def commit(self: Any) -> None:
+        try:
+            native.commit(self)
+        except Exception as error:
+            if not _is_busy(error) or not self._celadon_timeout:
+                raise
+            _waiting(self, lambda: native.commit(self), waits=True)
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
-        native: Any = super()
-        if kind is not None or not native.in_transaction:
-            return native.__exit__(kind, error, trace)
+    def __exit__(self: Any, kind: Any, error: Any, trace: Any) -> Any:
+        if kind is not None or not self.in_transaction:
+            return native.__exit__(self, kind, error, trace)
         try:
             self.commit()
         except BaseException:
-            native.rollback()
+            self.rollback()
             raise
         return False
 
+    def plain_cursor(self: Any) -> Any:
+        return native.cursor(self)
+
+    return _named_as(
+        native,
+        _celadon_timeout=0.0,
+        _celadon_fresh=False,  # a transaction was begun, and has done nothing yet
+        _celadon_plain_cursor=plain_cursor,
+        __init__=__init__,
+        cursor=cursor,
+        execute=execute,
+        executemany=executemany,
+        executescript=executescript,
+        commit=commit,
+        __exit__=__exit__,
+    )
+
 
 class _Rows:
-    """Rows that are given one by one: the first one again, if it found a lock."""
+    """Rows that are given one by one: the last one again, if it found a lock."""
 
     def __init__(self, rows: Any) -> None:
         self._rest = iter(rows)
-        self._first: tuple[Any, ...] = ()
-        self._given = 0
+        self._last: tuple[Any, ...] = ()
 
     def __iter__(self) -> Iterator[Any]:
-        return itertools.chain(self._first, self._remember())
+        return itertools.chain(self._last, self._remember())
 
     def _remember(self) -> Iterator[Any]:
         for row in self._rest:
-            self._first = () if self._given else (row,)
-            self._given += 1
+            self._last = (row,)
             yield row
 
 
-class _Cursor:
-    def execute(self, sql: str, *args: Any) -> Any:
-        return self._run(super().execute, sql, *args)  # type: ignore[misc]
+def _cursor_class(native: Any) -> Any:
+    own_count = native.rowcount.__get__
 
-    def executemany(self, sql: str, rows: Any, /) -> Any:
-        return self._run(super().executemany, sql, _Rows(rows))  # type: ignore[misc]
+    def execute(self: Any, sql: str, *args: Any) -> Any:
+        return run(self, native.execute, sql, *args)
 
-    def executescript(self, script: str, /) -> Any:
-        conn: Any = self.connection  # type: ignore[attr-defined]
-        native: Any = super()
-        return _as_sqlite_waits(conn, lambda: native.executescript(script))
+    def executemany(self: Any, sql: str, rows: Any, /) -> Any:
+        return run(self, native.executemany, sql, _Rows(rows))
 
-    def _run(self, native: Any, sql: str, *args: Any) -> Any:
-        conn: Any = self.connection  # type: ignore[attr-defined]
-        may_wait = conn._celadon_fresh or not conn.in_transaction
+    def executescript(self: Any, script: str, /) -> Any:
+        conn = self.connection
+        if not getattr(conn, "_celadon_timeout", 0):
+            return native.executescript(self, script)
+        return _with_timeout(
+            conn, conn._celadon_timeout, lambda: native.executescript(self, script)
+        )
+
+    def rowcount(self: Any) -> int:
+        last: int = own_count(self)
+        return last if last < 0 else last + self._celadon_done
+
+    def run(self: Any, method: Any, sql: str, *args: Any) -> Any:
+        conn = self.connection
+        may_wait = getattr(conn, "_celadon_fresh", False) or not conn.in_transaction
+        self._celadon_done, before = 0, conn.total_changes
+
+        def again() -> Any:
+            self._celadon_done = conn.total_changes - before
+            return method(self, sql, *args)
+
         try:
-            result = native(sql, *args)
+            result = method(self, sql, *args)
         except Exception as error:
-            if not _is_busy(error) or not conn._celadon_timeout:
+            if not _is_busy(error) or not getattr(conn, "_celadon_timeout", 0):
                 raise
             is_end = sql.lstrip()[:6].upper() in ("COMMIT", "END")
-            wait = _until_free if may_wait or is_end else _as_sqlite_waits
-            result = wait(conn, lambda: native(sql, *args))
-        conn._celadon_fresh = sql.lstrip()[:5].upper() == "BEGIN"
+            result = _waiting(conn, again, may_wait or is_end)
+        if hasattr(conn, "_celadon_fresh"):
+            conn._celadon_fresh = sql.lstrip()[:5].upper() == "BEGIN"
         return result
 
-
-@functools.cache
-def _connection_class(base: type, cursor: type) -> type:
-    return type(base.__name__, (_Connection, base), {"_celadon_cursor": cursor})
-
-
-@functools.cache
-def _cursor_class(base: type) -> type:
-    return type(base.__name__, (_Cursor, base), {})
+    return _named_as(
+        native,
+        _celadon_done=0,  # rows that were changed before the call that is tried again
+        execute=execute,
+        executemany=executemany,
+        executescript=executescript,
+        rowcount=property(rowcount),
+    )
