@@ -46,6 +46,9 @@ void Master::stop_now(bool quick) noexcept {
   info(quick ? "stopping at once" : "stopping: workers finish their requests");
   if (quick) hurry();
   quick_ = quick;
+  // The workers have theirs, and close them as soon as they take nobody any more: with
+  // the last one's the address is free.
+  listeners_.clear();
   roster_.stop(loop_->fresh_now());
 }
 

@@ -138,9 +138,9 @@ ListenSocket& ListenSocket::operator=(ListenSocket&& other) noexcept {
   return *this;
 }
 
-ListenSocket::~ListenSocket() {
-  if (fd_ >= 0) kernel::close(fd_);
-  if (owns_file_) ::unlink(path_.c_str());
+void ListenSocket::close() noexcept {
+  if (std::exchange(owns_file_, false)) ::unlink(path_.c_str());
+  if (fd_ >= 0) kernel::close(std::exchange(fd_, -1));
 }
 
 void ListenSocket::abandon() noexcept {
@@ -186,10 +186,14 @@ void Listener::on_io(std::uint8_t) noexcept {
   }
 }
 
-void Listener::accept_queued_and_stop() noexcept {
-  while (started_ && accept_one() == Accepted::One) {
-  }
+void Listener::accept_queued_and_close() noexcept {
+  if (socket_.fd() < 0) return;
+  Accepted last = Accepted::One;
+  while (last == Accepted::One) last = accept_one();
   stop();  // also one that was paused, and would start again
+  // Without descriptors left those who wait are not refused: another process may take
+  // them still.
+  if (last != Accepted::Paused) socket_.close();
 }
 
 Listener::Accepted Listener::accept_one() noexcept {

@@ -24,12 +24,14 @@ class ListenSocket {
                                                  const ListenOptions& options) noexcept;
   ListenSocket(ListenSocket&& other) noexcept;
   ListenSocket& operator=(ListenSocket&& other) noexcept;
-  ~ListenSocket();  // closes, and removes the file of a unix socket it made
+  ~ListenSocket() { close(); }
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] const Address& address() const noexcept { return address_; }
   // `http://127.0.0.1:8000`, `unix:/run/x.sock`: for people.
   [[nodiscard]] std::string describe() const;
+  // Also removes the file of a unix socket that it made.
+  void close() noexcept;
   // The file of a unix socket is another process's to remove.
   void disown_file() noexcept { owns_file_ = false; }
   // Closes without removing the file: for a forked child.
@@ -62,8 +64,9 @@ class Listener final : private loop::IoHandler, private loop::Timer {
   void stop() noexcept;
   [[nodiscard]] bool started() const noexcept { return started_; }
   [[nodiscard]] const ListenSocket& socket() const noexcept { return socket_; }
-  // Takes what the kernel has queued already, then stops.
-  void accept_queued_and_stop() noexcept;
+  // Takes what the kernel has queued already, then closes, so that nobody is let in who
+  // would wait for nothing.
+  void accept_queued_and_close() noexcept;
   void abandon() noexcept;
 
  private:

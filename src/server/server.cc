@@ -55,6 +55,8 @@ bool Server::on_accept(int fd, const net::Address& peer, net::Listener&) noexcep
     connection.close(Closed::Client);
     return true;
   }
+  // Behind these nobody is let in any more.
+  if (draining_) return true;
   if (load_.connections < settings_.worker_connections || evict_one()) return true;
   accept_paused_ = true;
   for (auto& listener : listeners_) listener->stop();
@@ -203,7 +205,7 @@ Nanos Server::closing_since() noexcept {
 void Server::drain() noexcept {
   if (draining_) return;
   draining_ = true;
-  for (auto& listener : listeners_) listener->accept_queued_and_stop();
+  for (auto& listener : listeners_) listener->accept_queued_and_close();
   ClientConnection* next = nullptr;
   for (ClientConnection* c = connections_.front(); c; c = next) {
     next = connections_.next(*c);

@@ -14,7 +14,8 @@ import pytest
 
 from tests.support import raw
 from tests.support.load import FOREVER, Load
-from tests.support.servers import Started, wait_until
+from tests.support.raw import Client, get
+from tests.support.servers import Command, Started, wait_until
 from tests.support.site import (
     Site,
     ask,
@@ -164,6 +165,38 @@ def test_a_sigterm_to_every_process_lets_requests_finish(site: Site) -> None:
                 os.kill(pid, signal.SIGTERM)
         assert client.response().status == 200
         assert server.wait() == 0
+
+
+@pytest.mark.parametrize("by_path", [False, True], ids=["tcp", "unix"])
+def test_a_server_that_stops_lets_nobody_wait_for_it(site: Site, by_path: bool) -> None:
+    """Its address is free while its last requests go on: who comes then is refused at
+    once, or served by who follows."""
+    path = site.folder / "server.sock"
+    bind = ("--bind", f"unix:{path}") if by_path else ()
+    server = Command(
+        *("site_app:app", "--workers", "2", *bind),
+        cwd=site.folder,
+        bind=None if by_path else "127.0.0.1:0",
+    )
+    with server:
+        wait_ready(server, 2)
+        address = str(path) if by_path else ("127.0.0.1", server.port)
+        with Client(address) as client:
+            client.send(get("/") + get("/long"))
+            client.response()
+            server.signal(signal.SIGTERM)
+            wait_until(lambda: (None, is_refused(address)))
+            assert not by_path or not path.exists()
+            assert ready(server) != []
+            server.signal(signal.SIGQUIT)
+
+
+def is_refused(address: str | tuple[str, int]) -> bool:
+    try:
+        Client(address).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    return False
 
 
 def test_sigint_is_quick(site: Site) -> None:

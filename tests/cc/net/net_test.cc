@@ -317,6 +317,40 @@ TEST(Listener, AcceptsUntilToldNotTo) {
   for (const int fd : fds) ::close(fd);
 }
 
+TEST(Listener, WhoWaitsIsAcceptedBeforeItCloses) {
+  ManualClock clock;
+  loop::Loop loop{loop::make_epoll_poller(), clock};
+  Accepting acceptor;
+  acceptor.limit = 1;
+  auto socket = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
+  ASSERT_TRUE(socket);
+  const std::uint16_t port = socket->address().port();
+  Listener listener(loop, std::move(*socket), acceptor);
+  ASSERT_TRUE(listener.start());
+  const int fds[] = {connect_to(port), connect_to(port), connect_to(port)};
+  loop.turn(0);
+  EXPECT_EQ(acceptor.accepted, 1);  // it pauses
+  acceptor.limit = 1000;
+  listener.accept_queued_and_close();
+  EXPECT_EQ(acceptor.accepted, 3);
+  EXPECT_TRUE(ListenSocket::open(*parse_bind("127.0.0.1:" + std::to_string(port)), {}));
+  for (const int fd : fds) ::close(fd);
+}
+
+TEST(Listener, AFileOfItsOwnGoesWhenItCloses) {
+  const std::string path = ::testing::TempDir() + "celadon-listener.sock";
+  ManualClock clock;
+  loop::Loop loop{loop::make_epoll_poller(), clock};
+  Accepting acceptor;
+  auto socket = ListenSocket::open(*parse_bind("unix:" + path), {});
+  ASSERT_TRUE(socket);
+  Listener listener(loop, std::move(*socket), acceptor);
+  ASSERT_TRUE(listener.start());
+  EXPECT_EQ(::access(path.c_str(), F_OK), 0);
+  listener.accept_queued_and_close();
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
 TEST(Listener, OpenFailuresHaveTheirCause) {
   auto first = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
   ASSERT_TRUE(first);
