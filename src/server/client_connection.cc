@@ -386,15 +386,21 @@ void ClientConnection::reset(Closed why) noexcept {
   lose(why);
 }
 
-bool ClientConnection::evict() noexcept {
+Eviction ClientConnection::evict() noexcept {
   const bool came = read_some();
   if (came || !is_idle()) {
     settle();
-    return !stream_.open();
+    return stream_.open() ? Eviction::None : Eviction::Gone;
   }
   ++server_.ledger().counters().evicted;
-  close(Closed::Evicted);
-  return true;
+  if (stream_.unsent() == 0) {
+    close(Closed::Evicted);
+    return Eviction::Gone;
+  }
+  // Should its next request meet a reset, what it does not have yet would be lost.
+  end(Closed::Evicted);
+  settle();
+  return stream_.open() ? Eviction::Ending : Eviction::Gone;
 }
 
 void ClientConnection::close(Closed why) noexcept {

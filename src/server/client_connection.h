@@ -34,6 +34,13 @@ class Server;
 struct IdleTag;
 struct CorkTag;
 
+// What an attempt to make room came to.
+enum class Eviction : std::uint8_t {
+  None,    // it is busy
+  Ending,  // it makes room once the peer has what was sent to it
+  Gone,
+};
+
 class ClientConnection : public loop::Disposable,
                          public ListHook<ClientConnection>,
                          public ListHook<IdleTag>,
@@ -67,8 +74,8 @@ class ClientConnection : public loop::Disposable,
   virtual void cancel() noexcept = 0;
   // Tells it that the server ends.
   virtual void tell_closing() noexcept = 0;
-  // Closes if it is idle still, once what has come by now was read.
-  bool evict() noexcept;
+  // Ends it if it is idle still, once what has come by now was read.
+  Eviction evict() noexcept;
   // After a fork, in the child.
   void abandon() noexcept { stream_.abandon(); }
 

@@ -98,7 +98,8 @@ bool Server::evict_one() noexcept {
   for (int i = 0; i < kTries; ++i) {
     ClientConnection* oldest = idle_.front();
     if (!oldest) return false;
-    if (oldest->evict()) return true;
+    const Eviction came_to = oldest->evict();
+    if (came_to != Eviction::None) return came_to == Eviction::Gone;
   }
   return false;
 }

@@ -365,6 +365,7 @@ void Kernel::shutdown(int fd, int) {
   link.shut_taken = link.up.taken;
   link.shut_delivered = link.up.delivered;
   link.shut_behind_end = link.up.end_arrived;
+  events_.on_server_shut(link);
 }
 
 void Kernel::close(int fd) {

@@ -79,6 +79,7 @@ struct Link {
   bool no_delay = false;
   bool linger_zero = false;
   bool server_shut = false;
+  bool evicted = false;
   bool server_closed = false;
   bool broken = false;  // a reset has arrived
   bool told_broken = false;
@@ -115,6 +116,7 @@ class KernelEvents {
   virtual void on_accepted(Link& link) = 0;
   virtual void on_server_wrote(Link& link, std::string_view bytes) = 0;
   virtual void on_server_read(Link& link) = 0;   // and it was given some
+  virtual void on_server_shut(Link& link) = 0;   // its end is shut
   virtual void on_server_close(Link& link) = 0;  // the last descriptor is about to go
 };
 

@@ -422,12 +422,11 @@ Oracle::Ending Oracle::ending_of(const Link& link) const {
   return {clock_.now(), link.up.delivered, link.up.end_arrived};
 }
 
-void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t served,
-                            bool evicted) {
+void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t served) {
   const auto& spans = c.client->script().spans;
   const Ending ending = ending_of(link);
   if (ending.behind_end || (drained_ && !c.taken_over)) return;
-  if (evicted) {
+  if (link.evicted) {
     if (served < spans.size() && ending.delivered > spans[served].begin) {
       fault("evicted", about(c, served) + "evicted when it had begun");
     }
@@ -449,7 +448,7 @@ void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t serve
                      " ms before its time");
 }
 
-void Oracle::judge_end(Conversation& c, const Link& link, bool evicted) {
+void Oracle::judge_end(Conversation& c, const Link& link) {
   const auto& spans = c.client->script().spans;
   const std::size_t written = c.written.answers().size();
   const std::size_t last_seen = c.records.empty() ? 0 : c.records.back()->request + 1;
@@ -486,10 +485,10 @@ void Oracle::judge_end(Conversation& c, const Link& link, bool evicted) {
                                      : "dropped",
                  about(c, served) + "had come whole and was dropped");
   }
-  judge_idle_end(c, link, served, evicted);
+  judge_idle_end(c, link, served);
 }
 
-void Oracle::on_server_close(const Link& link, bool evicted) {
+void Oracle::on_server_close(const Link& link) {
   Conversation& c = of(link.client);
   c.closed_at = clock_.now();
   judge_answers(c, link);
@@ -516,12 +515,13 @@ void Oracle::on_server_close(const Link& link, bool evicted) {
                        ": its connection is reset without need");
     }
   }
-  judge_end(c, link, evicted);
-  if (evicted) judge_order_of_eviction(link);
+  judge_end(c, link);
   const std::size_t served = c.written.answers().size();
   const bool was_idle =
       !link.server_shut && !(served > 0 && may_end_after(c, link, served - 1));
-  c.excused = lingered_enough(link) || was_idle || evicted;
+  // Nobody's answer may be at the mercy of what he sends next.
+  const bool has_all = link.down.delivered == link.down.accepted;
+  c.excused = lingered_enough(link) || (has_all && (was_idle || link.evicted));
 }
 
 void Oracle::judge_client(const SimClient& client) {

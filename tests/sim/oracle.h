@@ -57,7 +57,8 @@ class Oracle {
   void on_accepted(const Link& link);
   void on_server_wrote(const Link& link, std::string_view bytes);
   void on_server_read(const Link& link);
-  void on_server_close(const Link& link, bool evicted);
+  void on_evicted(const Link& link) { judge_order_of_eviction(link); }
+  void on_server_close(const Link& link);
   void on_taken_over(std::size_t client) { of(client).taken_over = true; }
   void on_drained();
   void on_all_closed() { all_closed_ = true; }
@@ -103,9 +104,8 @@ class Oracle {
     bool behind_end;
   };
   [[nodiscard]] Ending ending_of(const Link& link) const;
-  void judge_end(Conversation& c, const Link& link, bool evicted);
-  void judge_idle_end(Conversation& c, const Link& link, std::size_t served,
-                      bool evicted);
+  void judge_end(Conversation& c, const Link& link);
+  void judge_idle_end(Conversation& c, const Link& link, std::size_t served);
   [[nodiscard]] bool may_end_after(const Conversation& c, const Link& link,
                                    std::size_t k) const;
   [[nodiscard]] bool leaves_body(const Link& link, const Span& span,

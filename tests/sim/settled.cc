@@ -53,7 +53,8 @@ bool Oracle::is_overload(const Conversation& c, const Link& link, std::size_t k)
 
 void Oracle::check_connections(std::size_t open) {
   const auto most = static_cast<std::size_t>(scenario_.rules.worker_connections);
-  if (open <= most || scenario_.plan.colleague != 0) return;
+  // Who waited when the drain began is let in all the same.
+  if (open <= most || scenario_.plan.colleague != 0 || drained_) return;
   fault("connections", std::to_string(open) + " connections are open, " +
                            std::to_string(most) + " may be");
 }

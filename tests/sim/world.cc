@@ -97,7 +97,9 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
     }
   }
   void on_server_read(Link& link) override;
+  void on_server_shut(Link& link) override { note_eviction(link); }
   void on_server_close(Link& link) override;
+  void note_eviction(Link& link);
   // AppHost
   const Request* plan_of(std::size_t client, std::size_t request) override {
     if (client >= plans_.size()) return nullptr;
@@ -349,18 +351,24 @@ void World::on_server_read(Link& link) {
   kernel_.hurry(link);
 }
 
-void World::on_server_close(Link& link) {
+void World::note_eviction(Link& link) {
   std::uint64_t evicted = server_ ? server_->counters().evicted : 0;
   if (colleague_) evicted += colleague_->counters().evicted;
+  if (std::exchange(evicted_, evicted) == evicted) return;
+  saw("evicted");
+  link.evicted = true;
+  oracle_.on_evicted(link);
+}
+
+void World::on_server_close(Link& link) {
+  note_eviction(link);
   if (with_trace_) {
     note("closes client " + std::to_string(link.client) +
          (link.linger_zero          ? " by a reset"
           : link.up.arrived.empty() ? ""
                                     : " with bytes unread"));
   }
-  if (evicted > evicted_) saw("evicted");
-  oracle_.on_server_close(link, evicted > evicted_);
-  evicted_ = evicted;
+  oracle_.on_server_close(link);
 }
 
 // --- steps ---
