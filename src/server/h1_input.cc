@@ -38,6 +38,12 @@ bool host_allowed(const http::Request& request, const Settings& settings) noexce
   });
 }
 
+// RS07, for what never became a request.
+bool asks_for_head_alone(std::string_view head) noexcept {
+  const std::size_t begin = head.find_first_not_of("\r\n");
+  return begin != std::string_view::npos && head.substr(begin).starts_with("HEAD ");
+}
+
 }  // namespace
 
 void H1Session::on_bytes(std::string_view bytes) noexcept {
@@ -110,7 +116,7 @@ bool H1Session::begin_next(std::string_view& fresh) noexcept {
   if (!parser_) parser.reset();
   switch (parser.feed(bytes)) {
     case Step::Done: begin(parser, bytes, is_stored); return true;
-    case Step::Rejected: reject(parser.rejection()); return false;
+    case Step::Rejected: reject(parser.rejection(), bytes); return false;
     case Step::NeedMore: break;
   }
   wait_for_head(bytes, is_stored);
@@ -132,7 +138,7 @@ void H1Session::wait_for_head(std::string_view bytes, bool is_stored) noexcept {
 void H1Session::begin(http::h1::HeadParser& parser, std::string_view bytes,
                       bool is_stored) noexcept {
   if (!host_allowed(parser.request(), settings()))
-    return reject(http::Rejection::WrongHost);
+    return reject(http::Rejection::WrongHost, bytes);
   const std::size_t size = parser.consumed();
   exchange_ = server_.ledger().open();
   Exchange& x = *exchange_;
@@ -190,7 +196,8 @@ void H1Session::offer_collected() noexcept {
 }
 
 // Refuses what is not a request yet.
-void H1Session::reject(http::Rejection why) noexcept {
+void H1Session::reject(http::Rejection why, std::string_view head) noexcept {
+  const bool says_nothing = asks_for_head_alone(head);  // before it is thrown away
   server_.ledger().note_refusal(connection_.peer, why, nullptr);
   parser_.reset();
   if (state().stage == Stage::Head) set_stage(Stage::None);
@@ -201,7 +208,7 @@ void H1Session::reject(http::Rejection why) noexcept {
   http::h1::append_head(
       out, page.head(), http::h1::Framing::Length, page.body().size(),
       {.lines = server_.ledger().own_lines(false, false), .close = true});
-  out += page.body();
+  if (!says_nothing) out += page.body();
   [[maybe_unused]] const bool sent = put(out, {}, {}, {}, net::Leave::Now);
 }
 

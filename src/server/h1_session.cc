@@ -105,7 +105,7 @@ void H1Session::on_due(Why why) noexcept {
     case Why::More: return serve({});
     case Why::Head:
       ++server_.ledger().counters().timeouts_header;
-      return reject(http::Rejection::SlowHead);
+      return reject(http::Rejection::SlowHead, stored());
     case Why::Rest:
       chunked_.reset();
       take_no_more();

@@ -68,7 +68,8 @@ class H1Session final : public ClientConnection, public Channel {
   void offer() noexcept;
   void offer_collected() noexcept;
   void wait_for_head(std::string_view bytes, bool is_stored) noexcept;
-  void reject(http::Rejection why) noexcept;
+  // `head`: as much as is there of what is refused.
+  void reject(http::Rejection why, std::string_view head) noexcept;
   void on_preface(std::string_view bytes) noexcept;
   // No request is taken after this one; what was stored of others is thrown away.
   void take_no_more() noexcept;

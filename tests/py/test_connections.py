@@ -142,6 +142,17 @@ def test_ce01_error_answers_survive_unread_input() -> None:
                 assert [a.status for a in client.responses()] == [413]
 
 
+@pytest.mark.parametrize("rest", [b"bad\r\n\r\n", b"X-A: "], ids=["bad", "slow"])
+def test_rs07_no_body_follows_a_head_that_is_refused(rest: bytes) -> None:
+    """Though it never became a request."""
+    with serving(echo, header_timeout=0.1) as server, server.client() as client:
+        client.send(b"\r\nHEAD / HTTP/1.1\r\nHost: a\r\n" + rest)
+        answer = client.response(head_only=True)
+        assert answer.status in (400, 408)
+        assert int(answer.get("Content-Length") or 0) > 0
+        assert client.at_end()
+
+
 def test_ce02_linger_is_bounded() -> None:
     """By time, and by bytes."""
     with serving(echo, linger_timeout=0.05) as server, server.client() as client:
