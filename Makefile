@@ -22,7 +22,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan simulator sim mutants coverage fuzz chaos bench docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan simulator sim mutants coverage fuzz chaos clients bench docs pictures test-pythons test-cpython clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -41,7 +41,7 @@ serve: build       ## Build, serve the example application on PORT (8000), its d
 ##@ Change it. Each of these builds and installs what it needs; ARGS=--help shows their options
 quick:             ## C++, protocol and unit tests, lint of what changed: about a minute
 test:              ## Every test: minutes. ARGS=--slow lists the slowest ones and why they are
-check:             ## test, then lint, chaos, fuzzing, static analysis: half an hour
+check:             ## test, then lint, chaos, random clients, fuzzing, static analysis: half an hour
 quick test check cc headers py lint tidy:
 	@tools/install-system.sh build
 	@tools/place.sh
@@ -113,6 +113,10 @@ fuzz:              ## Each fuzz target for FUZZ_SECONDS
 CHAOS_SECONDS ?= 60
 chaos: test-tools  ## Kills, stops and reloads under load, CHAOS_SECONDS for each kind
 	CHAOS_SECONDS=$(CHAOS_SECONDS) $(RUN) pytest -rP tests/chaos
+
+CLIENTS_SECONDS ?= 300
+clients: test-tools ## Random clients on the real server, in every mode, CLIENTS_SECONDS in all
+	$(RUN) tests.clients --seconds $(CLIENTS_SECONDS) $(ARGS)
 
 bench:             ## Compare with other servers in interleaved rounds (minutes)
 	@tools/install-system.sh build test services bench

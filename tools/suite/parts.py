@@ -177,6 +177,10 @@ def _git(*words: str) -> list[str]:
     return done.stdout.splitlines() if done.returncode == 0 else []
 
 
+def _clients(options: Options) -> list[Step]:
+    return _checks(options, "{bin}/python -m tests.clients --seconds 90")
+
+
 def _fuzz(options: Options) -> list[Step]:
     return [_shell("make fuzz FUZZ_SECONDS=15", name="fuzz targets", reader=Check)]
 
@@ -288,6 +292,14 @@ PARTS = (
         minutes=4,
     ),
     Part(
+        "clients",
+        "random clients on the real server, for longer",
+        _clients,
+        after=("tools", "chaos"),
+        quiet=True,
+        minutes=3,
+    ),
+    Part(
         "fuzz",
         "each fuzz target for a while",
         _fuzz,
@@ -306,7 +318,7 @@ VERBS = {
     "quick": ("c++ base", "c++", "unit", "changed"),
     "check": (
         *("c++ base", "c++", "headers", "simulator", "python", "alone"),
-        *("lint", "tidy", "chaos", "fuzz"),
+        *("lint", "tidy", "chaos", "clients", "fuzz"),
     ),
 }
 

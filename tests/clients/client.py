@@ -1,0 +1,218 @@
+"""One client: does what its plan says, and writes down what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain, cycle
+
+from tests.clients.answers import Answer, Malformed, Reader
+from tests.clients.plan import MOST_PIECES, Plan
+
+Address = str | tuple[str, int]
+
+# How a connection came to its end.
+WHOLE = "all was answered"
+EOF = "end of file"
+RESET = "reset"
+LEFT = "the client left"
+STUCK = "nothing comes any more"
+MALFORMED = "not HTTP"
+
+
+@dataclass
+class Trace:
+    """What a client saw."""
+
+    answers: list[Answer] = field(default_factory=list)
+    interims: list[int] = field(default_factory=list)  # of an answer that never came
+    end: str = ""
+    detail: str = ""
+    between: bool = True  # at the end no part of a further answer was there
+    taken: int = 0  # bytes
+    gap: float = (
+        0.0  # the longest between two requests that were sent in turns, seconds
+    )
+    send_error: str = ""
+    lag: float = 0.0  # seconds that this process came late
+
+
+class Lag:
+    """How late the clients' own loop is: where it is, deadlines of the server may pass."""
+
+    TICK = 0.01
+
+    def __init__(self) -> None:
+        self._late: list[list[float]] = []
+
+    async def watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            await asyncio.sleep(self.TICK)
+            late = loop.time() - began - self.TICK
+            for each in self._late:
+                each[0] = max(each[0], late)
+
+    def begin(self) -> list[float]:
+        self._late.append([0.0])
+        return self._late[-1]
+
+    def end(self, late: list[float]) -> float:
+        self._late[:] = [each for each in self._late if each is not late]
+        return late[0]
+
+
+class Visit:
+    def __init__(self, plan: Plan, address: Address) -> None:
+        self.plan = plan
+        self.trace = Trace()
+        self._address = address
+        self._reader = Reader(plan.heads())
+        self._news = asyncio.Event()  # something came
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, limit: float) -> Trace:
+        tcp = not isinstance(self._address, str)
+        self._sock = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
+        self._sock.setblocking(False)
+        if self.plan.window:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.plan.window)
+        with self._sock:
+            await self._loop.sock_connect(self._sock, self._address)
+            if tcp:
+                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self._both_ways(limit)
+            if self.plan.end == "reset":
+                hard = struct.pack("ii", 1, 0)
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hard)
+        self._close_books()
+        return self.trace
+
+    async def _both_ways(self, limit: float) -> None:
+        reading = self._loop.create_task(self._read())
+        sending = self._loop.create_task(self._send())
+        leaves_behind_it = self.plan.leaves_at < 0 and self.plan.end in (
+            "close",
+            "reset",
+        )
+        awaited = {reading, sending} if leaves_behind_it else {reading}
+        try:
+            await asyncio.wait(awaited, timeout=limit, return_when="FIRST_COMPLETED")
+        finally:
+            if not reading.done():
+                self.trace.end = LEFT if sending.done() and leaves_behind_it else STUCK
+            for task in (reading, sending):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    def _close_books(self) -> None:
+        trace = self.trace
+        trace.taken = self._reader.taken
+        if trace.end in (EOF, RESET):
+            self._reader.end()
+        trace.between = self._reader.between
+        trace.answers = self._reader.answers
+        trace.interims = self._reader.interims
+
+    # --- what comes ---
+
+    async def _read(self) -> None:
+        plan, trace = self.plan, self.trace
+        if plan.late:
+            await asyncio.sleep(plan.late)
+        count = 0
+        while not trace.end:
+            most = plan.reads
+            if plan.leaves_at >= 0:
+                most = min(most, plan.leaves_at - self._reader.taken)
+            if most <= 0:
+                trace.end = LEFT
+                return
+            try:
+                data = await self._loop.sock_recv(self._sock, most)
+            except OSError as error:
+                trace.end, trace.detail = RESET, repr(error)
+                break
+            self._take(data)
+            count += 1
+            if plan.slow and count % 16 == 0:
+                await asyncio.sleep(plan.slow)
+        self._news.set()
+
+    def _take(self, data: bytes) -> None:
+        trace, reader = self.trace, self._reader
+        if not data:
+            trace.end = EOF
+            return
+        try:
+            reader.feed(data)
+        except Malformed as error:
+            trace.end, trace.detail = MALFORMED, str(error)
+        self._news.set()
+        if reader.complete < len(self.plan.requests) or reader.answers[-1].says_close:
+            return
+        if self.plan.leaves_at >= 0:
+            trace.end = LEFT
+        elif self.plan.end == "wait" and not self.plan.stalls:
+            trace.end = WHOLE
+
+    async def _until_answered(self, count: int, or_interim: bool = False) -> None:
+        """Until so many answers are complete, or the end."""
+        while not self.trace.end and self._reader.complete < count:
+            if or_interim and (
+                100 in self._reader.interims or len(self._reader.answers) == count
+            ):
+                return
+            self._news.clear()
+            await self._news.wait()
+
+    # --- what leaves ---
+
+    async def _send(self) -> None:
+        try:
+            if self.plan.style == "turns":
+                await self._send_in_turns()
+            else:
+                await self._send_pieces()
+            if (self.plan.end == "half" or self.plan.cut) and not self.plan.stalls:
+                self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self.trace.send_error = repr(error)
+
+    async def _send_in_turns(self) -> None:
+        sent_at = math.inf
+        for number, (head, body) in enumerate(self.plan.wire()):
+            await self._until_answered(number)
+            self.trace.gap = max(self.trace.gap, self._loop.time() - sent_at)
+            if self.trace.end or (number and self._is_last(number - 1)):
+                return
+            await self._loop.sock_sendall(self._sock, head)
+            request = self.plan.requests[number]
+            if request.expects and body:
+                await self._until_answered(number + 1, or_interim=True)
+                if self._is_last(number) and not request.reads:
+                    return  # a final answer is one to the head alone
+            sent_at = self._loop.time()
+            await self._loop.sock_sendall(self._sock, body)
+
+    def _is_last(self, number: int) -> bool:
+        answers = self._reader.answers
+        return len(answers) > number and answers[number].says_close
+
+    async def _send_pieces(self) -> None:
+        view, at = memoryview(b"".join(chain(*self.plan.wire()))), 0
+        for count, size in enumerate(cycle(self.plan.pieces)):
+            if at >= len(view):
+                return
+            if self.plan.style == "once" or count >= MOST_PIECES:
+                size = len(view)
+            await self._loop.sock_sendall(self._sock, view[at : at + size])
+            at += size
+            if self.plan.pause and count % 3 == 0:
+                await asyncio.sleep(self.plan.pause)
