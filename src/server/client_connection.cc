@@ -355,6 +355,7 @@ void ClientConnection::say_goodbye() noexcept {
       marks_.until = settings().linger_total_timeout == kNever
                          ? kNever
                          : now() + settings().linger_total_timeout;
+      marks_.sent = kNever;  // nobody has asked yet
     }
     if (state_.stage == Stage::Head) set_stage(Stage::None);
     set_output(Output::Ended);

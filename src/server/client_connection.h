@@ -186,6 +186,7 @@ class ClientConnection : public loop::Disposable,
   void end(Closed why) noexcept;
   void act(Due due) noexcept;
   void on_write_due(Due due) noexcept;
+  void on_linger_due() noexcept;
 
   net::Stream stream_;
   ConnectionState state_;

@@ -54,7 +54,7 @@ void ClientConnection::act(Due due) noexcept {
     case Why::FirstHead: ++counters.timeouts_header; return close(Closed::Slow);
     case Why::Idle: ++counters.timeouts_keepalive; return end(Closed::Idle);
     case Why::Closing: return end(Closed::Server);
-    case Why::Linger: return set_input(Input::Ended);
+    case Why::Linger: return on_linger_due();
     case Why::Write: return on_write_due(due);
     case Why::More:
     case Why::Head:
@@ -68,6 +68,17 @@ void ClientConnection::act(Due due) noexcept {
 void ClientConnection::end(Closed why) noexcept {
   if (why_ == Closed::Client) why_ = why;
   set_input(Input::Last);
+}
+
+// It sends nothing, and may be reading: should it send when nobody is there any more,
+// the reset that it meets would destroy what it does not have yet.
+void ClientConnection::on_linger_due() noexcept {
+  const std::size_t unsent = stream_.unsent();
+  if (unsent == 0 || unsent == marks_.sent || now() >= marks_.until) {
+    return set_input(Input::Ended);
+  }
+  marks_.sent = unsent;
+  marks_.since = now();
 }
 
 // In each period the peer takes it all, or enough of it.

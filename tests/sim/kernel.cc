@@ -89,6 +89,7 @@ std::string_view Kernel::client_peek(Link& link, std::size_t most) const {
 void Kernel::client_take(Link& link, std::size_t n) {
   link.down.arrived.drop(n);
   link.down.taken += n;
+  if (link.unix_socket && n > 0) link.last_delivery = clock_.now();
 }
 
 void Kernel::client_shut(Link& link) {

@@ -97,7 +97,7 @@ struct Link {
   Nanos accepted_at = 0;
   Nanos shut_at = 0;              // our end, by the server
   Nanos last_arrival = 0;         // of bytes at the server
-  Nanos last_delivery = 0;        // of bytes at the client
+  Nanos last_delivery = 0;        // what the client had not taken became less
   Nanos blocked_since = kNever;   // a write took less than was there
   Nanos blocked_before = kNever;  // likewise, until the last whole write
   Nanos whole_write_at = 0;

@@ -124,9 +124,13 @@ bool Oracle::lingered_enough(const Link& link) const {
     return true;
   }
   const Nanos now = clock_.now();
-  return now >= link.shut_at + ms(scenario_.rules.linger_total) ||
-         now >= std::max(link.last_arrival, link.shut_at) +
-                    ms(scenario_.rules.linger_timeout);
+  if (now >= link.shut_at + ms(scenario_.rules.linger_total)) return true;
+  Nanos since = std::max(link.last_arrival, link.shut_at);
+  // One that takes what it was sent is there.
+  if (link.down.delivered < link.down.accepted) {
+    since = std::max(since, link.last_delivery);
+  }
+  return now >= since + ms(scenario_.rules.linger_timeout);
 }
 
 // --- as it happens ---

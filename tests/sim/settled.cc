@@ -166,7 +166,13 @@ void Oracle::check_settled(const Link& link) {
 void Oracle::check_linger(const Link& link) {
   constexpr std::uint64_t kOneRead = 64 * 1024;
   const Rules& rules = scenario_.rules;
-  late(link, std::max(link.last_arrival, link.shut_at) + ms(rules.linger_timeout),
+  // Whether something was taken is looked at once in each period.
+  const bool has_all =
+      link.down.sending.empty() && !(link.unix_socket && !link.down.arrived.empty());
+  const Nanos last_taken = std::max(link.last_delivery, link.shut_at);
+  const bool takes = !has_all || link.last_delivery >= link.shut_at;
+  const Nanos look = takes ? ms(rules.linger_timeout) + kSlack : 0;
+  late(link, std::max(link.last_arrival, last_taken) + look + ms(rules.linger_timeout),
        "it lingers for a silent client");
   late(link, link.shut_at + ms(rules.linger_total), "it lingers");
   if (link.up.taken - link.shut_taken >
