@@ -351,7 +351,7 @@ void ClientConnection::say_goodbye() noexcept {
     if (state_.input != Input::Ended) {
       stream_.shutdown_write();
       discarded_ = 0;
-      marks_.since = now();
+      marks_.since = marks_.asked = now();
       marks_.until = settings().linger_total_timeout == kNever
                          ? kNever
                          : now() + settings().linger_total_timeout;

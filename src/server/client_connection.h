@@ -37,7 +37,7 @@ struct CorkTag;
 // What an attempt to make room came to.
 enum class Eviction : std::uint8_t {
   None,    // it is busy
-  Ending,  // it makes room once the peer has what was sent to it
+  Ending,  // it makes room as soon as the peer has what was sent to it
   Gone,
 };
 
@@ -187,6 +187,7 @@ class ClientConnection : public loop::Disposable,
   void act(Due due) noexcept;
   void on_write_due(Due due) noexcept;
   void on_linger_due() noexcept;
+  void on_delivery_due() noexcept;
 
   net::Stream stream_;
   ConnectionState state_;

@@ -11,6 +11,7 @@ Due ClientConnection::next_due() const noexcept {
                             .has_input = has_input(),
                             .waits_for_body = waits_for_body() && stream_.reading(),
                             .resets = resets_,
+                            .makes_room = why_ == Closed::Evicted,
                             .closing_since = server_.closing_since()};
   return due(situation, marks_, settings());
 }
@@ -48,13 +49,13 @@ void ClientConnection::on_timer() noexcept {
 void ClientConnection::act(Due due) noexcept {
   Counters& counters = server_.ledger().counters();
   switch (due.why) {
-    case Why::Nothing:
-    case Why::Delivery: return;
+    case Why::Nothing: return;
     case Why::Preface: return close(Closed::Slow);
     case Why::FirstHead: ++counters.timeouts_header; return close(Closed::Slow);
     case Why::Idle: ++counters.timeouts_keepalive; return end(Closed::Idle);
     case Why::Closing: return end(Closed::Server);
     case Why::Linger: return on_linger_due();
+    case Why::Delivery: return on_delivery_due();
     case Why::Write: return on_write_due(due);
     case Why::More:
     case Why::Head:
@@ -79,6 +80,15 @@ void ClientConnection::on_linger_due() noexcept {
   }
   marks_.sent = unsent;
   marks_.since = now();
+}
+
+// A reset is asked for anew by itself. One that makes room goes once it has all; until
+// then others may have their place to give.
+void ClientConnection::on_delivery_due() noexcept {
+  if (state_.output != Output::Ended) return;
+  marks_.asked = now();
+  if (stream_.unsent() == 0) return set_input(Input::Ended);
+  if (server_.accept_paused()) server_.evict_one();
 }
 
 // In each period the peer takes it all, or enough of it.

@@ -46,7 +46,10 @@ Due of_input(const Situation& s, const Marks& marks, const Settings& set) noexce
 Due due(const Situation& s, const Marks& marks, const Settings& set) noexcept {
   if (s.state.over()) return {};
   if (s.state.output == Output::Ended) {
-    return {std::min(after(marks.since, set.linger_timeout), marks.until), Why::Linger};
+    const Due end{std::min(after(marks.since, set.linger_timeout), marks.until),
+                  Why::Linger};
+    if (!s.makes_room) return end;
+    return sooner(end, {marks.asked + kDeliveryPeriod, Why::Delivery});
   }
   if (s.resets && s.state.output == Output::Idle) {
     return {marks.since + kDeliveryPeriod, Why::Delivery};

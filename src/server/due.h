@@ -38,6 +38,7 @@ struct Marks {
   std::uint64_t body = 0;  // bytes of the body that were there at `since`
   Nanos blocked = 0;       // the wait for output began
   std::uint64_t sent = 0;  // bytes that had been sent at `blocked`
+  Nanos asked = 0;         // whether all was delivered
 };
 
 // What they follow from, beside the marks.
@@ -47,6 +48,7 @@ struct Situation {
   bool has_input = false;        // input is stored that nobody has looked at
   bool waits_for_body = false;   // the client was told to send, and there is room
   bool resets = false;           // the end is a reset, once all was delivered
+  bool makes_room = false;       // another one waits for its place
   Nanos closing_since = kNever;  // the server ends
 };
 

@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -316,6 +317,37 @@ def test_sl04_the_oldest_idle_connection_makes_room() -> None:
         assert clients[0].read_to_end() == b""
         for client in clients:
             client.close()
+
+
+@pytest.mark.row("D13")
+def test_sl04_who_does_not_read_makes_nobody_wait() -> None:
+    """The oldest one lacks part of its answer, so that its end takes a while: another one's
+    place is there sooner."""
+    size = 60_000
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [*TEXT, ("Content-Length", str(size))])
+        return [b"x" * size]
+
+    limits = {"worker_connections": 3, "linger_timeout": 600}
+    with serving(app, validate=False, **limits) as server, ExitStack() as stack:
+        lazy = stack.enter_context(socket.socket())
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.settimeout(raw.TIMEOUT)
+        lazy.connect(server.address)
+        lazy.sendall(raw.get())
+        server.wait_for(lambda s: s["requests"] == 1 and s["in_flight"] == 0)
+        idle = stack.enter_context(server.client())
+        idle.send(raw.get())
+        assert idle.response().status == 200
+        _silent, last = (stack.enter_context(server.client()) for _ in range(2))
+        last.send(raw.get())
+        assert last.response().status == 200
+        assert idle.at_end()
+        got = b""
+        while piece := lazy.recv(4096):
+            got += piece
+        assert got.endswith(b"x" * size)
 
 
 def test_worker_connections_busy_ones_make_others_wait() -> None:

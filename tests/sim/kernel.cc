@@ -163,7 +163,7 @@ void Kernel::move(Link& link) {
 }
 
 void Kernel::hurry(Link& link) {
-  Direction& up = link.up;
+  const Direction& up = link.up;
   while (!up.sending.empty() && up.arrived.size() < up.receive_buffer) move_up(link);
 }
 

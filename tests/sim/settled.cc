@@ -12,6 +12,7 @@ namespace {
 // A turn does not last longer where nobody holds the loop.
 constexpr Nanos kSlack = 30 * kMillisecond;
 constexpr Nanos kDrainTime = kSecond;  // CN07, CN16
+constexpr Nanos kDeliveryPeriod = 10 * kMillisecond;
 
 }  // namespace
 
@@ -174,6 +175,10 @@ void Oracle::check_linger(const Link& link) {
   const Nanos look = takes ? ms(rules.linger_timeout) + kSlack : 0;
   late(link, std::max(link.last_arrival, last_taken) + look + ms(rules.linger_timeout),
        "it lingers for a silent client");
+  if (link.evicted && has_all) {
+    late(link, last_taken + kDeliveryPeriod,
+         "it has all and keeps a place that another one waits for");
+  }
   late(link, link.shut_at + ms(rules.linger_total), "it lingers");
   if (link.up.taken - link.shut_taken >
       static_cast<std::uint64_t>(rules.linger_bytes) + kOneRead) {
