@@ -175,7 +175,7 @@ void Oracle::on_drained() {
 }
 
 void Oracle::on_gone(const Record& record) {
-  Conversation& c = of(record.client);
+  const Conversation& c = of(record.client);
   const Link& link = *c.client->link();
   if (link.broken || link.send_failed || all_closed_) return;
   if (write_is_overdue(link)) return;
@@ -199,7 +199,7 @@ bool Oracle::is_cancelled(const Record& record, const Link& link) const {
 }
 
 void Oracle::on_body_failed(const Record& record, int status) {
-  Conversation& c = of(record.client);
+  const Conversation& c = of(record.client);
   const Link& link = *c.client->link();
   const Span& span = c.client->script().spans[record.request];
   if (link.broken || link.send_failed || all_closed_) return;
