@@ -28,10 +28,10 @@ CLIENTS = {
     "requests": "import requests\nsession = requests.Session()\ndef get(): return session.get(url).text",
     "urllib3": "import urllib3\nhttp = urllib3.PoolManager(maxsize=20)\n"
     "def get(): return http.request('GET', url).data.decode()",
-    "httpx": "import httpx\nclient = httpx.Client()\ndef get(): return client.get(url).text",
+    "httpx": "import httpx\nclient = httpx.Client(timeout=TIMEOUT)\ndef get(): return client.get(url).text",
     "urllib": "import urllib.request\ndef get(): return urllib.request.urlopen(url).read().decode()",
     "httpx async": "import asyncio, httpx\nasync def fetch():\n"
-    "    async with httpx.AsyncClient() as client: return (await client.get(url)).text\n"
+    "    async with httpx.AsyncClient(timeout=TIMEOUT) as client: return (await client.get(url)).text\n"
     "def get(): return asyncio.run(fetch())",
 }
 

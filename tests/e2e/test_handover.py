@@ -54,8 +54,10 @@ def test_a_reload_closes_no_connection(site: Site, workers: int) -> None:
 def test_a_busy_connection_is_handed_over_after_its_answer(site: Site) -> None:
     with site.serve() as server, server.client() as client:
         old = wait_ready(server, 1)
-        client.send(raw.get("/sleep") + raw.get("/") + raw.get("/"))
+        client.send(raw.get("/until") + raw.get("/") + raw.get("/"))
         server.signal(signal.SIGHUP)
+        server.wait_line("stopping: finishing requests")
+        site.go()
         bodies = [client.response().body.split()[1] for _ in range(3)]
         assert bodies == [str(old[0]).encode()] * 3
         assert who(client) in renewed(server, old)
@@ -64,8 +66,10 @@ def test_a_busy_connection_is_handed_over_after_its_answer(site: Site) -> None:
 def test_without_a_successor_connections_are_closed(site: Site) -> None:
     with site.serve("--workers", "2") as server, server.client() as client:
         wait_ready(server, 2)
-        client.send(raw.get("/sleep"))
+        client.send(raw.get("/until"))
         server.signal(signal.SIGTERM)
+        server.wait_line("stopping: finishing requests")
+        site.go()
         response = client.response()
         assert response.status == 200
         assert response.get("Connection") == "close"

@@ -12,11 +12,14 @@ def test_lock_between_greenlets_a_sleep_under_the_lock_holds_up_nobody_else() ->
         """
         lock = threading.Lock()
         ticks = []
+        ticked = []
         def holder():
-            with lock: time.sleep(0.03)
+            with lock:
+                while not ticked: time.sleep(0.002)
         def ticker():
             for _ in range(5):
                 time.sleep(0.002); ticks.append(lock.locked())
+            ticked.append(True)
         def waiter():
             with lock: ticks.append("got it")
         tasks = [green.spawn(f) for f in (holder, waiter, ticker)]

@@ -108,17 +108,23 @@ def test_settings_page_is_current() -> None:
 
 
 def test_the_environment_starts_in_any_locale(tmp_path: Path) -> None:
-    """Python 3.11 reads .pth files in the locale's encoding, whatever our folder is."""
+    """Python 3.11 reads .pth files in the locale's encoding, whatever our folder is; names
+    in code, as that of an editable installation, are encoded so."""
     site = tmp_path / "lib/python3/site-packages"
     folder = tmp_path / "Grüße"
     site.mkdir(parents=True)
     folder.mkdir()
     (folder / "greeting.py").write_text("word = 'hello'\n")
     (site / "a.pth").write_text(f"import sys\n{folder}\n", "utf-8")
+    places = {"greeting": f"{folder}/greeting.py", "ä": [f"{folder}/x"]}
+    (site / "_editable_x.py").write_text(f"PLACES = {places!r}  # Grüße\n", "utf-8")
     subprocess.run(
         [sys.executable, ROOT / "tools/plain_pth.py", tmp_path], check=True, cwd="/"
     )
-    code = f"import site; site.addsitedir({str(site)!r}); import greeting, celadon"
+    code = (
+        f"import site; site.addsitedir({str(site)!r}); import greeting, celadon, _editable_x"
+        "; open(_editable_x.PLACES['greeting']).close()"
+    )
     words = [sys.executable, "-c", f"{code}; print(greeting.word)"]
     env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
     done = subprocess.run(words, env=env, capture_output=True, text=True)

@@ -20,6 +20,7 @@ VERSION = {version!r}
 def app(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/sleep": time.sleep(0.3)
+    while path == "/until" and not os.path.exists("go"): time.sleep(0.005)
     if path == "/long": time.sleep(60)
     if path == "/exit": os._exit(9)
     body = f"{{VERSION}} {{os.getpid()}}".encode()
@@ -39,6 +40,10 @@ class Site:
         # Another size each time: the cache of compiled code tells versions apart by it.
         text = APP.format(version=version) + "#" * version + "\n"
         (self.folder / "site_app.py").write_text(text)
+
+    def go(self) -> None:
+        """What waits for it in ``/until`` goes on."""
+        (self.folder / "go").touch()
 
     def spoil(self) -> None:
         (self.folder / "site_app.py").write_text("1 / 0  # on purpose\n")
