@@ -279,14 +279,26 @@ Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
   } else if (reason == ParkReason::Lock) {
     stalls_.on_wait();
   }
-  set_parked(strand, reason);
-  const bool switched = leave_for_hub(strand);
-  set_running(strand);
+  const Waited waited = wait_parked(strand, deadline, reason);
   strand.Waiter::unlink();
-  if (deadline != kNever) strand.wait_alarm_.cancel();
-  if (!switched) return Waited::Interrupted;
-  if (strand.granted) return Waited::Granted;
-  return strand.raise_pending() ? Waited::Interrupted : Waited::TimedOut;
+  strand.wait_alarm_.cancel();
+  return waited;
+}
+
+Waited Hub::wait_parked(Strand& strand, Nanos deadline, ParkReason reason) noexcept {
+  while (true) {
+    set_parked(strand, reason);
+    const bool switched = leave_for_hub(strand);
+    set_running(strand);
+    if (strand.granted) {
+      // What somebody threw in comes at the next wait: it has what it waited for.
+      if (!switched) strand.interrupt(py::take_error(), nullptr);
+      return Waited::Granted;
+    }
+    if (!switched || strand.raise_pending()) return Waited::Interrupted;
+    if (deadline != kNever && !strand.wait_alarm_.armed()) return Waited::TimedOut;
+    // What it was woken for was taken back meanwhile.
+  }
 }
 
 // Ready at once, behind others.

@@ -221,6 +221,8 @@ class Hub {
   void run_job(Strand& strand, Job& job) noexcept;
   [[nodiscard]] bool wait_for_job(Strand& strand) noexcept;
   [[nodiscard]] bool leave_for_hub(Strand& strand) noexcept;
+  [[nodiscard]] Waited wait_parked(Strand& strand, Nanos deadline,
+                                   ParkReason reason) noexcept;
   [[nodiscard]] Strand* new_runner() noexcept;
   void fit_frames(Strand& strand) noexcept;
   void stamp() noexcept;
@@ -274,7 +276,6 @@ class Hub {
   int jobs_left_ = 0;
   Nanos turn_end_ = 0;
   Nanos polled_ = 0;
-  std::uint64_t next_number_ = 1;
   std::size_t frame_bytes_ = py::DataStack::kLeast;  // that a job needed so far
   std::size_t peak_ = 0;       // runners in use at most in this period
   std::size_t last_peak_ = 0;  // and in the one before

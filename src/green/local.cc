@@ -4,6 +4,8 @@
 // survive from request to request, as a thread's do, and die with the runner.
 #include "green/local.h"
 
+#include <vector>
+
 #include "green/hub.h"
 #include "py/error.h"
 #include "py/type.h"
@@ -150,9 +152,37 @@ int local_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   return 0;
 }
 
-void forget(PyObject* values, PyObject* key) noexcept {
-  if (!values || PyDict_Contains(values, key) <= 0) return;
-  if (PyDict_DelItem(values, key) < 0) PyErr_Clear();
+using Values = std::vector<py::Object>;
+
+// Takes out what a local keeps there.
+void take(PyObject* values, PyObject* key, Values& taken) noexcept {
+  PyObject* found = values ? PyDict_GetItemWithError(values, key) : nullptr;
+  if (found) {
+    taken.push_back(py::Object::copy(found));
+    if (PyDict_DelItem(values, key) == 0) return;
+  }
+  PyErr_Clear();
+}
+
+// Of whoever has used it, on every thread.
+Values take_all(PyObject* key) noexcept {
+  Values taken;
+  for (Hub* hub : Hub::all()) {
+    for (const auto& strand : hub->strands()) take(strand->locals(), key, taken);
+  }
+  auto& threads = native_threads();
+  for (ThreadValues* t = threads.front(); t; t = threads.next(*t)) {
+    take(t->values.get(), key, taken);
+  }
+  return taken;
+}
+
+// Finalizers may wait, and others run meanwhile: where no greenlet may, one does that
+// can.
+void drop(Values taken) noexcept {
+  Hub* hub = Hub::here();
+  if (!hub || can_park()) return;
+  for (py::Object& each : taken) hub->bury(each.release());
 }
 
 int local_clear(PyObject* self) noexcept {
@@ -167,20 +197,16 @@ void local_dealloc(PyObject* self) noexcept {
   PyObject_GC_UnTrack(self);
   LocalObject& local = self_of(self);
   if (local.weakrefs) PyObject_ClearWeakRefs(self);
-  if (local.key) {
-    if (Hub* hub = Hub::here()) {
-      for (const auto& strand : hub->strands()) forget(strand->locals(), local.key);
-    }
-    auto& threads = native_threads();
-    for (ThreadValues* t = threads.front(); t; t = threads.next(*t)) {
-      forget(t->values.get(), local.key);
-    }
-  }
+  py::Object error = py::take_error();
+  Values values;
+  if (local.key) values = take_all(local.key);
   local_clear(self);
-  // Runners of another thread's hub may still have the key: it must not lead here.
+  // A dict that was taken out of use just now may still have the key.
   if (local.key) static_cast<void>(PyCapsule_SetName(local.key, kDeadKey));
   Py_CLEAR(local.key);
   py::free_object(self);
+  drop(std::move(values));
+  py::restore_error(std::move(error));
 }
 
 PyMemberDef local_members[] = {

@@ -13,8 +13,16 @@
 
 namespace celadon::green {
 
+namespace {
+// No other hub has one of that number: by it a threading.local knows whose dict it has.
+std::uint64_t next_number() noexcept {
+  static std::uint64_t last = 0;
+  return ++last;
+}
+}  // namespace
+
 Strand* Hub::new_runner() noexcept {
-  auto strand = std::make_unique<Strand>(*this, next_number_++);
+  auto strand = std::make_unique<Strand>(*this, next_number());
   strand->greenlet_ = new_greenlet(runner_start_.get(), greenlet_.get());
   if (!strand->greenlet_) return nullptr;
   strand->resume_ = py::Object::copy(strand->greenlet_.get());
