@@ -97,7 +97,7 @@ class _Invocation:
         settings = config.load(self.options, os.environ, layers)
         if not settings.paste:
             return settings
-        lowest = paste.read(settings.paste, self.folder)
+        lowest = paste.read(settings.paste, self.folder, settings.raw_paste_global_conf)
         return config.load(self.options, os.environ, [lowest, *layers])
 
     def target_of(self, settings: config.Config) -> str:

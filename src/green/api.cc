@@ -140,8 +140,49 @@ PyObject* py_slot_idle(PyObject*, PyObject* ident) noexcept {
 PyObject* py_enter_shield(PyObject*, PyObject* seconds) noexcept {
   long long nanos = -1;
   if (!py::parse_seconds(seconds, nanos)) return nullptr;
-  if (Strand* strand = current_strand()) strand->enter_shield(nanos < 0 ? 0 : nanos);
+  if (Strand* strand = current_strand())
+    strand->enter_shield(nanos < 0 ? kNever / 2 : nanos);
   return py::none();
+}
+
+// interrupt_main(exception): False where the main script serves, or there is none.
+PyObject* py_interrupt_main(PyObject*, PyObject* exception) noexcept {
+  Hub* hub = Hub::here();
+  if (!hub || hub->main_strand().reason() == ParkReason::Main)
+    return py::boolean(false);
+  hub->main_strand().interrupt(py::Object::copy(exception), nullptr);
+  return py::boolean(true);
+}
+
+// The greenlet that has this identity and a job; null: none.
+Strand* strand_of(unsigned long ident) noexcept {
+  for (Hub* hub : Hub::all()) {
+    for (const auto& strand : hub->strands()) {
+      if (reinterpret_cast<unsigned long>(strand.get()) == ident && strand->job())
+        return strand.get();
+    }
+  }
+  return nullptr;
+}
+
+// thread_of(ident): the native thread that this greenlet runs in; 0: it is none.
+PyObject* py_thread_of(PyObject*, PyObject* ident) noexcept {
+  const unsigned long wanted = PyLong_AsUnsignedLongMask(ident);
+  if (PyErr_Occurred()) return nullptr;
+  Strand* strand = strand_of(wanted);
+  return PyLong_FromUnsignedLong(strand ? strand->hub().thread_id() : 0);
+}
+
+// interrupt_ident(ident, exception): False where that greenlet runs just now, or is
+// gone.
+PyObject* py_interrupt_ident(PyObject*, PyObject* args) noexcept {
+  unsigned long ident = 0;
+  PyObject* exception = nullptr;
+  if (!PyArg_ParseTuple(args, "kO:interrupt_ident", &ident, &exception)) return nullptr;
+  Strand* strand = strand_of(ident);
+  if (!strand || strand->state() == Strand::State::Running) return py::boolean(false);
+  strand->interrupt(py::Object::copy(exception), nullptr);
+  return py::boolean(true);
 }
 
 PyObject* py_leave_shield(PyObject*, PyObject*) noexcept {
@@ -264,6 +305,11 @@ PyMethodDef functions[] = {
      "Number of the running slot, or None."},
     {"slot_thread", py_slot_thread, METH_O, "The thread object of the running slot."},
     {"enter_shield", py_enter_shield, METH_O, "Hold back kills and timeouts."},
+    {"thread_of", py_thread_of, METH_O, "The native thread of a greenlet's identity."},
+    {"interrupt_ident", py_interrupt_ident, METH_VARARGS,
+     "Send an exception to the greenlet of this identity, unless it runs."},
+    {"interrupt_main", py_interrupt_main, METH_O,
+     "Send an exception to the main script; False where that serves requests."},
     {"leave_shield", py_leave_shield, METH_NOARGS, "Let them through again."},
     {"checkpoint", py_checkpoint, METH_NOARGS, "Raise what is pending."},
     {"wait_fd", py::as_method(py_wait_fd), METH_VARARGS | METH_KEYWORDS,

@@ -50,14 +50,6 @@ Waited wait_for_notify(ConditionState& state, Nanos deadline) noexcept {
   return waited;
 }
 
-// As CPython has it, a time that is over already is no error.
-bool parse_timeout(PyObject* timeout, long long& nanos) noexcept {
-  if (PyFloat_Check(timeout) && PyFloat_AS_DOUBLE(timeout) < 0) return nanos = 0, true;
-  const bool whole = PyLong_Check(timeout);
-  if (whole && PyLong_AsDouble(timeout) < 0) return nanos = 0, true;
-  return py::parse_seconds(timeout, nanos);
-}
-
 PyObject* condition_wait(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = Py_None;
@@ -65,7 +57,7 @@ PyObject* condition_wait(PyObject* self, PyObject* args, PyObject* kwargs) noexc
   auto& state = state_of<ConditionState>(self);
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", const_cast<char**>(names),
                                    &timeout) ||
-      !parse_timeout(timeout, nanos) || !check_owned(state, "wait")) {
+      !py::parse_seconds(timeout, nanos) || !check_owned(state, "wait")) {
     return nullptr;
   }
   return waited_to_bool(wait_for_notify(state, deadline_after(nanos)));

@@ -14,6 +14,13 @@
 namespace celadon::green {
 
 namespace {
+// threading knows it no longer.
+void forget_thread(Strand& strand) noexcept {
+  const py::Object thread = std::move(strand.thread);
+  const py::Object done(PyObject_CallMethod(thread.get(), "_celadon_runner_ended", nullptr));
+  if (!done) PyErr_WriteUnraisable(thread.get());
+}
+
 // No other hub has one of that number: by it a threading.local knows whose dict it has.
 std::uint64_t next_number() noexcept {
   static std::uint64_t last = 0;
@@ -55,7 +62,7 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
   // Values of its locals die here, where their finalizers may block.
   if (strand.locals_) detach_locals(strand.locals_.get());
   strand.locals_.reset();
-  strand.thread.reset();
+  if (strand.thread) forget_thread(strand);
   strand.frames_.remove();
   strand.state_ = Strand::State::Done;
   ++stats_->runners_retired;

@@ -84,7 +84,7 @@ PyObject* queue_get(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
       !py::parse_seconds(timeout, nanos)) {
     return nullptr;
   }
-  if (block && timeout != Py_None && nanos < 0) {
+  if (block && timeout != Py_None && PyFloat_AsDouble(timeout) < 0) {
     PyErr_SetString(PyExc_ValueError, "'timeout' must be a non-negative number");
     return nullptr;
   }

@@ -2,14 +2,44 @@
 
 #include <greenlet/greenlet.h>
 
+#include <charconv>
+#include <string_view>
+#include <utility>
+
 namespace celadon::green {
 namespace {
 PyGreenlet* as_greenlet(PyObject* object) noexcept {
   return reinterpret_cast<PyGreenlet*>(object);
 }
+
+// Others switch something else, or lack functions that are used here.
+constexpr std::pair kOldest(3, 1);
+
+std::pair<int, int> version_of(std::string_view text) noexcept {
+  std::pair found(0, 0);
+  const char* end = text.data() + text.size();
+  const auto major = std::from_chars(text.data(), end, found.first);
+  if (major.ptr != end) std::from_chars(major.ptr + 1, end, found.second);
+  return found;
+}
+
+bool is_new_enough(PyObject* module) noexcept {
+  const py::Object version(PyObject_GetAttrString(module, "__version__"));
+  const char* text = version ? PyUnicode_AsUTF8(version.get()) : nullptr;
+  if (!text) return false;
+  if (version_of(text) >= kOldest) return true;
+  const py::Object name(PyUnicode_FromString("greenlet"));
+  const py::Object line(PyUnicode_FromFormat(
+      "celadon needs greenlet %d.%d or newer, and greenlet %s is installed",
+      kOldest.first, kOldest.second, text));
+  if (name && line) PyErr_SetImportError(line.get(), name.get(), nullptr);
+  return false;
+}
 }  // namespace
 
 int import_greenlet() noexcept {
+  const py::Object module(PyImport_ImportModule("greenlet"));
+  if (!module || !is_new_enough(module.get())) return -1;
   PyGreenlet_Import();
   return _PyGreenlet_API ? 0 : -1;
 }

@@ -66,6 +66,8 @@ Spent spent_on(ParkReason reason) noexcept {
 
 Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
                bool shielded) noexcept {
+  // What cannot wait delivers nothing: it is over before anything could come.
+  if (deadline != kNever && deadline <= monotonic_now()) shielded = true;
   if (can_park()) {
     Strand& strand = *current_strand();
     strand.granted = false;

@@ -57,8 +57,8 @@ enum class ParkReason : std::uint8_t {
 
 // Joins the end of `queue` and waits until granted or `deadline` (monotonic; kNever:
 // without end). A greenlet parks; a thread without a hub, and a place where parking is
-// forbidden, blocks natively without the GIL. With `shielded` no kill and no timeout is
-// delivered here.
+// forbidden, blocks natively without the GIL. With `shielded`, or where `deadline` has
+// passed, no kill and no timeout is delivered here.
 [[nodiscard]] Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
                              bool shielded = false) noexcept;
 

@@ -1,5 +1,6 @@
 #include "py/type.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace celadon::py {
@@ -29,10 +30,9 @@ bool parse_seconds(PyObject* value, long long& nanos) noexcept {
     PyErr_SetString(PyExc_ValueError, "Invalid value NaN (not a number)");
     return false;
   }
-  if (seconds < 0) return true;
   constexpr double kMost = 9.2e18;
   const double exact = std::ceil(seconds * 1e9);
-  nanos = exact > kMost ? -1 : static_cast<long long>(exact);
+  nanos = exact > kMost ? -1 : static_cast<long long>(std::max(exact, 0.0));
   return true;
 }
 

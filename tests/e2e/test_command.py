@@ -428,3 +428,18 @@ def test_options_have_settings_behind_them() -> None:
         assert row.name in known or row.file_only
         value: Any = row.default
         assert row.parse(value) == value, row.name
+
+
+def test_r10_a_greenlet_that_is_too_old_is_named() -> None:
+    code = (
+        "import greenlet, sys; greenlet.__version__ = '2.0.2'\n"
+        "from celadon.__main__ import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--version"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert (
+        "celadon needs greenlet 3.1 or newer, and greenlet 2.0.2 is installed" in last
+    )

@@ -192,3 +192,183 @@ def test_a_waiter_that_was_granted_keeps_its_lock_whoever_throws() -> None:
         assert got == ["lock", "error"] and lock.acquire(blocking=False)
         """
     )
+
+
+def test_g03_g14_a_kill_while_a_thread_starts_comes_behind_it() -> None:
+    """Nothing is torn: what was submitted runs, and every place in a pool is somebody's."""
+    run_green(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        from greenlet import GreenletExit
+        started = []
+        def start():
+            thread = threading.Thread(target=started.append, args=(1,))
+            try: thread.start()
+            except GreenletExit: raise AssertionError("torn")
+            kept.append(thread)
+            time.sleep(0)
+        kept = []
+        for _ in range(20):
+            task = green.spawn(start); time.sleep(0)  # it waits for the thread to run
+            task.kill()
+        for thread in kept: thread.join()
+        assert len(started) == len(kept) == 20
+        with ThreadPoolExecutor(1) as pool:
+            futures = []
+            def submit(): futures.append(pool.submit(int, 7)); time.sleep(0)
+            task = green.spawn(submit); time.sleep(0); task.kill()
+            assert [f.result() for f in futures] == [7]
+        # The pool of `offload` and of names has all its places after kills at any moment.
+        def use(): green.offload(int, 1)
+        for turns in range(40):
+            task = green.spawn(use)
+            for _ in range(turns % 5): time.sleep(0)
+            task.kill()
+        tasks = [green.spawn(green.offload, int, n) for n in range(40)]
+        assert [task.get(timeout=TIMEOUT) for task in tasks] == list(range(40))
+        """
+    )
+
+
+def test_g14_what_cannot_wait_delivers_nothing() -> None:
+    run_green(
+        """
+        from greenlet import GreenletExit
+        condition, semaphore = threading.Condition(), threading.Semaphore(0)
+        events = threading.Event(), green.Event()
+        steps = [lambda: condition.wait(0), lambda: condition.wait(-1),
+                 lambda: events[0].wait(0), lambda: events[1].wait(0),
+                 lambda: semaphore.acquire(timeout=0), lambda: semaphore.acquire(False)]
+        def work():
+            task._interrupt(GreenletExit)  # it comes at the next wait
+            with condition: done.extend(step() for step in steps)
+            try: time.sleep(0)
+            except GreenletExit: done.append("killed")
+        done = []
+        task = green.spawn(work); task.join()
+        assert done == [False] * 6 + ["killed"], done
+        """
+    )
+
+
+def test_g10_a_time_that_is_over_is_over() -> None:
+    """As the standard library has it: False at once, and not for ever."""
+    run_green(
+        """
+        condition, never = threading.Condition(), threading.Lock(); never.acquire()
+        def false(): return False
+        for over in (-1, -1.0, -0.5, -(10 ** 9), 0):
+            with condition:
+                assert not condition.wait(over) and not condition.wait_for(false, over)
+            for event in threading.Event(), green.Event(): assert not event.wait(over)
+            for kind in threading.Semaphore, threading.BoundedSemaphore, green.Semaphore:
+                assert not kind(0).acquire(timeout=over)
+            sleeper = green.spawn(time.sleep, 3600)
+            sleeper.join(over); assert not sleeper.ready()
+            try: sleeper.get(timeout=over)
+            except TimeoutError: pass
+            else: raise AssertionError
+            thread = threading.Thread(target=never.acquire, daemon=True); thread.start()
+            thread.join(over); assert thread.is_alive()
+            core = green.Condition(threading.Lock())
+            with core: assert not core.wait(over) and not core.wait_for(false, over)
+        for over in (-2, -0.5):
+            for call in (lambda: never.acquire(timeout=over), lambda: queue.SimpleQueue().get(timeout=over),
+                         lambda: queue.Queue().get(timeout=over), lambda: green.Queue().get(timeout=over)):
+                try: call()
+                except ValueError: pass
+                else: raise AssertionError(over)
+        """
+    )
+
+
+def test_g12_an_end_in_a_greenlet_is_the_scripts() -> None:
+    for raised in ("KeyboardInterrupt", "SystemExit(3)"):
+        run_green(
+            f"""
+            def work():
+                time.sleep(0.001); raise {raised}
+            task = green.spawn(work)
+            try: green.Event().wait()
+            except (KeyboardInterrupt, SystemExit) as error: got = error
+            assert got is task.exception and repr(got).startswith({raised!r}[:10])
+            # Who waits for it gets it there.
+            task = green.spawn(work)
+            try: task.get()
+            except (KeyboardInterrupt, SystemExit): pass
+            time.sleep(0)
+            """
+        )
+
+
+def test_g13_runners_that_were_given_back_are_no_threads() -> None:
+    run_green(
+        """
+        def work(): threads.append(threading.current_thread()); green.Event().wait()
+        threads = []
+        tasks = [green.spawn(work) for _ in range(200)]
+        while len(threads) < 200: time.sleep(0)
+        assert threading.active_count() == 201 and all(t.is_alive() for t in threads)
+        for task in tasks: task.kill()  # and its runner is not used again
+        while threading.active_count() > 1: time.sleep(0)
+        assert not any(t.is_alive() for t in threads)
+        """
+    )
+
+
+def test_g19_a_cached_property_is_computed_by_each_instance_alone() -> None:
+    run_green(
+        """
+        import functools
+        class Page:
+            @functools.cached_property
+            def text(self): everybody.wait(); return self
+            @functools.cached_property
+            def other(self): raise KeyError
+        everybody = threading.Barrier(20)
+        pages = [Page() for _ in range(20)]
+        tasks = [green.spawn(getattr, page, "text") for page in pages]
+        assert [task.get(timeout=TIMEOUT) for task in tasks] == pages
+        assert pages[0].text is pages[0] and Page.text.__doc__ is None
+        for wrong in (lambda: pages[0].other, lambda: functools.cached_property(len).__get__(pages[0])):
+            try: wrong()
+            except (KeyError, TypeError): pass
+            else: raise AssertionError
+        class Slotted:
+            __slots__ = ()
+            @functools.cached_property
+            def text(self): return 1
+        try: Slotted().text
+        except TypeError as error: assert "__dict__" in str(error)
+        else: raise AssertionError
+        """
+    )
+
+
+def test_g16_select_of_descriptors_beyond_its_sets() -> None:
+    run_green(
+        """
+        import fcntl, resource, select
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+        low, other = socket.socketpair()
+        high = socket.socket(fileno=fcntl.fcntl(low.detach(), fcntl.F_DUPFD, 2000))
+        assert high.fileno() >= 2000
+        assert select.select([high], [], [], 0) == ([], [], [])
+        assert select.select([high], [high], [high], 0) == ([], [high], [])
+        assert select.select([], [high.fileno()], []) == ([], [high.fileno()], [])
+        _, ticked = ticks(lambda: select.select([high], [], [], 0.01)); assert ticked >= 1
+        soon(lambda: other.send(b"x"))
+        assert select.select([high], [], []) == ([high], [], [])
+        other.close(); high.recv(1)
+        assert select.select([high], [], [high]) == ([high], [], [])
+        thread = threading.Thread(target=lambda: found.append(select.select([high], [], [], 1)))
+        found = []; thread.start(); thread.join(); assert found == [([high], [], [])]
+        number = high.fileno(); high.close()
+        for wrong, kind in ((number, OSError), (-1, ValueError)):
+            try: select.select([wrong], [], [], 0)
+            except kind: pass
+            else: raise AssertionError(wrong)
+        """,
+        prelude=SOCKETS,
+    )

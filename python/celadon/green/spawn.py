@@ -42,7 +42,7 @@ class Greenlet(_green.Task):
 
     def _fail(self, error: BaseException) -> None:
         self.exception = error
-        if not self._waited:
+        if not self._waited and not _ends_the_script(error):
             from celadon.logging import logger
 
             logger.error("error in greenlet %s", self.name, exc_info=error)
@@ -117,6 +117,12 @@ class Greenlet(_green.Task):
     def __repr__(self) -> str:
         state = "ended" if self.dead else "running" if self._running else "waiting"
         return f"<Greenlet {self.name} {state}>"
+
+
+def _ends_the_script(error: BaseException) -> bool:
+    """Whether it is for the main script, as a Ctrl-C is; a server has none."""
+    is_end = isinstance(error, KeyboardInterrupt | SystemExit)
+    return is_end and _green.interrupt_main(error)
 
 
 def spawn(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet:

@@ -27,6 +27,9 @@ _ALWAYS = (
     "celadon.patch.threads",
     "celadon.patch.times",
     "celadon.patch.queues",
+    "celadon.patch.functions",
+    "celadon.patch.signals",
+    "celadon.patch.identities",
 )
 PARTS = tuple(_MODULES)
 

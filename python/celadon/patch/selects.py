@@ -6,7 +6,10 @@ For `select` and `poll` objects one is made for the time of the wait.
 
 from __future__ import annotations
 
+import errno
 import functools
+import math
+import os
 import select
 import time
 from collections.abc import Callable, Iterable
@@ -24,6 +27,7 @@ _epoll_poll = select.epoll.poll
 _select = select.select
 _Poll = type(select.poll())
 _poll_poll = _Poll.poll
+_FD_SETSIZE = 1024  # what a set of bits of the C library holds
 _MOST_MILLISECONDS = 2**31 - 1  # beyond it CPython raises OverflowError
 
 
@@ -86,6 +90,39 @@ def _sequence(items: Iterable[Any]) -> Iterable[Any]:
     return items if isinstance(items, list | tuple) else list(items)
 
 
+def _plain(rlist: Any, wlist: Any, xlist: Any, timeout: float | None) -> Ready:
+    """As `select.select`, also of descriptors that its sets of bits have no room for."""
+    lists = _sequence(rlist), _sequence(wlist), _sequence(xlist)
+    try:
+        return _select(*lists, timeout)
+    except ValueError:
+        masks = _masks(*lists)
+        if min(masks, default=0) < 0 or max(masks, default=0) < _FD_SETSIZE:
+            raise
+    poll = select.poll()
+    for fd, mask in masks.items():
+        poll.register(fd, mask)
+    endless = timeout is None or timeout < 0
+    limit = None if endless else math.ceil((timeout or 0) * 1000)
+    found = dict(_poll_poll(poll, limit))
+    if any(events & select.POLLNVAL for events in found.values()):
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    kinds = (
+        select.POLLIN | select.POLLHUP | select.POLLERR,
+        select.POLLOUT | select.POLLERR,
+        select.POLLPRI,
+    )
+    r, w, x = (
+        [file for file in files if found.get(_number(file), 0) & kind]
+        for files, kind in zip(lists, kinds, strict=True)
+    )
+    return r, w, x
+
+
+def _number(file: Any) -> int:
+    return file if isinstance(file, int) else int(file.fileno())
+
+
 def select_cooperatively(
     rlist: Iterable[Any],
     wlist: Iterable[Any],
@@ -95,10 +132,10 @@ def select_cooperatively(
 ) -> Ready:
     """As `select.select`; a greenlet lets others run meanwhile."""
     if _waits_for_nothing(timeout) or (timeout is not None and timeout < 0):
-        return _select(rlist, wlist, xlist, timeout)
+        return _plain(rlist, wlist, xlist, timeout)
     given = _sequence(rlist), _sequence(wlist), _sequence(xlist)
     # What cannot be polled, such as a file, is ready always; errors come out here too.
-    ready = _select(*given, 0)
+    ready = _plain(*given, 0)
     if any(ready):
         return ready
     lists = list(given[0]), list(given[1]), list(given[2])
@@ -109,7 +146,7 @@ def select_cooperatively(
 
         def look() -> Ready | None:
             reported = _epoll_poll(members, 0)
-            now = _select(*lists, 0)
+            now = _plain(*lists, 0)
             if any(now):
                 return now
             # A hang-up that nobody asked about would be reported for ever.
@@ -147,6 +184,6 @@ def _masks(
     kinds = select.EPOLLIN, select.EPOLLOUT, select.EPOLLPRI
     for files, kind in zip((rlist, wlist, xlist), kinds, strict=True):
         for file in files:
-            fd = file if isinstance(file, int) else file.fileno()
+            fd = _number(file)
             masks[fd] = masks.get(fd, 0) | kind
     return masks

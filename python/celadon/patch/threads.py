@@ -17,6 +17,8 @@ from celadon._core import green
 from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.registry import original, replace
 
+_START_BOUND = 3600.0  # seconds; the system takes far less, or fails
+
 
 class _SlotThread(threading._DummyThread):
     """What `threading.current_thread()` gives in a greenlet."""
@@ -33,7 +35,13 @@ class _SlotThread(threading._DummyThread):
             threading._active[self.ident] = self  # type: ignore[attr-defined]
 
     def is_alive(self) -> bool:
-        return True
+        return threading._active.get(self.ident) is self  # type: ignore[attr-defined]
+
+    def _celadon_runner_ended(self) -> None:
+        """Its runner is given back."""
+        with threading._active_limbo_lock:  # type: ignore[attr-defined]
+            if self.is_alive():
+                del threading._active[self.ident]  # type: ignore[attr-defined]
 
 
 def install() -> None:
@@ -152,7 +160,13 @@ def _patch_join() -> None:
     def patched_start(self: Any) -> None:
         if self._initialized and not self._started.is_set():
             self._celadon_ended = green.Event()
-        start(self)
+        # It waits until the thread runs. A kill that came then would leave a thread which
+        # nobody knows of, or a place in a pool that nobody has.
+        green.enter_shield(_START_BOUND)
+        try:
+            start(self)
+        finally:
+            green.leave_shield()
 
     def patched_bootstrap(self: Any) -> None:
         try:

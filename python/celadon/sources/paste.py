@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+from collections.abc import Sequence
 from pathlib import Path
 
 from celadon.errors import UsageError
@@ -16,21 +17,32 @@ def file_of(name: str, folder: Path) -> Path:
     return Path(folder, name.partition("#")[0].removeprefix("config:"))
 
 
-def read(name: str, folder: Path) -> Layer:
+def read(name: str, folder: Path, global_conf: Sequence[str] = ()) -> Layer:
     """Its values as settings; logging is configured by it where it says how.
 
-    Raises `UsageError` for a file that cannot be read.
+    `global_conf` are ``KEY=value`` each, for ``%(KEY)s``; a value that names one that is
+    not there is left out, with a warning. Raises `UsageError` for a file that cannot be
+    read.
     """
     path = file_of(name, folder)
     defaults = {"here": str(path.parent), "__file__": str(path)}
+    given = dict(pair.split("=", 1) for pair in global_conf if "=" in pair)
+    layer = Layer(f"{path.name} [{_SECTION}]")
+    items = {}
     parser = configparser.ConfigParser(defaults)
     try:
         with path.open() as file:
             parser.read_file(file)
-        items = dict(parser.items(_SECTION)) if parser.has_section(_SECTION) else {}
     except (OSError, configparser.Error) as error:
         raise UsageError(f"paste: {error}") from None
-    layer = Layer(f"{path.name} [{_SECTION}]")
+    for key in parser.options(_SECTION) if parser.has_section(_SECTION) else ():
+        try:
+            items[key] = parser.get(_SECTION, key, vars=given)
+        except configparser.InterpolationError:
+            raw = parser.get(_SECTION, key, raw=True)
+            layer.warnings.append(
+                f"{key} = {raw} names no value that is there: left out"
+            )
     for key in (*parser.defaults(), "use", "config"):
         items.pop(key, None)
     host, port = items.pop("host", ""), items.pop("port", "")

@@ -1,0 +1,88 @@
+"""What takes the identity of a thread: a greenlet's is no address that the C library knows.
+
+A greenlet has an identity of its own (`threading.get_ident`). Handed on, it stands for the
+native thread that it runs in, or for its own frames and exceptions.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+import time
+from types import FrameType, ModuleType
+from typing import Any
+
+from celadon._core import green
+from celadon.patch.imports import when_imported
+from celadon.patch.registry import replace
+
+
+def install() -> None:
+    replace(signal, "pthread_kill", _of_native_thread(signal.pthread_kill))
+    if hasattr(time, "pthread_getcpuclockid"):
+        native = time.pthread_getcpuclockid
+        replace(time, "pthread_getcpuclockid", _of_native_thread(native))
+    replace(sys, "_current_frames", _with_greenlets(sys._current_frames))
+    when_imported("ctypes", _patch_ctypes)
+
+
+def _of_native_thread(native: Any) -> Any:
+    @functools.wraps(native)
+    def call(thread_id: int, *args: Any) -> Any:
+        return native(green.thread_of(thread_id) or thread_id, *args)
+
+    return call
+
+
+def _with_greenlets(native: Any) -> Any:
+    @functools.wraps(native)
+    def _current_frames() -> dict[int, FrameType]:
+        frames: dict[int, FrameType] = native()
+        here = sys._getframe()
+        found = [thread for thread, frame in frames.items() if frame is here]
+        for thread in found:  # C code has no frame
+            frames[thread] = here.f_back or here
+        for each in green.greenlets():
+            parked = each["greenlet"]
+            if each["number"] == 0 or each["state"] == "idle":
+                continue
+            frame = parked.gr_frame if parked else frames.get(each["thread"])
+            if frame is not None:
+                frames[each["ident"]] = frame
+        return frames
+
+    return _current_frames
+
+
+def _patch_ctypes(ctypes: ModuleType) -> None:
+    api: Any = ctypes.pythonapi
+    api.PyThreadState_SetAsyncExc = SetAsyncExc(api.PyThreadState_SetAsyncExc)
+
+
+class SetAsyncExc:
+    """``ctypes.pythonapi.PyThreadState_SetAsyncExc``, as time limits from a thread use it.
+
+    A greenlet that runs gets the exception at its next bytecode, as a thread does; one
+    that waits, at once; one that is ready, at its next wait.
+    """
+
+    def __init__(self, native: Any) -> None:
+        vars(self)["_native"] = native
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._native, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._native, name, value)
+
+    def __call__(self, thread_id: Any, exception: Any) -> int:
+        number = int(getattr(thread_id, "value", thread_id))
+        value = getattr(exception, "value", exception)
+        thread = green.thread_of(number)
+        if not thread or value is None:
+            return int(self._native(thread_id, exception))
+        if green.interrupt_ident(number, value):
+            return 1
+        kind = type(thread_id) if hasattr(thread_id, "value") else int
+        return int(self._native(kind(thread), exception))

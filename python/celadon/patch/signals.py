@@ -1,0 +1,101 @@
+"""Handlers of signals that raise, as time limits by SIGALRM do: what they raise comes to
+the greenlet that asked for it, never to one that happens to run, and never to the hub.
+
+Python calls handlers in the main thread, between two bytecodes of whichever greenlet runs
+there, or on the hub's stack.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import types
+from typing import Any
+
+from celadon._core import green
+from celadon.green.spawn import Greenlet, current
+from celadon.logging import logger
+from celadon.patch.registry import replace
+
+_native_signal = signal.signal
+_native_getsignal = signal.getsignal
+_TIMERS = {
+    signal.ITIMER_REAL: signal.SIGALRM,
+    signal.ITIMER_VIRTUAL: signal.SIGVTALRM,
+    signal.ITIMER_PROF: signal.SIGPROF,
+}
+
+
+def install() -> None:
+    replace(signal, "signal", set_handler)
+    replace(signal, "getsignal", get_handler)
+    replace(signal, "setitimer", _for_whoever_asks(signal.setitimer))
+    replace(signal, "alarm", _for_whoever_asks(signal.alarm))
+
+
+class Handler:
+    """An application's handler, and who asked for it: a greenlet, or the main script."""
+
+    def __init__(self, own: Any) -> None:
+        self.own = own
+        self.owner: Greenlet | None = current()
+
+    def __call__(self, signum: int, frame: types.FrameType | None) -> Any:
+        try:
+            return self.own(signum, frame)
+        except BaseException as error:
+            if self._runs_here():
+                raise
+            self._deliver(signum, error)
+
+    def _runs_here(self) -> bool:
+        if green.hub_stats() is None:
+            return True  # no greenlets: as ever
+        if self.owner is None:
+            return green.current_slot() == 0
+        return green.current_task() is self.owner
+
+    def _deliver(self, signum: int, error: BaseException) -> None:
+        if self.owner is None:
+            came = green.interrupt_main(error)
+        else:
+            came = self.owner._interrupt(error) is True
+        if not came:
+            logger.error(
+                "a handler of %s raised, and who set it has ended",
+                signal.Signals(signum).name,
+                exc_info=error,
+            )
+
+
+def _own(handler: Any) -> Any:
+    return handler.own if isinstance(handler, Handler) else handler
+
+
+@functools.wraps(_native_signal)
+def set_handler(signalnum: Any, handler: Any) -> Any:
+    # One of C's raises nothing that is for anybody else, and must be quick.
+    is_code = callable(handler) and not isinstance(handler, types.BuiltinFunctionType)
+    is_code = is_code and not isinstance(handler, signal.Handlers)
+    return _own(_native_signal(signalnum, Handler(handler) if is_code else handler))
+
+
+@functools.wraps(_native_getsignal)
+def get_handler(signalnum: Any) -> Any:
+    return _own(_native_getsignal(signalnum))
+
+
+def _for_whoever_asks(native: Any) -> Any:
+    """The timer is one of the process: its signal is for who has set it last."""
+
+    @functools.wraps(native)
+    def timer(*args: Any) -> Any:
+        which = (
+            _TIMERS.get(args[0], signal.SIGALRM) if len(args) > 1 else signal.SIGALRM
+        )
+        handler = _native_getsignal(which)
+        if isinstance(handler, Handler):
+            handler.owner = current()
+        return native(*args)
+
+    return timer

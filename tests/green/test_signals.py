@@ -1,0 +1,185 @@
+"""Handlers of signals, and identities that are handed to the system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support import raw
+from tests.support.green import run_green
+from tests.support.servers import Command
+from tests.support.site import wait_ready
+
+LATE = """
+import signal
+class Late(Exception): pass
+def ring(*_): rung.append(1); raise Late
+rung = []
+def limit(seconds=0.005):
+    signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, seconds)
+def limited(step):
+    limit()
+    try: step()
+    except Late: return "late"
+    return "in time"
+def spin():
+    while not rung: pass
+    return "calm"
+"""
+
+
+def test_g02_what_a_handler_raises_comes_to_who_asked() -> None:
+    run_green(
+        LATE
+        + """
+never = green.Event()
+# All wait, so that the hub hears of it; one runs, which it is not for; it runs itself.
+for step, others in ((never.wait, []), (never.wait, [spin]), (spin, [])):
+    rung.clear()
+    tasks = [green.spawn(limited, step), *map(green.spawn, others)]
+    assert [task.get(timeout=TIMEOUT) for task in tasks] == ["late", "calm"][:len(tasks)]
+# The main script asked.
+rung.clear(); limit(); busy = green.spawn(spin)
+try: busy.get(); never.wait()
+except Late: pass
+else: raise AssertionError
+assert busy.get() == "calm"
+# A timer that another sets is for that one.
+rung.clear()
+def second():
+    signal.setitimer(signal.ITIMER_REAL, 0.005)
+    try: never.wait()
+    except Late: return "late"
+first = green.spawn(limited, lambda: time.sleep(0.05)); time.sleep(0)
+assert green.spawn(second).get() == "late" and first.get() == "in time"
+"""
+    )
+
+
+def test_g02_a_handler_whose_greenlet_has_ended_is_logged() -> None:
+    run_green(
+        LATE
+        + """
+import io, logging
+out = io.StringIO(); logging.getLogger("celadon.error").addHandler(logging.StreamHandler(out))
+green.spawn(limit).get()
+while not rung: time.sleep(0.001)
+assert "SIGALRM raised, and who set it has ended" in out.getvalue() and "Late" in out.getvalue()
+"""
+    )
+
+
+def test_g02_handlers_are_given_back_as_they_were_set() -> None:
+    run_green(
+        LATE
+        + """
+assert signal.signal(signal.SIGALRM, ring) is signal.SIG_DFL
+assert signal.getsignal(signal.SIGALRM) is ring
+assert signal.signal(signal.SIGALRM, signal.SIG_IGN) is ring
+assert signal.signal(signal.SIGALRM, signal.default_int_handler) is signal.SIG_IGN
+assert signal.getsignal(signal.SIGALRM) is signal.default_int_handler
+try: signal.signal(signal.SIGALRM, "nothing")
+except TypeError: pass
+else: raise AssertionError
+assert signal.alarm(100) == 0 and 99 <= signal.alarm(0) <= 100
+"""
+    )
+
+
+def test_g02_without_greenlets_it_is_as_ever() -> None:
+    run_green(
+        LATE
+        + """
+limit()
+try: time.sleep(60)
+except Late: pass
+else: raise AssertionError
+""",
+        prelude="import celadon.patch, time\nceladon.patch.install()\n",
+    )
+
+
+def test_g28_identities_that_are_handed_on() -> None:
+    run_green(
+        """
+        import ctypes, signal
+        class Late(Exception): pass
+        def stop(ident):
+            return ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Late))
+        def look():
+            me = threading.get_ident()
+            signal.pthread_kill(me, 0)
+            assert time.clock_gettime(time.pthread_getcpuclockid(me)) > 0
+            frames = sys._current_frames()
+            assert frames[me].f_code.co_name == "look", frames[me]
+            idents.append(me)
+            never.wait()
+        def park():
+            idents.append(threading.get_ident()); never.wait()
+        never, idents = green.Event(), []
+        tasks = [green.spawn(look), green.spawn(park)]; time.sleep(0)
+        frames = sys._current_frames()
+        assert [frames[i].f_code.co_name for i in idents] == ["look", "park"]
+        assert frames[threading.get_ident()].f_code.co_name == "<module>"
+        # Time limits by an exception from elsewhere: for one that waits, and one that runs.
+        assert [stop(ident) for ident in idents] == [1, 1]
+        for task in tasks:
+            try: task.get()
+            except Late: pass
+            else: raise AssertionError
+        assert stop(idents[0]) == 0  # it has ended
+        def spin():
+            def tell(me):
+                while not spins: time.sleep(0.001)
+                told.append(stop(me))
+            threading.Thread(target=tell, args=(threading.get_ident(),)).start()
+            try:
+                while True:
+                    for n in range(100): spins.append(1)
+            except Late: return "late"
+        told, spins = [], []
+        assert green.spawn(spin).get() == "late" and told == [1]
+        # Native threads, as ever.
+        def native():
+            try:
+                while True: time.sleep(0.001)
+            except Late: ended.append("late")
+        ended = []
+        thread = threading.Thread(target=native); thread.start()
+        signal.pthread_kill(thread.ident, 0)
+        assert thread.ident in sys._current_frames()
+        set_async = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        set_async.argtypes = [ctypes.c_ulong, ctypes.py_object]
+        assert set_async(thread.ident, Late) == 1
+        thread.join(); assert ended == ["late"]
+        """
+    )
+
+
+APP = """
+import signal, time
+class Late(Exception): pass
+def ring(*_): raise Late
+def app(environ, start_response):
+    text = "done"
+    try:
+        if environ["PATH_INFO"] == "/limit":
+            signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, 0.01)
+            time.sleep(60)
+        if environ["PATH_INFO"] == "/leave":
+            signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, 0.01)
+    except Late: text = "late"
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text.encode()]
+"""
+
+
+def test_g02_a_time_limit_in_a_view_ends_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "late_app.py").write_text(APP)
+    with Command("late_app:app", cwd=tmp_path) as server:
+        wait_ready(server, 1)
+        for _ in range(5):
+            assert server.request(raw.get("/limit")).body == b"late"
+        assert server.request(raw.get("/leave")).body == b"done"
+        server.said("SIGALRM raised, and who set it has ended")
+        assert server.request(raw.get("/")).body == b"done"
+        assert not any("exited" in line for line in server.lines)
