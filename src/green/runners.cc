@@ -17,7 +17,8 @@ namespace {
 // threading knows it no longer.
 void forget_thread(Strand& strand) noexcept {
   const py::Object thread = std::move(strand.thread);
-  const py::Object done(PyObject_CallMethod(thread.get(), "_celadon_runner_ended", nullptr));
+  const py::Object done(
+      PyObject_CallMethod(thread.get(), "_celadon_runner_ended", nullptr));
   if (!done) PyErr_WriteUnraisable(thread.get());
 }
 

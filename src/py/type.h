@@ -22,9 +22,9 @@ template <class F>
 // The end of a tp_dealloc of a heap type: frees the object and lets go of its type.
 void free_object(PyObject* self) noexcept;
 
-// Seconds as int, float or None to nanoseconds: -1 for None, and for what is too long to
-// matter. A time that is over already is 0. False with an exception for anything else, NaN
-// included.
+// Seconds as int, float or None to nanoseconds: -1 for None, and for what is too long
+// to matter. A time that is over already is 0. False with an exception for anything
+// else, NaN included.
 [[nodiscard]] bool parse_seconds(PyObject* value, long long& nanos) noexcept;
 
 }  // namespace celadon::py
