@@ -220,10 +220,11 @@ def test_the_command_reads_paste_files(ini: Path) -> None:
 def test_r06_values_of_paste_files_that_come_from_outside(
     ini: Path, given: list[str]
 ) -> None:
-    ini.write_text(ini.read_text().replace("port = 0", "port = %(http_port)s"))
-    command = [CELADON, "-b", "127.0.0.1:0", "--paste", ini.name, *given]
-    with Started(*command, cwd=ini.parent) as server:
-        server.said("listening at")
+    file = ini / "site.ini"
+    file.write_text(file.read_text().replace("port = 0", "port = %(http_port)s"))
+    command = [CELADON, "-b", "127.0.0.1:0", "--paste", "site.ini", *given]
+    with Started(*command, cwd=ini) as server:
+        assert answer(server)[0] == "green"
         warned = [
             line for line in server.lines if "%(http_port)s names no value" in line
         ]
