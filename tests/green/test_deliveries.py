@@ -69,14 +69,13 @@ def begin(): begun.append(1); enough.wait()
 begun, ended, enough = [], [], green.Event()
 class Box: pass
 box = Box(); box.local = threading.local()
-everybody = threading.Barrier(40)
+kept = []
 def keep(number):
-    box.local.value = Value(number); everybody.wait(); go.wait()
+    box.local.value = Value(number); kept.append(number); go.wait()
 go = green.Event()
 tasks = [green.spawn(keep, n) for n in range(40)]
-thread = threading.Thread(target=lambda: setattr(box.local, "value", Value(40)) or go.wait())
-thread.start()
-while everybody.n_waiting: time.sleep(0.001)
+thread = threading.Thread(target=keep, args=(40,)); thread.start()
+while len(kept) < 41: time.sleep(0.001)
 if how == "collected":
     box.itself = box; gc.disable(); del box
     gc.collect(); gc.enable()
@@ -102,14 +101,25 @@ LOCKS = {
 
 
 FIRED = """
-def cancel_once_fired():
-    # Due at the same turn of the loop as the timeout, and before it.
-    time.sleep(0.001)
-    assert timeouts[0].expired; timeouts[0].cancel()
-def pass_both():
-    end = time.monotonic() + 0.005
-    while time.monotonic() < end: pass
-timeouts = []
+class Limited:
+    # `step` in a greenlet whose time limit fires and is cancelled before it runs again.
+    def __init__(self, step):
+        self.done = []
+        self.canceller, self.task = green.spawn(self.cancel), green.spawn(self.run, step)
+        time.sleep(0)
+        end = time.monotonic() + 0.005  # both are due at the same turn of the loop
+        while time.monotonic() < end: pass
+        self.is_so = self.canceller.get()
+    def run(self, step):
+        try:
+            with celadon.Timeout(0.002) as self.timeout: self.done.append(step())
+        except celadon.Timeout: self.done.append("limited")
+    def cancel(self):
+        time.sleep(0.001)
+        timeout = getattr(self, "timeout", None)  # on a busy machine it has not begun
+        fired = timeout and timeout.expired
+        if timeout: timeout.cancel()
+        return bool(fired and not self.done)
 """
 
 
@@ -120,24 +130,25 @@ def test_g06_a_timeout_that_is_cancelled_before_its_waiter_runs(name: str) -> No
     run_green(
         FIRED
         + f"""
-it = {make}
-inside = []
-def hold():
-    {acquire}
-    free.wait(); {release}
-def enter():
-    with celadon.Timeout(0.002) as timeout:
-        timeouts.append(timeout)
+def is_so():
+    it, free, held = {make}, green.Event(), []
+    def hold():
         {acquire}
-        inside.append(free.is_set()); {release}
-free = green.Event()
-holder = green.spawn(hold); canceller = green.spawn(cancel_once_fired); waiter = green.spawn(enter)
-time.sleep(0); pass_both()
-canceller.get()
-for _ in range(5): time.sleep(0)
-assert not waiter.ready() and not inside
-free.set(); holder.get(); waiter.get()
-assert inside == [True]
+        held.append(1); free.wait(); {release}
+    def enter():
+        {acquire}
+        was_free = free.is_set(); {release}
+        return was_free
+    holder = green.spawn(hold)
+    while not held: time.sleep(0)
+    limited = Limited(enter)
+    if limited.is_so:
+        for _ in range(5): time.sleep(0)
+        assert not limited.task.ready() and not limited.done
+    free.set(); holder.get(); limited.task.join()
+    if limited.is_so: assert limited.done == [True], limited.done
+    return limited.is_so
+while not is_so(): pass
 """
     )
 
@@ -147,12 +158,6 @@ def test_g06_what_waits_with_a_limit_of_its_own_keeps_it() -> None:
     run_green(
         FIRED
         + """
-def wait(step):
-    began = time.monotonic()
-    with celadon.Timeout(0.002) as timeout:
-        timeouts[:] = [timeout]
-        result = step()
-    return result, time.monotonic() - began >= 0.05
 a, b = socket.socketpair()
 a.settimeout(0.05)
 def receive():
@@ -163,9 +168,14 @@ steps = [(lambda: event.wait(0.05), False), (lambda: never.acquire(timeout=0.05)
          (lambda: time.sleep(0.05), None), (receive, True),
          (lambda: select.select([b], [], [], 0.05), ([], [], []))]
 for step, expected in steps:
-    canceller = green.spawn(cancel_once_fired); task = green.spawn(wait, step)
-    time.sleep(0); pass_both(); canceller.get()
-    assert task.get() == (expected, True), (step, task.get())
+    def timed():
+        began = time.monotonic()
+        return step(), time.monotonic() - began >= 0.05
+    while True:
+        limited = Limited(timed)
+        limited.task.join()
+        if limited.is_so: break
+    assert limited.done == [(expected, True)], (step, limited.done)
 """,
         prelude=SOCKETS,
     )
@@ -185,7 +195,8 @@ def test_a_waiter_that_was_granted_keeps_its_lock_whoever_throws() -> None:
             except KeyError: got.append("error")
             finally: lock.release()
         own = []
-        task = green.spawn(enter); time.sleep(0)
+        task = green.spawn(enter)
+        while not own: time.sleep(0)
         green.spawn(lambda: own[0].throw(KeyError))  # and never comes back
         lock.release()  # it is granted, and has not run yet when the above begins
         task.get()
@@ -208,15 +219,16 @@ def test_g03_g14_a_kill_while_a_thread_starts_comes_behind_it() -> None:
             kept.append(thread)
             time.sleep(0)
         kept = []
-        for _ in range(20):
-            task = green.spawn(start); time.sleep(0)  # it waits for the thread to run
-            task.kill()
+        def begun(task):
+            while not task._running and not task.ready(): time.sleep(0)
+            return task
+        for _ in range(20): begun(green.spawn(start)).kill()
         for thread in kept: thread.join()
         assert len(started) == len(kept) == 20
         with ThreadPoolExecutor(1) as pool:
             futures = []
             def submit(): futures.append(pool.submit(int, 7)); time.sleep(0)
-            task = green.spawn(submit); time.sleep(0); task.kill()
+            begun(green.spawn(submit)).kill()
             assert [f.result() for f in futures] == [7]
         # The pool of `offload` and of names has all its places after kills at any moment.
         def use(): green.offload(int, 1)

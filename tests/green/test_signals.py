@@ -14,11 +14,10 @@ import signal
 class Late(Exception): pass
 def ring(*_): rung.append(1); raise Late
 rung = []
-def limit(seconds=0.005):
+def limit(seconds):
     signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, seconds)
-def limited(step):
-    limit()
-    try: step()
+def limited(step, seconds=0.005):
+    try: limit(seconds); step()
     except Late: return "late"
     return "in time"
 def spin():
@@ -38,19 +37,21 @@ for step, others in ((never.wait, []), (never.wait, [spin]), (spin, [])):
     tasks = [green.spawn(limited, step), *map(green.spawn, others)]
     assert [task.get(timeout=TIMEOUT) for task in tasks] == ["late", "calm"][:len(tasks)]
 # The main script asked.
-rung.clear(); limit(); busy = green.spawn(spin)
-try: busy.get(); never.wait()
+rung.clear()
+try: busy = green.spawn(spin); limit(0.005); busy.join(); never.wait()
 except Late: pass
 else: raise AssertionError
 assert busy.get() == "calm"
 # A timer that another sets is for that one.
 rung.clear()
+over, waits = green.Event(), []
+first = green.spawn(limited, lambda: waits.append(1) or over.wait(), 3600)
+while not waits: time.sleep(0)
 def second():
-    signal.setitimer(signal.ITIMER_REAL, 0.005)
-    try: never.wait()
+    try: signal.setitimer(signal.ITIMER_REAL, 0.005); never.wait()
     except Late: return "late"
-first = green.spawn(limited, lambda: time.sleep(0.05)); time.sleep(0)
-assert green.spawn(second).get() == "late" and first.get() == "in time"
+assert green.spawn(second).get() == "late"
+over.set(); assert first.get() == "in time"
 """
     )
 
@@ -61,9 +62,10 @@ def test_g02_a_handler_whose_greenlet_has_ended_is_logged() -> None:
         + """
 import io, logging
 out = io.StringIO(); logging.getLogger("celadon.error").addHandler(logging.StreamHandler(out))
-green.spawn(limit).get()
-while not rung: time.sleep(0.001)
-assert "SIGALRM raised, and who set it has ended" in out.getvalue() and "Late" in out.getvalue()
+green.spawn(limit, 3600).get()
+signal.raise_signal(signal.SIGALRM)
+assert rung and "SIGALRM raised, and who set it has ended" in out.getvalue()
+assert "Late" in out.getvalue()
 """
     )
 
@@ -89,8 +91,7 @@ def test_g02_without_greenlets_it_is_as_ever() -> None:
     run_green(
         LATE
         + """
-limit()
-try: time.sleep(60)
+try: limit(0.005); time.sleep(60)
 except Late: pass
 else: raise AssertionError
 """,
@@ -116,7 +117,10 @@ def test_g28_identities_that_are_handed_on() -> None:
         def park():
             idents.append(threading.get_ident()); never.wait()
         never, idents = green.Event(), []
-        tasks = [green.spawn(look), green.spawn(park)]; time.sleep(0)
+        tasks = [green.spawn(look)]
+        while not idents: time.sleep(0)
+        tasks.append(green.spawn(park))
+        while len(idents) < 2: time.sleep(0)
         frames = sys._current_frames()
         assert [frames[i].f_code.co_name for i in idents] == ["look", "park"]
         assert frames[threading.get_ident()].f_code.co_name == "<module>"
@@ -156,7 +160,7 @@ def test_g28_identities_that_are_handed_on() -> None:
 
 
 APP = """
-import signal, time
+import os, signal, time
 class Late(Exception): pass
 def ring(*_): raise Late
 def app(environ, start_response):
@@ -165,8 +169,8 @@ def app(environ, start_response):
         if environ["PATH_INFO"] == "/limit":
             signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, 0.01)
             time.sleep(60)
-        if environ["PATH_INFO"] == "/leave":
-            signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, 0.01)
+        if environ["PATH_INFO"] == "/leave": signal.signal(signal.SIGALRM, ring)
+        if environ["PATH_INFO"] == "/ring": os.kill(os.getpid(), signal.SIGALRM)
     except Late: text = "late"
     start_response("200 OK", [("Content-Length", str(len(text)))])
     return [text.encode()]
@@ -180,6 +184,7 @@ def test_g02_a_time_limit_in_a_view_ends_nothing_else(tmp_path: Path) -> None:
         for _ in range(5):
             assert server.request(raw.get("/limit")).body == b"late"
         assert server.request(raw.get("/leave")).body == b"done"
+        assert server.request(raw.get("/ring")).body == b"done"
         server.said("SIGALRM raised, and who set it has ended")
         assert server.request(raw.get("/")).body == b"done"
         assert not any("exited" in line for line in server.lines)
