@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from tests.clients.judge import Rules
 from tests.clients.plan import Habits
-from tests.support.servers import Command
+from tests.support import metrics
+from tests.support.servers import Command, wait_until
 from tests.support.site import ready, renewed, wait_ready
 
 # Tells when it is over.
@@ -23,6 +24,7 @@ PATIENT = (
     *("--keep-alive", "120", "--linger-timeout", "60", "--graceful-timeout", "120"),
     *("--timeout", "120"),
 )
+BUSY = 100  # requests that a server has had which is busy
 # nginx takes a half-close for the end.
 BEHIND = Habits(half=False, cuts=False, bad=False, proxied=True)
 
@@ -63,8 +65,12 @@ def scales(server: Command, over: threading.Event) -> None:
 
 def ends(server: Command, over: threading.Event) -> None:
     """Once, when it is busy."""
-    over.wait(0.5)
+    wait_until(lambda: (n := served(server), n >= BUSY or over.is_set()))
     server.signal(signal.SIGTERM)
+
+
+def served(server: Command) -> float:
+    return metrics.value(server, "celadon_requests_total")
 
 
 def of(*names: str) -> list[Mode]:
