@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "net/address.h"
 #include "net/listener.h"
@@ -296,45 +298,49 @@ int connect_to(std::uint16_t port) {
   return fd;
 }
 
-TEST(Listener, AcceptsUntilToldNotTo) {
-  ManualClock clock;
-  loop::Loop loop{loop::make_epoll_poller(), clock};
-  Accepting acceptor;
-  acceptor.limit = 2;
-  auto socket = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
-  ASSERT_TRUE(socket);
-  const std::uint16_t port = socket->address().port();
-  Listener listener(loop, std::move(*socket), acceptor);
-  ASSERT_TRUE(listener.start());
-  const int fds[] = {connect_to(port), connect_to(port), connect_to(port)};
-  loop.turn(0);
-  EXPECT_EQ(acceptor.accepted, 2);
-  EXPECT_FALSE(listener.started());
-  ASSERT_TRUE(listener.start());
-  loop.turn(0);
-  EXPECT_EQ(acceptor.accepted, 3);
-  EXPECT_EQ(acceptor.last.ip_text(), "127.0.0.1");
-  for (const int fd : fds) ::close(fd);
+// Three clients of a listener that pauses after so many.
+class PausingListener : public ::testing::Test {
+ protected:
+  ~PausingListener() override {
+    for (const int fd : fds_) ::close(fd);
+  }
+  void start(int limit) {
+    acceptor_.limit = limit;
+    auto socket = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
+    ASSERT_TRUE(socket);
+    port_ = socket->address().port();
+    listener_.emplace(loop_, std::move(*socket), acceptor_);
+    ASSERT_TRUE(listener_->start());
+    for (int i = 0; i < 3; ++i) fds_.push_back(connect_to(port_));
+    loop_.turn(0);
+  }
+
+  ManualClock clock_;
+  loop::Loop loop_{loop::make_epoll_poller(), clock_};
+  Accepting acceptor_;
+  std::optional<Listener> listener_;
+  std::uint16_t port_ = 0;
+  std::vector<int> fds_;
+};
+
+TEST_F(PausingListener, AcceptsUntilToldNotTo) {
+  ASSERT_NO_FATAL_FAILURE(start(2));
+  EXPECT_EQ(acceptor_.accepted, 2);
+  EXPECT_FALSE(listener_->started());
+  ASSERT_TRUE(listener_->start());
+  loop_.turn(0);
+  EXPECT_EQ(acceptor_.accepted, 3);
+  EXPECT_EQ(acceptor_.last.ip_text(), "127.0.0.1");
 }
 
-TEST(Listener, WhoWaitsIsAcceptedBeforeItCloses) {
-  ManualClock clock;
-  loop::Loop loop{loop::make_epoll_poller(), clock};
-  Accepting acceptor;
-  acceptor.limit = 1;
-  auto socket = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
-  ASSERT_TRUE(socket);
-  const std::uint16_t port = socket->address().port();
-  Listener listener(loop, std::move(*socket), acceptor);
-  ASSERT_TRUE(listener.start());
-  const int fds[] = {connect_to(port), connect_to(port), connect_to(port)};
-  loop.turn(0);
-  EXPECT_EQ(acceptor.accepted, 1);  // it pauses
-  acceptor.limit = 1000;
-  listener.accept_queued_and_close();
-  EXPECT_EQ(acceptor.accepted, 3);
-  EXPECT_TRUE(ListenSocket::open(*parse_bind("127.0.0.1:" + std::to_string(port)), {}));
-  for (const int fd : fds) ::close(fd);
+TEST_F(PausingListener, WhoWaitsIsAcceptedBeforeItCloses) {
+  ASSERT_NO_FATAL_FAILURE(start(1));
+  EXPECT_EQ(acceptor_.accepted, 1);  // it pauses
+  acceptor_.limit = 1000;
+  listener_->accept_queued_and_close();
+  EXPECT_EQ(acceptor_.accepted, 3);
+  EXPECT_TRUE(
+      ListenSocket::open(*parse_bind("127.0.0.1:" + std::to_string(port_)), {}));
 }
 
 TEST(Listener, AFileOfItsOwnGoesWhenItCloses) {
