@@ -67,7 +67,8 @@ def _waiting(conn: Any, call: Callable[[], T], waits: bool) -> T:
         return _with_timeout(conn, conn._celadon_timeout, call)
     never = Event("database")  # a wait for the database, where the time is accounted
     in_transaction = conn.in_transaction
-    for attempt in itertools.count():
+    delays = itertools.chain(_DELAYS, itertools.repeat(_DELAYS[-1]))
+    while True:
         began = time.monotonic()
         try:
             return call() if waits else _with_timeout(conn, _PROBE, call)
@@ -78,8 +79,7 @@ def _waiting(conn: Any, call: Callable[[], T], waits: bool) -> T:
                 raise
             if conn.in_transaction != in_transaction:
                 raise
-            never.wait(min(end - now, _DELAYS[min(attempt, len(_DELAYS) - 1)]))
-    raise AssertionError  # not reached
+            never.wait(min(end - now, next(delays)))
 
 
 def _with_timeout(conn: Any, seconds: float, call: Callable[[], T]) -> T:
