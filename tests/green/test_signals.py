@@ -124,6 +124,9 @@ def test_g28_identities_that_are_handed_on() -> None:
         frames = sys._current_frames()
         assert [frames[i].f_code.co_name for i in idents] == ["look", "park"]
         assert frames[threading.get_ident()].f_code.co_name == "<module>"
+        # Reports and profiles, a hundred a second, ask CPython itself.
+        from celadon.green import frames as ours
+        assert set(ours.of_threads()) == {threading.get_ident()}
         # Time limits by an exception from elsewhere: for one that waits, and one that runs.
         assert [stop(ident) for ident in idents] == [1, 1]
         for task in tasks:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import threading
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from celadon._core import green as _green
+from celadon.green.frames import of_greenlet, of_threads
 
 INTERVAL = 0.01  # seconds between two looks
 LONGEST = 60.0
@@ -80,7 +80,7 @@ def collect(thread: int, seconds: float, wall: bool) -> dict[str, Any]:
 
 def _running(thread: int) -> list[Stack]:
     job = _green.running_job()
-    frame = sys._current_frames().get(thread)
+    frame = of_threads().get(thread)
     if job is None or frame is None:
         return []  # the loop waits, or works itself
     return [(whose(job), _frames(frame))]
@@ -88,12 +88,11 @@ def _running(thread: int) -> list[Stack]:
 
 def _everything() -> list[Stack]:
     found = []
-    running = sys._current_frames()
+    running = of_threads()
     for each in _green.greenlets():
         if each["state"] in ("idle", "done") or each["number"] == 0:
             continue
-        parked = each["greenlet"]
-        frame = parked.gr_frame if parked else running.get(each["thread"])
+        frame = of_greenlet(each, running)
         if frame is not None:
             waits = (each["reason"] or each["state"], "", 0)
             found.append((whose(each["job"]), (*_frames(frame), waits)))

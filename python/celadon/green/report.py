@@ -14,6 +14,7 @@ from types import FrameType
 from typing import IO, Any
 
 from celadon._core import green as _green
+from celadon.green import frames
 
 _FAULTS = {
     getattr(signal, name)
@@ -76,10 +77,10 @@ def as_data() -> dict[str, Any]:
     """The report as plain data."""
     raw = _green.greenlets()
     names = {each["ident"]: _name(each) for each in raw}
-    frames = sys._current_frames()
+    threads = frames.of_threads()
     return {
         "greenlets": [
-            asdict(_entry(each, names, frames)) for each in raw if _counts(each)
+            asdict(_entry(each, names, threads)) for each in raw if _counts(each)
         ],
         "idle": sum(each["state"] == "idle" for each in raw),
         "cycles": _cycles(raw, names),
@@ -135,7 +136,7 @@ def _name(raw: dict[str, Any]) -> str:
 
 
 def _entry(
-    raw: dict[str, Any], names: dict[int, str], frames: dict[int, FrameType]
+    raw: dict[str, Any], names: dict[int, str], threads: dict[int, FrameType]
 ) -> Entry:
     return Entry(
         id=raw["number"],
@@ -146,16 +147,13 @@ def _entry(
         request=raw["job"],
         age=raw["age"],
         deadline_left=raw["deadline_left"],
-        stack=_stack(raw, frames),
+        stack=_stack(raw, threads),
     )
 
 
-def _stack(raw: dict[str, Any], frames: dict[int, FrameType]) -> list[dict[str, Any]]:
+def _stack(raw: dict[str, Any], threads: dict[int, FrameType]) -> list[dict[str, Any]]:
     """Outermost first, as in a traceback."""
-    parked = raw["greenlet"]
-    frame = parked.gr_frame if parked else None
-    if raw["state"] == "running":
-        frame = frames.get(raw["thread"])
+    frame = frames.of_greenlet(raw, threads)
     return [
         {"file": f.f_code.co_filename, "line": line, "function": f.f_code.co_qualname}
         for f, line in reversed(list(traceback.walk_stack(frame) if frame else ()))

@@ -14,6 +14,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from celadon._core import green
+from celadon.green import frames
 from celadon.patch.imports import when_imported
 from celadon.patch.registry import replace
 
@@ -23,7 +24,7 @@ def install() -> None:
     if hasattr(time, "pthread_getcpuclockid"):
         native = time.pthread_getcpuclockid
         replace(time, "pthread_getcpuclockid", _of_native_thread(native))
-    replace(sys, "_current_frames", _with_greenlets(sys._current_frames))
+    replace(sys, "_current_frames", _with_greenlets(frames.of_threads))
     when_imported("ctypes", _patch_ctypes)
 
 
@@ -38,19 +39,17 @@ def _of_native_thread(native: Any) -> Any:
 def _with_greenlets(native: Any) -> Any:
     @functools.wraps(native)
     def _current_frames() -> dict[int, FrameType]:
-        frames: dict[int, FrameType] = native()
+        threads: dict[int, FrameType] = native()
         here = sys._getframe()
-        found = [thread for thread, frame in frames.items() if frame is here]
+        found = [thread for thread, frame in threads.items() if frame is here]
         for thread in found:  # C code has no frame
-            frames[thread] = here.f_back or here
-        for each in green.greenlets():
-            parked = each["greenlet"]
-            if each["number"] == 0 or each["state"] == "idle":
-                continue
-            frame = parked.gr_frame if parked else frames.get(each["thread"])
-            if frame is not None:
-                frames[each["ident"]] = frame
-        return frames
+            threads[thread] = here.f_back or here
+        greenlets = [
+            (each["ident"], frames.of_greenlet(each, threads))
+            for each in green.greenlets()
+            if each["number"] != 0 and each["state"] != "idle"
+        ]
+        return threads | {ident: frame for ident, frame in greenlets if frame}
 
     return _current_frames
 
