@@ -31,7 +31,7 @@ done
   tests/e2e/test_hints.py tests/e2e/test_logs.py tests/e2e/test_proxies.py
   tests/e2e/test_check.py tests/e2e/test_container.py tests/drivers/test_drivers.py}"
 SERVICES="postgresql-15 mariadb-server redis-server haproxy nginx-light prometheus
-  chromium libmariadb-dev"
+  chromium libmariadb-dev golang-go"
 # Only whether it works is asked here, not how fast it is.
 [ -n "${FULL:-}" ] || export SKBUILD_CMAKE_BUILD_TYPE=${SKBUILD_CMAKE_BUILD_TYPE:-RelWithDebInfo}
 
@@ -204,7 +204,7 @@ place_bare() {
     mount --bind "$1" /var/lib/dpkg/status
     mkdir -p "$ROOM/empty"
     mount --bind "$ROOM/empty" /usr/lib/postgresql
-    for program in mariadbd redis-server haproxy nginx prometheus chromium; do
+    for program in mariadbd redis-server haproxy nginx prometheus chromium go; do
       for file in /usr/bin/$program /usr/sbin/$program; do
         [ ! -e $file ] || mount --bind /dev/null "$(readlink -f $file)"
       done

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support import raw
+from tests.support.machine import program
 from tests.support.metrics import value
 from tests.support.raw import TIMEOUT, Client
 from tests.support.servers import Command, serving, wait_until
@@ -57,19 +57,17 @@ def _pieces(slow: bool) -> Iterator[bytes]:
 @pytest.fixture(scope="module")
 def by_go(tmp_path_factory: pytest.TempPathFactory) -> Upload:
     """net/http as people write it."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("this machine lacks the package golang-go")
-    program = tmp_path_factory.mktemp("go") / "uploads"
+    go = program("go", "golang-go")
+    uploads = tmp_path_factory.mktemp("go") / "uploads"
     source = Path(__file__).parent / "uploads/main.go"
-    cache = {"GOCACHE": str(program.parent / "cache"), "GO111MODULE": "off"}
+    cache = {"GOCACHE": str(uploads.parent / "cache"), "GO111MODULE": "off"}
     subprocess.run(
-        [go, "build", "-o", program, source], check=True, env={**os.environ, **cache}
+        [go, "build", "-o", uploads, source], check=True, env={**os.environ, **cache}
     )
 
     def upload(port: int, slow: bool) -> list[str]:
         url, pause = f"http://127.0.0.1:{port}/", "200" if slow else "0"
-        command = [program, url, str(TRIES), str(SIZE), pause]
+        command = [uploads, url, str(TRIES), str(SIZE), pause]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stdout.splitlines()
 
