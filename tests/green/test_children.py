@@ -294,6 +294,33 @@ def test_a_fork_is_not_kept_by_a_thread_that_takes_the_locks_again_and_again() -
     )
 
 
+def test_g08_a_child_has_native_threads_of_its_own() -> None:
+    run_green(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        from celadon.patch import original
+        begun, go = queue.SimpleQueue(), threading.Event()
+        held = [green.spawn(green.offload, lambda: (begun.put(1), go.wait())) for _ in range(7)]
+        for _ in held: begun.get()
+        assert green.offload(sum, [1]) == 1
+        interval = sys.getswitchinterval()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                assert sys.getswitchinterval() > interval
+                assert green.spawn(green.offload, sum, [1, 2]).get(timeout=TIMEOUT) == 3
+                os._exit(0)
+            except BaseException as error:
+                print(repr(error), flush=True); os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        go.set()
+        for each in held: each.get()
+        """,
+        prelude=CHILDREN,
+    )
+
+
 @pytest.mark.row("C17")
 def test_offload_where_no_thread_can_be_started() -> None:
     run_green(

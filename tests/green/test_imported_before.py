@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 MADE = """
-import functools, queue, threading
+import functools, multiprocessing, queue, threading
 from concurrent.futures import ThreadPoolExecutor
 
 lock, held = threading.Lock(), threading.Lock()
@@ -22,6 +22,8 @@ jobs, simple = queue.Queue(), queue.SimpleQueue()
 jobs.put(1); simple.put(2)
 pool = ThreadPoolExecutor(2)
 pool.submit(int).result()
+processes = multiprocessing.RLock()
+messages = multiprocessing.get_context("fork").SimpleQueue()
 kept = {"deep": [{"lock": lock}]}
 frozen = (threading.Lock(),)
 
@@ -64,7 +66,7 @@ from celadon.patch import before
 patch.install()
 before.settle()
 patch.start()
-import threading, time, _queue
+import threading, time, _multiprocessing, _queue
 from celadon import green
 made.celadon_sleep = time.sleep
 ours = {threading.Lock: [made.lock, made.kept["deep"][0]["lock"], made.slotted.lock,
@@ -72,7 +74,9 @@ ours = {threading.Lock: [made.lock, made.kept["deep"][0]["lock"], made.slotted.l
                          made.jobs.not_empty._lock, made.event._cond._lock,
                          made.wait.__closure__[1].cell_contents],
         threading.RLock: [made.relock, made.Registry.guard],
-        threading.local: [made.local], _queue.SimpleQueue: [made.simple]}
+        threading.local: [made.local], _queue.SimpleQueue: [made.simple],
+        _multiprocessing.SemLock: [made.processes._semlock, made.processes.acquire.__self__,
+                                   made.messages._rlock._semlock]}
 for kind, values in ours.items():
     for number, value in enumerate(values):
         assert type(value) is kind, (kind, number, value)
@@ -83,10 +87,13 @@ assert made.local.tenant == "main" and made.simple.get() == 2 and made.jobs.get(
 def visit(tenant):
     made.local.tenant = tenant
     with made.lock, made.relock, made.Registry.guard, made.semaphore: time.sleep(0.001)
+    with made.processes, made.processes: time.sleep(0.001)
+    made.messages.get()
     made.wait(); made.event.wait(); made.jobs.put(tenant)
     return made.local.tenant == tenant and made.pool.submit(str, tenant).result() == tenant
 tasks = [green.spawn(visit, str(n)) for n in range(4)]
 green.spawn(made.event.set)
+green.spawn(lambda: [made.messages.put(n) for n in range(4)])
 assert all(task.get(timeout=20) for task in tasks)
 assert sorted(made.jobs.get() for _ in tasks) == ["0", "1", "2", "3"]
 print("all are ours")

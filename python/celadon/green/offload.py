@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -73,6 +75,12 @@ class _Gil:
         if self._calls == 0:
             sys.setswitchinterval(self._interval)
 
+    def forget(self) -> None:
+        """In the child of a fork no call runs."""
+        if self._calls:
+            self._calls = 0
+            sys.setswitchinterval(self._interval)
+
 
 _gil = _Gil()
 
@@ -114,12 +122,17 @@ class NativePool:
     def __init__(self, threads: int, name: str) -> None:
         self.threads = threads
         self.name = name
+        self._measures: _Measures | None = None
+        self._begin()
+        _pools.add(self)
+
+    def _begin(self) -> None:
+        """Without threads, as in the child of a fork."""
         self._calls: deque[_Call] = deque()
         self._wanted = _green.Semaphore(0)
         self._started = 0
         self._idle = 0
         self._running = 0
-        self._measures: _Measures | None = None
 
     @property
     def waiting(self) -> int:
@@ -247,7 +260,16 @@ def _wait_shielded(call: _Call) -> None:
         _green.leave_shield()
 
 
+def _forget_threads() -> None:
+    _gil.forget()
+    for pool in [*_pools]:
+        pool._begin()
+
+
 _LONGEST_END = 60.0  # seconds
+
+_pools: weakref.WeakSet[NativePool] = weakref.WeakSet()
+os.register_at_fork(after_in_child=_forget_threads)
 
 _pool = NativePool(8, "celadon-offload")
 

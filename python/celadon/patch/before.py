@@ -19,7 +19,8 @@ from celadon import origins
 from celadon._core import green
 from celadon.logging import logger
 from celadon.patch import brief
-from celadon.patch.registry import original
+from celadon.patch.registry import original, patched
+from celadon.patch.semaphores import SemLock
 
 _MOST = 200_000  # objects that are looked at: an import of a large project makes fewer
 _DEEP = 8
@@ -68,6 +69,11 @@ class _Walk:
         self._rlock = original("_thread", "RLock")
         self._local = original("_thread", "_local")
         self._queue = original("_queue", "SimpleQueue")
+        self._semaphore: Any = None
+        self._natives = {self._lock, self._rlock, self._queue}
+        if patched("_multiprocessing", "SemLock"):
+            self._semaphore = original("_multiprocessing", "SemLock")
+            self._natives.add(self._semaphore)
 
     def through(self, module: types.ModuleType) -> None:
         self._module = module.__name__
@@ -76,16 +82,10 @@ class _Walk:
 
     def _visit(self, place: str, value: Any, put: Put | None, depth: int) -> None:
         kind = type(value)
-        if kind in (self._lock, self._rlock, self._queue) or issubclass(
-            kind, self._local
-        ):
+        if kind in self._natives or issubclass(kind, self._local):
             self._swap(place, value, put)
             return
-        if kind is types.BuiltinMethodType and type(value.__self__) in (
-            self._lock,
-            self._rlock,
-            self._queue,
-        ):
+        if kind is types.BuiltinMethodType and type(value.__self__) in self._natives:
             self._swap_method(place, value, put)
             return
         if issubclass(kind, type) and self._is_old_class(value):
@@ -160,6 +160,8 @@ class _Walk:
             local = green.local()
             vars(local).update(vars(value))
             return local
+        if kind is self._semaphore:
+            return None if value._count() else SemLock.instead_of(value)
         return None
 
     def _leave(self, what: str) -> None:

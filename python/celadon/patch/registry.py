@@ -30,6 +30,8 @@ _ALWAYS = (
     "celadon.patch.functions",
     "celadon.patch.signals",
     "celadon.patch.identities",
+    "celadon.patch.semaphores",
+    "celadon.patch.multiprocesses",
 )
 PARTS = tuple(_MODULES)
 
