@@ -1,7 +1,7 @@
 """`os.read`, `os.write` and their relatives on pipes, sockets and terminals.
 
 Regular files are read and written as ever. `os.close` wakes whoever waits for what it
-closes.
+closes. Locks on files are of this part too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celadon._core import green
+from celadon.patch import filelocks
 from celadon.patch.registry import replace
 
 _read = os.read
@@ -23,6 +24,7 @@ _close = os.close
 def install() -> None:
     for function in (read, write, readv, writev, close):
         replace(os, function.__name__, function)
+    filelocks.install()
 
 
 def read(fd: int, length: int, /) -> bytes:
