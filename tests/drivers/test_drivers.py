@@ -166,6 +166,22 @@ def test_psycopg_survives_a_timeout_and_a_kill(services: Services) -> None:
     )
 
 
+@pytest.mark.row("R09")
+def test_psycopg_closed_by_another_greenlet(services: Services) -> None:
+    run_green(
+        """
+        conn = connect()
+        task = green.spawn(ask, conn, "SELECT pg_sleep(600)")
+        running(1, connect)
+        conn.close()
+        raises(psycopg.OperationalError, task.get)
+        assert conn.closed
+        """,
+        prelude=prelude(services, "psycopg"),
+        malloc="default",
+    )
+
+
 def test_psycopg2_connection_ends_with_a_killed_query(services: Services) -> None:
     run_green(
         """

@@ -11,7 +11,12 @@ from typing import Any, TypeVar
 from greenlet import GreenletExit
 
 from celadon import green
-from celadon._core.green import RequestKilled, RequestTimeout, can_park
+from celadon._core.green import (
+    RequestKilled,
+    RequestTimeout,
+    can_park,
+    fd_closing,
+)
 from celadon.drivers import budget
 from celadon.drivers.names import libpq_server
 from celadon.green.timeout import Timeout
@@ -60,6 +65,7 @@ def _use_budget(psycopg: ModuleType) -> None:
 
     @functools.wraps(native_close)
     def close(self: Any) -> None:
+        _wake_who_waits(self)
         native_close(self)
         if self.closed:
             budget.leave(self)
@@ -70,6 +76,13 @@ def _use_budget(psycopg: ModuleType) -> None:
         replace(psycopg, "connect", cls.connect)
     replace(cls, "close", close)
     _use_budget_in_asyncio(psycopg)
+
+
+def _wake_who_waits(conn: Any) -> None:
+    """libpq closes the descriptor unseen by whoever waits for it."""
+    goes_back = getattr(getattr(conn, "_pool", None), "close_returns", False)
+    if not conn.closed and not goes_back:
+        fd_closing(conn.pgconn.socket)
 
 
 def _use_budget_in_asyncio(psycopg: ModuleType) -> None:
