@@ -3,6 +3,10 @@
 Greenlets are cheap and connections are not: a thousand requests at once would ask a
 database for a thousand. Adapters take a place before they connect; who finds none waits
 for one, first come, first served, and gets the driver's own error after a time.
+
+What lies idle in a pool is nobody's: who finds no place has one closed that does, and
+is woken when one comes back. A pool that alone may have more than the budget allows has
+its size for a budget; it is said where it is made, since one of the two was not meant.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from typing import Any, Protocol
 
 from celadon._core import green as _green
 from celadon._core.metrics import Series
+from celadon.logging import logger
 
 LIMIT = 32
 WAIT = 30.0  # seconds
@@ -26,6 +31,7 @@ Reclaimer = Callable[[str], bool]
 
 _servers: dict[str, _Server] = {}
 _reclaimers: list[Reclaimer] = []
+_compared: set[tuple[str, int]] = set()
 _limit = LIMIT
 _wait = WAIT
 
@@ -42,7 +48,8 @@ def configure(limit: int, wait: float = WAIT) -> None:
 
 def add_reclaimer(reclaimer: Reclaimer) -> None:
     """Has `reclaimer` called when somebody finds no place."""
-    _reclaimers.append(reclaimer)
+    if reclaimer not in _reclaimers:
+        _reclaimers.append(reclaimer)
 
 
 def is_wanted(server: str) -> bool:
@@ -51,11 +58,45 @@ def is_wanted(server: str) -> bool:
     return known is not None and bool(known.waiters)
 
 
+def has_room(server: str | None) -> bool:
+    """Whether one more connection to `server` takes nobody's place."""
+    known = _servers.get(server) if server is not None else None
+    return known is None or not (known.waiters or known.is_full)
+
+
+def came_back(server: str | None) -> None:
+    """A connection to `server` lies idle now. Takes no lock."""
+    known = _servers.get(server) if server is not None else None
+    if known is not None and known.waiters:
+        known.wake_first()
+
+
+def claim(server: str | None, size: int) -> None:
+    """There is a pool for `server` that may have `size` connections."""
+    known = _servers.get(server) if server is not None else None
+    if known is not None and size > known.claimed:
+        known.claimed = size
+        known.wake_first()
+
+
+def compare(size: int, pool: str, setting: str) -> None:
+    """Says so, once, where the `size` of a pool that is made is above the budget;
+    `setting` is what the pool calls it."""
+    if 0 < _limit < size and (pool, size) not in _compared:
+        _compared.add((pool, size))
+        logger.warning(
+            "%s may have %d connections, and db_connections allows %d to one server in "
+            "each worker: set db_connections=%d, or %s to %d; until then the pool's size "
+            "holds for its server",
+            *(pool, size, _limit, size, setting, _limit),
+        )
+
+
 def stats() -> dict[str, dict[str, int]]:
     """Open connections and who waits for one, by server."""
     return {
         name: {"open": len(server.places), "waiting": len(server.waiters)}
-        for name, server in _servers.items()
+        for name, server in list(_servers.items())
     }
 
 
@@ -76,6 +117,12 @@ class Place:
     def server(self) -> str:
         """The server's name."""
         return self._server.name
+
+    @property
+    def is_held(self) -> bool:
+        """False once it is free, and in a child that was forked since."""
+        server = self._server
+        return self in server.places and _servers.get(server.name) is server
 
     def attach(self, conn: Any, is_closed: Callable[[Any], Any] | None = None) -> None:
         """Free when `conn` goes, or is found to be closed."""
@@ -104,6 +151,7 @@ class _Server:
         self.name = name
         self.places: set[Place] = set()
         self.waiters: deque[_Turn] = deque()
+        self.claimed = 0  # by the largest pool
         self._lock = _green.Lock()
         self._open = _gauge("open", "Connections to a server of databases.", name)
         self._waiting = _gauge("waiting", "Who waits for a place there.", name)
@@ -120,11 +168,15 @@ class _Server:
         except IndexError:
             return
 
+    @property
+    def is_full(self) -> bool:
+        return _limit > 0 and max(_limit, self.claimed) <= len(self.places)
+
     def take(self, turn: _Turn | None) -> Place | None:
         """A place, if there is one and it is the caller's turn."""
         with self._lock:
             first = self.waiters[0] if self.waiters else None
-            if first is not turn or 0 < _limit <= len(self.places):
+            if first is not turn or self.is_full:
                 return None
             place = Place(self)
             self.places.add(place)
@@ -134,7 +186,7 @@ class _Server:
     def make_room(self) -> None:
         for place in list(self.places):
             place.free_if_closed()
-        if len(self.places) >= _limit:
+        if self.is_full:
             any(reclaim(self.name) for reclaim in _reclaimers)
 
 
@@ -158,9 +210,9 @@ def _known(name: str) -> _Server:
 
 def _refusal(server: str) -> str:
     return (
-        f"celadon: no connection to {server} was closed for {_wait:g} s, and "
-        f"{_limit} are open in this worker, the most that db_connections allows: use "
-        "a pool, close connections sooner, or raise db_connections (or db_connection_wait)"
+        f"celadon: all connections to {server} were in use for {_wait:g} s, and {_limit} "
+        "are the most that db_connections allows in this worker: use a pool, close "
+        "connections sooner, or raise db_connections (or db_connection_wait)"
     )
 
 
@@ -269,9 +321,9 @@ def leave(conn: Any) -> None:
 
 
 def server_of(conn: Any) -> str | None:
-    """The server that `conn` has a place at."""
+    """The server that `conn` has a place at, in this process."""
     place = getattr(conn, "_celadon_place", None)
-    return place.server if place is not None else None
+    return place.server if place is not None and place.is_held else None
 
 
 def name_of(kind: str, host: Any, port: Any) -> str:

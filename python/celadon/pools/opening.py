@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from celadon.logging import logger
+from celadon.pools import lending
 from celadon.pools.background import bounded
 from celadon.pools.errors import PoolError
 from celadon.pools.member import Member
@@ -34,6 +35,7 @@ def open_one(pool: ConnectionPool[C], era: int) -> None:
             pool._gave_up = error is not None
             pool._note_empty()
     if conn is not None:
+        lending.note_first(pool, conn)
         pool._put(member)
     if error is not None:
         _give_up(pool, error)

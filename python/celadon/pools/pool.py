@@ -26,7 +26,7 @@ from typing import Any, Generic, TypeVar
 
 from celadon._core import green as _green
 from celadon.logging import logger
-from celadon.pools import hooks, opening, upkeep
+from celadon.pools import hooks, lending, opening, upkeep
 from celadon.pools.background import bounded, start, start_for_long
 from celadon.pools.errors import PoolClosed, PoolFull, PoolTimeout
 from celadon.pools.hint import Hint
@@ -70,6 +70,7 @@ class ConnectionPool(Generic[C]):
     _connecting: int
     _era: int  # those of an earlier one were drained
     _tended: bool
+    _server: str | None  # of the budget of connections, once it is known
     _gave_up: bool  # opening failed for good: only users have it tried again
     _news: _green.Event  # the pool was closed
     _filled: _green.Event
@@ -129,6 +130,7 @@ class ConnectionPool(Generic[C]):
         self._last_error: BaseException | None = None
         self._closed = False
         self._forget_all()
+        lending.note_pool(self)
 
     # --- users ---
 
@@ -440,6 +442,7 @@ class ConnectionPool(Generic[C]):
         else:
             self._lent.pop(id(member.conn), None)
             self._idle.append(member)
+            lending.note_idle(member)
         self._note_filled()
         self._assert_counts()
         self._measures.note(self)
@@ -495,7 +498,7 @@ class ConnectionPool(Generic[C]):
             and self._size() < self.max_size
             and (
                 len(self._waiters) > self._connecting
-                or (self._size() < self.min_size and not self._gave_up)
+                or (self._size() < self.min_size and self._may_fill())
             )
         ):
             self._connecting += 1
@@ -503,6 +506,9 @@ class ConnectionPool(Generic[C]):
         if not self._tended and self._size() > 0:
             self._tended = True
             start_for_long(upkeep.tend, self)
+
+    def _may_fill(self) -> bool:
+        return not self._gave_up and lending.has_room(self)
 
     # --- counts ---
 
@@ -532,6 +538,7 @@ class ConnectionPool(Generic[C]):
         self._era = 0
         self._tended = False
         self._gave_up = False
+        self._server = None
         self._news = _green.Event()
         self._filled = _green.Event()
         self._empty = _green.Event()
