@@ -45,43 +45,59 @@ class _Places:
     def __init__(self) -> None:
         self.descriptors: dict[int, str] = {}
         self.threads: dict[int, str] = {}
+        self._is_over = False
+
+    def _note(self, places: dict[int, str], number: int | None) -> None:
+        if number is not None and not self._is_over:
+            places[number] = _place()
 
     @contextlib.contextmanager
     def recorded(self) -> Iterator[None]:
-        """The functions that make them are others meanwhile, and then as before."""
+        """The functions that make them are others meanwhile, and then as before.
+
+        But where the import has put something else: that calls ours, which then only
+        passes on.
+        """
         opened, made, started = open, socket.socket.__init__, threading.Thread.start
 
         def open_file(*args: Any, **kwargs: Any) -> Any:
             file = opened(*args, **kwargs)
             with contextlib.suppress(OSError, AttributeError, ValueError):
-                self.descriptors[file.fileno()] = _place()
+                self._note(self.descriptors, file.fileno())
             return file
 
         def make_socket(self_: socket.socket, *args: Any, **kwargs: Any) -> None:
             made(self_, *args, **kwargs)
-            self.descriptors[self_.fileno()] = _place()
+            self._note(self.descriptors, self_.fileno())
 
         def start(thread: threading.Thread) -> None:
             started(thread)
-            if thread.ident is not None:
-                self.threads[thread.ident] = _place()
+            self._note(self.threads, thread.ident)
 
-        here: Any = builtins
-        here.open = io.open = open_file
-        kind: Any = socket.socket
-        kind.__init__ = make_socket
-        threads: Any = threading.Thread
-        threads.start = start
-        try:
+        with (
+            _instead(builtins, "open", open_file),
+            _instead(io, "open", open_file),
+            _instead(socket.socket, "__init__", make_socket),
+            _instead(threading.Thread, "start", start),
+        ):
             yield
-        finally:
-            here.open = io.open = opened
-            kind.__init__, threads.start = made, started
+        self._is_over = True
+
+
+@contextlib.contextmanager
+def _instead(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if getattr(owner, name) is value:
+            setattr(owner, name, before)
 
 
 def _place() -> str:
     """The line of code that is not the standard library's or ours, innermost first."""
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(3)
     first = frame
     while frame is not None and _is_library(frame.f_code.co_filename):
         frame = frame.f_back

@@ -142,3 +142,50 @@ def test_the_setting_does_not_change_by_a_reload(site: Site) -> None:
         server.wait_line("preload_app changes with a restart")
         server.wait_line(f"worker {first} exited with status 0")
         assert ask(server)[0] == "2"
+
+
+WRAPPED = """
+import builtins, io, json, os, socket, threading
+{first}
+calls = []
+def wrap(owner, name):
+    before = getattr(owner, name)
+    def agent(*args, **kwargs):
+        calls.append(name)
+        return before(*args, **kwargs)
+    setattr(owner, name, agent)
+wrap(threading.Thread, "start"); wrap(threading.Thread, "join"); wrap(socket.socket, "__init__")
+wrap(builtins, "open")
+done = []
+def app(environ, start_response):
+    calls.clear()
+    thread = threading.Thread(target=done.append, args=[1])
+    thread.start(); thread.join()
+    with open(os.devnull), io.open(os.devnull), socket.socket(): pass
+    body = json.dumps([sorted(calls), thread.is_alive(), len(done)]).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "options"),
+    [
+        ("", ()),
+        ("", ("--no-green",)),
+        ("import celadon.patch; celadon.patch.install()", ("--no-green",)),
+    ],
+)
+def test_g25_what_an_import_has_put_in_place_stays(
+    tmp_path: Path, first: str, options: tuple[str, ...]
+) -> None:
+    """Wrappers as agents have them, and a patch that the application asks for itself."""
+    write(tmp_path, WRAPPED.format(first=first))
+    with Command("pre_app:app", "--preload", *options, cwd=tmp_path) as server:
+        wait_ready(server, 1)
+        for count in (1, 2):
+            calls, alive, done = json.loads(server.request(get("/")).body)
+            assert calls == ["__init__", "join", "open", "start"]
+            assert (alive, done) == (False, count)
+        assert not any("Traceback" in line for line in server.lines)
+        assert not any("preload: " in line for line in server.lines)

@@ -172,7 +172,10 @@ def _patch_join() -> None:
         try:
             bootstrap(self)
         finally:
-            self._celadon_ended.set()
+            # One whose start was withdrawn, or wrapped before the patch, has none.
+            ended = getattr(self, "_celadon_ended", None)
+            if ended is not None:
+                ended.set()
 
     def join(self: Any, timeout: float | None = None) -> None:
         ended = getattr(self, "_celadon_ended", None)
