@@ -109,8 +109,8 @@ void Roster::note_end(const WorkerProcess& worker, Exit how, Nanos now) noexcept
 
 void Roster::pause_slot(int number, Nanos now) noexcept {
   Slot& slot = slot_at(number);
-  slot.pause =
-      slot.pause == 0 ? limits_.backoff : std::min(2 * slot.pause, limits_.backoff_max);
+  const Nanos longer = slot.pause == 0 ? limits_.backoff : 2 * slot.pause;
+  slot.pause = std::min(longer, limits_.backoff_max);
   slot.not_before = now + slot.pause;
 }
 

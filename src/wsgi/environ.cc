@@ -1,6 +1,7 @@
 #include "wsgi/environ.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "http/field_rules.h"
 #include "http/forwarded.h"
@@ -356,28 +357,60 @@ EnvironBuilder::Scheme EnvironBuilder::scheme_of(server::Exchange& x) const noex
   return secure ? Scheme::Https : Scheme::Http;
 }
 
-bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept {
-  const http::Request& r = x.request();
+// Addresses of who passed it on, first to last. Each proxy may have added a line of its
+// own: they are one list (S25).
+std::vector<std::string_view> EnvironBuilder::hops_of(const http::Request& r) {
+  std::vector<std::string_view> hops;
+  const auto add = [&](http::HeaderId id, auto parse) {
+    for (const http::Field& field : r.fields) {
+      if (field.id == id)
+        std::ranges::copy(parse(r.value(field)), std::back_inserter(hops));
+    }
+  };
+  add(http::HeaderId::XForwardedFor, http::parse_x_forwarded_for);
+  if (hops.empty()) add(http::HeaderId::Forwarded, http::parse_forwarded_for);
+  return hops;
+}
+
+// Names with underscores that a proxy may send.
+bool EnvironBuilder::add_forwarder_headers(PyObject* env,
+                                           const http::Request& r) noexcept {
+  const auto& allowed = options_.forwarder_headers;
   for (const http::Field& field : r.fields) {
     if (!http::has_trait(field.id, http::Trait::Ambiguous)) continue;
     std::string name(r.name(field));
     std::ranges::transform(name, name.begin(), [](char c) {
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
-    const auto& allowed = options_.forwarder_headers;
     if (std::ranges::find(allowed, name) == allowed.end()) continue;
-    if (name == "SCRIPT_NAME") {
-      if (!mount(env, r.value(field))) return false;
-    } else if (name == "PATH_INFO") {
-      if (!set_text(env, kPathInfo, r.value(field))) return false;
-    }
+    const bool done = name == "SCRIPT_NAME" ? mount(env, r.value(field))
+                      : name == "PATH_INFO" ? set_text(env, kPathInfo, r.value(field))
+                                            : replace_field(env, name, r, field);
+    if (!done) return false;
   }
+  return true;
+}
+
+// What the proxy says itself takes the place of what a client sent by the same key.
+bool EnvironBuilder::replace_field(PyObject* env, std::string name,
+                                   const http::Request& r,
+                                   const http::Field& field) noexcept {
+  std::ranges::replace(name, '-', '_');
+  const py::Object key = to_str("HTTP_" + name);
+  if (!key) return false;
+  const auto first = std::ranges::find_if(r.fields, [&](const http::Field& other) {
+    return http::equals_ignoring_case(r.name(other), r.name(field));
+  });
+  if (&*first != &field) return join_repeated(env, key.get(), r, field);
+  const py::Object value = to_str(r.value(field));
+  return value && PyDict_SetItem(env, key.get(), value.get()) == 0;
+}
+
+bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept {
+  const http::Request& r = x.request();
+  if (!add_forwarder_headers(env, r)) return false;
   if (!options_.proxy_headers) return true;
-  const http::Field* field = r.find(http::HeaderId::XForwardedFor);
-  const http::Field* standard = r.find(http::HeaderId::Forwarded);
-  if (!field && !standard) return true;
-  const auto hops = field ? http::parse_x_forwarded_for(r.value(*field))
-                          : http::parse_forwarded_for(r.value(*standard));
+  const auto hops = hops_of(r);
   // From the right: the first one that is not itself a trusted proxy is the client.
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
     const auto address = net::Address::parse_ip(*hop);

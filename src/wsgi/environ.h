@@ -99,6 +99,12 @@ class EnvironBuilder {
                                    const http::Field& field) noexcept;
   [[nodiscard]] bool add_unix_server(PyObject* environ, const http::Request& r,
                                      bool secure) noexcept;
+  [[nodiscard]] static std::vector<std::string_view> hops_of(const http::Request& r);
+  [[nodiscard]] bool add_forwarder_headers(PyObject* environ,
+                                           const http::Request& r) noexcept;
+  [[nodiscard]] bool replace_field(PyObject* environ, std::string name,
+                                   const http::Request& r,
+                                   const http::Field& field) noexcept;
   [[nodiscard]] bool add_forwarded(PyObject* environ, server::Exchange& x) noexcept;
   [[nodiscard]] bool mount(PyObject* environ, std::string_view script_name) noexcept;
   [[nodiscard]] bool add_buffered_length(PyObject* environ,

@@ -51,6 +51,8 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             print("after the master", flush=True)
             time.sleep(0.01)
         return []
+    if path == "/slow":
+        time.sleep(0.1)
     if path == "/die":
         os.kill(os.getpid(), signal.SIGKILL)
     start_response("200 OK", headers)

@@ -127,6 +127,15 @@ def test_what_is_not_open_needs_the_token(site: Site) -> None:
         assert admin.asked("config")["settings"]["admin_token"]["value"] == "***"
 
 
+def test_pages_that_are_open_are_a_setting(site: Site) -> None:
+    options = ("--admin-allow-ips", "192.0.2.1", "--admin-open", "live,stats")
+    with Administered(site, *options) as admin:
+        wait_ready(admin.server, 1)
+        for page, status in (("live", 200), ("stats", 200), ("metrics", 401)):
+            answer = admin.page(page)
+            assert (answer.status, answer.reason != "Unknown") == (status, True), page
+
+
 def comes_back(admin: Administered, old: int) -> None:
     wait_until(lambda: (p := admin.process, p not in (0, old)))
 

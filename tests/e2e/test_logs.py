@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -177,6 +178,16 @@ def test_filters(tmp_path: Path) -> None:
         server.request(get("/"))
         server.request(get("/raise"))
         assert lines_of(log, 1) == ["/raise"]
+    log.unlink()
+    with Command(LOGS, *options, "--access-log-min-status", "500") as server:
+        server.request(get("/"))
+        server.request(get("/raise"))
+        assert lines_of(log, 1) == ["/raise"]
+    log.unlink()
+    with Command(LOGS, *options, "--access-log-slow", "0.05") as server:
+        server.request(get("/"))
+        server.request(get("/slow"))
+        assert lines_of(log, 1) == ["/slow"]
 
 
 @pytest.mark.parametrize("name", ["celadon.access", "gunicorn.access"])
@@ -276,6 +287,47 @@ def test_a_full_pipe_stops_no_request(unread: tuple[Unread, str]) -> None:
     server.out.wait("lines were lost here")
     server.signal(signal.SIGTERM)
     assert server.process.wait(raw.TIMEOUT) == 0
+
+
+@pytest.mark.parametrize("overflow", ["drop", "block"])
+def test_lines_that_are_too_many_are_lost_or_waited_for(
+    tmp_path: Path, overflow: str
+) -> None:
+    """Of a log that nobody reads yet."""
+    log, asked = tmp_path / "access.fifo", 400
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    options = ("--access-logfile", str(log), "--log-ring", "65536")
+    options = (*options, "--access-logformat", "%(U)s", "--log-overflow", overflow)
+    path = "/" + "x" * 2000
+    with Command(LOGS, *options) as server, server.client() as client:
+        answered = 0
+
+        def ask_all() -> None:
+            nonlocal answered
+            for _ in range(asked):
+                client.send(get(path))
+                assert client.response().status == 200
+                answered += 1
+
+        asking = threading.Thread(target=ask_all)
+        asking.start()
+        if overflow == "drop":
+            asking.join(raw.TIMEOUT)
+            assert answered == asked
+        else:
+            server.wait_line("the loop (is|was) held")
+            assert answered < asked
+        os.set_blocking(reader, True)
+        with os.fdopen(reader) as lines:
+            if overflow == "block":
+                for _ in range(asked):
+                    assert lines.readline() == path + "\n"
+            asking.join(raw.TIMEOUT)
+            assert answered == asked
+            if overflow == "drop":
+                server.wait_line(r"\d+ lines of the access log were lost")
+            server.stop()
 
 
 def test_a_stop_does_not_wait_for_a_reader(unread: tuple[Unread, str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.support import proxies
 from tests.support.load import FOREVER, Load
 from tests.support.machine import free_port
-from tests.support.raw import Client, get
+from tests.support.raw import Client, Response, get
 from tests.support.servers import Command, wait_until
 from tests.support.site import Site, renewed, wait_ready
 
@@ -114,3 +114,32 @@ def app(environ, start_response):
         told = json.loads(answer.body)
         assert told == [answer.get("X-Request-ID"), "http", "127.0.0.1", "a", True]
         assert len(told[0]) == 32  # nginx's, not ours
+
+
+def test_s25_nobody_says_who_he_is_himself(tmp_path: Path) -> None:
+    """HAProxy adds a line of its own below the one that a client has sent."""
+    (tmp_path / "who_app.py").write_text(
+        """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["REMOTE_ADDR"].encode()]
+"""
+    )
+    ports = [(free_port(), free_port()) for _ in range(2)]
+    own, admin = (f"127.0.0.1:{port}" for port in ports[0])
+    command = Command(
+        "who_app:app",
+        *("--bind", own, "--admin-bind", admin, "--proxy-headers"),
+        bind=None,
+        cwd=tmp_path,
+    )
+    with command as server, proxies.haproxy(tmp_path, ports) as proxy:
+        wait_ready(server, 1)
+
+        def answer() -> tuple[Response, bool]:
+            with Client(("127.0.0.1", proxy.port), source="127.0.0.2") as client:
+                client.send(get("/", "X-Forwarded-For: 6.6.6.6"))
+                got = client.response()
+                return got, got.status == 200
+
+        assert wait_until(answer).body == b"127.0.0.2"

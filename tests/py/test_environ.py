@@ -244,11 +244,15 @@ def test_en10_contradicting_scheme_headers_are_refused() -> None:
         ("X-Forwarded-For: 6.6.6.6, 9.9.9.9, 127.0.0.1", "9.9.9.9"),
         ("X-Forwarded-For: 9.9.9.9:123", "9.9.9.9"),
         ("X-Forwarded-For: garbage", "127.0.0.1"),
+        ("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 9.9.9.9", "9.9.9.9"),
+        ("X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-For: 127.0.0.1", "9.9.9.9"),
+        ('Forwarded: for="\r\nForwarded: for=9.9.9.9', "9.9.9.9"),
+        ("Forwarded: for=6.6.6.6\r\nForwarded: for=9.9.9.9;proto=http", "9.9.9.9"),
         ('Forwarded: for="[2001:db8::1]:80";proto=http', "2001:db8::1"),
         ("Forwarded: for=unknown", "127.0.0.1"),
     ],
 )
-@pytest.mark.row("EN09", "T38")
+@pytest.mark.row("EN09", "T38", "S25")
 def test_en10_client_address_where_enabled(header: str, address: str) -> None:
     """Only for trusted peers, only where proxy_headers is on."""
     assert capture(raw.get("/", header), proxy_headers=True)["REMOTE_ADDR"] == address
