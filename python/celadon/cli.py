@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +21,27 @@ def run_command(argv: Sequence[str]) -> int:
     """The whole command; returns its exit status."""
     _open_standard_streams()
     try:
-        return _run(argv)
+        status = _run(argv)
+        sys.stdout.flush()
+        return status
     except CeladonError as error:
         for line in _lines(error):
             print(line, file=sys.stderr)
         return error.status
     except OSError as error:
+        if _has_no_reader(1):  # `celadon config | head`: it has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 128 + signal.SIGPIPE
         print(f"celadon: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _has_no_reader(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, 0)  # errors are told in any case
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _open_standard_streams() -> None:

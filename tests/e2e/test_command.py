@@ -127,6 +127,19 @@ def test_mistakes_get_one_clear_line(
     assert f"{Path(celadon.__file__).parent}/" not in done.stderr  # no frame of ours
 
 
+@pytest.mark.parametrize(
+    "words", [("config",), ("config", "--json"), ("--help",), ("check", PROBE)]
+)
+def test_a_reader_that_has_seen_enough(words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [CELADON, *words], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
 def test_an_application_that_fails_to_import_shows_its_own_traceback() -> None:
     done = run("tests.apps.broken:app")
     assert "broken.py" in done.stderr
