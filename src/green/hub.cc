@@ -11,6 +11,7 @@
 #include "green/asyncio_state.h"
 #include "green/switch.h"
 #include "py/error.h"
+#include "py/stack_chunks.h"
 
 namespace celadon::green {
 namespace {
@@ -153,6 +154,7 @@ void Hub::on_fd_closing(int fd) noexcept {
 }
 
 bool Hub::start() noexcept {
+  py::keep_stack_chunks();
   main_ = std::make_unique<Strand>(*this, 0);
   main_->greenlet_ = current_greenlet();
   const py::Object body(PyCFunction_New(&enter_hub_def, nullptr));

@@ -159,6 +159,10 @@ class Hub {
   // Has the thread watched, which must be this one.
   void watch(const WatchLimits& limits);
   void unwatch() noexcept;
+  // Between two bytecodes: what the watchdog asked for is written.
+  void answer_watchdog() noexcept {
+    if (blocking_.watchdog) blocking_.watchdog->write_stacks();
+  }
 
   // The slice that runs now, where it is long enough for the watchdog.
   // Around a collection of garbage.

@@ -70,6 +70,7 @@ bool is_tracing() noexcept {
 }  // namespace
 
 PyObject* py_on_preempt(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  if (Hub* here = Hub::here()) here->answer_watchdog();
   Strand* strand = current_strand();
   // The interrupt comes when it comes: by now something else may run here.
   if (count != 2 || !strand || strand->is_main() || !can_park()) return py::none();

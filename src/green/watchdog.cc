@@ -11,6 +11,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/unescaped.h"
@@ -190,24 +191,45 @@ void Watchdog::look() noexcept {
   }
   if (limits_.alarms() && held >= limits_.alarm && began != alarmed_) {
     alarmed_ = began;
-    alarm(held);
+    alarm(began, held);
   }
   // Again at each look: it may have come where nothing can be done.
   if ((limits_.preempts() && held >= limits_.preempt_at()) ||
       (limits_.raises() && held >= limits_.raise)) {
-    interrupt();
+    [[maybe_unused]] const bool sent = interrupt();
   }
 }
 
 // Before 3.13 CPython looks for what was asked for from another thread only when
 // something else stops its evaluation loop: there the signal has to be a real one.
-void Watchdog::interrupt() const noexcept {
+bool Watchdog::interrupt() const noexcept {
+  if (limits_.preempt_signal <= 0) return false;
 #if PY_VERSION_HEX >= 0x030D0000
   PyErr_SetInterruptEx(limits_.preempt_signal);
+  return true;
 #else
-  if (is_on_cpu(watched_id_) && is_handled(limits_.preempt_signal))
-    ::pthread_kill(watched_, limits_.preempt_signal);
+  if (!is_on_cpu(watched_id_) || !is_handled(limits_.preempt_signal)) return false;
+  return ::pthread_kill(watched_, limits_.preempt_signal) == 0;
 #endif
+}
+
+// While a frame is made or ends, what a handler finds there may be gone. So the thread
+// writes between two bytecodes; only one that does not come there, since it is in C, is
+// stopped where it is.
+void Watchdog::ask_for_stacks(Nanos began, int signal) noexcept {
+  wanted_of_ = began;
+  wanted_.store(signal, std::memory_order_release);
+  if (interrupt()) {
+    for (int i = 0; i < kSafeLooks && wanted_.load(std::memory_order_acquire); ++i)
+      std::this_thread::sleep_for(std::chrono::nanoseconds(kSafePause));
+  }
+  if (wanted_.exchange(0, std::memory_order_acq_rel)) ::pthread_kill(watched_, signal);
+}
+
+void Watchdog::write_stacks() noexcept {
+  const int signal = wanted_.exchange(0, std::memory_order_acq_rel);
+  if (signal != 0 && hub_.slice_started() == wanted_of_)
+    ::pthread_kill(watched_, signal);
 }
 
 // Each is written down once. A thread that has no processor just now, or is deaf to
@@ -216,7 +238,7 @@ void Watchdog::sample(Nanos began, Nanos held) noexcept {
   if (std::exchange(asked_, began) != began) {
     [[maybe_unused]] const std::string stale = read_stack(limits_.report_pipe, 0);
     came_.clear();
-    ::pthread_kill(watched_, limits_.report_signal);
+    ask_for_stacks(began, limits_.report_signal);
   }
   came_ += read_stack(limits_.report_pipe, kStackWait);
   if (!has_frame(came_) && held < limits_.report + kStackPatience) return;
@@ -268,11 +290,11 @@ void Watchdog::relieve() noexcept {
                                 " idle connections go to other workers\n");
 }
 
-void Watchdog::alarm(Nanos held) const noexcept {
+void Watchdog::alarm(Nanos began, Nanos held) noexcept {
   write_out(limits_.log_fd, log_prefix("ERROR") + "the loop is held for " +
                                 std::to_string(held / kMillisecond) +
                                 " ms; the stacks of all threads:\n");
-  ::pthread_kill(watched_, limits_.alarm_signal);
+  ask_for_stacks(began, limits_.alarm_signal);
 }
 
 }  // namespace celadon::green

@@ -75,6 +75,8 @@ class Watchdog {
   void on_work() noexcept {
     if (asleep_.load(std::memory_order_seq_cst)) wake_up();
   }
+  // By the thread that is watched, between two bytecodes: writes what was asked for.
+  void write_stacks() noexcept;
   // After a fork, in the child: the thread is the parent's.
   void abandon() noexcept;
 
@@ -85,14 +87,18 @@ class Watchdog {
   [[nodiscard]] Nanos until_next_look() const noexcept;
   void wake_up() noexcept;
   void look() noexcept;
-  void interrupt() const noexcept;
+  // False: nothing was sent, the thread waits in the kernel.
+  [[nodiscard]] bool interrupt() const noexcept;
+  void ask_for_stacks(Nanos began, int signal) noexcept;
   void sample(Nanos began, Nanos held) noexcept;
   void report(Nanos began, Nanos held) noexcept;
-  void alarm(Nanos held) const noexcept;
+  void alarm(Nanos began, Nanos held) noexcept;
   void relieve() noexcept;
 
   static constexpr Nanos kReportPeriod = kSecond;       // at the most one in it
   static constexpr Nanos kStackPatience = 3 * kSecond;  // then it goes without one
+  static constexpr int kSafeLooks = 50;              // for a place between bytecodes,
+  static constexpr Nanos kSafePause = kMillisecond;  // so long after one another
   static constexpr int kIdleLooks = 20;  // then it sleeps until there is work
 
   Hub& hub_;
@@ -101,8 +107,11 @@ class Watchdog {
   const pthread_t watched_;
   const pid_t watched_id_;
   int idle_looks_ = 0;
-  Nanos asked_ = 0;        // start of the slice whose stack was asked for last,
-  std::string came_;       // and what came of it
+  Nanos asked_ = 0;      // start of the slice whose stack was asked for last,
+  std::string came_;     // and what came of it
+  Nanos wanted_of_ = 0;  // likewise, of the signal below
+  // At which faulthandler writes what is asked for; 0: who took it writes, or has.
+  std::atomic<int> wanted_{0};
   Nanos sampled_ = 0;      // likewise, whose stack was taken,
   std::string stack_;      // and that
   Nanos reported_ = 0;     // start of the slice that was reported last

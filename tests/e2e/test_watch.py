@@ -38,6 +38,16 @@ def deaf():
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     end = time.monotonic() + 1
     while time.monotonic() < end: pass
+def hold_and_listen():
+    # What the watchdog asks for comes between two bytecodes, by this signal.
+    import signal
+    asked, known = [], signal.getsignal(signal.SIGRTMAX)
+    def on_signal(number, frame):
+        asked.append(number)
+        return known(number, frame)
+    signal.signal(signal.SIGRTMAX, on_signal)
+    while not asked: pass
+    signal.signal(signal.SIGRTMAX, known)
 def grow(): kept.append(b"x" * (64 << 20))
 def app(environ, start_response):
     name = environ["PATH_INFO"][1:]
@@ -94,6 +104,14 @@ def test_a_thread_that_does_not_show_its_stack_at_once_is_asked_again(
         server.wait_line(r"the loop is held for \d+ ms at .*\.py:\d+ in ")
         server.wait_line("in deaf")
     assert not any("a place that is not known" in line for line in server.lines)
+
+
+def test_g04_a_thread_writes_its_stack_between_two_bytecodes(stuck: Path) -> None:
+    """Not where a frame is made or ends, with its memory there only in part."""
+    options = ("--workers", "1", "--watchdog-threshold", "20ms")
+    with Command("stuck:app", *options, cwd=stuck) as server:
+        assert server.request(raw.get("/hold_and_listen")).body == b"ok"
+        server.wait_line(r"the loop is held for \d+ ms at .*stuck.py:\d+ in ")
 
 
 def test_code_that_holds_the_loop_is_interrupted_by_option(stuck: Path) -> None:
