@@ -335,3 +335,71 @@ def test_offload_where_no_thread_can_be_started() -> None:
         """,
         prelude=CHILDREN + NO_ROOM_FOR_THREADS,
     )
+
+
+ENDING = """
+import celadon._core
+began, free, ended = green.Event(), green.Event(), []
+class Value:
+    def __del__(self):
+        began.set()
+        free.wait()
+        ended.append(1)
+local = threading.local()
+def work(): local.value = Value()
+thread = threading.Thread(target=work)
+"""
+
+
+def test_g07_a_thread_is_joined_to_its_very_end() -> None:
+    """A value of its `threading.local` waits in its finalizer, for a greenlet."""
+    run_green(
+        ENDING
+        + """
+thread.start()
+def look():
+    began.wait()
+    assert thread.is_alive()
+    thread.join(0.001)
+    assert thread.is_alive() and not ended
+    free.set()
+task = green.spawn(look)
+thread.join()
+assert ended and not thread.is_alive()
+task.get()
+"""
+    )
+
+
+def test_g07_a_join_of_an_ending_thread_can_be_killed() -> None:
+    run_green(
+        ENDING
+        + """
+thread.start()
+began.wait()
+joiner = green.spawn(thread.join)
+for _ in range(5): green.sleep(0.001)
+joiner.kill()
+assert thread.is_alive() and not ended
+free.set()
+thread.join()
+assert ended
+"""
+    )
+
+
+def test_g07_a_thread_of_the_parents_has_ended_in_a_forked_child() -> None:
+    run_green(
+        """
+hold = green.Event()
+thread = threading.Thread(target=hold.wait)
+thread.start()
+pid = os.fork()
+if pid == 0:
+    green.spawn(thread.join).get()
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+hold.set()
+thread.join()
+"""
+    )

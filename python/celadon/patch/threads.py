@@ -11,6 +11,7 @@ import functools
 import logging
 import operator
 import threading
+import time
 from typing import Any
 
 from celadon._core import green
@@ -18,6 +19,8 @@ from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.registry import original, replace
 
 _START_BOUND = 3600.0  # seconds; the system takes far less, or fails
+_USUAL_END = 0.001  # more than an interpreter's own end of a thread takes
+_LONGEST_PAUSE = 0.05
 
 
 class _SlotThread(threading._DummyThread):
@@ -155,6 +158,7 @@ def _patch_join() -> None:
     """A greenlet that joins a native thread parks until the thread says that it ends."""
     bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
     native_join = threading.Thread.join
+    is_alive = threading.Thread.is_alive
     start = threading.Thread.start
 
     def patched_start(self: Any) -> None:
@@ -179,21 +183,40 @@ def _patch_join() -> None:
 
     def join(self: Any, timeout: float | None = None) -> None:
         ended = getattr(self, "_celadon_ended", None)
-        started = self._started.is_set()
         if (
             ended is None
-            or not started
+            or not self._started.is_set()
             or not green.can_park()
             or self is threading.current_thread()
         ):
             native_join(self, timeout)
-        elif ended.wait(None if timeout is None else max(timeout, 0)):
-            # What is left is the interpreter's own end of the thread: microseconds.
-            native_join(self)
+            return
+        end = None if timeout is None else time.monotonic() + max(timeout, 0)
+        # In a forked child the threads of the parent have ended without a word.
+        if not is_alive(self) or ended.wait(_until(end)):
+            await_end(self, end)
+
+    def await_end(self: Any, end: float | None) -> None:
+        """What is left is the interpreter's own: microseconds, but for what a finalizer
+        of the thread's locals does, which may wait for a greenlet. Nothing tells of that.
+        """
+        native_join(self, min(_USUAL_END, _until(end) or _USUAL_END))
+        pause = _USUAL_END
+        while is_alive(self):
+            left = _until(end)
+            if left == 0:
+                return
+            green.sleep(pause if left is None else min(pause, left))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        native_join(self, 0)
 
     replace(threading.Thread, "start", functools.wraps(start)(patched_start))
     replace(threading.Thread, "_bootstrap_inner", patched_bootstrap)
     replace(threading.Thread, "join", functools.wraps(native_join)(join))
+
+
+def _until(end: float | None) -> float | None:
+    return None if end is None else max(end - time.monotonic(), 0)
 
 
 def _swap_live_locks() -> None:
