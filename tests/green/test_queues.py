@@ -80,3 +80,102 @@ def test_threads_and_greenlets() -> None:
         assert sorted(total) == [(n, i) for n in range(6) for i in range(100)]
         """
     )
+
+
+QUEUES = ["queue.Queue", "queue.LifoQueue", "queue.PriorityQueue", "queue.SimpleQueue"]
+QUEUES += ["green.Queue", "green.LifoQueue", "green.PriorityQueue", "green.SimpleQueue"]
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_g11_one_that_puts_and_gets_starves_nobody(kind: str) -> None:
+    run_green(
+        f"""
+        pool = {kind}()
+        counts = dict.fromkeys("abc", 0)
+        def use(name):
+            while sum(counts.values()) < 300:
+                pool.put(pool.get())
+                counts[name] += 1
+            pool.put(0)  # whoever still waits
+        tasks = [green.spawn(use, name) for name in counts]
+        green.sleep(0)
+        pool.put(1)
+        for task in tasks: task.get()
+        assert all(90 < count < 110 for count in counts.values()), counts
+        """
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in QUEUES if "Simple" not in kind])
+def test_g11_room_is_given_in_order_too(kind: str) -> None:
+    run_green(
+        f"""
+        pool = {kind}(1)
+        pool.put(0)
+        counts = dict.fromkeys("abc", 0)
+        def use(name):
+            while sum(counts.values()) < 300:
+                pool.put(1)
+                counts[name] += 1
+                pool.get()
+            try: pool.get_nowait()  # whoever still waits
+            except queue.Empty: pass
+        tasks = [green.spawn(use, name) for name in counts]
+        green.sleep(0)
+        pool.get()
+        for task in tasks: task.get()
+        assert all(90 < count < 110 for count in counts.values()), counts
+        """
+    )
+
+
+@pytest.mark.parametrize("kind", ["threading", "green"])
+@pytest.mark.parametrize("name", ["Semaphore", "BoundedSemaphore"])
+def test_g11_so_are_permits(kind: str, name: str) -> None:
+    run_green(
+        f"""
+        permit = {kind}.{name}(1)
+        counts = dict.fromkeys("abc", 0)
+        def use(name):
+            while sum(counts.values()) < 300:
+                with permit:
+                    counts[name] += 1
+                    green.sleep(0)
+        tasks = [green.spawn(use, name) for name in counts]
+        for task in tasks: task.get()
+        assert all(90 < count < 110 for count in counts.values()), counts
+        """
+    )
+
+
+def test_g11_who_peeks_takes_nothing_from_those_that_wait() -> None:
+    run_green(
+        """
+        pool = green.Queue()
+        waiting = [green.spawn(pool.peek), green.spawn(pool.get), green.spawn(pool.get)]
+        green.sleep(0)
+        pool.put(1)
+        assert pool.peek() == 1
+        pool.put(2)
+        assert [task.get() for task in waiting] == [1, 1, 2]
+        """
+    )
+
+
+def test_g11_a_queue_that_is_shut_down_keeps_nobody() -> None:
+    run_green(
+        """
+        from celadon.green.queue import ShutDown
+        pool = green.Queue(1)
+        pool.put(1)
+        def outcome(call, *args):
+            try: return call(*args)
+            except ShutDown: return "shut"
+        waiting = [green.spawn(outcome, pool.put, n) for n in (2, 3)]
+        green.sleep(0)
+        pool.shutdown()
+        late = [green.spawn(outcome, pool.put, 4), green.spawn(outcome, pool.get)]
+        assert [task.get() for task in waiting + late] == ["shut", "shut", "shut", 1]
+        assert outcome(pool.get) == "shut"
+        """
+    )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import collections
 import heapq
+import sys
 import time
+from collections.abc import Callable
 from queue import Empty, Full
 from typing import Any
 
 from celadon._core.green import Condition, Lock
+from celadon.green.turns import wait_turn
+
+_ENDLESS = sys.maxsize
 
 
 class ShutDown(Exception):
@@ -54,35 +59,56 @@ class Queue:
         end = _end(block, timeout)
         with self._mutex:
             self._check_open()
-            while self.full():
-                if not _wait(self._not_full, block, end):
-                    raise Full
-                self._check_open()
+            if not self._has_turn(self._not_full, self._room, block, end):
+                raise Full
+            self._check_open()
             self._put(item)
             self.unfinished_tasks += 1
             self._not_empty.notify()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Raises `queue.Empty` after `timeout` seconds, `ShutDown` once drained."""
-        return self._take(block, timeout, self._get)
+        end = _end(block, timeout)
+        with self._mutex:
+            if not self._has_turn(self._not_empty, self._there, block, end):
+                raise Empty
+            if not self._items:
+                raise ShutDown
+            item = self._get()
+            self._not_full.notify()
+            return item
 
     def peek(self, block: bool = True, timeout: float | None = None) -> Any:
         """What `get` would return, without taking it."""
-        return self._take(block, timeout, self._peek)
-
-    def _take(self, block: bool, timeout: float | None, take: Any) -> Any:
         end = _end(block, timeout)
         with self._mutex:
-            while not self._items:
-                self._check_open()
-                if not _wait(self._not_empty, block, end):
+            if not self._items:
+                if not self._has_turn(self._not_empty, self._there, block, end):
                     raise Empty
-            item = take()
-            if take == self._peek:
-                self._not_empty.notify()
-            else:
-                self._not_full.notify()
-            return item
+                if not self._items:
+                    raise ShutDown
+                self._not_empty.notify()  # it stays there for somebody else
+            return self._peek()
+
+    def _there(self) -> int:
+        return _ENDLESS if self._is_shutdown else len(self._items)
+
+    def _room(self) -> int:
+        if self.maxsize <= 0 or self._is_shutdown:
+            return _ENDLESS
+        return self.maxsize - len(self._items)
+
+    @staticmethod
+    def _has_turn(
+        condition: Condition,
+        available: Callable[[], int],
+        block: bool,
+        end: float | None,
+    ) -> bool:
+        """False: there is nothing, and it must not or cannot be waited for."""
+        if not block:
+            return available() > 0
+        return wait_turn(condition, available, end)
 
     def put_nowait(self, item: Any) -> None:
         self.put(item, block=False)
@@ -154,13 +180,3 @@ def _end(block: bool, timeout: float | None) -> float | None:
     if timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
     return time.monotonic() + timeout
-
-
-def _wait(condition: Condition, block: bool, end: float | None) -> bool:
-    """False once the time has passed."""
-    if not block:
-        return False
-    if end is None:
-        return condition.wait()
-    left = end - time.monotonic()
-    return left > 0 and (condition.wait(left) or end > time.monotonic())

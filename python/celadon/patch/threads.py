@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from celadon._core import green
+from celadon.green.turns import core_of, is_promised, wait_turn
 from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.registry import original, replace
 
@@ -89,6 +90,7 @@ def _patch_threading() -> None:
     _patch_current_thread()
     _patch_join()
     _patch_condition()
+    _make_semaphore_fair()
     for cls in (threading.Semaphore, threading.Event, threading.Barrier):
         guard_by_brief_lock(cls, operator.attrgetter("_cond._lock"))
 
@@ -141,6 +143,29 @@ def _patch_condition() -> None:
 
     for function in (wait, notify, notify_all, _at_fork_reinit):
         replace(cls, function.__name__, function)
+
+
+def _make_semaphore_fair() -> None:
+    cls: Any = threading.Semaphore
+    native = cls.acquire
+
+    @functools.wraps(native)
+    def acquire(self: Any, blocking: bool = True, timeout: float | None = None) -> Any:
+        def permits() -> int:
+            return self._value  # type: ignore[no-any-return]
+
+        core = core_of(self._cond) if blocking else None
+        if core is None or not is_promised(core, permits):
+            return native(self, blocking, timeout)
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._cond:
+            if not wait_turn(core, permits, end):
+                return False
+            self._value -= 1
+            return True
+
+    replace(cls, "acquire", acquire)
+    replace(cls, "__enter__", acquire)
 
 
 def _patch_current_thread() -> None:
