@@ -16,6 +16,7 @@ from typing import Any
 
 from celadon._core import green
 from celadon.green.offload import NativePool
+from celadon.patch.buffered import CooperativeIO
 from celadon.patch.imports import when_imported
 from celadon.patch.registry import replace
 
@@ -176,11 +177,8 @@ class _PipeEnd(io.FileIO):
         super().close()
 
 
-class _PipeIO(ModuleType):
+class _PipeIO(CooperativeIO):
     """`io`, as `subprocess` sees it."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(io, name)
 
     @staticmethod
     def open(file: int, mode: str, buffering: int = -1) -> Any:
@@ -196,5 +194,5 @@ class _PipeIO(ModuleType):
             return raw
         size = io.DEFAULT_BUFFER_SIZE if buffering < 0 or buffering == 1 else buffering
         if "r" in mode:
-            return io.BufferedReader(raw, size)
-        return io.BufferedWriter(raw, size)
+            return CooperativeIO.BufferedReader(raw, size)
+        return CooperativeIO.BufferedWriter(raw, size)

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from celadon._core import green, sockets
+from celadon.patch.buffered import CooperativeIO
 from celadon.patch.imports import when_imported
 from celadon.patch.registry import replace
 
@@ -23,6 +24,7 @@ def _patch(socket: ModuleType) -> None:
     cls = socket.socket
     for name, method in sockets.methods(socket._socket.socket, cls).items():
         replace(cls, name, method)
+    replace(socket, "io", CooperativeIO("io"))  # of makefile()
     replace(cls, "_sendfile_use_sendfile", _sendfile(cls._sendfile_use_sendfile))
 
 
