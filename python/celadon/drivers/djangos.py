@@ -8,16 +8,15 @@ own is closed at its end.
 from __future__ import annotations
 
 import functools
-import weakref
 from types import ModuleType
 from typing import Any
 
 from celadon._core.green import get_ident, slot_idle
 from celadon.drivers import budget
 from celadon.patch.registry import replace
+from celadon.weakly import Weakly
 
-# Connections, and who opened each: the identity of a runner or a thread.
-_opened: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+_opened: Weakly[Any] = Weakly()
 
 
 def adapt(base: ModuleType) -> None:
@@ -27,7 +26,8 @@ def adapt(base: ModuleType) -> None:
     @functools.wraps(native_connect)
     def connect(self: Any) -> None:
         native_connect(self)
-        _opened[self] = get_ident()
+        self._celadon_owner = get_ident()  # of a runner or a thread
+        _opened.add(self)
 
     @functools.wraps(native_end)
     def close_if_unusable_or_obsolete(self: Any) -> None:
@@ -48,11 +48,11 @@ def _is_between(wrapper: Any) -> bool:
 
 
 def _close_idle_one(server: str) -> bool:
-    for wrapper, owner in list(_opened.items()):
+    for wrapper in _opened.all():
         conn = wrapper.connection
         if budget.server_of(conn) != server or not _is_between(wrapper):
             continue
-        if slot_idle(owner) and getattr(wrapper, "pool", None) is None:
+        if slot_idle(wrapper._celadon_owner) and getattr(wrapper, "pool", None) is None:
             # Taken away first: its runner may come back while it is being closed.
             wrapper.connection = None
             conn.close()

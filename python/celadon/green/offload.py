@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from celadon._core import green as _green
 from celadon._core.metrics import Series
+from celadon.green.helpers import HelperThread
 
 T = TypeVar("T")
 
@@ -222,9 +223,7 @@ class NativePool:
     def _start_thread(self, call: _Call) -> None:
         """Where there is no room for one more, those that there are do `call` too."""
         self._started += 1
-        thread = threading.Thread(
-            target=self._work, name=f"{self.name}-{self._started}", daemon=True
-        )
+        thread = HelperThread(self._work, f"{self.name}-{self._started}")
         try:
             thread.start()
         except RuntimeError:

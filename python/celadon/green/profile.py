@@ -17,6 +17,7 @@ from typing import Any
 
 from celadon._core import green as _green
 from celadon.green.frames import of_greenlet, of_threads
+from celadon.green.helpers import HelperThread
 
 INTERVAL = 0.01  # seconds between two looks
 LONGEST = 60.0
@@ -55,7 +56,7 @@ def write_to(descriptor: int, seconds: float, wall: bool) -> None:
             os.close(descriptor)
 
     try:
-        threading.Thread(target=work, name="celadon-profile", daemon=True).start()
+        HelperThread(work, "celadon-profile").start()
     except RuntimeError:  # there is no room for one more
         os.close(descriptor)
         raise

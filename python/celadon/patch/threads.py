@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from celadon._core import green
+from celadon.green.helpers import HelperThread
 from celadon.green.turns import core_of, is_promised, wait_turn
 from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.registry import original, replace
@@ -88,6 +89,7 @@ def _patch_threading() -> None:
     replace(threading, "get_ident", green.get_ident)
     replace(threading, "local", green.local)
     _patch_current_thread()
+    _hide_helpers()
     _patch_join()
     _patch_condition()
     _make_semaphore_fair()
@@ -177,6 +179,22 @@ def _patch_current_thread() -> None:
         return slot_thread(_SlotThread) or native()
 
     replace(threading, "current_thread", current_thread)
+
+
+def _hide_helpers() -> None:
+    """Who looks whether others run in this process is told of none of ours."""
+    native = threading.enumerate
+
+    @functools.wraps(native)
+    def enumerate() -> list[threading.Thread]:
+        return [each for each in native() if not isinstance(each, HelperThread)]
+
+    @functools.wraps(threading.active_count)
+    def active_count() -> int:
+        return len(enumerate())
+
+    replace(threading, "enumerate", enumerate)
+    replace(threading, "active_count", active_count)
 
 
 def _patch_join() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from celadon._core import green as _green
-from celadon.green.offload import NativePool, native_thread
+from celadon.green.helpers import HelperThread
+from celadon.green.offload import NativePool
 from celadon.green.spawn import spawn
 from celadon.green.timeout import Timeout
 
@@ -33,7 +34,7 @@ def start_for_long(fn: Callable[..., Any], *args: Any) -> None:
     if _has_hub():
         spawn(fn, *args)
     else:
-        native_thread(fn, *args, name="celadon-pool-upkeep")
+        HelperThread(fn, "celadon-pool-upkeep", *args).start()
 
 
 def bounded(fn: Callable[..., Any], *args: Any, bound: float = HOOK_BOUND) -> Any:
