@@ -166,6 +166,49 @@ def test_psycopg_survives_a_timeout_and_a_kill(services: Services) -> None:
     )
 
 
+@pytest.mark.row("R05")
+def test_psycopg_keeps_its_connection_whatever_ends_a_wait(services: Services) -> None:
+    run_green(
+        """
+        class Own(Exception): pass
+        def end(bound):
+            with bound: ask(conn, "SELECT pg_sleep(600)")
+        conn = connect()
+        for kind, make in ((green.Timeout, lambda: green.Timeout(0.05)),
+                           (Own, lambda: green.Timeout(0.05, Own())),
+                           (TimeoutError, lambda: green.Timeout(0.05, TimeoutError("mine"))),
+                           (celadon.RequestTimeout, lambda: celadon.deadline(0.05))):
+            raises(kind, end, make())
+            conn.rollback()
+            assert ask(conn, "SELECT 7") == 7 and not conn.closed, kind
+        """,
+        prelude=prelude(services, "psycopg"),
+        malloc="default",
+    )
+
+
+@pytest.mark.row("R05")
+def test_psycopg_keeps_its_own_time_limits(services: Services) -> None:
+    run_green(
+        """
+        hole = socket.create_server(("127.0.0.1", 0))
+        def silent():
+            raises(psycopg.OperationalError, lambda: psycopg.connect(
+                host="127.0.0.1", port=hole.getsockname()[1], user="celadon", connect_timeout=2))
+        _, count = ticks(silent)
+        assert count >= 3, count
+        conn, other = connect(), connect()
+        conn.autocommit = other.autocommit = True
+        conn.execute("LISTEN news")
+        soon(other.execute, "NOTIFY news, 'hello'")
+        got, count = ticks(lambda: next(conn.notifies()))
+        assert got.payload == "hello" and count >= 3
+        """,
+        prelude=prelude(services, "psycopg"),
+        malloc="default",
+    )
+
+
 @pytest.mark.row("R09")
 def test_psycopg_closed_by_another_greenlet(services: Services) -> None:
     run_green(

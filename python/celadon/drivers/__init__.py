@@ -47,7 +47,7 @@ def install() -> None:
 def _adapt(driver: ModuleType, adapter: str) -> None:
     try:
         importlib.import_module(f"celadon.drivers.{adapter}").adapt(driver)
-    except (AttributeError, ImportError) as error:
+    except Exception as error:
         _problems[driver.__name__] = str(error)
         version = getattr(driver, "__version__", "of unknown version")
         logger.warning(

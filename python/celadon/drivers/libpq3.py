@@ -1,48 +1,75 @@
-"""psycopg 3: its generators say what they wait for, and the greenlet waits for it."""
+"""psycopg 3: its generators say what they wait for, and the greenlet waits for it.
+
+A query whose greenlet is killed or timed out meanwhile is cancelled on the server, and its
+connection is usable afterwards.
+"""
 
 from __future__ import annotations
 
 import functools
-import time
-from collections.abc import Callable, Generator
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
-from greenlet import GreenletExit
-
-from celadon import green
-from celadon._core.green import (
-    RequestKilled,
-    RequestTimeout,
-    can_park,
-    fd_closing,
-)
+from celadon._core.green import fd_closing
 from celadon.drivers import budget
+from celadon.drivers.libpq3_waits import Waits
 from celadon.drivers.names import libpq_server
+from celadon.green.offload import NativePool
 from celadon.green.timeout import Timeout
 from celadon.patch.registry import replace
 
-T = TypeVar("T")
+_CANCEL_BOUND = 5.0  # seconds, as psycopg has it
 
-# A query that one of these ends is cancelled on the server, and its connection is usable
-# afterwards.
-INTERRUPTS = (
-    KeyboardInterrupt,
-    SystemExit,
-    GreenletExit,
-    Timeout,
-    RequestTimeout,
-    RequestKilled,
-)
+_natives = NativePool(4, "celadon-cancel")
 
 
 def adapt(psycopg: ModuleType) -> None:
     waiting: Any = psycopg.waiting
-    waits = _Waits(psycopg)
+    waits = Waits(psycopg)
+    # All that may be missing is asked for before the first change is made.
+    _use_budget(psycopg)
     replace(waiting, "wait", waits.query(waiting.wait))
     replace(waiting, "wait_conn", waits.connection(waiting.wait_conn))
-    replace(psycopg.connection, "_INTERRUPTED", INTERRUPTS)
-    _use_budget(psycopg)
+    _end_what_is_interrupted(psycopg, waits)
+
+
+def _end_what_is_interrupted(psycopg: ModuleType, waits: Waits) -> None:
+    cls: Any = psycopg.Connection
+    native = cls.wait
+    active = psycopg.pq.TransactionStatus.ACTIVE
+
+    @functools.wraps(native)
+    def wait(self: Any, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return native(self, gen, *args, **kwargs)
+        except BaseException as error:
+            if waits.has_thrown(error) and self.pgconn.transaction_status == active:
+                _end(self, gen)
+            raise
+
+    def _end(conn: Any, gen: Any) -> None:
+        late = Timeout(_CANCEL_BOUND)
+        try:
+            with late:
+                # Older versions ask libpq, which waits in C.
+                _natives.run(_cancel_of(conn))
+                native(conn, gen)
+        except psycopg.errors.QueryCanceled:
+            pass
+        except BaseException as error:
+            # Nobody knows where its protocol stands.
+            _wake_who_waits(conn)
+            conn.pgconn.finish()
+            if error is not late:
+                raise
+
+    replace(cls, "wait", wait)
+
+
+def _cancel_of(conn: Any) -> Any:
+    if hasattr(conn, "cancel_safe"):
+        return functools.partial(conn._try_cancel, timeout=_CANCEL_BOUND)
+    return conn.cancel
 
 
 def _server(psycopg: ModuleType, conninfo: str, options: dict[str, Any]) -> str:
@@ -109,66 +136,3 @@ def _use_budget_in_asyncio(psycopg: ModuleType) -> None:
 
     replace(cls, "connect", classmethod(connect))  # type: ignore[arg-type]
     replace(cls, "close", close)
-
-
-class _Waits:
-    def __init__(self, psycopg: ModuleType) -> None:
-        self._timeout_error: Any = psycopg.errors._WaitTimeout
-        self._operational_error: Any = psycopg.OperationalError
-
-    def query(self, native: Callable[..., Any]) -> Callable[..., Any]:
-        def wait(
-            gen: Generator[int, int, T],
-            fileno: int,
-            interval: float = 0.0,
-            timeout: float | None = None,
-        ) -> T:
-            """Runs `gen` to its end; each value that it yields is what `fileno` is for."""
-            if interval is None or not can_park():
-                return native(gen, fileno, interval, timeout)  # type: ignore[no-any-return]
-            end = None if timeout is None else time.monotonic() + timeout
-            try:
-                wanted = next(gen)
-                while True:
-                    wanted = gen.send(self._ready(fileno, wanted, end))
-                    self._check(end)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-
-        return wait
-
-    def connection(self, native: Callable[..., Any]) -> Callable[..., Any]:
-        def wait_conn(
-            gen: Generator[tuple[int, int], int, T],
-            interval: float = 0.0,
-            timeout: float | None = None,
-        ) -> T:
-            """As `wait`, where the descriptor changes on the way."""
-            if interval is None or not can_park():
-                return native(gen, interval, timeout)  # type: ignore[no-any-return]
-            end = None if timeout is None else time.monotonic() + timeout
-            try:
-                fileno, wanted = next(gen)
-                while True:
-                    fileno, wanted = gen.send(self._ready(fileno, wanted, end))
-                    self._check(end)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-
-        return wait_conn
-
-    def _ready(self, fileno: int, wanted: int, end: float | None) -> int:
-        """What `fileno` is ready for, as psycopg counts it; 0 at the end of the time."""
-        left = None if end is None else max(0.0, end - time.monotonic())
-        try:
-            return green.wait_fd(fileno, wanted, left, True)
-        except TimeoutError:
-            if end is None or time.monotonic() < end:
-                raise
-            return 0
-        except OSError as error:
-            raise self._operational_error("connection socket closed") from error
-
-    def _check(self, end: float | None) -> None:
-        if end is not None and time.monotonic() >= end:
-            raise self._timeout_error("wait timeout expired")

@@ -20,9 +20,29 @@ _pools: Weakly[Any] = Weakly()
 
 def adapt(psycopg_pool: ModuleType) -> None:
     pool: Any = psycopg_pool.pool
-    errors = (Exception, GreenletExit, Timeout, RequestKilled)
-    replace(pool, "CLIENT_EXCEPTIONS", errors)
     _lend_to_the_budget(pool.ConnectionPool)
+    _leave_the_queue(pool.WaitingClient)
+    # Since 3.2, for what a client raises in other places.
+    if hasattr(pool, "CLIENT_EXCEPTIONS"):
+        errors = (Exception, GreenletExit, Timeout, RequestKilled)
+        replace(pool, "CLIENT_EXCEPTIONS", errors)
+
+
+def _leave_the_queue(cls: Any) -> None:
+    native = cls.wait
+
+    @functools.wraps(native)
+    def wait(self: Any, timeout: float) -> Any:
+        try:
+            return native(self, timeout)
+        except BaseException as error:
+            # Who has an error is given no connection.
+            with self._cond:
+                if self.conn is None and self.error is None:
+                    self.error = error
+            raise
+
+    replace(cls, "wait", wait)
 
 
 def _lend_to_the_budget(cls: Any) -> None:
