@@ -28,6 +28,7 @@ _ADAPTERS = {
     "sqlalchemy": "sqlalchemys",
     "redis.connection": "redises",
     "pymongo.network_layer": "mongos",
+    "grpc._channel": "grpcs",
 }
 
 _problems: dict[str, str] = {}

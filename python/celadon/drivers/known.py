@@ -86,7 +86,10 @@ LIBRARIES = (
     Library("asyncpg", COOPERATIVE, _ASYNCIO, "asyncpg.connection"),
     Library("aiohttp", COOPERATIVE, _ASYNCIO),
     Library(
-        "grpc", COOPERATIVE, "its threads are native; a greenlet waits for their answer"
+        "grpc",
+        COOPERATIVE,
+        "adapted: its threads are native, and a greenlet waits for their answer",
+        "grpc._channel",
     ),
     Library(
         "uvloop", BLOCKS, "its loop waits in C: run it in celadon.green.native_thread"
