@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -31,8 +33,23 @@ def imported() -> list[Finding]:
 
 
 def installed() -> list[Finding]:
-    """Of the libraries that could be imported here."""
-    return _findings(lib for lib in LIBRARIES if _is_installed(lib.module))
+    """Of the libraries that could be imported here; those with an adapter are, which is
+    what tells whether it fits."""
+    found = [library for library in LIBRARIES if _is_installed(library.module)]
+    for library in found:
+        if library.adapter:
+            with contextlib.suppress(Exception):  # it is of no use to anybody
+                importlib.import_module(library.adapter)
+    return _findings(found)
+
+
+def not_imported() -> list[Finding]:
+    """Of the libraries that an application could import yet, while it serves."""
+    return _findings(
+        library
+        for library in LIBRARIES
+        if library.module not in sys.modules and _is_installed(library.module)
+    )
 
 
 def _is_installed(module: str) -> bool:
@@ -67,18 +84,28 @@ def _distributions() -> Mapping[str, list[str]]:
     return metadata.packages_distributions()
 
 
-def report(findings: list[Finding], subject: str) -> Iterator[str]:
-    """Lines for a person."""
+def report(
+    findings: list[Finding],
+    subject: str,
+    later: Sequence[Finding] = (),
+    failure: str = "",
+) -> Iterator[str]:
+    """Lines for a person: of what is imported, what may be `later`, and how the application
+    failed to load, if it did."""
     yield f"{subject}: what waits, and for whom"
     if not findings:
         yield "  nothing but the standard library, which is cooperative"
-        return
     names = [f"{finding.name} {finding.version}".strip() for finding in findings]
-    width = max(map(len, names))
+    width = max(map(len, names), default=0)
     for finding, name in zip(findings, names, strict=True):
         yield f"  {finding.kind:<11}  {name:<{width}}  {finding.how}"
+    if later:
+        listed = ", ".join(f"{each.name} ({each.kind})" for each in later)
+        yield f"installed, and not imported so far: {listed}"
+    if failure:
+        yield f"the application was not loaded to its end, so there may be more: {failure}"
     blocking = sum(finding.kind == BLOCKS for finding in findings)
     if blocking:
         yield f"{blocking} of them can hold up all other requests of a worker"
-    else:
+    elif not failure:
         yield "none of them holds up other requests"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from celadon import config, flags, routes, showing, sources
-from celadon.errors import CeladonError, UsageError
+from celadon.errors import AppFailed, CeladonError, UsageError
 from celadon.patch.imports import when_imported
 from celadon.sources import paste
 
@@ -126,20 +126,26 @@ class _Invocation:
 
 
 def _check(argv: Sequence[str]) -> int:
-    """`celadon check [options] [target]`: 1 where something blocks."""
+    """`celadon check [options] [target]`: 1 where something blocks, or the application
+    could not be loaded to its end."""
     from celadon import check
 
     invocation = _Invocation(flags.parse(argv))
     settings = invocation.read_patched()
     target = invocation.target or settings.wsgi_app
-    if target:
-        _load(target, settings)
-        findings = check.imported()
+    subject = target or settings.paste
+    failure = ""
+    if subject:
+        try:
+            _load(target or "", settings)
+        except AppFailed as error:
+            failure = error.brief
+        findings, later = check.imported(), check.not_imported()
     else:
-        findings = check.installed()
-    for line in check.report(findings, target or "installed here"):
+        findings, later = check.installed(), []
+    for line in check.report(findings, subject or "installed here", later, failure):
         print(line)
-    return int(any(finding.kind == "blocks" for finding in findings))
+    return int(bool(failure) or any(each.kind == "blocks" for each in findings))
 
 
 def _config(argv: Sequence[str]) -> int:

@@ -21,3 +21,11 @@ class AppError(CeladonError):
     """The application cannot be loaded."""
 
     status = 4
+
+
+class AppFailed(AppError):
+    """What the application itself raised when it was loaded; `brief` is that in a line."""
+
+    def __init__(self, text: str, brief: str) -> None:
+        super().__init__(text)
+        self.brief = brief

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from celadon import origins
-from celadon.errors import AppError
+from celadon.errors import AppError, AppFailed
 
 Application = Callable[..., Any]
 
@@ -76,7 +76,7 @@ def own_failure(what: str, error: BaseException) -> AppError:
     if frames is not None or isinstance(error, SyntaxError):
         shown = "".join(traceback.format_exception(type(error), error, frames))
     detail = traceback.format_exception_only(type(error), error)[-1].strip()
-    return AppError(f"{shown}{what}: {detail}")
+    return AppFailed(f"{shown}{what}: {detail}", f"{what}: {detail}")
 
 
 def _is_machinery(file: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.raw import TIMEOUT
 from tests.support.servers import CELADON
 
@@ -36,7 +38,7 @@ def test_what_an_application_imports(tmp_path: Path) -> None:
     assert "cooperative  psycopg 3" in line_of(done.stdout, "psycopg")
     assert "offloaded" in line_of(done.stdout, "MySQLdb")
     assert "cooperative" in line_of(done.stdout, "redis")
-    assert "pymysql" not in done.stdout
+    assert not any(line.split()[1] == "pymysql" for line in done.stdout.splitlines())
     assert "none of them holds up other requests" in done.stdout
 
 
@@ -57,6 +59,55 @@ def test_a_driver_that_changed_beyond_recognition(tmp_path: Path) -> None:
     done = check(tmp_path, "shop:app")
     assert done.returncode == 1
     assert "this version is not known to celadon" in line_of(done.stdout, "psycopg2")
+
+
+@pytest.mark.row("R11")
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        ("raise RuntimeError('no settings')", "RuntimeError: no settings"),
+        ("raise SystemExit('usage: shop')", "SystemExit: usage: shop"),
+        ("import no_such_thing", "No module named 'no_such_thing'"),
+        ("class Own(BaseException): ...\nraise Own('own')", "Own: own"),
+    ],
+)
+def test_an_application_that_raises(tmp_path: Path, ends: str, says: str) -> None:
+    write_app(tmp_path, "psycopg")
+    with (tmp_path / "shop.py").open("a") as file:
+        file.write(ends)
+    done = check(tmp_path, "shop:app")
+    assert done.returncode == 1
+    assert "cooperative" in line_of(done.stdout, "psycopg")
+    assert "so there may be more: cannot import 'shop': " in done.stdout
+    assert says in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "none of them" not in done.stdout
+
+
+@pytest.mark.row("R11")
+def test_what_is_imported_later_is_named(tmp_path: Path) -> None:
+    write_app(tmp_path, "json")
+    (tmp_path / "pyodbc.py").write_text("")
+    done = check(tmp_path, "shop:app")
+    assert done.returncode == 0
+    line = next(line for line in done.stdout.splitlines() if "not imported" in line)
+    assert "psycopg (cooperative)" in line
+    assert "pyodbc (blocks)" in line
+
+
+@pytest.mark.row("R11")
+def test_an_application_of_paste(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "import redis\ndef make(global_conf): return lambda environ, start: ()\n"
+    )
+    (tmp_path / "shop.ini").write_text(
+        "[app:main]\npaste.app_factory = shop:make\n"
+        "[server:main]\nuse = egg:celadon#main\n"
+    )
+    done = check(tmp_path, "--paste", "shop.ini")
+    assert done.returncode == 0, done.stderr
+    assert "shop.ini: what waits" in done.stdout
+    assert "cooperative" in line_of(done.stdout, "redis")
 
 
 def test_nothing_to_say(tmp_path: Path) -> None:
