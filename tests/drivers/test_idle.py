@@ -22,7 +22,7 @@ def borrow(pool): return contextlib.closing(pool.raw_connection())
 import sqlalchemy
 def make(size):
     return sqlalchemy.create_engine(
-        f"postgresql+psycopg://celadon@localhost:{postgres_port}/celadon", pool_size=1,
+        f"postgresql+psycopg2://celadon@localhost:{postgres_port}/celadon", pool_size=1,
         max_overflow=size - 1, pool_use_lifo=True)
 def borrow(pool): return contextlib.closing(pool.raw_connection())
 """,

@@ -142,3 +142,43 @@ def test_threads_and_callbacks(tls: str) -> None:
         """,
         prelude=tls,
     )
+
+
+@pytest.mark.parametrize("timeout", [None, 20])
+def test_pyopenssl(tls: str, timeout: float | None) -> None:
+    run_green(
+        f"""
+        from OpenSSL import SSL
+        a, b = socket.socketpair(); a.settimeout(20); b.settimeout({timeout})
+        conn = SSL.Connection(SSL.Context(SSL.TLS_METHOD), b)
+        conn.set_connect_state()
+        def patiently(call, *args):
+            # As urllib3 does over a socket with a time limit.
+            while True:
+                try: return call(*args)
+                except SSL.WantReadError: assert b.gettimeout() and select.select([b], [], [])
+                except SSL.WantWriteError: assert b.gettimeout() and select.select([], [b], [])
+        def accept():
+            for _ in range(10): green.sleep(0.001)
+            return server_side.wrap_socket(a, server_side=True)
+        acceptor = green.spawn(accept)
+        _, count = ticks(patiently, conn.do_handshake)
+        assert count >= 3, count
+        server = acceptor.get()
+        for call in (lambda: conn.recv(100), lambda: conn.read(100), lambda: conn.recv_into(bytearray(9))):
+            soon(server.sendall, b"hello")
+            got, count = ticks(patiently, call)
+            assert got in (b"hello", 5) and count >= 3, (got, count)
+        if {timeout} is None:
+            data = os.urandom(3_000_000)
+            def drain():
+                got = bytearray()
+                while len(got) < len(data): got += server.recv(65536)
+                return bytes(got)
+            reader = green.spawn(drain)
+            _, count = ticks(conn.sendall, data)
+            assert reader.get() == data and count >= 3
+        """,
+        prelude=tls,
+        malloc="default",
+    )

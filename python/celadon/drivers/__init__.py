@@ -29,6 +29,13 @@ _ADAPTERS = {
     "redis.connection": "redises",
     "pymongo.network_layer": "mongos",
     "grpc._channel": "grpcs",
+    "mysql.connector.pooling": "mysqlconnectors",
+    "zmq": "zmqs",
+    "OpenSSL.SSL": "openssls",
+    # By the table of `proxies`.
+    "duckdb": "proxies",
+    "pymssql._pymssql": "proxies",
+    "confluent_kafka.cimpl": "proxies",
 }
 
 _problems: dict[str, str] = {}

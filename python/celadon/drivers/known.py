@@ -21,6 +21,7 @@ _BY_SOCKETS = "written in Python over sockets, which wait for their greenlet alo
 _OFFLOAD = (
     "waits in C and holds the worker: wrap its calls in celadon.green.offload(fn, ...)"
 )
+_PROXY = "adapted: calls that wait run on native threads"
 _ASYNCIO = (
     "use it in a view by asyncio.run(...), or share one loop that runs in "
     "celadon.green.native_thread"
@@ -81,7 +82,8 @@ LIBRARIES = (
     Library(
         "mysql.connector",
         COOPERATIVE,
-        "with use_pure=True; its C extension waits in C and blocks",
+        "adapted: use_pure is the default; with use_pure=False it waits in C and blocks",
+        "mysql.connector.pooling",
     ),
     Library("asyncpg", COOPERATIVE, _ASYNCIO, "asyncpg.connection"),
     Library("aiohttp", COOPERATIVE, _ASYNCIO),
@@ -91,6 +93,13 @@ LIBRARIES = (
         "adapted: its threads are native, and a greenlet waits for their answer",
         "grpc._channel",
     ),
+    Library("duckdb", OFFLOADED, _PROXY, "duckdb"),
+    Library("pymssql", OFFLOADED, _PROXY, "pymssql._pymssql"),
+    Library("confluent_kafka", OFFLOADED, _PROXY, "confluent_kafka.cimpl"),
+    Library(
+        "OpenSSL.SSL", COOPERATIVE, "adapted: pyOpenSSL never waits in C", "OpenSSL.SSL"
+    ),
+    Library("zmq", COOPERATIVE, "adapted: waits by its sockets' descriptors", "zmq"),
     Library(
         "uvloop", BLOCKS, "its loop waits in C: run it in celadon.green.native_thread"
     ),
@@ -102,12 +111,8 @@ LIBRARIES = (
     ),
     Library("eventlet", BLOCKS, "has a loop of its own: use celadon.green"),
     Library("pyodbc", BLOCKS, _OFFLOAD),
-    Library("pymssql", BLOCKS, _OFFLOAD),
     Library("ibm_db", BLOCKS, _OFFLOAD),
     Library("cx_Oracle", BLOCKS, _OFFLOAD),
-    Library("duckdb", BLOCKS, _OFFLOAD),
-    Library("confluent_kafka", BLOCKS, _OFFLOAD),
     Library("pylibmc", BLOCKS, _OFFLOAD),
     Library("ldap", BLOCKS, _OFFLOAD),
-    Library("zmq", BLOCKS, _OFFLOAD),
 )

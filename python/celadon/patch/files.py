@@ -1,4 +1,4 @@
-"""`os.read`, `os.write` and their relatives on pipes, sockets and terminals.
+"""`os.read`, `os.write` and their relatives on pipes, sockets, terminals, eventfd and its like.
 
 Regular files are read and written as ever. `os.close` wakes whoever waits for what it
 closes. Locks on files are of this part too.
@@ -7,6 +7,7 @@ closes. Locks on files are of this part too.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,10 +20,13 @@ _write = os.write
 _readv = os.readv
 _writev = os.writev
 _close = os.close
+_eventfd_read = os.eventfd_read
+
+_READABLE = 1
 
 
 def install() -> None:
-    for function in (read, write, readv, writev, close):
+    for function in (read, write, readv, writev, close, eventfd_read):
         replace(os, function.__name__, function)
     filelocks.install()
 
@@ -33,7 +37,27 @@ def read(fd: int, length: int, /) -> bytes:
         data = green.read_pipe(fd, length)
         if data is not None:
             return data
+        _wait_where_no_file_is(fd)
     return _read(fd, length)
+
+
+def eventfd_read(fd: int) -> int:
+    """As `os.eventfd_read`; a greenlet lets others run until there is something to read."""
+    if green.can_park():
+        _wait_where_no_file_is(fd)
+    return _eventfd_read(fd)
+
+
+def _wait_where_no_file_is(fd: int) -> None:
+    """eventfd, inotify, timerfd and their like have no type of file, and say when they can
+    be read."""
+    try:
+        has_no_type = not stat.S_IFMT(os.fstat(fd).st_mode)
+        waits = has_no_type and os.get_blocking(fd)
+    except OSError:
+        return  # as the call will say
+    if waits:
+        green.wait_fd(fd, _READABLE)
 
 
 def write(fd: int, data: Any, /) -> int:

@@ -1,0 +1,243 @@
+"""Libraries that wait in C: one table of what of them runs on native threads.
+
+A class that can be changed is changed in place; one that the application makes objects of,
+and cannot be changed, is another below the same name; what a function gives is wrapped, and
+stays an instance of its class to who asks. One call at a time uses an object where its
+library has it so.
+
+A greenlet that is killed meanwhile leaves at once; the object is free once its call has
+ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from celadon import green
+from celadon._core.green import can_park
+from celadon.green.offload import NativePool
+from celadon.patch.registry import replace
+
+_natives = NativePool(32, "celadon-proxy")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A class with methods that wait, and those that give an object of another such class."""
+
+    name: str
+    methods: tuple[str, ...]
+    alone: bool = True
+    gives: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Library:
+    """By the module whose import is waited for: functions that wait, what they give, and
+    classes."""
+
+    module: str
+    classes: tuple[Waiting, ...]
+    functions: Mapping[str, str] = field(default_factory=dict)
+
+
+LIBRARIES = (
+    Library(
+        "duckdb",
+        (
+            Waiting(
+                "DuckDBPyConnection",
+                (
+                    *("execute", "executemany", "sql", "query", "from_query", "begin"),
+                    *("commit", "rollback", "checkpoint", "fetchone", "fetchmany"),
+                    *("fetchall", "fetchnumpy", "fetchdf", "fetch_df", "df", "table"),
+                    *("fetch_df_chunk", "fetch_arrow_table", "arrow", "pl", "torch"),
+                    *("to_arrow_table", "read_csv", "read_json", "read_parquet"),
+                    *("install_extension", "load_extension", "close"),
+                ),
+                alone=False,  # it has a lock of its own, for native threads
+            ),
+            Waiting(
+                "DuckDBPyRelation",
+                (
+                    *("execute", "fetchone", "fetchmany", "fetchall", "fetchnumpy"),
+                    *("fetchdf", "df", "to_df", "arrow", "pl", "torch", "show"),
+                    *("fetch_arrow_table", "to_arrow_table", "to_csv", "to_parquet"),
+                    *("write_csv", "write_parquet", "create", "insert", "insert_into"),
+                    *("to_table", "explain", "describe", "materialize", "to_dicts"),
+                ),
+                alone=False,
+            ),
+        ),
+    ),
+    Library(
+        "pymssql._pymssql",
+        (
+            Waiting(
+                "Connection",
+                ("commit", "rollback", "close", "autocommit", "bulk_copy", "__exit__"),
+                gives={"cursor": "Cursor"},
+            ),
+            Waiting(
+                "Cursor",
+                (
+                    *("execute", "executemany", "callproc", "fetchone", "fetchmany"),
+                    *("fetchall", "nextset", "close", "__next__", "__exit__"),
+                ),
+            ),
+        ),
+        {"connect": "Connection"},
+    ),
+    Library(
+        "confluent_kafka.cimpl",
+        (
+            Waiting(
+                "Consumer",
+                (
+                    *("poll", "consume", "commit", "committed", "list_topics", "seek"),
+                    *("get_watermark_offsets", "offsets_for_times", "cluster_id"),
+                    *("subscribe", "unsubscribe", "close"),
+                ),
+            ),
+            Waiting(
+                "Producer",
+                (
+                    *("poll", "flush", "list_topics", "init_transactions", "purge"),
+                    *("begin_transaction", "commit_transaction", "abort_transaction"),
+                    *("send_offsets_to_transaction", "cluster_id", "close"),
+                ),
+                alone=False,  # threads may share it
+            ),
+        ),
+    ),
+)
+
+
+def adapt(module: ModuleType) -> None:
+    library = next(each for each in LIBRARIES if each.module == module.__name__)
+    kinds = {each.name: each for each in library.classes}
+    given = {*library.functions.values()}
+    for each in library.classes:
+        given |= {*each.gives.values()}
+    wrappers: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        cls = getattr(module, name)
+        if name in given:
+            wrappers[name] = _wrapper(cls, kind, wrappers)
+        elif _is_mutable(cls):
+            for method in kind.methods:
+                if hasattr(cls, method):
+                    replace(cls, method, _method(getattr(cls, method), kind.alone))
+        else:
+            replace(module, name, _below(cls, kind))
+    for name, gives in library.functions.items():
+        replace(module, name, _making(getattr(module, name), wrappers[gives]))
+
+
+def _is_mutable(cls: Any) -> bool:
+    with contextlib.suppress(TypeError):
+        cls._celadon_probe = True
+        del cls._celadon_probe
+        return True
+    return False
+
+
+def _run(call: Callable[[], Any], turn: Any = None) -> Any:
+    """On a native thread, with `turn`, which is kept until it has ended."""
+    if turn is None:
+        return _natives.run(call)
+    turn.acquire()
+    return _natives.run_owned(call, turn.release, lambda: None)
+
+
+def _turn_of(owner: Any) -> Any:
+    return vars(owner).setdefault("_celadon_turn", green.Lock())
+
+
+def _method(native: Any, alone: bool) -> Any:
+    @functools.wraps(native, assigned=("__name__", "__doc__"))
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not can_park():
+            return native(self, *args, **kwargs)
+        turn = _turn_of(self) if alone else None
+        return _run(lambda: native(self, *args, **kwargs), turn)
+
+    return method
+
+
+def _below(cls: Any, kind: Waiting) -> Any:
+    methods = {
+        name: _method(getattr(cls, name), kind.alone)
+        for name in kind.methods
+        if hasattr(cls, name)
+    }
+    place = {"__module__": cls.__module__, "__doc__": cls.__doc__}
+    return type(cls.__name__, (cls,), {**place, **methods})
+
+
+def _making(native: Any, wrapper: Any) -> Any:
+    @functools.wraps(native)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        if not can_park():
+            return wrapper(native(*args, **kwargs))
+        return wrapper(_natives.run(native, *args, **kwargs))
+
+    return make
+
+
+class _Wrapped:
+    """An object of a class that cannot be changed."""
+
+    def __init__(self, wrapped: Any, parent: Any = None) -> None:
+        turn = parent._celadon_turn if parent is not None else green.Lock()
+        vars(self).update(_celadon=wrapped, _celadon_turn=turn, _celadon_parent=parent)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "connection" and self._celadon_parent is not None:
+            return self._celadon_parent
+        return getattr(self._celadon, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._celadon, name, value)
+
+    def __enter__(self) -> Any:
+        self._celadon.__enter__()
+        return self
+
+    def __iter__(self) -> Any:
+        return self
+
+
+def _wrapper(cls: Any, kind: Waiting, wrappers: dict[str, Any]) -> Any:
+    def waiting(name: str) -> Any:
+        native = getattr(cls, name)
+
+        @functools.wraps(native, assigned=("__name__", "__doc__"))
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            wrapped = self._celadon
+            if not can_park():
+                return native(wrapped, *args, **kwargs)
+            return _run(lambda: native(wrapped, *args, **kwargs), self._celadon_turn)
+
+        return method
+
+    def giving(name: str, gives: str) -> Any:
+        native = getattr(cls, name)
+
+        @functools.wraps(native, assigned=("__name__", "__doc__"))
+        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+            return wrappers[gives](native(self._celadon, *args, **kwargs), self)
+
+        return method
+
+    methods: dict[str, Any] = {
+        name: waiting(name) for name in kind.methods if hasattr(cls, name)
+    }
+    methods |= {name: giving(name, gives) for name, gives in kind.gives.items()}
+    methods["__class__"] = property(lambda self: cls)
+    return type(cls.__name__, (_Wrapped,), {"__doc__": cls.__doc__, **methods})
