@@ -221,12 +221,13 @@ def test_the_same_greenlet_gets_the_same_connection() -> None:
 def test_a_killed_user_loses_nothing() -> None:
     run_pool(
         """
-        opened = green.Semaphore(0)
-        def slowly(): green.sleep(0.02); opened.release(); return Conn()
+        go = green.Event()
+        def slowly(): go.wait(); return Conn()
         pool = ConnectionPool(slowly, max_size=1)
         first, second = green.spawn(pool.acquire), green.spawn(pool.acquire)
         until(lambda: pool.stats().connecting == 1)
         first.kill()
+        go.set()
         conn = second.get()  # the opening went on
         assert Conn.made == 1
         held = []
