@@ -36,14 +36,14 @@ CALLS = {
     "confluent_kafka_consumer": (
         "import confluent_kafka\n"
         "kafka = confluent_kafka.Consumer({'bootstrap.servers': '127.0.0.1:1', 'group.id': 'x', 'log_level': 0})",
-        "kafka.poll(0.2)",
+        "kafka.poll(1.0)",
         "None",
     ),
     "confluent_kafka_producer": (
         "import confluent_kafka\n"
         "kafka = confluent_kafka.Producer({'bootstrap.servers': '127.0.0.1:1', 'log_level': 0})\n"
         "kafka.produce('news', b'hello')",
-        "kafka.flush(0.2)",
+        "kafka.flush(1.0)",
         "1",
     ),
     "pymssql": (
@@ -66,14 +66,14 @@ CALLS = {
     "zmq_time_limit": (
         "import zmq\ncontext = zmq.Context()\n"
         "ours = context.socket(zmq.PULL); ours.bind_to_random_port('tcp://127.0.0.1')\n"
-        "ours.setsockopt(zmq.RCVTIMEO, 200)",
+        "ours.setsockopt(zmq.RCVTIMEO, 1000)",
         "(raises(zmq.Again, ours.recv), 'late')[1]",
         "'late'",
     ),
     "zmq_send": (
         "import zmq\ncontext = zmq.Context()\n"
         "ours = context.socket(zmq.PUSH); ours.bind_to_random_port('tcp://127.0.0.1')\n"
-        "ours.setsockopt(zmq.SNDTIMEO, 200); ours.setsockopt(zmq.LINGER, 0)",
+        "ours.setsockopt(zmq.SNDTIMEO, 1000); ours.setsockopt(zmq.LINGER, 0)",
         "(raises(zmq.Again, ours.send, b'nobody'), 'late')[1]",
         "'late'",
     ),
