@@ -47,6 +47,7 @@ void leave_hub_in_child() noexcept {
   left_before_fork = 0;
   hub_left_by_fork = hub_of_thread;
   hub_of_thread = nullptr;
+  native_calls = 0;  // their threads are the parent's
   // Their pollers are the parent's, whichever thread forked.
   hubs().clear();
 }
