@@ -279,14 +279,49 @@ void count_collection(HubStats& stats, PyObject* info) noexcept {
   stats.uncollectable[generation] += number("uncollectable");
 }
 
-PyObject* py_gc_guard(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
-  if (count < 2 || !PyUnicode_Check(args[0])) return py::none();
-  const bool starts = PyUnicode_CompareWithASCIIString(args[0], "start") == 0;
-  set_collecting(starts);
+// The last of gc.callbacks: until those before it are done, CPython collects nothing.
+PyObject* py_gc_ends(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  if (count < 2 || !PyUnicode_Check(args[0]) ||
+      PyUnicode_CompareWithASCIIString(args[0], "stop") != 0)
+    return py::none();
   if (Hub* hub = Hub::here()) {
-    starts ? hub->note_collection() : count_collection(hub->stats(), args[1]);
-    if (!starts) hub->end_collection();
+    count_collection(hub->stats(), args[1]);
+    hub->end_collection();
   }
+  set_collecting(false);
+  return py::none();
+}
+
+PyObject* callbacks_of_collector() noexcept {
+  const py::Object gc(PyImport_ImportModule("gc"));
+  PyObject* list = gc ? PyObject_GetAttrString(gc.get(), "callbacks") : nullptr;
+  PyErr_Clear();
+  return list && PyList_Check(list) ? list : nullptr;
+}
+
+// What is called last must be: others may have been added behind it.
+bool gc_ends_last() noexcept {
+  static PyObject* const callbacks = callbacks_of_collector();
+  const auto is_ours = [](PyObject* each) {
+    return PyCFunction_Check(each) &&
+           PyCFunction_GET_FUNCTION(each) == py::as_method(py_gc_ends);
+  };
+  const Py_ssize_t count = callbacks ? PyList_GET_SIZE(callbacks) : 0;
+  for (Py_ssize_t i = count - 1; i >= 0; --i) {
+    const py::Object each = py::Object::copy(PyList_GET_ITEM(callbacks, i));
+    if (!is_ours(each.get())) continue;
+    return i == count - 1 || (PyList_Append(callbacks, each.get()) == 0 &&
+                              PySequence_DelItem(callbacks, i) == 0);
+  }
+  return false;
+}
+
+PyObject* py_gc_begins(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  if (count < 2 || !PyUnicode_Check(args[0]) ||
+      PyUnicode_CompareWithASCIIString(args[0], "start") != 0)
+    return py::none();
+  if (gc_ends_last()) set_collecting(true);
+  if (Hub* hub = Hub::here()) hub->note_collection();
   return py::none();
 }
 
@@ -324,7 +359,7 @@ PyMethodDef functions[] = {
     {"poll_members", py_poll_members, METH_O,
      "What a select.poll object watches, as {fd: events}; None: not known."},
     {"greenlets", py_greenlets, METH_NOARGS,
-     "One dictionary for each greenlet: what it does, and what it waits for."},
+     "One object for each greenlet: what it does, and what it waits for."},
     {"running_job", py_running_job, METH_NOARGS,
      "What the hub runs now, or None. Any thread."},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
@@ -350,7 +385,9 @@ PyMethodDef functions[] = {
      "Take over what asyncio sets its running loop with."},
     {"set_running_loop", py_set_running_loop, METH_O,
      "Set the asyncio loop that runs in this greenlet."},
-    {"gc_guard", py::as_method(py_gc_guard), METH_FASTCALL, "For gc.callbacks."},
+    {"gc_begins", py::as_method(py_gc_begins), METH_FASTCALL,
+     "The first of gc.callbacks."},
+    {"gc_ends", py::as_method(py_gc_ends), METH_FASTCALL, "The last of them."},
     {nullptr, nullptr, 0, nullptr}};
 
 int add_exceptions(PyObject* module) noexcept {
@@ -381,7 +418,7 @@ int add_to_module(PyObject* module) noexcept {
   if (import_greenlet() < 0) return -1;
   if (add_lock_types(module) < 0 || add_sync_types(module) < 0 ||
       add_task_types(module) < 0 || add_local_type(module) < 0 ||
-      add_exceptions(module) < 0) {
+      add_described_type(module) < 0 || add_exceptions(module) < 0) {
     return -1;
   }
   return PyModule_AddFunctions(module, functions);

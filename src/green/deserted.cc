@@ -1,6 +1,9 @@
 // A main script that waits for what nobody can bring: no timer runs, no descriptor is
 // waited for, no other thread is there, and no signal has a handler.
+#include <dirent.h>
+
 #include "green/hub.h"
+#include "loop/thread.h"
 #include "py/error.h"
 
 namespace celadon::green {
@@ -29,6 +32,18 @@ bool Hub::is_deserted() noexcept {
   }
   return !loop_.has_timers() && !loop_.has_posted() && !pool_.busy() &&
          native_calls_run() == 0 && !fd_waits_.anyone() && !has_other_threads();
+}
+
+// A C library's may call back; one that just ends is gone at the next look.
+bool Hub::has_foreign_threads() noexcept {
+  std::size_t count = 0;
+  DIR* tasks = ::opendir("/proc/self/task");
+  if (!tasks) return false;
+  while (const dirent* each = ::readdir(tasks)) {
+    if (each->d_name[0] != '.') ++count;
+  }
+  ::closedir(tasks);
+  return count > 1 + loop::Thread::running();
 }
 
 // celadon.green.report knows of handlers of signals, and tells what all wait for.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <vector>
@@ -115,6 +116,12 @@ class FdWaits::Record final : public loop::IoHandler {
 
 namespace {
 
+// Regular files cannot be polled, and a closed one fails when it is used. Where there
+// is no room for one more wait, whoever took it to be ready would ask again and again.
+bool is_always_ready(int error) noexcept {
+  return error != ENOSPC && error != ENOMEM;
+}
+
 constexpr Nanos kWorthAName = kMillisecond;
 
 // Whom a wait was for, as far as it took long.
@@ -148,27 +155,26 @@ Waited FdWaits::wait(Strand& strand, int fd, std::uint8_t events, Nanos deadline
   strand.granted = false;
   strand.ready = 0;
   if (!record->arm()) {
-    // Regular files cannot be polled, and are always ready; a closed one fails later.
+    const int error = errno;
     record->leave(strand);
+    if (!is_always_ready(error)) {
+      errno = error;
+      PyErr_SetFromErrno(PyExc_OSError);
+      return Waited::Interrupted;
+    }
     strand.ready = events;
     return Waited::Granted;
   }
   if (reason == ParkReason::Fd) reason = record->reason;
+  strand.wanted_fd = fd;
+  strand.wanted = events;
   const Waited waited = strand.hub().park(strand, deadline, reason, false);
+  strand.wanted_fd = -1;
   note_peer(strand, fd);
   if (waited == Waited::Granted) return waited;  // whoever granted took it off the list
   // Stays armed if nobody else waits: one event without a receiver, at most.
   record->leave(strand);
   return waited;
-}
-
-FdWaits::Wanted FdWaits::wanted_by(const Strand& strand) const noexcept {
-  for (const auto& [fd, record] : records_) {
-    for (const Record::Entry& entry : record->waiting) {
-      if (entry.strand == &strand) return {fd, entry.events};
-    }
-  }
-  return {-1, 0};
 }
 
 bool FdWaits::anyone() const noexcept {

@@ -23,16 +23,11 @@ class FdWaits final : public loop::FdClaims {
 
   // Parks `strand` until `fd` is ready for `events` (loop::kRead, loop::kWrite).
   // Granted: strand.ready tells for what; 0 means that the descriptor was closed.
+  // Interrupted, with an OSError, also where the kernel has no room for the wait.
   [[nodiscard]] Waited wait(Strand& strand, int fd, std::uint8_t events, Nanos deadline,
                             ParkReason reason = ParkReason::Fd) noexcept;
   // Waits for it are waits for a database, until it is closed.
   void mark_database(int fd) noexcept;
-  // The descriptor that a parked strand waits for, and for what; -1: none.
-  struct Wanted {
-    int fd;
-    int events;
-  };
-  [[nodiscard]] Wanted wanted_by(const Strand& strand) const noexcept;
   [[nodiscard]] bool anyone() const noexcept;
   void on_fd_claimed(int fd) noexcept override { forget(fd); }
   // Python is about to close it. Any thread, GIL held.

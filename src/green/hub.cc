@@ -283,6 +283,7 @@ Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
     stalls_.on_wait();
   }
   const Waited waited = wait_parked(strand, deadline, reason);
+  strand.no_delivery_ = false;
   strand.Waiter::unlink();
   strand.wait_alarm_.cancel();
   return waited;
@@ -432,11 +433,16 @@ PyObject* Hub::hub_body() noexcept {
     if (native_calls > 0) give_way();
     // Greenlets that only wake each other need no news from the kernel each time.
     if (busy && loop_.fresh_now() < polled_ + kUnpolled) continue;
-    if (!busy && preempted_.empty() && is_deserted()) {
-      interrupt_deserted();
-      if (!woken_.empty()) continue;
+    Nanos longest = busy || !preempted_.empty() ? 0 : kNever;
+    if (longest != 0 && is_deserted()) {
+      if (has_foreign_threads()) {
+        longest = kLookAgain;
+      } else {
+        interrupt_deserted();
+        if (!woken_.empty()) continue;
+      }
     }
-    loop_.turn(busy || !preempted_.empty() ? 0 : kNever);
+    loop_.turn(longest);
     polled_ = loop_.fresh_now();
     check_signals();
   }

@@ -244,6 +244,7 @@ class Hub {
   void note_use() noexcept;
   void check_signals() noexcept;
   [[nodiscard]] bool is_deserted() noexcept;
+  [[nodiscard]] static bool has_foreign_threads() noexcept;
   void interrupt_deserted() noexcept;
 
   static constexpr int kJobBudget = 256;
@@ -252,6 +253,7 @@ class Hub {
   static constexpr int kWakeBudget = 256;
   static constexpr Nanos kSlice = 5 * kMillisecond;       // between polls
   static constexpr Nanos kUnpolled = 100 * kMicrosecond;  // between polls, when busy
+  static constexpr Nanos kLookAgain = 100 * kMillisecond;
   static constexpr Nanos kDecayPeriod = 10 * kSecond;
   static constexpr std::size_t kKeptRunners = 8;
   static constexpr std::size_t kBurst = 64;         // runners given back at once

@@ -83,6 +83,9 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   [[nodiscard]] PyObject* locals() const noexcept { return locals_.get(); }
   [[nodiscard]] PyObject* make_locals() noexcept;
   std::uint8_t ready = 0;  // what a wait for a descriptor found
+  // Which descriptor it waits for, and for what; -1: for none.
+  int wanted_fd = -1;
+  std::uint8_t wanted = 0;
   // Where the time of its job goes.
   Account account;
   // The job's handle, if someone asked for one.

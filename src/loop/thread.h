@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include <cstddef>
 #include <expected>
 #include <functional>
 #include <utility>
@@ -31,6 +32,8 @@ class Thread {
   [[nodiscard]] bool started() const noexcept { return started_; }
   // After a fork, in the child: the thread is the parent's.
   void forget() noexcept { started_ = false; }
+  // How many run their work now, in this process.
+  [[nodiscard]] static std::size_t running() noexcept;
 
  private:
   pthread_t id_{};

@@ -3,6 +3,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 
@@ -34,11 +36,26 @@ class WarmFile final : public loop::PoolJob {
 
 }  // namespace
 
-bool in_memory(int file, off_t offset) noexcept {
-  char byte = 0;
-  const iovec one{&byte, 1};
-  const ssize_t n = ::preadv2(file, &one, 1, offset, RWF_NOWAIT);
-  return n >= 0 || errno != EAGAIN;
+// They are read, which alone is sure, to one place again and again: nobody wants them.
+std::size_t bytes_in_memory(int file, off_t offset, std::size_t size) noexcept {
+  std::array<char, 16384> scratch;
+  std::array<iovec, 64> pieces;
+  std::size_t found = 0;
+  while (found < size) {
+    std::size_t asked = 0;
+    std::size_t count = 0;
+    for (; count < pieces.size() && found + asked < size; ++count) {
+      const std::size_t part = std::min(scratch.size(), size - found - asked);
+      pieces[count] = {scratch.data(), part};
+      asked += part;
+    }
+    const ssize_t n = ::preadv2(file, pieces.data(), static_cast<int>(count),
+                                offset + static_cast<off_t>(found), RWF_NOWAIT);
+    if (n < 0) return errno == EAGAIN ? found : size;
+    if (n == 0) return size;
+    found += static_cast<std::size_t>(n);
+  }
+  return found;
 }
 
 bool warm_up(int file, off_t offset, std::size_t size) noexcept {

@@ -379,11 +379,20 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
       return raise_gone();
     head_is_out();
   }
+  off_t warm = offset;  // so far it is in memory
   while (!complete()) {
     const std::uint64_t left = x.remaining().value_or(size);
-    const std::size_t count = std::min<std::uint64_t>(left, kFileBlock);
+    std::size_t count = std::min<std::uint64_t>(left, kFileBlock);
     if (count == 0) break;
-    if (!in_memory(file, offset) && !warm_up(file, offset, count)) return false;
+    if (offset >= warm) {
+      std::size_t found = bytes_in_memory(file, offset, count);
+      if (found == 0) {
+        if (!warm_up(file, offset, count)) return false;
+        found = count;
+      }
+      warm = offset + static_cast<off_t>(found);
+    }
+    count = std::min(count, static_cast<std::size_t>(warm - offset));
     const off_t before = offset;
     switch (x.send_file(file, offset, count)) {
       case server::Sent::Gone: return raise_gone();

@@ -15,13 +15,15 @@ constexpr std::size_t kBlock = std::size_t{64} * 1024;
 bool SpooledBody::fill(int file, bool may_park) noexcept {
   if (at_ < block_.size()) return true;
   auto offset = static_cast<off_t>(offset_);
-  if (may_park && !in_memory(file, offset)) {
-    if (!warm_up(file, offset, kBlock)) return false;
+  std::size_t size = may_park ? bytes_in_memory(file, offset, kBlock) : kBlock;
+  if (size == 0) {
+    size = kBlock;
+    if (!warm_up(file, offset, size)) return false;
     // Another greenlet may have read meanwhile.
     if (at_ < block_.size()) return true;
     offset = static_cast<off_t>(offset_);
   }
-  block_.resize(kBlock);
+  block_.resize(size);
   ssize_t n = 0;
   do {
     n = ::pread(file, block_.data(), block_.size(), offset);

@@ -384,3 +384,34 @@ def test_g16_select_of_descriptors_beyond_its_sets() -> None:
         """,
         prelude=SOCKETS,
     )
+
+
+def test_g15_a_wait_that_was_shielded_is_over_with_its_end() -> None:
+    """A condition takes its lock again whatever comes; what comes later is delivered."""
+    run_green(
+        """
+        condition, began, told, native = threading.Condition(), [], [], threading.Event()
+        def body():
+            with condition:
+                began.append(1)
+                condition.wait()
+            with green.shield(60):
+                native.set()
+                while not told: pass  # no wait that would be none of these
+            raise AssertionError("the kill was not delivered at the shield's end")
+        task = green.spawn(body)
+        def kill():
+            native.wait()
+            task.kill(block=False)
+            told.append(1)
+        killer = threading.Thread(target=kill)
+        killer.start()
+        while not began: green.sleep(0)
+        with condition:
+            condition.notify()
+            for _ in range(3): green.sleep(0)  # it waits for the lock meanwhile
+        task.join()
+        assert type(task.value).__name__ == "GreenletExit", task.exception
+        killer.join()
+        """
+    )

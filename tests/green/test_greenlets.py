@@ -530,3 +530,29 @@ def test_a_parked_greenlet_takes_no_page_for_its_frames() -> None:
         malloc="pymalloc",
     )
     assert 1000 < int(out) < 7000
+
+
+def test_g15_nothing_is_suspended_in_a_callback_of_the_collector() -> None:
+    """Until it has returned CPython collects nothing, for anybody."""
+    run_green(
+        """
+        may_park = celadon._core.green.can_park
+        seen = []
+        def look(phase, info):
+            seen.append((phase, may_park()))
+            time.sleep(0.001)  # natively
+        gc.callbacks.append(look)
+        def others():
+            gc.collect()
+            seen.append(("over", may_park()))
+        green.spawn(others).get()
+        assert seen == [("start", False), ("stop", False), ("over", True)], seen
+        # Whoever replaces them all is not left in a collection without an end.
+        gc.callbacks.clear()
+        gc.collect()
+        assert may_park()
+        gc.callbacks.append(celadon._core.green.gc_begins)
+        gc.collect()
+        assert may_park()
+        """
+    )

@@ -342,3 +342,29 @@ def test_iterators_of_buffers_are_used_once(prelude: str) -> None:
         """,
         prelude=prelude,
     )
+
+
+def test_g15_where_the_kernel_has_no_room_for_a_wait() -> None:
+    """It fails with what the kernel said; taken for ready, it was asked again for ever."""
+    run_green(
+        """
+        import ctypes, platform, struct
+        libc = ctypes.CDLL(None, use_errno=True)
+        number = {"x86_64": 233, "aarch64": 21}[platform.machine()]  # epoll_ctl
+        # Its answer is ENOSPC from now on, as with fs.epoll.max_user_watches.
+        program = b"".join(struct.pack("=HBBI", *line) for line in [
+            (0x20, 0, 0, 0), (0x15, 0, 1, number),
+            (0x06, 0, 0, 0x00050000 | errno.ENOSPC), (0x06, 0, 0, 0x7FFF0000)])
+        kept = ctypes.create_string_buffer(program)
+        filter = ctypes.create_string_buffer(
+            struct.pack("@HP", len(program) // 8, ctypes.addressof(kept)))
+        green.sleep(0.001)  # what the loop itself needs is there
+        assert libc.prctl(38, 1, 0, 0, 0) == 0
+        assert libc.prctl(22, 2, ctypes.byref(filter)) == 0, ctypes.get_errno()
+        for call in (lambda: a.recv(1), lambda: green.wait_fd(a.fileno(), 1)):
+            assert raises(OSError, call).errno == errno.ENOSPC
+        b.send(b"x")
+        assert a.recv(1) == b"x"  # no wait
+        """,
+        prelude=SOCKETS,
+    )

@@ -540,12 +540,20 @@ def test_fw03_a_file_that_is_not_in_memory_is_read_off_the_loop(path: Any) -> No
     once_right(lambda: _is_read_off_the_loop(path))
 
 
-def _is_read_off_the_loop(path: Any) -> None:
+def test_g15_so_is_one_of_which_the_first_page_is_in_memory(path: Any) -> None:
+    path.write_bytes(os.urandom(512 << 10))
+    once_right(lambda: _is_read_off_the_loop(path, but=1))
+
+
+def _is_read_off_the_loop(path: Any, but: int = 0) -> None:
     found: list[Any] = []
 
     def open_file() -> Any:
         file = path.open("rb")
         found.append(drop_from_memory(file.fileno()))
+        if but:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+            os.pread(file.fileno(), but, 0)
         found.append(set(os.listdir("/proc/self/task")))
         return file
 

@@ -91,12 +91,12 @@ def _everything() -> list[Stack]:
     found = []
     running = of_threads()
     for each in _green.greenlets():
-        if each["state"] in ("idle", "done") or each["number"] == 0:
+        if each.state in ("idle", "done") or each.number == 0:
             continue
         frame = of_greenlet(each, running)
         if frame is not None:
-            waits = (each["reason"] or each["state"], "", 0)
-            found.append((whose(each["job"]), (*_frames(frame), waits)))
+            waits = (each.reason or each.state, "", 0)
+            found.append((whose(each.job), (*_frames(frame), waits)))
     return found
 
 

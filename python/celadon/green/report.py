@@ -14,6 +14,7 @@ from types import FrameType
 from typing import IO, Any
 
 from celadon._core import green as _green
+from celadon._core.green import Described
 from celadon.green import frames
 
 _FAULTS = {
@@ -76,13 +77,13 @@ def write_to(descriptor: int) -> None:
 def as_data() -> dict[str, Any]:
     """The report as plain data."""
     raw = _green.greenlets()
-    names = {each["ident"]: _name(each) for each in raw}
+    names = {each.ident: _name(each) for each in raw}
     threads = frames.of_threads()
     return {
         "greenlets": [
             asdict(_entry(each, names, threads)) for each in raw if _counts(each)
         ],
-        "idle": sum(each["state"] == "idle" for each in raw),
+        "idle": sum(each.state == "idle" for each in raw),
         "cycles": _cycles(raw, names),
     }
 
@@ -124,34 +125,34 @@ def _signals_are_handled() -> bool:
     )
 
 
-def _counts(raw: dict[str, Any]) -> bool:
-    return raw["state"] not in ("idle", "done")
+def _counts(raw: Described) -> bool:
+    return raw.state not in ("idle", "done")
 
 
-def _name(raw: dict[str, Any]) -> str:
-    if raw["number"] == 0:
+def _name(raw: Described) -> str:
+    if raw.number == 0:
         return "main script"
-    what = raw["job"] or getattr(raw["task"], "name", None)
-    return f"greenlet {raw['number']}" + (f" ({what})" if what else "")
+    what = raw.job or getattr(raw.task, "name", None)
+    return f"greenlet {raw.number}" + (f" ({what})" if what else "")
 
 
 def _entry(
-    raw: dict[str, Any], names: dict[int, str], threads: dict[int, FrameType]
+    raw: Described, names: dict[int, str], threads: dict[int, FrameType]
 ) -> Entry:
     return Entry(
-        id=raw["number"],
-        thread=raw["thread"],
+        id=raw.number,
+        thread=raw.thread,
         name=_name(raw),
-        state=raw["state"],
+        state=raw.state,
         waits_on=_waits_on(raw, names),
-        request=raw["job"],
-        age=raw["age"],
-        deadline_left=raw["deadline_left"],
+        request=raw.job,
+        age=raw.age,
+        deadline_left=raw.deadline_left,
         stack=_stack(raw, threads),
     )
 
 
-def _stack(raw: dict[str, Any], threads: dict[int, FrameType]) -> list[dict[str, Any]]:
+def _stack(raw: Described, threads: dict[int, FrameType]) -> list[dict[str, Any]]:
     """Outermost first, as in a traceback."""
     frame = frames.of_greenlet(raw, threads)
     return [
@@ -161,20 +162,20 @@ def _stack(raw: dict[str, Any], threads: dict[int, FrameType]) -> list[dict[str,
     ]
 
 
-def _waits_on(raw: dict[str, Any], names: dict[int, str]) -> str | None:
-    reason = raw["reason"]
+def _waits_on(raw: Described, names: dict[int, str]) -> str | None:
+    reason = raw.reason
     if reason is None:
         return None
-    if raw["fd"] >= 0:
-        what = _descriptor(raw["fd"], raw["events"])
+    if raw.fd >= 0:
+        what = _descriptor(raw.fd, raw.events)
         if reason == "database":
             what = "a database: " + what
     elif reason == "lock":
-        owner = raw["owner"]
+        owner = raw.owner
         what = "a lock held by " + names.get(owner, f"thread {owner}")
     else:
         what = _REASONS[reason]
-    left = raw["wait_left"]
+    left = raw.wait_left
     return what if left is None else f"{what}, {max(left, 0):.1f} s at most"
 
 
@@ -224,9 +225,9 @@ def _headline(entry: dict[str, Any]) -> str:
     return text
 
 
-def _cycles(raw: list[dict[str, Any]], names: dict[int, str]) -> list[list[str]]:
+def _cycles(raw: list[Described], names: dict[int, str]) -> list[list[str]]:
     """Greenlets each of which waits for a lock that the next one holds."""
-    owner = {each["ident"]: each["owner"] for each in raw if each["reason"] == "lock"}
+    owner = {each.ident: each.owner for each in raw if each.reason == "lock"}
     found, seen = [], set()
     for start in owner:
         path: list[int] = []

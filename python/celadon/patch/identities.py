@@ -45,9 +45,9 @@ def _with_greenlets(native: Any) -> Any:
         for thread in found:  # C code has no frame
             threads[thread] = here.f_back or here
         greenlets = [
-            (each["ident"], frames.of_greenlet(each, threads))
+            (each.ident, frames.of_greenlet(each, threads))
             for each in green.greenlets()
-            if each["number"] != 0 and each["state"] != "idle"
+            if each.number != 0 and each.state != "idle"
         ]
         return threads | {ident: frame for ident, frame in greenlets if frame}
 
