@@ -207,17 +207,43 @@ def escape(text: str) -> str:
 
 def log_exception(error: BaseException, environ: dict[str, Any] | None) -> None:
     """An exception that an application let out."""
-    if environ is None:
-        what = "error while closing a response"
-    else:
-        method = escape(str(environ.get("REQUEST_METHOD", "-")))
-        uri = escape(str(environ.get("RAW_URI", "-")))
-        what = f"error handling request {method} {uri}"
+    what = _request_of(environ)
+    if (reason := _by_the_client(error)) is not None:
+        logger.info("%s: %s (%s)", what, reason, type(error).__name__)
+        return
+    what = (
+        "error while closing a response"
+        if environ is None
+        else f"error handling {what}"
+    )
     is_written, is_first_that_is_not = _repeats.admit(error)
     if is_written:
         logger.error("%s", what, exc_info=error)
     elif is_first_that_is_not and call_later is not None:
         call_later(repeats.PERIOD, tell_repeats)
+
+
+def _request_of(environ: dict[str, Any] | None) -> str:
+    if environ is None:
+        return "a response"
+    method = escape(str(environ.get("REQUEST_METHOD", "-")))
+    uri = escape(str(environ.get("RAW_URI", "-")))
+    return f"request {method} {uri}"
+
+
+def _by_the_client(error: BaseException) -> BaseException | None:
+    """What a client did that an application answered by `error`: nothing in it is wrong."""
+    link: BaseException | None = error
+    for _ in range(_LINKS):
+        if link is None or isinstance(link, wsgi.ClientDisconnected | wsgi.BodyError):
+            return link
+        link = link.__cause__ or (
+            None if link.__suppress_context__ else link.__context__
+        )
+    return None
+
+
+_LINKS = 20  # of a chain of causes that are looked at
 
 
 def tell_repeats() -> None:

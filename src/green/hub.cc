@@ -193,7 +193,9 @@ void Hub::end_held(Nanos began, Nanos now) noexcept {
     if (!who.empty()) held_.set_holder(std::move(who));
   }
   const std::string line = held_.released(began, now);
-  if (log_ && !line.empty()) log_->log(Level::Warning, line);
+  if (line.empty()) return;
+  if (blocking_.watchdog) blocking_.watchdog->on_released(now - began);
+  if (log_) log_->log(Level::Warning, line);
 }
 
 void Hub::set_cells(HubStats& stats, HubLoad& load) noexcept {

@@ -183,6 +183,7 @@ void Watchdog::wake_up() noexcept {
 void Watchdog::look() noexcept {
   if (may_relieve_) relieve();
   const Nanos began = hub_.slice_started();
+  if (limits_.reports()) sum_up(began);
   if (began == 0) return;
   const Nanos held = monotonic_now() - began;
   if (limits_.reports() && held >= limits_.report) {
@@ -247,27 +248,40 @@ void Watchdog::sample(Nanos began, Nanos held) noexcept {
   hub_.held().sampled(began, held, top_of(stack_), stack_);
 }
 
-// At most one in a period is logged: straight to the descriptor, since the thread that
-// would write the log is the one that hangs.
+// What is new is logged: straight to the descriptor, since the thread that would write
+// the log is the one that hangs.
 void Watchdog::report(Nanos began, Nanos held) noexcept {
   const Nanos now = monotonic_now();
-  if (now - reported_at_ < kReportPeriod) {
-    // Its turn may come while it lasts.
-    if (std::exchange(passed_over_, began) != began) ++unreported_;
+  const std::string place = top_of(stack_);
+  if (!repeats_.is_news(place, held, now)) {
+    passed_over_ = began;  // its turn may come while it lasts
+    passed_place_ = place;
+    passed_held_ = held;
     return;
   }
-  if (passed_over_ == began) --unreported_;
+  passed_over_ = 0;
   reported_ = began;
-  reported_at_ = now;
+  repeats_.told(place, held, now);
   std::string line = log_prefix("WARNING") + "the loop is held for " +
-                     std::to_string(held / kMillisecond) + " ms at " + top_of(stack_);
-  if (const auto more = std::exchange(unreported_, 0)) {
-    line += " (and " + std::to_string(more) + " more times since the last report)";
-  }
-  line += '\n';
+                     std::to_string(held / kMillisecond) + " ms at " + place + '\n';
   line += stack_;
   hub_.held().set_logged();
   write_out(limits_.log_fd, line);
+}
+
+// Of what is not new, once a minute.
+void Watchdog::sum_up(Nanos began) noexcept {
+  if (passed_over_ != 0 && passed_over_ != began) {
+    passed_over_ = 0;
+    repeats_.passed_over(passed_place_, passed_held_);
+  }
+  const auto rest = repeats_.rest(monotonic_now());
+  if (!rest) return;
+  write_out(limits_.log_fd, log_prefix("WARNING") + "the loop was held " +
+                                std::to_string(rest->count) +
+                                " more times since the last report, for " +
+                                std::to_string(rest->largest / kMillisecond) +
+                                " ms or more at " + rest->place + '\n');
 }
 
 // Also of a slice that is exempt from reports. Again at each look: more may have come
@@ -282,7 +296,7 @@ void Watchdog::relieve() noexcept {
   custody.give_back();
   if (went == 0 || std::exchange(relieved_, began) == began) return;
   const Nanos now = monotonic_now();
-  if (now - relieved_at_ < kReportPeriod) return;
+  if (now - relieved_at_ < kReliefPeriod) return;
   relieved_at_ = now;
   write_out(limits_.log_fd, log_prefix("WARNING") + "the loop is held for " +
                                 std::to_string(held / kMillisecond) +

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/repeats.h"
 #include "loop/thread.h"
 
 namespace celadon::green {
@@ -77,6 +78,8 @@ class Watchdog {
   }
   // By the thread that is watched, between two bytecodes: writes what was asked for.
   void write_stacks() noexcept;
+  // A slice that was reported is over, after so long.
+  void on_released(Nanos length) noexcept { repeats_.grew(length); }
   // After a fork, in the child: the thread is the parent's.
   void abandon() noexcept;
 
@@ -92,10 +95,11 @@ class Watchdog {
   void ask_for_stacks(Nanos began, int signal) noexcept;
   void sample(Nanos began, Nanos held) noexcept;
   void report(Nanos began, Nanos held) noexcept;
+  void sum_up(Nanos began) noexcept;
   void alarm(Nanos began, Nanos held) noexcept;
   void relieve() noexcept;
 
-  static constexpr Nanos kReportPeriod = kSecond;       // at the most one in it
+  static constexpr Nanos kReliefPeriod = kSecond;       // at the most one is told in it
   static constexpr Nanos kStackPatience = 3 * kSecond;  // then it goes without one
   static constexpr int kSafeLooks = 50;              // for a place between bytecodes,
   static constexpr Nanos kSafePause = kMillisecond;  // so long after one another
@@ -115,10 +119,11 @@ class Watchdog {
   Nanos sampled_ = 0;      // likewise, whose stack was taken,
   std::string stack_;      // and that
   Nanos reported_ = 0;     // start of the slice that was reported last
-  Nanos passed_over_ = 0;  // start of one that came too soon after a report
-  Nanos alarmed_ = 0;      // likewise, with all stacks
-  Nanos reported_at_ = 0;  // when that was
-  std::uint64_t unreported_ = 0;
+  Nanos passed_over_ = 0;  // start of one that is no news, so far
+  std::string passed_place_;
+  Nanos passed_held_ = 0;
+  Nanos alarmed_ = 0;  // likewise, with all stacks
+  Repeats repeats_;
   const bool may_relieve_;
   Nanos relieved_ = 0;     // start of the slice that was relieved last
   Nanos relieved_at_ = 0;  // when that was told

@@ -190,6 +190,31 @@ def test_filters(tmp_path: Path) -> None:
         assert lines_of(log, 1) == ["/slow"]
 
 
+def test_r11_a_client_that_leaves_is_one_line(tmp_path: Path) -> None:
+    """Whoever reads its body is not to blame, whatever it makes of that."""
+    (tmp_path / "reads_app.py").write_text(
+        """
+def app(environ, start_response):
+    try:
+        environ["wsgi.input"].read()
+    except OSError as error:
+        raise ValueError("no form") from error
+"""
+    )
+    with Command("reads_app:app", cwd=tmp_path) as server:
+        wait_ready(server, 1)
+        with server.client() as client:
+            client.send(
+                b"POST /form HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345"
+            )
+        server.wait_line(
+            r"\[INFO\] request POST /form: the client left before the body was complete "
+            r"\(ValueError\)"
+        )
+        server.stop()
+        assert not any("Traceback" in line for line in server.lines)
+
+
 @pytest.mark.parametrize("name", ["celadon.access", "gunicorn.access"])
 def test_handlers_take_the_lines(tmp_path: Path, name: str) -> None:
     own = tmp_path / "own.log"

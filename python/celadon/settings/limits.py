@@ -40,8 +40,8 @@ def rows() -> Iterable[Setting]:
         "watchdog_threshold",
         d,
         0.1,
-        "how long the loop may be held before the stack that holds it is logged, at most "
-        "once a second; 0: off",
+        "how long the loop may be held before the stack that holds it is logged, where "
+        "that is new or much longer than before; the rest is counted; 0: off",
         section=t,
     )
     yield s(
