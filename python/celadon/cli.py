@@ -241,6 +241,9 @@ def _run(argv: Sequence[str]) -> int:
         return _check_config(invocation)
     if invocation.take("json"):
         raise UsageError("--json goes with --print-config")
+    from celadon import signals
+
+    signals.begin()
     settings = invocation.read_patched()
     invocation.target_of(settings)
     from celadon.master import supervise

@@ -140,7 +140,8 @@ def with_request_hooks(app: Any, worker: Worker, cfg: Config) -> Any:
         try:
             return _Answer(app(environ, start), exchange, post)
         except BaseException:
-            _call_post(post, exchange)
+            if os.getpid() == worker.pid:  # no child that the application has forked
+                _call_post(post, exchange)
             raise
 
     return hooked

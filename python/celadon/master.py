@@ -26,6 +26,7 @@ from celadon import (
     preload,
     process,
     showing,
+    signals,
     systemd,
 )
 from celadon.errors import CeladonError
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
     from celadon.development import reload
 
 # Sent to all workers, or to the whole group by a terminal, also while one still imports.
-_MASTERS = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH")
-
-_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_MASTERS = (
+    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2),
+    *(signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH),
+)
 
 # What a reload cannot change.
 _FOR_LIFE = (
@@ -82,6 +84,7 @@ def supervise(
 def _supervise(
     load: Load, reread: Callable[[], config.Config], settings: config.Config
 ) -> int:
+    signals.begin()
     logging.setup(settings)
     raise_descriptor_limit()
     if settings.preload_app:
@@ -144,8 +147,7 @@ def _activated(settings: config.Config, sockets: systemd.Sockets) -> config.Conf
 
 def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     """A worker, from the fork to its end."""
-    for name in _MASTERS:
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signals.take_free(_MASTERS, signals.ignore)
     settings, arbiter = supervisor.settings, supervisor.arbiter
     worker = supervisor.forked
     worker.pid = os.getpid()
@@ -162,8 +164,7 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         app = lifecycle.with_request_hooks(worker.app, worker, settings)
         serve_as_worker(app, settings, worker, seat)
     finally:
-        for number in _ENDS:
-            signal.signal(number, signal.SIG_IGN)  # it is ending
+        signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending
         worker.alive = False
         lifecycle.call_logged(settings, "worker_exit", arbiter, worker)
     return 0
@@ -179,8 +180,7 @@ def _end_on_signals(supervisor: _Supervisor, worker: lifecycle.Worker) -> None:
         )
         os._exit(0)
 
-    for number in _ENDS:
-        signal.signal(number, end)
+    signals.take(signals.ENDS, end)
 
 
 def _build_labels() -> str:
@@ -267,6 +267,7 @@ class _Supervisor:
         lifecycle.call_logged(
             settings, "nworkers_changed", arbiter, settings.workers, None
         )
+        signals.settle()
         outcome = self.core.run()
         if isinstance(outcome, int):
             logging.logger.info("stopped")

@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from celadon import _core, config, health, lifecycle, logging, output, watchdog
+from celadon import (
+    _core,
+    config,
+    health,
+    lifecycle,
+    logging,
+    output,
+    signals,
+    watchdog,
+)
 from celadon.errors import UsageError
 from celadon.green import profile, report, spawn_later
 from celadon.importer import Application
@@ -104,7 +113,16 @@ def _serve(app: Application, settings: config.Config) -> None:
         # Nobody would take its place after so many requests.
         settings.values["max_requests"] = 0
         access = logging.access_writer()
-        core = make_core(app, settings, watchdog.prepare(), None, _reopen, access)
+        watch, others = watchdog.prepare(), signals.Others()
+
+        def notify(what: str, value: int, _more: int) -> None:
+            if what != "signal":
+                return
+            if value == signal.SIGUSR1:
+                logging.reopen()
+            others.call(value)
+
+        core = make_core(app, settings, watch, None, notify, access)
         addresses = [core.bind(address)[0] for address in settings.bind]
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -127,14 +145,19 @@ def serve_as_worker(
     def notify(what: str, value: int, more: int) -> None:
         if what == "report":
             report.write_to(value)
-        elif what.startswith("profile"):
+            return
+        if what.startswith("profile"):
             profile.write_to(value, more / 1000, what == "profile all")
-        elif value == signal.SIGUSR1:
+            return
+        if value == signal.SIGUSR1:
             logging.reopen()
             if more:
                 logging.set_level(more)
         elif value in (signal.SIGINT, signal.SIGQUIT):
             lifecycle.call_logged(settings, "worker_int", worker)
+        others.call(value)
+
+    others = signals.Others()
 
     def on_abort() -> None:
         lifecycle.call_logged(settings, "worker_abort", worker)
@@ -151,11 +174,6 @@ def serve_as_worker(
     health.start(core)
     core.run(True)
     logging.tell_repeats()
-
-
-def _reopen(what: str, value: int, _more: int) -> None:
-    if what == "signal" and value == signal.SIGUSR1:
-        logging.reopen()
 
 
 def raise_descriptor_limit() -> None:

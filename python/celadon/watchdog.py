@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from celadon import logging
+from celadon import logging, signals
 from celadon.green import preemption, report
 
 # Below those that applications pick by counting up from SIGRTMIN, and preemption's.
@@ -34,7 +34,7 @@ def prepare(on_abort: Callable[[], None] | None = None) -> dict[str, int]:
     faulthandler.register(_STACK, file=_descriptors[1], all_threads=False)
     faulthandler.register(_STACKS, file=log, all_threads=True)
     if not faulthandler.is_enabled():  # else it writes the stacks itself
-        signal.signal(signal.SIGABRT, _abort_handler(on_abort))
+        signals.take([signal.SIGABRT], _abort_handler(on_abort))
     return {
         "stack_signal": _STACK,
         "stack_pipe": _descriptors[0],

@@ -185,6 +185,12 @@ PyObject* py_interrupt_ident(PyObject*, PyObject* args) noexcept {
   return py::boolean(true);
 }
 
+PyObject* py_end_child(PyObject*, PyObject* error) noexcept {
+  if (error != Py_None)
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error)), error);
+  Hub::end_child();
+}
+
 PyObject* py_leave_shield(PyObject*, PyObject*) noexcept {
   if (Strand* strand = current_strand()) strand->leave_shield();
   return py::none();
@@ -340,6 +346,8 @@ PyMethodDef functions[] = {
      "Number of the running slot, or None."},
     {"slot_thread", py_slot_thread, METH_O, "The thread object of the running slot."},
     {"enter_shield", py_enter_shield, METH_O, "Hold back kills and timeouts."},
+    {"end_child", py_end_child, METH_O,
+     "The end of a forked process, by this exception or, with None, well."},
     {"thread_of", py_thread_of, METH_O, "The native thread of a greenlet's identity."},
     {"interrupt_ident", py_interrupt_ident, METH_VARARGS,
      "Send an exception to the greenlet of this identity, unless it runs."},

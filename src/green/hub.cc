@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -506,6 +507,18 @@ void Hub::after_fork_in_child() noexcept {
   }
   pool_.abandon();
   loop_.abandon();
+}
+
+void Hub::end_child() noexcept {
+  const bool failed = PyErr_Occurred() != nullptr;
+  const bool interrupted = failed && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+  if (failed) PyErr_Print();  // does not come back from a SystemExit
+  if (interrupted) {
+    Py_FinalizeEx();
+    ::signal(SIGINT, SIG_DFL);
+    ::raise(SIGINT);
+  }
+  Py_Exit(failed ? 1 : 0);
 }
 
 }  // namespace celadon::green

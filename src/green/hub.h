@@ -176,6 +176,9 @@ class Hub {
   [[nodiscard]] bool forked_child() const noexcept { return forked_child_; }
   // After a fork: in the child nothing of the hub may be used again.
   void after_fork_in_child() noexcept;
+  // The child of a fork ends where its greenlet does, as a process of CPython does: by
+  // the exception that is set, or well.
+  [[noreturn]] static void end_child() noexcept;
 
   // Bodies of greenlets, called by CPython.
   PyObject* hub_body() noexcept;

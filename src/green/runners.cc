@@ -1,6 +1,5 @@
 // The hub's runners: how they are made, take one job after another, and are given back.
 #include <malloc.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -58,7 +57,7 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
     } else if (!wait_for_job(strand)) {
       break;
     }
-    if (forked_child_) ::_exit(0);  // a child that came back from its request ends here
+    if (forked_child_) end_child();
   }
   // Values of its locals die here, where their finalizers may block.
   if (strand.locals_) detach_locals(strand.locals_.get());

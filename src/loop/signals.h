@@ -23,11 +23,18 @@ class Signals final : public TurnHook {
   Signals(Loop& loop, SignalHandler& handler) noexcept;
   ~Signals() override;  // puts the former dispositions back
 
+  // Also where whoever started us had blocked it.
   void watch(int signo) noexcept;
+  // Likewise; a handler that was there, but the interpreter's, is called too. Whether
+  // there is one.
+  bool watch_beside(int signo, void (*interpreters)(int)) noexcept;
+  // In the child of a fork: its signals are as they were before this process had a set.
+  static void after_fork_in_child() noexcept;
   static constexpr std::size_t kMost = 10;  // of them
 
  private:
   void on_turn_end() noexcept override;
+  void give_back() noexcept;
   struct Saved {
     int signo;
     struct sigaction action;

@@ -92,7 +92,7 @@ void Master::signal_all(int signo) const noexcept {
 // Those that were told to finish are told that there is no time for it.
 void Master::hurry() const noexcept {
   for (const WorkerProcess& worker : roster_.workers()) {
-    if (worker.phase == Phase::Retiring) ::kill(worker.pid, SIGQUIT);
+    if (worker.phase == Phase::Retiring) tell_to_stop(worker.pid, true);
   }
 }
 

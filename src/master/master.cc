@@ -81,6 +81,9 @@ class Master::Control final : public loop::IoHandler {
   [[nodiscard]] bool watch() noexcept {
     return master_.loop_->watch(fd_.get(), loop::kRead, *this).has_value();
   }
+  void say(char word) const noexcept {
+    static_cast<void>(::send(fd_.get(), &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+  }
   // In a child: the descriptors are closed, the parent's poller is not touched.
   void abandon() noexcept { fd_.close(); }
 
@@ -347,7 +350,7 @@ void Master::weigh(Control& control) noexcept {
   if (watch_.kill_rss > 0 && bytes > watch_.kill_rss) {
     complain(Level::Error, name_of(control.pid()) + " " + is + " and ends now");
     roster_.retire_now(control.pid(), kGraceOfHeavy, loop_->now());
-    ::kill(control.pid(), SIGTERM);
+    tell_to_stop(control.pid(), false);
     return;
   }
   control.heavy = watch_.max_rss > 0 && bytes > watch_.max_rss ? control.heavy + 1 : 0;
@@ -386,6 +389,15 @@ void Master::tell_alive() noexcept {
 
 // --- what is done ---
 
+// Twice: a signal ends one that imports for ever, but the application may take it; a
+// word waits until the worker serves.
+void Master::tell_to_stop(pid_t pid, bool quick) const noexcept {
+  for (const auto& control : controls_) {
+    if (control->pid() == pid) control->say(quick ? 'Q' : 'T');
+  }
+  ::kill(pid, quick ? SIGQUIT : SIGTERM);
+}
+
 bool Master::act(Outcome& outcome) noexcept {
   while (true) {
     const Step step = roster_.next(loop_->now());
@@ -394,7 +406,7 @@ bool Master::act(Outcome& outcome) noexcept {
       case Step::Kind::Spawn:
         if (spawn(step.slot, outcome)) return true;
         break;
-      case Step::Kind::Retire: ::kill(step.pid, quick_ ? SIGQUIT : SIGTERM); break;
+      case Step::Kind::Retire: tell_to_stop(step.pid, quick_); break;
       case Step::Kind::Kill:
         complain(Level::Error, name_of(step.pid) + " is killed: it took too long");
         ::kill(step.pid, SIGKILL);

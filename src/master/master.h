@@ -102,6 +102,7 @@ class Master final : public loop::SignalHandler,
   void want(int workers) noexcept;
   void signal_all(int signo) const noexcept;
   void hurry() const noexcept;
+  void tell_to_stop(pid_t pid, bool quick) const noexcept;
   // True in a new worker, whose outcome is then filled.
   [[nodiscard]] bool act(Outcome& outcome) noexcept;
   [[nodiscard]] bool spawn(int slot, Outcome& outcome) noexcept;

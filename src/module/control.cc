@@ -23,7 +23,12 @@ void Control::close() noexcept {
 void Control::on_io(std::uint8_t) noexcept {
   char byte = 0;
   const ssize_t n = ::recv(fd_.get(), &byte, 1, MSG_DONTWAIT);
-  if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) return;
+  if (n > 0) {
+    if (byte == kStop || byte == kStopAtOnce)
+      listener_.on_told_to_stop(byte == kStopAtOnce);
+    return;
+  }
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   close();
   listener_.on_master_gone();
 }

@@ -8,17 +8,21 @@ namespace celadon::module {
 
 class Control final : public loop::IoHandler {
  public:
-  // Hears that the master is gone.
+  // Hears what the master says, and that it is gone.
   class Listener {
    public:
     virtual ~Listener() = default;
     virtual void on_master_gone() noexcept = 0;
+    virtual void on_told_to_stop(bool quick) noexcept = 0;
   };
   Control(loop::Loop& loop, net::OwnedFd fd, Listener& listener) noexcept
       : loop_(loop), fd_(std::move(fd)), listener_(listener) {}
   ~Control() override { close(); }
 
-  // What a worker says, in one byte.
+  // What the master says, in one byte; a signal says the same, if nobody takes it away.
+  static constexpr char kStop = 'T';
+  static constexpr char kStopAtOnce = 'Q';
+  // What a worker says, likewise.
   static constexpr char kReady = 'R';
   static constexpr char kStubborn = 'D';  // a request of ours cannot be ended
   static constexpr char kRecycle = 'M';   // it has served max_requests

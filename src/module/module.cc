@@ -5,6 +5,7 @@
 #include "green/api.h"
 #include "green/hub.h"
 #include "green/sockets/api.h"
+#include "loop/signals.h"
 #include "module/master_object.h"
 #include "module/series_object.h"
 #include "module/stdio_relay.h"
@@ -129,6 +130,7 @@ PyType_Spec server_spec{"celadon._core.Server", sizeof(ServerObject), 0,
 
 // For os.register_at_fork.
 PyObject* after_fork_in_child(PyObject*, PyObject*) noexcept {
+  loop::Signals::after_fork_in_child();
   if (running) {
     running->after_fork_in_child();
   } else if (green::Hub* hub = green::Hub::left_by_fork()) {

@@ -19,8 +19,6 @@
 namespace celadon::module {
 namespace {
 
-constexpr int kMasters[] = {SIGHUP, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH};
-
 // stop() from another thread than the loop's.
 class StopTask final : public loop::Task {
  public:
@@ -144,11 +142,7 @@ bool Worker::run(bool watch_signals) noexcept {
   }
   if (watch_signals) {
     signals_ = std::make_unique<loop::Signals>(hub_.loop(), *this);
-    for (const int signo : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) signals_->watch(signo);
-    // The master's; a terminal sends them to the whole group.
-    if (seat_) {
-      for (const int signo : kMasters) signals_->watch(signo);
-    }
+    take_signals();
     green::WatchLimits watch = options_.watch;
     if (seat_) watch.relief = this;
     hub_.watch(watch);
@@ -183,6 +177,23 @@ bool Worker::run(bool watch_signals) noexcept {
   log_.drain();
   py::restore_error(std::move(error));
   return !interrupted;
+}
+
+// The interpreter's own handlers are for it to call; those of C code (faulthandler's)
+// only we can.
+void Worker::take_signals() noexcept {
+  struct sigaction interpreters{};
+  const int known = options_.watch.preempt_signal;
+  const bool told = known > 0 && ::sigaction(known, nullptr, &interpreters) == 0;
+  for (const int signo : {SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) {
+    if (!told) {
+      signals_->watch(signo);
+    } else if (signals_->watch_beside(signo, interpreters.sa_handler)) {
+      log_.log(Level::Warning, std::string("SIG") + ::sigabbrev_np(signo) +
+                                   " is the server's while it serves; the handler of "
+                                   "C code is called beside it");
+    }
+  }
 }
 
 // Takes its place beside the other workers. False with an exception.
@@ -268,6 +279,10 @@ void Worker::on_master_gone() noexcept {
   stop(false);
 }
 
+void Worker::on_told_to_stop(bool quick) noexcept {
+  on_signal(quick ? SIGQUIT : SIGTERM);
+}
+
 void Worker::report_to(int fd) noexcept {
   if (!notices_.tell(Notices::kReport, fd)) ::close(fd);
 }
@@ -278,7 +293,6 @@ void Worker::profile_to(int fd, letter::ProfileOrder order) noexcept {
 }
 
 void Worker::on_signal(int signo) noexcept {
-  if (std::ranges::find(kMasters, signo) != std::end(kMasters)) return;
   if (signo == SIGUSR1) {
     if (server_->access_log()) server_->access_log()->reopen();
     const int level =
@@ -290,10 +304,11 @@ void Worker::on_signal(int signo) noexcept {
     return;
   }
   // Under a master a second SIGTERM says nothing new: a service manager sends one to
-  // all processes, and the master another.
+  // all processes, and the master another, which it also says by the pair.
   const bool quick =
       seat_ ? signo != SIGTERM : signo == SIGQUIT || phase_ != Phase::Serving;
   if (seat_ && !quick && phase_ != Phase::Serving) return;
+  if (seat_ && quick && std::exchange(told_quick_, true)) return;
   notices_.tell(Notices::kSignal, signo);
   log_.log(Level::Info, quick ? "stopping at once" : "stopping: finishing requests");
   stop(quick);

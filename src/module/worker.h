@@ -60,11 +60,13 @@ class Worker final : public loop::SignalHandler,
   void give_memory_back() noexcept override;
   void on_timer() noexcept override;
   void on_master_gone() noexcept override;
+  void on_told_to_stop(bool quick) noexcept override;
   void report_to(int fd) noexcept override;
   std::size_t relieve() noexcept override { return server_->hand_over(); }
   void profile_to(int fd, letter::ProfileOrder order) noexcept override;
   [[nodiscard]] bool open_access_log() noexcept;
   [[nodiscard]] bool sit_down() noexcept;
+  void take_signals() noexcept;
   void draw_last_request() noexcept;
   void recycle_if_due() noexcept;
   void give_up_if_stubborn() noexcept;
@@ -96,6 +98,7 @@ class Worker final : public loop::SignalHandler,
   std::uint64_t last_request_ = UINT64_MAX;  // after it another worker is asked for
   std::uint64_t ignored_deadlines_ = 0;      // of which the master has heard
   Phase phase_ = Phase::Serving;
+  bool told_quick_ = false;
   green::Strand* waiting_ = nullptr;  // who called run()
 };
 

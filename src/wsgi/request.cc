@@ -217,6 +217,7 @@ bool Request::call_app(PyObject* environ) noexcept {
                       reinterpret_cast<PyObject*>(kit_.responder.get())};
   const py::Object result(PyObject_Vectorcall(
       bridge_.app(), args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+  if (bridge_.hub().forked_child()) green::Hub::end_child();
   if (!result) return false;
   const bool answered = answer(result.get());
   close_result(result.get());
@@ -320,6 +321,7 @@ bool Request::answer_iterable(PyObject* result) noexcept {
   if (!iterator) return false;
   while (!complete()) {
     const py::Object item(PyIter_Next(iterator.get()));
+    if (bridge_.hub().forked_child()) green::Hub::end_child();
     if (!item) {
       if (PyErr_Occurred()) return false;
       break;
@@ -416,6 +418,7 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
 // --- failures ---
 
 void Request::on_exception(PyObject* environ) noexcept {
+  if (bridge_.hub().forked_child()) green::Hub::end_child();
   server::Exchange& x = *exchange_;
   const bool timed_out = PyErr_ExceptionMatches(green::exceptions().request_timeout) ||
                          PyErr_ExceptionMatches(green::exceptions().request_killed);

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from greenlet import GreenletExit
 
 from celadon._core import green as _green
+
+_forks = 0  # that lie between the first process and this one
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
 
 
 class Greenlet(_green.Task):
@@ -32,12 +43,17 @@ class Greenlet(_green.Task):
     def _run(self) -> None:
         fn, args, kwargs = self._call
         self._call = None
+        process = _forks
         try:
             self.value = fn(*args, **kwargs)
         except GreenletExit as exit_:
             self.value = exit_
         except BaseException as error:
+            if process != _forks:
+                _green.end_child(error)
             self._fail(error)
+        if process != _forks:
+            _green.end_child(None)
         self._finish()
 
     def _fail(self, error: BaseException) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import functools
+import io
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,21 +16,47 @@ from typing import Any
 from celadon._core import after_fork_in_child, after_fork_in_parent, green
 from celadon.patch.registry import replace
 
-_installed = False
 _turn = green.Lock()
+_is_child = False
+_in_child: list[Callable[[], None]] = []  # what is called there, the core's first
+
+
+def install_hooks(*in_child: Callable[[], None]) -> None:
+    """Those of the core, and `in_child`, each once."""
+    if not _in_child:
+        # In the child those that wait for a turn are greenlets of the parent's.
+        _in_child.extend((after_fork_in_child, _turn._at_fork_reinit))
+        os.register_at_fork(
+            after_in_child=_begin_child, after_in_parent=after_fork_in_parent
+        )
+        atexit.register(_flush_files)  # early, so that it is called late
+    _in_child.extend(each for each in in_child if each not in _in_child)
+
+
+def _begin_child() -> None:
+    global _is_child
+    _is_child = True
+    for call in _in_child:
+        call()
+
+
+def _flush_files() -> None:
+    """Those of modules, which the greenlets that a child leaves behind keep for ever.
+
+    No others: what a greenlet has written by half is its own, in the parent.
+    """
+    if not _is_child:
+        return
+    for module in [*sys.modules.values()]:
+        for value in [*getattr(module, "__dict__", {}).values()]:
+            # By its type: to ask a proxy for its class may be to make what it stands for.
+            if issubclass(type(value), io.IOBase) and not value.closed:
+                with contextlib.suppress(Exception):
+                    value.flush()
 
 
 def install() -> None:
-    global _installed
-    if _installed:
-        return
-    _installed = True
-    os.register_at_fork(
-        after_in_child=after_fork_in_child,
-        after_in_parent=after_fork_in_parent,
-    )
-    # In the child its waiters are greenlets of the parent's.
-    os.register_at_fork(after_in_child=_turn._at_fork_reinit)
+    install_hooks()
     for native in (os.fork, os.forkpty):
         replace(os, native.__name__, _without_switch(native))
 
@@ -35,10 +65,13 @@ def _without_switch(native: Callable[[], Any]) -> Callable[[], Any]:
     @functools.wraps(native)
     def fork() -> Any:
         _enter_when_hooks_need_not_wait()
+        # One that comes to the child before it has its own handlers must not be lost.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             return native()
         finally:
             green.leave_no_switch()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     return fork
 

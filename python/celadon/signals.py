@@ -1,0 +1,168 @@
+"""Signals that a process of the server takes, and whose they were before.
+
+What stood there is given back to a child that the application forks, and is called beside
+the server where the application has set it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from celadon import logging
+from celadon.patch import fork
+
+Handler = Callable[[int, Any], Any]
+
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+# What the core takes while it serves.
+SERVERS = (*ENDS, signal.SIGUSR1)
+
+_PYTHONS = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+
+# By number: ours, and what was there.
+_taken: dict[int, tuple[Any, Any]] = {}
+
+
+def take(numbers: Iterable[int], handler: Handler | signal.Handlers) -> None:
+    """Calls `handler` for these from now on, also where the parent has blocked them.
+
+    Only in the main thread.
+    """
+    fork.install_hooks(give_back)
+    for number in numbers:
+        before = _before(number)
+        signal.signal(number, handler)
+        signal.siginterrupt(number, False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+        _taken[number] = (handler, before)
+
+
+def take_free(numbers: Iterable[int], handler: Handler) -> None:
+    """Likewise, of those that the application has no handler for."""
+    caught = _caught()
+    take([number for number in numbers if _is_free(number, caught)], handler)
+
+
+def give_back(*numbers: int) -> None:
+    """These, or all, are as before, but where somebody has set another handler since."""
+    for number in numbers or [*_taken]:
+        ours, before = _taken.pop(number, (None, None))
+        if ours is not None and signal.getsignal(number) is ours:
+            signal.signal(number, before)
+
+
+def ignore(_signal: int, _frame: object) -> None:
+    """Unlike ``SIG_IGN`` it is not handed on to programs that this process starts."""
+
+
+class Others:
+    """Handlers of Python that the application has for what the server takes."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Handler] = {}
+        for number in SERVERS:
+            own = _before(number)
+            if own not in _PYTHONS:
+                self._handlers[number] = own
+                logging.logger.warning(
+                    "%s is the server's while it serves; the application's handler, "
+                    "%s, is called beside it",
+                    signal.Signals(number).name,
+                    getattr(own, "__qualname__", repr(own)),
+                )
+
+    def call(self, number: int) -> None:
+        """What it raises is logged; to end the process is the server's part."""
+        handler = self._handlers.get(number)
+        if handler is None:
+            return
+        try:
+            handler(number, None)
+        except (SystemExit, KeyboardInterrupt):
+            return
+        except Exception:
+            logging.logger.exception(
+                "the application's handler of %s failed", signal.Signals(number).name
+            )
+
+
+class _Watch:
+    """Told to end before the server is there to hear it, whoever takes the signal.
+
+    A process 1 has no default that would end it, and an import may set handlers.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        for end in (self._read, self._write):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+
+    def close(self) -> bytes:
+        """The signals that came."""
+        came = b""
+        with contextlib.suppress(BlockingIOError):
+            came = os.read(self._read, 1 << 16)
+        if signal.set_wakeup_fd(-1) != self._write:
+            came = b""  # the application's, which tells another one
+        os.close(self._read)
+        os.close(self._write)
+        return came
+
+
+_watch: _Watch | None = None
+
+
+def begin() -> None:
+    """From now on one that ends this process does so at once. Only in the main thread."""
+    global _watch
+    if _watch is None:
+        _watch = _Watch()
+        take(ENDS, _leave)
+
+
+def settle() -> None:
+    """The server hears signals from now on; none that came before is lost.
+
+    Handlers that an import has set meanwhile come to the workers.
+    """
+    global _watch
+    take(ENDS, _leave)
+    watch, _watch = _watch, None
+    if watch is not None and any(number in ENDS for number in watch.close()):
+        _leave(signal.SIGTERM, None)
+
+
+def _leave(_signal: int, _frame: object) -> None:
+    # An import could catch an exception.
+    logging.logger.info("told to end before it serves")
+    os._exit(0)
+
+
+def _before(number: int) -> Any:
+    now = signal.getsignal(number)
+    ours, before = _taken.get(number, (None, None))
+    if ours is not None and now is ours:
+        return before
+    return signal.SIG_DFL if now is None else now  # None: C code's, which none can name
+
+
+def _is_free(number: int, caught: int) -> bool:
+    handler = signal.getsignal(number)
+    if handler is signal.default_int_handler:
+        return True
+    return handler in _PYTHONS and not caught >> (number - 1) & 1
+
+
+def _caught() -> int:
+    """Signals that any code of this process has a handler for, as bits."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "SigCgt":
+            return int(value, 16)
+    return 0
