@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/unescaped.h"
+#include "green/file_locks.h"
 #include "green/hub.h"
 #include "py/python.h"
 
@@ -265,6 +266,7 @@ void Watchdog::report(Nanos began, Nanos held) noexcept {
   std::string line = log_prefix("WARNING") + "the loop is held for " +
                      std::to_string(held / kMillisecond) + " ms at " + place + '\n';
   line += stack_;
+  line += describe_file_wait();
   hub_.held().set_logged();
   write_out(limits_.log_fd, line);
 }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.support import raw
@@ -31,3 +35,33 @@ def test_who_waits_for_ever_is_said_with_the_reason() -> None:
         assert server.request(raw.get("/")).body == b"ok"
         for client in clients:
             client.close()
+
+
+# As a C library locks: neither we nor CPython hear of it.
+LOCKING = """
+import ctypes, fcntl, time
+libc = ctypes.CDLL(None)
+files = [open("kept.lock"), open("kept.lock")]
+def app(environ, start_response):
+    file = files[environ["PATH_INFO"] == "/second"]
+    libc.flock(file.fileno(), fcntl.LOCK_EX)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+
+def test_g26_who_holds_a_lock_on_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "locking_app.py").write_text(LOCKING)
+    (tmp_path / "kept.lock").touch()
+    with Command("locking_app:app", cwd=tmp_path) as server, server.client() as client:
+        with open(tmp_path / "kept.lock") as ours:
+            fcntl.flock(ours, fcntl.LOCK_EX)
+            client.send(raw.get("/first"))
+            server.said(
+                rf"it waits for a lock of {tmp_path}/kept.lock, which process "
+                rf"{os.getpid()} holds"
+            )
+        assert client.response().body == b"ok"
+        client.send(raw.get("/second"))
+        server.said("kept.lock, which this process itself holds, by another greenlet")
+        server.kill(server.worker)
