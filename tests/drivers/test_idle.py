@@ -130,6 +130,30 @@ def test_idle_connections_of_other_pools_make_room(
 
 
 @pytest.mark.row("R02")
+def test_pools_of_asyncio_are_left_alone(services: Services) -> None:
+    run_green(
+        """
+        import asyncio
+        from sqlalchemy.ext.asyncio import create_async_engine
+        engine = create_async_engine(f"postgresql+asyncpg://celadon@localhost:{postgres_port}/celadon")
+        async def ask_there():
+            async with engine.connect() as conn:
+                return (await conn.execute(sqlalchemy.text("SELECT 7"))).scalar()
+        assert asyncio.run(ask_there()) == 7
+        budget.configure(2, TIMEOUT)
+        pools = [make(1) for _ in range(3)]
+        assert [use(pool, n) for n, pool in enumerate(pools)] == [0, 1, 2]
+        """,
+        prelude=prelude(services, "psycopg2")
+        + services.names("postgres_port")
+        + BUDGET
+        + TOGETHER
+        + POOLS["sqlalchemy"],
+        malloc="default",
+    )
+
+
+@pytest.mark.row("R02")
 def test_a_forked_child_leaves_the_idle_ones_of_its_parent_alone(
     services: Services,
 ) -> None:

@@ -94,6 +94,8 @@ def _take_idle_one(pool: Any, server: str) -> tuple[Any, Any] | None:
     """A connection, the last one that would be used. Its record stays in the pool, which
     connects it again for whoever gets it."""
     queue = pool._pool
+    if not hasattr(queue, "mutex"):
+        return None  # of asyncio: its connections are its loop's to close
     with queue.mutex:
         for record in queue.queue if queue.use_lifo else reversed(queue.queue):
             if _server(record) == server:
