@@ -16,6 +16,7 @@
 #include "green/switch.h"
 #include "green/sync.h"
 #include "green/task.h"
+#include "green/thread_bound.h"
 #include "green/wait_fd.h"
 #include "py/type.h"
 
@@ -331,6 +332,11 @@ PyObject* py_gc_begins(PyObject*, PyObject* const* args, Py_ssize_t count) noexc
   return py::none();
 }
 
+PyObject* py_look_at_loaded(PyObject*, PyObject*) noexcept {
+  look_at_loaded();
+  return py::none();
+}
+
 PyMethodDef functions[] = {
     {"sleep", py::as_method(py_sleep), METH_FASTCALL,
      "sleep(seconds=0)\n\nSuspend what runs here; 0 lets everything else that is ready "
@@ -393,6 +399,8 @@ PyMethodDef functions[] = {
      "Take over what asyncio sets its running loop with."},
     {"set_running_loop", py_set_running_loop, METH_O,
      "Set the asyncio loop that runs in this greenlet."},
+    {"look_at_loaded", py_look_at_loaded, METH_NOARGS,
+     "An extension module was loaded."},
     {"gc_begins", py::as_method(py_gc_begins), METH_FASTCALL,
      "The first of gc.callbacks."},
     {"gc_ends", py::as_method(py_gc_ends), METH_FASTCALL, "The last of them."},

@@ -1,6 +1,5 @@
 #include "green/c_stack.h"
 
-#include <elf.h>
 #include <link.h>
 #include <unwind.h>
 
@@ -9,6 +8,8 @@
 #include <cstdint>
 #include <string_view>
 #include <vector>
+
+#include "green/elf_imports.h"
 
 namespace celadon::green {
 namespace {
@@ -44,45 +45,9 @@ bool is_lock_function(std::string_view name) noexcept {
   });
 }
 
-// What of a dynamic section is needed to go through the names that it imports.
-struct Imports {
-  const ElfW(Sym) * symbols = nullptr;
-  const char* names = nullptr;
-  std::size_t count = 0;
-
-  [[nodiscard]] bool known() const noexcept { return symbols && names && count > 0; }
-};
-
-Imports read_imports(const ElfW(Dyn) * entry, Address base) noexcept {
-  Imports found;
-  // Some loaders leave addresses as they are in the file.
-  const auto at = [base](Address value) { return value < base ? base + value : value; };
-  for (; entry->d_tag != DT_NULL; ++entry) {
-    const Address address = at(entry->d_un.d_ptr);
-    switch (entry->d_tag) {
-      case DT_SYMTAB: found.symbols = at_address<ElfW(Sym)>(address); break;
-      case DT_STRTAB: found.names = at_address<char>(address); break;
-      // Symbols that are not hashed, the imported ones among them, come first.
-      case DT_GNU_HASH: found.count = at_address<std::uint32_t>(address)[1]; break;
-      case DT_HASH:
-        if (found.count == 0) found.count = at_address<std::uint32_t>(address)[1];
-        break;
-      default: break;
-    }
-  }
-  return found;
-}
-
 bool imports_locks(const ElfW(Dyn) * dynamic, Address base) noexcept {
-  const Imports imports = read_imports(dynamic, base);
-  if (!imports.known()) return true;
-  for (std::size_t i = 0; i < imports.count; ++i) {
-    const ElfW(Sym)& symbol = imports.symbols[i];
-    if (symbol.st_shndx == SHN_UNDEF &&
-        is_lock_function(imports.names + symbol.st_name))
-      return true;
-  }
-  return false;
+  const ElfImports imports(dynamic, base);
+  return !imports.known() || imports.any(is_lock_function);
 }
 
 // It has its locks from nobody, and calls back with some of them held.

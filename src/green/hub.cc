@@ -10,7 +10,9 @@
 
 #include "base/assert.h"
 #include "green/asyncio_state.h"
+#include "green/cxx_state.h"
 #include "green/switch.h"
+#include "green/thread_bound.h"
 #include "py/error.h"
 #include "py/stack_chunks.h"
 
@@ -51,6 +53,17 @@ void leave_hub_in_child() noexcept {
   native_calls = 0;  // their threads are the parent's
   // Their pollers are the parent's, whichever thread forked.
   hubs().clear();
+}
+
+// Of this thread, where its first frames are.
+const void* end_of_stack() noexcept {
+  pthread_attr_t attributes;
+  void* start = nullptr;
+  std::size_t size = 0;
+  if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return nullptr;
+  ::pthread_attr_getstack(&attributes, &start, &size);
+  ::pthread_attr_destroy(&attributes);
+  return static_cast<char*>(start) + size;
 }
 
 // What a greenlet begins with. The hub says whose it is, so that one function serves
@@ -96,7 +109,7 @@ Strand* current_strand() noexcept {
 bool can_park() noexcept {
   const Hub* hub = hub_of_thread;
   return hub && hub->current() && !collecting && no_switch_depth == 0 &&
-         !hub->forked_child();
+         !hub->forked_child() && !is_below_thread_bound(hub->current()->stack_base());
 }
 
 void enter_native_call() noexcept {
@@ -158,6 +171,8 @@ void Hub::on_fd_closing(int fd) noexcept {
 bool Hub::start() noexcept {
   py::keep_stack_chunks();
   main_ = std::make_unique<Strand>(*this, 0);
+  main_->stack_base_ = end_of_stack();
+  look_at_loaded();
   main_->greenlet_ = current_greenlet();
   const py::Object body(PyCFunction_New(&enter_hub_def, nullptr));
   runner_start_.reset(PyCFunction_New(&enter_runner_def, nullptr));
@@ -267,6 +282,7 @@ void Hub::make_ready(Strand& strand) noexcept {
 // Until something switches back. False: an exception was thrown in.
 bool Hub::leave_for_hub(Strand& strand) noexcept {
   const AsyncioAside aside(strand);
+  const CxxAside caught;
   strand.resume_ = current_greenlet();
   current_ = nullptr;
   return static_cast<bool>(switch_to(greenlet_.get()));

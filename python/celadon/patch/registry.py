@@ -24,6 +24,7 @@ _MODULES = {
 }
 _ALWAYS = (
     "celadon.patch.collector",
+    "celadon.patch.extensions",
     "celadon.patch.threads",
     "celadon.patch.times",
     "celadon.patch.queues",
