@@ -60,11 +60,11 @@ std::string name_of(const struct stat& file) {
 std::string path_of(std::string_view file) {
   std::string found(file);
   DIR* const open_files = ::opendir("/proc/self/fd");
-  if (!open_files) return found;
+  const int folder = open_files ? ::dirfd(open_files) : -1;
+  if (folder < 0) return found;
   while (const dirent* entry = ::readdir(open_files)) {
     struct stat status{};
     std::array<char, PATH_MAX> path{};
-    const int folder = ::dirfd(open_files);
     if (::fstatat(folder, entry->d_name, &status, 0) != 0 || name_of(status) != file)
       continue;
     const ssize_t size = ::readlinkat(folder, entry->d_name, path.data(), path.size());
