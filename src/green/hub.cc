@@ -178,13 +178,16 @@ bool Hub::start() noexcept {
   runner_start_.reset(PyCFunction_New(&enter_runner_def, nullptr));
   if (!main_->greenlet_ || !body || !runner_start_) return false;
   greenlet_ = new_greenlet(body.get(), main_->greenlet_.get());
-  base_context_.reset(PyContext_CopyCurrent());
+  py::Object context(PyContext_CopyCurrent());
+  if (!greenlet_ || !context) return false;
+  set_base_context(std::move(context));
   current_ = main_.get();
-  return greenlet_ && base_context_;
+  return true;
 }
 
+// The end of what ran before is the start of what runs now: the loop's time is that.
 void Hub::stamp() noexcept {
-  const Nanos now = loop_.fresh_now();
+  const Nanos now = loop_.now();
   end_slice(now);
   pulse_->store(now, std::memory_order_relaxed);
   loop_.custody().leave(now);
@@ -228,9 +231,16 @@ void Hub::keep_cells() noexcept {
   load_ = &own_load_;
 }
 
+void Hub::Blocking::before_block() noexcept {
+  resting_.store(true, std::memory_order_seq_cst);
+  alone_ = py::is_only_thread();
+  gil_.before_block();
+}
+
 void Hub::Blocking::after_block() noexcept {
   resting_.store(false, std::memory_order_seq_cst);
   if (watchdog) watchdog->on_work();
+  if (alone_) return gil_.after_block();  // nobody has it
   const Nanos asked = monotonic_now();
   gil_.after_block();
   stats->gil_wait += static_cast<std::uint64_t>(monotonic_now() - asked);
@@ -424,8 +434,11 @@ void Hub::resume_woken() noexcept {
 // Native threads that this one gave work to may be waiting for the interpreter, or for
 // this very core: a loop that is never idle would leave them both only when forced to.
 void Hub::give_way() noexcept {
-  const py::WithoutGil gil;
-  ::sched_yield();
+  {
+    const py::WithoutGil gil;
+    ::sched_yield();
+  }
+  loop_.fresh_now();
 }
 
 void Hub::resume_preempted(bool others_worked) noexcept {
@@ -441,7 +454,7 @@ PyObject* Hub::hub_body() noexcept {
     // Each gets a slice of its own, so that neither starves. Jobs first: what yields is
     // woken at once, and must come behind them.
     const std::uint64_t before = stats_->switches;
-    turn_end_ = loop_.fresh_now() + kSlice;
+    turn_end_ = loop_.now() + kSlice;
     run_jobs();
     turn_end_ = loop_.now() + kSlice;
     resume_woken();
@@ -451,7 +464,7 @@ PyObject* Hub::hub_body() noexcept {
     const bool busy = !woken_.empty() || !jobs_.empty();
     if (native_calls > 0) give_way();
     // Greenlets that only wake each other need no news from the kernel each time.
-    if (busy && loop_.fresh_now() < polled_ + kUnpolled) continue;
+    if (busy && loop_.now() < polled_ + kUnpolled) continue;
     Nanos longest = busy || !preempted_.empty() ? 0 : kNever;
     if (longest != 0 && is_deserted()) {
       if (has_foreign_threads()) {
@@ -462,7 +475,7 @@ PyObject* Hub::hub_body() noexcept {
       }
     }
     loop_.turn(longest);
-    polled_ = loop_.fresh_now();
+    polled_ = loop_.now();
     check_signals();
   }
 }

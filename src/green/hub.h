@@ -119,6 +119,8 @@ class Hub {
   // Contexts of requests are copies of this one.
   void set_base_context(py::Object context) noexcept {
     base_context_ = std::move(context);
+    spare_context_.reset();
+    base_size_ = PyObject_Size(base_context_.get());
   }
   void add_keeper(Keeper& keeper) noexcept { keepers_.push_back(keeper); }
   void set_log(LogSink* log) noexcept { log_ = log; }
@@ -154,6 +156,8 @@ class Hub {
   // Whether it is so long that LoopBlocked is to be raised in it, which is done once.
   [[nodiscard]] bool slice_blocks() noexcept;
   void note_raised() noexcept { raised_ = slice_started(); }
+  // The job that runs now ends, and the loop's time was read for that.
+  void note_end() noexcept { end_read_ = true; }
   // True while the thread sleeps in poll.
   [[nodiscard]] bool resting() const noexcept { return blocking_.resting(); }
   // Has the thread watched, which must be this one.
@@ -197,10 +201,7 @@ class Hub {
   // Gives the GIL away while the thread sleeps, and says that it does.
   class Blocking final : public loop::BlockHook {
    public:
-    void before_block() noexcept override {
-      resting_.store(true, std::memory_order_seq_cst);
-      gil_.before_block();
-    }
+    void before_block() noexcept override;
     void after_block() noexcept override;
     [[nodiscard]] bool resting() const noexcept {
       return resting_.load(std::memory_order_seq_cst);
@@ -211,6 +212,7 @@ class Hub {
    private:
     py::GilBlockHook gil_;
     std::atomic<bool> resting_{false};
+    bool alone_ = false;  // no other thread of Python's was there
   };
   class Graveyard final : public Job {
    public:
@@ -226,6 +228,8 @@ class Hub {
   void run_jobs() noexcept;
   [[nodiscard]] Job* take_job() noexcept;
   void run_job(Strand& strand, Job& job) noexcept;
+  [[nodiscard]] py::Object new_context() noexcept;
+  [[nodiscard]] bool leave_context(py::Object context, bool is_wanted) noexcept;
   [[nodiscard]] bool wait_for_job(Strand& strand) noexcept;
   [[nodiscard]] bool leave_for_hub(Strand& strand) noexcept;
   [[nodiscard]] Waited wait_parked(Strand& strand, Nanos deadline,
@@ -270,6 +274,8 @@ class Hub {
   py::Object greenlet_;      // the hub's own
   py::Object runner_start_;  // the function that every runner begins with
   py::Object base_context_;
+  Py_ssize_t base_size_ = 0;
+  py::Object spare_context_;
   LogSink* log_ = nullptr;
   Strand* current_ = nullptr;
   std::unique_ptr<Strand> main_;
@@ -285,6 +291,7 @@ class Hub {
   int jobs_left_ = 0;
   Nanos turn_end_ = 0;
   Nanos polled_ = 0;
+  bool end_read_ = false;
   std::size_t frame_bytes_ = py::DataStack::kLeast;  // that a job needed so far
   std::size_t peak_ = 0;       // runners in use at most in this period
   std::size_t last_peak_ = 0;  // and in the one before

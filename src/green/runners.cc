@@ -75,7 +75,7 @@ bool Hub::wait_for_job(Strand& strand) noexcept {
   strand.state_ = Strand::State::Idle;
   strand.resume_ = py::Object::copy(strand.greenlet_.get());
   idle_.push_back(&strand);
-  end_slice(loop_.fresh_now());
+  end_slice(loop_.now());
   current_ = nullptr;
   const bool switched = static_cast<bool>(switch_to(greenlet_.get()));
   current_ = &strand;
@@ -92,10 +92,11 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.account.begin(strand.job_began_);
   ++load_->greenlets;
   PyObject* wanted = job.context();
-  const py::Object context(wanted ? py::new_ref(wanted)
-                                  : PyContext_Copy(base_context_.get()));
-  const bool entered = context && PyContext_Enter(context.get()) == 0;
-  if (!entered) PyErr_Clear();
+  py::Object context = wanted ? py::Object::copy(wanted) : new_context();
+  if (!context || PyContext_Enter(context.get()) < 0) {
+    PyErr_Clear();
+    context.reset();
+  }
   job.run(strand);
   strand.job_ = nullptr;
   --load_->greenlets;
@@ -105,9 +106,32 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.pending_.clear();
   strand.shield_depth_ = 0;
   strand.exempt_depth_ = 0;
-  strand.call_leftovers();
-  if (entered && PyContext_Exit(context.get()) < 0) PyErr_Clear();
+  // Who has read the clock at its end, and has left nothing, is over since then.
+  bool is_over = std::exchange(end_read_, false);
+  if (strand.call_leftovers()) is_over = false;
+  if (!leave_context(std::move(context), wanted != nullptr)) is_over = false;
   if (strand.frames_.outgrown()) fit_frames(strand);
+  if (!is_over) loop_.fresh_now();
+}
+
+py::Object Hub::new_context() noexcept {
+  return spare_context_ ? std::move(spare_context_)
+                        : py::Object(PyContext_Copy(base_context_.get()));
+}
+
+// False: it held values of its job's, which are dropped now.
+bool Hub::leave_context(py::Object context, bool is_wanted) noexcept {
+  if (!context) return true;
+  const bool is_as_new = !is_wanted && PyObject_Size(context.get()) == base_size_;
+  if (PyContext_Exit(context.get()) < 0) {
+    PyErr_Clear();
+    return false;
+  }
+  // An empty one that nobody keeps may serve again.
+  if (is_as_new && base_size_ == 0 && Py_REFCNT(context.get()) == 1) {
+    spare_context_ = std::move(context);
+  }
+  return is_as_new;
 }
 
 void Hub::note_use() noexcept {

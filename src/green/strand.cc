@@ -112,8 +112,8 @@ PyObject* Strand::make_leftovers() noexcept {
   return leftovers_.get();
 }
 
-void Strand::call_leftovers() noexcept {
-  if (!leftovers_) return;
+bool Strand::call_leftovers() noexcept {
+  if (!leftovers_) return false;
   const py::Object leftovers = std::move(leftovers_);
   const py::Object callables(PyDict_Values(leftovers.get()));
   const Py_ssize_t count = callables ? PyList_GET_SIZE(callables.get()) : 0;
@@ -122,6 +122,7 @@ void Strand::call_leftovers() noexcept {
     const py::Object done(PyObject_CallNoArgs(callable));
     if (!done) PyErr_WriteUnraisable(callable);
   }
+  return true;
 }
 
 PyObject* Strand::make_locals() noexcept {

@@ -98,8 +98,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   py::Object asyncio_loop;
   // What the job has and must give back: {key: callable}, called when the job ends.
   [[nodiscard]] PyObject* make_leftovers() noexcept;
-  // Calls what is left of them.
-  void call_leftovers() noexcept;
+  // Calls what is left of them. False: there is nothing.
+  bool call_leftovers() noexcept;
   // The object that threading.current_thread() gives, if someone asked.
   py::Object thread;
 

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace celadon::loop {
+namespace {
+
+constexpr int kFewEvents = 4;
+
+}  // namespace
 
 Loop::Loop(std::unique_ptr<Poller> poller, Clock& clock) noexcept
     : clock_(clock),
@@ -20,11 +25,12 @@ void Loop::turn(Nanos max_wait) noexcept {
   ++counters_->turns;
   wait_for_events(max_wait);
   const Nanos began = now_;
-  poller_->dispatch();
-  if (has_posted_.load(std::memory_order_acquire)) run_posted();
-  const Nanos timers_began = fresh_now();
-  timers_.advance(timers_began);
+  const int events = poller_->dispatch();
+  // Few events take no time that is worth a look at the clock.
+  if (run_posted() || events > kFewEvents) fresh_now();
+  const Nanos timers_began = now_;
   counters_->io += static_cast<std::uint64_t>(timers_began - began);
+  if (timers_.advance(timers_began) == 0) return;
   counters_->timers += static_cast<std::uint64_t>(fresh_now() - timers_began);
 }
 
@@ -42,17 +48,19 @@ void Loop::keep_counters() noexcept {
 
 void Loop::settle() noexcept {
   run_hooks();
+  if (disposed_.empty()) return;
   // A destructor may dispose of more.
   while (!disposed_.empty()) {
     auto batch = std::move(disposed_);
     disposed_.clear();
     batch.clear();
   }
+  fresh_now();
 }
 
 void Loop::wait_for_events(Nanos timeout) noexcept {
   if (has_posted_.load(std::memory_order_acquire)) timeout = 0;
-  const Nanos began = clock_.now();
+  const Nanos began = now_;
   late_ = began - polled_;
   counters_->work += static_cast<std::uint64_t>(late_);
   if (poller_->wait(0) == 0 && timeout != 0) {
@@ -79,7 +87,8 @@ void Loop::post(std::unique_ptr<Task> task) noexcept {
   waker_.wake();
 }
 
-void Loop::run_posted() noexcept {
+bool Loop::run_posted() noexcept {
+  if (!has_posted_.load(std::memory_order_acquire)) return false;
   std::vector<std::unique_ptr<Task>> batch;
   {
     const std::lock_guard lock(mutex_);
@@ -87,6 +96,7 @@ void Loop::run_posted() noexcept {
     has_posted_.store(false, std::memory_order_relaxed);
   }
   for (auto& task : batch) task->run();
+  return true;
 }
 
 void Loop::run_hooks() noexcept {

@@ -77,7 +77,8 @@ class Loop {
   // Waits at most `max_wait` for events and dispatches them.
   void turn(Nanos max_wait) noexcept;
 
-  // Time of the last poll; cheap. `fresh_now` reads the clock.
+  // When the clock was read last; cheap. Whatever may take long reads it when it ends,
+  // by `fresh_now`: for what comes next that is the start.
   [[nodiscard]] Nanos now() const noexcept { return now_; }
   Nanos fresh_now() noexcept { return now_ = clock_.now(); }
   [[nodiscard]] Clock& clock() noexcept { return clock_; }
@@ -125,7 +126,7 @@ class Loop {
 
  private:
   void wait_for_events(Nanos timeout) noexcept;
-  void run_posted() noexcept;
+  [[nodiscard]] bool run_posted() noexcept;
   void run_hooks() noexcept;
 
   Clock& clock_;

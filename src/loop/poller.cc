@@ -4,12 +4,14 @@
 
 namespace celadon::loop {
 
-void Poller::dispatch() noexcept {
+int Poller::dispatch() noexcept {
+  const int events = count_;
   while (at_ < count_) {
     const Event event = batch_[static_cast<std::size_t>(at_++)];
     if (event.handler) event.handler->on_io(event.ready);
   }
   count_ = at_ = 0;
+  return events;
 }
 
 void Poller::forget(const IoHandler& handler) noexcept {

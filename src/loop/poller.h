@@ -50,7 +50,8 @@ class Poller {
   // Waits up to `timeout` (0: not at all, kNever: without end), then calls `dispatch`.
   // Returns how many events there are to dispatch.
   [[nodiscard]] virtual int wait(Nanos timeout) noexcept = 0;
-  void dispatch() noexcept;
+  // Returns how many there were.
+  int dispatch() noexcept;
 
  protected:
   struct Event {

@@ -1,7 +1,6 @@
 #include "module/request_meter.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "metrics/declaration.h"
 #include "module/catalogue.h"
@@ -25,14 +24,14 @@ std::string error_of(const server::Exchange& x) {
 // elsewhere.
 double to_exact_seconds(Nanos nanos) noexcept {
   constexpr double kParts = 1 << 20;  // of a second
-  return std::round(static_cast<double>(nanos) * 1e-9 * kParts) / kParts;
+  const double parts = static_cast<double>(nanos) * 1e-9 * kParts;
+  return static_cast<double>(static_cast<std::int64_t>(parts + 0.5)) / kParts;
 }
 
 std::string labels_of(const server::Exchange& x, std::string_view route) {
   std::string text;
-  const auto method = http::parse_method(x.method());
   metrics::append_label(text, "http_request_method",
-                        http::kMethodNames[static_cast<std::size_t>(method)]);
+                        http::kMethodNames[static_cast<std::size_t>(x.counted_as)]);
   metrics::append_label(text, "url_scheme", "http");
   metrics::append_label(text, "http_response_status_code", std::to_string(x.status()));
   if (!route.empty()) metrics::append_label(text, "http_route", route);
@@ -81,13 +80,16 @@ double* RequestMeter::find(const server::Exchange& x, Kind kind,
 void RequestMeter::on_finished(const server::Finished& request) noexcept {
   hints_.add(request);
   const server::Exchange& x = request.exchange;
-  const auto method = static_cast<Kind>(http::parse_method(x.method()));
+  const auto method = static_cast<Kind>(x.counted_as);
   const Kind kind = static_cast<Kind>(x.status()) << 8 | method << 2 |
                     static_cast<Kind>(x.gone()) << 1 | (x.carrier.is_http10() ? 1 : 0);
   double* const found = find(x, kind, x.route());
   if (!found) return;
   const auto nanos = static_cast<std::uint64_t>(request.duration);
-  const auto at = std::ranges::lower_bound(bounds_, nanos);
+  // Most are below the first.
+  const auto at = !bounds_.empty() && nanos <= bounds_.front()
+                      ? bounds_.begin()
+                      : std::ranges::lower_bound(bounds_, nanos);
   found[at - bounds_.begin()] += 1;
   found[cells() - 1] += to_exact_seconds(request.duration);
 }

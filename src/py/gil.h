@@ -15,6 +15,12 @@ class GilBlockHook final : public loop::BlockHook {
   PyThreadState* state_ = nullptr;
 };
 
+// No other thread of Python's is there that could have the GIL. With the GIL.
+[[nodiscard]] inline bool is_only_thread() noexcept {
+  PyThreadState* first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+  return PyThreadState_Next(first) == nullptr;
+}
+
 // Gives the GIL away for a scope that makes no Python call and no switch.
 class WithoutGil {
  public:

@@ -66,14 +66,14 @@ void AccessLog::order(std::uint32_t what) noexcept {
   orders_.notify_one();
 }
 
-void AccessLog::write(const AccessRecord& record, Clock& clock) {
+void AccessLog::write(const AccessRecord& record, Nanos wall) {
   // xorshift: a share of requests needs no better.
   dice_ ^= dice_ << 13;
   dice_ ^= dice_ >> 17;
   dice_ ^= dice_ << 5;
   if (!options_.filter.passes(record, dice_)) return;
   line_.clear();
-  format_.render(record, clock.wall(), line_);
+  format_.render(record, wall, line_);
   if (sink_) {
     line_.pop_back();
     return sink_->take_line(line_);

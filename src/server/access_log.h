@@ -50,7 +50,8 @@ class AccessLog {
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
 
-  void write(const AccessRecord& record, Clock& clock);
+  // `wall`: when it ended, since 1970.
+  void write(const AccessRecord& record, Nanos wall);
   // Hands what was written to the thread: once a turn, so that a busy server wakes it
   // once for many lines.
   void publish();

@@ -107,7 +107,11 @@ void ClientConnection::block_output() noexcept {
 
 // The loop's own time is that of its last poll, and a view may have run since then.
 void ClientConnection::mark_input() noexcept {
-  marks_.since = server_.loop().fresh_now();
+  mark_input(server_.loop().fresh_now());
+}
+
+void ClientConnection::mark_input(Nanos at) noexcept {
+  marks_.since = at;
   marks_.body = body_bytes();
 }
 

@@ -139,6 +139,7 @@ class ClientConnection : public loop::Disposable,
   void resume_reading() noexcept;
   // The wait for input begins here.
   void mark_input() noexcept;
+  void mark_input(Nanos at) noexcept;
   // A wait has begun, or another one: the timer must not be late for it. settle() does
   // that too.
   void rearm() noexcept;

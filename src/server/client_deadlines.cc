@@ -6,13 +6,14 @@
 namespace celadon::server {
 
 Due ClientConnection::next_due() const noexcept {
-  const Situation situation{.state = state_,
-                            .fresh = fresh_,
-                            .has_input = has_input(),
-                            .waits_for_body = waits_for_body() && stream_.reading(),
-                            .resets = resets_,
-                            .makes_room = why_ == Closed::Evicted,
-                            .closing_since = server_.closing_since()};
+  const Situation situation{
+      .state = state_,
+      .fresh = fresh_,
+      .has_input = has_input(),
+      .waits_for_body = waits_for_body() && stream_.reading(),
+      .resets = resets_,
+      .makes_room = why_ == Closed::Evicted,
+      .closing_since = state_.stage == Stage::None ? server_.closing_since() : kNever};
   return due(situation, marks_, settings());
 }
 

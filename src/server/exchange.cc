@@ -120,6 +120,12 @@ Sent Exchange::send_head(const http::ResponseHead& head, std::string_view first,
   return sent;
 }
 
+Sent Exchange::send_whole(const http::ResponseHead& head, std::string_view body,
+                          Owner owner, net::Leave leave) noexcept {
+  released_next_ = true;
+  return send_head(head, body, owner, Part::Last, leave);
+}
+
 Sent Exchange::send_data(std::string_view data, Owner owner,
                          net::Leave leave) noexcept {
   if (!can_send()) {

@@ -143,14 +143,14 @@ struct ExchangeState {
   // Monotonic times, for deadlines and logs.
   Nanos received_at = 0;
   Nanos started_at = 0;
-  Nanos answered_at = 0;    // the head of the answer left
+  Nanos answered_at = 0;    // the head of the answer left; 0: it did not, or just now
   Nanos waited_before = 0;  // with a proxy in front, as far as it says so
   // Where the application's time goes; null while it has not begun. Whoever set it lets
   // it live until the exchange is released.
   const Account* account = nullptr;
   Carrier carrier;
 
-  // Of the ledger: it is with the application, by the method that is counted.
+  // Of the ledger: it is with the application; the method that it is counted by.
   bool running = false;
   http::Method counted_as = http::Method::Other;
 
@@ -166,6 +166,7 @@ struct ExchangeState {
 
   Answer answer_ = Answer::None;
   bool at_once_ = false;  // the whole answer left with its head
+  bool released_next_ = false;
   bool body_allowed_ = true;
   bool gone_ = false;
   int status_ = 0;
@@ -222,6 +223,10 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   // The owner is taken over in every case.
   Sent send_head(const http::ResponseHead& head, std::string_view first, Owner owner,
                  Part part, net::Leave leave = net::Leave::Now) noexcept;
+  // The whole answer of who releases the exchange next: between the two lies nothing
+  // that takes long, and the clock is read once for both.
+  Sent send_whole(const http::ResponseHead& head, std::string_view body, Owner owner,
+                  net::Leave leave = net::Leave::Now) noexcept;
   Sent send_data(std::string_view data, Owner owner,
                  net::Leave leave = net::Leave::Now) noexcept;
   // Advances `offset`; Full where the kernel took less than `count`.
@@ -240,6 +245,7 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   [[nodiscard]] bool head_sent() const noexcept { return answer_ != Answer::None; }
   [[nodiscard]] bool ended() const noexcept { return answer_ > Answer::Begun; }
   [[nodiscard]] bool answered_at_once() const noexcept { return at_once_; }
+  [[nodiscard]] bool released_next() const noexcept { return released_next_; }
   [[nodiscard]] bool body_allowed() const noexcept { return body_allowed_; }
   // Bytes of a declared Content-Length that are still to come; nullopt without one.
   [[nodiscard]] std::optional<std::uint64_t> remaining() const noexcept {

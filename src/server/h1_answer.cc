@@ -39,9 +39,10 @@ Sent H1Session::write_head(Exchange& x, const http::ResponseHead& head,
   if (ledger.access_log() && ledger.access_log()->format().wants_response_headers()) {
     for (const auto& h : head.headers) x.log_header(h.name, h.value);
   }
-  x.answered_at = server_.loop().fresh_now();
+  const bool is_timed = settings().server_timing && x.account;
+  if (is_timed || !x.released_next()) x.answered_at = server_.loop().fresh_now();
   std::string timing;
-  if (settings().server_timing && x.account) {
+  if (is_timed) {
     const Nanos queued = std::max<Nanos>(x.started_at - x.received_at, 0);
     append_server_timing(timing, *x.account, queued, x.answered_at);
   }
@@ -54,7 +55,10 @@ Sent H1Session::write_head(Exchange& x, const http::ResponseHead& head,
       .close = last,
       .keep_alive = x.carrier.is_http10()};
   http::h1::append_head(out, head, framing_, length.value_or(0), extras);
-  return send_piece(x, out, first, owner, part, leave);
+  const Sent sent = send_piece(x, out, first, owner, part, leave);
+  // What is held back ends here: the server has just read the clock for it.
+  if (state().output == Output::Queued && x.answered_at == 0) x.answered_at = now();
+  return sent;
 }
 
 // `out` is what precedes the data: a head, or nothing.

@@ -78,6 +78,7 @@ bool H1Session::take(std::string_view data) noexcept {
     return true;
   }
   exchange_->take_body(data);
+  if (exchange_->spool() >= 0) server_.loop().fresh_now();  // a disk may take its time
   if (exchange_->body_state() != BodyState::Failed) return true;
   body_failed(exchange_->body_rejection());
   return false;

@@ -137,7 +137,7 @@ void H1Session::release(Exchange& x) noexcept {
   server_.ledger().settle(std::move(done));  // others may have their turn within
   if (!open()) return remove();
   marks().until = kNever;
-  mark_input();
+  mark_input(now());
   if (within) return;  // serve() goes on
   if (state().stage == Stage::Answered) skip_rest({});
   if (state().stage == Stage::None) serve({});

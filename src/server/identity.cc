@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "base/assert.h"
 #include "http/chars.h"
@@ -12,11 +13,22 @@
 namespace celadon::server {
 namespace {
 
-void put_hex(char* at, std::uint64_t value, std::size_t digits) noexcept {
-  static constexpr char kHex[] = "0123456789abcdef";
-  for (std::size_t i = digits; i > 0; --i) {
-    at[i - 1] = kHex[value & 15];
-    value >>= 4;
+constexpr auto kHexOfBytes = [] {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> table{};
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    table[i] = {kDigits[i >> 4], kDigits[i & 15]};
+  }
+  return table;
+}();
+
+// An even number of digits.
+template <std::size_t kDigits>
+void put_hex(char* at, std::uint64_t value) noexcept {
+  static_assert(kDigits % 2 == 0);
+  for (std::size_t i = kDigits; i > 0; i -= 2) {
+    std::memcpy(at + i - 2, kHexOfBytes[value & 0xff].data(), 2);
+    value >>= 8;
   }
 }
 
@@ -27,15 +39,15 @@ void put_uuid7(char* at, std::uint64_t ms, std::uint64_t high,
                std::uint64_t low) noexcept {
   constexpr std::uint64_t kVersion = 0x7000;
   constexpr std::uint64_t kVariant = 0x8000;
-  put_hex(at, ms >> 16, 8);
+  put_hex<8>(at, ms >> 16);
   at[8] = '-';
-  put_hex(at + 9, ms & 0xffff, 4);
+  put_hex<4>(at + 9, ms & 0xffff);
   at[13] = '-';
-  put_hex(at + 14, kVersion | (high & 0xfff), 4);
+  put_hex<4>(at + 14, kVersion | (high & 0xfff));
   at[18] = '-';
-  put_hex(at + 19, kVariant | (high >> 50), 4);
+  put_hex<4>(at + 19, kVariant | (high >> 50));
   at[23] = '-';
-  put_hex(at + 24, low >> 16, 12);
+  put_hex<12>(at + 24, low >> 16);
 }
 
 bool is_id(std::string_view text) noexcept {
@@ -102,11 +114,11 @@ void Naming::trace(Identity& identity, const http::Request& request) noexcept {
     std::ranges::copy(sent->trace_id, identity.trace.begin());
     std::ranges::copy(sent->flags, identity.flags.begin());
   } else {
-    put_hex(identity.trace.data(), random() | 1, 16);
-    put_hex(identity.trace.data() + 16, random(), 16);
+    put_hex<16>(identity.trace.data(), random() | 1);
+    put_hex<16>(identity.trace.data() + 16, random());
     identity.flags = {'0', '0'};
   }
-  put_hex(identity.span.data(), random() | 1, 16);
+  put_hex<16>(identity.span.data(), random() | 1);
   identity.trace_size = static_cast<std::uint8_t>(identity.trace.size());
 }
 

@@ -41,6 +41,7 @@ void Ledger::drop_pool() noexcept {
 // --- who runs ---
 
 void Ledger::admit(Exchange& x) noexcept {
+  x.counted_as = http::parse_method(x.method());
   if (x.connection().trusted) x.waited_before = waited_before(x.request());
   if (front_ && front_->take(x)) return;
   // Whoever sent it has given up by now: it would only delay others.
@@ -59,7 +60,6 @@ void Ledger::admit(Exchange& x) noexcept {
 void Ledger::enter(Exchange& x) noexcept {
   ++load_.in_flight;
   x.running = true;
-  x.counted_as = http::parse_method(x.method());
   ++load_.active[static_cast<std::size_t>(x.counted_as)];
 }
 
@@ -81,6 +81,7 @@ void Ledger::overload(Exchange& x, Refused why) noexcept {
 }
 
 void Ledger::refuse_unheard(Exchange& x, http::Rejection why) noexcept {
+  x.counted_as = http::parse_method(x.method());
   enter(x);  // release() takes it back
   x.refuse(why);
   x.release();
@@ -100,6 +101,7 @@ void Ledger::on_timer() noexcept {
 }
 
 void Ledger::hand_out() noexcept {
+  if (load_.queued == 0) return;
   if (handing_out_) return;  // the loop below goes on with what became free
   handing_out_ = true;
   while (Exchange* x = admission_.pop(load_.in_flight)) {
@@ -131,10 +133,10 @@ Nanos Ledger::waited_before(const http::Request& request) const noexcept {
   const auto began =
       field ? http::parse_request_start(request.value(*field)) : std::nullopt;
   if (!began) return 0;
-  const Nanos wall = loop_.now() + own_lines_.wall_offset();
+  const Nanos now = wall(loop_.now());
   // Compared before it is subtracted: the client chooses this number.
-  if (*began >= wall || *began < wall - kMostWaitedBefore) return 0;
-  return wall - *began;
+  if (*began >= now || *began < now - kMostWaitedBefore) return 0;
+  return now - *began;
 }
 
 // --- refusals ---
@@ -173,7 +175,7 @@ void Ledger::note_refusal(const net::Address& peer, http::Rejection why,
     AccessRecord record;
     record.peer = &peer;
     record.status = info.status;
-    access_log_->write(record, loop_.clock());
+    access_log_->write(record, wall(loop_.now()));
   }
   const auto tell = [this](unsigned more) {
     log_.log(Level::Warning,
@@ -190,8 +192,7 @@ void Ledger::note_refusal(const net::Address& peer, http::Rejection why,
 
 void Ledger::name(Exchange& x) noexcept {
   if (x.names().id_size > 0) return;
-  naming_.name(x.names(), x.request(), x.connection().trusted,
-               loop_.now() + own_lines_.wall_offset());
+  naming_.name(x.names(), x.request(), x.connection().trusted, wall(loop_.now()));
 }
 
 void Ledger::identify(Exchange& x) noexcept {
@@ -210,8 +211,11 @@ bool Ledger::names_itself(const http::ResponseHead& head) const noexcept {
 // --- what each came to ---
 
 void Ledger::count(Exchange& x) noexcept {
+  const bool was_read = x.released_next() && x.answered_at > 0;
+  const Nanos now = was_read ? loop_.now() : loop_.fresh_now();
+  if (x.released_next() && x.answered_at == 0) x.answered_at = now;
   const bool at_once = x.answered_at_once() && x.answered_at > 0;
-  const Nanos ended = at_once ? x.answered_at : loop_.fresh_now();
+  const Nanos ended = at_once ? x.answered_at : now;
   const Finished request{
       .exchange = x,
       .duration = ended - x.received_at,
@@ -264,7 +268,7 @@ void Ledger::log_access(const Finished& request) noexcept {
   record.route = x.route();
   record.version = x.carrier.version;
   record.gone = x.gone();
-  access_log_->write(record, loop_.clock());
+  access_log_->write(record, wall(record.ended));
 }
 
 void Ledger::on_turn_end() noexcept {

@@ -75,7 +75,8 @@ class Ledger final : private loop::Timer {
   void admit(Exchange& x) noexcept;
   // Likewise: it is refused, though nobody has heard of it.
   void refuse_unheard(Exchange& x, http::Rejection why) noexcept;
-  // It has ended, whole or not: what is known of it is written down.
+  // It has ended, whole or not: what is known of it is written down. The loop's time is
+  // fresh when it returns.
   void settle(std::unique_ptr<Exchange> x) noexcept;
   // Nobody heard of it, and nobody is there any more to hear its answer.
   void withdraw(std::unique_ptr<Exchange> x) noexcept;
@@ -121,6 +122,10 @@ class Ledger final : private loop::Timer {
   void note_slow(const Finished& request) noexcept;
   void log_access(const Finished& request) noexcept;
   void tell_dropped_lines() noexcept;
+  // What the wall's clock says at a moment of the loop's.
+  [[nodiscard]] Nanos wall(Nanos at) const noexcept {
+    return at + own_lines_.wall_offset();
+  }
 
   static constexpr std::size_t kPooled = 256;
   static constexpr Nanos kSlow = kSecond;  // shown, if not logged

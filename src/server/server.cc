@@ -145,7 +145,7 @@ bool Server::may_read_ahead() noexcept {
 }
 
 void Server::cork(ClientConnection& connection) noexcept {
-  const Nanos now = loop_.now();
+  const Nanos now = loop_.fresh_now();
   if (corked_.empty()) corked_since_ = now;
   if (!connection.ListHook<CorkTag>::linked()) corked_.push_back(connection);
   if (now - corked_since_ <= kHold) return;
@@ -154,7 +154,9 @@ void Server::cork(ClientConnection& connection) noexcept {
 }
 
 void Server::flush_corked() noexcept {
+  if (corked_.empty()) return;
   while (ClientConnection* connection = corked_.pop_front()) connection->uncork();
+  loop_.fresh_now();
 }
 
 void Server::on_turn_end() noexcept {

@@ -185,7 +185,9 @@ void Request::end() noexcept {
   done.set_consumer(nullptr);
   bridge_.give_back(*this);
   // Last: it may begin the connection's next request, with this very object.
+  green::Hub& hub = bridge_.hub();
   done.release();
+  hub.note_end();
 }
 
 void Request::detach() noexcept {
@@ -297,8 +299,7 @@ bool Request::answer_single(PyObject* bytes) noexcept {
   const std::string_view data = view_bytes(bytes);
   // Of a 304 the length would be that of the answer it stands for.
   if (!head.content_length && head.status != 304) head.content_length = data.size();
-  const auto sent =
-      exchange_->send_head(head, data, own_bytes(bytes), server::Part::Last, leave_);
+  const auto sent = exchange_->send_whole(head, data, own_bytes(bytes), leave_);
   return sent == server::Sent::Gone ? raise_gone() : true;
 }
 
@@ -337,7 +338,8 @@ bool Request::answer_item(PyObject* item) noexcept {
     return false;
   }
   if (PyBytes_GET_SIZE(item) == 0) return true;
-  return require_started() && send(item) && share_time();
+  const bool is_first = !exchange_->head_sent();
+  return require_started() && send(item) && (is_first || share_time());
 }
 
 // request_timeout ends here; from now on write_timeout watches (http.md §3).

@@ -204,7 +204,7 @@ TEST_F(FormatTest, APipeThatNobodyReadsHoldsNothingUp) {
     AccessLog log(AccessFormat::compile("%(s)s " + std::string(8000, 'x')), {},
                   std::move(*LineFile::open("-", ends[1])), {});
     // More than the pipe and the ring hold together.
-    for (int i = 0; i < 1000; ++i) log.write(record, clock);
+    for (int i = 0; i < 1000; ++i) log.write(record, clock.wall());
     log.publish();
     dropped = log.take_dropped();
     EXPECT_EQ(log.take_dropped(), 0U);
@@ -219,7 +219,7 @@ TEST_F(FormatTest, AFullDiskLosesLinesAndCounts) {
   auto log =
       std::make_unique<AccessLog>(AccessFormat::compile("%(s)s"), AccessLog::Options{},
                                   std::move(*LineFile::open("/dev/full")), LogRing{});
-  log->write(record, clock);
+  log->write(record, clock.wall());
   log->publish();
   std::uint64_t lost = 0;
   while (lost == 0) lost = log->take_dropped();  // by its thread
@@ -233,7 +233,7 @@ TEST_F(FormatTest, ALineThatNeverFitsIsNotWaitedFor) {
   AccessLog log(AccessFormat::compile(std::string(100, 'x')),
                 {.filter = {}, .block = true}, std::move(*LineFile::open("/dev/null")),
                 LogRing(memory.get(), kSmall));
-  log.write(record, clock);
+  log.write(record, clock.wall());
   EXPECT_EQ(log.take_dropped(), 1U);
 }
 
@@ -256,7 +256,7 @@ TEST_F(FormatTest, WhoMayBlockLosesNothing) {
     AccessLog log(AccessFormat::compile("%(s)s " + std::string(8000, 'x')),
                   {.filter = {}, .block = true},
                   std::move(*LineFile::open("-", ends[1])), {});
-    for (std::size_t i = 0; i < kLines; ++i) log.write(record, clock);
+    for (std::size_t i = 0; i < kLines; ++i) log.write(record, clock.wall());
     log.publish();
     EXPECT_EQ(log.take_dropped(), 0U);
   }
