@@ -19,6 +19,7 @@ enum class Version : std::uint8_t { Http10, Http11, Http2 };
   return protocol_text(version).substr(5);
 }
 
+// Offsets are those from the first field.
 struct Field {
   std::uint32_t name_at;
   std::uint32_t value_at;
@@ -34,8 +35,19 @@ struct Piece {
 
 enum class BodyKind : std::uint8_t { None, Length, Chunked };
 
-// What a request line and the framing fields say.
-struct RequestLine {
+// What the fields say about framing, and about the connection.
+struct BlockFacts {
+  std::uint64_t content_length = 0;  // for BodyKind::Length
+  // A number of this very block of fields; 0: it has none.
+  std::uint32_t block = 0;
+  BodyKind body = BodyKind::None;
+  bool expects_continue = false;
+  bool close = false;       // the connection ends with this request
+  bool keep_alive = false;  // HTTP/1.0 asked to keep it
+};
+
+// Likewise, and what the request line says.
+struct RequestLine : BlockFacts {
   const char* base = nullptr;
   Piece method;
   Piece target;  // as received
@@ -44,11 +56,7 @@ struct RequestLine {
   Piece authority;        // of an absolute target
   char path_default = 0;  // '/' or '*' where an absolute target has no path
   Version version = Version::Http11;
-  BodyKind body = BodyKind::None;
-  std::uint64_t content_length = 0;  // for BodyKind::Length
-  bool expects_continue = false;
-  bool close = false;       // the connection ends with this request
-  bool keep_alive = false;  // HTTP/1.0 asked to keep it
+  std::uint32_t fields_at = 0;  // where they begin
 };
 
 struct Request : RequestLine {
@@ -58,10 +66,10 @@ struct Request : RequestLine {
     return {base + p.at, p.size};
   }
   [[nodiscard]] std::string_view name(const Field& f) const noexcept {
-    return {base + f.name_at, f.name_size};
+    return {base + fields_at + f.name_at, f.name_size};
   }
   [[nodiscard]] std::string_view value(const Field& f) const noexcept {
-    return {base + f.value_at, f.value_size};
+    return {base + fields_at + f.value_at, f.value_size};
   }
   [[nodiscard]] std::string_view path_text() const noexcept {
     return path_default ? std::string_view(&path_default, 1) : text(path);

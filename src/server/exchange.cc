@@ -19,8 +19,6 @@ void Exchange::begin(Channel& channel, Connection& connection,
   channel_ = &channel;
   connection_ = &connection;
   carrier = own_carrier;
-  request_.clear();
-  head_.clear();
   store_.clear();
   route_.clear();
   logged_headers_.clear();
@@ -41,7 +39,8 @@ void Exchange::trim() noexcept {
 
 void Exchange::take_head(std::string_view bytes, http::Request& parsed) noexcept {
   head_.assign(bytes);
-  std::swap(request_, parsed);
+  static_cast<http::RequestLine&>(request_) = parsed;
+  request_.fields.swap(parsed.fields);
   request_.base = head_.data();
 }
 

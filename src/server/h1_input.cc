@@ -1,7 +1,6 @@
 // From bytes to Exchanges.
 #include <algorithm>
 
-#include "base/memory.h"
 #include "http/target.h"
 #include "net/proxy_protocol.h"
 #include "server/h1_session.h"
@@ -68,24 +67,22 @@ void H1Session::on_bytes(std::string_view bytes) noexcept {
 
 void H1Session::take_no_more() noexcept {
   if (state().input == Input::Open) set_input(Input::Last);
-  give_back(in_);
-  in_at_ = 0;
+  ahead_.reset();
 }
 
 void H1Session::keep(std::string_view bytes) noexcept {
   if (bytes.empty()) return;
-  if (in_at_ > 0) {
-    in_.erase(0, in_at_);
-    in_at_ = 0;
-  }
-  in_.append(bytes);
+  if (!ahead_) ahead_ = std::make_unique<Ahead>();
+  ahead_->bytes.erase(0, std::exchange(ahead_->at, 0));
+  ahead_->bytes.append(bytes);
 }
 
 void H1Session::drop(std::size_t n) noexcept {
-  in_at_ += n;
-  if (in_at_ < in_.size()) return;
-  in_.clear();
-  in_at_ = 0;
+  if (!ahead_) return;  // all of it was thrown away meanwhile
+  ahead_->at += n;
+  if (ahead_->at < ahead_->bytes.size()) return;
+  ahead_->bytes.clear();
+  ahead_->at = 0;
 }
 
 // Takes requests until one is with the application, none is whole, or others have their
@@ -113,7 +110,7 @@ bool H1Session::begin_next(std::string_view& fresh) noexcept {
   const std::string_view bytes = is_stored ? stored() : std::exchange(fresh, {});
   if (bytes.empty()) return false;
   http::h1::HeadParser& parser = parser_ ? *parser_ : server_.parser();
-  if (!parser_) parser.reset();
+  if (!parser_) parser.reset(known_block_);
   switch (parser.feed(bytes)) {
     case Step::Done: begin(parser, bytes, is_stored); return true;
     case Step::Rejected: reject(parser.rejection(), bytes); return false;

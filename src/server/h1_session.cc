@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "base/memory.h"
 #include "server/server.h"
 
 namespace celadon::server {
@@ -63,8 +62,7 @@ void H1Session::on_end() noexcept {
 }
 
 bool H1Session::on_lost() noexcept {
-  give_back(in_);
-  in_at_ = 0;
+  ahead_.reset();
   parser_.reset();
   chunked_.reset();
   if (!exchange_) return false;
@@ -96,8 +94,7 @@ void H1Session::go_on() noexcept {
 
 void H1Session::on_idle() noexcept {
   parser_.reset();
-  give_back(in_);
-  in_at_ = 0;
+  ahead_.reset();
 }
 
 void H1Session::on_due(Why why) noexcept {

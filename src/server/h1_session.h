@@ -76,8 +76,14 @@ class H1Session final : public ClientConnection, public Channel {
   void keep(std::string_view bytes) noexcept;
   void drop(std::size_t n) noexcept;
   [[nodiscard]] std::string_view stored() const noexcept {
-    return std::string_view(in_).substr(in_at_);
+    return ahead_ ? std::string_view(ahead_->bytes).substr(ahead_->at)
+                  : std::string_view();
   }
+  // Input that was read ahead.
+  struct Ahead {
+    std::string bytes;
+    std::size_t at = 0;  // what lies before it was taken
+  };
 
   // Their bodies (h1_body.cc)
   void open_body(Exchange& x) noexcept;
@@ -110,12 +116,12 @@ class H1Session final : public ClientConnection, public Channel {
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<http::h1::HeadParser> parser_;       // while a head is partly here
   std::unique_ptr<http::h1::ChunkedDecoder> chunked_;  // while such a body comes in
-  std::string in_;                                     // input that was read ahead
-  std::size_t in_at_ = 0;
-  std::uint64_t body_left_ = 0;  // of a body with a length
-  unsigned pipelined_ = 0;       // requests in a row that were read ahead
+  std::unique_ptr<Ahead> ahead_;                       // while there is some
+  std::uint64_t body_left_ = 0;                        // of a body with a length
+  unsigned pipelined_ = 0;  // requests in a row that were read ahead
   http::h1::Framing framing_ = http::h1::Framing::None;  // of the answer at hand
   Expecting expecting_ = Expecting::Nothing;
+  http::h1::KnownBlocks::Hint known_block_;
 };
 
 }  // namespace celadon::server

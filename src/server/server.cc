@@ -16,7 +16,7 @@ Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cell
       counters_(cells.counters),
       load_(cells.load),
       ledger_(loop, app, settings_, log, cells),
-      parser_(settings_.limits) {
+      parser_(settings_.limits, known_blocks_) {
   render_.reserve(4096);
   loop_.add_hook(*this);
 }

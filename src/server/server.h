@@ -58,7 +58,10 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   // After a fork, in the child.
   void abandon() noexcept;
   // A burst is over: drops the exchanges kept for the next requests.
-  void drop_pool() noexcept { ledger_.drop_pool(); }
+  void drop_pool() noexcept {
+    ledger_.drop_pool();
+    known_blocks_.forget();
+  }
 
   [[nodiscard]] bool draining() const noexcept { return draining_; }
   [[nodiscard]] const Load& load() const noexcept { return load_; }
@@ -142,6 +145,7 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   Peers* peers_ = nullptr;
 
   std::array<char, kScratch> scratch_;
+  http::h1::KnownBlocks known_blocks_;
   http::h1::HeadParser parser_;
   std::string render_;
 };

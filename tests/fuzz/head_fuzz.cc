@@ -1,5 +1,6 @@
-// A request head: the result does not depend on how the bytes are cut, and what is
-// accepted has a method, a target, clean fields and bounded sizes.
+// A request head: the result does not depend on how the bytes are cut, nor on what is
+// known again, and what is accepted has a method, a target, clean fields and bounded
+// sizes.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 using celadon::http::Limits;
 using celadon::http::h1::HeadParser;
+using celadon::http::h1::KnownBlocks;
 
 namespace {
 
@@ -29,6 +31,29 @@ void check_accepted(HeadParser& parser, std::string_view bytes, const Limits& li
   }
 }
 
+// With what earlier inputs have left there, and with this very one.
+void check_known(HeadParser& whole, HeadParser::Step result, std::string_view bytes,
+                 const Limits& limits) {
+  static KnownBlocks known;
+  KnownBlocks::Hint hint;
+  for (int i = 0; i < 2; ++i) {
+    HeadParser again(limits, known);
+    again.reset(hint);
+    require(again.feed(bytes) == result);
+    if (result != HeadParser::Step::Done) return;
+    check_accepted(again, bytes, limits);
+    const auto& a = again.request();
+    const auto& b = whole.request();
+    require(again.consumed() == whole.consumed());
+    require(a.fields.size() == b.fields.size() && a.body == b.body);
+    require(a.content_length == b.content_length && a.close == b.close);
+    for (std::size_t at = 0; at < a.fields.size(); ++at) {
+      require(a.name(a.fields[at]) == b.name(b.fields[at]));
+      require(a.value(a.fields[at]) == b.value(b.fields[at]));
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -37,6 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   HeadParser whole(limits);
   const auto result = whole.feed(bytes);
   if (result == HeadParser::Step::Done) check_accepted(whole, bytes, limits);
+  check_known(whole, result, bytes, limits);
 
   HeadParser pieces(limits);
   auto step = HeadParser::Step::NeedMore;

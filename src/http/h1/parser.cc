@@ -15,6 +15,7 @@ void HeadParser::reset() noexcept {
   rules_.reset();
   line_ = scan_ = 0;
   base_ = nullptr;
+  hint_ = nullptr;
   empty_lines_ = 0;
   part_ = Part::Start;
   rejection_ = Rejection::None;
@@ -80,15 +81,35 @@ HeadParser::Step HeadParser::feed(std::string_view bytes) noexcept {
       }
       why = on_request_line(line);
       part_ = Part::Fields;
+      request_.fields_at = static_cast<std::uint32_t>(line_);
+      if (why == Rejection::None && recall_block(bytes)) return Step::Done;
     } else if (line.empty()) {
       request_.base = base_;
       why = rules_.finish(request_);
-      return why == Rejection::None ? Step::Done : reject(why);
+      if (why != Rejection::None) return reject(why);
+      remember_block(bytes);
+      return Step::Done;
     } else {
       why = on_field(line);
     }
     if (why != Rejection::None) return reject(why);
   }
+}
+
+// A block whose every byte was judged before needs no other look.
+bool HeadParser::recall_block(std::string_view bytes) noexcept {
+  if (!hint_ || request_.version != Version::Http11) return false;
+  const std::size_t size = known_->recall(bytes.substr(line_), *hint_, request_);
+  if (size == 0) return false;
+  request_.base = base_;
+  line_ = scan_ = line_ + size;
+  return true;
+}
+
+void HeadParser::remember_block(std::string_view bytes) noexcept {
+  if (!hint_ || request_.version != Version::Http11) return;
+  const std::size_t begin = request_.fields_at;
+  known_->remember(bytes.substr(begin, line_ - begin), request_, *hint_);
 }
 
 Rejection HeadParser::on_request_line(std::string_view line) noexcept {
@@ -151,7 +172,7 @@ Rejection HeadParser::on_field(std::string_view line) noexcept {
     return rules_.untouched() ? Rejection::BadHeaderName : Rejection::ObsoleteFold;
   }
   const auto [name, value] = split_field_line(line);
-  return rules_.take(request_, base_, name, value);
+  return rules_.take(request_, base_ + request_.fields_at, name, value);
 }
 
 }  // namespace celadon::http::h1

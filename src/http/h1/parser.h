@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "http/field_rules.h"
+#include "http/h1/known_blocks.h"
 #include "http/limits.h"
 #include "http/rejection.h"
 #include "http/request.h"
@@ -34,6 +35,9 @@ class HeadParser {
 
   explicit HeadParser(const Limits& limits) noexcept
       : limits_(&limits), rules_(limits) {}
+  // One that knows header blocks again.
+  HeadParser(const Limits& limits, KnownBlocks& known) noexcept
+      : limits_(&limits), known_(&known), rules_(limits) {}
 
   // `bytes` starts where the head starts and has grown since the last call; it may have
   // moved. After Done, consumed() bytes belong to the head and request() points into
@@ -44,6 +48,11 @@ class HeadParser {
   [[nodiscard]] Request& request() noexcept { return request_; }
   [[nodiscard]] Rejection rejection() const noexcept { return rejection_; }
   void reset() noexcept;
+  // Likewise, for a head of the connection that has this hint.
+  void reset(KnownBlocks::Hint& hint) noexcept {
+    reset();
+    hint_ = &hint;
+  }
 
  private:
   enum class Part : std::uint8_t { Start, Fields };
@@ -56,9 +65,13 @@ class HeadParser {
   Rejection on_target(std::string_view method, std::string_view target) noexcept;
   Rejection on_field(std::string_view line) noexcept;
   Step reject(Rejection why) noexcept;
+  [[nodiscard]] bool recall_block(std::string_view bytes) noexcept;
+  void remember_block(std::string_view bytes) noexcept;
   [[nodiscard]] Piece piece(std::string_view part) const noexcept;
 
   const Limits* limits_;
+  KnownBlocks* known_ = nullptr;
+  KnownBlocks::Hint* hint_ = nullptr;
   Request request_;
   FieldRules rules_;
   std::size_t line_ = 0;  // where the current line starts

@@ -1,0 +1,281 @@
+// What requests and idle connections cost, in what can be counted: readings of the
+// clock, calls of the allocator, and bytes.
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "server/server.h"
+
+namespace {
+
+std::size_t allocations = 0;
+std::size_t live_bytes = 0;
+
+// As the C library counts it: with what it needs for itself.
+std::size_t taken_by(void* memory) noexcept {
+  return ::malloc_usable_size(memory) + sizeof(std::size_t);
+}
+void* allocate(std::size_t size) noexcept {
+  void* memory = std::malloc(size);
+  if (!memory) std::abort();
+  ++allocations;
+  live_bytes += taken_by(memory);
+  return memory;
+}
+void release(void* memory) noexcept {
+  if (memory) live_bytes -= taken_by(memory);
+  std::free(memory);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  return allocate(size);
+}
+void* operator new[](std::size_t size) {
+  return allocate(size);
+}
+void operator delete(void* memory) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory) noexcept {
+  release(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  release(memory);
+}
+
+namespace celadon::server {
+namespace {
+
+class CountingClock final : public Clock {
+ public:
+  Nanos now() noexcept override {
+    ++readings;
+    return now_ += kMicrosecond;
+  }
+  Nanos wall() noexcept override { return now(); }
+  std::size_t readings = 0;
+
+ private:
+  Nanos now_ = 1000 * kSecond;
+};
+
+struct Silence final : LogSink {
+  void log(Level, std::string_view) noexcept override {}
+};
+
+// Answers within the call, and releases at once.
+struct Hello final : App {
+  void on_request(Exchange& x) noexcept override {
+    ++answered;
+    if (!x.body().empty()) x.consume_body(x.body().size());
+    http::ResponseHead head;
+    head.reason = "OK";
+    head.content_length = body.size();
+    x.send_whole(head, body, {});
+    x.release();
+  }
+  void on_cancel(Exchange&) noexcept override {}
+  std::string body = "Hello, world!\n";
+  std::size_t answered = 0;
+};
+
+constexpr std::string_view kGet =
+    "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n";
+
+class CostTest : public ::testing::Test {
+ protected:
+  CostTest() : server_(loop_, app_, Settings{}, log_) {
+    auto socket = net::ListenSocket::open(*net::parse_bind("127.0.0.1:0"), {});
+    port_ = socket->address().port();
+    EXPECT_TRUE(server_.add_listener(std::move(*socket)));
+  }
+  int connect() {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port_);
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&in), sizeof in), 0);
+    turn();
+    return fd;
+  }
+  void turn() {
+    loop_.turn(0);
+    loop_.settle();
+  }
+  static void send(int fd, std::string_view text) {
+    EXPECT_EQ(::send(fd, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  // Turns until `count` more requests were answered.
+  void serve(std::size_t count) {
+    const std::size_t end = app_.answered + count;
+    while (app_.answered < end) turn();
+  }
+  // Takes what comes, until that was all.
+  void drain(int fd, std::size_t bytes) {
+    static char block[1 << 16];
+    while (bytes > 0) {
+      const ssize_t n = ::recv(fd, block, sizeof block, MSG_DONTWAIT);
+      if (n > 0) bytes -= std::min(bytes, static_cast<std::size_t>(n));
+      turn();
+    }
+  }
+
+  CountingClock clock_;
+  loop::Loop loop_{loop::make_epoll_poller(), clock_};
+  Silence log_;
+  Hello app_;
+  Server server_;
+  std::uint16_t port_ = 0;
+};
+
+TEST_F(CostTest, ARequestReadsTheClockWhenItIsThereAndWhenItIsOver) {
+  const int fd = connect();
+  for (int i = 0; i < 10; ++i) {
+    send(fd, kGet);
+    const std::size_t readings = clock_.readings;
+    const std::size_t mallocs = allocations;
+    serve(1);
+    if (i > 1) {  // both of two vectors that change places have grown
+      EXPECT_LE(clock_.readings - readings, 2U);
+      EXPECT_EQ(allocations - mallocs, 0U);
+    }
+  }
+  ::close(fd);
+}
+
+TEST_F(CostTest, PipelinedRequestsReadTheClockOnceEach) {
+  constexpr std::size_t kDepth = 16;
+  const int fd = connect();
+  std::string all;
+  for (std::size_t i = 0; i < kDepth; ++i) all += kGet;
+  for (int i = 0; i < 10; ++i) {
+    send(fd, all);
+    const std::size_t readings = clock_.readings;
+    const std::size_t mallocs = allocations;
+    serve(kDepth);
+    if (i > 1) {
+      EXPECT_LE(clock_.readings - readings, kDepth + 4);
+      EXPECT_LT(allocations - mallocs, kDepth);
+    }
+  }
+  ::close(fd);
+}
+
+// --- idle connections ---
+
+// SL04: bytes of this process, the allocator's own included.
+constexpr std::size_t kMostIdle = 480;
+
+class IdleCostTest : public CostTest {
+ protected:
+  // What a connection holds between two requests, after `history`.
+  template <class Each>
+  std::size_t held_after(Each history) {
+    constexpr std::size_t kConnections = 50;
+    // What the first one of a kind makes for all.
+    const int first = connect();
+    history(first);
+    std::vector<int> all;
+    all.reserve(kConnections);
+    rest();
+    const std::size_t before = live_bytes;
+    for (std::size_t i = 0; i < kConnections; ++i) {
+      all.push_back(connect());
+      history(all.back());
+    }
+    rest();
+    EXPECT_EQ(server_.load().idle, kConnections + 1);
+    const std::size_t held = live_bytes - before;
+    for (const int fd : all) ::close(fd);
+    ::close(first);
+    return held / kConnections;
+  }
+  void rest() {
+    for (int i = 0; i < 3; ++i) turn();
+    server_.drop_pool();
+  }
+};
+
+TEST_F(IdleCostTest, C10_AfterARequest) {
+  EXPECT_LE(held_after([this](int fd) {
+              send(fd, kGet);
+              serve(1);
+            }),
+            kMostIdle);
+}
+
+TEST_F(IdleCostTest, C10_AfterALargeHeadInPieces) {
+  const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n" + [] {
+    std::string fields;
+    for (int i = 0; i < 15; ++i)
+      fields += "X-" + std::to_string(i) + ": " + std::string(4000, 'x') + "\r\n";
+    return fields;
+  }() + "\r\n";
+  EXPECT_LE(held_after([&](int fd) {
+              send(fd, std::string_view(head).substr(0, 30'000));
+              turn();
+              send(fd, std::string_view(head).substr(30'000));
+              serve(1);
+            }),
+            kMostIdle);
+}
+
+TEST_F(IdleCostTest, C10_AfterABody) {
+  const std::string request =
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n" +
+      std::string(50'000, 'x');
+  EXPECT_LE(held_after([&](int fd) {
+              send(fd, request);
+              serve(1);
+              for (int i = 0; i < 3; ++i) turn();
+            }),
+            kMostIdle);
+}
+
+TEST_F(IdleCostTest, C10_AfterAChunkedBody) {
+  EXPECT_LE(held_after([this](int fd) {
+              send(fd,
+                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "5\r\nhello\r\n0\r\n\r\n");
+              serve(1);
+            }),
+            kMostIdle);
+}
+
+TEST_F(IdleCostTest, C10_AfterAPipeline) {
+  constexpr std::size_t kDepth = 100;
+  std::string all;
+  for (std::size_t i = 0; i < kDepth; ++i) all += kGet;
+  EXPECT_LE(held_after([&](int fd) {
+              send(fd, all);
+              serve(kDepth);
+            }),
+            kMostIdle);
+}
+
+TEST_F(IdleCostTest, C10_AfterAnAnswerThatItsClientTookSlowly) {
+  app_.body.assign(4 << 20, 'x');
+  EXPECT_LE(held_after([this](int fd) {
+              send(fd, kGet);
+              serve(1);
+              drain(fd, app_.body.size() + 100);
+            }),
+            kMostIdle);
+}
+
+}  // namespace
+}  // namespace celadon::server
