@@ -34,6 +34,10 @@ class Address {
   [[nodiscard]] Family family() const noexcept { return family_; }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] std::span<const std::uint8_t> ip() const noexcept;
+  [[nodiscard]] bool has_ip_of(const Address& other) const noexcept {
+    return family_ == other.family_ && ip_ == other.ip_;
+  }
+  bool operator==(const Address&) const noexcept = default;
   // Dotted for IPv4, RFC 5952 without brackets for IPv6, empty for a unix socket. An
   // IPv4-mapped address was turned into IPv4 when it was made.
   [[nodiscard]] std::string ip_text() const;

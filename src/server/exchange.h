@@ -44,18 +44,11 @@ namespace celadon::server {
 
 class Exchange;
 
-// What an application keeps with a connection between its requests.
-class ConnectionData {
- public:
-  virtual ~ConnectionData() = default;
-};
-
 // The connection a request came on.
 struct Connection {
   net::Address peer;
   net::Address local;
   bool trusted = false;  // the peer is in forwarded_allow_ips
-  std::unique_ptr<ConnectionData> app_data;
 };
 
 // What a request came by, as far as its answer depends on it.

@@ -62,6 +62,7 @@ void Bridge::drop_pool() noexcept {
   pool_.clear();
   pool_.shrink_to_fit();
   environ_.forget();
+  constant_fields_.clear();
 }
 
 bool Bridge::cancels(std::string_view method) const noexcept {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "green/hub.h"
 #include "server/exchange.h"
+#include "wsgi/constant_fields.h"
 #include "wsgi/environ.h"
 #include "wsgi/responder.h"
 
@@ -60,6 +61,7 @@ class Bridge final : public server::App {
   // A hop-by-hop field the application set: counted, and said once per name.
   void note_dropped_header(std::string_view name) noexcept;
   [[nodiscard]] bool cancels(std::string_view method) const noexcept;
+  [[nodiscard]] ConstantFields& constant_fields() noexcept { return constant_fields_; }
   // Drops the objects kept for the next requests. They are ours alone: no code of
   // others runs.
   void drop_pool() noexcept;
@@ -76,6 +78,7 @@ class Bridge final : public server::App {
   BridgeCounters own_counters_;
   BridgeCounters* counters_ = &own_counters_;
   std::unordered_set<std::string> dropped_names_;
+  ConstantFields constant_fields_;
   static constexpr std::size_t kPooled = 256;
   std::vector<std::unique_ptr<Request>> pool_;  // the last one used is the next one
 };

@@ -57,14 +57,6 @@ py::Object intern(const std::string& text) noexcept {
 
 }  // namespace
 
-// The strings of one connection, made once for all its requests.
-struct EnvironBuilder::Addresses final : server::ConnectionData {
-  py::Object server_name;
-  py::Object server_port;
-  py::Object remote_addr;
-  py::Object remote_port;
-};
-
 EnvironBuilder::EnvironBuilder(EnvironOptions options) noexcept
     : options_(std::move(options)) {}
 
@@ -84,6 +76,7 @@ bool EnvironBuilder::prepare(PyObject* errors) noexcept {
   const py::Object version(Py_BuildValue("(ii)", 1, 0));
   const py::Object software = to_str(options_.software);
   const py::Object root = to_str(options_.root_path);
+  lends_ = tells_of_writes();
   template_.reset(PyDict_New());
   if (!template_ || !version || !software || !root || !empty_) return false;
   PyObject* env = template_.get();
@@ -113,19 +106,53 @@ bool EnvironBuilder::set_text(PyObject* environ, Key key,
 }
 
 py::Object EnvironBuilder::build(server::Exchange& x, const Kit& kit,
-                                 http::Rejection& rejection) noexcept {
+                                 http::Rejection& rejection, Shape*& lender) noexcept {
+  lender = nullptr;
   const Scheme scheme = scheme_of(x);
   if (scheme == Scheme::Contradiction) {
     rejection = http::Rejection::BadForwarded;
     return {};
   }
-  const Shape* shape = template_for(x, kit);
-  py::Object environ(shape ? PyDict_Copy(shape->dict()) : nullptr);
-  if (environ && !complete(environ.get(), *shape, x, scheme)) environ.reset();
-  return environ;
+  Shape* shape = shape_for(x);
+  if (!shape) return {};
+  Template* form = may_lend(x, scheme) ? shape->to_lend(template_.get()) : nullptr;
+  if (form) {
+    lender = shape;
+  } else {
+    form = shape->to_copy(template_.get());
+  }
+  if (!form || !update(*form, x, kit)) return {};
+  if (form->large) lender = nullptr;
+  py::Object environ = lender ? lender->lend() : py::Object(PyDict_Copy(form->dict()));
+  if (environ && complete(environ.get(), *form, x, scheme)) return environ;
+  if (lender) lender->take_back(environ);
+  lender = nullptr;
+  return {};
 }
 
-Shape* EnvironBuilder::template_for(server::Exchange& x, const Kit& kit) noexcept {
+bool EnvironBuilder::may_lend(const server::Exchange& x, Scheme scheme) const noexcept {
+  const http::Request& r = x.request();
+  const server::Connection& connection = x.connection();
+  return lends_ && scheme == Scheme::Http && !x.carrier.is_http10() &&
+         is_plain_target(r) && r.body != http::BodyKind::Chunked &&
+         connection.peer.family() != net::Family::Unix &&
+         connection.local.family() != net::Family::Unix && options_.root_path.empty();
+}
+
+Shape* EnvironBuilder::shape_for(server::Exchange& x) noexcept {
+  const std::uint32_t block = x.request().block;
+  const bool trusted = x.connection().trusted;
+  Known& known = known_[block % known_.size()];
+  if (block != 0 && known.block == block && known.trusted == trusted &&
+      known.shape->number() == known.number) {
+    return known.shape;
+  }
+  Shape* shape = find_shape(x);
+  if (shape && block != 0) known = {block, shape->number(), shape, trusted};
+  return shape;
+}
+
+Shape* EnvironBuilder::find_shape(server::Exchange& x) noexcept {
   const http::Request& r = x.request();
   sequence_.clear();
   forget_names_when_many();
@@ -133,76 +160,88 @@ Shape* EnvironBuilder::template_for(server::Exchange& x, const Kit& kit) noexcep
     if (!skips(x, field)) sequence_.push_back(key_for(r, field));
   }
   if (std::ranges::find(sequence_, nullptr) != sequence_.end()) return nullptr;
-  Shape* shape = shapes_.find(template_.get(), sequence_);
-  if (!shape) return nullptr;
-  large_ = false;
-  if (!holds(shape->method, x.method())) {
-    shape->method.key = keys_[kMethod].get();
-    if (!shape->put(shape->method, to_str(x.method()))) return nullptr;
+  return &shapes_.find(sequence_);
+}
+
+bool EnvironBuilder::update(Template& form, server::Exchange& x,
+                            const Kit& kit) noexcept {
+  const http::Request& r = x.request();
+  if (!holds(form.method, x.method())) {
+    form.method.key = keys_[kMethod].get();
+    if (!form.put(form.method, to_str(x.method()))) return false;
   }
-  const bool done = shape->lend_kit(keys_[kInput].get(), keys_[kEarlyHints].get(),
-                                    keys_[kInfo].get(), kit) &&
-                    update_addresses(*shape, x.connection()) &&
-                    update_target(*shape, r) && update_fields(*shape, x);
-  return done ? shape : nullptr;
+  return form.lend_kit(keys_[kInput].get(), keys_[kEarlyHints].get(),
+                       keys_[kInfo].get(), kit) &&
+         update_addresses(form, x.connection()) && update_target(form, r) &&
+         ((r.block != 0 && r.block == form.block) || update_fields(form, x));
 }
 
 // An absolute or a long target is added to the copy.
 bool EnvironBuilder::is_plain_target(const http::Request& r) noexcept {
-  return r.authority.size == 0 && r.target.size <= Shape::kRemembered;
+  return r.authority.size == 0 && r.target.size <= Template::kRemembered;
 }
 
-bool EnvironBuilder::update_target(Shape& shape, const http::Request& r) noexcept {
-  if (!is_plain_target(r) || holds(shape.target, r.text(r.target))) return true;
-  shape.target.value = nullptr;
-  if (!add_target(shape.dict(), r)) return false;
-  shape.target.value = PyDict_GetItemWithError(shape.dict(), keys_[kRawUri].get());
+bool EnvironBuilder::update_target(Template& form, const http::Request& r) noexcept {
+  if (!is_plain_target(r) || holds(form.target, r.text(r.target))) return true;
+  form.target.value = nullptr;
+  if (!add_target(form.dict(), r)) return false;
+  form.target.value = PyDict_GetItemWithError(form.dict(), keys_[kRawUri].get());
   return true;
 }
 
-bool EnvironBuilder::update_fields(Shape& shape, server::Exchange& x) noexcept {
-  if (shape.repeats()) return true;
+bool EnvironBuilder::update_fields(Template& form, server::Exchange& x) noexcept {
+  form.block = 0;
+  form.large = false;
+  if (form.repeats()) return true;
   const http::Request& r = x.request();
   std::size_t at = 0;
   for (const http::Field& field : r.fields) {
     if (skips(x, field)) continue;
-    Shape::Slot& slot = shape.field(at++);
+    Template::Slot& slot = form.field(at++);
     const std::string_view value = r.value(field);
-    if (value.size() > Shape::kRemembered) {
-      large_ = true;
-    } else if (!holds(slot, value) && !shape.put(slot, to_str(value))) {
+    if (value.size() > Template::kRemembered) {
+      form.large = true;
+    } else if (!holds(slot, value) && !form.put(slot, to_str(value))) {
       return false;
     }
   }
+  form.block = r.block;
   return true;
 }
 
-bool EnvironBuilder::update_addresses(Shape& shape,
-                                      server::Connection& connection) noexcept {
-  const Addresses* a = addresses_of(connection);
-  if (!a) return false;
-  constexpr std::array kWhere{kServerName, kServerPort, kRemoteAddr, kRemotePort};
-  const std::array what{&a->server_name, &a->server_port, &a->remote_addr,
-                        &a->remote_port};
-  for (std::size_t i = 0; i < what.size(); ++i) {
-    Shape::Slot& slot = shape.addresses[i];
-    PyObject* text = what[i]->get();
-    if (!text || slot.value == text) continue;
-    slot.key = keys_[kWhere[i]].get();
-    if (!shape.put(slot, py::Object::copy(text))) return false;
+bool EnvironBuilder::update_addresses(Template& form,
+                                      const server::Connection& connection) noexcept {
+  const auto put = [&](Key key, PyObject* text) noexcept {
+    return text && PyDict_SetItem(form.dict(), keys_[key].get(), text) == 0;
+  };
+  const net::Address& local = connection.local;
+  if (form.local != local) {
+    form.local = {};
+    if (!put(kServerName, texts_.ip(local)) ||
+        !put(kServerPort, texts_.port(local.port())))
+      return false;
+    form.local = local;
   }
+  const net::Address& peer = connection.peer;
+  if (form.peer == peer) return true;
+  const bool same_ip = form.peer.has_ip_of(peer);
+  form.peer = {};
+  if ((!same_ip && !put(kRemoteAddr, texts_.ip(peer))) ||
+      !put(kRemotePort, texts_.port(peer.port())))
+    return false;
+  form.peer = peer;
   return true;
 }
 
-bool EnvironBuilder::complete(PyObject* env, const Shape& shape, server::Exchange& x,
+bool EnvironBuilder::complete(PyObject* env, const Template& form, server::Exchange& x,
                               Scheme scheme) noexcept {
   const http::Request& r = x.request();
   const bool secure = scheme == Scheme::Https;
   return (!secure || set(env, kScheme, https_.get())) &&
          (!x.carrier.is_http10() || set(env, kProtocol, http10_.get())) &&
          (is_plain_target(r) || add_target(env, r)) &&
-         (!shape.repeats() || add_fields(env, x)) &&
-         (!large_ || add_large_fields(env, x)) && add_named_host(env, r) &&
+         (!form.repeats() || add_fields(env, x)) &&
+         (!form.large || add_large_fields(env, x)) && add_named_host(env, r) &&
          (x.connection().peer.family() != net::Family::Unix ||
           PyDict_DelItem(env, keys_[kRemotePort].get()) == 0) &&
          (x.connection().local.family() != net::Family::Unix ||
@@ -235,7 +274,7 @@ bool EnvironBuilder::add_fields(PyObject* env, server::Exchange& x) noexcept {
 bool EnvironBuilder::add_large_fields(PyObject* env, server::Exchange& x) noexcept {
   const http::Request& r = x.request();
   for (const http::Field& field : r.fields) {
-    if (skips(x, field) || field.value_size <= Shape::kRemembered) continue;
+    if (skips(x, field) || field.value_size <= Template::kRemembered) continue;
     const py::Object value = to_str(r.value(field));
     if (!value || PyDict_SetItem(env, key_for(r, field), value.get()) < 0) return false;
   }
@@ -303,28 +342,6 @@ bool EnvironBuilder::join_repeated(PyObject* env, PyObject* key, const http::Req
   }
   const py::Object value = to_str(joined);
   return value && PyDict_SetItem(env, key, value.get()) == 0;
-}
-
-// Most connections come to one address, and many from one proxy: those share a str.
-py::Object EnvironBuilder::share(py::Object& last, std::string_view text) noexcept {
-  if (!holds({nullptr, last.get()}, text)) last = to_str(text);
-  return py::Object::copy(last.get());
-}
-
-EnvironBuilder::Addresses* EnvironBuilder::addresses_of(
-    server::Connection& connection) noexcept {
-  if (!connection.app_data) {
-    auto made = std::make_unique<Addresses>();
-    made->server_name = share(last_name_, connection.local.ip_text());
-    made->server_port = share(last_port_, std::to_string(connection.local.port()));
-    made->remote_addr = share(last_peer_, connection.peer.ip_text());
-    if (connection.peer.family() != net::Family::Unix) {
-      made->remote_port = to_str(std::to_string(connection.peer.port()));
-    }
-    if (!made->server_name || !made->server_port || !made->remote_addr) return nullptr;
-    connection.app_data = std::move(made);
-  }
-  return static_cast<Addresses*>(connection.app_data.get());
 }
 
 // A unix socket has no name of its own: the Host field's, else localhost (EN08).

@@ -10,6 +10,7 @@
 #include "py/ref.h"
 #include "server/exchange.h"
 #include "server/settings.h"
+#include "wsgi/address_texts.h"
 #include "wsgi/environ_shape.h"
 
 namespace celadon::wsgi {
@@ -31,9 +32,10 @@ class EnvironBuilder {
   // Makes the template; false with an exception.
   [[nodiscard]] bool prepare(PyObject* errors) noexcept;
 
-  // A fresh dict, or null: with an exception, or with `rejection` set.
+  // A dict for this request, or null: with an exception, or with `rejection` set.
+  // `lender` is who wants it back, if it is lent.
   [[nodiscard]] py::Object build(server::Exchange& x, const Kit& kit,
-                                 http::Rejection& rejection) noexcept;
+                                 http::Rejection& rejection, Shape*& lender) noexcept;
   // Lets go of what it remembers of earlier requests.
   void forget() noexcept { shapes_.clear(); }
 
@@ -67,22 +69,25 @@ class EnvironBuilder {
     kTransferEncoding,
     kKeys
   };
-  struct Addresses;
   enum class Scheme : std::uint8_t { Http, Https, Contradiction };
 
   [[nodiscard]] bool set(PyObject* environ, Key key, PyObject* value) noexcept;
   [[nodiscard]] bool set_text(PyObject* environ, Key key,
                               std::string_view text) noexcept;
-  // The template for a request's fields, with everything in it that is not remembered
-  // elsewhere. Null with an exception.
-  [[nodiscard]] Shape* template_for(server::Exchange& x, const Kit& kit) noexcept;
+  // The shape of a request's fields. Null with an exception.
+  [[nodiscard]] Shape* shape_for(server::Exchange& x) noexcept;
+  [[nodiscard]] Shape* find_shape(server::Exchange& x) noexcept;
+  // A template holds all of such a request.
+  [[nodiscard]] bool may_lend(const server::Exchange& x, Scheme scheme) const noexcept;
+  [[nodiscard]] bool update(Template& form, server::Exchange& x,
+                            const Kit& kit) noexcept;
   [[nodiscard]] static bool is_plain_target(const http::Request& r) noexcept;
-  [[nodiscard]] bool update_target(Shape& shape, const http::Request& r) noexcept;
-  [[nodiscard]] bool update_fields(Shape& shape, server::Exchange& x) noexcept;
-  [[nodiscard]] bool update_addresses(Shape& shape,
-                                      server::Connection& connection) noexcept;
+  [[nodiscard]] bool update_target(Template& form, const http::Request& r) noexcept;
+  [[nodiscard]] bool update_fields(Template& form, server::Exchange& x) noexcept;
+  [[nodiscard]] bool update_addresses(Template& form,
+                                      const server::Connection& connection) noexcept;
   // What a template does not hold.
-  [[nodiscard]] bool complete(PyObject* environ, const Shape& shape,
+  [[nodiscard]] bool complete(PyObject* environ, const Template& form,
                               server::Exchange& x, Scheme scheme) noexcept;
   [[nodiscard]] bool add_large_fields(PyObject* environ, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_named_host(PyObject* environ, const http::Request& r) noexcept;
@@ -109,9 +114,6 @@ class EnvironBuilder {
   [[nodiscard]] bool mount(PyObject* environ, std::string_view script_name) noexcept;
   [[nodiscard]] bool add_buffered_length(PyObject* environ,
                                          server::Exchange& x) noexcept;
-  [[nodiscard]] static py::Object share(py::Object& last,
-                                        std::string_view text) noexcept;
-  [[nodiscard]] Addresses* addresses_of(server::Connection& connection) noexcept;
   [[nodiscard]] PyObject* key_for(const http::Request& r,
                                   const http::Field& field) noexcept;
   [[nodiscard]] Scheme scheme_of(server::Exchange& x) const noexcept;
@@ -127,14 +129,20 @@ class EnvironBuilder {
   std::unordered_map<std::string, py::Object> memo_;
   Shapes shapes_;
   std::vector<PyObject*> sequence_;  // the keys of the request being built
-  bool large_ = false;               // it has a value that is not remembered
+  // The shapes of header blocks that came of late.
+  struct Known {
+    std::uint32_t block = 0;
+    std::uint32_t number = 0;  // of the shape
+    Shape* shape = nullptr;
+    bool trusted = false;
+  };
+  std::array<Known, 32> known_;
+  bool lends_ = false;
   py::Object http_;
   py::Object https_;
   py::Object http10_;
   py::Object empty_;
-  py::Object last_name_;
-  py::Object last_port_;
-  py::Object last_peer_;
+  AddressTexts texts_;
   std::string decoded_;
 };
 

@@ -1,34 +1,40 @@
 // Clients send the same fields in the same order again and again, mostly with the same
-// values. A shape is one such order with a template: an environ that holds what the
-// last request of that shape had. The next one changes what differs and copies it.
+// values. A shape is one such order with templates: environs that hold what the last
+// request of that shape had. The next one changes what differs in one of them.
 //
 //   fields of a request ─► Shapes::find ─► Shape ─► update what differs ─► PyDict_Copy
+//                                                            │
+//                                                            └─► lend, if nobody has it
+//
+// A copy is what an application gets that keeps its environ, or writes to it. One that
+// does neither is lent the template itself: it is as before when it comes back.
 //
 // Only values of moderate size are remembered; the number of shapes is fixed.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "net/address.h"
 #include "py/ref.h"
 #include "wsgi/responder.h"
 
 namespace celadon::wsgi {
 
-class Shape {
+class Template {
  public:
   static constexpr std::size_t kRemembered = 1024;  // bytes of a value
 
-  Shape() noexcept = default;
-  ~Shape() { take_back_kit(); }
-  Shape(const Shape&) = delete;
-  Shape& operator=(const Shape&) = delete;
+  Template() noexcept = default;
+  ~Template() { take_back_kit(); }
+  Template(const Template&) = delete;
+  Template& operator=(const Template&) = delete;
 
   // For these keys in this order, on a copy of `base`. False with an exception.
   [[nodiscard]] bool make(PyObject* base, std::span<PyObject* const> keys) noexcept;
-  [[nodiscard]] bool is_for(std::span<PyObject* const> keys) const noexcept;
   void clear() noexcept;
 
   [[nodiscard]] PyObject* dict() const noexcept { return dict_.get(); }
@@ -48,31 +54,66 @@ class Shape {
 
   Slot method;
   Slot target;
-  std::array<Slot, 4> addresses;
+  net::Address local;  // whose texts stand there
+  net::Address peer;
+  // The header block whose values stand there (http/request.h); 0: it is not known.
+  std::uint32_t block = 0;
+  bool large = false;  // a value of the block is not among them
 
  private:
   void take_back_kit() noexcept;
 
   py::Object dict_;
   std::vector<Slot> fields_;
-  std::vector<PyObject*> keys_;  // borrowed from the builder's tables
   ResponderObject* lender_ =
       nullptr;  // alive as long as the template holds its function
   bool repeats_ = false;
 };
 
 // Whether the slot holds a str of that very text.
-[[nodiscard]] bool holds(const Shape::Slot& slot, std::string_view text) noexcept;
+[[nodiscard]] bool holds(const Template::Slot& slot, std::string_view text) noexcept;
+
+class Shape {
+ public:
+  void make(std::span<PyObject* const> keys) noexcept;
+  [[nodiscard]] bool is_for(std::span<PyObject* const> keys) const noexcept;
+  // Changes with the keys.
+  [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+  void clear() noexcept;
+
+  // The template that is copied. Null with an exception.
+  [[nodiscard]] Template* to_copy(PyObject* base) noexcept;
+  // The one that is lent, if it is here and worth trying. Null without an exception.
+  [[nodiscard]] Template* to_lend(PyObject* base) noexcept;
+  // Its dict is an environ from here on, until it is taken back or dropped.
+  [[nodiscard]] py::Object lend() noexcept;
+  // False: it is none of this shape.
+  bool take_back(py::Object& environ) noexcept;
+
+ private:
+  void lose() noexcept;
+
+  std::vector<PyObject*> keys_;  // borrowed from the builder's tables
+  Template copied_;
+  Template lent_;
+  std::uint64_t version_ = 0;  // of the dict that is lent; 0: none is
+  unsigned losses_ = 0;        // of those lent, until now
+  unsigned wait_ = 0;          // requests until the next is lent
+  std::uint32_t number_ = 0;
+};
 
 class Shapes {
  public:
-  // The shape for these keys, made where there is none. Null with an exception.
-  [[nodiscard]] Shape* find(PyObject* base, std::span<PyObject* const> keys) noexcept;
+  // The shape for these keys, made where there is none.
+  [[nodiscard]] Shape& find(std::span<PyObject* const> keys) noexcept;
   void clear() noexcept;
 
  private:
   static constexpr std::size_t kShapes = 32;
   std::array<Shape, kShapes> shapes_;
 };
+
+// Whether this interpreter tells that a dict was written to.
+[[nodiscard]] bool tells_of_writes() noexcept;
 
 }  // namespace celadon::wsgi

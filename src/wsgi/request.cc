@@ -198,7 +198,7 @@ void Request::detach() noexcept {
 py::Object Request::make_environ(http::Rejection& rejection) noexcept {
   if (!kit_.responder && !kit_.make()) return {};
   kit_.attach(*this);
-  return bridge_.environ().build(*exchange_, kit_, rejection);
+  return bridge_.environ().build(*exchange_, kit_, rejection, lender_);
 }
 
 void Request::serve() noexcept {
@@ -210,6 +210,7 @@ void Request::serve() noexcept {
     on_exception(environ.get());
   }
   if (environ && !bridge_.options().logged_environ.empty()) log_environ(environ.get());
+  if (lender_) lender_->take_back(environ);
   environ.reset();
   detach();
 }

@@ -17,6 +17,7 @@
 namespace celadon::wsgi {
 
 class Bridge;
+class Shape;
 
 class Request final : public green::Job, public server::Consumer {
  public:
@@ -92,6 +93,7 @@ class Request final : public green::Job, public server::Consumer {
   Waiting waiting_ = Waiting::Nothing;
   bool killed_ = false;
   net::Leave leave_ = net::Leave::Now;  // of what is whole
+  Shape* lender_ = nullptr;             // of the environ, if it is lent
   Kit kit_;                             // made by the first run, kept for the next ones
 };
 

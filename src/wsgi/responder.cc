@@ -26,6 +26,11 @@ bool fail(PyObject* type, const char* format, PyObject* what) noexcept {
 
 // "200 OK": three digits, a space, a reason that may be empty; no control byte.
 bool check_status(PyObject* status, HeadState& head) noexcept {
+  if (status == head.status_text.get()) {  // the last answer's
+    head.status = head.status_of_text;
+    return true;
+  }
+  head.status_text.reset();
   if (!PyUnicode_Check(status)) {
     return fail(PyExc_TypeError, "status must be a str, not %R", status);
   }
@@ -45,6 +50,7 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
     return fail(PyExc_ValueError, "an interim status cannot be the answer: %R", status);
   }
   head.status_text = py::Object::copy(status);
+  head.status_of_text = head.status;
   head.reason = text.substr(4);
   return true;
 }
@@ -69,6 +75,19 @@ bool check_field(PyObject* item, http::HeaderView& view, http::HeaderId& id) noe
   return true;
 }
 
+// Likewise, and without a second look at what is constant.
+bool known_field(PyObject* item, ConstantFields& constants, http::HeaderView& view,
+                 http::HeaderId& id) noexcept {
+  if (const auto* known = constants.find(item)) {
+    view = known->view;
+    id = known->id;
+    return true;
+  }
+  if (!check_field(item, view, id)) return false;
+  constants.note(item, view, id);
+  return true;
+}
+
 bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept {
   if (!PyList_Check(headers)) {
     return fail(PyExc_TypeError, "headers must be a list, not %R", headers);
@@ -80,7 +99,7 @@ bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept 
     PyObject* item = PyList_GET_ITEM(headers, i);
     http::HeaderView view;
     http::HeaderId id = http::HeaderId::Other;
-    if (!check_field(item, view, id)) return false;
+    if (!known_field(item, bridge.constant_fields(), view, id)) return false;
     switch (rules.take(id, view.value)) {
       case Keep:
         head.fields.push_back(view);
@@ -228,7 +247,6 @@ void HeadState::clear() noexcept {
   for (PyObject* item : items) py::drop(item);
   items.clear();
   fields.clear();
-  status_text.reset();
   says = {};
   status = 0;
 }

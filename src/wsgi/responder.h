@@ -16,7 +16,9 @@ class Request;
 // The head an application asked for: checked, and kept by reference to its strings.
 struct HeadState {
   int status = 0;
-  py::Object status_text;  // "200 OK"
+  // "200 OK": kept beyond its answer, since the next one mostly has the same.
+  py::Object status_text;
+  int status_of_text = 0;
   std::string_view reason;
   std::vector<http::HeaderView> fields;  // into the strings of `items`
   std::vector<PyObject*> items;          // (name, value) tuples: owned

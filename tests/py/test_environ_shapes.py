@@ -6,10 +6,12 @@ Whatever came before, a request sees what it sent and nothing else.
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
+from celadon import green
 
 from tests.support import raw
 from tests.support.servers import serving
@@ -51,16 +53,23 @@ def expected(method: str, target: str, fields: list[tuple[str, str]]) -> dict[st
     return env
 
 
-@pytest.mark.row("EN02")
-def test_an_environ_holds_what_its_own_request_sent() -> None:
-    """Over shapes, values remembered and too large to be, and two connections."""
+@pytest.mark.row("EN02", "T13")
+@pytest.mark.parametrize("touched", [0.0, 0.1, 1.0])
+def test_an_environ_holds_what_its_own_request_sent(touched: float) -> None:
+    """Over shapes, values remembered and too large to be, and two connections; whether
+    the application leaves its environs alone, keeps some or writes to them."""
     random_ = random.Random(20261123)
     seen: list[dict[str, Any]] = []
+    kept: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         seen.append(dict(environ))
-        environ["HTTP_LEFT_BEHIND"] = environ["PATH_INFO"] = "changed"
-        environ.pop("wsgi.input")
+        if random_.random() < touched:
+            if random_.random() < 0.1:
+                kept.append((environ, dict(environ)))
+            else:
+                environ["HTTP_LEFT_BEHIND"] = environ["PATH_INFO"] = "changed"
+                environ.pop("wsgi.input")
         start_response("204 No Content", [])
         return []
 
@@ -86,6 +95,42 @@ def test_an_environ_holds_what_its_own_request_sent() -> None:
             assert got["wsgi.input"] is not None
         for client in clients:
             client.close()
+    assert all(environ == before for environ, before in kept)
+    assert bool(kept) == (touched > 0)
+
+
+@pytest.mark.row("T13")
+def test_an_environ_is_its_requests_own_while_that_waits() -> None:
+    """Others of the same shape come meanwhile; then it is written to, or kept."""
+    waiting = threading.Event()
+    go_on = green.Event()
+    kept: list[dict[str, Any]] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["QUERY_STRING"]:
+            waiting.set()
+            go_on.wait()
+            environ["HTTP_LEFT_BEHIND"] = "1"
+            kept.append(environ)
+        assert "HTTP_LEFT_BEHIND" not in environ or environ["QUERY_STRING"]
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["RAW_URI"].encode()]
+
+    with serving(app, validate=False) as server:
+        with server.client() as client, server.client() as other:
+            for i in range(50):
+                waiting.clear()
+                go_on.clear()
+                client.send(raw.get(f"/{i}?waits"))
+                assert waiting.wait(raw.TIMEOUT)
+                for name in ("a", "b"):
+                    other.send(raw.get(f"/{name}{i}"))
+                    assert other.response().body == f"/{name}{i}".encode()
+                go_on.set()
+                assert client.response().body == f"/{i}?waits".encode()
+                other.send(raw.get(f"/c{i}"))
+                assert other.response().body == f"/c{i}".encode()
+    assert [env["RAW_URI"] for env in kept] == [f"/{i}?waits" for i in range(50)]
 
 
 @pytest.mark.row("T21")
