@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/server.h"
@@ -172,6 +173,31 @@ TEST_F(CostTest, PipelinedRequestsReadTheClockOnceEach) {
       EXPECT_LT(allocations - mallocs, kDepth);
     }
   }
+  ::close(fd);
+}
+
+// What is queued for it, beside requests that were read ahead.
+TEST_F(CostTest, C09_AClientThatNeverReadsIsHeldABufferAndOnePiece) {
+  constexpr std::size_t kReadAhead = 64 << 10;
+  constexpr std::size_t kSlack = 16 << 10;
+  constexpr std::size_t kRequests = 2000;
+  app_.body.assign(100'000, 'x');
+  const std::size_t before = live_bytes;
+  const int fd = connect();
+  std::string all;
+  for (std::size_t i = 0; i < kRequests; ++i) all += kGet;
+  send(fd, all);
+  // Until the kernel has taken what it takes.
+  std::size_t answered = 0;
+  for (int idle = 0; idle < 100; ++idle) {
+    turn();
+    if (std::exchange(answered, app_.answered) != app_.answered) idle = 0;
+  }
+  EXPECT_GT(answered, 0U);
+  EXPECT_LT(answered, kRequests);
+  EXPECT_LE(
+      live_bytes - before - all.capacity(),
+      server_.settings().response_buffer + app_.body.size() + kReadAhead + kSlack);
   ::close(fd);
 }
 
