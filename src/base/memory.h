@@ -6,9 +6,12 @@ namespace celadon {
 
 template <class Container>
 void give_back(Container& container) noexcept {
-  if (container.capacity() == 0) return;
   Container empty;
-  container.swap(empty);
+  if (container.capacity() > empty.capacity()) {
+    container.swap(empty);
+  } else {
+    container.clear();
+  }
 }
 
 }  // namespace celadon
