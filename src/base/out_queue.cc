@@ -10,7 +10,7 @@ namespace celadon {
 void OutQueue::append_copy(std::string_view data) {
   if (data.empty()) return;
   bytes_ += data.size();
-  if (!chunks_.empty()) {
+  if (!chunks().empty()) {
     Chunk& last = chunks_.back();
     // Growing a chunk that is partly sent is fine: offset_ counts from its start.
     if (!last.owner.release && last.copied.size() + data.size() <= kBlock) {
@@ -18,7 +18,13 @@ void OutQueue::append_copy(std::string_view data) {
       return;
     }
   }
-  std::string block;
+  add_block(data);
+}
+
+void OutQueue::add_block(std::string_view data) {
+  std::string block = std::move(spare_);
+  spare_ = {};
+  block.clear();
   block.reserve(std::max(data.size(), kFirst));
   block.append(data);
   chunks_.push_back(Chunk{std::move(block), {}, {}});
@@ -37,7 +43,7 @@ void OutQueue::append_owned(std::string_view data, Owner owner) {
 std::size_t OutQueue::gather(std::span<iovec> out) const noexcept {
   std::size_t n = 0;
   std::size_t skip = offset_;
-  for (const Chunk& chunk : chunks_) {
+  for (const Chunk& chunk : chunks()) {
     if (n == out.size()) break;
     const std::string_view data = chunk.data().substr(skip);
     skip = 0;
@@ -50,7 +56,7 @@ void OutQueue::consume(std::size_t n) noexcept {
   ASSERT(n <= bytes_, "more consumed than queued");
   bytes_ -= n;
   while (n > 0) {
-    const std::size_t left = chunks_.front().data().size() - offset_;
+    const std::size_t left = front().data().size() - offset_;
     if (n < left) {
       offset_ += n;
       return;
@@ -61,15 +67,43 @@ void OutQueue::consume(std::size_t n) noexcept {
 }
 
 void OutQueue::drop_front() noexcept {
-  const Owner owner = chunks_.front().owner;
-  chunks_.pop_front();
+  const Owner owner = front().owner;
+  if (!owner.release && front().copied.capacity() <= kBlock) {
+    spare_ = std::move(front().copied);
+  }
+  ++first_;
   offset_ = 0;
+  if (first_ == chunks_.size()) {
+    chunks_.clear();
+    first_ = 0;
+  } else if (first_ == kManyLeft) {
+    chunks_.erase(chunks_.begin(), chunks_.begin() + kManyLeft);
+    first_ = 0;
+  }
   if (owner.release) owner.release(owner.object);
 }
 
 void OutQueue::clear() noexcept {
-  while (!chunks_.empty()) drop_front();
+  while (!chunks().empty()) drop_front();
   bytes_ = 0;
+}
+
+std::unique_ptr<OutQueue> OutPool::take() {
+  if (free_.empty()) return std::make_unique<OutQueue>();
+  auto queue = std::move(free_.back());
+  free_.pop_back();
+  return queue;
+}
+
+void OutPool::give_back(std::unique_ptr<OutQueue> queue) noexcept {
+  if (!queue) return;
+  queue->clear();
+  if (free_.size() < kKept) free_.push_back(std::move(queue));
+}
+
+void OutPool::clear() noexcept {
+  free_.clear();
+  free_.shrink_to_fit();
 }
 
 }  // namespace celadon

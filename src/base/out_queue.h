@@ -1,14 +1,16 @@
 // Bytes on their way out, in order. A chunk is either copied in (small ones share a
 // block) or held by reference with an owner that is released once it has been sent.
+// An empty queue keeps what it needs for its next bytes: a place for chunks, a block.
 #pragma once
 
 #include <sys/uio.h>
 
 #include <cstddef>
-#include <deque>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace celadon {
 
@@ -49,11 +51,33 @@ class OutQueue {
   };
   static constexpr std::size_t kBlock = 16 * 1024;
   static constexpr std::size_t kFirst = 4096;  // room for a few answers
+  static constexpr std::size_t kManyLeft = 64;
+  [[nodiscard]] std::span<const Chunk> chunks() const noexcept {
+    return std::span(chunks_).subspan(first_);
+  }
+  [[nodiscard]] Chunk& front() noexcept { return chunks_[first_]; }
   void drop_front() noexcept;
+  void add_block(std::string_view data);
 
-  std::deque<Chunk> chunks_;
+  std::vector<Chunk> chunks_;
+  std::size_t first_ = 0;   // the chunks before it have left
   std::size_t offset_ = 0;  // sent bytes of the first chunk
   std::size_t bytes_ = 0;
+  std::string spare_;  // a block that has left
+};
+
+// Queues for those that need one for a moment: answers of a turn do not go through
+// malloc one by one.
+class OutPool {
+ public:
+  [[nodiscard]] std::unique_ptr<OutQueue> take();
+  // Takes what is in it back to its owners.
+  void give_back(std::unique_ptr<OutQueue> queue) noexcept;
+  void clear() noexcept;
+
+ private:
+  static constexpr std::size_t kKept = 32;
+  std::vector<std::unique_ptr<OutQueue>> free_;  // the last one used is the next one
 };
 
 }  // namespace celadon

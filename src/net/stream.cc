@@ -117,7 +117,7 @@ Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
 void Stream::queue_rest(std::size_t sent, std::string_view copied,
                         std::string_view held, Owner owner,
                         std::string_view tail) noexcept {
-  if (!out_) out_ = std::make_unique<OutQueue>();
+  if (!out_) out_ = pool_->take();
   const auto rest = [&sent](std::string_view piece) {
     const std::size_t skip = std::min(sent, piece.size());
     sent -= skip;
@@ -151,7 +151,7 @@ Io Stream::flush() noexcept {
     if (io.step == Io::Step::Again) want_write();
     if (io.step != Io::Step::Done) return io;
   }
-  out_.reset();
+  drop_queue();
   set_interest(static_cast<std::uint8_t>(interest_ & ~loop::kWrite));
   return {};
 }
@@ -210,7 +210,7 @@ void Stream::close() noexcept {
     if (loop_->forked()) kernel::shutdown(fd_, SHUT_RDWR);
   }
   kernel::close(std::exchange(fd_, -1));
-  out_.reset();
+  drop_queue();
 }
 
 void Stream::reset() noexcept {
@@ -221,7 +221,7 @@ void Stream::reset() noexcept {
 
 void Stream::abandon() noexcept {
   if (fd_ >= 0) kernel::close(std::exchange(fd_, -1));
-  out_.reset();
+  drop_queue();
 }
 
 }  // namespace celadon::net

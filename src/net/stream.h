@@ -50,8 +50,10 @@ class StreamEvents {
 
 class Stream : public loop::IoHandler {
  public:
-  // Takes the descriptor over: connected, non-blocking, close-on-exec.
-  Stream(int fd, StreamEvents& events) noexcept : fd_(fd), events_(&events) {}
+  // Takes the descriptor over: connected, non-blocking, close-on-exec. What it queues
+  // comes from the pool.
+  Stream(int fd, StreamEvents& events, OutPool& pool) noexcept
+      : fd_(fd), events_(&events), pool_(&pool) {}
   ~Stream() override;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -102,6 +104,9 @@ class Stream : public loop::IoHandler {
   void on_io(std::uint8_t ready) noexcept override;
   void set_interest(std::uint8_t interest) noexcept;
   void rest_in_hangup() noexcept;
+  void drop_queue() noexcept {
+    if (out_) pool_->give_back(std::move(out_));
+  }
   Io write_some(std::span<const iovec> pieces, Leave leave = Leave::Now) noexcept;
   void queue_rest(std::size_t sent, std::string_view copied, std::string_view held,
                   Owner owner, std::string_view tail) noexcept;
@@ -110,6 +115,7 @@ class Stream : public loop::IoHandler {
   std::uint8_t interest_ = 0;
   std::uint64_t sent_ = 0;
   StreamEvents* events_;
+  OutPool* pool_;
   loop::Loop* loop_ = nullptr;
   std::unique_ptr<OutQueue> out_;  // only while something waits
 };

@@ -13,7 +13,7 @@ namespace celadon::server {
 
 ClientConnection::ClientConnection(Server& server, int fd,
                                    const net::Address& peer) noexcept
-    : server_(server), stream_(fd, *this) {
+    : server_(server), stream_(fd, *this, server.out_pool()) {
   connection_.peer = peer;
   connection_.local = local_address(fd);
   connection_.trusted = settings().forwarded_allow.contains(peer);

@@ -154,9 +154,13 @@ void Server::cork(ClientConnection& connection) noexcept {
 }
 
 void Server::flush_corked() noexcept {
-  if (corked_.empty()) return;
-  while (ClientConnection* connection = corked_.pop_front()) connection->uncork();
-  loop_.fresh_now();
+  constexpr int kFew = 4;  // take no time that is worth a look at the clock
+  int flushed = 0;
+  while (ClientConnection* connection = corked_.pop_front()) {
+    connection->uncork();
+    ++flushed;
+  }
+  if (flushed > kFew) loop_.fresh_now();
 }
 
 void Server::on_turn_end() noexcept {

@@ -61,6 +61,7 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   void drop_pool() noexcept {
     ledger_.drop_pool();
     known_blocks_.forget();
+    out_pool_.clear();
   }
 
   [[nodiscard]] bool draining() const noexcept { return draining_; }
@@ -80,6 +81,7 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   // Shared by all of them: only one callback runs at a time.
   [[nodiscard]] std::span<char> scratch() noexcept { return scratch_; }
   [[nodiscard]] std::string& render() noexcept { return render_; }
+  [[nodiscard]] OutPool& out_pool() noexcept { return out_pool_; }
   [[nodiscard]] http::h1::HeadParser& parser() noexcept { return parser_; }
   // Since when the server ends, and with it its connections: nobody takes them over.
   // kNever: it does not.
@@ -148,6 +150,7 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   http::h1::KnownBlocks known_blocks_;
   http::h1::HeadParser parser_;
   std::string render_;
+  OutPool out_pool_;
 };
 
 }  // namespace celadon::server

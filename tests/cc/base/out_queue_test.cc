@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -56,6 +57,46 @@ TEST(OutQueue, AppendingToAPartlySentChunkIsFine) {
   queue.consume(2);
   queue.append_copy("def");
   EXPECT_EQ(all(queue), "cdef");
+}
+
+TEST(OutQueue, ManyChunksLeaveOneByOne) {
+  released = 0;
+  OutQueue queue;
+  std::string wanted;
+  for (int i = 0; i < 300; ++i) {
+    const std::string number = std::to_string(i) + " ";
+    queue.append_copy(number);
+    queue.append_owned("held ", counting_owner());
+    wanted += number + "held ";
+    if (i % 3 > 0) continue;
+    queue.consume(7);
+    wanted.erase(0, 7);
+  }
+  std::string got;
+  while (!queue.empty()) {
+    const std::string some = all(queue).substr(0, 5);
+    queue.consume(some.size());
+    got += some;
+  }
+  EXPECT_EQ(got, wanted);
+  EXPECT_EQ(released, 300);
+}
+
+TEST(OutPool, AQueueThatComesBackIsAsNew) {
+  released = 0;
+  OutPool pool;
+  auto queue = pool.take();
+  queue->append_copy("abc");
+  queue->append_owned("defg", counting_owner());
+  queue->consume(5);
+  const OutQueue* const before = queue.get();
+  pool.give_back(std::move(queue));
+  EXPECT_EQ(released, 1);
+  queue = pool.take();
+  EXPECT_EQ(queue.get(), before);
+  EXPECT_TRUE(queue->empty());
+  queue->append_copy("next");
+  EXPECT_EQ(all(*queue), "next");
 }
 
 TEST(OutQueue, ReleasesEveryOwnerExactlyOnce) {

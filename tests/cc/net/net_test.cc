@@ -150,7 +150,7 @@ class StreamTest : public ::testing::Test {
  protected:
   StreamTest() {
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd_), 0);
-    stream_ = std::make_unique<Stream>(fd_[0], events_);
+    stream_ = std::make_unique<Stream>(fd_[0], events_, pool_);
     EXPECT_TRUE(stream_->attach(loop_));
   }
   ~StreamTest() override {
@@ -171,6 +171,7 @@ class StreamTest : public ::testing::Test {
   loop::Loop loop_{loop::make_epoll_poller(), clock_};
   int fd_[2] = {-1, -1};
   Events events_;
+  OutPool pool_;
   std::unique_ptr<Stream> stream_;
 };
 
@@ -265,7 +266,7 @@ TEST_F(StreamTest, ReadingCanPause) {
 TEST_F(StreamTest, MovesToAnotherLoop) {
   loop::Loop other{loop::make_poll_poller(), clock_};
   Events events;
-  Stream moved(stream_->detach(), events);
+  Stream moved(stream_->detach(), events, pool_);
   ASSERT_TRUE(moved.attach(other));
   ASSERT_GT(::write(fd_[1], "x", 1), 0);
   loop_.turn(0);
