@@ -23,9 +23,10 @@ std::string error_of(const server::Exchange& x) {
 // order, so that it does not go back when a worker is gone and its part is added
 // elsewhere.
 double to_exact_seconds(Nanos nanos) noexcept {
-  constexpr double kParts = 1 << 20;  // of a second
-  const double parts = static_cast<double>(nanos) * 1e-9 * kParts;
-  return static_cast<double>(static_cast<std::int64_t>(parts + 0.5)) / kParts;
+  constexpr std::int64_t kParts = 1 << 20;  // of a second
+  const Nanos whole = nanos / kSecond * kParts;
+  const Nanos rest = (nanos % kSecond * kParts + kSecond / 2) / kSecond;
+  return static_cast<double>(whole + rest) / kParts;
 }
 
 std::string labels_of(const server::Exchange& x, std::string_view route) {
