@@ -18,7 +18,11 @@ from tests.support import machine, raw
 from tests.support.servers import Command
 
 SOURCE = Path(__file__).parent.parent / "support" / "counting.c"
-HELLO = "tests.apps.mixed:app"
+HELLO = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
 BATCHES = 12
 EACH = 32
 
@@ -69,7 +73,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def server(library: Path, tmp_path: Path) -> Iterator[Counted]:
     env = {"LD_PRELOAD": str(library), "COUNTING_FOLDER": str(tmp_path)}
-    with Command(HELLO, env=env) as command:
+    (tmp_path / "hello.py").write_text(HELLO)
+    with Command("hello:app", cwd=tmp_path, env=env) as command:
         yield Counted(command, tmp_path)
 
 
@@ -81,7 +86,7 @@ def test_a_request_that_waits_for_nobody_reads_the_clock_twice(
 
         def one_by_one() -> None:
             for _ in range(EACH):
-                client.send(raw.get("/hello"))
+                client.send(raw.get())
                 assert client.response().status == 200
 
         clocks, mallocs = server.each(one_by_one)
@@ -93,7 +98,7 @@ def test_pipelined_requests_share_what_they_can(server: Counted) -> None:
     with server.command.client() as client:
 
         def pipelined() -> None:
-            client.send(raw.get("/hello") * EACH)
+            client.send(raw.get() * EACH)
             for _ in range(EACH):
                 assert client.response().status == 200
 
