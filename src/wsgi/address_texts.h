@@ -5,8 +5,8 @@
 #include <array>
 #include <cstdint>
 
-#include "net/address.h"
 #include "py/ref.h"
+#include "server/exchange.h"
 
 namespace celadon::wsgi {
 

@@ -18,8 +18,8 @@
 #include <string_view>
 #include <vector>
 
-#include "net/address.h"
 #include "py/ref.h"
+#include "server/exchange.h"
 #include "wsgi/responder.h"
 
 namespace celadon::wsgi {
