@@ -290,14 +290,14 @@ TEST_F(FormatTest, C17WithoutAThreadTheLoopWrites) {
   SystemClock clock;
   auto log = without_thread("%(s)s", false, ends[1]);
   EXPECT_TRUE(log->burdens_loop());
-  log->write(record, clock);
+  log->write(record, clock.wall());
   EXPECT_EQ(read_all(ends[0]), "");
   log->publish();
   EXPECT_EQ(read_all(ends[0]), "200\n");
-  log->write(record, clock);
+  log->write(record, clock.wall());
   log->reopen();  // what was written before goes to the file before
   EXPECT_EQ(read_all(ends[0]), "200\n");
-  log->write(record, clock);
+  log->write(record, clock.wall());
   log.reset();
   EXPECT_EQ(read_all(ends[0]), "200\n");
   ::close(ends[0]);
@@ -311,7 +311,7 @@ TEST_F(FormatTest, C17WithoutAThreadTheLoopDoesNotWaitForAReader) {
   SystemClock clock;
   auto log = without_thread("%(s)s " + std::string(4000, 'x'), false, ends[1]);
   constexpr std::size_t kLines = 100;
-  for (std::size_t i = 0; i < kLines; ++i) log->write(record, clock);
+  for (std::size_t i = 0; i < kLines; ++i) log->write(record, clock.wall());
   log->publish();
   std::size_t came = read_all(ends[0]).size();
   EXPECT_LT(came, kLines * 4005);
@@ -342,7 +342,7 @@ TEST_F(FormatTest, C17WithoutAThreadWhoMayBlockWaitsForItsReader) {
       came += static_cast<std::size_t>(n);
     }
   });
-  for (std::size_t i = 0; i < kLines; ++i) log->write(record, clock);
+  for (std::size_t i = 0; i < kLines; ++i) log->write(record, clock.wall());
   EXPECT_EQ(log->take_dropped(), 0U);
   log.reset();
   reader.join();
