@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/memory.h"
 
 namespace celadon {
 
@@ -88,22 +89,20 @@ void OutQueue::clear() noexcept {
   bytes_ = 0;
 }
 
+void OutQueue::reset() noexcept {
+  clear();
+  if (chunks_.capacity() > kManyLeft) give_back(chunks_);
+}
+
 std::unique_ptr<OutQueue> OutPool::take() {
-  if (free_.empty()) return std::make_unique<OutQueue>();
-  auto queue = std::move(free_.back());
-  free_.pop_back();
-  return queue;
+  auto queue = free_.take();
+  return queue ? std::move(queue) : std::make_unique<OutQueue>();
 }
 
-void OutPool::give_back(std::unique_ptr<OutQueue> queue) noexcept {
+void OutPool::put(std::unique_ptr<OutQueue> queue) noexcept {
   if (!queue) return;
-  queue->clear();
-  if (free_.size() < kKept) free_.push_back(std::move(queue));
-}
-
-void OutPool::clear() noexcept {
-  free_.clear();
-  free_.shrink_to_fit();
+  queue->reset();
+  free_.put(std::move(queue));
 }
 
 }  // namespace celadon

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/free_list.h"
+
 namespace celadon {
 
 // Keeps foreign memory alive. Releasing must not run arbitrary code.
@@ -29,6 +31,8 @@ class OutQueue {
 
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] bool empty() const noexcept { return bytes_ == 0; }
+  // For so many chunks it has a place.
+  [[nodiscard]] std::size_t places() const noexcept { return chunks_.capacity(); }
 
   void append_copy(std::string_view data);
   // Takes the owner over in every case, also when `data` is empty.
@@ -39,6 +43,8 @@ class OutQueue {
   // Drops the first `n` bytes, which were sent.
   void consume(std::size_t n) noexcept;
   void clear() noexcept;
+  // As new, for others; keeps memory that is cheap to keep.
+  void reset() noexcept;
 
  private:
   struct Chunk {
@@ -72,12 +78,12 @@ class OutPool {
  public:
   [[nodiscard]] std::unique_ptr<OutQueue> take();
   // Takes what is in it back to its owners.
-  void give_back(std::unique_ptr<OutQueue> queue) noexcept;
-  void clear() noexcept;
+  void put(std::unique_ptr<OutQueue> queue) noexcept;
+  [[nodiscard]] FreeList<OutQueue>& free_list() noexcept { return free_; }
+  [[nodiscard]] const FreeList<OutQueue>& free_list() const noexcept { return free_; }
 
  private:
-  static constexpr std::size_t kKept = 32;
-  std::vector<std::unique_ptr<OutQueue>> free_;  // the last one used is the next one
+  FreeList<OutQueue> free_{32};
 };
 
 }  // namespace celadon

@@ -42,13 +42,6 @@ class Job : public ListHook<Job> {
   [[nodiscard]] virtual std::string describe() const { return {}; }
 };
 
-// Who keeps memory for a burst: told when runners of one are given back.
-class Keeper : public ListHook<Keeper> {
- public:
-  virtual ~Keeper() = default;
-  virtual void give_memory_back() noexcept = 0;
-};
-
 struct HubStats {
   std::uint64_t switches = 0;
   std::uint64_t runners_created = 0;
@@ -122,7 +115,6 @@ class Hub {
     spare_context_.reset();
     base_size_ = PyObject_Size(base_context_.get());
   }
-  void add_keeper(Keeper& keeper) noexcept { keepers_.push_back(keeper); }
   void set_log(LogSink* log) noexcept { log_ = log; }
   [[nodiscard]] LogSink* log() const noexcept { return log_; }
 
@@ -285,7 +277,6 @@ class Hub {
   ReadyList preempted_;
   Turns turns_;
   IntrusiveList<Job> jobs_;
-  IntrusiveList<Keeper> keepers_;
   Graveyard graveyard_;
   Decay decay_{*this};
   int jobs_left_ = 0;

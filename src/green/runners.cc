@@ -164,8 +164,9 @@ void Hub::decay() noexcept {
     woken_.push_back(*strand);
   }
   idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(excess));
-  for (Keeper* k = keepers_.front(); k && excess > 0; k = keepers_.next(*k)) {
-    k->give_memory_back();
+  if (excess > 0) {
+    spare_context_.reset();
+    loop_.give_memory_back();
   }
   if (strands_.size() - excess > kKeptRunners) {
     loop_.arm(decay_, loop_.now() + kDecayPeriod);

@@ -48,6 +48,7 @@ void Loop::keep_counters() noexcept {
 
 void Loop::settle() noexcept {
   run_hooks();
+  if (!upkeep_.armed() && keeps_memory()) arm(upkeep_, now_ + kKept);
   if (disposed_.empty()) return;
   // A destructor may dispose of more.
   while (!disposed_.empty()) {
@@ -105,6 +106,21 @@ void Loop::run_hooks() noexcept {
     hook->on_turn_end();
     hook = next;
   }
+}
+
+bool Loop::keeps_memory() const noexcept {
+  for (Keeper* k = keepers_.front(); k; k = keepers_.next(*k)) {
+    if (k->keeps_memory()) return true;
+  }
+  return false;
+}
+
+void Loop::give_back_unused() noexcept {
+  for (Keeper* k = keepers_.front(); k; k = keepers_.next(*k)) k->give_back_unused();
+}
+
+void Loop::give_memory_back() noexcept {
+  for (Keeper* k = keepers_.front(); k; k = keepers_.next(*k)) k->give_back_all();
 }
 
 void Loop::dispose(std::unique_ptr<Disposable> item) noexcept {

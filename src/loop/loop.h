@@ -21,6 +21,7 @@
 #include "base/intrusive_list.h"
 #include "loop/block_hook.h"
 #include "loop/custody.h"
+#include "loop/keeper.h"
 #include "loop/poller.h"
 #include "loop/timers.h"
 #include "loop/waker.h"
@@ -100,6 +101,9 @@ class Loop {
   [[nodiscard]] int wake_fd() const noexcept { return waker_.fd(); }
 
   void add_hook(TurnHook& hook) noexcept { hooks_.push_back(hook); }
+  void add_keeper(Keeper& keeper) noexcept { keepers_.push_back(keeper); }
+  // A burst is over: all that keepers keep is given back.
+  void give_memory_back() noexcept;
   void dispose(std::unique_ptr<Disposable> item) noexcept;
   void set_block_hook(BlockHook* hook) noexcept { block_hook_ = hook; }
 
@@ -125,7 +129,19 @@ class Loop {
   [[nodiscard]] Nanos late() const noexcept { return late_; }
 
  private:
+  class Upkeep final : public Timer {
+   public:
+    explicit Upkeep(Loop& loop) noexcept : loop_(loop) {}
+
+   private:
+    void on_timer() noexcept override { loop_.give_back_unused(); }
+    Loop& loop_;
+  };
+  static constexpr Nanos kKept = 10 * kSecond;  // what nobody had a use for
+
   void wait_for_events(Nanos timeout) noexcept;
+  void give_back_unused() noexcept;
+  [[nodiscard]] bool keeps_memory() const noexcept;
   [[nodiscard]] bool run_posted() noexcept;
   void run_hooks() noexcept;
 
@@ -138,6 +154,8 @@ class Loop {
   BlockHook* block_hook_ = nullptr;
   FdClaims* claims_ = nullptr;
   IntrusiveList<TurnHook> hooks_;
+  IntrusiveList<Keeper> keepers_;
+  Upkeep upkeep_{*this};
   std::vector<std::unique_ptr<Disposable>> disposed_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Task>> posted_;  // guarded by mutex_

@@ -79,7 +79,6 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
   if (seat_) bridge_->set_counters(counts_->bridge);
   hub_.set_log(&log_);
   hub_.loop().add_hook(*this);
-  hub_.add_keeper(*this);
 }
 
 Worker::~Worker() {
@@ -115,11 +114,6 @@ bool Worker::open_access_log() noexcept {
              "no room for another thread: the loop writes the access log itself");
   }
   return true;
-}
-
-void Worker::give_memory_back() noexcept {
-  bridge_->drop_pool();
-  server_->drop_pool();
 }
 
 bool Worker::bind(std::string_view address) noexcept {

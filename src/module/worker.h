@@ -25,7 +25,6 @@ namespace celadon::module {
 
 class Worker final : public loop::SignalHandler,
                      public loop::TurnHook,
-                     public green::Keeper,
                      public Control::Listener,
                      public Reporter,
                      public green::Relief,
@@ -57,7 +56,6 @@ class Worker final : public loop::SignalHandler,
 
   void on_signal(int signo) noexcept override;
   void on_turn_end() noexcept override;
-  void give_memory_back() noexcept override;
   void on_timer() noexcept override;
   void on_master_gone() noexcept override;
   void on_told_to_stop(bool quick) noexcept override;

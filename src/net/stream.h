@@ -105,7 +105,7 @@ class Stream : public loop::IoHandler {
   void set_interest(std::uint8_t interest) noexcept;
   void rest_in_hangup() noexcept;
   void drop_queue() noexcept {
-    if (out_) pool_->give_back(std::move(out_));
+    if (out_) pool_->put(std::move(out_));
   }
   Io write_some(std::span<const iovec> pieces, Leave leave = Leave::Now) noexcept;
   void queue_rest(std::size_t sent, std::string_view copied, std::string_view held,

@@ -27,15 +27,8 @@ void Ledger::set_access_log(std::unique_ptr<AccessLog> log) noexcept {
 
 std::unique_ptr<Exchange> Ledger::open() noexcept {
   ++counters_.requests;
-  if (pool_.empty()) return std::make_unique<Exchange>();
-  auto exchange = std::move(pool_.back());
-  pool_.pop_back();
-  return exchange;
-}
-
-void Ledger::drop_pool() noexcept {
-  pool_.clear();
-  pool_.shrink_to_fit();
+  auto exchange = free_.take();
+  return exchange ? std::move(exchange) : std::make_unique<Exchange>();
 }
 
 // --- who runs ---
@@ -116,9 +109,7 @@ void Ledger::settle(std::unique_ptr<Exchange> x) noexcept {
   count(*x);
   x->trim();
   // One that had a body gives its memory back.
-  if (x->request().body == http::BodyKind::None && pool_.size() < kPooled) {
-    pool_.push_back(std::move(x));
-  }
+  if (x->request().body == http::BodyKind::None) free_.put(std::move(x));
   hand_out();
 }
 

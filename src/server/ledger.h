@@ -10,8 +10,8 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
+#include "base/free_list.h"
 #include "base/log.h"
 #include "loop/loop.h"
 #include "server/access_log.h"
@@ -101,8 +101,9 @@ class Ledger final : private loop::Timer {
   void cancel(Exchange& x) noexcept { app_.on_cancel(x); }
   // Where bodies are collected before their requests are offered.
   [[nodiscard]] const Spooling& spooling() const noexcept { return spooling_; }
-  // A burst is over: drops the exchanges kept for the next requests.
-  void drop_pool() noexcept;
+  // Exchanges that are kept for the next requests.
+  [[nodiscard]] FreeList<Exchange>& free_list() noexcept { return free_; }
+  [[nodiscard]] const FreeList<Exchange>& free_list() const noexcept { return free_; }
   void abandon() noexcept;
   // Field lines of the server's own for an answer.
   [[nodiscard]] std::string_view own_lines(bool has_date, bool has_server) noexcept {
@@ -127,7 +128,6 @@ class Ledger final : private loop::Timer {
     return at + own_lines_.wall_offset();
   }
 
-  static constexpr std::size_t kPooled = 256;
   static constexpr Nanos kSlow = kSecond;  // shown, if not logged
   static constexpr Nanos kTellDropped = 10 * kSecond;
   static constexpr Nanos kMostWaitedBefore = 600 * kSecond;  // else a clock is wrong
@@ -144,8 +144,7 @@ class Ledger final : private loop::Timer {
   std::unique_ptr<AccessLog> access_log_;
   Meter* meter_ = nullptr;
   Front* front_ = nullptr;
-  // A burst of requests must not go through malloc one by one.
-  std::vector<std::unique_ptr<Exchange>> pool_;
+  FreeList<Exchange> free_{256};
   bool handing_out_ = false;
   const Spooling spooling_{settings_.body_buffer, &settings_.tmp_upload_dir};
   const Nanos slow_after_;

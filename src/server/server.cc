@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/memory.h"
 #include "net/kernel.h"
 #include "server/h1_session.h"
 
@@ -17,8 +18,9 @@ Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cell
       load_(cells.load),
       ledger_(loop, app, settings_, log, cells),
       parser_(settings_.limits, known_blocks_) {
-  render_.reserve(4096);
+  render_.reserve(kRender);
   loop_.add_hook(*this);
+  loop_.add_keeper(*this);
 }
 
 Server::~Server() {
@@ -167,6 +169,34 @@ void Server::on_turn_end() noexcept {
   if (handed_over_ > 0) bury_handed_over();
   flush_corked();
   ledger_.on_turn_end();
+}
+
+// --- memory for what comes next ---
+
+bool Server::keeps_memory() const noexcept {
+  return !ledger_.free_list().empty() || !out_pool_.free_list().empty() ||
+         !known_blocks_.empty() || render_.capacity() > kRender;
+}
+
+void Server::give_back_unused() noexcept {
+  ledger_.free_list().give_back_unused();
+  out_pool_.free_list().give_back_unused();
+  known_blocks_.forget_unused();
+  fit_render();
+}
+
+void Server::give_back_all() noexcept {
+  ledger_.free_list().give_back_all();
+  out_pool_.free_list().give_back_all();
+  known_blocks_.forget();
+  fit_render();
+}
+
+// A head in a thousand is large.
+void Server::fit_render() noexcept {
+  if (render_.capacity() <= kRender) return;
+  give_back(render_);
+  render_.reserve(kRender);
 }
 
 // --- a loop that is held ---

@@ -19,7 +19,7 @@
 
 namespace celadon::server {
 
-class Server final : public loop::TurnHook, public net::Acceptor {
+class Server final : public loop::TurnHook, public loop::Keeper, public net::Acceptor {
  public:
   static constexpr std::size_t kScratch = 64 * 1024;
   // What is read in one turn beyond the events of its poll, for applications that ask
@@ -57,12 +57,9 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   void close_all() noexcept;
   // After a fork, in the child.
   void abandon() noexcept;
-  // A burst is over: drops the exchanges kept for the next requests.
-  void drop_pool() noexcept {
-    ledger_.drop_pool();
-    known_blocks_.forget();
-    out_pool_.clear();
-  }
+  [[nodiscard]] bool keeps_memory() const noexcept override;
+  void give_back_unused() noexcept override;
+  void give_back_all() noexcept override;
 
   [[nodiscard]] bool draining() const noexcept { return draining_; }
   [[nodiscard]] const Load& load() const noexcept { return load_; }
@@ -120,8 +117,10 @@ class Server final : public loop::TurnHook, public net::Acceptor {
   void bury_handed_over() noexcept;
   void drain_connections() noexcept;
   void flush_corked() noexcept;
+  void fit_render() noexcept;
   void resume_accepting() noexcept;
 
+  static constexpr std::size_t kRender = 4096;  // of an ordinary head
   static constexpr Nanos kRetryPeriod = 20 * kMillisecond;
   static constexpr Nanos kHold = kMillisecond;
 

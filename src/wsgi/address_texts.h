@@ -15,6 +15,10 @@ class AddressTexts {
   // Borrowed, until the next call. Null with an exception.
   [[nodiscard]] PyObject* ip(const net::Address& address) noexcept;
   [[nodiscard]] PyObject* port(std::uint16_t port) noexcept;
+  void clear() noexcept {
+    ips_ = {};
+    ports_ = {};
+  }
 
  private:
   static constexpr std::size_t kIps = 64;

@@ -21,7 +21,10 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
       log_exception_(std::move(log_exception)),
       options_(std::move(options)),
       environ_(options_.environ),
-      log_(log) {}
+      log_(log),
+      free_(kKept) {
+  hub_.loop().add_keeper(*this);
+}
 
 Bridge::~Bridge() = default;
 
@@ -33,13 +36,8 @@ void Bridge::on_request(server::Exchange& exchange) noexcept {
   // The next pipelined request goes on where the last one ended, so that their answers
   // leave together; after some of them others have their turn.
   constexpr unsigned kInARow = 32;
-  std::unique_ptr<Request> taken;
-  if (pool_.empty()) {
-    taken = std::make_unique<Request>(*this);
-  } else {
-    taken = std::move(pool_.back());
-    pool_.pop_back();
-  }
+  auto taken = free_.take();
+  if (!taken) taken = std::make_unique<Request>(*this);
   Request& request = *taken.release();  // give_back() takes it over again
   request.begin(exchange);
   if (exchange.pipelined % kInARow != 0) {
@@ -54,13 +52,25 @@ void Bridge::on_cancel(server::Exchange& exchange) noexcept {
 }
 
 void Bridge::give_back(Request& request) noexcept {
-  std::unique_ptr<Request> owned(&request);
-  if (pool_.size() < kPooled) pool_.push_back(std::move(owned));
+  free_.put(std::unique_ptr<Request>(&request));
 }
 
-void Bridge::drop_pool() noexcept {
-  pool_.clear();
-  pool_.shrink_to_fit();
+bool Bridge::keeps_memory() const noexcept {
+  return !free_.empty() || environ_.remembers();
+}
+
+void Bridge::give_back_unused() noexcept {
+  free_.give_back_unused();
+  environ_.forget_unused();
+  if (environ_.remembers()) {
+    constant_fields_.forget_unused();
+  } else {
+    constant_fields_.clear();
+  }
+}
+
+void Bridge::give_back_all() noexcept {
+  free_.give_back_all();
   environ_.forget();
   constant_fields_.clear();
 }

@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/free_list.h"
 #include "base/log.h"
 #include "green/hub.h"
 #include "server/exchange.h"
@@ -33,7 +34,7 @@ struct BridgeCounters {
   std::uint64_t dropped_headers = 0;
 };
 
-class Bridge final : public server::App {
+class Bridge final : public server::App, public loop::Keeper {
  public:
   // `log_exception(error, environ)`: environ is None where there is none to show.
   Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
@@ -62,9 +63,11 @@ class Bridge final : public server::App {
   void note_dropped_header(std::string_view name) noexcept;
   [[nodiscard]] bool cancels(std::string_view method) const noexcept;
   [[nodiscard]] ConstantFields& constant_fields() noexcept { return constant_fields_; }
-  // Drops the objects kept for the next requests. They are ours alone: no code of
-  // others runs.
-  void drop_pool() noexcept;
+  // What is kept for the next requests is ours alone: to drop it runs no code of
+  // others.
+  [[nodiscard]] bool keeps_memory() const noexcept override;
+  void give_back_unused() noexcept override;
+  void give_back_all() noexcept override;
   // A request that has ended; called in a runner, since dropping it may run code.
   void give_back(Request& request) noexcept;
 
@@ -79,8 +82,8 @@ class Bridge final : public server::App {
   BridgeCounters* counters_ = &own_counters_;
   std::unordered_set<std::string> dropped_names_;
   ConstantFields constant_fields_;
-  static constexpr std::size_t kPooled = 256;
-  std::vector<std::unique_ptr<Request>> pool_;  // the last one used is the next one
+  static constexpr std::size_t kKept = 256;
+  FreeList<Request> free_;
 };
 
 // Exceptions of this room.

@@ -28,6 +28,12 @@ class ConstantFields {
     places_[place_of(item)] = {py::Object::copy(item), view, id};
   }
   void clear() noexcept { places_ = {}; }
+  // Lets go of what nobody else holds any more.
+  void forget_unused() noexcept {
+    for (Known& known : places_) {
+      if (known.item && Py_REFCNT(known.item.get()) == 1) known = {};
+    }
+  }
 
  private:
   static constexpr std::size_t kPlaces = 32;

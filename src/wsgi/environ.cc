@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
+#include "base/memory.h"
 #include "http/field_rules.h"
 #include "http/forwarded.h"
 #include "http/target.h"
@@ -108,6 +110,7 @@ bool EnvironBuilder::set_text(PyObject* environ, Key key,
 py::Object EnvironBuilder::build(server::Exchange& x, const Kit& kit,
                                  http::Rejection& rejection, Shape*& lender) noexcept {
   lender = nullptr;
+  used_ = remembers_ = true;
   const Scheme scheme = scheme_of(x);
   if (scheme == Scheme::Contradiction) {
     rejection = http::Rejection::BadForwarded;
@@ -313,6 +316,23 @@ void EnvironBuilder::forget_names_when_many() noexcept {
   if (memo_.size() < kMemo) return;
   shapes_.clear();
   memo_.clear();
+}
+
+void EnvironBuilder::forget_unused() noexcept {
+  if (!std::exchange(used_, false)) return forget();
+  shapes_.clear_unused();
+  std::erase_if(memo_,
+                [this](const auto& name) { return !shapes_.have(name.second.get()); });
+}
+
+void EnvironBuilder::forget() noexcept {
+  shapes_.clear();
+  decltype(memo_)().swap(memo_);  // its buckets as well
+  known_ = {};
+  texts_.clear();
+  give_back(sequence_);
+  give_back(decoded_);
+  remembers_ = false;
 }
 
 bool EnvironBuilder::add_field(PyObject* env, const http::Request& r,

@@ -36,8 +36,12 @@ class EnvironBuilder {
   // `lender` is who wants it back, if it is lent.
   [[nodiscard]] py::Object build(server::Exchange& x, const Kit& kit,
                                  http::Rejection& rejection, Shape*& lender) noexcept;
-  // Lets go of what it remembers of earlier requests.
-  void forget() noexcept { shapes_.clear(); }
+  // Whether it remembers anything of earlier requests.
+  [[nodiscard]] bool remembers() const noexcept { return remembers_; }
+  // Lets go of what no request had a use for since the last call.
+  void forget_unused() noexcept;
+  // Lets go of all of it.
+  void forget() noexcept;
 
  private:
   // The keys that every environ has, in the order of the template.
@@ -138,6 +142,8 @@ class EnvironBuilder {
   };
   std::array<Known, 32> known_;
   bool lends_ = false;
+  bool remembers_ = false;
+  bool used_ = false;  // of late
   py::Object http_;
   py::Object https_;
   py::Object http10_;

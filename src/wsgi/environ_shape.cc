@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/memory.h"
 #include "py/dict_version.h"
 #include "wsgi/text.h"
 
@@ -25,7 +26,7 @@ void Template::take_back_kit() noexcept {
 void Template::clear() noexcept {
   take_back_kit();
   dict_.reset();
-  fields_.clear();
+  give_back(fields_);
   method = target = {};
   local = peer = {};
   block = 0;
@@ -75,7 +76,7 @@ bool Template::lend_kit(PyObject* input_key, PyObject* hints_key, PyObject* info
 void Shape::clear() noexcept {
   copied_.clear();
   lose();
-  keys_.clear();
+  give_back(keys_);
   losses_ = wait_ = 0;
   ++number_;
 }
@@ -89,11 +90,17 @@ bool Shape::is_for(std::span<PyObject* const> keys) const noexcept {
   return std::ranges::equal(keys, keys_);
 }
 
+bool Shape::has(const PyObject* key) const noexcept {
+  return std::ranges::find(keys_, key) != keys_.end();
+}
+
 Template* Shape::to_copy(PyObject* base) noexcept {
+  used_ = true;
   return copied_.dict() || copied_.make(base, keys_) ? &copied_ : nullptr;
 }
 
 Template* Shape::to_lend(PyObject* base) noexcept {
+  used_ = true;
   if (version_ != 0) return nullptr;
   if (wait_ > 0) {
     --wait_;
@@ -139,6 +146,17 @@ Shape& Shapes::find(std::span<PyObject* const> keys) noexcept {
   Shape& shape = shapes_[hash % kShapes];
   if (!shape.is_for(keys)) shape.make(keys);
   return shape;
+}
+
+bool Shapes::have(const PyObject* key) const noexcept {
+  return std::ranges::any_of(shapes_,
+                             [key](const Shape& shape) { return shape.has(key); });
+}
+
+void Shapes::clear_unused() noexcept {
+  for (Shape& shape : shapes_) {
+    if (!shape.take_use()) shape.clear();
+  }
 }
 
 void Shapes::clear() noexcept {

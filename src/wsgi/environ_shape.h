@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "py/ref.h"
@@ -77,9 +78,12 @@ class Shape {
  public:
   void make(std::span<PyObject* const> keys) noexcept;
   [[nodiscard]] bool is_for(std::span<PyObject* const> keys) const noexcept;
+  [[nodiscard]] bool has(const PyObject* key) const noexcept;
   // Changes with the keys.
   [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
   void clear() noexcept;
+  // Whether a request had it since the last call.
+  [[nodiscard]] bool take_use() noexcept { return std::exchange(used_, false); }
 
   // The template that is copied. Null with an exception.
   [[nodiscard]] Template* to_copy(PyObject* base) noexcept;
@@ -100,13 +104,18 @@ class Shape {
   unsigned losses_ = 0;        // of those lent, until now
   unsigned wait_ = 0;          // requests until the next is lent
   std::uint32_t number_ = 0;
+  bool used_ = false;
 };
 
 class Shapes {
  public:
   // The shape for these keys, made where there is none.
   [[nodiscard]] Shape& find(std::span<PyObject* const> keys) noexcept;
+  // Whether any has that key.
+  [[nodiscard]] bool have(const PyObject* key) const noexcept;
   void clear() noexcept;
+  // Those that no request had since the last call.
+  void clear_unused() noexcept;
 
  private:
   static constexpr std::size_t kShapes = 32;

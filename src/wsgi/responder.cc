@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "base/memory.h"
 #include "http/chars.h"
 #include "http/field_rules.h"
 #include "py/error.h"
@@ -251,6 +252,18 @@ void HeadState::clear() noexcept {
   status = 0;
 }
 
+void HeadState::trim() noexcept {
+  constexpr std::size_t kFieldsKept = 64;
+  constexpr std::size_t kLongest = 64;
+  clear();
+  if (fields.capacity() > kFieldsKept) give_back(fields);
+  if (items.capacity() > kFieldsKept) give_back(items);
+  if (!status_text) return;
+  if (PyUnicode_CheckExact(status_text.get()) && reason.size() <= kLongest) return;
+  status_text.reset();
+  reason = {};
+}
+
 bool Kit::make() noexcept {
   input = make_input();
   info = make_request_info();
@@ -280,7 +293,7 @@ void Kit::attach(Request& request) noexcept {
 
 bool Kit::detach() noexcept {
   detach_input(*input.get());
-  responder->head.clear();
+  responder->head.trim();
   const auto held = [](auto* object, unsigned by_templates) {
     return Py_REFCNT(reinterpret_cast<PyObject*>(object)) == 1 + by_templates;
   };

@@ -26,6 +26,9 @@ struct HeadState {
 
   ~HeadState() { clear(); }
   void clear() noexcept;
+  // At the end of a request: what is not worth to be kept goes, and what runs code of
+  // others when it is dropped.
+  void trim() noexcept;
 };
 
 struct ResponderObject {

@@ -639,8 +639,7 @@ void World::check_idle_memory() {
   {
     const Inside inside;
     loop_->settle();  // destroys what has closed
-    server_->drop_pool();
-    if (colleague_) colleague_->drop_pool();
+    loop_->give_memory_back();
   }
   saw("idle memory");
   const std::size_t held = memory::live() - memory_base_;

@@ -1,6 +1,9 @@
 #include "http/h1/known_blocks.h"
 
 #include <cstring>
+#include <utility>
+
+#include "base/memory.h"
 
 namespace celadon::http::h1 {
 namespace {
@@ -25,18 +28,25 @@ std::size_t place_of(std::string_view block) noexcept {
   return (hash * kMix >> 32) % KnownBlocks::kPlaces;
 }
 
+std::uint32_t bit(std::size_t at) noexcept {
+  static_assert(KnownBlocks::kPlaces <= 32);
+  return std::uint32_t{1} << at;
+}
+
 }  // namespace
 
 std::size_t KnownBlocks::recall(std::string_view bytes, Hint& hint,
-                                Request& request) const noexcept {
+                                Request& request) noexcept {
   if (!places_ || hint.misses >= kPatience) return 0;
-  const Place& place = (*places_)[hint.place == kLatest ? latest_ : hint.place];
+  const std::uint8_t at = hint.place == kLatest ? latest_ : hint.place;
+  const Place& place = (*places_)[at];
   const std::size_t size = place.bytes.size();
   if (size == 0 || size > bytes.size() ||
       std::memcmp(place.bytes.data(), bytes.data(), size) != 0) {
     return 0;
   }
   hint.misses = 0;
+  used_ |= bit(at);
   request.fields = place.fields;
   static_cast<BlockFacts&>(request) = place.facts;
   return size;
@@ -59,6 +69,17 @@ void KnownBlocks::remember(std::string_view block, Request& request,
   }
   request.block = place.facts.block;
   hint.place = latest_ = at;
+  used_ |= bit(at);
+}
+
+void KnownBlocks::forget_unused() noexcept {
+  const std::uint32_t used = std::exchange(used_, 0);
+  if (used == 0) return forget();
+  for (std::size_t at = 0; places_ && at < kPlaces; ++at) {
+    if (used & bit(at)) continue;
+    give_back((*places_)[at].bytes);
+    give_back((*places_)[at].fields);
+  }
 }
 
 }  // namespace celadon::http::h1

@@ -34,9 +34,12 @@ class KnownBlocks {
   // If `bytes` begin with the block that is hinted at, `request` gets what it holds.
   // Returns its size; 0: they do not.
   [[nodiscard]] std::size_t recall(std::string_view bytes, Hint& hint,
-                                   Request& request) const noexcept;
+                                   Request& request) noexcept;
   // Keeps a block that was parsed.
   void remember(std::string_view block, Request& request, Hint& hint) noexcept;
+  [[nodiscard]] bool empty() const noexcept { return !places_; }
+  // Lets go of those that did not come since the last call.
+  void forget_unused() noexcept;
   // Lets go of all of them.
   void forget() noexcept { places_.reset(); }
 
@@ -53,6 +56,7 @@ class KnownBlocks {
   using Places = std::array<Place, kPlaces>;
 
   std::unique_ptr<Places> places_;  // once there is something to keep
+  std::uint32_t used_ = 0;          // which of them came of late; bits
   std::uint8_t latest_ = 0;
   std::uint32_t last_number_ = 0;
 };

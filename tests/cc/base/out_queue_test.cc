@@ -90,13 +90,23 @@ TEST(OutPool, AQueueThatComesBackIsAsNew) {
   queue->append_owned("defg", counting_owner());
   queue->consume(5);
   const OutQueue* const before = queue.get();
-  pool.give_back(std::move(queue));
+  pool.put(std::move(queue));
   EXPECT_EQ(released, 1);
   queue = pool.take();
   EXPECT_EQ(queue.get(), before);
   EXPECT_TRUE(queue->empty());
   queue->append_copy("next");
   EXPECT_EQ(all(*queue), "next");
+}
+
+TEST(OutQueue, APlaceForManyChunksIsGivenBackWithTheQueue) {
+  constexpr int kMany = 1000;
+  OutPool pool;
+  auto queue = pool.take();
+  for (int i = 0; i < kMany; ++i) queue->append_owned("x", counting_owner());
+  const std::size_t full = queue->places();
+  pool.put(std::move(queue));
+  EXPECT_LT(pool.take()->places() * 10, full);
 }
 
 TEST(OutQueue, ReleasesEveryOwnerExactlyOnce) {

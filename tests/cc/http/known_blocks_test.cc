@@ -94,5 +94,21 @@ TEST_F(KnownBlocksTest, ANewConnectionKnowsWhatTheLastOneSent) {
   EXPECT_NE(block_of("GET / HTTP/1.1\r\n" + kBlock, another), first);
 }
 
+TEST_F(KnownBlocksTest, WhatDidNotComeOfLateIsForgotten) {
+  const std::string other = "Host: b\r\nRange: y\r\n\r\n";
+  KnownBlocks::Hint another;
+  const auto first = block_of("GET / HTTP/1.1\r\n" + kBlock, hint_);
+  const auto second = block_of("GET / HTTP/1.1\r\n" + other, another);
+  known_.forget_unused();
+  EXPECT_EQ(block_of("GET / HTTP/1.1\r\n" + kBlock, hint_), first);
+  known_.forget_unused();
+  EXPECT_NE(block_of("GET / HTTP/1.1\r\n" + other, another), second);
+  EXPECT_EQ(block_of("GET / HTTP/1.1\r\n" + kBlock, hint_), first);
+  known_.forget_unused();
+  EXPECT_FALSE(known_.empty());
+  known_.forget_unused();
+  EXPECT_TRUE(known_.empty());
+}
+
 }  // namespace
 }  // namespace celadon::http::h1

@@ -52,6 +52,17 @@ struct CountingTimer final : Timer {
   std::function<void()> then;
 };
 
+struct CountingKeeper final : Keeper {
+  bool keeps_memory() const noexcept override { return kept > 0; }
+  void give_back_unused() noexcept override {
+    ++asked;
+    --kept;
+  }
+  void give_back_all() noexcept override { kept = 0; }
+  int kept = 0;
+  int asked = 0;
+};
+
 class LoopTest : public ::testing::TestWithParam<bool> {
  protected:
   static std::unique_ptr<Poller> make() {
@@ -60,6 +71,28 @@ class LoopTest : public ::testing::TestWithParam<bool> {
   ManualClock clock_;
   Loop loop_{make(), clock_};
 };
+
+TEST_P(LoopTest, WhoKeepsMemoryIsAskedForItAsLongAsThereIsAny) {
+  CountingKeeper keeper;
+  loop_.add_keeper(keeper);
+  const auto pass = [this](Nanos time) {
+    loop_.settle();
+    clock_.advance(time);
+    loop_.turn(0);
+  };
+  pass(60 * kSecond);
+  EXPECT_FALSE(loop_.has_timers());
+  keeper.kept = 2;
+  pass(kSecond);
+  EXPECT_TRUE(loop_.has_timers());
+  EXPECT_EQ(keeper.asked, 0);
+  for (int i = 0; i < 4; ++i) pass(60 * kSecond);
+  EXPECT_EQ(keeper.asked, 2);
+  EXPECT_FALSE(loop_.has_timers());
+  keeper.kept = 2;
+  loop_.give_memory_back();
+  EXPECT_EQ(keeper.kept, 0);
+}
 
 TEST_P(LoopTest, ReportsReadableAndWritable) {
   Pair pair;

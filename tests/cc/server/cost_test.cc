@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/memory.h"
 #include "server/server.h"
 
 namespace {
@@ -66,6 +68,7 @@ class CountingClock final : public Clock {
     return now_ += kMicrosecond;
   }
   Nanos wall() noexcept override { return now(); }
+  void pass(Nanos time) noexcept { now_ += time; }
   std::size_t readings = 0;
 
  private:
@@ -81,14 +84,27 @@ struct Hello final : App {
   void on_request(Exchange& x) noexcept override {
     ++answered;
     if (!x.body().empty()) x.consume_body(x.body().size());
+    if (holds) return held.push_back(&x);
+    answer(x);
+  }
+  void on_cancel(Exchange&) noexcept override {}
+  void answer(Exchange& x) const noexcept {
     http::ResponseHead head;
     head.reason = "OK";
     head.content_length = body.size();
+    if (!field.name.empty()) head.headers = std::span(&field, 1);
     x.send_whole(head, body, {});
     x.release();
   }
-  void on_cancel(Exchange&) noexcept override {}
+  void let_go() noexcept {
+    holds = false;
+    for (Exchange* x : held) answer(*x);
+    give_back(held);
+  }
   std::string body = "Hello, world!\n";
+  http::HeaderView field;  // of its answers
+  bool holds = false;      // until let_go()
+  std::vector<Exchange*> held;
   std::size_t answered = 0;
 };
 
@@ -232,7 +248,7 @@ class IdleCostTest : public CostTest {
   }
   void rest() {
     for (int i = 0; i < 3; ++i) turn();
-    server_.drop_pool();
+    server_.give_back_all();
   }
 };
 
@@ -301,6 +317,101 @@ TEST_F(IdleCostTest, C10_AfterAnAnswerThatItsClientTookSlowly) {
               drain(fd, app_.body.size() + 100);
             }),
             kMostIdle);
+}
+
+// --- what is kept for the next requests ---
+
+class KeptTest : public CostTest {
+ protected:
+  static constexpr std::size_t kMany = 64;
+  static constexpr std::size_t kSlack = 512;  // of vectors that change places
+  // What a burst left is kept at first, and given back once nobody comes any more.
+  template <class Burst>
+  void expect_given_back(Burst burst) {
+    burst(1);  // what the first ones make for all
+    rest();
+    const std::size_t before = live_bytes;
+    burst(kMany);
+    for (int i = 0; i < 3; ++i) turn();
+    EXPECT_GT(live_bytes, before + kSlack);
+    rest();
+    EXPECT_LE(live_bytes, before + kSlack);
+    EXPECT_FALSE(loop_.has_timers());
+  }
+  void rest() {
+    for (int i = 0; i < 10; ++i) {
+      turn();
+      clock_.pass(kSettings.header_timeout + kSettings.keepalive);
+    }
+    EXPECT_EQ(server_.load().connections, 0U);
+  }
+  // Connections that each have sent a request, which is with the application.
+  std::vector<int> ask(std::size_t count) {
+    const std::size_t end = app_.answered + count;
+    std::vector<int> all;
+    for (std::size_t i = 0; i < count; ++i) {
+      all.push_back(connect());
+      send(all.back(), kGet);
+    }
+    while (app_.answered < end) turn();
+    return all;
+  }
+  static inline const Settings kSettings;
+};
+
+TEST_F(KeptTest, ExchangesOfABurstAreGivenBack) {
+  expect_given_back([this](std::size_t count) {
+    app_.holds = true;
+    const auto all = ask(count);
+    app_.let_go();
+    for (const int fd : all) ::close(fd);
+  });
+}
+
+TEST_F(KeptTest, QueuesOfABurstAreGivenBack) {
+  app_.body.assign(4 << 20, 'x');
+  expect_given_back([this](std::size_t count) {
+    for (const int fd : ask(std::min<std::size_t>(count, 8))) ::close(fd);
+  });
+}
+
+TEST_F(KeptTest, HeaderBlocksOfABurstAreGivenBack) {
+  expect_given_back([this](std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const int fd = connect();
+      send(fd, "GET / HTTP/1.1\r\nHost: a\r\nCookie: " + std::string(500, 'x') +
+                   std::to_string(i) + "\r\n\r\n");
+      serve(1);
+      ::close(fd);
+    }
+  });
+}
+
+TEST_F(KeptTest, RoomForALargeHeadIsGivenBack) {
+  expect_given_back([this](std::size_t count) {
+    std::string value(count * 1000, 'x');
+    app_.field = {"X-Large", value};
+    const int fd = connect();
+    send(fd, kGet);
+    serve(1);
+    ::close(fd);
+  });
+}
+
+TEST_F(KeptTest, WhatIsInUseIsKept) {
+  const int fd = connect();
+  for (int i = 0; i < 10; ++i) {
+    send(fd, kGet);
+    const std::size_t mallocs = allocations;
+    serve(1);
+    if (i > 1) {
+      EXPECT_EQ(allocations - mallocs, 0U);
+    }
+    turn();
+    clock_.pass(15 * kSecond);
+    turn();
+  }
+  ::close(fd);
 }
 
 }  // namespace
