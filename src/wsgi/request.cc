@@ -178,14 +178,13 @@ void Request::end() noexcept {
     waiter_->wake();
     waiter_ = nullptr;
   }
-  green::HeldSlice& held = bridge_.hub().held();
-  if (held.pending()) held.set_holder(describe());
+  green::Hub& hub = bridge_.hub();
+  if (hub.held().pending()) hub.held().set_holder(describe());
   server::Exchange& done = *exchange_;
   exchange_ = nullptr;
   done.set_consumer(nullptr);
-  bridge_.give_back(*this);
+  bridge_.give_back(*this);  // which may be its end
   // Last: it may begin the connection's next request, with this very object.
-  green::Hub& hub = bridge_.hub();
   done.release();
   hub.note_end();
 }

@@ -37,6 +37,19 @@ def test_waiting_requests_overlap(server: Command) -> None:
         client.close()
 
 
+def test_nobody_looks_at_a_request_that_is_not_kept_for_the_next_one() -> None:
+    """There are more than are kept, and the C library overwrites what is free."""
+    env = {"MALLOC_PERTURB_": "165", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+    with Command(PROBE, env=env) as server:
+        clients = [server.client() for _ in range(300)]
+        for client in clients:
+            client.send(raw.get("/together?n=300"))
+        for client in clients:
+            assert client.response().body == b"together"
+            client.close()
+        assert server.request(raw.get("/together?n=1")).body == b"together"
+
+
 def test_a_lock_held_across_a_sleep_holds_up_only_its_waiters(server: Command) -> None:
     with server.client() as holder, server.client() as waiter, server.client() as other:
         holder.send(raw.get("/locked?gate=lock"))
