@@ -38,8 +38,8 @@ enum class BodyKind : std::uint8_t { None, Length, Chunked };
 // What the fields say about framing, and about the connection.
 struct BlockFacts {
   std::uint64_t content_length = 0;  // for BodyKind::Length
-  // A number of this very block of fields; 0: it has none.
-  std::uint32_t block = 0;
+  // A number of this very block of fields, which never comes again; 0: it has none.
+  std::uint64_t block = 0;
   BodyKind body = BodyKind::None;
   bool expects_continue = false;
   bool close = false;       // the connection ends with this request

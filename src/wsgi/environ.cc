@@ -143,7 +143,7 @@ bool EnvironBuilder::may_lend(const server::Exchange& x, Scheme scheme) const no
 }
 
 Shape* EnvironBuilder::shape_for(server::Exchange& x) noexcept {
-  const std::uint32_t block = x.request().block;
+  const std::uint64_t block = x.request().block;
   const bool trusted = x.connection().trusted;
   Known& known = known_[block % known_.size()];
   if (block != 0 && known.block == block && known.trusted == trusted &&

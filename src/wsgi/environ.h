@@ -135,8 +135,8 @@ class EnvironBuilder {
   std::vector<PyObject*> sequence_;  // the keys of the request being built
   // The shapes of header blocks that came of late.
   struct Known {
-    std::uint32_t block = 0;
-    std::uint32_t number = 0;  // of the shape
+    std::uint64_t block = 0;
+    std::uint64_t number = 0;  // of the shape
     Shape* shape = nullptr;
     bool trusted = false;
   };

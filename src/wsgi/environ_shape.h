@@ -58,7 +58,7 @@ class Template {
   net::Address local;  // whose texts stand there
   net::Address peer;
   // The header block whose values stand there (http/request.h); 0: it is not known.
-  std::uint32_t block = 0;
+  std::uint64_t block = 0;
   bool large = false;  // a value of the block is not among them
 
  private:
@@ -80,7 +80,7 @@ class Shape {
   [[nodiscard]] bool is_for(std::span<PyObject* const> keys) const noexcept;
   [[nodiscard]] bool has(const PyObject* key) const noexcept;
   // Changes with the keys.
-  [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   void clear() noexcept;
   // Whether a request had it since the last call.
   [[nodiscard]] bool take_use() noexcept { return std::exchange(used_, false); }
@@ -103,7 +103,7 @@ class Shape {
   std::uint64_t version_ = 0;  // of the dict that is lent; 0: none is
   unsigned losses_ = 0;        // of those lent, until now
   unsigned wait_ = 0;          // requests until the next is lent
-  std::uint32_t number_ = 0;
+  std::uint64_t number_ = 0;
   bool used_ = false;
 };
 

@@ -58,7 +58,7 @@ class KnownBlocks {
   std::unique_ptr<Places> places_;  // once there is something to keep
   std::uint32_t used_ = 0;          // which of them came of late; bits
   std::uint8_t latest_ = 0;
-  std::uint32_t last_number_ = 0;
+  std::uint64_t last_number_ = 0;
 };
 
 }  // namespace celadon::http::h1
