@@ -119,7 +119,7 @@ void Ledger::withdraw(std::unique_ptr<Exchange> x) noexcept {
   --load_.queued;
 }
 
-Nanos Ledger::waited_before(const http::Request& request) const noexcept {
+Nanos Ledger::waited_before(const http::Request& request) noexcept {
   const http::Field* field = request.find(http::HeaderId::XRequestStart);
   const auto began =
       field ? http::parse_request_start(request.value(*field)) : std::nullopt;

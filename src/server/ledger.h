@@ -118,15 +118,13 @@ class Ledger final : private loop::Timer {
   void hand_out() noexcept;
   void overload(Exchange& x, Refused why) noexcept;
   void arm_queue_timer() noexcept;
-  [[nodiscard]] Nanos waited_before(const http::Request& request) const noexcept;
+  [[nodiscard]] Nanos waited_before(const http::Request& request) noexcept;
   void count(Exchange& x) noexcept;
   void note_slow(const Finished& request) noexcept;
   void log_access(const Finished& request) noexcept;
   void tell_dropped_lines() noexcept;
   // What the wall's clock says at a moment of the loop's.
-  [[nodiscard]] Nanos wall(Nanos at) const noexcept {
-    return at + own_lines_.wall_offset();
-  }
+  [[nodiscard]] Nanos wall(Nanos at) noexcept { return at + own_lines_.wall_offset(); }
 
   static constexpr Nanos kSlow = kSecond;  // shown, if not logged
   static constexpr Nanos kTellDropped = 10 * kSecond;

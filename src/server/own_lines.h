@@ -24,7 +24,10 @@ class OwnLines {
     return lines;
   }
   // From the loop's clock to the wall's.
-  [[nodiscard]] Nanos wall_offset() const noexcept { return wall_offset_; }
+  [[nodiscard]] Nanos wall_offset() noexcept {
+    if (loop_.now() >= until_) renew();
+    return wall_offset_;
+  }
   void renew() noexcept;
 
  private:
