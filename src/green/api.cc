@@ -92,6 +92,11 @@ PyObject* py_set_base_context(PyObject*, PyObject*) noexcept {
   return py::none();
 }
 
+PyObject* py_read_clock(PyObject*, PyObject*) noexcept {
+  if (Hub* hub = Hub::here()) hub->loop().fresh_now();
+  return py::none();
+}
+
 PyObject* py_current_task(PyObject*, PyObject*) noexcept {
   const Strand* strand = current_strand();
   if (!strand || !strand->task) return py::none();
@@ -377,6 +382,9 @@ PyMethodDef functions[] = {
     {"running_job", py_running_job, METH_NOARGS,
      "What the hub runs now, or None. Any thread."},
     {"hub_stats", py_hub_stats, METH_NOARGS, "Counters of this thread's hub, or None."},
+    {"read_clock", py_read_clock, METH_NOARGS,
+     "What ran on the hub's own stack is over: the time is no longer that of its "
+     "start."},
     {"on_preempt", py::as_method(py_on_preempt), METH_FASTCALL,
      "Handler of the signal by which the watchdog interrupts."},
     {"start_preempting", py_start_preempting, METH_VARARGS,

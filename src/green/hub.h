@@ -164,7 +164,7 @@ class Hub {
   // Around a collection of garbage.
   void note_collection() noexcept { collecting_since_ = clock_.now(); }
   void end_collection() noexcept {
-    const Nanos took = clock_.now() - collecting_since_;
+    const Nanos took = loop_.fresh_now() - collecting_since_;
     stats_->collector_pauses.observe(static_cast<std::uint64_t>(took));
   }
   [[nodiscard]] HeldSlice& held() noexcept { return held_; }

@@ -63,6 +63,7 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
   if (strand.locals_) detach_locals(strand.locals_.get());
   strand.locals_.reset();
   if (strand.thread) forget_thread(strand);
+  end_slice(loop_.fresh_now());
   strand.frames_.remove();
   strand.state_ = Strand::State::Done;
   ++stats_->runners_retired;
@@ -101,13 +102,16 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.job_ = nullptr;
   --load_->greenlets;
   end_task(strand);
-  if (strand.asyncio_loop) forget_asyncio_loop(strand);
+  // Who has read the clock at its end, and has left nothing, is over since then.
+  bool is_over = std::exchange(end_read_, false);
+  if (strand.asyncio_loop) {
+    forget_asyncio_loop(strand);
+    is_over = false;
+  }
   strand.set_deadline(kNever);
   strand.pending_.clear();
   strand.shield_depth_ = 0;
   strand.exempt_depth_ = 0;
-  // Who has read the clock at its end, and has left nothing, is over since then.
-  bool is_over = std::exchange(end_read_, false);
   if (strand.call_leftovers()) is_over = false;
   if (!leave_context(std::move(context), wanted != nullptr)) is_over = false;
   if (strand.frames_.outgrown()) fit_frames(strand);

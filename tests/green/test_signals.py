@@ -70,6 +70,49 @@ assert "Late" in out.getvalue()
     )
 
 
+AGE = """
+from celadon._core import green as core
+ended, ages = [], green.Queue()
+def compute():
+    end = time.monotonic() + 0.2
+    while time.monotonic() < end: pass
+    ended.append(time.monotonic())
+    green.spawn(look)
+def look():
+    age = next(each["age"] for each in core.greenlets() if each["state"] == "running")
+    ages.put(age <= time.monotonic() - ended[-1])
+"""
+
+
+def test_a_handlers_time_is_not_that_of_the_next_greenlet() -> None:
+    run_green(
+        AGE
+        + """
+import signal
+signal.signal(signal.SIGALRM, lambda *_: compute())
+signal.setitimer(signal.ITIMER_REAL, 0.005)
+assert ages.get(timeout=TIMEOUT)
+"""
+    )
+
+
+def test_the_time_of_what_a_runner_leaves_is_not_that_of_the_next_one() -> None:
+    run_green(
+        AGE
+        + """
+class Left:
+    def __del__(self): compute()
+local = threading.local()
+def work(): local.left = Left(); begun.set(); green.Event().wait()
+begun = green.Event()
+task = green.spawn(work)
+begun.wait(TIMEOUT)
+task.kill()
+assert ages.get(timeout=TIMEOUT)
+"""
+    )
+
+
 def test_g02_handlers_are_given_back_as_they_were_set() -> None:
     run_green(
         LATE

@@ -47,6 +47,8 @@ class Handler:
             if self._runs_here():
                 raise
             self._deliver(signum, error)
+        finally:
+            green.read_clock()
 
     def _runs_here(self) -> bool:
         if green.hub_stats() is None:
