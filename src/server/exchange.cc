@@ -121,7 +121,7 @@ Sent Exchange::send_head(const http::ResponseHead& head, std::string_view first,
 
 Sent Exchange::send_whole(const http::ResponseHead& head, std::string_view body,
                           Owner owner, net::Leave leave) noexcept {
-  released_next_ = true;
+  released_next_ = can_send();
   return send_head(head, body, owner, Part::Last, leave);
 }
 
