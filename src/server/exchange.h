@@ -222,6 +222,11 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
                   net::Leave leave = net::Leave::Now) noexcept;
   Sent send_data(std::string_view data, Owner owner,
                  net::Leave leave = net::Leave::Now) noexcept;
+  // Something that may take long comes before its release, after all.
+  void delay_release(Nanos now) noexcept {
+    if (!std::exchange(released_next_, false)) return;
+    if (answered_at == 0) answered_at = now;
+  }
   // Advances `offset`; Full where the kernel took less than `count`.
   Sent send_file(int file, off_t& offset, std::size_t count) noexcept;
   // 103 and its like, where the protocol has them and the head is not out.

@@ -6,6 +6,7 @@
 #include "http/chars.h"
 #include "http/rejection.h"
 #include "http/request_start.h"
+#include "py/dict_version.h"
 #include "py/error.h"
 #include "wsgi/bridge.h"
 #include "wsgi/cold_file.h"
@@ -197,7 +198,9 @@ void Request::detach() noexcept {
 py::Object Request::make_environ(http::Rejection& rejection) noexcept {
   if (!kit_.responder && !kit_.make()) return {};
   kit_.attach(*this);
-  return bridge_.environ().build(*exchange_, kit_, rejection, lender_);
+  py::Object environ = bridge_.environ().build(*exchange_, kit_, rejection, lender_);
+  if (environ) as_made_ = py::dict_version(environ.get());
+  return environ;
 }
 
 void Request::serve() noexcept {
@@ -208,10 +211,21 @@ void Request::serve() noexcept {
   } else if (!environ || !call_app(environ.get())) {
     on_exception(environ.get());
   }
-  if (environ && !bridge_.options().logged_environ.empty()) log_environ(environ.get());
-  if (lender_) lender_->take_back(environ);
-  environ.reset();
+  if (environ) settle_environ(std::move(environ));
   detach();
+}
+
+// What the application has put there may take its time to go: the answer has left by
+// then, and so has its time.
+void Request::settle_environ(py::Object environ) noexcept {
+  const bool is_logged = !bridge_.options().logged_environ.empty();
+  const bool is_as_made =
+      as_made_ != 0 && py::dict_version(environ.get()) == as_made_ && !is_logged;
+  if (!is_as_made && exchange_->released_next()) {
+    exchange_->delay_release(bridge_.hub().loop().fresh_now());
+  }
+  if (is_logged) log_environ(environ.get());
+  if (lender_) lender_->take_back(environ);
 }
 
 bool Request::call_app(PyObject* environ) noexcept {

@@ -7,6 +7,7 @@
 // raises and never touches another request (http.md T13, T15).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -68,6 +69,7 @@ class Request final : public green::Job, public server::Consumer {
   // kept small: the others stay out of them.
   void serve() noexcept;
   [[nodiscard]] bool call_app(PyObject* environ) noexcept;
+  [[gnu::noinline]] void settle_environ(py::Object environ) noexcept;
   [[nodiscard]] Nanos deadline() const noexcept;
   [[nodiscard, gnu::noinline]] py::Object make_environ(
       http::Rejection& rejection) noexcept;
@@ -94,6 +96,7 @@ class Request final : public green::Job, public server::Consumer {
   bool killed_ = false;
   net::Leave leave_ = net::Leave::Now;  // of what is whole
   Shape* lender_ = nullptr;             // of the environ, if it is lent
+  std::uint64_t as_made_ = 0;           // its version then; 0: unknown
   Kit kit_;                             // made by the first run, kept for the next ones
 };
 

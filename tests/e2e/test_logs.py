@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -164,6 +165,35 @@ def test_what_the_application_puts_into_the_environ_is_logged(tmp_path: Path) ->
         server.request(get("/"))
         port = server.port
         assert lines_of(log, 2) == [f"jo {port}", f"- {port}"]
+
+
+LEAVES = """
+import time
+from pathlib import Path
+
+class Slow:
+    def __del__(self):
+        began = time.monotonic()
+        Path("began").write_text(repr(began))
+        while time.monotonic() < began + 0.2: pass
+
+def app(environ, start_response):
+    environ["slow"] = Slow()
+    start_response("200 OK", [])
+    return [b"ok"]
+"""
+
+
+def test_what_goes_with_the_environ_is_not_time_of_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "leaves.py").write_text(LEAVES)
+    log = tmp_path / "access.log"
+    options = ["--access-logfile", str(log), "--access-logformat", "%(D)s"]
+    with Command("leaves:app", *options, cwd=tmp_path) as server:
+        asked = time.monotonic()
+        server.request(get("/"))
+        took = int(lines_of(log, 1)[0]) / 1e6
+        began = float((tmp_path / "began").read_text())
+        assert took <= began - asked
 
 
 def test_filters(tmp_path: Path) -> None:

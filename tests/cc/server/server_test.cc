@@ -405,6 +405,57 @@ TEST_F(ServerTest, AClientThatResetsIsNoticedAndTheExchangeLivesOn) {
   EXPECT_EQ(server_.counters().client_gone, 1U);
 }
 
+struct LastFinished final : Meter {
+  void on_finished(const Finished& request) noexcept override {
+    duration = request.duration;
+    first_byte = request.first_byte;
+  }
+  void on_slow(std::string_view) noexcept override {}
+  Nanos duration = 0;
+  Nanos first_byte = 0;
+};
+
+http::ResponseHead empty_head() {
+  http::ResponseHead head;
+  head.reason = "OK";
+  head.content_length = 0;
+  return head;
+}
+
+TEST_F(ServerTest, WhatNeverLeftHasNoFirstByte) {
+  LastFinished meter;
+  server_.set_meter(&meter);
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange& x = *app_.held.front();
+  const linger hard{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  ::close(fd);
+  round();
+  clock_.advance(kSecond);
+  EXPECT_EQ(x.send_whole(empty_head(), {}, {}), Sent::Gone);
+  x.release();
+  EXPECT_EQ(meter.first_byte, kNever);
+  EXPECT_EQ(meter.duration, kSecond);
+}
+
+TEST_F(ServerTest, WhatComesBeforeItsReleaseIsNotTimeOfAnAnswerThatHasLeft) {
+  LastFinished meter;
+  server_.set_meter(&meter);
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange& x = *app_.held.front();
+  clock_.advance(kSecond);
+  EXPECT_EQ(x.send_whole(empty_head(), {}, {}), Sent::Ok);
+  x.delay_release(loop_.fresh_now());
+  clock_.advance(kSecond);
+  x.release();
+  EXPECT_EQ(meter.first_byte, kSecond);
+  EXPECT_EQ(meter.duration, kSecond);
+  EXPECT_EQ(loop_.now(), clock_.now());
+  ::close(fd);
+}
+
 TEST_F(ServerTest, DrainAnswersWhatIsUnderWayAndClosesIdleOnesLater) {
   const int busy = connect();
   const int idle = connect();
