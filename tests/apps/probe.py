@@ -21,7 +21,7 @@ imported.set("at import")
 log: list[str] = []
 gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
 at_gates: list[str] = []
-barriers = {n: threading.Barrier(n) for n in (20, 50)}
+barriers = {n: threading.Barrier(n) for n in (20, 50, 300)}
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Any:
