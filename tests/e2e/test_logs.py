@@ -188,9 +188,13 @@ def test_what_goes_with_the_environ_is_not_time_of_the_answer(tmp_path: Path) ->
     (tmp_path / "leaves.py").write_text(LEAVES)
     log = tmp_path / "access.log"
     options = ["--access-logfile", str(log), "--access-logformat", "%(D)s"]
-    with Command("leaves:app", *options, cwd=tmp_path) as server:
+    with (
+        Command("leaves:app", *options, cwd=tmp_path) as server,
+        server.client() as client,
+    ):
         asked = time.monotonic()
-        server.request(get("/"))
+        client.send(get("/"))
+        assert client.response().body == b"ok"
         took = int(lines_of(log, 1)[0]) / 1e6
         began = float((tmp_path / "began").read_text())
         assert took <= began - asked
