@@ -7,6 +7,7 @@
 
 #include "green/asyncio_state.h"
 #include "green/census.h"
+#include "green/exploration.h"
 #include "green/hub.h"
 #include "green/local.h"
 #include "green/lock.h"
@@ -412,6 +413,26 @@ PyMethodDef functions[] = {
     {"gc_begins", py::as_method(py_gc_begins), METH_FASTCALL,
      "The first of gc.callbacks."},
     {"gc_ends", py::as_method(py_gc_ends), METH_FASTCALL, "The last of them."},
+    {"preempt_here", py_preempt_here, METH_NOARGS,
+     "As on_preempt where the time is over: True if others had their turn."},
+    {"monotonic_ns", py_monotonic_ns, METH_NOARGS,
+     "The time by which waits of this thread end."},
+    {"explore_begin", py_explore_begin, METH_NOARGS,
+     "From here on who runs next is said by what runs here."},
+    {"explore_end", py_explore_end, METH_NOARGS, "The end of that."},
+    {"explore_ready", py_explore_ready, METH_NOARGS,
+     "Who is ready: tasks, or numbers of runners."},
+    {"explore_run", py_explore_run, METH_O, "One slice of that one of them."},
+    {"explore_poll", py_explore_poll, METH_O,
+     "A look at the kernel, for so many nanoseconds at most."},
+    {"explore_next", py_explore_next, METH_NOARGS,
+     "In how many nanoseconds timers are to be looked at, or None."},
+    {"explore_pass", py_explore_pass, METH_O,
+     "Have so many nanoseconds pass; how many timers fired."},
+    {"explore_thread", py_explore_thread, METH_O,
+     "Waits of this native thread go through a gate(); None: no more."},
+    {"explore_threads", py_explore_threads, METH_NOARGS,
+     "Waits at gates: (thread, granted, end in nanoseconds or None)."},
     {nullptr, nullptr, 0, nullptr}};
 
 int add_exceptions(PyObject* module) noexcept {

@@ -284,7 +284,7 @@ void Hub::make_ready(Strand& strand) noexcept {
   if (strand.state_ != Strand::State::Parked) return;
   const bool here = PyThread_get_thread_ident() == thread_id_;
   // In the loop's callbacks the time is that of the poll.
-  set_ready(strand, here && !current_ ? loop_.now() : clock_.now());
+  set_ready(strand, here && !current_ ? loop_.now() : loop_.clock().now());
   woken_.push_back(strand);
   if (!here) loop_.wake();
 }
@@ -450,34 +450,36 @@ void Hub::resume_preempted(bool others_worked) noexcept {
 }
 
 PyObject* Hub::hub_body() noexcept {
-  while (true) {
-    // Each gets a slice of its own, so that neither starves. Jobs first: what yields is
-    // woken at once, and must come behind them.
-    const std::uint64_t before = stats_->switches;
-    turn_end_ = loop_.now() + kSlice;
-    run_jobs();
-    turn_end_ = loop_.now() + kSlice;
-    resume_woken();
-    if (done_ > 0) remove_done();
-    loop_.settle();
-    if (!preempted_.empty()) resume_preempted(stats_->switches != before);
-    const bool busy = !woken_.empty() || !jobs_.empty();
-    if (native_calls > 0) give_way();
-    // Greenlets that only wake each other need no news from the kernel each time.
-    if (busy && loop_.now() < polled_ + kUnpolled) continue;
-    Nanos longest = busy || !preempted_.empty() ? 0 : kNever;
-    if (longest != 0 && is_deserted()) {
-      if (has_foreign_threads()) {
-        longest = kLookAgain;
-      } else {
-        interrupt_deserted();
-        if (!woken_.empty()) continue;
-      }
+  while (true) (this->*round_)();
+}
+
+void Hub::round() noexcept {
+  // Each gets a slice of its own, so that neither starves. Jobs first: what yields is
+  // woken at once, and must come behind them.
+  const std::uint64_t before = stats_->switches;
+  turn_end_ = loop_.now() + kSlice;
+  run_jobs();
+  turn_end_ = loop_.now() + kSlice;
+  resume_woken();
+  if (done_ > 0) remove_done();
+  loop_.settle();
+  if (!preempted_.empty()) resume_preempted(stats_->switches != before);
+  const bool busy = !woken_.empty() || !jobs_.empty();
+  if (native_calls > 0) give_way();
+  // Greenlets that only wake each other need no news from the kernel each time.
+  if (busy && loop_.now() < polled_ + kUnpolled) return;
+  Nanos longest = busy || !preempted_.empty() ? 0 : kNever;
+  if (longest != 0 && is_deserted()) {
+    if (has_foreign_threads()) {
+      longest = kLookAgain;
+    } else {
+      interrupt_deserted();
+      if (!woken_.empty()) return;
     }
-    loop_.turn(longest);
-    polled_ = loop_.now();
-    check_signals();
   }
+  loop_.turn(longest);
+  polled_ = loop_.now();
+  check_signals();
 }
 
 // Python's own signal handlers run between bytecodes; when all greenlets wait, here.

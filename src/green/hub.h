@@ -11,12 +11,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/histogram.h"
 #include "base/log.h"
+#include "green/exploration.h"
 #include "green/fd_waits.h"
 #include "green/held.h"
 #include "green/pace.h"
@@ -40,6 +42,8 @@ class Job : public ListHook<Job> {
   [[nodiscard]] virtual PyObject* context() noexcept { return nullptr; }
   // What people call it, such as a request line; empty: nothing of its own.
   [[nodiscard]] virtual std::string describe() const { return {}; }
+  // The task that it runs for, borrowed; null: none.
+  [[nodiscard]] virtual PyObject* handle() const noexcept { return nullptr; }
 };
 
 struct HubStats {
@@ -176,6 +180,16 @@ class Hub {
   // the exception that is set, or well.
   [[noreturn]] static void end_child() noexcept;
 
+  // Another decides who runs next: `conductor`, which runs here, until it ends that.
+  [[nodiscard]] bool begin_exploration(Strand& conductor) noexcept;
+  void end_exploration() noexcept;
+  [[nodiscard]] Exploration* exploration() noexcept { return exploration_.get(); }
+  // What the conductor said is done. False: an exception was thrown in.
+  [[nodiscard]] bool explore(Exploration::Order order) noexcept;
+  // Jobs that wait for a runner, then strands that could run. False: no more of them.
+  using ReadyVisit = std::function<bool(Job*, Strand*)>;
+  void for_each_ready(const ReadyVisit& visit) noexcept;
+
   // Bodies of greenlets, called by CPython.
   PyObject* hub_body() noexcept;
   PyObject* runner_body(Strand& strand) noexcept;
@@ -213,6 +227,9 @@ class Hub {
   };
 
   [[nodiscard]] bool start() noexcept;
+  void round() noexcept;
+  void explored_round() noexcept;
+  void run_chosen(Py_ssize_t index) noexcept;
   void resume(Strand& strand) noexcept;
   void resume_woken() noexcept;
   void resume_preempted(bool others_worked) noexcept;
@@ -269,6 +286,8 @@ class Hub {
   Py_ssize_t base_size_ = 0;
   py::Object spare_context_;
   LogSink* log_ = nullptr;
+  void (Hub::*round_)() noexcept = &Hub::round;
+  std::unique_ptr<Exploration> exploration_;
   Strand* current_ = nullptr;
   std::unique_ptr<Strand> main_;
   std::vector<std::unique_ptr<Strand>> strands_;

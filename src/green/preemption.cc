@@ -67,6 +67,22 @@ bool is_tracing() noexcept {
 #endif
 }
 
+enum class Turn : std::uint8_t { Refused, Given, Failed };
+
+Turn give_turn(Strand& strand, PyObject* frame) noexcept {
+  Hub& hub = strand.hub();
+  // The application's own greenlets lie on stacks that are known to them alone.
+  if (current_greenlet().get() != strand.own_greenlet() || is_tracing() ||
+      !frames_may_wait(frame) || !c_stack_holds_no_lock(strand.stack_base())) {
+    ++hub.stats().preemptions_refused;
+    return Turn::Refused;
+  }
+  const int saved_errno = errno;  // of C code that called back into Python
+  const bool switched = hub.preempt(strand);
+  errno = saved_errno;
+  return switched ? Turn::Given : Turn::Failed;
+}
+
 }  // namespace
 
 PyObject* py_on_preempt(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
@@ -83,16 +99,16 @@ PyObject* py_on_preempt(PyObject*, PyObject* const* args, Py_ssize_t count) noex
     return nullptr;
   }
   if (!hub.slice_over()) return py::none();
-  // The application's own greenlets lie on stacks that are known to them alone.
-  if (current_greenlet().get() != strand->own_greenlet() || is_tracing() ||
-      !frames_may_wait(args[1]) || !c_stack_holds_no_lock(strand->stack_base())) {
-    ++hub.stats().preemptions_refused;
-    return py::none();
-  }
-  const int saved_errno = errno;  // of C code that called back into Python
-  const bool switched = hub.preempt(*strand);
-  errno = saved_errno;
-  return switched ? py::none() : nullptr;
+  return give_turn(*strand, args[1]) == Turn::Failed ? nullptr : py::none();
+}
+
+PyObject* py_preempt_here(PyObject*, PyObject*) noexcept {
+  Strand* strand = current_strand();
+  if (!strand || strand->is_main() || !can_park()) return py::boolean(false);
+  const py::Object frame =
+      py::Object::copy(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
+  const Turn turn = give_turn(*strand, frame.get());
+  return turn == Turn::Failed ? nullptr : py::boolean(turn == Turn::Given);
 }
 
 }  // namespace celadon::green

@@ -10,4 +10,8 @@ namespace celadon::green {
 PyObject* py_on_preempt(PyObject* self, PyObject* const* args,
                         Py_ssize_t count) noexcept;
 
+// Likewise, where its time is over whatever the clock says. True: others had their
+// turn.
+PyObject* py_preempt_here(PyObject*, PyObject*) noexcept;
+
 }  // namespace celadon::green

@@ -21,6 +21,9 @@ class SpawnJob final : public Job {
     if (task_) task_->job = nullptr;
   }
   [[nodiscard]] PyObject* context() noexcept override { return context_.get(); }
+  [[nodiscard]] PyObject* handle() const noexcept override {
+    return reinterpret_cast<PyObject*>(task_.get());
+  }
 
   void run(Strand& strand) noexcept override {
     // On the heap until here; from now on owned by this frame.
@@ -148,6 +151,10 @@ struct AlarmState final : loop::Timer {
   [[nodiscard]] Strand* strand() const noexcept {
     return main ? main : task ? task->strand : nullptr;
   }
+  void fire() noexcept {
+    cancel();
+    if (!fired) on_timer();
+  }
 
  private:
   void on_timer() noexcept override {
@@ -203,6 +210,10 @@ PyObject* alarm_cancel(PyObject* self, PyObject*) noexcept {
   state.exception.reset();
   return py::none();
 }
+PyObject* alarm_fire(PyObject* self, PyObject*) noexcept {
+  alarm_of(self).fire();
+  return py::none();
+}
 PyObject* alarm_pending(PyObject* self, void*) noexcept {
   return py::boolean(alarm_of(self).armed());
 }
@@ -221,6 +232,7 @@ void alarm_dealloc(PyObject* self) noexcept {
 
 PyMethodDef alarm_methods[] = {
     {"cancel", alarm_cancel, METH_NOARGS, "Never fire, and take back what is pending."},
+    {"_fire", alarm_fire, METH_NOARGS, "Fire now instead of later."},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef alarm_getset[] = {
     {"pending", alarm_pending, nullptr, "Whether it will fire.", nullptr},

@@ -6,13 +6,20 @@
 #include <ctime>
 
 #include "green/hub.h"
+#include "green/thread_waiter.h"
 #include "py/gil.h"
 
 namespace celadon::green {
 namespace {
 
+// Of this thread, where it is explored.
+thread_local Clock* thread_clock = nullptr;
+thread_local PyObject* thread_gate = nullptr;
+
+struct GateTag;
+
 // A native thread that blocks. It may live on the stack: that thread does nothing else.
-class ThreadWaiter final : public Waiter {
+class ThreadWaiter final : public Waiter, public ListHook<GateTag> {
  public:
   ThreadWaiter() noexcept { ::sem_init(&semaphore_, 0, 0); }
   ~ThreadWaiter() override { ::sem_destroy(&semaphore_); }
@@ -20,6 +27,7 @@ class ThreadWaiter final : public Waiter {
   void wake() noexcept override { ::sem_post(&semaphore_); }
 
   Waited block(Nanos deadline) noexcept {
+    if (thread_gate) return wait_at_gate(deadline);
     while (true) {
       const int err = wait_without_gil(deadline);
       if (granted) return Waited::Granted;
@@ -28,7 +36,12 @@ class ThreadWaiter final : public Waiter {
     }
   }
 
+  [[nodiscard]] GatedWait as_gated() const noexcept {
+    return {ident, granted, deadline_};
+  }
+
  private:
+  Waited wait_at_gate(Nanos deadline) noexcept;
   int wait_without_gil(Nanos deadline) noexcept {
     const py::WithoutGil gil;
     int r = 0;
@@ -42,9 +55,45 @@ class ThreadWaiter final : public Waiter {
     return r == 0 ? 0 : errno;
   }
   sem_t semaphore_{};
+  Nanos deadline_ = kNever;
 };
 
+// Guarded by the GIL.
+IntrusiveList<ThreadWaiter, GateTag>& at_gates() noexcept {
+  static IntrusiveList<ThreadWaiter, GateTag> all;
+  return all;
+}
+
+Waited ThreadWaiter::wait_at_gate(Nanos deadline) noexcept {
+  deadline_ = deadline;
+  at_gates().push_back(*this);
+  while (true) {
+    const py::Object opened(PyObject_CallNoArgs(thread_gate));
+    if (granted) return PyErr_Clear(), Waited::Granted;
+    if (!opened) return Waited::Interrupted;
+    if (deadline != kNever && monotonic_now() >= deadline) return Waited::TimedOut;
+  }
+}
+
 }  // namespace
+
+void set_clock_of_thread(Clock* clock) noexcept {
+  thread_clock = clock;
+}
+
+void set_thread_gate(PyObject* gate) noexcept {
+  const py::Object before(thread_gate);
+  thread_gate = gate ? py::new_ref(gate) : nullptr;
+}
+
+std::vector<GatedWait> gated_waits() noexcept {
+  std::vector<GatedWait> found;
+  auto& all = at_gates();
+  for (ThreadWaiter* each = all.front(); each; each = all.next(*each)) {
+    found.push_back(each->as_gated());
+  }
+  return found;
+}
 
 Spent spent_on(ParkReason reason) noexcept {
   switch (reason) {
@@ -93,6 +142,7 @@ Waiter* grant_first(WaitQueue& queue) noexcept {
 }
 
 Nanos monotonic_now() noexcept {
+  if (thread_clock) return thread_clock->now();
   SystemClock clock;
   return clock.now();
 }

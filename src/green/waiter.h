@@ -65,7 +65,7 @@ enum class ParkReason : std::uint8_t {
 // Grants the first waiter and returns it; null where there is none.
 Waiter* grant_first(WaitQueue& queue) noexcept;
 
-// Monotonic nanoseconds of the system clock, as deadlines count.
+// Monotonic nanoseconds, as deadlines of this thread count.
 [[nodiscard]] Nanos monotonic_now() noexcept;
 [[nodiscard]] Nanos deadline_after(long long nanos) noexcept;  // -1: kNever
 

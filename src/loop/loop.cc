@@ -10,7 +10,7 @@ constexpr int kFewEvents = 4;
 }  // namespace
 
 Loop::Loop(std::unique_ptr<Poller> poller, Clock& clock) noexcept
-    : clock_(clock),
+    : clock_(&clock),
       poller_(std::move(poller)),
       waker_(*poller_),
       now_(clock.now()),
@@ -46,6 +46,13 @@ void Loop::keep_counters() noexcept {
   timers_.set_lag(&own_counters_.lag);
 }
 
+void Loop::set_clock(Clock& clock) noexcept {
+  const Nanos before = clock_->now();
+  clock_ = &clock;
+  now_ = polled_ = clock.now();
+  timers_.move_to(now_, now_ - before);
+}
+
 void Loop::settle() noexcept {
   run_hooks();
   if (!upkeep_.armed() && keeps_memory()) arm(upkeep_, now_ + kKept);
@@ -75,7 +82,7 @@ void Loop::wait_for_events(Nanos timeout) noexcept {
       if (block_hook_) block_hook_->after_block();
     }
   }
-  now_ = polled_ = clock_.now();
+  now_ = polled_ = clock_->now();
   counters_->poll += static_cast<std::uint64_t>(now_ - began);
 }
 

@@ -81,8 +81,10 @@ class Loop {
   // When the clock was read last; cheap. Whatever may take long reads it when it ends,
   // by `fresh_now`: for what comes next that is the start.
   [[nodiscard]] Nanos now() const noexcept { return now_; }
-  Nanos fresh_now() noexcept { return now_ = clock_.now(); }
-  [[nodiscard]] Clock& clock() noexcept { return clock_; }
+  Nanos fresh_now() noexcept { return now_ = clock_->now(); }
+  [[nodiscard]] Clock& clock() noexcept { return *clock_; }
+  // Timers keep what is left of their time.
+  void set_clock(Clock& clock) noexcept;
 
   // Watches a descriptor that C++ owns; others go to the poller directly.
   [[nodiscard]] std::expected<void, Error> watch(int fd, std::uint8_t interest,
@@ -93,7 +95,11 @@ class Loop {
   void set_fd_claims(FdClaims* claims) noexcept { claims_ = claims; }
   [[nodiscard]] Poller& poller() noexcept { return *poller_; }
   void arm(Timer& timer, Nanos deadline) noexcept { timers_.arm(timer, deadline); }
-  [[nodiscard]] bool has_timers() noexcept { return timers_.next_in(now_) != kNever; }
+  // In how many nanoseconds timers have to be looked at; kNever: there is none.
+  [[nodiscard]] Nanos next_timer() noexcept { return timers_.next_in(now_); }
+  [[nodiscard]] bool has_timers() noexcept { return next_timer() != kNever; }
+  // Fires those that are due, apart from a turn; how many.
+  int run_timers() noexcept { return timers_.advance(fresh_now()); }
 
   void post(std::unique_ptr<Task> task) noexcept;  // any thread
   [[nodiscard]] bool has_posted() const noexcept { return has_posted_; }
@@ -145,7 +151,7 @@ class Loop {
   [[nodiscard]] bool run_posted() noexcept;
   void run_hooks() noexcept;
 
-  Clock& clock_;
+  Clock* clock_;
   std::unique_ptr<Poller> poller_;
   Waker waker_;
   Custody custody_;

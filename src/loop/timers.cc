@@ -56,6 +56,19 @@ std::int64_t Timers::next_tick() noexcept {
   return best;
 }
 
+void Timers::move_to(Nanos now, Nanos by) noexcept {
+  Slot all;
+  for (auto& level : slots_) {
+    for (Slot& slot : level) all.splice_back(slot);
+  }
+  used_.fill(0);
+  tick_ = floor_tick(now);
+  while (Timer* timer = all.pop_front()) {
+    if (timer->deadline_ != kNever) timer->deadline_ += by;
+    place(*timer);
+  }
+}
+
 Nanos Timers::next_in(Nanos now) noexcept {
   const std::int64_t tick = next_tick();
   if (tick < 0) return kNever;

@@ -41,6 +41,8 @@ class Timers {
 
   // Arms, or arms again, for `deadline`.
   void arm(Timer& timer, Nanos deadline) noexcept;
+  // The time is `now`, which is `by` later than it was a moment ago by another clock.
+  void move_to(Nanos now, Nanos by) noexcept;
   // Fires everything due at `now`. Returns how many fired.
   int advance(Nanos now) noexcept;
   // Where it notes how late they fire; null: nowhere.
