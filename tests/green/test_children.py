@@ -403,3 +403,18 @@ hold.set()
 thread.join()
 """
     )
+
+
+@pytest.mark.row("C17")
+def test_lookup_where_no_thread_can_be_started() -> None:
+    """The next one does not wait for it."""
+    run_green(
+        """
+        from celadon.patch import dns
+        raises(RuntimeError, dns.lookups.find, "name", int, 0)
+        room_for_threads()
+        with green.Timeout(TIMEOUT / 2):
+            assert dns.lookups.find("name", lambda: 5, 0) == 5
+        """,
+        prelude=CHILDREN + NO_ROOM_FOR_THREADS,
+    )

@@ -64,7 +64,13 @@ class Lookups:
                 self._keep(key, flight.value, keep)
             flight.done.set()
 
-        _pool.start(fly)
+        try:
+            _pool.start(fly)
+        except RuntimeError as error:  # no thread can be started
+            self._flights.pop(key, None)
+            flight.error = error  # for those that have joined meanwhile
+            flight.done.set()
+            raise
 
     def _keep(self, key: Any, value: Any, seconds: float) -> None:
         if len(self._answers) >= MOST_CACHED:
