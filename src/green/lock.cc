@@ -36,8 +36,14 @@ void destroy_object(PyObject* self) noexcept {
 void LockState::own(unsigned long ident) noexcept {
   owner_ = ident;
   owner_hub_ = Hub::here();
-  const Strand* strand = owner_hub_ ? owner_hub_->current() : nullptr;
+  Strand* strand = owner_hub_ ? owner_hub_->current() : nullptr;
   owner_job_ = strand ? strand->jobs() : 0;
+  be_held_by(strand);
+}
+
+void LockState::be_held_by(Strand* strand) noexcept {
+  held_.unlink();
+  if (strand) strand->locks_held().push_back(held_);
 }
 
 bool LockState::is_other_greenlets(unsigned long ident) const noexcept {
@@ -75,14 +81,16 @@ Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) no
 
 // The next holder owns it from now on, before it runs: nobody can come in between.
 void LockState::release() noexcept {
-  const Waiter* next = grant_first(waiters_);
+  Waiter* next = grant_first(waiters_);
   owner_ = next ? next->ident : 0;
   owner_hub_ = next ? next->of_hub : nullptr;
   owner_job_ = next ? next->ident_job : 0;
+  be_held_by(next ? next->as_strand() : nullptr);
 }
 
 void LockState::reinit() noexcept {
   waiters_.clear();
+  held_.unlink();
   owner_ = 0;
   owner_hub_ = nullptr;
 }

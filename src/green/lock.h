@@ -4,6 +4,7 @@
 // the lock to the first waiter: nobody barges in.
 #pragma once
 
+#include "green/strand.h"
 #include "green/waiter.h"
 #include "py/ref.h"
 
@@ -39,11 +40,13 @@ class LockState {
 
  private:
   void own(unsigned long ident) noexcept;
+  void be_held_by(Strand* strand) noexcept;
 
   unsigned long owner_ = 0;  // identity of the holder; 0: free
   Hub* owner_hub_ = nullptr;
   std::uint32_t owner_job_ = 0;
   bool brief_ = false;
+  HeldLock held_;  // among those of the greenlet that holds it
   WaitQueue waiters_;
 };
 

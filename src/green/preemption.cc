@@ -71,9 +71,11 @@ enum class Turn : std::uint8_t { Refused, Given, Failed };
 
 Turn give_turn(Strand& strand, PyObject* frame) noexcept {
   Hub& hub = strand.hub();
-  // The application's own greenlets lie on stacks that are known to them alone.
+  // The application's own greenlets lie on stacks that are known to them alone. What it
+  // has locked may be wanted by a finalizer, which cannot wait where a collection runs.
   if (current_greenlet().get() != strand.own_greenlet() || is_tracing() ||
-      !frames_may_wait(frame) || !c_stack_holds_no_lock(strand.stack_base())) {
+      !strand.locks_held().empty() || !frames_may_wait(frame) ||
+      !c_stack_holds_no_lock(strand.stack_base())) {
     ++hub.stats().preemptions_refused;
     return Turn::Refused;
   }

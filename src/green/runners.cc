@@ -112,6 +112,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.pending_.clear();
   strand.shield_depth_ = 0;
   strand.exempt_depth_ = 0;
+  strand.locks_held_.clear();
   if (strand.call_leftovers()) is_over = false;
   if (!leave_context(std::move(context), wanted != nullptr)) is_over = false;
   if (strand.frames_.outgrown()) fit_frames(strand);

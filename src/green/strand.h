@@ -19,6 +19,9 @@ class LockState;
 struct ReadyTag;
 struct TaskObject;
 
+// A lock that a strand's job has taken and not given back.
+struct HeldLock final : ListHook<HeldLock> {};
+
 // An exception on its way to a strand, delivered at its next wait point.
 struct Interrupt {
   py::Object exception;  // an instance, or a type
@@ -33,6 +36,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   ~Strand() override;
 
   void wake() noexcept override;
+  [[nodiscard]] Strand* as_strand() noexcept override { return this; }
 
   [[nodiscard]] Hub& hub() const noexcept { return hub_; }
   [[nodiscard]] bool is_main() const noexcept { return number_ == 0; }
@@ -94,6 +98,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   const void* waits_for = nullptr;
   // The lock it waits for.
   const LockState* lock = nullptr;
+  [[nodiscard]] IntrusiveList<HeldLock>& locks_held() noexcept { return locks_held_; }
   // The asyncio loop that runs here, if one does.
   py::Object asyncio_loop;
   // What the job has and must give back: {key: callable}, called when the job ends.
@@ -143,6 +148,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   py::Object leftovers_;
   py::DataStack frames_;  // of a runner
   const void* stack_base_ = nullptr;
+  IntrusiveList<HeldLock> locks_held_;
   Alarm<&Strand::on_wait_alarm> wait_alarm_{*this};
   Alarm<&Strand::on_deadline_alarm> deadline_alarm_{*this};
   Alarm<&Strand::on_shield_alarm> shield_alarm_{*this};

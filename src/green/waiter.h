@@ -15,12 +15,15 @@
 namespace celadon::green {
 
 class Hub;
+class Strand;
 
 class Waiter : public ListHook<Waiter> {
  public:
   virtual ~Waiter() = default;
   // Makes the waiter run again. Any thread, GIL held.
   virtual void wake() noexcept = 0;
+  // Null: a native thread.
+  [[nodiscard]] virtual Strand* as_strand() noexcept { return nullptr; }
 
   bool granted = false;
   // Who waits, so that a lock can be theirs from the moment it is granted.

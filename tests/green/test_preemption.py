@@ -110,6 +110,48 @@ def test_who_counts_errors_is_not_preempted_with_its_lock() -> None:
     )
 
 
+@pytest.mark.row("G09")
+def test_who_holds_a_lock_is_not_preempted() -> None:
+    """A finalizer that wants it could not wait: a collection runs."""
+    run_preempting(
+        """
+        def with_lock(lock):
+            with lock: burn()
+            burn(0.02)
+        for lock in (threading.Lock(), threading.RLock(), green.Lock(), threading.Condition()):
+            done = []
+            class Dropped:
+                def __init__(self): self.me = self
+                def __del__(self):
+                    with lock: done.append(1)
+            task, count = green.spawn(with_lock, lock), 0
+            before = green.stats()
+            while not task.ready():
+                Dropped(); gc.collect(); count += 1
+                green.sleep(0)
+            after = green.stats()
+            assert len(done) == count
+            assert after["preemptions_refused"] > before["preemptions_refused"]
+            assert after["preemptions"] > before["preemptions"]
+        # Locks that were handed over, given back by another, or are no more, count no longer.
+        lock, other = threading.Lock(), threading.Lock()
+        lock.acquire()
+        def gets_them():
+            green.spawn(lock.release)
+            with lock: assert beside_with_lock() == 0
+            other.acquire(); green.spawn(other.release).join()
+            third = threading.Lock(); third.acquire(); del third
+            return burn()
+        def beside_with_lock():
+            before = green.stats()["preemptions"]
+            burn(0.02)
+            return green.stats()["preemptions"] - before
+        _, ticks, preempted, _ = beside(gets_them)
+        assert ticks > 3 and preempted > 3, (ticks, preempted)
+        """
+    )
+
+
 def test_what_belongs_to_a_greenlet_survives() -> None:
     run_preempting(
         """
