@@ -148,7 +148,7 @@ PyObject* py_enter_shield(PyObject*, PyObject* seconds) noexcept {
   long long nanos = -1;
   if (!py::parse_seconds(seconds, nanos)) return nullptr;
   if (Strand* strand = current_strand())
-    strand->enter_shield(nanos < 0 ? kNever / 2 : nanos);
+    strand->enter_shield(nanos < 0 ? kNever : nanos);
   return py::none();
 }
 

@@ -51,10 +51,9 @@ bool Strand::raise_pending() noexcept {
 }
 
 void Strand::enter_shield(Nanos bound) noexcept {
-  if (shield_depth_++ == 0) {
-    shield_end_ = hub_.loop().fresh_now() + bound;
-    hub_.loop().arm(shield_alarm_, shield_end_);
-  }
+  if (shield_depth_++ > 0) return;
+  shield_end_ = bound == kNever ? kNever : hub_.loop().fresh_now() + bound;
+  if (shield_end_ != kNever) hub_.loop().arm(shield_alarm_, shield_end_);
 }
 
 void Strand::leave_shield() noexcept {

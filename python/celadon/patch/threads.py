@@ -20,8 +20,7 @@ from celadon.green.turns import core_of, is_promised, wait_turn
 from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.registry import original, replace
 
-_START_BOUND = 3600.0  # seconds; the system takes far less, or fails
-_USUAL_END = 0.001  # more than an interpreter's own end of a thread takes
+_USUAL_END = 0.001  # seconds; more than an interpreter's own end of a thread takes
 _LONGEST_PAUSE = 0.05
 
 
@@ -209,7 +208,7 @@ def _patch_join() -> None:
             self._celadon_ended = green.Event()
         # It waits until the thread runs. A kill that came then would leave a thread which
         # nobody knows of, or a place in a pool that nobody has.
-        green.enter_shield(_START_BOUND)
+        green.enter_shield(None)  # the system lets it run, or fails
         try:
             start(self)
         finally:
