@@ -26,7 +26,7 @@ void format_peer(const sockaddr_storage& peer, socklen_t size,
   if (peer.ss_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
     ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
-    std::snprintf(out.data(), out.size(), "%s:%u", host, ntohs(v4.sin_port));
+    std::snprintf(out.data(), out.size(), "%.36s:%u", host, ntohs(v4.sin_port));
   } else if (peer.ss_family == AF_INET6) {
     const auto& v6 = reinterpret_cast<const sockaddr_in6&>(peer);
     ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);

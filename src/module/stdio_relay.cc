@@ -228,7 +228,8 @@ void StdioRelay::flush() noexcept {
     if (!stream.out) continue;
     if (stream.in) stream.read();
     if (!stream.waiting.empty()) {
-      stream.out->write(stream.waiting, {}, kLastMoment);
+      // What cannot be written now is lost.
+      static_cast<void>(stream.out->write(stream.waiting, {}, kLastMoment));
     }
   }
 }
