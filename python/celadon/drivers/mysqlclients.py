@@ -66,12 +66,24 @@ def _adapt_start(cls: Any, error: type[Exception]) -> None:
     @functools.wraps(native_close)
     def close(self: Any) -> None:
         try:
-            _alone(self, native_close)
+            _alone(self, _unless_left(native_close))
         finally:
             budget.leave(self)
 
     replace(cls, "__init__", __init__)
     replace(cls, "close", close)
+
+
+def _unless_left(native: Any) -> Any:
+    """What ends the use of a connection finds nothing to do where its caller was killed.
+
+    An error of the driver would take the place of the kill.
+    """
+
+    def end(conn: Any) -> Any:
+        return None if "_celadon_left" in vars(conn) else native(conn)
+
+    return end
 
 
 def _offloaded(native: Any) -> Any:
@@ -94,6 +106,7 @@ def _alone(conn: Any, native: Any, *args: Any, **kwargs: Any) -> Any:
 
     def give_up() -> None:
         """The caller was killed: the answer belongs to nobody, nor does the rest."""
+        conn._celadon_left = True
         if conn.open:
             conn._celadon_close()
         budget.leave(conn)
@@ -132,7 +145,7 @@ def _adapt_cursors(connections: ModuleType) -> None:
         if conn is None:
             discard(self)
         else:
-            _alone(conn, lambda _: discard(self))
+            _alone(conn, _unless_left(lambda _: discard(self)))
 
     mixin._fetch_row = _fetch_row
     replace(base, "_discard", _discard)

@@ -183,28 +183,44 @@ class NativePool:
     ) -> T:
         """As `run`, for a call that holds something until it has ended.
 
-        ``always()`` is called on the native thread when it has; ``abandoned()`` before
-        that, if the caller was killed meanwhile.
+        ``always()`` is called when it has; ``abandoned()`` before that, if the caller was
+        killed before it had the result. Then both are called on a native thread.
         """
-        left = False
+        ends = [1]  # of two, the call's and the wait's: who comes last gives back
+
+        def is_last() -> bool:
+            try:
+                ends.pop()  # one step, whoever has the interpreter
+            except IndexError:
+                return True
+            return False
+
+        def give_up() -> None:
+            try:
+                abandoned()
+            finally:
+                always()
 
         def owned() -> T:
             try:
                 return fn()
             finally:
-                try:
-                    if left:
-                        abandoned()
-                finally:
-                    always()
+                if is_last():
+                    give_up()
 
         call = _Call(owned, "database")
-        self._submit(call)
+        try:
+            self._submit(call)
+        except RuntimeError:  # no thread can be started
+            always()
+            raise
         try:
             call.done.wait()
         except BaseException:
-            left = True
+            if is_last():
+                self.start(give_up)
             raise
+        always()
         return call.result()  # type: ignore[no-any-return]
 
     def start(self, fn: Callable[[], Any]) -> None:
@@ -289,7 +305,7 @@ def run_offloaded(
     """As `offload`; ``always()`` is called when the call has ended, in any case.
 
     A caller that is killed leaves at once; ``abandoned()`` is then called before that, on
-    the native thread.
+    a native thread.
     """
     return _pool.run_owned(call, always, abandoned)
 
