@@ -22,10 +22,10 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan simulator sim mutants coverage fuzz chaos clients drivers bench docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim mutants coverage fuzz chaos clients drivers bench docs pictures test-pythons test-cpython clean
 
 help:              ## This list
-	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 ##@ Use it
 build:             ## Build into .venv, installing what is missing
@@ -84,6 +84,13 @@ tsan:              ## C++ tests under ThreadSanitizer
 	cmake --preset tsan >/dev/null
 	cmake --build --preset tsan -j$(JOBS)
 	$(CTEST) --test-dir build/tsan
+
+EXPLORE_SECONDS ?= 60
+explore: test-tools ## Greenlets in every order, killed at every wait; EXPLORE_SECONDS by chance
+	$(RUN) tests.explorer.run --seconds 20 --wander $(EXPLORE_SECONDS) --seed $$(date +%s) $(ARGS)
+
+explore-mutants: test-tools ## Whether that finds faults that are put back (ARGS="ID ...")
+	$(RUN) tests.explorer.mutate $(ARGS)
 
 SIM_SECONDS ?= 60
 simulator:

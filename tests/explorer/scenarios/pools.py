@@ -1,0 +1,174 @@
+"""A pool of connections: whoever is stopped wherever, it holds what it says, all that were
+opened are in it or closed, and the next caller gets one."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celadon.pools import ConnectionPool, PoolClosed, PoolFull, PoolTimeout
+from celadon.testing import Stage
+
+from tests.explorer.catalogue import scenario
+
+
+class Connection:
+    def __init__(self) -> None:
+        self.users = 0
+        self.closed = False
+
+    def rollback(self) -> None:
+        time.sleep(0)
+
+    def close(self) -> None:
+        assert not self.closed, "closed twice"
+        self.closed = True
+
+
+class Server:
+    def __init__(self, slow: float = 0.0) -> None:
+        self.all: list[Connection] = []
+        self._slow = slow
+
+    def connect(self) -> Connection:
+        time.sleep(self._slow)
+        self.all.append(Connection())
+        return self.all[-1]
+
+    def open(self) -> int:
+        return sum(not connection.closed for connection in self.all)
+
+
+def use(pool: ConnectionPool[Connection]) -> None:
+    with pool.connection(5) as connection:
+        assert not connection.closed
+        connection.users += 1
+        assert connection.users == 1, "two have it"
+        try:
+            time.sleep(0)
+        finally:
+            connection.users -= 1
+
+
+def whole(pool: ConnectionPool[Connection], server: Server) -> None:
+    """After a while, in which the pool's own work ends."""
+    time.sleep(60)
+    stats = pool.stats()
+    assert stats.in_use == stats.waiting == stats.connecting == 0, stats
+    assert stats.size == stats.idle <= pool.max_size, stats
+    assert server.open() == stats.size, (server.open(), stats)
+    use(pool)
+    pool.close(5)
+    time.sleep(60)
+    assert server.open() == 0
+
+
+def pool_of(server: Server, **more: Any) -> ConnectionPool[Connection]:
+    options = {"min_size": 0, "max_size": 1, "timeout": 5.0, **more}
+    return ConnectionPool(server.connect, name="explored", **options)
+
+
+@scenario()
+def pool_of_one(stage: Stage) -> Any:
+    server = Server()
+    pool = pool_of(server)
+    stage.at_end(pool.close)
+    for name in "abc":
+        stage.spawn(name, use, pool, expected=(PoolTimeout,))
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_of_two_that_open_slowly(stage: Stage) -> Any:
+    server = Server(slow=1)
+    pool = pool_of(server, max_size=2)
+    stage.at_end(pool.close)
+    for name in "abc":
+        stage.spawn(name, use, pool, expected=(PoolTimeout,))
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_that_checks(stage: Stage) -> Any:
+    server = Server()
+    pool = pool_of(server, check=lambda _: time.sleep(0), check_bypass=0)
+    stage.at_end(pool.close)
+    for name in "ab":
+        stage.spawn(name, use, pool, expected=(PoolTimeout,))
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_whose_connection_is_broken(stage: Stage) -> Any:
+    server = Server()
+
+    def check(connection: Connection) -> None:
+        time.sleep(0)
+        if connection is server.all[0]:
+            raise OSError("broken")
+
+    pool = pool_of(server, check=check, check_bypass=0)
+    stage.at_end(pool.close)
+    for name in "ab":
+        stage.spawn(name, use, pool, expected=(PoolTimeout,))
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_that_sheds(stage: Stage) -> Any:
+    server = Server()
+    pool = pool_of(server, max_waiting=1)
+    stage.at_end(pool.close)
+    for name in "abc":
+        stage.spawn(name, use, pool, expected=(PoolTimeout, PoolFull))
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_that_is_drained(stage: Stage) -> Any:
+    server = Server()
+    pool = pool_of(server, max_size=2)
+    stage.at_end(pool.close)
+    for name in "ab":
+        stage.spawn(name, use, pool, expected=(PoolTimeout,))
+    stage.spawn("drain", pool.drain)
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_that_is_resized(stage: Stage) -> Any:
+    server = Server()
+    pool = pool_of(server, max_size=2)
+    stage.at_end(pool.close)
+    for name in "ab":
+        stage.spawn(name, use, pool, expected=(PoolTimeout,))
+    stage.spawn("resize", pool.resize, 0, 1)
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_that_is_opened(stage: Stage) -> Any:
+    server = Server(slow=1)
+    pool = pool_of(server, min_size=1)
+    stage.at_end(pool.close)
+    stage.spawn("open", pool.open, True, 3, expected=(PoolTimeout,))
+    stage.spawn("a", use, pool, expected=(PoolTimeout,))
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_that_is_closed(stage: Stage) -> Any:
+    server = Server()
+    pool = pool_of(server)
+    stage.at_end(pool.close)
+    for name in "ab":
+        stage.spawn(name, use, pool, expected=(PoolTimeout, PoolClosed))
+    stage.spawn("closer", pool.close)
+
+    def check() -> None:
+        pool.close(5)
+        time.sleep(60)
+        assert server.open() == 0
+        assert pool.stats().size == 0
+
+    return check
