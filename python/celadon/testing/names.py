@@ -40,13 +40,13 @@ class Names:
         """Where each greenlet is that has not ended, and what it waits for."""
         raw = _green.greenlets()
         names = {
-            each["ident"]: self._of.get(each["task"]) or report._name(each)
+            each.ident: self._of.get(each.task) or report._name(each)
             for each in raw
         }
         lines = []
         for each in raw:
-            if each["task"] in self._of and each["state"] not in ("idle", "done"):
-                lines += _told(self._of[each["task"]], report._entry(each, names, {}))
+            if each.task in self._of and each.state not in ("idle", "done"):
+                lines += _told(self._of[each.task], report._entry(each, names, {}))
         return "\n".join(lines)
 
 
