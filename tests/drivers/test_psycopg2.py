@@ -105,7 +105,7 @@ def test_a_query_that_is_killed_is_cancelled_on_the_server(
             if "{end}" == "kill": ask(conn, sql)
             with {{"timeout": lambda: green.Timeout(0.2), "own": lambda: green.Timeout(0.2, Own()),
                   "deadline": lambda: celadon.deadline(0.2)}}["{end}"](): ask(conn, sql)
-        sql = "SELECT pg_sleep(600)"
+        sql = f"SELECT pg_sleep(600), {{os.getpid()}}"  # others leave theirs there
         active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = '" + sql + "'"
         task = green.spawn(long)
         if "{end}" == "kill":
