@@ -29,7 +29,7 @@ def held_elsewhere(code):
 def let_go(other):
     other.communicate()
 def is_parked(task):
-    return any(x["task"] is task and x["state"] == "parked" for x in core.greenlets())
+    return any(x.task is task and x.state == "parked" for x in core.greenlets())
 def until(what):
     while not what(): green.sleep(0.001)
 from celadon._core import green as core

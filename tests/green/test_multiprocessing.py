@@ -98,7 +98,7 @@ def test_g26_a_kill_finds_messages_whole() -> None:
         prelude=PROCESSES
         + """
 def is_parked(task):
-    return any(x["task"] is task and x["state"] == "parked" for x in core.greenlets())
+    return any(x.task is task and x.state == "parked" for x in core.greenlets())
 from celadon._core import green as core
 """,
     )

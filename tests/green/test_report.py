@@ -47,6 +47,7 @@ def test_what_each_greenlet_waits_for() -> None:
             with lock: pass
         calls = (tcp_read, unix_read, pipe_read, sleeper, waiter, getter, locker)
         tasks = {call.__name__: green.spawn(call) for call in calls}
+        time.sleep(0.01)  # all have begun
         time.sleep(0.01)
         found = {each["name"].split("(")[-1].rstrip(")"): each for each in data()["greenlets"]}
         waits = {name: found[name]["waits_on"] for name in tasks}

@@ -79,7 +79,7 @@ def compute():
     ended.append(time.monotonic())
     green.spawn(look)
 def look():
-    age = next(each["age"] for each in core.greenlets() if each["state"] == "running")
+    age = next(each.age for each in core.greenlets() if each.state == "running")
     ages.put(age <= time.monotonic() - ended[-1])
 """
 
