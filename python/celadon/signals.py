@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from celadon import logging
-from celadon.patch import fork
 
 Handler = Callable[[int, Any], Any]
 
@@ -33,6 +32,8 @@ def take(numbers: Iterable[int], handler: Handler | signal.Handlers) -> None:
 
     Only in the main thread.
     """
+    from celadon.patch import fork  # nobody needs it who does not serve
+
     fork.install_hooks(give_back)
     for number in numbers:
         before = _before(number)
