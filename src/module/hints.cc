@@ -29,7 +29,7 @@ void Hints::begin(Nanos now) noexcept {
   begun_ = now;
   work_ = loop_.counters().work;
   requests_ = 0;
-  durations_ = queued_ = 0;
+  durations_ = held_up_ = 0;
   peers_.clear();
 }
 
@@ -37,7 +37,7 @@ void Hints::add(const server::Finished& request) noexcept {
   if (queue_said_ && peer_said_) return;
   ++requests_;
   durations_ += request.duration;
-  queued_ += request.queued;
+  held_up_ += request.held_up;
   if (const Account* account = request.exchange.account) add_waits(*account);
   const Nanos now = loop_.now();
   if (requests_ >= kRequests && now - begun_ >= kSpan) judge(now);
@@ -70,8 +70,8 @@ void Hints::judge(Nanos now) noexcept {
 
 // They could be with the application, which has time.
 void Hints::judge_queue(double idle) noexcept {
-  const Nanos mean = queued_ / requests_;
-  if (mean < kWorthAWord || idle < kIdle || queued_ < durations_ / 4) return;
+  const Nanos mean = held_up_ / requests_;
+  if (mean < kWorthAWord || idle < kIdle || held_up_ < durations_ / 4) return;
   queue_said_ = true;
   log_.log(Level::Warning,
            "hint: requests waited " + milliseconds(mean) +

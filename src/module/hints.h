@@ -39,7 +39,7 @@ class Hints {
   std::uint64_t work_ = 0;  // of the loop, at the beginning
   unsigned requests_ = 0;
   Nanos durations_ = 0;
-  Nanos queued_ = 0;
+  Nanos held_up_ = 0;  // since as many ran as may
   struct Peer {
     Spent kind;  // of the longest wait: to connect is another than to ask
     Nanos longest;

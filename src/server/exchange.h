@@ -135,6 +135,7 @@ struct ExchangeState {
   unsigned pipelined = 0;
   // Monotonic times, for deadlines and logs.
   Nanos received_at = 0;
+  Nanos queued_at = 0;  // it had to wait for a place (max_concurrent_requests)
   Nanos started_at = 0;
   Nanos answered_at = 0;    // the head of the answer left; 0: it did not, or just now
   Nanos waited_before = 0;  // with a proxy in front, as far as it says so

@@ -46,6 +46,7 @@ void Ledger::admit(Exchange& x) noexcept {
     case Admission::Verdict::Wait: break;
   }
   ++load_.queued;
+  x.queued_at = loop_.now();
   admission_.push(x);
   arm_queue_timer();
 }
@@ -211,6 +212,7 @@ void Ledger::count(Exchange& x) noexcept {
       .exchange = x,
       .duration = ended - x.received_at,
       .queued = std::max<Nanos>(x.started_at - x.received_at, 0) + x.waited_before,
+      .held_up = x.queued_at > 0 ? std::max<Nanos>(x.started_at - x.queued_at, 0) : 0,
       .first_byte = x.answered_at > 0 ? x.answered_at - x.received_at : kNever};
   counters_.queued.observe(static_cast<std::uint64_t>(request.queued));
   if (x.answered_at > 0) {

@@ -12,6 +12,7 @@ struct Finished {
   Exchange& exchange;
   Nanos duration;    // since its head was there
   Nanos queued;      // before the application began, that before a proxy's included
+  Nanos held_up;     // of that, for a place among those that run
   Nanos first_byte;  // until the head of its answer left; kNever: none did
 };
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,19 @@ def test_requests_that_queue_while_the_loop_is_idle(folder: Path) -> None:
                 r"to do for \d+ % of the time: raise max_concurrent_requests \(now 2\)"
             )
         assert said(server, "spent") == 0
+
+
+def test_r11_what_waits_before_us_is_no_matter_of_our_limit(
+    folder: Path, services: Services
+) -> None:
+    """A proxy says so, or its clock is another. Both hints are judged at once."""
+    env = {"REDIS_PORT": str(services.redis_port)}
+    began = f"X-Request-Start: t={time.time() - 1:.3f}"
+    options = ("--max-concurrent-requests", "100")
+    with Command("hinted:app", *options, cwd=folder, env=env) as server:
+        with Load(server, *[FOREVER] * 12, path="/redis", fields=began):
+            server.wait_line(r"hint: requests spent \d+ % of their time waiting for ")
+        assert said(server, "for their turn") == 0
 
 
 def test_a_peer_that_all_wait_for(folder: Path, services: Services) -> None:

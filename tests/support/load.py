@@ -40,9 +40,11 @@ class Load(Crowd):
     connections that the server ended; `answered`: good answers.
     """
 
-    def __init__(self, server: Command, *requests: int, path: str = "/") -> None:
+    def __init__(
+        self, server: Command, *requests: int, path: str = "/", fields: str = ""
+    ) -> None:
         self.server = server
-        self.request = raw.get(path)
+        self.request = raw.get(path, *filter(None, [fields]))
         self.wrong: list[str] = []
         self.closed = 0
         self.answered = 0
