@@ -433,7 +433,7 @@ class Marks(Crowd):
             self._counts.append(self._load.answered)
 
     def answered(self, when: float) -> int:
-        return self._counts[bisect.bisect(self.times, when)]
+        return self._counts[min(bisect.bisect(self.times, when), len(self._counts) - 1)]
 
 
 @pytest.mark.slow("twenty reloads of four workers")
@@ -469,9 +469,13 @@ def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:
                 for when in (marks.times[0] + 0.5, marks.times[-1])
             )
             query = f"sum(rate({counts}[{round(1000 * (end - begin)) + 1}ms]))"
-            assert queries.number(query, end) * (end - begin) == pytest.approx(
-                marks.answered(end) - marks.answered(begin), rel=0.01
+            found = queries.number(query, end) * (end - begin)
+            # On a busy machine a scrape has its time a while before or after its figures.
+            least, most = (
+                marks.answered(end + late) - marks.answered(begin - late)
+                for late in (-1, 1)
             )
+            assert 0.99 * least <= found <= 1.01 * most
             for name in queries.names():
                 if name.endswith(("_total", "_count", "_sum", "_bucket")):
                     assert queries.ask(f"resets({name}[5m]) > 0") == [], name
