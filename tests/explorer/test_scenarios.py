@@ -14,17 +14,18 @@ from tests.explorer.test_explorer import run
 from tests.support.services import Services
 
 # For each: about one decision of each kind at each step; `make explore` has more.
-TRIALS = ("--trials", "40", "--seconds", "600")
+TRIALS = ("--trials", "40", "--seconds", "300")
+OF_DRIVERS = ("--trials", "8", "--seconds", "300")  # each connects anew
 UNTIL_FOUND = ("--seconds", "60")
 Told = dict[str, dict[str, Any]]
 
 
-def _explore(tried: list[Row], *services: Services) -> Told:
+def _explore(tried: list[Row], bounds: tuple[str, ...], *services: Services) -> Told:
     """What is found in those of one module, by one process."""
     needed = {name for each in tried for name in each.needs}
     places = {name: getattr(services[0], name) for name in needed}
     env = {**os.environ, PLACES: json.dumps(places)}
-    done = run(*[each.name for each in tried], *TRIALS, env=env)
+    done = run(*[each.name for each in tried], *bounds, env=env)
     assert len(done.stdout.splitlines()) == len(tried), done.stderr
     # Also of threads and finalizers that nobody asks.
     assert "Exception ignored" not in done.stderr, done.stderr
@@ -50,7 +51,7 @@ WITH_SERVERS = BY_MODULE.pop("drivers")
 
 @cache
 def _told(module: str) -> Told:
-    return _explore(BY_MODULE[module])
+    return _explore(BY_MODULE[module], TRIALS)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +70,10 @@ def test_scenario(told: Told, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def told_of_drivers(services: Services) -> Told:
-    return _explore(WITH_SERVERS, services)
+    return _explore(WITH_SERVERS, OF_DRIVERS, services)
 
 
+@pytest.mark.slow("each trial connects to a database anew")
 @pytest.mark.parametrize("name", [_case(row) for row in WITH_SERVERS])
 def test_scenario_with_a_server(told_of_drivers: Told, name: str) -> None:
     _holds(told_of_drivers, name)
