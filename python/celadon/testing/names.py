@@ -40,8 +40,7 @@ class Names:
         """Where each greenlet is that has not ended, and what it waits for."""
         raw = _green.greenlets()
         names = {
-            each.ident: self._of.get(each.task) or report._name(each)
-            for each in raw
+            each.ident: self._of.get(each.task) or report._name(each) for each in raw
         }
         lines = []
         for each in raw:
