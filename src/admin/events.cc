@@ -1,8 +1,9 @@
 #include "admin/events.h"
 
-#include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
+#include <vector>
 
 namespace celadon::admin {
 
@@ -76,10 +77,12 @@ void Events::send_all() noexcept {
 }
 
 void Events::let_go() noexcept {
-  const auto gone = std::ranges::stable_partition(
-      listeners_, [](const auto& each) { return !each->is_gone(); });
+  std::vector<std::unique_ptr<Listener>> gone;
+  for (auto& each : listeners_) {
+    if (each->is_gone()) gone.push_back(std::move(each));
+  }
+  std::erase(listeners_, nullptr);
   for (const auto& each : gone) each->end();
-  listeners_.erase(gone.begin(), gone.end());
 }
 
 }  // namespace celadon::admin
