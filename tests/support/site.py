@@ -78,9 +78,15 @@ def wait_ready(server: Command, count: int, limit: float = TIMEOUT) -> list[int]
 
     def look() -> tuple[list[int], bool]:
         has_news = any(map(_WORKER.search, server.lines[server.lines.done :]))
-        return (found := ready(server)), has_news and len(found) == count
+        found = ready(server)
+        ended = server.process.poll()
+        assert ended is None or found, (ended, server.lines[-30:])
+        return found, has_news and len(found) == count
 
-    return wait_until(look, limit)  # type: ignore[no-any-return]
+    try:
+        return wait_until(look, limit)  # type: ignore[no-any-return]
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n" + "\n".join(server.lines[-30:])) from None
 
 
 def reload_at_last(server: Command, count: int) -> None:
