@@ -78,10 +78,7 @@ def wait_ready(server: Command, count: int, limit: float = TIMEOUT) -> list[int]
 
     def look() -> tuple[list[int], bool]:
         has_news = any(map(_WORKER.search, server.lines[server.lines.done :]))
-        found = ready(server)
-        ended = server.process.poll()
-        assert ended is None or found, (ended, server.lines[-30:])
-        return found, has_news and len(found) == count
+        return (found := ready(server)), has_news and len(found) == count
 
     try:
         return wait_until(look, limit)  # type: ignore[no-any-return]
