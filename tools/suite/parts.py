@@ -181,10 +181,6 @@ def _clients(options: Options) -> list[Step]:
     return _checks(options, "{bin}/python -m tests.clients --seconds 90")
 
 
-def _drivers(options: Options) -> list[Step]:
-    return _checks(options, "{bin}/python -m tools.try_drivers --slice")
-
-
 def _fuzz(options: Options) -> list[Step]:
     return [_shell("make fuzz FUZZ_SECONDS=15", name="fuzz targets", reader=Check)]
 
@@ -310,13 +306,6 @@ PARTS = (
         after=("system", "chaos"),
         minutes=5,
     ),
-    Part(
-        "drivers",
-        "the oldest versions of drivers that are adapted",
-        _drivers,
-        after=("tools", "fuzz"),
-        minutes=5,
-    ),
     # Here come real applications, each at a version of its own.
 )
 VERBS = {
@@ -329,7 +318,7 @@ VERBS = {
     "quick": ("c++ base", "c++", "unit", "changed"),
     "check": (
         *("c++ base", "c++", "headers", "simulator", "python", "alone"),
-        *("lint", "tidy", "chaos", "clients", "fuzz", "drivers"),
+        *("lint", "tidy", "chaos", "clients", "fuzz"),
     ),
 }
 
