@@ -392,10 +392,12 @@ void Master::tell_alive() noexcept {
 // Twice: a signal ends one that imports for ever, but the application may take it; a
 // word waits until the worker serves.
 void Master::tell_to_stop(pid_t pid, bool quick) const noexcept {
+  // The signal first: behind the word it could meet one that has served to its end, and
+  // is about to say its last words.
+  ::kill(pid, quick ? SIGQUIT : SIGTERM);
   for (const auto& control : controls_) {
     if (control->pid() == pid) control->say(quick ? 'Q' : 'T');
   }
-  ::kill(pid, quick ? SIGQUIT : SIGTERM);
 }
 
 bool Master::act(Outcome& outcome) noexcept {
