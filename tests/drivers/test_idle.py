@@ -65,12 +65,27 @@ def use(pool, n, together=lambda: None):
 """
 
 
+def run_with(pools: str, services: Services, source: str) -> None:
+    """`source`, with pools of that kind."""
+    run_green(
+        source,
+        prelude=prelude(services, "psycopg2")
+        + services.names("postgres_port")
+        + BUDGET
+        + TOGETHER
+        + POOLS[pools],
+        malloc="default",
+    )
+
+
 @pytest.mark.row("R02")
 @pytest.mark.parametrize("kind", POOLS)
 def test_a_pool_that_is_larger_than_the_budget_has_its_size(
     kind: str, services: Services
 ) -> None:
-    run_green(
+    run_with(
+        kind,
+        services,
         """
         budget.configure(3, TIMEOUT)
         pool = make(5)
@@ -82,12 +97,6 @@ def test_a_pool_that_is_larger_than_the_budget_has_its_size(
         said.clear(); make(3)
         assert not said, said
         """,
-        prelude=prelude(services, "psycopg2")
-        + services.names("postgres_port")
-        + BUDGET
-        + TOGETHER
-        + POOLS[kind],
-        malloc="default",
     )
 
 
@@ -96,7 +105,9 @@ def test_a_pool_that_is_larger_than_the_budget_has_its_size(
 def test_idle_connections_of_other_pools_make_room(
     kind: str, services: Services
 ) -> None:
-    run_green(
+    run_with(
+        kind,
+        services,
         """
         budget.configure(3, TIMEOUT)
         pools = [make(3) for _ in range(3)]
@@ -120,18 +131,14 @@ def test_idle_connections_of_other_pools_make_room(
         thread.start(); thread.join()
         assert held[-1] == 8
         """,
-        prelude=prelude(services, "psycopg2")
-        + services.names("postgres_port")
-        + BUDGET
-        + TOGETHER
-        + POOLS[kind],
-        malloc="default",
     )
 
 
 @pytest.mark.row("R02")
 def test_pools_of_asyncio_are_left_alone(services: Services) -> None:
-    run_green(
+    run_with(
+        "sqlalchemy",
+        services,
         """
         import asyncio
         from sqlalchemy.ext.asyncio import create_async_engine
@@ -144,12 +151,6 @@ def test_pools_of_asyncio_are_left_alone(services: Services) -> None:
         pools = [make(1) for _ in range(3)]
         assert [use(pool, n) for n, pool in enumerate(pools)] == [0, 1, 2]
         """,
-        prelude=prelude(services, "psycopg2")
-        + services.names("postgres_port")
-        + BUDGET
-        + TOGETHER
-        + POOLS["sqlalchemy"],
-        malloc="default",
     )
 
 
@@ -157,7 +158,9 @@ def test_pools_of_asyncio_are_left_alone(services: Services) -> None:
 def test_a_forked_child_leaves_the_idle_ones_of_its_parent_alone(
     services: Services,
 ) -> None:
-    run_green(
+    run_with(
+        "sqlalchemy",
+        services,
         """
         import warnings
         warnings.simplefilter("ignore")
@@ -173,10 +176,4 @@ def test_a_forked_child_leaves_the_idle_ones_of_its_parent_alone(
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
         assert use(pool, 8) == 8 and opened() == 1
         """,
-        prelude=prelude(services, "psycopg2")
-        + services.names("postgres_port")
-        + BUDGET
-        + TOGETHER
-        + POOLS["sqlalchemy"],
-        malloc="default",
     )
