@@ -10,9 +10,11 @@ import time
 from tests.clients import modes
 from tests.clients.replay import replay
 from tests.clients.run import Outcome, run
+from tests.support.environment import keep_what_is_everywhere
 
 
 def main() -> int:
+    keep_what_is_everywhere()
     parser = argparse.ArgumentParser(prog="python -m tests.clients")
     parser.add_argument("modes", nargs="*", help="all of them, unless some are named")
     parser.add_argument("--seconds", type=float, default=60)

@@ -147,8 +147,13 @@ def test_queries_wait_cooperatively_beside_copies(services: Services) -> None:
         for file in files: file.asked.wait()
         got, count = ticks(ask, other)
         assert got == 42 and count >= 3, "none of them holds up a query"
-        # One that is killed is cancelled on the server, and its connection is usable.
+        # One that is killed is cancelled on the server, and its connection is usable: if
+        # the kill comes while it copies, which a commit may follow.
+        from celadon.drivers.libpq2_cancel import Cancelling
+        cancels, native = threading.Event(), Cancelling.finish
+        Cancelling.finish = lambda *args: (cancels.set(), native(*args))
         tasks[3].kill(block=False)
+        cancels.wait()
         for file in files: file.go.set()
         assert [task.get() for task in tasks[:3]] == [1] * 3
         tasks[3].join(); conns[3].rollback()
@@ -164,6 +169,50 @@ def test_queries_wait_cooperatively_beside_copies(services: Services) -> None:
         assert got == 42 and count >= 3, "the callback is back"
         for each in conns: each.close()
         spare.cursor().execute("DROP TABLE copied")
+        """,
+        prelude=prelude(services, "psycopg2") + HELD,
+        malloc="default",
+    )
+
+
+@pytest.mark.row("G20")
+def test_a_late_cancel_meets_no_other_statement(services: Services) -> None:
+    run_green(
+        """
+        from celadon.drivers import libpq2, libpq2_cancel
+        copied, ended, asked, cancels, go = (threading.Event() for _ in range(5))
+        met = []
+        def lifted(self, call, *args):
+            try: return native(self, call, *args)
+            finally: copied.set()
+        native, libpq2._Driver.lifted = libpq2._Driver.lifted, lifted
+        def request(self, conn):
+            # What cancels is held up until there is nothing left of what it is meant for.
+            send = native_request(self, conn)
+            cancels.set()
+            def late():
+                copied.wait()
+                met.append(ended.wait(0.2))
+                return send()
+            return late
+        native_request, libpq2_cancel.Cancelling._request = libpq2_cancel.Cancelling._request, request
+        class Slow:
+            def read(self, size):
+                asked.set(); go.wait()
+                return ""
+        conn.cursor().execute("CREATE TEMP TABLE copied (n int)")
+        def copy():
+            try: conn.cursor().copy_from(Slow(), "copied")
+            finally: ended.set()
+        task = green.spawn(copy)
+        asked.wait()
+        task.kill(block=False)
+        cancels.wait()
+        go.set()
+        task.join()
+        assert met == [False], "its caller goes on with the connection before it is sent"
+        conn.rollback()
+        assert ask(conn, "SELECT 7") == 7
         """,
         prelude=prelude(services, "psycopg2") + HELD,
         malloc="default",

@@ -1,7 +1,7 @@
 """The property fuzzers of green.md §9, seeded: what one finds can be run again.
 
 (a) is in test_locks.py, (d) has its fixed case in test_sockets.py, (e) is on in all tests,
-(g) is in tests/pools. CELADON_FUZZ_SEEDS says how many seeds each gets.
+(g) is in tests/pools. FUZZ_SEEDS says how many seeds each gets.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from tests.green.test_sockets import SOCKETS
 from tests.green.test_tls import tls as tls
 from tests.support.green import PRELUDE, run_green
 
-SEEDS = pytest.mark.parametrize(
-    "seed", range(int(os.environ.get("CELADON_FUZZ_SEEDS", "3")))
-)
+SEEDS = pytest.mark.parametrize("seed", range(int(os.environ.get("FUZZ_SEEDS", "3"))))
 
 
 @SEEDS

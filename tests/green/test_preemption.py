@@ -391,7 +391,7 @@ assert green.stats()["preemptions"] > 5, green.stats()
 SHOW = "print(shared, [out[n] for n in range(workers)])"
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("CELADON_PROGRAMS", "6"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("PREEMPTION_PROGRAMS", "6"))))
 def test_random_programs_give_what_threads_give(seed: int) -> None:
     patched = "import celadon.patch; celadon.patch.all()\n"
     outputs = []

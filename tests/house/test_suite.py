@@ -206,7 +206,7 @@ def test_nothing_was_tested_is_a_failure(tmp_path: Path, reader: str) -> None:
 
 def test_who_dies_in_the_middle_of_an_event_has_failed(tmp_path: Path) -> None:
     source = """
-        half = "printf '{\\"what\\": \\"st' >&$CELADON_SUITE_EVENTS"
+        half = "printf '{\\"what\\": \\"st' >&$SUITE_EVENTS"
         run(Part("half", "", sh(half, Pytest)), Part("good", "", sh("true")))
     """
     process = started(source, tmp_path)
@@ -309,7 +309,7 @@ def test_pytest_tells_what_becomes_of_each_test(
     )
     reading, writing = os.pipe()
     with open(reading) as pipe:
-        events_to = {"CELADON_SUITE_EVENTS": str(writing)}
+        events_to = {"SUITE_EVENTS": str(writing)}
         plugin = ("-p", "tools.suite.pytest_events")
         done = run_pytest(tmp_path, *plugin, *workers, keep=(writing,), **events_to)
         os.close(writing)

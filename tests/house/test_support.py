@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.support import machine, services
+from tests.support import environment, machine, services
 from tests.support.lines import Lines
 from tests.support.servers import ROOT, Started
+from tests.support.site import wait_ready
+from tools.suite.job import EVENTS
 
 
 def test_what_somebody_has_set_for_others_reaches_no_test() -> None:
@@ -97,3 +100,16 @@ def test_ports_are_those_that_the_system_gives_to_nobody(
 ) -> None:
     assert machine._ports(*given) == some
     assert machine.free_port() >= 1024
+
+
+def test_no_variable_of_the_tests_is_taken_for_a_setting_by_servers() -> None:
+    # Of those that are kept, and of what a run tells its parts.
+    kept = {*re.findall(r"[A-Z_]{5,}", environment._KEPT.pattern), EVENTS}
+    assert "FUZZ_SEEDS" in kept
+    assert [name for name in kept if name.startswith("CELADON_")] == []
+
+
+def test_who_waits_for_workers_of_a_server_that_ended_is_told() -> None:
+    with Started("sh", "-c", "echo it does not start >&2") as server:
+        with pytest.raises(AssertionError, match="it ended\nit does not start"):
+            wait_ready(server, 1)

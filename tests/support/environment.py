@@ -12,9 +12,11 @@ import re
 
 _KEPT = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TERM|TZ|LANG|LANGUAGE|LC_\w+"
-    # Of the tests themselves: of pytest, and how many there are of a kind.
-    r"|PYTEST_\w+|PYTHONPYCACHEPREFIX|PYTHONDONTWRITEBYTECODE|CELADON_SUITE_EVENTS"
-    r"|CHAOS_SECONDS|CELADON_PROGRAMS|CELADON_FUZZ_SEEDS|ROWS_FILE"
+    # Of the tests themselves: of pytest, and how many there are of a kind. None begins
+    # with CELADON_: a server would take it for a setting, and does not start with one that
+    # it does not know.
+    r"|PYTEST_\w+|PYTHONPYCACHEPREFIX|PYTHONDONTWRITEBYTECODE|SUITE_EVENTS"
+    r"|CHAOS_SECONDS|PREEMPTION_PROGRAMS|FUZZ_SEEDS|ROWS_FILE"
     # Of tools that look at the processes.
     r"|LD_\w+|\w+SAN_OPTIONS|COVERAGE_\w+|COV_\w+|PYENV_\w+|CCACHE_\w+"
 )

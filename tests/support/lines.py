@@ -21,7 +21,7 @@ class Lines(list[str]):
         self.done = 0  # how many there were when something was done to the process
         self._seen = 0  # how many of them answer no wait any more
         self._news = threading.Condition()
-        self._ended = False
+        self.has_ended = False  # nobody is left who could say more
 
     def read(self, stream: Iterable[str]) -> None:
         """Takes lines from `stream` to its end."""
@@ -32,7 +32,7 @@ class Lines(list[str]):
                     self._news.notify_all()
         finally:
             with self._news:
-                self._ended = True
+                self.has_ended = True
                 self._news.notify_all()
 
     def wait(self, pattern: str) -> re.Match[str]:
@@ -73,7 +73,7 @@ class Lines(list[str]):
             return None
 
         with self._news:
-            self._news.wait_for(lambda: find() or self._ended, limit)
+            self._news.wait_for(lambda: find() or self.has_ended, limit)
             found = find()
         assert found, f"no {pattern!r} behind line {start} of:\n" + "\n".join(self)
         return at, found

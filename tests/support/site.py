@@ -78,6 +78,7 @@ def wait_ready(server: Command, count: int, limit: float = TIMEOUT) -> list[int]
 
     def look() -> tuple[list[int], bool]:
         has_news = any(map(_WORKER.search, server.lines[server.lines.done :]))
+        assert not server.lines.has_ended, "it ended"
         return (found := ready(server)), has_news and len(found) == count
 
     try:

@@ -18,7 +18,7 @@ from tools.suite.readers import Reader
 from tools.suite.tally import Outcome, Result, Tally
 
 # By this name in its environment a step finds the descriptor of its pipe for events.
-EVENTS = "CELADON_SUITE_EVENTS"
+EVENTS = "SUITE_EVENTS"
 SILENCE = 15 * 60.0  # seconds after which a step is stuck; a whole build says nothing
 LINE = (
     1 << 20

@@ -12,7 +12,7 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     # Taken out of the environment: it is not for what the tests start.
-    if descriptor := os.environ.pop("CELADON_SUITE_EVENTS", ""):
+    if descriptor := os.environ.pop("SUITE_EVENTS", ""):
         config.pluginmanager.register(Events(int(descriptor)))
 
 
