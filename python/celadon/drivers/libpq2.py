@@ -113,7 +113,7 @@ class _Driver:
     def natively(self, conn: Any, call: Callable[[], Any]) -> Any:
         """`call` on a native thread, in its turn; cancelled if its caller is killed."""
         with conn._turn:
-            return _natives.run_to_end(call, lambda: self.cancelling.start(conn))
+            return _natives.run_to_end(call, lambda: self.cancelling.finish(conn))
 
     def connect_in_place_of(self, native: Any) -> Any:
         @functools.wraps(native)

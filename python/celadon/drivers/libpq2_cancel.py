@@ -33,10 +33,18 @@ class Cancelling:
         return self._libpq is not None and bool(getattr(conn, "pgconn_ptr", None))
 
     def start(self, conn: Any) -> None:
-        """Does it, and waits for nothing; a connection that is not up yet has nothing to
-        cancel."""
+        """Does it, and waits for nothing: for a connection that is not used any more.
+
+        One that is not up yet has nothing to cancel.
+        """
         if self.is_known(conn):
             _natives.start(self._request(conn))
+
+    def finish(self, conn: Any) -> None:
+        """Does it as far as it can be done. Whoever uses the connection next is not met by
+        a cancel that comes late: what there was to send, the server has by then."""
+        if self.is_known(conn):
+            _natives.run(self._request(conn))
 
     def run(self, conn: Any) -> None:
         """Does it; raises as psycopg2 does."""

@@ -161,7 +161,8 @@ class NativePool:
     def run_to_end(self, fn: Callable[[], T], cancel: Callable[[], Any]) -> T:
         """As `run`; a greenlet that is killed meanwhile calls ``cancel()`` and stays.
 
-        For calls on objects that nobody may touch before the call has ended.
+        For calls on objects that nobody may touch before the call has ended. ``cancel()``
+        may wait: until then, too, it stays.
         """
         if not _green.can_park():
             return fn()
@@ -170,8 +171,12 @@ class NativePool:
         try:
             call.done.wait()
         except BaseException:
-            cancel()
-            _wait_shielded(call)
+            _green.enter_shield(_LONGEST_END)
+            try:
+                cancel()
+                call.done.wait()
+            finally:
+                _green.leave_shield()
             raise
         return call.result()  # type: ignore[no-any-return]
 
@@ -265,14 +270,6 @@ class NativePool:
             self._running -= 1
             if self._measures is not None:
                 self._measures.note(self)
-
-
-def _wait_shielded(call: _Call) -> None:
-    _green.enter_shield(_LONGEST_END)
-    try:
-        call.done.wait()
-    finally:
-        _green.leave_shield()
 
 
 def _forget_threads() -> None:
