@@ -272,7 +272,8 @@ class NativePool:
                 self._measures.note(self)
 
 
-def _forget_threads() -> None:
+def forget_threads() -> None:
+    """Of all pools, where they have ended: those that are needed start anew."""
     _gil.forget()
     for pool in [*_pools]:
         pool._begin()
@@ -281,7 +282,7 @@ def _forget_threads() -> None:
 _LONGEST_END = 60.0  # seconds
 
 _pools: weakref.WeakSet[NativePool] = weakref.WeakSet()
-os.register_at_fork(after_in_child=_forget_threads)
+os.register_at_fork(after_in_child=forget_threads)
 
 _pool = NativePool(8, "celadon-offload")
 

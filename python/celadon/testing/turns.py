@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from celadon._core import green as _green
+from celadon.green.offload import forget_threads
 from celadon.patch.registry import patched
 from celadon.testing.clock import Clock
 from celadon.testing.native import native
@@ -151,7 +152,8 @@ class Turns:
 def threads_take_turns(turns: Turns) -> Iterator[None]:
     """Threads that the trial starts are `turns`'s.
 
-    Those of `threading` only where it is patched: its own locks know no turns.
+    Those of `threading` only where it is patched: its own locks know no turns. Pools of
+    threads, as drivers have them, begin without any: those of another trial ended with it.
     """
     places: list[tuple[Any, str, Any]] = [
         (module, name, getattr(module, name))
@@ -163,9 +165,11 @@ def threads_take_turns(turns: Turns) -> Iterator[None]:
     ]
     for module, name, start in places:
         setattr(module, name, _taking_turns(turns, start))
+    forget_threads()
     try:
         yield
     finally:
+        forget_threads()
         for module, name, start in places:
             setattr(module, name, start)
 

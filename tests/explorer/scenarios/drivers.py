@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from celadon.green.offload import NativePool
 from celadon.testing import Stage
 
 from tests.explorer.catalogue import place, scenario
@@ -66,7 +64,6 @@ def pymysql() -> Driver:
 def mysqlclient() -> Driver:
     import MySQLdb
 
-    sys.modules[NativePool.__module__]._pool = NativePool(8, "explored")  # type: ignore[attr-defined]
     where = {"host": "127.0.0.1", "port": place("mariadb_port")}
     who = {"user": "celadon", "database": "celadon"}
     return Driver(lambda: MySQLdb.connect(**where, **who), _ask_mariadb, MySQLdb.Error)

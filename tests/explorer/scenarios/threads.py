@@ -106,6 +106,23 @@ def offload_whose_caller_leaves_at_its_end(stage: Stage) -> Any:
     return check
 
 
+@scenario()
+def offload_to_threads_of_all(stage: Stage) -> Any:
+    """Of a pool that is older than the trial, as drivers have theirs."""
+
+    def call() -> None:
+        assert green.offload(int, "1") == 1
+
+    stage.spawn("a", call)
+    stage.spawn("b", call)
+
+    def check() -> None:
+        with green.Timeout(50):
+            call()
+
+    return check
+
+
 @scenario(proves=("G03",), kept=("1 kill a",))
 def lookup(stage: Stage) -> Any:
     """Equal lookups are one; who leaves does not take it along."""
