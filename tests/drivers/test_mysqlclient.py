@@ -53,18 +53,21 @@ def test_one_call_at_a_time_and_a_killed_one_ends_the_connection(
         conn = connect()
         tasks = [green.spawn(ask, conn, f"SELECT SLEEP(0.002), {n}") for n in range(3)]
         for task in tasks: task.join()
-        task = green.spawn(ask, conn := connect(), "SELECT SLEEP(30), 1")
+        task = green.spawn(ask, conn := connect(), "SELECT SLEEP(600), 1")
         watcher = connect()
-        def runs():
-            return ask(watcher, "SELECT count(*) FROM information_schema.processlist"
-                                " WHERE info LIKE 'SELECT SLEEP(30%'"
+        def which():
+            return ask(watcher, "SELECT max(id) FROM information_schema.processlist"
+                                " WHERE info LIKE 'SELECT SLEEP(600%'"
                                 " AND id <> connection_id()")
-        while not runs(): green.sleep(0.001)
+        while not which(): green.sleep(0.001)
         task.kill()
-        assert runs(), "it left at once"
-        try: ask(conn, "SELECT 1"); raise AssertionError
-        except MySQLdb.Error: pass
+        assert which(), "it left at once"
+        late = green.spawn(ask, conn, "SELECT 1")
         assert ask(connect(), "SELECT 7") == 7
+        assert not late.ready(), "the call goes on"
+        watcher.query(f"KILL QUERY {which()}")
+        late.join()
+        assert isinstance(late.exception, MySQLdb.Error), late.exception
         """,
         services,
     )
