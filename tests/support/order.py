@@ -1,8 +1,10 @@
 """In which order tests run, and which of them on one worker of xdist.
 
 Tests that share something which takes a while to start, a fixture of a module or of the
-session, make a group: one worker runs it, so that the thing is started once. What takes long
-comes first, or it would be what all others are waited for at the end.
+session, make a group: one worker runs it, so that the thing is started once. What all of a
+session share is started twice, for tests of drivers and for all others: one worker alone
+would be the last to end. What takes long comes first, or it would be what all others are
+waited for at the end.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from xdist.workermanage import WorkerController
 
 # Markers that only give a reason: why a test takes over 10 s, and what it measures.
 WITH_REASON = ("slow", "alone")
+_HALF = "tests/drivers/"  # of the tests that share what a session has
 
 
 def arrange(items: list[pytest.Item], many_workers: bool) -> None:
@@ -59,7 +62,7 @@ def _group(item: pytest.Item) -> str:
         if not definition.baseid.startswith("tests"):
             continue  # pytest's own
         if definition.scope == "session":
-            return name
+            return f"{name} of {'drivers' if item.nodeid.startswith(_HALF) else 'all'}"
         if definition.scope == "module":
             which = callspec.params.get(name, "") if callspec else ""
             group = f"{definition.baseid}:{name}:{which}"
@@ -67,7 +70,7 @@ def _group(item: pytest.Item) -> str:
 
 
 def _rank(item: pytest.Item, group: str) -> int:
-    if group == "services":
+    if group.startswith("services of "):
         return 0
     if item.get_closest_marker("slow"):
         return 1
