@@ -129,8 +129,30 @@ def test_limits_and_what_is_refused(folder: Path) -> None:
         server.wait_line("strip_header_spaces is refused: the parser is strict")
 
 
+def test_one_that_is_told_to_stop_while_it_starts(folder: Path) -> None:
+    (folder / "gunicorn.conf.py").write_text(
+        """
+import os, signal
+def post_fork(server, worker):
+    if not os.path.exists("told"):
+        open("told", "w").close()
+        worker.init_signals = lambda: (
+            os.kill(os.getpid(), signal.SIGTERM), type(worker).init_signals(worker))
+"""
+    )
+    with Gunicorn("own_app:app", "-w", "1", cwd=folder) as server:
+        wait_until(lambda: (None, len(server.workers()) == 2))
+        assert ask(server)[1] == server.workers()[1]
+
+
 def test_preloaded_and_reloaded(folder: Path) -> None:
+    (folder / "gunicorn.conf.py").write_text(
+        "def post_worker_init(worker): worker.log.info('there is one')\n"
+    )
     with Gunicorn("own_app:app", "--preload", "-w", "2", cwd=folder) as server:
+        # gunicorn itself loses a signal that comes right after a fork.
+        server.wait_line("there is one")
+        server.wait_line("there is one")
         assert ask(server)[2] == server.process.pid
         all_at_once(11, lambda: ask(server, "/together11"))
     with Gunicorn("own_app:app", "--reload", cwd=folder) as server:

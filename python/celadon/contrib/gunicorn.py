@@ -69,6 +69,8 @@ class Worker(Base):
 
     def init_process(self) -> None:
         """After the fork; returns when the worker is to end."""
+        # Until gunicorn sets its own, those of the master would swallow what comes.
+        signal.signal(signal.SIGTERM, self.handle_exit)
         before.settle()
         patch.start()
         self._stopping = False
