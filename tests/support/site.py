@@ -77,9 +77,12 @@ def wait_ready(server: Command, count: int, limit: float = TIMEOUT) -> list[int]
     """So many workers, once the log has had news of one since the server was acted on."""
 
     def look() -> tuple[list[int], bool]:
+        has_ended = server.lines.has_ended
         has_news = any(map(_WORKER.search, server.lines[server.lines.done :]))
-        assert not server.lines.has_ended, "it ended"
-        return (found := ready(server)), has_news and len(found) == count
+        found = ready(server)
+        is_so = has_news and len(found) == count
+        assert is_so or not has_ended, "it ended"
+        return found, is_so
 
     try:
         return wait_until(look, limit)  # type: ignore[no-any-return]
