@@ -11,6 +11,7 @@
 #include "green/hub.h"
 #include "green/local.h"
 #include "green/lock.h"
+#include "green/open_pipe.h"
 #include "green/pipe_io.h"
 #include "green/poll_object.h"
 #include "green/preemption.h"
@@ -376,6 +377,11 @@ PyMethodDef functions[] = {
     {"fd_closing", py_fd_closing, METH_O, "End all waits for this descriptor."},
     {"read_pipe", py_read_pipe, METH_VARARGS, "read_pipe(fd, length) -> bytes | None"},
     {"write_pipe", py_write_pipe, METH_VARARGS, "write_pipe(fd, data) -> int | None"},
+    {"before_open", py::as_method(py_before_open), METH_FASTCALL,
+     "before_open(open, waiting)\n\nWhat opens pipes by the second, the rest by the "
+     "first."},
+    {"before_os_open", py::as_method(py_before_os_open), METH_FASTCALL,
+     "before_os_open(os_open, waiting), likewise."},
     {"poll_members", py_poll_members, METH_O,
      "What a select.poll object watches, as {fd: events}; None: not known."},
     {"greenlets", py_greenlets, METH_NOARGS,

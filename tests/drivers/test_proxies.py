@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.green.test_sockets import SOCKETS
@@ -102,38 +100,6 @@ os._exit(0)
         """,
         prelude=SOCKETS + setup + "\n",
         malloc="default",
-    )
-
-
-@pytest.mark.parametrize("call", ["os.read(event, 8)", "os.eventfd_read(event)"])
-def test_an_eventfd(call: str) -> None:
-    run_green(
-        f"""
-        event = os.eventfd(0)
-        soon(os.eventfd_write, event, 7)
-        got, count = ticks(lambda: {call})
-        assert got in (7, (7).to_bytes(8, sys.byteorder)) and count >= 3, (got, count)
-        os.set_blocking(event, False)
-        raises(BlockingIOError, lambda: {call})
-        os.close(event)
-        raises(OSError, lambda: {call})
-        """,
-        prelude=SOCKETS,
-    )
-
-
-def test_inotify(tmp_path: Path) -> None:
-    run_green(
-        f"""
-        import ctypes
-        libc, folder = ctypes.CDLL(None), {str(tmp_path)!r}
-        watcher = libc.inotify_init1(0)
-        assert libc.inotify_add_watch(watcher, folder.encode(), 0x100) >= 0  # IN_CREATE
-        soon(lambda: open(folder + "/new", "w").close())
-        got, count = ticks(lambda: os.read(watcher, 4096))
-        assert b"new" in got and count >= 3, (got, count)
-        """,
-        prelude=SOCKETS,
     )
 
 

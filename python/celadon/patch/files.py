@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celadon._core import green
-from celadon.patch import filelocks
+from celadon.patch import filelocks, pipes
 from celadon.patch.registry import replace
 
 _read = os.read
@@ -29,6 +29,7 @@ def install() -> None:
     for function in (read, write, readv, writev, close, eventfd_read):
         replace(os, function.__name__, function)
     filelocks.install()
+    pipes.install()
 
 
 def read(fd: int, length: int, /) -> bytes:

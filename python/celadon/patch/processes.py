@@ -18,6 +18,7 @@ from celadon._core import green
 from celadon.green.offload import NativePool
 from celadon.patch.buffered import CooperativeIO
 from celadon.patch.imports import when_imported
+from celadon.patch.pipes import PipeEnd
 from celadon.patch.registry import replace
 
 _waitpid = os.waitpid
@@ -148,35 +149,6 @@ def _patch(subprocess: ModuleType) -> None:
     replace(subprocess, "io", _PipeIO("io"))
 
 
-class _PipeEnd(io.FileIO):
-    """An end of a pipe to a child: the greenlet waits, not the thread."""
-
-    def readinto(self, buffer: Any, /) -> int:
-        with memoryview(buffer) as view, view.cast("B") as octets:
-            data = os.read(self.fileno(), len(octets))
-            octets[: len(data)] = data
-        return len(data)
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0:
-            return self.readall()
-        return os.read(self.fileno(), size)
-
-    def readall(self) -> bytes:
-        parts = []
-        while part := os.read(self.fileno(), io.DEFAULT_BUFFER_SIZE):
-            parts.append(part)
-        return b"".join(parts)
-
-    def write(self, data: Any, /) -> int:
-        return os.write(self.fileno(), data)
-
-    def close(self) -> None:
-        if not self.closed:
-            green.fd_closing(self.fileno())
-        super().close()
-
-
 class _PipeIO(CooperativeIO):
     """`io`, as `subprocess` sees it."""
 
@@ -189,7 +161,7 @@ class _PipeIO(CooperativeIO):
                 RuntimeWarning,
                 stacklevel=3,
             )
-        raw = _PipeEnd(file, mode)
+        raw = PipeEnd(file, mode)
         if buffering == 0:
             return raw
         size = io.DEFAULT_BUFFER_SIZE if buffering < 0 or buffering == 1 else buffering

@@ -1,0 +1,120 @@
+#include "green/open_pipe.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <string_view>
+
+#include "green/hub.h"
+#include "py/gil.h"
+#include "py/type.h"
+
+namespace celadon::green {
+namespace {
+
+struct Opening {
+  PyObject* native = nullptr;
+  PyObject* waiting = nullptr;
+  PyMethodDef method{};
+};
+
+// A function of C has no place for these but its module. They are made once, by the
+// patch, and live as long as the process.
+Opening of_open, of_os_open;
+
+struct Arguments {
+  PyObject* const* values;
+  Py_ssize_t count;
+  PyObject* names;
+
+  [[nodiscard]] PyObject* named(std::string_view name) const noexcept {
+    const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
+    for (Py_ssize_t i = 0; i < named; ++i) {
+      const char* each = PyUnicode_AsUTF8(PyTuple_GET_ITEM(names, i));
+      if (each && name == each) return values[count + i];
+    }
+    return nullptr;
+  }
+};
+
+int number_of(PyObject* object, int otherwise) noexcept {
+  if (!object || !PyLong_Check(object)) return otherwise;
+  const long value = PyLong_AsLong(object);
+  PyErr_Clear();  // the call says it
+  return value == static_cast<int>(value) ? static_cast<int>(value) : otherwise;
+}
+
+bool is_open_pipe(int fd) noexcept {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) &&
+         !(::fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
+bool names_pipe(PyObject* path, int folder) noexcept {
+  PyObject* encoded = nullptr;
+  if (!PyUnicode_FSConverter(path, static_cast<void*>(&encoded))) {
+    PyErr_Clear();  // the call says it
+    return false;
+  }
+  const py::Object owned(encoded);
+  const char* name = PyBytes_AS_STRING(encoded);
+  struct stat status{};
+  const py::WithoutGil without;  // a file may be far away
+  return ::fstatat(folder, name, &status, 0) == 0 && S_ISFIFO(status.st_mode);
+}
+
+PyObject* open(PyObject*, PyObject* const* values, Py_ssize_t count,
+               PyObject* names) noexcept {
+  const Arguments given{values, count, names};
+  PyObject* file = count > 0 ? values[0] : given.named("file");
+  bool pipe = false;
+  if (file && can_park()) {
+    pipe = PyLong_Check(file) ? is_open_pipe(number_of(file, -1))
+                              : names_pipe(file, AT_FDCWD);
+  }
+  PyObject* function = pipe ? of_open.waiting : of_open.native;
+  return PyObject_Vectorcall(function, values, static_cast<std::size_t>(count), names);
+}
+
+PyObject* os_open(PyObject*, PyObject* const* values, Py_ssize_t count,
+                  PyObject* names) noexcept {
+  const Arguments given{values, count, names};
+  PyObject* path = count > 0 ? values[0] : given.named("path");
+  const bool pipe = path && can_park() &&
+                    names_pipe(path, number_of(given.named("dir_fd"), AT_FDCWD));
+  PyObject* function = pipe ? of_os_open.waiting : of_os_open.native;
+  return PyObject_Vectorcall(function, values, static_cast<std::size_t>(count), names);
+}
+
+PyObject* make(Opening& opening, _PyCFunctionFastWithKeywords call,
+               PyObject* const* args, Py_ssize_t count) noexcept {
+  if (count != 2 || !PyCFunction_Check(args[0])) {
+    PyErr_SetString(PyExc_TypeError, "expected a function of C, and one that waits");
+    return nullptr;
+  }
+  if (!opening.native) {
+    opening.native = py::new_ref(args[0]);
+    opening.waiting = py::new_ref(args[1]);
+    // By its name, signature and words the same as before.
+    opening.method = *reinterpret_cast<PyCFunctionObject*>(args[0])->m_ml;
+    opening.method.ml_meth = py::as_method(call);
+    opening.method.ml_flags = METH_FASTCALL | METH_KEYWORDS;
+  }
+  const py::Object module(PyObject_GetAttrString(args[0], "__module__"));
+  if (!module) return nullptr;
+  return PyCFunction_NewEx(&opening.method, PyCFunction_GET_SELF(args[0]),
+                           module.get());
+}
+
+}  // namespace
+
+PyObject* py_before_open(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  return make(of_open, open, args, count);
+}
+
+PyObject* py_before_os_open(PyObject*, PyObject* const* args,
+                            Py_ssize_t count) noexcept {
+  return make(of_os_open, os_open, args, count);
+}
+
+}  // namespace celadon::green

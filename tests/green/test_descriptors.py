@@ -1,0 +1,214 @@
+"""Descriptors that are neither files nor sockets: a greenlet waits in them alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.green.test_sockets import SOCKETS
+from tests.support.green import run_green
+
+
+@pytest.mark.row("G21")
+@pytest.mark.parametrize("call", ["os.read(event, 8)", "os.eventfd_read(event)"])
+def test_an_eventfd(call: str) -> None:
+    run_green(
+        f"""
+        event = os.eventfd(0)
+        soon(os.eventfd_write, event, 7)
+        got, count = ticks(lambda: {call})
+        assert got in (7, (7).to_bytes(8, sys.byteorder)) and count >= 3, (got, count)
+        os.set_blocking(event, False)
+        raises(BlockingIOError, lambda: {call})
+        os.close(event)
+        raises(OSError, lambda: {call})
+        """,
+        prelude=SOCKETS,
+    )
+
+
+@pytest.mark.row("G21")
+def test_inotify(tmp_path: Path) -> None:
+    run_green(
+        f"""
+        import ctypes
+        libc, folder = ctypes.CDLL(None), {str(tmp_path)!r}
+        watcher = libc.inotify_init1(0)
+        assert libc.inotify_add_watch(watcher, folder.encode(), 0x100) >= 0  # IN_CREATE
+        soon(lambda: open(folder + "/new", "w").close())
+        got, count = ticks(lambda: os.read(watcher, 4096))
+        assert b"new" in got and count >= 3, (got, count)
+        """,
+        prelude=SOCKETS,
+    )
+
+
+@pytest.mark.row("G21")
+def test_timerfd() -> None:
+    run_green(
+        """
+        import ctypes
+        libc = ctypes.CDLL(None)
+        class Spec(ctypes.Structure):
+            _fields_ = [(name, ctypes.c_long) for name in ("every", "every_nanos", "after", "after_nanos")]
+        def set(*fields): assert libc.timerfd_settime(timer, 0, ctypes.byref(Spec(*fields)), None) == 0
+        timer = libc.timerfd_create(1, 0)
+        set(0, 0, 3600, 0)
+        soon(set, 0, 0, 0, 1)
+        got, count = ticks(os.read, timer, 8)
+        assert got == (1).to_bytes(8, sys.byteorder) and count >= 3, (got, count)
+        """,
+        prelude=SOCKETS,
+    )
+
+
+PIPE = (
+    SOCKETS
+    + """
+import io, tempfile
+folder = tempfile.TemporaryDirectory()
+path = folder.name + "/pipe"
+os.mkfifo(path)
+def at_the_other_end(mode):
+    # Another process: of open descriptors this one has those that the test sees.
+    import subprocess
+    command = "cat {0}" if mode == "r" else "echo hello > {0}"
+    return subprocess.Popen(["sh", "-c", command.format(path)], stdout=subprocess.PIPE)
+"""
+)
+
+
+@pytest.mark.row("G21")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "open(path).read()",
+        "open(path, 'rb', 0).read().decode()",
+        "io.open(file=path, mode='rb').readline().decode()",
+        "__import__('pathlib').Path(path).read_text()",
+        "os.fdopen(os.open(path, os.O_RDONLY)).read()",
+        "os.fdopen(os.open('pipe', os.O_RDONLY, dir_fd=os.open(folder.name, os.O_RDONLY))).read()",
+    ],
+)
+def test_who_reads_a_pipe_with_a_name(call: str) -> None:
+    run_green(
+        f"""
+        children = []
+        soon(lambda: children.append(at_the_other_end("w")))
+        got, count = ticks(lambda: {call})
+        assert got == "hello\\n" and count >= 3, (got, count)
+        assert children[0].wait() == 0
+        """,
+        prelude=PIPE,
+        malloc="default",
+    )
+
+
+@pytest.mark.row("G21")
+@pytest.mark.parametrize("mode", ["w", "a", "wb"])
+def test_who_writes_a_pipe_with_a_name(mode: str) -> None:
+    run_green(
+        f"""
+        children = []
+        soon(lambda: children.append(at_the_other_end("r")))
+        text = "x" * 300_000
+        def write():
+            with open(path, {mode!r}) as file: file.write(text if {mode!r} != "wb" else text.encode())
+        writer = green.spawn(write)
+        count = 0
+        while not children:
+            green.sleep(0.001); count += 1
+        assert count >= 3
+        assert children[0].communicate()[0].decode() == text
+        writer.get()
+        """,
+        prelude=PIPE,
+        malloc="default",
+    )
+
+
+@pytest.mark.row("G21")
+def test_both_ends_of_a_pipe_are_opened_here() -> None:
+    run_green(
+        """
+        # Each waits for the other, though nothing is written.
+        for first, second in (("r", "w"), ("w", "r")):
+            task = green.spawn(open, path, first)
+            for _ in range(10): green.sleep(0.001)
+            assert not task.ready()
+            files = [open(path, second), task.get()]
+            assert [file.mode for file in files] == [second, first]
+            assert all(os.get_blocking(file.fileno()) for file in files)
+            for file in files: file.close()
+        # Who comes, says nothing and leaves was there.
+        task = green.spawn(open, path, "rb")
+        green.sleep(0)
+        open(path, "wb").close()
+        with task.get() as file: assert file.read() == b""
+        # Who is killed leaves nothing behind.
+        before = os.listdir("/proc/self/fd")
+        for mode in ("r", "w"):
+            task = green.spawn(open, path, mode)
+            for _ in range(10): green.sleep(0.001)
+            task.kill()
+        assert os.listdir("/proc/self/fd") == before
+        # What waits for nobody does not wait.
+        os.close(os.open(path, os.O_RDWR)); os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+        open(path, "r+b", 0).close()
+        assert raises(OSError, os.open, path, os.O_WRONLY | os.O_NONBLOCK).errno == errno.ENXIO
+        """,
+        prelude=PIPE,
+        malloc="default",
+    )
+
+
+@pytest.mark.row("G21")
+def test_a_pipe_that_is_open_is_a_file_that_lets_others_run() -> None:
+    run_green(
+        """
+        here, there = os.pipe()
+        soon(os.write, there, b"hello\\n")
+        reader = os.fdopen(here, "rb")
+        got, count = ticks(reader.readline)
+        assert got == b"hello\\n" and count >= 3, (got, count)
+        assert isinstance(reader, io.BufferedReader) and isinstance(reader.raw, io.FileIO)
+        writer = open(there, "w", 1)
+        assert isinstance(writer, io.TextIOWrapper) and writer.line_buffering
+        writer.write("line\\n")
+        assert reader.readline() == b"line\\n"
+        os.set_blocking(here, False)
+        assert reader.raw.read(1) is None and reader.raw.readinto(bytearray(9)) is None
+        assert reader.raw.read() is None
+        raises(io.UnsupportedOperation, reader.raw.write, b"x")
+        raises(io.UnsupportedOperation, writer.buffer.raw.read, 1)
+        reader.close(); raises(ValueError, reader.read); raises(ValueError, reader.raw.read, 1)
+        """,
+        prelude=PIPE,
+    )
+
+
+@pytest.mark.row("G21")
+def test_open_is_what_it_was() -> None:
+    run_green(
+        """
+        import _io, inspect, pathlib, pickle, traceback
+        from celadon.patch import original
+        import builtins
+        for now, before in ((open, original("builtins", "open")), (os.open, original("os", "open"))):
+            assert (now.__name__, now.__qualname__, now.__doc__) == (before.__name__, before.__qualname__, before.__doc__)
+            assert type(now) is type(before) and inspect.signature(now) == inspect.signature(before)
+        assert open is io.open is _io.open is builtins.open
+        assert pickle.loads(pickle.dumps(open)) is open
+        try: open(path + "/nothing")
+        except NotADirectoryError as error: assert len(traceback.extract_tb(error.__traceback__)) == 1
+        for wrong in (lambda: open(), lambda: open(path, "q"), lambda: open(path, "rwb"), lambda: open(path, "r", 0),
+                      lambda: open(path, "rb", encoding="utf-8"), lambda: open(path, 7), lambda: open(3.5),
+                      lambda: open("a\\0b"), lambda: os.open(path, "r"), lambda: os.open()):
+            error = raises((TypeError, ValueError), wrong)
+        with open(path + "s", "w") as file: file.write("plain")
+        with open(path + "s") as file: assert file.read() == "plain" and type(file) is io.TextIOWrapper
+        """,
+        prelude=PIPE,
+        malloc="default",
+    )
