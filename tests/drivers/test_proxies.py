@@ -103,6 +103,26 @@ os._exit(0)
     )
 
 
+@pytest.mark.row("G22")
+def test_zmq_is_told_of_a_time_limit_that_is_the_caller_s() -> None:
+    run_green(
+        """
+        import zmq
+        context = zmq.Context()
+        ours = context.socket(zmq.PULL); ours.bind_to_random_port("tcp://127.0.0.1")
+        def wait(limit):
+            with limit: ours.recv()
+        for kind in (TimeoutError, OSError):
+            error = raises(kind, wait, green.Timeout(0.02, kind("mine")))
+            assert error.args == ("mine",), error
+        raises(green.Timeout, wait, green.Timeout(0.02))
+        os._exit(0)
+        """,
+        prelude=SOCKETS,
+        malloc="default",
+    )
+
+
 def test_mysql_connector_is_pure_unless_asked_otherwise(services: Services) -> None:
     run_green(
         """

@@ -7,7 +7,6 @@ others who wait for the same socket: so everybody looks again after a while.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import select
 import time
@@ -16,14 +15,12 @@ from typing import Any
 
 import zmq
 
-from celadon import green
 from celadon._core.green import can_park
 from celadon.green.offload import offload
 from celadon.patch.registry import replace
 
 _AGAIN = 0.05  # seconds
 _RECEIVING = ("recv", "recv_into")
-_READ = 1
 
 
 def adapt(module: ModuleType) -> None:
@@ -79,8 +76,8 @@ def _wait(socket: Any, event: int, end: float | None) -> None:
     if socket.getsockopt(zmq.EVENTS) & event:
         return
     left = _AGAIN if end is None else max(0.0, min(_AGAIN, end - time.monotonic()))
-    with contextlib.suppress(TimeoutError):
-        green.wait_fd(socket.getsockopt(zmq.FD), _READ, left)
+    # Raises what was sent to this greenlet, a TimeoutError too, and not that time is over.
+    _descriptors([(socket, event)]).poll(1000 * left)
 
 
 def _descriptors(sockets: Any) -> Any:
