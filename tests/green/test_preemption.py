@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -37,6 +38,13 @@ def beside(work, *args):
     after = green.stats()
     return (value, count, after["preemptions"] - before["preemptions"],
             after["preemptions_refused"] - before["preemptions_refused"])
+def taking_turns(work):
+    # As `beside`, once both have run in turns: on a busy machine who measures comes late.
+    end = time.monotonic() + TIMEOUT
+    while True:
+        value, ticks, preempted, refused = beside(work)
+        if ticks > 3 and preempted > 3: return value
+        assert time.monotonic() < end, (value, ticks, preempted, refused)
 """
 )
 
@@ -48,8 +56,7 @@ def run_preempting(source: str, malloc: str = "debug") -> str:
 def test_others_run_while_one_computes() -> None:
     run_preempting(
         """
-        value, ticks, preempted, _ = beside(burn)
-        assert value > 0 and ticks > 3 and preempted > 3, (ticks, preempted)
+        assert taking_turns(burn) > 0
         # Two that compute share what there is.
         seen = []
         def mark(name):
@@ -100,10 +107,11 @@ def test_who_counts_errors_is_not_preempted_with_its_lock() -> None:
         seen = celadon.logging._repeats
         def count():
             for _ in range(30000): seen.admit(ValueError())
-        before = green.stats()["preemptions"]
-        tasks = [green.spawn(count) for _ in range(4)]
-        for task in tasks: task.get()
-        assert green.stats()["preemptions"] > before
+        before, end = green.stats()["preemptions"], time.monotonic() + TIMEOUT
+        while green.stats()["preemptions"] == before:
+            assert time.monotonic() < end
+            tasks = [green.spawn(count) for _ in range(4)]
+            for task in tasks: task.get()
         """,
         prelude="import celadon.logging\n" + PREEMPTING,
         malloc="default",
@@ -124,15 +132,16 @@ def test_who_holds_a_lock_is_not_preempted() -> None:
                 def __init__(self): self.me = self
                 def __del__(self):
                     with lock: done.append(1)
-            task, count = green.spawn(with_lock, lock), 0
-            before = green.stats()
-            while not task.ready():
-                Dropped(); gc.collect(); count += 1
-                green.sleep(0)
-            after = green.stats()
-            assert len(done) == count
-            assert after["preemptions_refused"] > before["preemptions_refused"]
-            assert after["preemptions"] > before["preemptions"]
+            before, end = green.stats(), time.monotonic() + TIMEOUT
+            def grown(name): return green.stats()[name] > before[name]
+            count = 0
+            while not (grown("preemptions_refused") and grown("preemptions")):
+                assert time.monotonic() < end
+                task = green.spawn(with_lock, lock)
+                while not task.ready():
+                    Dropped(); gc.collect(); count += 1
+                    green.sleep(0)
+                assert len(done) == count
         # Locks that were handed over, given back by another, or are no more, count no longer.
         lock, other = threading.Lock(), threading.Lock()
         lock.acquire()
@@ -146,8 +155,7 @@ def test_who_holds_a_lock_is_not_preempted() -> None:
             before = green.stats()["preemptions"]
             burn(0.02)
             return green.stats()["preemptions"] - before
-        _, ticks, preempted, _ = beside(gets_them)
-        assert ticks > 3 and preempted > 3, (ticks, preempted)
+        taking_turns(gets_them)
         """
     )
 
@@ -170,10 +178,11 @@ def test_what_belongs_to_a_greenlet_survives() -> None:
                     assert len(str(decimal.Decimal(1) / 3)) == n + 5
             assert sys.exc_info() == (None, None, None)
             return n
-        before = green.stats()["preemptions"]
-        tasks = [green.spawn(one, n) for n in range(5)]
-        assert [task.get() for task in tasks] == list(range(5))
-        assert green.stats()["preemptions"] > before + 20
+        before, end = green.stats()["preemptions"], time.monotonic() + TIMEOUT
+        while green.stats()["preemptions"] <= before + 20:
+            assert time.monotonic() < end
+            tasks = [green.spawn(one, n) for n in range(5)]
+            assert [task.get() for task in tasks] == list(range(5))
         """
     )
 
@@ -214,8 +223,7 @@ def test_c_code_that_calls_back_takes_turns(name: str) -> None:
                 stack.callback(burn)
                 return 3
         def work(): return {CALLBACKS[name]}
-        value, ticks, preempted, refused = beside(work)
-        assert value is True and preempted > 3 and ticks > 3, (value, ticks, preempted, refused)
+        assert taking_turns(work) is True
         """
     )
 
@@ -311,8 +319,7 @@ def test_left_alone(name: str) -> None:
 value, ticks, preempted, refused = beside(work)
 # At its ends, before and after, it may be interrupted.
 assert preempted <= 2, (ticks, preempted, refused)
-value, ticks, preempted, _ = beside(burn)
-assert preempted > 3 and ticks > 3, "and all is as before"
+taking_turns(burn)  # and all is as before
 """
     )
 
@@ -386,22 +393,29 @@ from celadon import green
 green.preempt(0.0005)
 tasks = [green.spawn(start, n, out) for n in range(workers)]
 for task in tasks: task.get()
-assert green.stats()["preemptions"] > 5, green.stats()
 """
-SHOW = "print(shared, [out[n] for n in range(workers)])"
+SHOW = "print(shared, [out[n] for n in range(workers)])\n"
+COUNT = "print(green.stats()['preemptions'], file=sys.stderr)\n"
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("PREEMPTION_PROGRAMS", "6"))))
 def test_random_programs_give_what_threads_give(seed: int) -> None:
-    patched = "import celadon.patch; celadon.patch.all()\n"
-    outputs = []
-    for source in (PROGRAM + BY_THREADS, patched + PROGRAM + BY_GREENLETS):
+    def run(source: str) -> tuple[str, str]:
         done = subprocess.run(
-            [sys.executable, "-c", source + SHOW, str(seed)],
+            [sys.executable, "-c", source, str(seed)],
             capture_output=True,
             text=True,
             timeout=TIMEOUT * 3,
         )
         assert done.returncode == 0, done.stderr
-        outputs.append(done.stdout)
-    assert outputs[0] == outputs[1]
+        return done.stdout, done.stderr
+
+    expected, _ = run(PROGRAM + BY_THREADS + SHOW)
+    patched = "import celadon.patch; celadon.patch.all()\n"
+    end = time.monotonic() + TIMEOUT
+    preemptions = 0
+    while preemptions <= 5:
+        assert time.monotonic() < end
+        got, count = run(patched + PROGRAM + BY_GREENLETS + SHOW + COUNT)
+        assert got == expected
+        preemptions = int(count)
