@@ -176,16 +176,54 @@ def test_queries_wait_cooperatively_beside_copies(services: Services) -> None:
 
 
 @pytest.mark.row("G20")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "conn.cursor().copy_expert('COPY numbers TO STDOUT', io.StringIO())",
+        "conn.lobject(0, 'wb').close()",
+    ],
+)
+def test_nobody_is_about_to_look_for_the_callback_while_it_is_lifted(
+    call: str, services: Services
+) -> None:
+    run_green(
+        f"""
+        from celadon.drivers import libpq2_lift
+        from celadon.patch.registry import original
+        conn.cursor().execute("CREATE TEMP TABLE numbers (n int)")
+        seen, over = [], []
+        def busy():
+            while not over: green.sleep(0)
+        thread, native = original("_thread", "get_ident")(), libpq2_lift.Callback.use
+        def use(self):
+            # It is about to be put back: what does the thread of the greenlets do?
+            frame = sys._current_frames().get(thread)
+            seen.append(frame and frame.f_code.co_name)
+            native(self)
+        libpq2_lift.Callback.use = use
+        beside = green.spawn(busy)
+        {call}
+        over.append(1); beside.join()
+        assert seen[0] == "_stand_still", seen
+        assert ask(other, "SELECT 7") == 7
+        """,
+        prelude=prelude(services, "psycopg2") + HELD,
+        malloc="default",
+    )
+
+
+@pytest.mark.row("G20")
 def test_a_late_cancel_meets_no_other_statement(services: Services) -> None:
     run_green(
         """
-        from celadon.drivers import libpq2, libpq2_cancel
+        from celadon.drivers import libpq2_cancel
+        from celadon.drivers.libpq2_lift import Lift
         copied, ended, asked, cancels, go = (threading.Event() for _ in range(5))
         met = []
         def lifted(self, call, *args):
             try: return native(self, call, *args)
             finally: copied.set()
-        native, libpq2._Driver.lifted = libpq2._Driver.lifted, lifted
+        native, Lift.lifted = Lift.lifted, lifted
         def request(self, conn):
             # What cancels is held up until there is nothing left of what it is meant for.
             send = native_request(self, conn)

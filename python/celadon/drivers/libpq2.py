@@ -5,8 +5,7 @@ another one that asked for it would hold the worker, and with it the one that ha
 whatever takes that lock waits for its turn first, as a greenlet waits.
 
 What psycopg2 refuses to do under a callback (COPY, large objects) runs on a native
-thread. The callback, one pointer for the process, is lifted only until the call has
-looked for it.
+thread. The callback is lifted only until the call has looked for it (`libpq2_lift`).
 
 All this is done in classes that stand below those of the application.
 """
@@ -24,6 +23,7 @@ from celadon import green
 from celadon._core.green import can_park, wait_by_poll
 from celadon.drivers import budget
 from celadon.drivers.libpq2_cancel import Cancelling
+from celadon.drivers.libpq2_lift import Callback, Lift
 from celadon.drivers.names import libpq_server, numeric_hosts
 from celadon.green.offload import NativePool
 from celadon.patch.registry import replace
@@ -43,14 +43,12 @@ _OF_LARGE_OBJECTS = (
     *("read", "write", "seek", "tell", "truncate", "unlink", "export", "close"),
 )
 
-_NOBODY = None
-
 _natives = NativePool(8, "celadon-copy")
 
 
 def adapt(psycopg2: ModuleType) -> None:
     driver = _Driver(psycopg2)
-    driver.use_callback()
+    driver.callback.use()
     replace(psycopg2, "connect", driver.connect_in_place_of(psycopg2.connect))
 
 
@@ -69,12 +67,7 @@ class _Driver:
         self.cursor, self.named_cursor = _cursor_layers(self)
         self.large_object = _large_object_layer(self)
         self._copy = _copy_class(self)
-        # It is compared with `_NOBODY` to lift the callback: see `_lifted`.
-        set_callback = self.extensions.set_wait_callback
-        self._lift = type("_Lift", (), {"__eq__": set_callback, "__hash__": None})()
-
-    def use_callback(self) -> None:
-        self.extensions.set_wait_callback(self._wait)
+        self.callback = Callback(self.extensions, self._wait)
 
     def _wait(self, conn: Any) -> None:
         """The callback. psycopg2 closes the connection of a query that this raises from,
@@ -86,29 +79,25 @@ class _Driver:
                 self.cancelling.start(conn)
             raise
 
-    def lifted(self, call: Callable[..., Any], *args: Any) -> Any:
-        """``call(*args)``, which looks whether there is a callback, finds none, and then
-        has `use_callback` called.
-
-        No other thread runs between the two lines: CPython gives its lock away after
-        calls, and a comparison is none.
-        """
-        try:
-            _ = self._lift == _NOBODY
-            return call(*args)
-        finally:
-            self.use_callback()  # where it was refused before anybody called that
-
     def copy(self, cursor: Any, native: Any, sql: Any, *args: Any) -> Any:
         """``COPY``, by psycopg2's `copy_expert`, on a native thread."""
         if isinstance(sql, self.sql.Composable):
             sql = sql.as_string(cursor)
         is_text = isinstance(sql, (str, bytes)) and bool(sql)
-        # psycopg2 says itself what is wrong with any other.
-        wanted = self._copy(sql) if is_text else sql
-        return self.natively(
-            cursor.connection, lambda: self.lifted(native, cursor, wanted, *args)
-        )
+
+        def copy(lift: Lift) -> Any:
+            # psycopg2 says itself what is wrong with any other.
+            wanted = self._copy(sql, lift) if is_text else sql
+            return lift.lifted(native, cursor, wanted, *args)
+
+        return self.natively_lifted(cursor.connection, copy)
+
+    def natively_lifted(self, conn: Any, call: Callable[[Lift], Any]) -> Any:
+        lift = Lift(self.callback)
+        try:
+            return self.natively(conn, lambda: call(lift))
+        finally:
+            lift.end()  # where the call was not made
 
     def natively(self, conn: Any, call: Callable[[], Any]) -> Any:
         """`call` on a native thread, in its turn; cancelled if its caller is killed."""
@@ -212,12 +201,15 @@ def _connection_layer(driver: _Driver) -> Any:
         if isinstance(factory, type):
             factory = above(driver.large_object, factory)
 
-        def make(*args: Any) -> Any:
-            driver.use_callback()
-            return factory(*args)
+        def call(lift: Lift) -> Any:
+            def make(*args: Any) -> Any:
+                lift.end()
+                return factory(*args)
 
-        args = (self, oid, mode or "", new_oid, new_file, make)
-        return driver.natively(self, lambda: driver.lifted(base.lobject, *args))
+            args = (oid, mode or "", new_oid, new_file, make)
+            return lift.lifted(base.lobject, self, *args)
+
+        return driver.natively_lifted(self, call)
 
     methods = {name: _in_turn(getattr(base, name)) for name in _OF_CONNECTIONS}
     for name in _SETTINGS:
@@ -326,11 +318,12 @@ def _large_object_layer(driver: _Driver) -> Any:
 def _copy_class(driver: _Driver) -> Any:
     """A statement whose text psycopg2 asks for once it has looked for a callback."""
 
-    def __init__(self: Any, text: str | bytes) -> None:
+    def __init__(self: Any, text: str | bytes, lift: Lift) -> None:
         self._text = text
+        self._lift = lift
 
     def as_string(self: Any, context: Any) -> str | bytes:
-        driver.use_callback()
+        self._lift.end()
         text: str | bytes = self._text
         return text
 
