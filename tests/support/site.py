@@ -49,7 +49,9 @@ class Site:
         (self.folder / "site_app.py").write_text("1 / 0  # on purpose\n")
 
     def serve(self, *options: str) -> Command:
-        return Command("site_app:app", *options, cwd=self.folder)
+        # On a busy machine ten seconds pass between a connection and its first request.
+        patient = ("--header-timeout", "2m")
+        return Command("site_app:app", *patient, *options, cwd=self.folder)
 
 
 def ask(server: Command, path: str = "/") -> tuple[str, int]:
