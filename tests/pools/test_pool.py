@@ -296,6 +296,44 @@ def test_what_cannot_be_opened_is_tried_again() -> None:
     )
 
 
+def test_a_deadline_that_comes_to_a_check_that_does_not_end_is_kept() -> None:
+    """As one of a driver that cancels its query over a network that is down."""
+    run_pool(
+        """
+        from celadon.pools import background
+        background.bounded.__kwdefaults__["bound"] = 0.05
+        is_down = False
+        def check(conn):
+            if not is_down: return
+            try: green.sleep(60)
+            except celadon.RequestTimeout: green.sleep(60)
+        pool = ConnectionPool(Conn, max_size=1, check=check, check_bypass=0, timeout=TIMEOUT)
+        def use():
+            with celadon.deadline(0.02): pool.acquire()
+        pool.release(pool.acquire())
+        until(lambda: pool.stats().idle)
+        is_down = True
+        raises(celadon.RequestTimeout, use)
+        # One that was over before is none of this one.
+        try: raise celadon.RequestTimeout
+        except celadon.RequestTimeout:
+            raises(PoolTimeout, pool.acquire, 0.01)
+        """
+    )
+
+
+def test_nobody_waits_longer_where_none_passes_its_check() -> None:
+    run_pool(
+        """
+        def check(conn): raise OSError("read only")
+        pool = ConnectionPool(Conn, max_size=2, check=check, check_bypass=0)
+        raises(PoolTimeout, pool.acquire, 0.01)
+        assert pool.stats().timeouts == 1, pool.stats()
+        raises(PoolTimeout, pool.acquire, 0)
+        """
+    )
+
+
 def test_released_by_finalizers() -> None:
     run_pool(
         """

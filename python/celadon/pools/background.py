@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -42,8 +43,26 @@ def bounded(fn: Callable[..., Any], *args: Any, bound: float = HOOK_BOUND) -> An
     if not _green.can_park() or not bound:
         return fn(*args)
     late = TimeoutError(f"took longer than {bound:g} s")
+    handled = sys.exception()
     try:
         with Timeout(bound, late):
             return fn(*args)
+    except TimeoutError as error:
+        if error is late and (first := _deadline_before(late, handled)):
+            raise first from None
+        raise
     finally:
         late.__traceback__ = None
+
+
+def _deadline_before(
+    late: BaseException, handled: BaseException | None
+) -> _green.RequestTimeout | None:
+    """The caller's, which came to `fn` and was what that was ending with when it took too
+    long; it comes but once."""
+    error = late.__context__
+    while error is not None and error is not handled:
+        if isinstance(error, _green.RequestTimeout):
+            return error
+        error = error.__context__
+    return None

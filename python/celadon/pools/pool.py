@@ -142,9 +142,9 @@ class ConnectionPool(Generic[C]):
         began = time.monotonic()
         end = began + (self.timeout if timeout is None else timeout)
         self._look_at_process()
-        member = self._take(end, first=False)
+        member = self._take(began, end, first=False)
         while not self._is_usable(member):
-            member = self._take(end, first=True)
+            member = self._take(began, end, first=True)
         now = time.monotonic()
         self._counters.acquired += 1
         self._counters.wait_seconds += now - began
@@ -209,7 +209,7 @@ class ConnectionPool(Generic[C]):
             return
         limit = self.timeout if timeout is None else timeout
         if not self._filled.wait(limit):
-            raise self._timed_out(limit) from self._last_error
+            raise self._timeout(limit)
 
     def resize(self, min_size: int, max_size: int | None = None) -> None:
         """Changes how many there are; those in use above `max_size` go when released."""
@@ -292,7 +292,7 @@ class ConnectionPool(Generic[C]):
 
     # --- a connection for somebody ---
 
-    def _take(self, end: float, first: bool) -> Member:
+    def _take(self, began: float, end: float, first: bool) -> Member:
         """A member of `_lent`; `first` for who had one already that was of no use."""
         with self._lock:
             if self._closed:
@@ -303,10 +303,12 @@ class ConnectionPool(Generic[C]):
                 self._grow()
                 self._measures.note(self)
                 return member
+            if first and time.monotonic() >= end:
+                raise self._timed_out(began)  # each is as bad as the one before
             waiter = self._queue(first)
             self._grow()
             self._measures.note(self)
-        return self._wait(waiter, end)
+        return self._wait(waiter, began, end)
 
     def _queue(self, first: bool) -> Waiter:
         if not first and self.max_waiting and len(self._waiters) >= self.max_waiting:
@@ -321,10 +323,9 @@ class ConnectionPool(Generic[C]):
             self._waiters.append(waiter)
         return waiter
 
-    def _wait(self, waiter: Waiter, end: float) -> Member:
-        began = time.monotonic()
+    def _wait(self, waiter: Waiter, began: float, end: float) -> Member:
         try:
-            waiter.done.wait(max(0.0, end - began))
+            waiter.done.wait(max(0.0, end - time.monotonic()))
         except BaseException:
             if self._give_up(waiter) and waiter.member is not None:
                 self._put(waiter.member)
@@ -334,9 +335,7 @@ class ConnectionPool(Generic[C]):
         if waiter.error is not None:
             raise waiter.error
         if waiter.member is None:
-            self._counters.timeouts += 1
-            self._measures.note_timeout()
-            raise self._timed_out(time.monotonic() - began) from self._last_error
+            raise self._timed_out(began)
         return waiter.member
 
     def _give_up(self, waiter: Waiter) -> bool:
@@ -348,7 +347,12 @@ class ConnectionPool(Generic[C]):
             self._measures.note(self)
             return False
 
-    def _timed_out(self, seconds: float) -> PoolTimeout:
+    def _timed_out(self, began: float) -> PoolTimeout:
+        self._counters.timeouts += 1
+        self._measures.note_timeout()
+        return self._timeout(time.monotonic() - began)
+
+    def _timeout(self, seconds: float) -> PoolTimeout:
         text = (
             f"no connection of pool {self.name} in {seconds:.3g} s: {len(self._lent)} of "
             f"{self.max_size} in use, {self._connecting} being opened, "
@@ -356,7 +360,9 @@ class ConnectionPool(Generic[C]):
         )
         if self._last_error is not None:
             text += f"; the last attempt to open one: {self._last_error!r}"
-        return PoolTimeout(text)
+        error = PoolTimeout(text)
+        error.__cause__ = self._last_error
+        return error
 
     def _pop_idle(self) -> Member | None:
         if not self._idle:
