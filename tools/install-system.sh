@@ -10,7 +10,8 @@ needed() {
     test) echo libgtest-dev curl logrotate ;;
     services) echo postgresql-15 mariadb-server redis-server openssl \
       libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus \
-      chromium systemd golang-go ;;
+      chromium systemd golang-go memcached mosquitto rabbitmq-server slapd openssh-server \
+      odbc-postgresql libldap-dev libsasl2-dev libmemcached-dev ;;
     bench) echo wrk valgrind libev-dev libbenchmark-dev util-linux ;;
     pictures) echo pngquant ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;

@@ -5,13 +5,14 @@ cd "$(dirname "$0")/.."
 exec 9>build/.lock
 flock -n 9 || { echo "another build of this checkout goes on: waiting for it"; flock 9; }
 
+# Those that are compiled, each with what tells that the distribution's library is there.
 requirements() {
-  # It is compiled, which needs the library of the distribution's package.
-  if pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null; then
-    cat tests/requirements.txt
-  else
-    grep -v '^mysqlclient' tests/requirements.txt
-  fi
+  local left_out=()
+  pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null \
+    || left_out+=(-e '^mysqlclient')
+  pkg-config --exists ldap libsasl2 2>/dev/null || left_out+=(-e '^python-ldap')
+  pkg-config --exists libmemcached 2>/dev/null || left_out+=(-e '^pylibmc')
+  grep -v -e '^$' "${left_out[@]}" tests/requirements.txt
 }
 
 now=$(requirements)

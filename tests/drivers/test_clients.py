@@ -6,6 +6,7 @@ import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
+from tests.support.libraries import shown
 from tests.support.services import Services
 
 SLOW_SERVER = (
@@ -16,8 +17,12 @@ class Slow(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         time.sleep(0.2)
-        self.send_response(200); self.send_header("Content-Length", "2"); self.end_headers()
-        self.wfile.write(b"42")
+        # As Elasticsearch would, which no registry of packages has.
+        found = b'{"_id": "42"}' if self.path.startswith("/numbers") else b"42"
+        self.send_response(200); self.send_header("Content-Length", str(len(found)))
+        self.send_header("X-Elastic-Product", "Elasticsearch")
+        self.send_header("Content-Type", self.headers["Accept"] if found != b"42" else "text/plain")
+        self.end_headers(); self.wfile.write(found)
     def log_message(self, *args): pass
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
 thread = threading.Thread(target=server.serve_forever); thread.start()
@@ -30,13 +35,18 @@ CLIENTS = {
     "def get(): return http.request('GET', url).data.decode()",
     "httpx": "import httpx\nclient = httpx.Client(timeout=TIMEOUT)\ndef get(): return client.get(url).text",
     "urllib": "import urllib.request\ndef get(): return urllib.request.urlopen(url).read().decode()",
-    "httpx async": "import asyncio, httpx\nasync def fetch():\n"
+    "httpx_async": "import asyncio, httpx\nasync def fetch():\n"
     "    async with httpx.AsyncClient(timeout=TIMEOUT) as client: return (await client.get(url)).text\n"
     "def get(): return asyncio.run(fetch())",
+    "aiohttp": "import asyncio, aiohttp\nasync def fetch():\n"
+    "    async with aiohttp.ClientSession() as client, client.get(url) as answer: return await answer.text()\n"
+    "def get(): return asyncio.run(fetch())",
+    "elasticsearch": "import elasticsearch\nclient = elasticsearch.Elasticsearch(url)\n"
+    "def get(): return client.get(index='numbers', id='42')['_id']",
 }
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", shown(CLIENTS, urllib=""))
 def test_http_clients(client: str) -> None:
     run_green(
         CLIENTS[client]
@@ -52,6 +62,7 @@ server.shutdown(); thread.join(); server.server_close()
     )
 
 
+@pytest.mark.library("asyncpg")
 def test_asyncpg_in_a_view_and_from_a_loop_of_its_own(services: Services) -> None:
     run_green(
         """

@@ -63,6 +63,7 @@ def place_all_at_once(command: Command, count: int) -> None:
 
 
 @pytest.mark.slow("some thousand connections to a database, one process of it for each")
+@pytest.mark.library("django.db")
 @pytest.mark.parametrize("way", WAYS)
 def test_500_requests_at_once_over_40_connections(way: str, small: int) -> None:
     database = postgres_database(small, **WAYS[way])

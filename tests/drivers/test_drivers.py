@@ -6,6 +6,7 @@ import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
+from tests.support.libraries import shown
 from tests.support.machine import module
 from tests.support.services import RUNNING, Services
 
@@ -105,7 +106,7 @@ def ask(conn, sql={query!r}):
     )
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", shown(DRIVERS, mysqlclient="MySQLdb"))
 def test_others_run_while_one_waits(driver: str, services: Services) -> None:
     run_green(
         """
@@ -283,6 +284,7 @@ def test_psycopg2_connection_is_used_by_one_greenlet_at_a_time(
     )
 
 
+@pytest.mark.library("psycopg_pool")
 def test_psycopg_pool(services: Services) -> None:
     run_green(
         """
@@ -306,6 +308,7 @@ def test_psycopg_pool(services: Services) -> None:
     )
 
 
+@pytest.mark.library("redis")
 def test_redis(services: Services) -> None:
     run_green(
         """

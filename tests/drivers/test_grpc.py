@@ -81,6 +81,7 @@ CALLS = {
 
 
 @pytest.mark.row("G17")
+@pytest.mark.library("grpc")
 @pytest.mark.parametrize("call", CALLS)
 def test_others_run_while_one_waits(call: str) -> None:
     code, result = CALLS[call]

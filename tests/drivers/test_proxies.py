@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
+from tests.support.libraries import shown
+from tests.support.machine import missing
 from tests.support.services import Services
 
 # A listener that takes a connection, says nothing, and closes it after a while.
@@ -87,7 +91,7 @@ CALLS = {
 
 
 @pytest.mark.row("G22")
-@pytest.mark.parametrize("library", CALLS)
+@pytest.mark.parametrize("library", shown(CALLS, confluent="confluent_kafka"))
 def test_others_run_while_one_waits(library: str) -> None:
     setup, call, result = CALLS[library]
     run_green(
@@ -123,23 +127,159 @@ def test_zmq_is_told_of_a_time_limit_that_is_the_caller_s() -> None:
     )
 
 
-def test_mysql_connector_is_pure_unless_asked_otherwise(services: Services) -> None:
+# Its wheel brings a library for TLS of its own, which it finds no more once Python has another.
+MYSQL_CONNECTOR = (
+    "import _mysql_connector\n"
+    + SOCKETS
+    + """
+import mysql.connector
+from mysql.connector.connection_cext import CMySQLConnection
+def connect(**options): return mysql.connector.connect(
+    host="127.0.0.1", port=mariadb_port, user="celadon", database="celadon", **options)
+def ask(**options):
+    conn = connect(**options); cursor = conn.cursor()
+    cursor.execute("SELECT SLEEP(0.2), 42")
+    try: return type(conn), cursor.fetchall()
+    finally: conn.close()
+"""
+)
+
+
+@pytest.mark.row("G21")
+@pytest.mark.library("mysql.connector")
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ("{}", "mysql.connector.MySQLConnection"),
+        ("dict(use_pure=False)", "CMySQLConnection"),
+    ],
+)
+def test_mysql_connector(options: str, kind: str, services: Services) -> None:
     run_green(
-        """
-        import mysql.connector
-        def connect(): return mysql.connector.connect(
-            host="127.0.0.1", port=mariadb_port, user="celadon", database="celadon")
-        def ask():
-            conn = connect(); cursor = conn.cursor()
-            cursor.execute("SELECT SLEEP(0.2), 42")
-            try: return type(conn), cursor.fetchall()
-            finally: conn.close()
-        got, count = ticks(ask)
-        assert got == (mysql.connector.MySQLConnection, [(0, 42)]) and count >= 3, (got, count)
-        tasks = [green.spawn(ask) for _ in range(10)]
+        f"""
+        got, count = ticks(lambda: ask(**{options}))
+        assert got == ({kind}, [(0, 42)]) and count >= 3, (got, count)
+        tasks = [green.spawn(lambda: ask(**{options})) for _ in range(10)]
         assert [task.get()[1] for task in tasks] == [[(0, 42)]] * 10
         """,
-        prelude=SOCKETS + services.names("mariadb_port"),
+        prelude=MYSQL_CONNECTOR + services.names(MYSQL_CONNECTOR),
+        malloc="default",
+    )
+
+
+@pytest.mark.row("G21")
+def test_mysql_connector_s_form_in_c_is_whole(services: Services) -> None:
+    run_green(
+        """
+        conn = connect(use_pure=False)
+        cursor = conn.cursor()
+        cursor.execute("CREATE TEMPORARY TABLE numbers (n int, t text)")
+        cursor.executemany("INSERT INTO numbers VALUES (%s, %s)", [(n, f"t{n}") for n in range(500)])
+        conn.commit()
+        cursor.execute("SELECT * FROM numbers ORDER BY n")
+        assert cursor.fetchone() == (0, "t0") and len(cursor.fetchall()) == 499
+        with conn.cursor(buffered=True, dictionary=True) as rows:
+            rows.execute("SELECT n FROM numbers WHERE n < %s", (3,))
+            assert [row["n"] for row in rows] == [0, 1, 2]
+        with conn.cursor(prepared=True) as prepared:
+            for n in (7, 8):
+                prepared.execute("SELECT t FROM numbers WHERE n = %s", (n,))
+                assert prepared.fetchall() == [(f"t{n}",)]
+        raises(mysql.connector.ProgrammingError, cursor.execute, "SELECT nothing FROM nowhere")
+        cursor.execute("INSERT INTO numbers VALUES (1, 'x')"); conn.rollback()
+        conn.autocommit = True; conn.ping(); conn.database = "celadon"
+        assert conn.is_connected() and conn.autocommit
+        conn.close()
+        assert not conn.is_connected()
+        # One that is killed leaves at once.
+        conn = connect(use_pure=False)
+        task = green.spawn(conn.cmd_query, "SELECT SLEEP(1)")
+        for _ in range(10): green.sleep(0.001)
+        task.kill()
+        results = []
+        def work(): results.append(ask(use_pure=False)[1])
+        thread = threading.Thread(target=work); thread.start(); thread.join()
+        assert results == [[(0, 42)]]
+        """,
+        prelude=MYSQL_CONNECTOR + services.names(MYSQL_CONNECTOR),
+        malloc="default",
+    )
+
+
+PYODBC = """
+import pyodbc
+def connect(**options): return pyodbc.connect(
+    f"Driver={odbc_driver};Server=127.0.0.1;Port={postgres_port};Database=celadon;Uid=celadon", **options)
+def ask(sql="SELECT pg_sleep(0.2), 42"):
+    with connect() as conn: return conn.execute(sql).fetchone()[-1]
+"""
+
+
+def pyodbc(services: Services) -> str:
+    folder = Path("/usr/lib")
+    driver = next(folder.glob("*/odbc/psqlodbcw.so"), None) or missing(
+        "odbc-postgresql"
+    )
+    return f"{SOCKETS}odbc_driver = {str(driver)!r}\n{services.names(PYODBC)}{PYODBC}"
+
+
+@pytest.mark.row("G22")
+@pytest.mark.library("pyodbc")
+def test_pyodbc(services: Services) -> None:
+    run_green(
+        """
+        got, count = ticks(ask)
+        assert got == 42 and count >= 3, (got, count)
+        tasks = [green.spawn(ask) for _ in range(10)]
+        assert [task.get() for task in tasks] == [42] * 10
+        conn = connect()
+        assert isinstance(conn, pyodbc.Connection) and isinstance(conn.cursor(), pyodbc.Cursor)
+        cursor = conn.cursor()
+        assert cursor.execute("CREATE TEMPORARY TABLE numbers (n int)") is cursor
+        cursor.executemany("INSERT INTO numbers VALUES (?)", [(n,) for n in range(100)])
+        conn.commit()
+        assert [row.n for row in cursor.execute("SELECT n FROM numbers ORDER BY n")] == list(range(100))
+        assert cursor.connection is conn and cursor.description[0][0] == "n"
+        assert cursor.execute("SELECT count(*) FROM numbers").fetchval() == 100
+        assert cursor.tables(tableType="SYSTEM TABLE").fetchone().table_type == "SYSTEM TABLE"
+        raises(pyodbc.Error, cursor.execute, "SELECT nothing")
+        conn.rollback()
+        cursor.execute("INSERT INTO numbers VALUES (7)"); conn.rollback()
+        conn.autocommit = True
+        assert conn.autocommit and cursor.execute("SELECT max(n) FROM numbers").fetchone()[0] == 99
+        # One that is killed leaves at once, and who comes next waits for the end of its call.
+        task = green.spawn(conn.execute, "SELECT pg_sleep(0.2)")
+        for _ in range(10): green.sleep(0.001)
+        task.kill()
+        got, count = ticks(lambda: conn.execute("SELECT 7").fetchone()[0])
+        assert got == 7 and count >= 3
+        conn.close()
+        raises(pyodbc.ProgrammingError, conn.cursor)
+        """,
+        prelude=pyodbc(services),
+        malloc="default",
+    )
+
+
+# What a loop of its own does to others, and what helps.
+LOOPS = {
+    "uvloop": "import asyncio, uvloop\ndef wait(): return uvloop.run(asyncio.sleep(0.2, 42))",
+    "eventlet": "import eventlet\ndef wait(): return eventlet.sleep(0.2) or 42",
+}
+
+
+@pytest.mark.parametrize("library", shown(LOOPS))
+def test_what_has_a_loop_of_its_own_holds_the_others(library: str) -> None:
+    run_green(
+        """
+        got, count = ticks(wait)
+        assert got == 42 and count <= 1, (got, count)
+        results = []
+        def work(): results.append(wait())
+        _, count = ticks(green.native_thread(work).join)
+        assert results == [42] and count >= 3, (results, count)
+        """,
+        prelude=SOCKETS + LOOPS[library] + "\n",
         malloc="default",
     )
 

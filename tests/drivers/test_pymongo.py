@@ -36,6 +36,7 @@ def prelude(services: Services) -> str:
     return SOCKETS + services.names(HELD) + HELD
 
 
+@pytest.mark.library("pymongo")
 def test_others_run_while_one_waits(services: Services) -> None:
     run_green(
         """

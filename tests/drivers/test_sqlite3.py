@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
 
@@ -31,6 +33,7 @@ def run_sqlite(source: str) -> None:
     run_green(source, prelude=PRELUDE)
 
 
+@pytest.mark.library("sqlite3")
 def test_a_writer_waits_for_another() -> None:
     run_sqlite(
         """

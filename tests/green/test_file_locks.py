@@ -53,6 +53,7 @@ WAYS = {
 }
 
 
+@pytest.mark.row("G21")
 @pytest.mark.parametrize("way", WAYS)
 def test_g26_others_run_while_one_waits_for_a_lock(way: str) -> None:
     """And after a kill or a timeout the file is nobody's of this process."""

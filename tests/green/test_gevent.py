@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.green import run_green
 
 
+@pytest.mark.library("gevent")
 def test_monkey_patching_does_nothing() -> None:
     run_green(
         """
@@ -30,6 +33,7 @@ def test_monkey_patching_does_nothing() -> None:
     )
 
 
+@pytest.mark.library("gevent")
 def test_its_hub_is_refused_with_a_reason() -> None:
     run_green(
         """

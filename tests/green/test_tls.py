@@ -144,6 +144,8 @@ def test_threads_and_callbacks(tls: str) -> None:
     )
 
 
+@pytest.mark.row("G21")
+@pytest.mark.library("OpenSSL.SSL")
 @pytest.mark.parametrize("timeout", [None, 20])
 def test_pyopenssl(tls: str, timeout: float | None) -> None:
     run_green(

@@ -1,4 +1,5 @@
-"""A plugin of pytest that writes down which rows the tests prove, by `-p`."""
+"""A plugin of pytest that writes down which rows the tests prove, and which libraries they show
+at work, by `-p`."""
 
 from __future__ import annotations
 
@@ -21,9 +22,18 @@ def of_name(name: str) -> set[str]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    rows: dict[str, list[str]] = {}
+    rows = _marked(session.items, "row")
     for item in session.items:
-        marked = {row for mark in item.iter_markers("row") for row in mark.args}
-        for row in marked | of_name(item.name):
+        for row in of_name(item.name):
             rows.setdefault(row, []).append(item.nodeid)
-    Path(os.environ["ROWS_FILE"]).write_text(json.dumps(rows))
+    found = {"rows": rows, "libraries": _marked(session.items, "library")}
+    Path(os.environ["ROWS_FILE"]).write_text(json.dumps(found))
+
+
+def _marked(items: list[pytest.Item], name: str) -> dict[str, list[str]]:
+    """What the marker `name` says, with the tests that say so."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        for each in {word for mark in item.iter_markers(name) for word in mark.args}:
+            found.setdefault(each, []).append(item.nodeid)
+    return found

@@ -1,4 +1,5 @@
-"""Every requirement has a test, or waits for what it names.
+"""Every requirement has a test, or waits for what it names; so has every library of which
+`celadon check` says something, by the marker `library`.
 
 A test names what it proves by the id in its own name (`test_cn07_...`, `CN07...` of a C++
 test, `c01-...` of a scenario for the simulator) or by the marker `row`; what a comment says
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from celadon.drivers.known import LIBRARIES
 
 from tests.house.collected import ID, of_name
 from tests.support.servers import ROOT
@@ -41,8 +43,8 @@ def of_cc_name(name: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def tested(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Rows that tests name, as pytest collects them and as C++ spells them."""
+def collected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """What tests name, as pytest collects them."""
     file = tmp_path_factory.mktemp("rows") / "rows.json"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-qq",
@@ -53,7 +55,14 @@ def tested(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = set(json.loads(file.read_text()))
+    found: dict[str, dict[str, object]] = json.loads(file.read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def tested(collected: dict[str, dict[str, object]]) -> set[str]:
+    """Rows that tests name, as pytest collects them and as C++ spells them."""
+    rows = set(collected["rows"])
     for path in (ROOT / "tests/cc").rglob("*.cc"):
         for name in _CC_TEST.findall(path.read_text()):
             rows |= of_cc_name(name)
@@ -72,6 +81,12 @@ def test_a_row_that_is_tested_waits_for_nothing(tested: set[str]) -> None:
 
 def test_every_row_that_a_test_names_is_listed(tested: set[str]) -> None:
     assert tested - set(listed()) == set()
+
+
+def test_what_check_says_of_a_library_is_tested(
+    collected: dict[str, dict[str, object]],
+) -> None:
+    assert {library.module for library in LIBRARIES} == set(collected["libraries"])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.support import environment, machine, services
+from tests.support import daemons, environment, machine
 from tests.support.lines import Lines
 from tests.support.servers import ROOT, Started
 from tests.support.site import wait_ready
@@ -82,7 +82,7 @@ def test_a_service_that_ends_before_it_is_ready_is_not_up() -> None:
     # Its output ends first, it itself when it is told to.
     command = ["bash", "-c", "echo soon; exec >&- 2>&-; exec sleep 1000"]
     with pytest.raises(AssertionError, match="soon"):
-        with services._server(command, None, "ready"):
+        with daemons.daemon(command, None, "ready"):
             pass
 
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import re
-import shutil
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.support.lines import Lines
-from tests.support.machine import free_port, plain_folder, program
-from tests.support.raw import TIMEOUT
-
-
-def _environ() -> dict[str, str]:
-    """What they say when they are ready is waited for: it shall be in no other language."""
-    return {**os.environ, "LC_ALL": "C.UTF-8"}
-
+from tests.support.brokers import (
+    directory,
+    memcached,
+    mosquitto,
+    object_store,
+    rabbitmq,
+    secure_shell,
+)
+from tests.support.daemons import account_of, call, daemon, data_folder
+from tests.support.machine import free_port, program
 
 # For code that defines `ask(connection, query)`.
 RUNNING = """
@@ -37,77 +32,12 @@ def running(count, connect):
 """
 
 
-def _account(name: str) -> str | None:
-    """The account to run as: the databases refuse to run as root."""
-    if os.getuid() != 0:
-        return None
-    pwd.getpwnam(name)
-    return name
-
-
-@contextmanager
-def _folder(account: str | None) -> Iterator[Path]:
-    """A folder for `account`, until the end of the block.
-
-    It lies outside of pytest's: each run of that closes the folder of all its runs to
-    other accounts, and databases open files by their whole path at any time.
-    """
-    with plain_folder() as outside:
-        outside.chmod(0o711)
-        folder = outside / "data"
-        folder.mkdir()
-        if account is not None:
-            shutil.chown(folder, account)
-        yield folder
-
-
-def _call(command: list[str], account: str | None) -> None:
-    done = subprocess.run(
-        command, user=account, capture_output=True, text=True, cwd="/", env=_environ()
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@contextmanager
-def _server(
-    command: list[str], account: str | None, ready: str
-) -> Iterator[subprocess.Popen[str]]:
-    """Runs `command` until the end of the block; it is up once it said `ready`."""
-    process = subprocess.Popen(
-        command,
-        user=account,
-        cwd="/",
-        env=_environ(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="backslashreplace",
-    )
-    assert process.stdout is not None
-    lines = Lines()
-    reader = threading.Thread(target=lines.read, args=(process.stdout,))
-    reader.start()
-    try:
-        lines.said(re.escape(ready), TIMEOUT * 3)
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        reader.join()
-        process.stdout.close()
-
-
 @contextmanager
 def postgres(*settings: str) -> Iterator[tuple[int, str]]:
     """PostgreSQL over TCP, TLS and a Unix socket in the folder that it gives."""
     programs, openssl = postgres_programs(), program("openssl", "openssl")
-    account, port = _account("postgres"), free_port()
-    with _folder(account) as data:
+    account, port = account_of("postgres"), free_port()
+    with data_folder(account) as data:
         cluster = _Cluster(programs, openssl, data, port, account)
         with cluster.running(settings):
             yield port, str(data)
@@ -132,7 +62,7 @@ class _Cluster:
     def running(self, settings: tuple[str, ...]) -> Iterator[None]:
         cluster = str(self.data / "cluster")
         initdb = [str(self.programs / "initdb"), "-D", cluster, "-A", "trust"]
-        _call(
+        call(
             [*initdb, *["-U", "celadon", "-N", "-E", "UTF8", "--no-instructions"]],
             self.account,
         )
@@ -140,16 +70,16 @@ class _Cluster:
         command = [str(self.programs / "postgres"), "-D", cluster]
         for option in (*self._options(), *settings):
             command += ["-c", option]
-        with _server(command, self.account, "ready to accept connections"):
+        with daemon(command, self.account, "ready to accept connections"):
             create = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "celadon"]
-            _call([str(self.programs / "createdb"), *create, "celadon"], None)
+            call([str(self.programs / "createdb"), *create, "celadon"], None)
             yield
 
     def _make_certificate(self) -> None:
         request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
         files = ["-keyout", str(self.data / "key.pem")]
         files += ["-out", str(self.data / "cert.pem")]
-        _call([self.openssl, *request.split(), *files], self.account)
+        call([self.openssl, *request.split(), *files], self.account)
 
     def _options(self) -> list[str]:
         return [
@@ -167,8 +97,8 @@ class _Cluster:
 def mariadb() -> Iterator[tuple[int, str]]:
     """MariaDB over TCP and the Unix socket that it gives."""
     program_ = program("mariadbd", "mariadb-server")
-    account, port = _account("mysql"), free_port()
-    with _folder(account) as data, _mariadb(program_, data, port, account) as path:
+    account, port = account_of("mysql"), free_port()
+    with data_folder(account) as data, _mariadb(program_, data, port, account) as path:
         yield port, path
 
 
@@ -178,7 +108,7 @@ def _mariadb(
 ) -> Iterator[str]:
     install = "mariadb-install-db --no-defaults --skip-test-db"
     install += " --auth-root-authentication-method=normal"
-    _call([*install.split(), f"--datadir={data}/cluster"], account)
+    call([*install.split(), f"--datadir={data}/cluster", f"--tmpdir={data}"], account)
     path = str(data / "s")
     command = [
         program_,
@@ -187,16 +117,17 @@ def _mariadb(
         f"--port={port}",
         "--bind-address=127.0.0.1",
         f"--socket={path}",
+        f"--tmpdir={data}",
         f"--pid-file={data}/pid",
         "--innodb-flush-log-at-trx-commit=0",
         "--skip-log-bin",
     ]
-    with _server(command, account, "ready for connections"):
+    with daemon(command, account, "ready for connections"):
         sql = (
             "CREATE DATABASE celadon; CREATE USER celadon@'%'; "
             "GRANT ALL ON *.* TO celadon@'%';"
         )
-        _call(
+        call(
             ["mariadb", "--no-defaults", f"--socket={path}", "-u", "root", "-e", sql],
             None,
         )
@@ -209,7 +140,7 @@ def redis() -> Iterator[int]:
     server, port = program("redis-server", "redis-server"), free_port()
     command = [server, "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--save", "", "--daemonize", "no"]
-    with _server(command, None, "Ready to accept connections"):
+    with daemon(command, None, "Ready to accept connections"):
         yield port
 
 
@@ -226,7 +157,7 @@ def mongo(parent: Path, port: int = 0) -> Iterator[tuple[int, str, int]]:
         f"--log-file={parent}/log",
     ]
     command = [*server, *files, f"--port={port}"]
-    with _server(command, None, "Listening on") as process:
+    with daemon(command, None, "Listening on") as process:
         yield port, str(parent / "db"), process.pid
 
 
@@ -236,7 +167,9 @@ class Services:
 
     FIELDS = (
         *("postgres_port", "postgres_folder", "mariadb_port", "mariadb_socket"),
-        *("redis_port", "mongo_port", "mongo_file"),
+        *("redis_port", "mongo_port", "mongo_file", "memcached_port", "mosquitto_port"),
+        *("rabbitmq_port", "directory_port", "store_port", "shell_port", "shell_key"),
+        "shell_user",
     )
 
     def __init__(self, parent: Path, stack: ExitStack) -> None:
@@ -263,6 +196,42 @@ class Services:
     @cached_property
     def _mongo(self) -> tuple[int, str, int]:
         return self._stack.enter_context(mongo(self._parent / "mongo"))
+
+    @cached_property
+    def memcached_port(self) -> int:
+        return self._stack.enter_context(memcached())
+
+    @cached_property
+    def mosquitto_port(self) -> int:
+        return self._stack.enter_context(mosquitto())
+
+    @cached_property
+    def rabbitmq_port(self) -> int:
+        return self._stack.enter_context(rabbitmq())
+
+    @cached_property
+    def directory_port(self) -> int:
+        return self._stack.enter_context(directory())
+
+    @cached_property
+    def store_port(self) -> int:
+        return self._stack.enter_context(object_store())
+
+    @cached_property
+    def _shell(self) -> tuple[int, str, str]:
+        return self._stack.enter_context(secure_shell(self._parent / "shell"))
+
+    @property
+    def shell_port(self) -> int:
+        return self._shell[0]
+
+    @property
+    def shell_user(self) -> str:
+        return self._shell[1]
+
+    @property
+    def shell_key(self) -> str:
+        return self._shell[2]
 
     @property
     def postgres_port(self) -> int:
@@ -313,5 +282,5 @@ def prometheus(folder: Path, *targets: str) -> Iterator[str]:
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=info",
     ]
-    with _server(command, None, "Server is ready to receive web requests"):
+    with daemon(command, None, "Server is ready to receive web requests"):
         yield f"http://127.0.0.1:{port}"

@@ -36,6 +36,10 @@ _ADAPTERS = {
     "duckdb": "proxies",
     "pymssql._pymssql": "proxies",
     "confluent_kafka.cimpl": "proxies",
+    "pyodbc": "proxies",
+    "pylibmc.client": "proxies",
+    "ldap.ldapobject": "proxies",
+    "_mysql_connector": "proxies",
 }
 
 _problems: dict[str, str] = {}

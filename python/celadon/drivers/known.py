@@ -18,9 +18,6 @@ class Library:
 
 
 _BY_SOCKETS = "written in Python over sockets, which wait for their greenlet alone"
-_OFFLOAD = (
-    "waits in C and holds the worker: wrap its calls in celadon.green.offload(fn, ...)"
-)
 _PROXY = "adapted: calls that wait run on native threads"
 _ASYNCIO = (
     "use it in a view by asyncio.run(...), or share one loop that runs in "
@@ -70,6 +67,7 @@ LIBRARIES = (
     Library("redis", COOPERATIVE, _BY_SOCKETS),
     Library("pymongo", COOPERATIVE, _BY_SOCKETS),
     Library("kombu", COOPERATIVE, _BY_SOCKETS),
+    Library("celery", COOPERATIVE, "who sends tasks waits by kombu"),
     Library("pika", COOPERATIVE, _BY_SOCKETS),
     Library("paho.mqtt", COOPERATIVE, _BY_SOCKETS),
     Library("pymemcache", COOPERATIVE, _BY_SOCKETS),
@@ -78,11 +76,22 @@ LIBRARIES = (
     Library("urllib3", COOPERATIVE, _BY_SOCKETS),
     Library("httpx", COOPERATIVE, _BY_SOCKETS),
     Library("botocore", COOPERATIVE, _BY_SOCKETS),
-    Library("oracledb", COOPERATIVE, "in thin mode (thick mode waits in C and blocks)"),
+    Library("elasticsearch", COOPERATIVE, _BY_SOCKETS),
+    Library("paramiko", COOPERATIVE, _BY_SOCKETS),
+    Library(
+        "cassandra",
+        COOPERATIVE,
+        "its loop has a native thread, which greenlets wait for; tried as far as connecting",
+    ),
+    Library(
+        "oracledb",
+        COOPERATIVE,
+        "in thin mode, tried as far as connecting; thick mode was not tried",
+    ),
     Library(
         "mysql.connector",
         COOPERATIVE,
-        "adapted: use_pure is the default; with use_pure=False it waits in C and blocks",
+        "adapted: use_pure is the default; with use_pure=False its calls run on native threads",
         "mysql.connector.pooling",
     ),
     Library("asyncpg", COOPERATIVE, _ASYNCIO, "asyncpg.connection"),
@@ -94,7 +103,10 @@ LIBRARIES = (
         "grpc._channel",
     ),
     Library("duckdb", OFFLOADED, _PROXY, "duckdb"),
+    Library("ldap", OFFLOADED, _PROXY, "ldap.ldapobject"),
+    Library("pylibmc", OFFLOADED, _PROXY, "pylibmc.client"),
     Library("pymssql", OFFLOADED, _PROXY, "pymssql._pymssql"),
+    Library("pyodbc", OFFLOADED, _PROXY, "pyodbc"),
     Library("confluent_kafka", OFFLOADED, _PROXY, "confluent_kafka.cimpl"),
     Library(
         "OpenSSL.SSL", COOPERATIVE, "adapted: pyOpenSSL never waits in C", "OpenSSL.SSL"
@@ -110,9 +122,4 @@ LIBRARIES = (
         "are refused: use celadon.green",
     ),
     Library("eventlet", BLOCKS, "has a loop of its own: use celadon.green"),
-    Library("pyodbc", BLOCKS, _OFFLOAD),
-    Library("ibm_db", BLOCKS, _OFFLOAD),
-    Library("cx_Oracle", BLOCKS, _OFFLOAD),
-    Library("pylibmc", BLOCKS, _OFFLOAD),
-    Library("ldap", BLOCKS, _OFFLOAD),
 )

@@ -28,12 +28,14 @@ _natives = NativePool(32, "celadon-proxy")
 
 @dataclass(frozen=True)
 class Waiting:
-    """A class with methods that wait, and those that give an object of another such class."""
+    """A class with methods that wait, those that give an object of another such class, and
+    attributes that wait where they are set."""
 
     name: str
     methods: tuple[str, ...]
     alone: bool = True
     gives: Mapping[str, str] = field(default_factory=dict)
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,81 @@ LIBRARIES = (
             ),
         ),
     ),
+    Library(
+        "pyodbc",
+        (
+            Waiting(
+                "Connection",
+                (
+                    *("execute", "commit", "rollback", "close", "getinfo", "set_attr"),
+                    "__exit__",
+                ),
+                gives={"cursor": "Cursor", "execute": "Cursor"},
+                attributes=("autocommit",),
+            ),
+            Waiting(
+                "Cursor",
+                (
+                    *("execute", "executemany", "fetchone", "fetchmany", "fetchall"),
+                    *("fetchval", "nextset", "skip", "commit", "rollback", "close"),
+                    *("tables", "columns", "statistics", "primaryKeys", "foreignKeys"),
+                    *("rowIdColumns", "rowVerColumns", "procedures", "getTypeInfo"),
+                    *("procedureColumns", "__next__", "__exit__"),
+                ),
+            ),
+        ),
+        {"connect": "Connection"},
+    ),
+    Library(
+        "pylibmc.client",
+        (
+            Waiting(
+                "Client",
+                (
+                    *("get", "gets", "get_multi", "set", "set_multi", "add", "replace"),
+                    *("add_multi", "append", "prepend", "incr", "incr_multi", "decr"),
+                    *("cas", "delete", "delete_multi", "touch", "get_stats"),
+                    *("flush_all", "disconnect_all"),
+                ),
+            ),
+        ),
+    ),
+    Library(
+        "ldap.ldapobject",
+        # All that it asks of its library passes there.
+        (Waiting("SimpleLDAPObject", ("_ldap_call",)),),
+    ),
+    Library(
+        "_mysql_connector",
+        (
+            Waiting(
+                "MySQL",
+                (
+                    *(
+                        "connect",
+                        "query",
+                        "commit",
+                        "rollback",
+                        "ping",
+                        "stat",
+                        "close",
+                    ),
+                    *("autocommit", "change_user", "select_db", "set_character_set"),
+                    *("next_result", "free_result", "consume_result", "fetch_row"),
+                    *("refresh", "shutdown", "reset_connection", "stmt_prepare"),
+                ),
+                gives={"stmt_prepare": "MySQLPrepStmt"},
+            ),
+            Waiting(
+                "MySQLPrepStmt",
+                (
+                    *("stmt_execute", "stmt_reset", "stmt_close", "fetch_row"),
+                    "free_result",
+                ),
+            ),
+        ),
+        {"MySQL": "MySQL"},
+    ),
 )
 
 
@@ -155,8 +232,19 @@ def _run(call: Callable[[], Any], turn: Any = None) -> Any:
     return _natives.run_owned(call, turn.release, lambda: None)
 
 
+class _Turn:
+    """Who uses an object. A copy of that object has one of its own."""
+
+    def __init__(self) -> None:
+        lock = green.Lock()
+        self.acquire, self.release = lock.acquire, lock.release
+
+    def __reduce__(self) -> Any:
+        return _Turn, ()
+
+
 def _turn_of(owner: Any) -> Any:
-    return vars(owner).setdefault("_celadon_turn", green.Lock())
+    return vars(owner).setdefault("_celadon_turn", _Turn())
 
 
 def _method(native: Any, alone: bool) -> Any:
@@ -194,7 +282,7 @@ class _Wrapped:
     """An object of a class that cannot be changed."""
 
     def __init__(self, wrapped: Any, parent: Any = None) -> None:
-        turn = parent._celadon_turn if parent is not None else green.Lock()
+        turn = parent._celadon_turn if parent is not None else _Turn()
         vars(self).update(_celadon=wrapped, _celadon_turn=turn, _celadon_parent=parent)
 
     def __getattr__(self, name: str) -> Any:
@@ -203,7 +291,10 @@ class _Wrapped:
         return getattr(self._celadon, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._celadon, name, value)
+        if name in self._celadon_attributes and can_park():
+            _run(lambda: setattr(self._celadon, name, value), self._celadon_turn)
+        else:
+            setattr(self._celadon, name, value)
 
     def __enter__(self) -> Any:
         self._celadon.__enter__()
@@ -214,30 +305,28 @@ class _Wrapped:
 
 
 def _wrapper(cls: Any, kind: Waiting, wrappers: dict[str, Any]) -> Any:
-    def waiting(name: str) -> Any:
+    def calling(name: str) -> Any:
         native = getattr(cls, name)
+        waits, gives = name in kind.methods, kind.gives.get(name)
 
         @functools.wraps(native, assigned=("__name__", "__doc__"))
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
             wrapped = self._celadon
-            if not can_park():
-                return native(wrapped, *args, **kwargs)
-            return _run(lambda: native(wrapped, *args, **kwargs), self._celadon_turn)
+            if waits and can_park():
+                turn = self._celadon_turn
+                result = _run(lambda: native(wrapped, *args, **kwargs), turn)
+            else:
+                result = native(wrapped, *args, **kwargs)
+            if gives is not None:
+                return wrappers[gives](result, self)
+            return self if result is wrapped else result
 
         return method
 
-    def giving(name: str, gives: str) -> Any:
-        native = getattr(cls, name)
-
-        @functools.wraps(native, assigned=("__name__", "__doc__"))
-        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return wrappers[gives](native(self._celadon, *args, **kwargs), self)
-
-        return method
-
+    names = {*kind.methods, *kind.gives}
     methods: dict[str, Any] = {
-        name: waiting(name) for name in kind.methods if hasattr(cls, name)
+        name: calling(name) for name in names if hasattr(cls, name)
     }
-    methods |= {name: giving(name, gives) for name, gives in kind.gives.items()}
     methods["__class__"] = property(lambda self: cls)
+    methods["_celadon_attributes"] = kind.attributes
     return type(cls.__name__, (_Wrapped,), {"__doc__": cls.__doc__, **methods})
