@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celadon import cli, control, flags
@@ -23,6 +24,10 @@ DATABASES = Page(ROOT / "docs/howto/databases.md")
 SCALING_OUT = Page(ROOT / "docs/howto/scaling-out.md")
 OTHERS = [p for p in PAGES if p not in (TUTORIAL, DATABASES, SCALING_OUT)]
 ids = {"ids": lambda page: page.name}
+# Why a page takes long.
+SLOW = {
+    "docs/howto/exploring.md": "each order of what it shows is tried, several times"
+}
 
 
 @pytest.mark.parametrize("page", PAGES, **ids)
@@ -56,11 +61,17 @@ def read(
     return reader
 
 
-@pytest.mark.parametrize("page", OTHERS, **ids)
+def _case(page: Page) -> Any:
+    why = SLOW.get(page.name)
+    return pytest.param(page, marks=[pytest.mark.slow(why)] if why else [])
+
+
+@pytest.mark.parametrize("page", [_case(page) for page in OTHERS], **ids)
 def test_what_a_page_shows_is_so(page: Page, tmp_path: Path) -> None:
     read(page, tmp_path)
 
 
+@pytest.mark.slow("a database starts")
 def test_databases(tmp_path: Path, services: Services) -> None:
     where = f"host=127.0.0.1 port={services.postgres_port} user=celadon dbname=celadon"
     url = f"postgresql+psycopg2://celadon@127.0.0.1:{services.postgres_port}/celadon"
@@ -68,6 +79,9 @@ def test_databases(tmp_path: Path, services: Services) -> None:
     read(DATABASES, tmp_path, before=f"{before}DSN = {where!r}\nurl = {url!r}\n")
 
 
+@pytest.mark.slow(
+    "two instances are served, reloaded and stopped, and a database starts"
+)
 def test_scaling_out(tmp_path: Path, services: Services) -> None:
     for entry in STUDIO.iterdir():
         (tmp_path / entry.name).symlink_to(entry)

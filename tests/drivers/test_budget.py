@@ -27,6 +27,7 @@ ERRORS = {
 }
 
 
+@pytest.mark.slow("the first of each database starts it")
 @pytest.mark.parametrize("driver", ERRORS)
 def test_who_wants_more_waits(driver: str, services: Services) -> None:
     run_green(

@@ -30,7 +30,7 @@ def may_have_a_network() -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-@pytest.mark.slow("psycopg tries to cancel a query for 5 s")
+@pytest.mark.slow("databases are started, and psycopg tries to cancel a query for 5 s")
 @pytest.mark.skipif(
     not may_have_a_network(), reason="no network namespaces for this account"
 )

@@ -144,6 +144,7 @@ def bound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow("headers of pybind11 are compiled")
 def test_g27_a_wait_below_pybind11_is_the_threads(bound: Path) -> None:
     """It would end the process: each call pops what it pushed on a stack of the thread."""
     said = run(

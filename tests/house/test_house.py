@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.servers import ROOT
 from tools import check_rooms
 
@@ -42,6 +44,7 @@ def test_states_page_is_as_generated() -> None:
     assert "| `Active` | `Answered` | likewise" in made.stdout
 
 
+@pytest.mark.slow("mypy looks at all of it without what it knew before")
 def test_stubs_say_what_the_extension_has(tmp_path: Path) -> None:
     done = subprocess.run(
         [
