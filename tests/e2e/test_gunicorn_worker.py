@@ -104,9 +104,10 @@ def test_signals_and_hooks(folder: Path) -> None:
         wait_until(lambda: (ask(server, "/after"), log.exists() and log.read_text()))
         assert set(log.read_text().split()) == {"/after"}
         server.signal(signal.SIGTTIN)
-        wait_until(lambda: (None, len(server.workers()) == 2))
+        server.wait_line("init False")
         os.kill(server.workers()[0], signal.SIGKILL)
-        wait_until(lambda: (None, len(server.workers()) == 3))
+        server.wait_line("init False")
+        assert len(server.workers()) == 3
         assert ask(server)[0] == 1
         server.signal(signal.SIGINT)
         assert server.wait() == 0
@@ -129,15 +130,16 @@ def test_limits_and_what_is_refused(folder: Path) -> None:
         server.wait_line("strip_header_spaces is refused: the parser is strict")
 
 
-def test_one_that_is_told_to_stop_while_it_starts(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGQUIT", "SIGINT"])
+def test_one_that_is_told_to_stop_while_it_starts(folder: Path, name: str) -> None:
     (folder / "gunicorn.conf.py").write_text(
-        """
+        f"""
 import os, signal
 def post_fork(server, worker):
     if not os.path.exists("told"):
         open("told", "w").close()
         worker.init_signals = lambda: (
-            os.kill(os.getpid(), signal.SIGTERM), type(worker).init_signals(worker))
+            os.kill(os.getpid(), signal.{name}), type(worker).init_signals(worker))
 """
     )
     with Gunicorn("own_app:app", "-w", "1", cwd=folder) as server:

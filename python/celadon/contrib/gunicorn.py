@@ -71,6 +71,8 @@ class Worker(Base):
         """After the fork; returns when the worker is to end."""
         # Until gunicorn sets its own, those of the master would swallow what comes.
         signal.signal(signal.SIGTERM, self.handle_exit)
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, self.handle_quit)
         before.settle()
         patch.start()
         self._stopping = False
