@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_a_folder_of_something_else_is_no_environment(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
 
 
-@pytest.mark.slow("environments of Python are made")
+@pytest.mark.slow("environments of Python are made, with pip")
 def test_an_environment_is_made_once_and_to_its_end(tmp_path: Path) -> None:
     folder = tmp_path / "an environment"
     sign, pip = folder / "sign", [folder / "bin/python", "-m", "pip", "--version"]
@@ -60,19 +61,37 @@ def test_an_environment_is_made_once_and_to_its_end(tmp_path: Path) -> None:
     assert venv(folder.name, tmp_path).returncode == 0
     assert not refresh()
     # It was interrupted: there is a Python, and no pip.
-    (folder / ".made").write_text("")
+    mark = folder / ".made"
+    mark.write_text("")
     for found in folder.rglob("site-packages/pip"):
         shutil.rmtree(found)
     assert refresh()
     assert not refresh()
-    # Another Python made it.
-    mark = folder / ".made"
-    mark.write_text("another one\n")
-    assert refresh()
     # It is somebody else's: it is used, whatever made it.
     mark.unlink()
     assert not refresh()
     assert not mark.exists()
+
+
+def test_an_environment_that_another_python_made_is_made_anew(tmp_path: Path) -> None:
+    mine, folder = tmp_path / "python", tmp_path / "env"
+    # pip would take most of the time.
+    mine.write_text(
+        f"""#!/bin/sh
+[ "$2" = venv ] && set -- "$@" --without-pip
+exec {shlex.quote(sys.executable)} "$@"
+"""
+    )
+    mine.chmod(0o755)
+    folder.mkdir()
+    for made_by, is_anew in (("another one\n", True), (None, False)):
+        if made_by is not None:
+            (folder / ".made").write_text(made_by)
+        (folder / "sign").touch()
+        done = venv(folder.name, tmp_path, python=str(mine))
+        assert done.returncode == 0, done.stderr
+        assert run(folder / "bin/python", "-c", "pass").returncode == 0
+        assert (folder / "sign").exists() is not is_anew
 
 
 def test_a_python_that_does_not_run_is_named(tmp_path: Path) -> None:
