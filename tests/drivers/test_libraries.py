@@ -263,6 +263,28 @@ os._exit(0)
     )
 
 
+@pytest.mark.library("ldap")
+def test_a_copy_of_a_connection_of_python_ldap_is_used_by_itself(
+    services: Services,
+) -> None:
+    module("ldap", "libldap-dev")
+    setup, _ = CLIENTS["ldap"]
+    run_green(
+        """
+        import pickle
+        from ldap.ldapobject import ReconnectLDAPObject
+        conn = ReconnectLDAPObject(address)
+        conn.simple_bind_s("cn=admin,dc=celadon", "secret")
+        again, count = ticks(pickle.loads, pickle.dumps(conn))
+        assert again.whoami_s() == "dn:cn=admin,dc=celadon" and count >= 3, count
+        conn.unbind_s()
+        assert again.whoami_s() == "dn:cn=admin,dc=celadon"
+        """,
+        prelude=RELAY + services.names(setup) + setup,
+        malloc="default",
+    )
+
+
 # A listener that takes connections, says nothing, and closes them after a while.
 SILENT = (
     SOCKETS

@@ -48,6 +48,21 @@ CALLS = {
         "kafka.flush(1.0)",
         "1",
     ),
+    # Its library brings a broker of its own.
+    "confluent_kafka_broker": (
+        "import confluent_kafka\n"
+        "producer = confluent_kafka.Producer({'test.mock.num.brokers': 1, 'bootstrap.servers': 'mock', 'log_level': 0})\n"
+        "broker, = producer.list_topics(timeout=TIMEOUT).brokers.values()\n"
+        "consumer = confluent_kafka.Consumer({'bootstrap.servers': f'{broker.host}:{broker.port}', 'group.id': 'x',"
+        " 'auto.offset.reset': 'earliest', 'log_level': 0})\n"
+        "consumer.subscribe(['news'])\n"
+        "def send(): producer.produce('news', b'hello'); producer.flush(TIMEOUT)\n"
+        "def receive():\n"
+        "    while not (news := consumer.poll(TIMEOUT)) or news.error(): pass\n"
+        "    return news.value()",
+        "(soon(send), receive())[1]",
+        "b'hello'",
+    ),
     "pymssql": (
         "import pymssql\n" + HOLE,
         "fails(pymssql.Error, lambda: pymssql.connect(server='127.0.0.1', port=str(port), user='a', password='b'))",
