@@ -19,6 +19,7 @@ MODULES = (
     "pools",
     "sqlalchemys",
     "sockets",
+    "pipes",
     "tls",
     "children",
     "drivers",
