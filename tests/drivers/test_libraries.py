@@ -240,8 +240,24 @@ def call(n=0):
 }
 
 
-@pytest.mark.parametrize("client", shown(CLIENTS, paho="paho.mqtt"))
+OF_RABBITMQ = [name for name, (setup, _) in CLIENTS.items() if "rabbitmq" in setup]
+OTHERS = [name for name in CLIENTS if name not in OF_RABBITMQ]
+
+
+@pytest.mark.parametrize("client", shown(OTHERS, paho="paho.mqtt"))
 def test_others_run_while_one_waits(client: str, services: Services) -> None:
+    wait_beside_others(client, services)
+
+
+@pytest.mark.slow("its broker takes ten seconds of a processor to start")
+@pytest.mark.parametrize("client", shown(OF_RABBITMQ))
+def test_others_run_while_one_waits_for_rabbitmq(
+    client: str, services: Services
+) -> None:
+    wait_beside_others(client, services)
+
+
+def wait_beside_others(client: str, services: Services) -> None:
     setup, result = CLIENTS[client]
     for name, package in (("ldap", "libldap-dev"), ("pylibmc", "libmemcached-dev")):
         if client == name:
