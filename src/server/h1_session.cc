@@ -131,11 +131,16 @@ void H1Session::release(Exchange& x) noexcept {
   if (!rest) chunked_.reset();
   set_stage(rest ? Stage::Answered : Stage::None);
   discarded_ = 0;
-  server_.ledger().settle(std::move(done));  // others may have their turn within
-  if (!open()) return remove();
   marks().until = kNever;
-  mark_input(now());
-  if (within) return;  // serve() goes on
+  server_.ledger().settle(std::move(done));
+  if (open()) {
+    mark_input(now());
+  } else {
+    remove();
+  }
+  // Others have their turn within, and this connection may end meanwhile.
+  server_.ledger().hand_out();
+  if (within || !open()) return;  // serve() goes on
   if (state().stage == Stage::Answered) skip_rest({});
   if (state().stage == Stage::None) serve({});
   settle();

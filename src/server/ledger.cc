@@ -111,7 +111,6 @@ void Ledger::settle(std::unique_ptr<Exchange> x) noexcept {
   x->trim();
   // One that had a body gives its memory back.
   if (x->request().body == http::BodyKind::None) free_.put(std::move(x));
-  hand_out();
 }
 
 void Ledger::withdraw(std::unique_ptr<Exchange> x) noexcept {

@@ -78,6 +78,9 @@ class Ledger final : private loop::Timer {
   // It has ended, whole or not: what is known of it is written down. The loop's time is
   // fresh when it returns.
   void settle(std::unique_ptr<Exchange> x) noexcept;
+  // Behind that, once its channel is ready for whatever may come: the place that became
+  // free goes to who waits.
+  void hand_out() noexcept;
   // Nobody heard of it, and nobody is there any more to hear its answer.
   void withdraw(std::unique_ptr<Exchange> x) noexcept;
 
@@ -115,7 +118,6 @@ class Ledger final : private loop::Timer {
   void enter(Exchange& x) noexcept;
   void run(Exchange& x) noexcept;
   void leave(Exchange& x) noexcept;
-  void hand_out() noexcept;
   void overload(Exchange& x, Refused why) noexcept;
   void arm_queue_timer() noexcept;
   [[nodiscard]] Nanos waited_before(const http::Request& request) noexcept;
