@@ -95,15 +95,18 @@ void Server::on_accept_error(Error error) noexcept {
 }
 
 // New ones that have not sent a request yet are not idle: header_timeout bounds them.
+// One whose next request has come by now is the youngest when that was answered, and
+// asks for room itself then: the loop goes on for it.
 bool Server::evict_one() noexcept {
-  constexpr int kTries = 16;  // whose next request has come by now
-  for (int i = 0; i < kTries; ++i) {
+  if (std::exchange(evicting_, true)) return false;
+  Eviction came_to = Eviction::None;
+  for (auto left = load_.idle; left > 0 && came_to == Eviction::None; --left) {
     ClientConnection* oldest = idle_.front();
-    if (!oldest) return false;
-    const Eviction came_to = oldest->evict();
-    if (came_to != Eviction::None) return came_to == Eviction::Gone;
+    if (!oldest) break;
+    came_to = oldest->evict();
   }
-  return false;
+  evicting_ = false;
+  return came_to == Eviction::Gone;
 }
 
 void Server::resume_accepting() noexcept {

@@ -143,6 +143,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   bool draining_ = false;
   Nanos closing_since_ = kNever;
   bool accept_paused_ = false;
+  bool evicting_ = false;
   Peers* peers_ = nullptr;
 
   std::array<char, kScratch> scratch_;
