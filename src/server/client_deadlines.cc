@@ -13,7 +13,7 @@ Due ClientConnection::next_due() const noexcept {
       .waits_for_body = waits_for_body() && stream_.reading(),
       .resets = resets_,
       .makes_room = why_ == Closed::Evicted,
-      .closing_since = state_.stage == Stage::None ? server_.closing_since() : kNever};
+      .closing_since = state_.stage <= Stage::None ? server_.closing_since() : kNever};
   return due(situation, marks_, settings());
 }
 
@@ -54,7 +54,10 @@ void ClientConnection::act(Due due) noexcept {
     case Why::Preface: return close(Closed::Slow);
     case Why::FirstHead: ++counters.timeouts_header; return close(Closed::Slow);
     case Why::Idle: ++counters.timeouts_keepalive; return end(Closed::Idle);
-    case Why::Closing: return end(Closed::Server);
+    case Why::Closing:
+      // Where no request can have been answered nothing can be lost.
+      return state_.stage == Stage::Preface ? close(Closed::Server)
+                                            : end(Closed::Server);
     case Why::Linger: return on_linger_due();
     case Why::Delivery: return on_delivery_due();
     case Why::Write: return on_write_due(due);

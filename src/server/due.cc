@@ -13,12 +13,20 @@ constexpr Due sooner(Due a, Due b) noexcept {
   return b.when < a.when ? b : a;
 }
 
+// Where nothing of a request is there a server that ends waits for a moment only.
+Due before_closing(const Situation& s, const Marks& marks, Due due) noexcept {
+  if (s.closing_since == kNever || s.has_input) return due;
+  return sooner(due,
+                {std::max(marks.since, s.closing_since) + kDrainTime, Why::Closing});
+}
+
 Due of_input(const Situation& s, const Marks& marks, const Settings& set) noexcept {
   const bool ends = s.state.input == Input::Ended;
   switch (s.state.stage) {
     case Stage::Preface:
       if (ends) return {};  // by itself
-      return {after(marks.since, set.header_timeout), Why::Preface};
+      return before_closing(s, marks,
+                            {after(marks.since, set.header_timeout), Why::Preface});
     case Stage::Head:
       if (ends) return {};
       return {after(marks.since, set.header_timeout), Why::Head};
@@ -36,9 +44,7 @@ Due of_input(const Situation& s, const Marks& marks, const Settings& set) noexce
   if (ends) return {};
   const Due idle = s.fresh ? Due{after(marks.since, set.header_timeout), Why::FirstHead}
                            : Due{after(marks.since, set.keepalive), Why::Idle};
-  if (s.closing_since == kNever) return idle;
-  return sooner(idle,
-                {std::max(marks.since, s.closing_since) + kDrainTime, Why::Closing});
+  return before_closing(s, marks, idle);
 }
 
 }  // namespace
