@@ -68,6 +68,13 @@ class Job final : public server::Consumer {
     }
     return exchange_ && blocked_ == Blocked::No;
   }
+  [[nodiscard]] const Record& record() const noexcept { return record_; }
+  // For a body that has come, or will not.
+  [[nodiscard]] bool waits_in_vain() const noexcept {
+    return blocked_ == Blocked::Body &&
+           (exchange_->body_state() != server::BodyState::Open ||
+            !exchange_->body().empty());
+  }
   // `within`: the server has called, and must have its answer soon.
   void run(bool within);
 
@@ -136,6 +143,10 @@ void Job::step(const Op& op, bool) {
       next();
       app_.host_.hold_until(now() + op.n * kMillisecond);
       return wait_until(now() + op.n * kMillisecond);
+    case Act::Spend:
+      next();
+      say("computes");
+      return app_.host_.spend(op.n * kMillisecond);
     case Act::Hint: {
       next();
       if (record_.head_sent || record_.refused) return;
@@ -462,7 +473,7 @@ void SimApp::count_call(std::size_t client) {
 }
 
 Record* SimApp::begin(Exchange& exchange, bool front) {
-  std::string_view path = exchange.request().path_text();
+  const std::string_view path = exchange.request().path_text();
   std::size_t client = 0;
   std::size_t request = 0;
   const Request* plan = nullptr;
@@ -542,6 +553,12 @@ std::size_t SimApp::runnable() {
     if (jobs_[i]->can_run()) ready_.push_back(i);
   }
   return ready_.size();
+}
+
+const Record* SimApp::waits_in_vain() const {
+  const auto found = std::ranges::find_if(
+      jobs_, [](const auto& job) { return !job->done() && job->waits_in_vain(); });
+  return found == jobs_.end() ? nullptr : &(*found)->record();
 }
 
 void SimApp::run_one(std::size_t index) {

@@ -62,6 +62,8 @@ class AppHost {
   // The loop stands still until then.
   virtual void hold_until(Nanos at) = 0;
   virtual void wake_at(Nanos at) = 0;
+  // Time passes, and nobody else moves.
+  virtual void spend(Nanos time) = 0;
   virtual void fault(std::string_view kind, const std::string& text) = 0;
   virtual void trace(const std::string& line) = 0;
   [[nodiscard]] virtual bool traces() const = 0;
@@ -82,6 +84,8 @@ class SimApp final : public server::App, public server::Front {
   // How many jobs could go on; one of them does so for a while.
   [[nodiscard]] std::size_t runnable();
   void run_one(std::size_t index);
+  // One that waits for what is there; null: none does.
+  [[nodiscard]] const Record* waits_in_vain() const;
   [[nodiscard]] bool idle() const noexcept { return jobs_.empty(); }
   [[nodiscard]] const std::vector<std::unique_ptr<Record>>& records() const noexcept {
     return records_;

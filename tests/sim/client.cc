@@ -215,6 +215,10 @@ void SimClient::moves(Nanos now, std::vector<Move>& into) {
     if (now >= epoch_ + plan_.at * kMillisecond) into.push_back(Move::Connect);
     return;
   }
+  if (plan_.vanish >= 0 && !link_->unix_socket &&
+      now >= epoch_ + plan_.vanish * kMillisecond) {
+    left_ = closed_ = link_->vanished = true;
+  }
   if (closed_) return;
   if (may_write(now)) into.push_back(Move::Write);
   if (may_read(now)) into.push_back(Move::Read);
@@ -225,7 +229,10 @@ Nanos SimClient::next_time(Nanos now) {
   if (!link_) return epoch_ + plan_.at * kMillisecond;
   if (closed_) return kNever;
   Nanos next = kNever;
-  if (!pass_gates(now) && gate_until_ != kNever) next = gate_until_;
+  if (const Nanos at = epoch_ + plan_.vanish * kMillisecond; at > now) next = at;
+  if (!pass_gates(now) && gate_until_ != kNever) {
+    next = std::min(next, gate_until_);
+  }
   if (read_at_ > now) next = std::min(next, read_at_);
   if (write_at_ > now && !all_sent()) next = std::min(next, write_at_);
   if (all_sent() && !may_end(now) && end_at_ != kNever && end_at_ > now) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/choices.h"
+#include "sim/client.h"
 
 namespace celadon::sim {
 namespace {
@@ -57,6 +58,7 @@ void add_program(Choices& c, Request& r) {
   if (c.percent(25)) add(r, Act::Wait, pause(c));
   if (c.percent(4)) add(r, Act::Hold, pause(c));
   if (c.percent(4)) add(r, Act::Hint);
+  if (c.percent(4)) add(r, Act::Spend, c.between(1, 5));
   const std::size_t dice = c.below(100);
   if (dice < 5) return add(r, Act::Raise);
   if (dice < 6) return add(r, Act::Never);
@@ -67,7 +69,11 @@ void add_program(Choices& c, Request& r) {
   }
   if (c.percent(15)) {
     add(r, Act::Finish);
-    add(r, Act::Wait, pause(c));
+    if (c.percent(60)) {
+      add(r, Act::Wait, pause(c));
+    } else {
+      add(r, Act::Spend, c.between(1, 5));
+    }
   }
 }
 
@@ -168,6 +174,146 @@ void make_fast(Choices& c, Client& made) {
   made.requests = {upload};
 }
 
+// An answer that leaves slowly, and behind it an upload that waits for its turn. The
+// server looks at the connection now and then while less and less is queued.
+void make_blocked(Choices& c, Client& made, Rules& rules) {
+  rules.response_buffer = 16'000;
+  rules.write_timeout = c.any_of({500, 2'000});
+  rules.write_min_rate = 0;
+  made.unix_socket = 0;
+  made.buffer = 4'096;
+  made.cut = -1;
+  made.reads = reading::Slow;
+  made.reads_n = 3'000;
+  made.reads_ms = c.any_of({100, 300});
+  Request large;
+  add(large, Act::Whole, c.between(20'000, 150'000));
+  Request upload;
+  upload.method = methods::Post;
+  upload.body = c.between(300'000, 600'000);
+  add_reads(c, upload);
+  add(upload, Act::Whole, 10);
+  made.requests = {large, upload};
+}
+
+// It leaves where it should be told to send.
+void make_untold(Choices& c, Client& made) {
+  made.end = c.any_of({ends::Close, ends::Reset});
+  Request upload;
+  upload.method = methods::Post;
+  upload.body = c.between(1, 5'000);
+  upload.expect = 2;
+  add(upload, Act::Read);
+  add(upload, Act::Whole, 10);
+  made.requests = {upload};
+  const Script script(made, 0, false);
+  made.cut = static_cast<Number>(script.spans[0].head_end);
+}
+
+// A body of which a part has room, while another one's view holds the loop.
+void make_held(Choices& c, Scenario& s) {
+  s.rules.body_buffer = 1'000;
+  Client made;
+  Request upload;
+  upload.method = methods::Post;
+  upload.body = c.between(1'001, 4'000);
+  if (c.percent(50)) upload.chunk = c.between(1, 300);
+  upload.stall_at = c.between(60, 400);
+  upload.stall = 1;
+  add(upload, Act::Read);
+  made.requests = {upload};
+  Client other;
+  Request request;
+  request.wait = c.between(0, 3);
+  add(request, Act::Hold, c.between(9'990, 12'000));
+  other.requests = {request};
+  s.clients = {made, other};
+}
+
+// Answers leave together, places are handed out, and connections go to another worker.
+void make_crossing(Choices& c, Scenario& s) {
+  s.rules.max_concurrent = 1;
+  s.plan.colleague = 1;
+  s.plan.drain_at = c.between(5, 15);
+  s.clients.clear();
+  for (Number i = c.between(2, 4); i > 0; --i) {
+    Client made;
+    made.at = c.between(0, 6);
+    Request small;
+    small.together = 1;
+    small.inline_ = c.percent(60) ? 1 : 0;
+    if (c.percent(50)) add(small, Act::Wait, c.between(10, 30));
+    add(small, Act::Whole, 10);
+    if (c.percent(60)) add(small, Act::Spend, c.between(1, 5));
+    made.requests.assign(static_cast<std::size_t>(c.between(1, 2)), small);
+    s.clients.push_back(made);
+  }
+}
+
+// All places are taken, the oldest by one that does not read.
+void make_lazy(Choices& c, Scenario& s) {
+  s.clients.clear();
+  Client lazy;
+  lazy.buffer = 4'096;
+  lazy.reads = reading::Late;
+  lazy.reads_ms = c.between(300, 1'900);
+  Request large;
+  add(large, Act::Whole, c.between(10'000, 60'000));
+  lazy.requests = {large};
+  s.clients.push_back(lazy);
+  for (Number i = c.between(2, 4); i > 0; --i) {
+    Client made;
+    made.at = c.between(20, 200);
+    Request small;
+    add(small, Act::Whole, 10);
+    made.requests = {small};
+    if (c.percent(30)) made.cut = 0;
+    s.clients.push_back(made);
+  }
+  s.rules.worker_connections = c.between(2, 3);
+}
+
+// Some connect and say nothing, as health checks do, and the server ends.
+void make_quiet(Choices& c, Scenario& s) {
+  s.rules.proxy = c.percent(70) ? 1 : 0;
+  s.plan.drain_at = c.between(0, 60);
+  s.plan.grace = 30'000;
+  for (Client& client : s.clients) {
+    if (c.percent(60)) client.cut = c.percent(80) ? 0 : c.between(0, 60);
+    client.end = ends::Stay;
+  }
+}
+
+// The next requests of all come at once, while all places are taken and the oldest one
+// lacks part of its answer.
+void make_full(Choices& c, Scenario& s) {
+  Client lazy;
+  lazy.buffer = 4'096;
+  lazy.reads = reading::Late;
+  lazy.reads_ms = 5'000;
+  lazy.requests.push_back({});
+  add(lazy.requests[0], Act::Whole, 60'000);
+  Client many;
+  many.at = 5;
+  many.copies = c.between(150, 250);
+  Request small;
+  small.front = 1;
+  add(small, Act::Whole, 10);
+  many.requests = {small, small};
+  many.requests[1].wait = 50;
+  Client held;
+  held.at = 10;
+  held.requests.push_back({});
+  add(held.requests[0], Act::Hold, 100);
+  Client late;
+  late.at = 60;
+  late.copies = 3;
+  late.requests.push_back({});
+  s.rules.worker_connections = many.copies + 3;
+  s.moods.creep = 0;
+  s.clients = {lazy, many, held, late};
+}
+
 // One whose view holds the loop while others wait for theirs.
 Client holder(Choices& c) {
   Client made;
@@ -252,6 +398,7 @@ void choose_plan(Choices& c, Plan& p) {
     p.colleague = 1;
     p.colleague_full = c.any_of({0, 0, 50, 100});
     p.over_share = c.any_of({0, 30});
+    if (c.percent(30)) p.alone_at = c.percent(30) ? 0 : pause(c);
   }
 }
 
@@ -272,6 +419,16 @@ Scenario generate(std::uint64_t seed) {
     make_crowd(c, s);
     return s;
   }
+  if (c.below(1'000) == 0) {
+    make_full(c, s);
+    return s;
+  }
+  using Make = void (*)(Choices&, Scenario&);
+  for (const Make make : {make_held, make_crossing, make_lazy}) {
+    if (c.below(300) != 0) continue;
+    make(c, s);
+    return s;
+  }
   const Number clients = c.percent(60)   ? 1
                          : c.percent(80) ? c.between(2, 4)
                                          : c.between(5, 9);
@@ -280,7 +437,11 @@ Scenario generate(std::uint64_t seed) {
     if (s.rules.proxy != 0 && c.percent(30)) s.clients.back().proxy_stall = pause(c);
     if (c.percent(4)) make_pipeline(c, s.clients.back());
     if (c.percent(2)) make_fast(c, s.clients.back());
+    if (c.percent(1)) make_blocked(c, s.clients.back(), s.rules);
+    if (c.percent(2)) make_untold(c, s.clients.back());
+    if (c.percent(4)) s.clients.back().vanish = pause(c);
   }
+  if (c.below(300) == 0) make_quiet(c, s);
   if (s.plan.colleague != 0 && c.percent(60)) s.clients.push_back(holder(c));
   return s;
 }

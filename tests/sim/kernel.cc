@@ -123,6 +123,7 @@ void Kernel::client_reset(Link& link) {
 // --- the wire ---
 
 bool Kernel::can_move(const Link& link) noexcept {
+  if (link.vanished) return false;
   if (link.reset_to_client || link.reset_to_server) return true;
   const Direction& up = link.up;
   const Direction& down = link.down;
@@ -230,6 +231,12 @@ void Kernel::reset_client(Link& link, Cause cause) {
 
 // --- the server ---
 
+// How much of the stack lies between the world and here.
+void Kernel::note_depth() noexcept {
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  if (base_ > here) deepest_ = std::max(deepest_, base_ - here);
+}
+
 bool Kernel::refuses() {
   ++calls_;
   if (moods_.spurious == 0 ||
@@ -249,6 +256,7 @@ std::size_t Kernel::some_of(std::size_t n) {
 }
 
 ssize_t Kernel::recv(int fd, std::span<char> into) {
+  note_depth();
   Link& link = *at(fd).link;
   Direction& up = link.up;
   // Bytes that are there are given, if not at the first call.
@@ -314,6 +322,7 @@ void Kernel::note_write(Link& link, std::size_t wanted, std::size_t taken) {
 }
 
 ssize_t Kernel::send(int fd, std::span<const iovec> pieces) {
+  note_depth();
   Link& link = *at(fd).link;
   std::size_t wanted = 0;
   for (const iovec& piece : pieces) wanted += piece.iov_len;

@@ -88,6 +88,7 @@ struct Link {
   bool client_closed = false;
   bool client_reset = false;  // a reset has arrived
   std::string lost;           // what it had received and not read
+  bool vanished = false;      // nobody is there any more, and nobody says so
   // On the wire.
   bool reset_to_client = false;
   bool reset_to_server = false;
@@ -157,6 +158,12 @@ class Kernel {
   // Descriptors of connections and spool files that are open.
   [[nodiscard]] std::size_t open_descriptors() const noexcept;
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
+  // The server is called from there on; bytes of the stack that it has needed since.
+  void set_base(const void* base) noexcept {
+    base_ = reinterpret_cast<std::uintptr_t>(base);
+    deepest_ = 0;
+  }
+  [[nodiscard]] std::size_t deepest() const noexcept { return deepest_; }
 
   // --- for the poller ---
   [[nodiscard]] static bool is_ours(int fd) noexcept { return fd >= kBase; }
@@ -200,6 +207,7 @@ class Kernel {
     return *descriptors_[static_cast<std::size_t>(fd - kBase)];
   }
   int add(Kind kind);
+  void note_depth() noexcept;
   // Says EAGAIN or EINTR for nothing.
   bool refuses();
   std::size_t some_of(std::size_t n);
@@ -220,6 +228,8 @@ class Kernel {
   Number accepts_ = 0;
   Number refused_accepts_ = 0;
   std::uint64_t calls_ = 0;
+  std::uintptr_t base_ = 0;
+  std::size_t deepest_ = 0;
 };
 
 }  // namespace celadon::sim

@@ -28,7 +28,7 @@ bool has_holds(const Scenario& scenario) {
   for (const Client& client : scenario.clients) {
     for (const Request& request : client.requests) {
       for (const Op& op : request.ops) {
-        if (op.kind() == Act::Hold) return true;
+        if (op.kind() == Act::Hold || op.kind() == Act::Spend) return true;
       }
     }
   }
@@ -42,7 +42,10 @@ bool asks_close(const Request& request) {
 }  // namespace
 
 Oracle::Oracle(const Scenario& scenario, Clock& clock)
-    : scenario_(scenario), clock_(clock), holds_(has_holds(scenario)) {}
+    : scenario_(scenario),
+      clock_(clock),
+      holds_(has_holds(scenario)),
+      alone_at_(clock.now() + ms(scenario.plan.alone_at)) {}
 
 void Oracle::add(const SimClient& client) {
   conversations_.push_back(std::make_unique<Conversation>(client));
@@ -167,6 +170,11 @@ void Oracle::on_release(const Record& record) {
   const auto most = static_cast<std::size_t>(scenario_.rules.max_concurrent);
   if (most > 0 && running_ >= most) full_until_ = clock_.now();
   --running_;
+}
+
+bool Oracle::alone() const noexcept {
+  const Plan& plan = scenario_.plan;
+  return plan.colleague == 0 || (plan.alone_at >= 0 && clock_.now() >= alone_at_);
 }
 
 void Oracle::on_drained() {

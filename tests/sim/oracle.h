@@ -67,6 +67,8 @@ class Oracle {
   // When all is done that can be done at this moment.
   void check_settled(const Link& link);
   [[nodiscard]] bool drained() const noexcept { return drained_; }
+  // There is no other worker to take connections over.
+  [[nodiscard]] bool alone() const noexcept;
   // Nothing of a next request has come.
   [[nodiscard]] bool is_alone(const Record& record) const;
   // The rest of its body is too long, or its client waits to be told to send:
@@ -97,6 +99,8 @@ class Oracle {
                   Nanos begun);
   void check_wait(const Conversation& c, const Link& link, std::size_t k);
   void late(const Link& link, Nanos due, const char* what);
+  void check_ahead(const Conversation& c, const Link& link, std::size_t k);
+  [[nodiscard]] Nanos ends_from(Nanos since) const;
   [[nodiscard]] Nanos idle_since(const Conversation& c, const Link& link) const;
   struct Ending {
     Nanos at;
@@ -127,6 +131,7 @@ class Oracle {
   std::size_t running_ = 0;  // requests that are with the application
   Nanos full_until_ = -1;    // when so many last ran as may
   Nanos drained_at_ = 0;
+  const Nanos alone_at_;
   bool drained_ = false;
   bool all_closed_ = false;
 };

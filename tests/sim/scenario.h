@@ -29,6 +29,7 @@ enum class Act : std::uint8_t {
   Read,    // n bytes of the body, or to its end
   Wait,    // n ms
   Hold,    // n ms in which the loop does not run
+  Spend,   // n ms of computing between two calls of the server's
   Hint,    // an interim answer
   Head,    // with the first n bytes of the body
   Send,    // n bytes
@@ -127,6 +128,7 @@ struct Client {
   Number cut = -1;          // it sends no more than that
   Number end = ends::Stay;  // what it does when all is sent (Done: answered)
   Number end_wait = 0;
+  Number vanish = -1;  // from then on nothing comes from it, and nothing reaches it
   Number reads = reading::Always;
   Number reads_n =
       0;  // Slow: bytes at a time; Stop: after so many. Last: when all is sent
@@ -147,6 +149,7 @@ struct Client {
     visit(FieldInfo{"cut", -1}, cut);
     visit(FieldInfo{"end", ends::Stay, kEndNames}, end);
     visit(FieldInfo{"end_wait", 0}, end_wait);
+    visit(FieldInfo{"vanish", -1}, vanish);
     visit(FieldInfo{"reads", reading::Always, kReadingNames}, reads);
     visit(FieldInfo{"reads_n", 0, nullptr, 0}, reads_n);
     visit(FieldInfo{"reads_ms", 0}, reads_ms);
@@ -232,6 +235,7 @@ struct Plan {  // what happens to the server
   Number colleague = 0;  // a second worker takes connections over
   Number colleague_full = 0;  // percent of connections that it refuses
   Number over_share = 0;      // percent of new connections that are passed on
+  Number alone_at = -1;       // from then on there is no other worker any more
 
   template <class Visit>
   void fields(Visit&& visit) {
@@ -240,6 +244,7 @@ struct Plan {  // what happens to the server
     visit(FieldInfo{"colleague", 0}, colleague);
     visit(FieldInfo{"colleague_full", 0}, colleague_full);
     visit(FieldInfo{"over_share", 0}, over_share);
+    visit(FieldInfo{"alone_at", -1}, alone_at);
   }
 };
 

@@ -88,10 +88,24 @@ void Oracle::judge_interims(Conversation& c, const Link& link) {
 
 // --- what is read ---
 
+// Of what follows the request at hand only so much is there.
+void Oracle::check_ahead(const Conversation& c, const Link& link, std::size_t k) {
+  constexpr std::uint64_t kMost = 3 * 64 * 1024;  // a read may begin below its mark
+  if (link.server_shut || scenario_.rules.buffering != 0) return;
+  const std::uint64_t end = c.client->script().spans[k].end;
+  if (link.up.taken <= end + kMost || c.written.answers().size() > k + 1 ||
+      may_end_after(c, link, k)) {
+    return;
+  }
+  fault("input", about(c, k) + std::to_string(link.up.taken - end) +
+                     " bytes behind it were read ahead");
+}
+
 void Oracle::on_server_read(const Link& link) {
   Conversation& c = of(link.client);
   if (c.records.empty()) return;
   const Record& last = *c.records.back();
+  check_ahead(c, link, last.request);
   std::uint64_t given = 0;
   for (const Record* record : c.records) {
     if (record->plan->method != methods::Head)
@@ -155,10 +169,21 @@ std::size_t Oracle::served(const Conversation& c) const {
 }
 
 void Oracle::check_settled(const Link& link) {
-  if (link.server_closed || !link.accepted || all_closed_) return;
+  if (link.server_closed || all_closed_) return;
   // Who takes connections over begins some waits anew, and a loop that is held
   // is late.
-  if (scenario_.plan.colleague != 0 || holds_) return;
+  if (!alone() || of(link.client).taken_over || holds_) return;
+  if (!link.accepted) {
+    if (drained_ || scenario_.moods.no_fds > 0) return;
+    for (const auto& other : conversations_) {
+      if (!other->client->link()) continue;
+      const Nanos since = idle_since(*other, *other->client->link());
+      if (since == kNever) continue;
+      late(link, std::max(since, link.connected_at) + kDeliveryPeriod,
+           "it waits for a place while another one is idle,");
+    }
+    return;
+  }
   if (link.server_shut) return check_linger(link);
   if (link.blocked_since != kNever) return check_write(link);
   check_request(of(link.client), link);
@@ -221,6 +246,11 @@ void Oracle::check_request(const Conversation& c, const Link& link) {
   check_wait(c, link, k);
 }
 
+// A wait that began then is one in a server that ends since.
+Nanos Oracle::ends_from(Nanos since) const {
+  return std::max({since, drained_at_, scenario_.plan.colleague != 0 ? alone_at_ : 0});
+}
+
 // For the next request: its begin, its head, or a body that is collected first.
 void Oracle::check_wait(const Conversation& c, const Link& link, std::size_t k) {
   const auto& spans = c.client->script().spans;
@@ -229,11 +259,12 @@ void Oracle::check_wait(const Conversation& c, const Link& link, std::size_t k) 
   Nanos since = std::max(link.accepted_at, link.whole_write_at);
   if (last) since = std::max(since, last->released_at);
   if (k > 0) since = std::max(since, arrival(link, spans[k - 1].end));
+  if (link.up.delivered == 0 && drained_)
+    late(link, ends_from(since) + kDrainTime, "it is kept in a drain");
   if (k == 0 && (spans.empty() || link.up.delivered < spans[0].head_end))
     return late(link, since + ms(rules.header_timeout), "a first head is waited for");
   if (k >= spans.size() || link.up.delivered <= spans[k].begin) {
-    if (drained_)
-      late(link, std::max(since, drained_at_) + kDrainTime, "it is kept in a drain");
+    if (drained_) late(link, ends_from(since) + kDrainTime, "it is kept in a drain");
     return late(link, since + ms(rules.keepalive), "a request is waited for");
   }
   const Nanos head = arrival(link, spans[k].head_end);
@@ -241,8 +272,13 @@ void Oracle::check_wait(const Conversation& c, const Link& link, std::size_t k) 
     const Nanos first = std::max(since, arrival(link, spans[k].begin + 1));
     return late(link, first + ms(rules.header_timeout), "a head is waited for");
   }
-  if (rules.buffering != 0 && rules.max_concurrent == 0 &&
-      c.client->plan().requests[k].bad == bad::None) {
+  const Request& request = c.client->plan().requests[k];
+  if (rules.max_concurrent > 0 && rules.queue_timeout > 0 && rules.buffering == 0 &&
+      request.bad == bad::None) {
+    return late(link, std::max(since, head) + ms(rules.queue_timeout),
+                "a place is waited for");
+  }
+  if (rules.buffering != 0 && rules.max_concurrent == 0 && request.bad == bad::None) {
     check_body(c, link, spans[k], since);
   }
 }

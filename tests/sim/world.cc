@@ -17,6 +17,13 @@ namespace {
 using memory::Inside;
 using memory::Outside;
 
+// Of the stack, for one turn of the server's. Sanitizers need several times as much.
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::size_t kDeepest = 64 * 1024;
+#else
+constexpr std::size_t kDeepest = 10 * 1024;
+#endif
+
 struct NoLog final : LogSink {
   void log(Level, std::string_view) noexcept override {}
 };
@@ -119,7 +126,8 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   bool closes_now(Record& record) override {
     record.alone = oracle_.is_alone(record);
     record.too_much = oracle_.leaves_too_much(record);
-    return oracle_.drained() && scenario_.plan.colleague == 0;
+    return oracle_.drained() && oracle_.alone() &&
+           !oracle_.of(record.client).taken_over;
   }
   void hold_until(Nanos at) override {
     held_until_ = std::max(held_until_, at);
@@ -128,6 +136,10 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
     saw("held loop");
   }
   void wake_at(Nanos at) override { wakes_.push_back(at); }
+  void spend(Nanos time) override {
+    clock_.advance(time);
+    dirty_ = true;
+  }
   void fault(std::string_view kind, const std::string& text) override {
     oracle_.fault(kind, text);
   }
@@ -135,13 +147,14 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   [[nodiscard]] bool traces() const override { return with_trace_; }
   // server::Peers
   bool ending() noexcept override { return false; }
-  bool has_other() noexcept override { return true; }
+  bool has_other() noexcept override { return !oracle_.alone(); }
   bool over_share() noexcept override {
-    return choices_.percent(static_cast<unsigned>(scenario_.plan.over_share));
+    return !oracle_.alone() &&
+           choices_.percent(static_cast<unsigned>(scenario_.plan.over_share));
   }
   bool has_room() noexcept override {
     // Or the loop comes back in the middle of it.
-    return !choices_.percent(10);
+    return !oracle_.alone() && !choices_.percent(10);
   }
   bool pass(int fd, const server::Passage& passage) noexcept override;
 
@@ -216,6 +229,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   std::uint64_t evicted_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t steps_of_moment_ = 0;
+  std::uint64_t wakes_in_vain_ = 0;
   std::size_t memory_before_ = memory::live();
   std::size_t memory_base_ = 0;
   std::size_t largest_piece_ = 0;
@@ -292,7 +306,8 @@ void World::start() {
 
 bool World::pass(int fd, const server::Passage& passage) noexcept {
   const Outside outside;
-  if (choices_.percent(static_cast<unsigned>(scenario_.plan.colleague_full))) {
+  if (oracle_.alone() ||
+      choices_.percent(static_cast<unsigned>(scenario_.plan.colleague_full))) {
     return false;
   }
   passed_.emplace_back(kernel_.duplicate(fd), passage);
@@ -425,7 +440,9 @@ bool World::step() {
     advance_to(clock_.now() + kMillisecond);
     return true;
   }
-  switch (choose()) {
+  const Who who = choose();
+  if (who != Who::Loop) wakes_in_vain_ = 0;
+  switch (who) {
     case Who::Loop: turn(0); break;
     case Who::Job:
       holding_ = false;  // who has held the loop goes on ahead of it
@@ -451,9 +468,15 @@ void World::turn(Nanos max_wait) {
   app_.begin_turn();
   loop_->custody().enter();
   for (const auto& link : kernel_.links()) link->up.taken_before = link->up.taken;
-  const Inside inside;
-  loop_->settle();
-  loop_->turn(max_wait);
+  kernel_.set_base(__builtin_frame_address(0));
+  {
+    const Inside inside;
+    loop_->settle();
+    loop_->turn(max_wait);
+  }
+  if (kernel_.deepest() <= kDeepest) return;
+  fault("recursion", "calls of the server's lie in each other, " +
+                         std::to_string(kernel_.deepest()) + " bytes deep");
 }
 
 void World::move_client(std::size_t number, SimClient::Move move) {
@@ -488,6 +511,7 @@ Nanos World::next_time() {
   for (const Nanos at : wakes_) consider(at);
   if (held()) consider(held_until_);
   const Plan& plan = scenario_.plan;
+  if (plan.alone_at >= 0) consider(epoch_ + plan.alone_at * kMillisecond);
   if (plan.drain_at >= 0) {
     const Nanos drain = epoch_ + plan.drain_at * kMillisecond;
     const Nanos grace = drain + plan.grace * kMillisecond;
@@ -510,7 +534,13 @@ void World::advance_to(Nanos at) {
 
 // Nothing can move any more at this moment.
 bool World::let_time_pass() {
+  // It asks every 10 ms whether a peer has all, for as long as its last patience.
+  constexpr std::uint64_t kMostInVain = 20'000;
   Nanos next = next_time();
+  if (!held() && ++wakes_in_vain_ > kMostInVain) {
+    fault("spins", "the loop wakes again and again, and nothing comes of it");
+    return false;
+  }
   if (!held()) {
     check_idle_memory();
     if (oracle_.verdict().bad()) return false;
@@ -525,6 +555,11 @@ bool World::let_time_pass() {
     if (!candidates_.none()) return !oracle_.verdict().bad();
     // Nothing is left to do at this moment: what was due has been done.
     for (const auto& link : kernel_.links()) oracle_.check_settled(*link);
+    if (const Record* record = app_.waits_in_vain()) {
+      fault("hangs", "client " + std::to_string(record->client) + ", request " +
+                         std::to_string(record->request) +
+                         ": its body is there, and its reader is not told");
+    }
     if (oracle_.verdict().bad()) return false;
     if (wait != kNever) next = std::min(next, clock_.now() + wait);
   }
