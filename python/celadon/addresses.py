@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 
-from celadon import systemd
+from celadon import process, systemd
 from celadon._core import Master
 from celadon.config import Config
 from celadon.errors import UsageError
@@ -25,6 +26,7 @@ class Addresses:
         self._notifier = notifier
         self._bound: dict[str, str] = {}
         self._admin: dict[str, str] = {}
+        self._owner: process.Account | None = None
 
     @property
     def descriptions(self) -> list[str]:
@@ -40,6 +42,7 @@ class Addresses:
 
         Raises `OSError` for an address that cannot be bound, `UsageError` for a bad one.
         """
+        self._owner = process.account_of(settings)
         wanted = {store_name(text): text for text in settings.bind}
         for name, descriptor in stored.items():
             text = wanted.pop(name, None)
@@ -59,6 +62,7 @@ class Addresses:
         Raises as `open`, and then nothing has changed. True where the admin pages are
         elsewhere now.
         """
+        self._owner = process.account_of(settings)
         new = [text for text in settings.bind if text not in self._bound]
         opened: list[str] = []
         try:
@@ -84,16 +88,34 @@ class Addresses:
         return bool(new or old)
 
     def _bind(self, text: str) -> str:
-        try:
-            return self._core.bind(text)[0]
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        return self._opened(text, self._core.bind, self._core.unbind)
 
     def _bind_admin(self, text: str) -> str:
+        return self._opened(text, self._core.bind_admin, self._core.unbind_admin)
+
+    def _opened(
+        self,
+        text: str,
+        bind: Callable[[str], tuple[str, int]],
+        unbind: Callable[[str], object],
+    ) -> str:
         try:
-            return self._core.bind_admin(text)[0]
+            described = bind(text)[0]
         except ValueError as error:
             raise UsageError(str(error)) from None
+        try:
+            if not text.startswith(_PREFIX):
+                self._give_away(described)
+        except OSError:
+            unbind(described)
+            raise
+        return described
+
+    def _give_away(self, described: str) -> None:
+        """The file of a unix socket belongs to whom the workers run as."""
+        path = described.removeprefix("unix:")
+        if self._owner and path != described and not path.startswith("@"):
+            os.chown(path, self._owner.uid, self._owner.gid, follow_symlinks=False)
 
     def _bind_and_store(self, text: str) -> None:
         described = self._bound[text] = self._bind(text)

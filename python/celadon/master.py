@@ -156,7 +156,8 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     if settings.worker_affinity:
         process.pin(supervisor.core.slot() or 0)
     lifecycle.call(settings, "post_fork", arbiter, worker)
-    process.drop_privileges(settings.user, settings.group, settings.initgroups)
+    if account := process.account_of(settings):
+        process.become(account)
     try:
         worker.app = load(settings)
         lifecycle.call(settings, "post_worker_init", worker)
@@ -224,10 +225,8 @@ class _Supervisor:
         options["alive_period"] = self._notifier.watchdog_period
         options["build_labels"] = _build_labels()
         # What no worker could do either is said before anything is opened.
-        if settings.user:
-            options["uid"] = process.find_user(settings.user)
-        if settings.group:
-            options["gid"] = process.find_group(settings.group)
+        if account := process.account_of(settings):
+            options["uid"], options["gid"] = account.uid, account.gid
         return options
 
     def watch_files(self) -> None:

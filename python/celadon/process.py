@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import grp
 import os
 import pwd
+import secrets
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from celadon.errors import CeladonError, UsageError
 
@@ -33,26 +37,88 @@ def pin(slot: int) -> None:
     os.sched_setaffinity(0, {cpus[slot % len(cpus)]})
 
 
-def drop_privileges(user: str, group: str, initgroups: bool) -> None:
-    """Becomes `user` and `group`, empty for no change. Raises `CeladonError`."""
-    uid = find_user(user) if user else os.geteuid()
-    gid = find_group(group) if group else os.getegid()
+@dataclass(frozen=True)
+class Account:
+    """Whom a process becomes; `groups` are all it has, `home` is empty if unknown."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+
+
+class AccountSettings(Protocol):
+    """The settings that say whom workers run as."""
+
+    user: str
+    group: str
+    initgroups: bool
+
+
+def account_of(settings: AccountSettings) -> Account | None:
+    """None where nobody else is asked for. Raises `UsageError`.
+
+    Without `group` it is the user's own, not that of who starts the server.
+    """
+    uid = find_user(settings.user) if settings.user else os.geteuid()
+    known = _known(uid)
+    if settings.group:
+        gid = find_group(settings.group)
+    elif uid == os.geteuid():
+        gid = os.getegid()
+    elif known:
+        gid = known.pw_gid
+    else:
+        raise UsageError(f"group: user {uid} has no account that names one; set group")
     if (uid, gid) == (os.geteuid(), os.getegid()):
-        return
+        return None
+    groups = (gid,)
+    if settings.initgroups:
+        if known is None:
+            raise UsageError(f"initgroups: user {uid} has no account")
+        groups = tuple(os.getgrouplist(known.pw_name, gid))
+    return Account(uid, gid, groups, known.pw_dir if known else "")
+
+
+def _known(uid: int) -> pwd.struct_passwd | None:
     try:
-        if initgroups:
-            os.initgroups(pwd.getpwuid(uid).pw_name, gid)
-        elif os.geteuid() == 0:
-            os.setgroups([gid])  # not those of whom it was
-        os.setgid(gid)
-        os.setuid(uid)
-    except (OSError, KeyError) as error:
+        return pwd.getpwuid(uid)
+    except KeyError:
+        return None
+
+
+def become(account: Account) -> None:
+    """For good, and looks whether it is so. Raises `CeladonError`."""
+    was_root = os.geteuid() == 0
+    try:
+        if was_root:
+            os.setgroups(account.groups)  # not those of whom it was
+        os.setresgid(account.gid, account.gid, account.gid)
+        os.setresuid(account.uid, account.uid, account.uid)
+    except OSError as error:
         raise CeladonError(
-            f"cannot become {user or uid}:{group or gid}: {error}"
+            f"cannot become {account.uid}:{account.gid}: {error}"
         ) from None
-    # With root's home a library writes where it must not.
-    with contextlib.suppress(KeyError):
-        os.environ["HOME"] = pwd.getpwuid(uid).pw_dir
+    if not _is(account, was_root):
+        raise CeladonError(f"has not become {account.uid}:{account.gid}")
+    if account.home:
+        os.environ["HOME"] = (
+            account.home
+        )  # with root's a library writes where it must not
+
+
+def _is(account: Account, has_set_groups: bool) -> bool:
+    if {*os.getresuid()} != {account.uid} or {*os.getresgid()} != {account.gid}:
+        return False
+    if has_set_groups and {*os.getgroups()} != {*account.groups}:
+        return False
+    if account.uid == 0:
+        return True
+    try:
+        os.setuid(0)
+    except PermissionError:
+        return True
+    return False
 
 
 def set_title(proc_name: str, role: str) -> None:
@@ -70,33 +136,71 @@ def set_title(proc_name: str, role: str) -> None:
 
 
 class PidFile:
-    """A file with the number of this process, for as long as it lives."""
+    """A file with the number of this process, which holds a lock on it while it lives."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path).absolute()
+        self._file: int | None = None
+        self._pid = os.getpid()
 
     def write(self) -> None:
-        """Raises `CeladonError` where another process that lives stands in it."""
-        other = self._read()
-        if other is not None and other != os.getpid() and _lives(other):
-            raise CeladonError(f"pidfile: {self._path}: process {other} is running")
+        """Raises `CeladonError` where a server that lives stands in it.
+
+        A process that holds no lock got the number of one that was killed.
+        """
         try:
-            # At once whole, and not through a link that somebody else has laid there.
-            fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-            fresh.write_text(f"{os.getpid()}\n")
-            fresh.replace(self._path)
+            other = _holder(self._path)
+            if other is not None:
+                raise CeladonError(f"pidfile: {self._path}: process {other} is running")
+            self._put()
         except OSError as error:
             raise CeladonError(f"pidfile: {error}") from None
 
-    def remove(self) -> None:
-        if self._read() == os.getpid():
-            self._path.unlink(missing_ok=True)
-
-    def _read(self) -> int | None:
+    def _put(self) -> None:
+        # At once whole, and not through a link that somebody else has laid there.
+        fresh = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        writer = os.open(fresh, flags, 0o644)
         try:
-            return int(self._path.read_text())
-        except (OSError, ValueError):
+            os.write(writer, f"{self._pid}\n".encode())
+            # A process without privileges that inherits it cannot write.
+            self._file = os.open(fresh, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fresh.replace(self._path)
+        except OSError:
+            fresh.unlink()
+            raise
+        finally:
+            os.close(writer)
+
+    def remove(self) -> None:
+        """If it is ours still. In a fork, which ends later, it is left alone."""
+        file, self._file = self._file, None
+        if file is None or os.getpid() != self._pid:
+            return
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(file), os.lstat(self._path)):
+                self._path.unlink()
+        os.close(file)
+
+
+def _holder(path: Path) -> int | None:
+    """The server that has written this pid file and lives."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        text = os.read(file, 32)
+        if not text.strip().isdigit() or not _lives(int(text)):
             return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(text)  # a worker of one that is gone may hold it as well
+        return None
+    finally:
+        os.close(file)
 
 
 def _lives(pid: int) -> bool:

@@ -1,0 +1,188 @@
+"""A server that root starts for another user: what each of its processes is, has and may."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support import raw
+from tests.support.raw import Client
+from tests.support.servers import Command, Started, wait_until
+from tests.support.site import Site, wait_ready
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root may become somebody else"
+)
+USER = pwd.getpwnam("nobody")
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """In a folder that others may look into, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Site(Path(folder))
+
+
+class Process:
+    """What the kernel says of one."""
+
+    def __init__(self, pid: int) -> None:
+        self.folder = Path("/proc", str(pid))
+        lines = (self.folder / "status").read_text().splitlines()
+        self._status = {
+            name: rest.split() for name, _, rest in (x.partition(":") for x in lines)
+        }
+
+    @property
+    def name(self) -> str:
+        return (self.folder / "comm").read_text().strip()
+
+    def numbers(self, name: str) -> set[int]:
+        return {int(each) for each in self._status[name]}
+
+    def capabilities(self, name: str) -> int:
+        return int(self._status[name][0], 16)
+
+    @property
+    def parent(self) -> int:
+        return int(self._status["PPid"][0])
+
+    @property
+    def sockets(self) -> set[str]:
+        return {link for link in self.links if link.startswith("socket:")}
+
+    def _descriptors(self) -> Iterator[tuple[str, int]]:
+        """What each leads to, and its flags; those that go meanwhile are none."""
+        for each in (self.folder / "fd").iterdir():
+            with suppress(FileNotFoundError):
+                about = (self.folder / "fdinfo" / each.name).read_text()
+                flags = int(about.partition("flags:")[2].split()[0], 8)
+                yield os.readlink(each), flags
+
+    @property
+    def links(self) -> list[str]:
+        return [link for link, _ in self._descriptors()]
+
+    @property
+    def written(self) -> set[str]:
+        """Files that it has open and may write to."""
+        return {
+            link
+            for link, flags in self._descriptors()
+            if link.startswith("/") and flags & os.O_ACCMODE != os.O_RDONLY
+        }
+
+
+def family(master: int) -> list[Process]:
+    """A master's children."""
+    found = []
+    for each in Path("/proc").iterdir():
+        if each.name.isdigit():
+            try:
+                process = Process(int(each.name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if process.parent == master:
+                found.append(process)
+    return found
+
+
+def all_there(master: int, count: int) -> list[Process]:
+    """Once each has its name."""
+
+    def look() -> tuple[list[Process], bool]:
+        found = family(master)
+        names = [each.name for each in found]
+        return found, len(names) == count and names.count("celadon:admin") == 1
+
+    found: list[Process] = wait_until(look)
+    return found
+
+
+def inode(path: Path) -> str:
+    """What descriptors of a listening unix socket are called."""
+    for line in Path("/proc/net/unix").read_text().splitlines():
+        if line.endswith(f" {path}"):
+            return f"socket:[{line.split()[6]}]"
+    raise AssertionError(f"nobody listens at {path}")
+
+
+@pytest.mark.parametrize("group", [(), ("--group", "daemon"), ("--initgroups",)])
+def test_s10_nothing_of_root_is_left(site: Site, group: tuple[str, ...]) -> None:
+    files = {name: site.folder / name for name in ("http", "admin", "control", "pid")}
+    options = (
+        *("--user", USER.pw_name, *group, "--workers", "2"),
+        *("--admin-bind", f"unix:{files['admin']}"),
+        *("--control-socket", str(files["control"]), "--pid", str(files["pid"])),
+        *("--access-logfile", str(site.folder / "access.log")),
+    )
+    gid = 1 if "daemon" in group else USER.pw_gid
+    os.setgroups([0, 4, 27])  # those of an administrator; inherited
+    bind = f"unix:{files['http']}"
+    with Command("site_app:app", *options, cwd=site.folder, bind=bind) as server:
+        wait_ready(server, 2)
+        master = Process(server.process.pid)
+        assert master.numbers("Uid") == {0}
+        children = all_there(server.process.pid, 3)
+        for each in children:
+            assert each.numbers("Uid") == {USER.pw_uid}, each.name
+            assert each.numbers("Gid") == {gid}, each.name
+            assert each.numbers("Groups") == {gid}, each.name
+            for kind in ("CapPrm", "CapEff", "CapAmb"):
+                assert each.capabilities(kind) == 0, (each.name, kind)
+            own = {str(site.folder / "access.log"), "/dev/null"}
+            files_of = {x for x in each.written if not x.startswith("/memfd:")}
+            assert files_of <= own, each.name
+        http, admin, ctl = (inode(files[n]) for n in ("http", "admin", "control"))
+        for each in children:
+            of_admin = each.name == "celadon:admin"
+            assert (http in each.sockets) is not of_admin
+            assert {admin, ctl} & each.sockets == ({admin, ctl} if of_admin else set())
+        owners = {
+            name: (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+            for name, path in files.items()
+            for status in [path.lstat()]
+        }
+        assert owners["control"] == (0, 0, 0o600)
+        assert owners["pid"] == (0, 0, 0o644)
+        assert owners["http"][:2] == owners["admin"][:2] == (USER.pw_uid, gid)
+
+
+@pytest.fixture(autouse=True)
+def groups() -> Iterator[None]:
+    before = os.getgroups()
+    yield
+    os.setgroups(before)
+
+
+def test_s10_a_user_without_an_account_needs_a_group(site: Site) -> None:
+    with Started(
+        sys.executable, "-m", "celadon", "--user", "54321", "site_app:app",
+        cwd=site.folder,
+    ) as server:  # fmt: skip
+        server.said("group: user 54321 has no account")
+        assert server.wait() == 2
+
+
+def test_s08_a_unix_socket_belongs_to_the_workers(site: Site) -> None:
+    path = site.folder / "sock"
+    options = ("--user", USER.pw_name, "--group", "daemon", "--umask", "0o007")
+    bind = f"unix:{path}"
+    with Command("site_app:app", *options, cwd=site.folder, bind=bind) as server:
+        wait_ready(server, 1)
+        status = path.lstat()
+        assert (status.st_uid, status.st_gid) == (USER.pw_uid, 1)
+        assert stat.S_IMODE(status.st_mode) == 0o770
+        with Client(str(path)) as client:
+            client.send(raw.get("/"))
+            assert client.response().status == 200
+    assert not path.exists()
