@@ -367,7 +367,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         server_software="celadon/" + version,
         proxy_protocol=_PROXY_MODES[v["proxy_protocol"]],
         multiprocess=v["workers"] > 1,
-        access_log=_access_log(config),
+        access_log=access_log(config),
         access_log_format=v["access_log_format"],
         access_log_style=_STYLES.index(v["access_log_style"]),
         log_overflow_blocks=v["log_overflow"] == "block",
@@ -379,7 +379,8 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
 _STYLES = ("apache", "json", "logfmt")
 
 
-def _access_log(config: Config) -> str:
+def access_log(config: Config) -> str:
+    """Its file, ``-`` for standard output; empty: none is written."""
     return config.accesslog if config.accesslog not in ("", "None") else ""
 
 
@@ -411,7 +412,7 @@ def master_options(config: Config) -> dict[str, Any]:
     options["uid"] = options["gid"] = -1
     options["alive_period"] = 0.0
     options["build_labels"] = ""
-    options["access_log"] = _access_log(config)
+    options["access_log"] = access_log(config)
     options["log_ring"] = config.log_ring if options["access_log"] else 0
     options["stdout_fd"] = 1
     for name in ("worker_max_rss", "worker_kill_rss"):

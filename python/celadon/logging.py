@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from celadon import repeats
@@ -133,7 +134,13 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
     return {"version": 1, "disable_existing_loggers": False, **described}
 
 
+# The handler whose file standard output and error are, if they are one's.
+_captured: logging.FileHandler | None = None
+
+
 def _capture_output(handler: logging.FileHandler) -> None:
+    global _captured
+    _captured = handler
     assert handler.stream is not None  # it was not opened late
     descriptor = handler.stream.fileno()
     for standard in (sys.stdout, sys.stderr):
@@ -148,21 +155,59 @@ def set_level(level: int) -> None:
 
 
 def reopen() -> None:
-    """Opens the files of all handlers again, after a rotation (SIGUSR1)."""
-    for handler in logger.handlers:
+    """Opens the files of all handlers of all loggers again, after a rotation (SIGUSR1)."""
+    for handler in _file_handlers():
+        try:
+            _reopen(handler)
+        except OSError as error:
+            logger.warning("%s is not opened again: %s", handler.baseFilename, error)
+
+
+def _file_handlers() -> Iterator[logging.FileHandler]:
+    """Those that have a file open, each once."""
+    known = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    handlers = [h for each in known for h in getattr(each, "handlers", ())]
+    for handler in dict.fromkeys(handlers):
         if isinstance(handler, logging.FileHandler) and handler.stream is not None:
-            _reopen(handler, handler.stream.fileno())
+            yield handler
 
 
-def _reopen(handler: logging.FileHandler, descriptor: int) -> None:
+def _reopen(handler: logging.FileHandler) -> None:
     # The descriptor stays the same: the core's watchdog writes to it too.
-    with handler.lock or contextlib.nullcontext(), contextlib.suppress(OSError):
+    with handler.lock or contextlib.nullcontext():
+        assert handler.stream is not None  # it was asked for
         handler.flush()
         fresh = os.open(
             handler.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666
         )
-        os.dup2(fresh, descriptor, inheritable=False)
+        os.dup2(fresh, handler.stream.fileno(), inheritable=False)
         os.close(fresh)
+    if handler is _captured:
+        _capture_output(handler)
+
+
+def give_away(uid: int, gid: int, access_log: str) -> None:
+    """Log files belong to who writes them, and opens them again after a rotation.
+
+    They are made here where they are not there yet, since the folder may be root's.
+    """
+    paths = [handler.baseFilename for handler in _file_handlers()]
+    for path in [*paths, access_log]:
+        if path and path != "-":
+            with contextlib.suppress(OSError):  # a link, or what takes no opening
+                _give_away(path, uid, gid)
+
+
+def _give_away(path: str, uid: int, gid: int) -> None:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    file = os.open(path, flags | os.O_NOCTTY, 0o666)
+    try:
+        status = os.fstat(file)
+        # Another name of it could be that of a file which is none of ours.
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+            os.fchown(file, uid, gid)
+    finally:
+        os.close(file)
 
 
 def stream() -> Any:

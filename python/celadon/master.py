@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 # Sent to all workers, or to the whole group by a terminal, also while one still imports.
 _MASTERS = (
-    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2),
+    *(signal.SIGHUP, signal.SIGUSR2),
     *(signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH),
 )
 
@@ -85,7 +85,7 @@ def _supervise(
     load: Load, reread: Callable[[], config.Config], settings: config.Config
 ) -> int:
     signals.begin()
-    logging.setup(settings)
+    _open_logs(settings)
     raise_descriptor_limit()
     if settings.preload_app:
         app = preload.load(lambda: load(settings), settings.gc_freeze)
@@ -107,6 +107,16 @@ def _supervise(
         lifecycle.call_logged(supervisor.settings, "on_exit", supervisor.arbiter)
         return outcome
     return _work(load, supervisor, outcome)
+
+
+def _open_logs(settings: config.Config) -> None:
+    logging.setup(settings)
+    _give_logs_away(settings)
+
+
+def _give_logs_away(settings: config.Config) -> None:
+    if account := process.account_of(settings):
+        logging.give_away(account.uid, account.gid, config.access_log(settings))
 
 
 def _begin(app: Application, settings: config.Config) -> Application:
@@ -148,6 +158,7 @@ def _activated(settings: config.Config, sockets: systemd.Sockets) -> config.Conf
 def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     """A worker, from the fork to its end."""
     signals.take_free(_MASTERS, signals.ignore)
+    rotation = signals.Kept(signal.SIGUSR1, logging.reopen)
     settings, arbiter = supervisor.settings, supervisor.arbiter
     worker = supervisor.forked
     worker.pid = os.getpid()
@@ -163,7 +174,7 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         lifecycle.call(settings, "post_worker_init", worker)
         worker.booted = True
         app = lifecycle.with_request_hooks(worker.app, worker, settings)
-        serve_as_worker(app, settings, worker, seat)
+        serve_as_worker(app, settings, worker, seat, rotation)
     finally:
         signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending
         worker.alive = False
@@ -339,7 +350,7 @@ class _Supervisor:
             settings = _activated(self._reread(), self._sockets)
             settings.keep(self.settings, *_FOR_LIFE)
             options = self._options(settings)
-            logging.setup(settings)
+            _open_logs(settings)
             before = self._addresses.descriptions
             moved = self._addresses.follow(settings)
             lifecycle.call(settings, "on_reload", self.arbiter)
@@ -361,6 +372,7 @@ class _Supervisor:
 
     def reopen_logs(self) -> None:
         logging.reopen()
+        _give_logs_away(self.settings)  # before workers hear of it
 
     def set_log_level(self, level: int) -> None:
         logging.set_level(level)

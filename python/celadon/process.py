@@ -72,7 +72,7 @@ def account_of(settings: AccountSettings) -> Account | None:
         raise UsageError(f"group: user {uid} has no account that names one; set group")
     if (uid, gid) == (os.geteuid(), os.getegid()):
         return None
-    groups = (gid,)
+    groups: tuple[int, ...] = (gid,)
     if settings.initgroups:
         if known is None:
             raise UsageError(f"initgroups: user {uid} has no account")

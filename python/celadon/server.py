@@ -138,7 +138,11 @@ def _serve(app: Application, settings: config.Config) -> None:
 
 
 def serve_as_worker(
-    app: Application, settings: config.Config, worker: lifecycle.Worker, seat: Any
+    app: Application,
+    settings: config.Config,
+    worker: lifecycle.Worker,
+    seat: Any,
+    rotation: signals.Kept,
 ) -> None:
     """Serves at the master's sockets until it says so, or is gone."""
 
@@ -172,6 +176,7 @@ def serve_as_worker(
     except ValueError as error:
         raise UsageError(str(error)) from None
     health.start(core)
+    spawn_later(0, rotation.repeat)
     core.run(True)
     logging.tell_repeats()
 

@@ -61,6 +61,26 @@ def ignore(_signal: int, _frame: object) -> None:
     """Unlike ``SIG_IGN`` it is not handed on to programs that this process starts."""
 
 
+class Kept:
+    """One that comes before the core can hear it: `meanwhile` is called at once, and
+    `repeat` sends it again."""
+
+    def __init__(self, number: int, meanwhile: Callable[[], None]) -> None:
+        self._number = number
+        self._meanwhile = meanwhile
+        self._came = False
+        take_free([number], self._keep)
+
+    def _keep(self, _signal: int, _frame: object) -> None:
+        self._came = True
+        self._meanwhile()
+
+    def repeat(self) -> None:
+        """Once the core serves."""
+        if self._came:
+            os.kill(os.getpid(), self._number)
+
+
 class Others:
     """Handlers of Python that the application has for what the server takes."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import stat
 import sys
 import tempfile
@@ -186,3 +187,84 @@ def test_s08_a_unix_socket_belongs_to_the_workers(site: Site) -> None:
             client.send(raw.get("/"))
             assert client.response().status == 200
     assert not path.exists()
+
+
+LOGGING = """
+import logging
+def on_starting(server):
+    logging.getLogger("shop").addHandler(logging.FileHandler("logs/shop.log"))
+"""
+LOGS = """
+import logging, os
+logging.getLogger("shop").setLevel("INFO")
+if os.path.exists("hold"):
+    open(f"booting-{os.getpid()}", "x").close()
+    import time
+    while os.path.exists("hold"): time.sleep(0.01)
+def app(environ, start_response):
+    logging.getLogger("shop").info("sold %s", environ["PATH_INFO"])
+    environ["wsgi.errors"].write("told " + environ["PATH_INFO"] + "\\n")
+    environ["wsgi.errors"].flush()
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+def test_s09_rotation_in_a_folder_of_root(site: Site) -> None:
+    """All files, and in a worker that boots while they are rotated."""
+    logs = site.folder / "logs"
+    logs.mkdir()
+    names = ("shop.log", "error.log", "access.log")
+    os.chmod(site.folder, 0o777)  # where the application writes
+    (site.folder / "site_app.py").write_text(LOGS)
+    (site.folder / "celadon.conf.py").write_text(LOGGING)
+    options = (
+        *("--user", USER.pw_name, "--error-logfile", "logs/error.log"),
+        *("--access-logfile", "logs/access.log"),
+    )
+
+    def has(name: str, text: str) -> bool:
+        return text in (logs / name).read_text() if (logs / name).exists() else False
+
+    bind = f"unix:{site.folder / 'sock'}"
+    with Command("site_app:app", *options, cwd=site.folder, bind=bind) as server:
+        wait_until(lambda: (None, has("error.log", "is ready")))
+
+        def get(path: str) -> None:
+            with Client(str(site.folder / "sock")) as client:
+                client.send(raw.get(path))
+                assert client.response().status == 200
+
+        get("/before")
+        (site.folder / "hold").touch()
+        server.signal(signal.SIGHUP)
+        (booting,) = wait_until(
+            lambda: (found := [*site.folder.glob("booting-*")], len(found) == 1)
+        )
+        for name in names:
+            (logs / name).rename(logs / (name + ".1"))
+        server.signal(signal.SIGUSR1)
+        wait_until(lambda: (None, (logs / "error.log").exists()))
+        pid = int(booting.name.rpartition("-")[2])
+        wait_until(lambda: (None, str(logs / "error.log") in Process(pid).links))
+        (site.folder / "hold").unlink()
+        wait_until(lambda: (None, has("error.log", f"{pid} is ready")))
+        get("/after")
+        for name, text in zip(names, ("sold", "told", "GET"), strict=True):
+            wait_until(lambda n=name, t=text: (None, has(n, f"{t} /after")))  # type: ignore[misc]
+            assert "/after" not in (logs / (name + ".1")).read_text()
+            assert (logs / name).stat().st_uid == USER.pw_uid
+
+
+def test_s09_what_a_log_file_may_not_be_keeps_its_owner(tmp_path: Path) -> None:
+    from celadon import logging
+
+    precious = tmp_path / "precious"
+    precious.touch()
+    (tmp_path / "link").symlink_to(precious)
+    os.link(precious, tmp_path / "name")
+    (tmp_path / "plain").touch()
+    for name in ("link", "name", "plain"):
+        logging.give_away(USER.pw_uid, USER.pw_gid, str(tmp_path / name))
+    assert precious.stat().st_uid == 0
+    assert (tmp_path / "plain").stat().st_uid == USER.pw_uid
