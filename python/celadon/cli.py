@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from celadon import config, flags, routes, showing, sources
+from celadon import config, flags, routes, showing, sources, surroundings
 from celadon.errors import AppFailed, CeladonError, UsageError
 from celadon.patch.imports import when_imported
 from celadon.sources import paste
@@ -71,7 +71,7 @@ class _Invocation:
         self.strict = self.options.pop("strict_config", False)
         # A relative path means the same after the application has changed directory.
         self.folder = Path.cwd()
-        _import_from(str(self.folder))
+        surroundings.import_from(str(self.folder))
 
     def take(self, name: str) -> bool:
         """Whether the command, not a setting, was asked for `name`."""
@@ -164,7 +164,7 @@ def _migrate(argv: Sequence[str]) -> int:
     if len(argv) > 1 or len(files) != len(argv):
         raise UsageError("celadon migrate takes one configuration file")
     file = files[0] if files else "gunicorn.conf.py"
-    _import_from(str(Path.cwd()))
+    surroundings.import_from(str(Path.cwd()))
     report = migrate.examine(file, Path.cwd())
     print(report.text)
     return int(bool(report.refused))
@@ -255,31 +255,15 @@ def _run(argv: Sequence[str]) -> int:
     )
 
 
-def _import_from(*folders: str) -> None:
-    """Looks for modules there first, as ``python -m celadon`` does by itself.
-
-    Configuration files import modules of their project, too.
-    """
-    sys.path[:] = [*folders, *(each for each in sys.path if each not in folders)]
-
-
 def _load(target: str, settings: config.Config) -> Any:
-    for name, value in settings.environment.items():
-        os.environ.setdefault(name, value)
-    _set_environment(settings.raw_env, os.environ)
-    if settings.chdir:
-        try:
-            os.chdir(settings.chdir)
-        except OSError as error:
-            raise UsageError(f"chdir: {error}") from None
-    _import_from(*settings.pythonpath, os.getcwd())
+    surroundings.prepare(settings)
+    surroundings.import_from(*settings.pythonpath, os.getcwd())
     routes.install()
     if settings.metrics:
         when_imported("prometheus_client", _bridge)
     if settings.green:
         from celadon import patch
         from celadon.contrib import meinheld
-        from celadon.drivers import budget
         from celadon.patch import before
 
         meinheld.install()
@@ -287,10 +271,7 @@ def _load(target: str, settings: config.Config) -> Any:
         if not settings.preload_app:
             before.settle()
             patch.start()
-        budget.configure(settings.db_connections, settings.db_connection_wait)
-        patch.configure(
-            settings.offload_threads, settings.dns_ttl, settings.dns_threads
-        )
+        surroundings.configure(settings)
     if settings.paste:
         from celadon.contrib.paste import load
 
@@ -304,8 +285,3 @@ def _bridge(_client: object) -> None:
     from celadon.contrib import prometheus
 
     prometheus.install()
-
-
-def _set_environment(pairs: Sequence[str], environ: Any) -> None:
-    # In the worker only: the next generation begins from what the master was given.
-    environ.update(pair.split("=", 1) for pair in pairs)

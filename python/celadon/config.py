@@ -62,6 +62,15 @@ class Config:
     def is_default(self, name: str) -> bool:
         return self.sources[name] == "default"
 
+    def chosen(self, column: str) -> list[str]:
+        """Settings with that column of the table which have another value than by
+        default."""
+        return [
+            name
+            for name, row in SETTINGS.items()
+            if getattr(row, column) and self.values[name] != row.default
+        ]
+
     def keep(self, running: Config, *names: str) -> None:
         """What cannot change while the server runs stays as it is, and is noted."""
         for name in names:

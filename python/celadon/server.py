@@ -8,7 +8,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +20,7 @@ from celadon import (
     logging,
     output,
     signals,
+    surroundings,
     watchdog,
 )
 from celadon.errors import UsageError
@@ -75,21 +76,46 @@ def settle(gc_freeze: bool) -> None:
 def run(app: Application, **settings: Any) -> None:
     """Serves `app` until SIGTERM or SIGINT; returns when every request is answered.
 
-    With ``workers`` above 1 this process is their master, and they leave by `SystemExit`.
-    Keywords are settings (``bind``, ``keepalive``, ...). Call `celadon.patch.all()`
-    before other imports for a cooperative standard library. Raises `celadon.errors
-    .UsageError` for a bad setting, `OSError` for an address that cannot be bound.
+    With ``workers`` above 1, or a setting that is about workers (``user``, ``pidfile``,
+    ``admin_bind``, ``max_requests``, ...), this process is their master, and they leave by
+    `SystemExit`. Keywords are settings (``bind``, ``keepalive``, ...). Call
+    `celadon.patch.all()` before other imports for a cooperative standard library. Raises
+    `celadon.errors.UsageError` for a bad setting, `OSError` for an address that cannot be
+    bound.
     """
-    loaded = config.load(settings)
-    if loaded.workers == 1:
+    loaded = _load(settings)
+    if loaded.workers == 1 and not any(loaded.chosen("needs_master")):
         serve(app, loaded)
         return
     from celadon import master
 
+    def load(settings: config.Config) -> Application:
+        _prepare(settings)
+        return app
+
     pid = os.getpid()
-    status = master.supervise(lambda _: app, lambda: config.load(settings), loaded)
+    status = master.supervise(load, lambda: _load(settings), loaded)
     if status or os.getpid() != pid:
         raise SystemExit(status)
+
+
+def _load(given: Mapping[str, Any]) -> config.Config:
+    """Raises `UsageError`, also for what only the command can do."""
+    settings = config.load(given)
+    _refuse(settings.chosen("needs_command"), "only the command `celadon` does that")
+    return settings
+
+
+def _refuse(names: Iterable[str], reason: str) -> None:
+    if problems := [f"{name}: {reason}" for name in names]:
+        raise UsageError(*problems)
+
+
+def _prepare(settings: config.Config) -> None:
+    surroundings.prepare(settings)
+    surroundings.import_from(*settings.pythonpath)
+    if settings.green:
+        surroundings.configure(settings)
 
 
 def serve(app: Application, settings: config.Config) -> None:
@@ -104,6 +130,7 @@ def serve(app: Application, settings: config.Config) -> None:
 def _serve(app: Application, settings: config.Config) -> None:
     from celadon import __version__
 
+    _prepare(settings)
     logging.setup(settings)
     raise_descriptor_limit()
     settle(settings.gc_freeze)
@@ -199,7 +226,16 @@ class Server:
     def __init__(self, app: Application, **settings: Any) -> None:
         settings.setdefault("bind", "127.0.0.1:0")
         self._app = app
-        self._config = config.load(settings)
+        self._config = _load(settings)
+        others = {"raw_env", "env_file", "chdir", "pythonpath"}
+        _refuse(
+            [
+                name
+                for name in (*self._config.chosen("needs_master"), *sorted(others))
+                if name in settings and not self._config.is_default(name)
+            ],
+            "a server in a thread changes nothing of its process",
+        )
         self._core: _core.Server | None = None
         self._thread: threading.Thread | None = None
         self._started = threading.Event()

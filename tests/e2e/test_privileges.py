@@ -268,3 +268,27 @@ def test_s09_what_a_log_file_may_not_be_keeps_its_owner(tmp_path: Path) -> None:
         logging.give_away(USER.pw_uid, USER.pw_gid, str(tmp_path / name))
     assert precious.stat().st_uid == 0
     assert (tmp_path / "plain").stat().st_uid == USER.pw_uid
+
+
+SETTINGS = (
+    f"user={USER.pw_name!r}, pidfile='pid', raw_env=['A=1'], admin_bind='127.0.0.1:0'"
+)
+RUNS = """
+import os, celadon
+def app(environ, start_response):
+    body = f"{{os.getuid()}} {{os.environ.get('A')}}".encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+celadon.run(app, bind="127.0.0.1:0", {settings})
+"""
+
+
+def test_s07_run_honours_what_is_about_processes(site: Site) -> None:
+    (site.folder / "script.py").write_text(RUNS.format(settings=SETTINGS))
+    with Started(sys.executable, "script.py", cwd=site.folder) as server:
+        wait_ready(server, 1)
+        server.said("admin pages at")
+        assert server.request(raw.get("/")).body == f"{USER.pw_uid} 1".encode()
+        pid = (site.folder / "pid").read_text()
+        assert int(pid) == server.process.pid
+    assert not (site.folder / "pid").exists()

@@ -28,6 +28,7 @@ def rows() -> Iterable[Setting]:
         True,
         "ADDRESS",
         section=t,
+        needs_master=True,
     )
     yield s(
         "admin_token",
@@ -36,6 +37,7 @@ def rows() -> Iterable[Setting]:
         "bearer token for pages that are not open; secret",
         section=t,
         metavar="TOKEN",
+        needs_master=True,
     )
     yield s(
         "admin_allow_ips",
@@ -43,6 +45,7 @@ def rows() -> Iterable[Setting]:
         "127.0.0.1,::1",
         "peers that need no token: IPs, networks or *",
         section=t,
+        needs_master=True,
     )
     yield s(
         "admin_open",
@@ -50,6 +53,7 @@ def rows() -> Iterable[Setting]:
         ["live", "ready", "startup", "metrics"],
         "pages that are for everyone",
         section=t,
+        needs_master=True,
     )
     yield s(
         "admin_control",
@@ -57,6 +61,7 @@ def rows() -> Iterable[Setting]:
         False,
         "the admin pages may reload, drain and resize the server, not only look",
         section=t,
+        needs_master=True,
     )
     yield s(
         "control_socket",
@@ -66,6 +71,7 @@ def rows() -> Iterable[Setting]:
         "$XDG_RUNTIME_DIR, else an abstract address of this user and listener",
         section=t,
         metavar="PATH",
+        needs_master=True,
     )
     yield s(
         "control_socket_mode",
@@ -73,6 +79,7 @@ def rows() -> Iterable[Setting]:
         0o600,
         "mode of its file, such as 0o660",
         section=t,
+        needs_master=True,
     )
     yield s(
         "control_socket_disable",
@@ -81,6 +88,7 @@ def rows() -> Iterable[Setting]:
         "no control socket",
         ("--no-control-socket",),
         section=t,
+        needs_master=True,
     )
     yield s(
         "drain_delay",
@@ -88,4 +96,5 @@ def rows() -> Iterable[Setting]:
         0.0,
         "how long to serve on after SIGTERM while readiness fails already",
         section=t,
+        needs_master=True,
     )

@@ -18,6 +18,7 @@ def rows() -> Iterable[Setting]:
         "for development: reload when a file of the application changes, and show a "
         "page with the traceback where it cannot be imported",
         section=t,
+        needs_command=True,
     )
     yield s(
         "reload_engine",

@@ -50,6 +50,7 @@ def rows() -> Iterable[Setting]:
         parse_bool,
         False,
         "each worker runs on one CPU, in turn over those that this process may use",
+        needs_master=True,
     )
     yield s(
         "preload_app",
@@ -64,43 +65,56 @@ def rows() -> Iterable[Setting]:
         d,
         60.0,
         "from the fork of a worker until it serves; after that it is killed",
+        needs_master=True,
     )
     yield s(
         "reload_surge",
         parse_positive,
         1,
         "how many workers more than `workers` a reload starts at a time",
+        needs_master=True,
     )
     yield s(
         "respawn_backoff",
         d,
         0.5,
         "pause before the next worker where one did not start, doubled each time",
+        needs_master=True,
     )
-    yield s("respawn_backoff_max", d, 30.0, "the longest such pause")
+    yield s(
+        "respawn_backoff_max",
+        d,
+        30.0,
+        "the longest such pause",
+        needs_master=True,
+    )
     yield s(
         "max_requests",
         parse_count,
         0,
         "requests after which another worker takes a worker's place; 0: never",
+        needs_master=True,
     )
     yield s(
         "max_requests_jitter",
         parse_count,
         0,
         "so many more at the most, drawn for each worker",
+        needs_master=True,
     )
     yield s(
         "worker_max_lifetime",
         d,
         0.0,
         "age at which another worker takes a worker's place; 0: never",
+        needs_master=True,
     )
     yield s(
         "worker_max_lifetime_jitter",
         d,
         0.0,
         "so much more at the most, drawn for each worker",
+        needs_master=True,
     )
     yield s(
         "worker_max_rss",
@@ -108,12 +122,14 @@ def rows() -> Iterable[Setting]:
         0,
         "resident memory above which, at three looks 5 s apart, another worker takes a "
         "worker's place; auto: its share of the cgroup's limit; 0: no matter",
+        needs_master=True,
     )
     yield s(
         "worker_kill_rss",
         parse_memory,
         0,
         "likewise, but it ends at once: 5 s for its requests, then it is killed",
+        needs_master=True,
     )
     yield s(
         "worker_class",
@@ -154,7 +170,11 @@ def rows() -> Iterable[Setting]:
         "open connections; when full the oldest idle one goes, then accepting pauses",
     )
     yield s(
-        "factory", parse_bool, False, "the target is a function that returns the app"
+        "factory",
+        parse_bool,
+        False,
+        "the target is a function that returns the app",
+        needs_command=True,
     )
     yield s("chdir", parse_text, "", "directory to change to before the import")
     yield s("pythonpath", parse_list, [], "directories put first on sys.path", (), True)
@@ -228,13 +248,22 @@ def rows() -> Iterable[Setting]:
         "",
         "name or number of whom workers run as, from before the import on",
         ("--user", "-u"),
+        needs_master=True,
     )
-    yield s("group", parse_account, "", "likewise, of the group", ("--group", "-g"))
+    yield s(
+        "group",
+        parse_account,
+        "",
+        "likewise, of the group",
+        ("--group", "-g"),
+        needs_master=True,
+    )
     yield s(
         "initgroups",
         parse_bool,
         False,
         "with all groups of that user",
+        needs_master=True,
     )
     yield s(
         "pidfile",
@@ -244,6 +273,7 @@ def rows() -> Iterable[Setting]:
         "the start",
         ("--pid", "-p"),
         metavar="FILE",
+        needs_master=True,
     )
     yield s(
         "proc_name",
@@ -258,6 +288,7 @@ def rows() -> Iterable[Setting]:
         "",
         "the application, where the command line names none",
         file_only=True,
+        needs_command=True,
     )
     yield s(
         "paste",
@@ -267,6 +298,7 @@ def rows() -> Iterable[Setting]:
         "read from its [server:main]",
         ("--paste", "--paster"),
         metavar="FILE",
+        needs_command=True,
     )
     yield s(
         "raw_paste_global_conf",
@@ -276,4 +308,5 @@ def rows() -> Iterable[Setting]:
         ("--paste-global",),
         True,
         "KEY=VALUE",
+        needs_command=True,
     )

@@ -15,6 +15,8 @@ class Setting:
 
     `flags` are the command-line spellings; empty means ``--name-with-dashes``. One that
     is `file_only` has none, as only Python or TOML can hold its value.
+    One that `needs_master` means nothing to a process that serves by itself, one that
+    `needs_command` nothing to who has the application already.
     """
 
     name: str
@@ -26,6 +28,8 @@ class Setting:
     metavar: str | None = None
     section: str = "server"
     file_only: bool = False
+    needs_master: bool = False
+    needs_command: bool = False
 
     @property
     def is_bool(self) -> bool:

@@ -1,0 +1,42 @@
+"""What an application finds when it is imported: environment, folder, modules, pools."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from celadon.config import Config
+from celadon.errors import UsageError
+
+
+def prepare(settings: Config) -> None:
+    """Variables and the working directory. Raises `UsageError`.
+
+    In the process that serves only: the next worker begins from what the master was given.
+    """
+    for name, value in settings.environment.items():
+        os.environ.setdefault(name, value)
+    os.environ.update(pair.split("=", 1) for pair in settings.raw_env)
+    if not settings.chdir:
+        return
+    try:
+        os.chdir(settings.chdir)
+    except OSError as error:
+        raise UsageError(f"chdir: {error}") from None
+
+
+def import_from(*folders: str) -> None:
+    """Looks for modules there first, as ``python -m celadon`` does by itself.
+
+    Configuration files import modules of their project, too.
+    """
+    sys.path[:] = [*folders, *(each for each in sys.path if each not in folders)]
+
+
+def configure(settings: Config) -> None:
+    """The sizes of what requests share: connections to databases, native threads."""
+    from celadon import patch
+    from celadon.drivers import budget
+
+    budget.configure(settings.db_connections, settings.db_connection_wait)
+    patch.configure(settings.offload_threads, settings.dns_ttl, settings.dns_threads)
