@@ -88,7 +88,8 @@ class Config:
         try:
             value = row.parse(raw)
         except (ValueError, TypeError) as error:
-            raise UsageError(f"{name}: {error}, not {raw!r} ({source})") from None
+            given = "" if row.is_secret else f", not {raw!r}"
+            raise UsageError(f"{name}: {error}{given} ({source})") from None
         self.values[name] = value
         self.sources[name] = source
 

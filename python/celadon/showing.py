@@ -6,8 +6,9 @@ import json
 
 from celadon.config import Config
 from celadon.flags import show
+from celadon.settings import SETTINGS
 
-_SECRET = {"admin_token"}
+_HIDDEN = "***"
 
 
 def as_text(settings: Config) -> str:
@@ -38,4 +39,8 @@ def as_json(settings: Config) -> str:
 
 
 def _shown(name: str, value: object) -> object:
-    return "***" if name in _SECRET and value else value
+    if not SETTINGS[name].is_secret or not value:
+        return value
+    if isinstance(value, list):
+        return [f"{each.partition('=')[0]}={_HIDDEN}" for each in value]
+    return _HIDDEN

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celadon import config
+from celadon.errors import UsageError
 
 from tests.support import raw
 from tests.support.raw import TIMEOUT, Client, Response
@@ -344,3 +346,38 @@ def test_commands_that_are_none(site: Site) -> None:
         assert "shutdown" in admin.ctl().stdout
         assert admin.ctl("workers", "kill", "1").returncode == 1
         assert admin.ctl("drain", "on").returncode == 1
+
+
+SECRETS = {
+    "raw_env": "PASSWORD=h1dd3n",
+    "raw_paste_global_conf": "key=h1dd3n",
+    "admin_token": "h1dd3n",
+}
+
+
+def test_s14_no_secret_is_shown(site: Site) -> None:
+    options = [
+        *("--env", SECRETS["raw_env"], "--admin-token", SECRETS["admin_token"]),
+        *("--paste-global", SECRETS["raw_paste_global_conf"]),
+    ]
+    with Administered(site, *options) as admin:
+        wait_ready(admin.server, 1)
+        page = admin.page("config").body.decode()
+        shown = json.loads(page)["settings"]
+        assert shown["raw_env"]["value"] == ["PASSWORD=***"]
+        assert "h1dd3n" not in page
+        assert "h1dd3n" not in admin.ctl("config").stdout
+    for words in (["config"], ["config", "--json"]):
+        printed = subprocess.run(
+            [CELADON, *words, *options], capture_output=True, text=True, check=True
+        )
+        assert "PASSWORD=***" in printed.stdout
+        assert "h1dd3n" not in printed.stdout
+
+
+@pytest.mark.parametrize("name", ["raw_env", "raw_paste_global_conf"])
+def test_s14_nor_what_is_wrong_with_it(name: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        config.load({name: "h1dd3n"})
+    assert name in str(raised.value)
+    assert "h1dd3n" not in str(raised.value)

@@ -37,6 +37,7 @@ def rows() -> Iterable[Setting]:
         "bearer token for pages that are not open; secret",
         section=t,
         metavar="TOKEN",
+        is_secret=True,
         needs_master=True,
     )
     yield s(

@@ -233,6 +233,7 @@ def rows() -> Iterable[Setting]:
         ("--env", "-e"),
         True,
         "NAME=VALUE",
+        is_secret=True,
     )
     yield s(
         "env_file",
@@ -308,5 +309,6 @@ def rows() -> Iterable[Setting]:
         ("--paste-global",),
         True,
         "KEY=VALUE",
+        is_secret=True,
         needs_command=True,
     )

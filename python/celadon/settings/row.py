@@ -15,6 +15,7 @@ class Setting:
 
     `flags` are the command-line spellings; empty means ``--name-with-dashes``. One that
     is `file_only` has none, as only Python or TOML can hold its value.
+    The value of one that `is_secret` is shown to nobody, but for the names in it.
     One that `needs_master` means nothing to a process that serves by itself, one that
     `needs_command` nothing to who has the application already.
     """
@@ -28,6 +29,7 @@ class Setting:
     metavar: str | None = None
     section: str = "server"
     file_only: bool = False
+    is_secret: bool = False
     needs_master: bool = False
     needs_command: bool = False
 
