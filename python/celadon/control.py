@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,6 +80,8 @@ def ask(address: str, words: str) -> Any:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_TIMEOUT)
             connection.connect(target)
+            if target != address:
+                _check_owner(connection, address)
             connection.sendall(words.encode() + b"\n")
             with connection.makefile("rb") as reply:
                 size = reply.readline()
@@ -92,6 +95,17 @@ def ask(address: str, words: str) -> Any:
             f"the server at {address} does not answer this user: it is another's"
         )
     return json.loads(text)
+
+
+def _check_owner(connection: socket.socket, address: str) -> None:
+    """Anybody may take an abstract name. Raises `CeladonError`."""
+    size = struct.calcsize("3i")
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    _, uid, _ = struct.unpack("3i", peer)
+    if uid not in (0, os.getuid()):
+        raise CeladonError(
+            f"who listens at {address} is user {uid}, not you: nothing was asked"
+        )
 
 
 def run(words: Sequence[str], address: str, as_json: bool) -> int:

@@ -6,6 +6,7 @@ import os
 import pwd
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from celadon import control
+from celadon.errors import CeladonError
 
 from tests.support import raw
-from tests.support.raw import Client
+from tests.support.raw import TIMEOUT, Client
 from tests.support.servers import Command, Started, wait_until
 from tests.support.site import Site, wait_ready
 
@@ -292,3 +295,28 @@ def test_s07_run_honours_what_is_about_processes(site: Site) -> None:
         pid = (site.folder / "pid").read_text()
         assert int(pid) == server.process.pid
     assert not (site.folder / "pid").exists()
+
+
+LISTENS = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.bind("\\0" + sys.argv[1])
+    server.listen()
+    print("listens", flush=True)
+    connection, _ = server.accept()
+    print(connection.recv(100), flush=True)
+"""
+
+
+def test_who_answers_for_another_is_told_nothing() -> None:
+    name = f"@celadon-test-{os.getpid()}"
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENS, name[1:]],
+        stdout=subprocess.PIPE, text=True, user=USER.pw_uid,
+    ) as squatter:  # fmt: skip
+        assert squatter.stdout
+        assert squatter.stdout.readline() == "listens\n"
+        with pytest.raises(CeladonError, match=f"is user {USER.pw_uid}, not you"):
+            control.ask(name, "shutdown")
+        assert squatter.stdout.readline() == "b''\n"
+        squatter.wait(TIMEOUT)
