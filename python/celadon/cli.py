@@ -69,8 +69,8 @@ class _Invocation:
         self.target = self.options.pop("target", None)
         self.file = self.options.pop("config", None)
         self.strict = self.options.pop("strict_config", False)
-        # A relative path means the same after the application has changed directory.
-        self.folder = Path.cwd()
+        # What is relative is meant from here, at each reload and wherever we are by then.
+        self.folder = surroundings.here()
         surroundings.import_from(str(self.folder))
 
     def take(self, name: str) -> bool:
@@ -100,6 +100,7 @@ class _Invocation:
     def read(self, run_code: bool = True) -> config.Config:
         """All sources, as they are now; code among them says nothing unless `run_code`.
         Raises `UsageError`."""
+        surroundings.enter(self.folder)
         file = self.file if self.file is not None else os.environ.get("CELADON_CONFIG")
         parse = flags.parse_settings
         layers = sources.collect(file, os.environ, parse, self.folder, run_code)
@@ -248,8 +249,12 @@ def _run(argv: Sequence[str]) -> int:
     invocation.target_of(settings)
     from celadon.master import supervise
 
+    def load(settings: config.Config) -> Any:
+        surroundings.stay(invocation.folder)
+        return _load(invocation.target_of(settings), settings)
+
     return supervise(
-        lambda settings: _load(invocation.target_of(settings), settings),
+        load,
         invocation.read,
         settings,
     )

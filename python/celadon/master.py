@@ -88,8 +88,10 @@ def _supervise(
     _open_logs(settings)
     raise_descriptor_limit()
     if settings.preload_app:
+        before = os.getcwd()
         app = preload.load(lambda: load(settings), settings.gc_freeze)
-        load = functools.partial(_begin, app)
+        load = functools.partial(_begin, app, os.getcwd())
+        os.chdir(before)  # from where relative paths of a reload are meant
     supervisor = _Supervisor(reread, settings)
     if settings.reload:
         supervisor.watch_files()
@@ -119,8 +121,9 @@ def _give_logs_away(settings: config.Config) -> None:
         logging.give_away(account.uid, account.gid, config.access_log(settings))
 
 
-def _begin(app: Application, settings: config.Config) -> Application:
-    """In a worker whose application the master has imported."""
+def _begin(app: Application, folder: str, settings: config.Config) -> Application:
+    """In a worker whose application the master has imported, which was in `folder` then."""
+    os.chdir(folder)
     if settings.green:
         from celadon import patch
 

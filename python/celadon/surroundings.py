@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from pathlib import Path
 
 from celadon.config import Config
 from celadon.errors import UsageError
+
+
+def here() -> Path:
+    """The working directory as the user has named it: a link may lead elsewhere later."""
+    named = os.environ.get("PWD", "")
+    with contextlib.suppress(OSError):
+        if os.path.isabs(named) and os.path.samefile(named, "."):
+            return Path(named)
+    return Path.cwd()
+
+
+def enter(folder: Path) -> None:
+    """What that name means now is the working directory. Raises `UsageError`."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UsageError(f"the folder of the start: {error}") from None
+
+
+def stay(folder: Path) -> None:
+    """Enters `folder` where the working directory is gone. Raises `UsageError`."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        enter(folder)
 
 
 def prepare(settings: Config) -> None:

@@ -1,0 +1,87 @@
+"""Relative paths, and a folder that is a link to the release of today."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import Command
+from tests.support.site import Site, ask, kill_worker, ready, renewed, wait_ready
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def reload(server: Command) -> list[int]:
+    before = wait_ready(server, 1)
+    server.signal(signal.SIGHUP)
+    return renewed(server, before)
+
+
+def test_s05_relative_paths_mean_the_same_at_each_reload(site: Site) -> None:
+    (site.folder / "sub").mkdir()
+    (site.folder / "site_app.py").rename(site.folder / "sub" / "site_app.py")
+    (site.folder / "variables").write_text("A=1\n")
+    (site.folder / "celadon.toml").write_text('chdir = "sub"\nenv_file = "variables"\n')
+    with site.serve("--preload") as server:
+        for _ in range(2):
+            reload(server)
+            assert ask(server)[0] == "1"
+
+
+def release(site: Site, version: int) -> Path:
+    folder = site.folder / f"release-{version}"
+    folder.mkdir()
+    Site(folder).write(version)
+    return folder
+
+
+def point(site: Site, folder: Path) -> None:
+    fresh = site.folder / "fresh"
+    fresh.symlink_to(folder)
+    fresh.replace(site.folder / "current")
+
+
+def test_s31_a_reload_serves_where_the_link_leads_now(site: Site) -> None:
+    first = release(site, 1)
+    point(site, first)
+    current = site.folder / "current"
+    env = {"PWD": str(current)}
+    with Command("site_app:app", cwd=current, env=env) as server:
+        wait_ready(server, 1)
+        assert ask(server)[0] == "1"
+        point(site, release(site, 2))
+        reload(server)
+        assert ask(server)[0] == "2"
+        shutil.rmtree(first)
+        kill_worker(server, ready(server)[0])
+        assert ask(server)[0] == "2"
+
+
+def test_s31_a_worker_starts_where_the_old_folder_is_gone(site: Site) -> None:
+    first = release(site, 1)
+    point(site, first)
+    current = site.folder / "current"
+    with Command("site_app:app", cwd=current, env={"PWD": str(current)}) as server:
+        wait_ready(server, 1)
+        point(site, release(site, 2))
+        shutil.rmtree(first)
+        kill_worker(server, ready(server)[0])
+        assert ask(server)[0] == "2"
+
+
+def test_s31_a_name_that_is_not_of_this_folder_is_not_believed(site: Site) -> None:
+    elsewhere = site.folder / "elsewhere"
+    elsewhere.mkdir()
+    with Command(
+        "site_app:app", cwd=site.folder, env={"PWD": str(elsewhere)}
+    ) as server:
+        wait_ready(server, 1)
+        assert ask(server)[0] == "1"
+        assert Path(os.readlink(f"/proc/{server.process.pid}/cwd")) == site.folder
