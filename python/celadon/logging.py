@@ -17,13 +17,48 @@ from celadon.errors import UsageError
 FORMAT = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 
-logger = logging.getLogger("celadon.error")
 # Who takes lines of the access log, if it has a handler.
 _ACCESS = ("celadon.access", "gunicorn.access")
-
-
 # As they are called in configurations that were written for gunicorn.
 _GUNICORN = "gunicorn.error"
+
+
+class _ServersLogger(logging.Logger):
+    """One that an application does not silence, which means its own: `dictConfig` and
+    `fileConfig` disable all loggers that are there, `logging.disable` all there are."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        return level >= self.getEffectiveLevel()
+
+    def handle(self, record: logging.LogRecord) -> None:
+        if self.filter(record):
+            self.callHandlers(record)
+
+
+class _ErrorLogger(_ServersLogger):
+    """Handlers that somebody adds to gunicorn's have its lines too."""
+
+    def callHandlers(self, record: logging.LogRecord) -> None:
+        super().callHandlers(record)
+        for handler in logging.getLogger(_GUNICORN).handlers:
+            if handler not in self.handlers and record.levelno >= handler.level:
+                handler.handle(record)
+
+
+class _File(logging.FileHandler):
+    """Not closed by `dictConfig` either: others write to its descriptor."""
+
+    def close(self) -> None:
+        self.flush()
+
+
+def _servers(name: str, kind: type[_ServersLogger]) -> logging.Logger:
+    found = logging.getLogger(name)
+    found.__class__ = kind  # whoever has asked for it before
+    return found
+
+
+logger = _servers("celadon.error", _ErrorLogger)
 
 
 class RequestFilter(logging.Filter):
@@ -85,7 +120,7 @@ def _set_up(settings: LogSettings) -> None:
     if settings.errorlog == "-":
         handler = logging.StreamHandler(sys.stderr)
     else:
-        handler = logging.FileHandler(settings.errorlog)
+        handler = _File(settings.errorlog)
         if settings.capture_output:
             _capture_output(handler)
     handler.setFormatter(_Formatter(FORMAT, DATE_FORMAT))
@@ -213,7 +248,7 @@ def _give_away(path: str, uid: int, gid: int) -> None:
 def stream() -> Any:
     """What the error log is written to."""
     for handler in logger.handlers:
-        if isinstance(handler, logging.StreamHandler):
+        if isinstance(handler, logging.StreamHandler) and handler.stream is not None:
             return handler.stream
     return sys.stderr
 
@@ -234,7 +269,7 @@ def log_line(level: int, text: str) -> None:
 def access_writer() -> Callable[[int, str], None] | None:
     """What takes lines of the access log, where a handler is attached to its logger."""
     for name in _ACCESS:
-        target = logging.getLogger(name)
+        target = _servers(name, _ServersLogger)
         if target.handlers:
             if not target.level:
                 target.setLevel(logging.INFO)
