@@ -101,7 +101,8 @@ class Process final : private admin::Actions, private loop::IoHandler {
                          looks + kPatience);
     }
     const std::string packet = std::to_string(number) + " " + std::string(words);
-    if (::send(master_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0) {
+    if (::send(master_.get(), packet.data(), packet.size(),
+               MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
       reply(number, admin::failure("the master is busy"));
     }
   }
@@ -174,13 +175,24 @@ class Process final : private admin::Actions, private loop::IoHandler {
   std::vector<char> packet_ = std::vector<char>(kPacket);
 };
 
-bool drop_privileges(const AdminOptions& options) noexcept {
-  const auto gid = static_cast<gid_t>(options.gid);
-  if (options.gid >= 0 && gid != ::getegid() &&
-      (::setgroups(1, &gid) < 0 || ::setgid(gid) < 0))
+bool is(uid_t uid, gid_t gid) noexcept {
+  uid_t users[3]{};
+  gid_t groups[3]{};
+  if (::getresuid(&users[0], &users[1], &users[2]) < 0 ||
+      ::getresgid(&groups[0], &groups[1], &groups[2]) < 0)
     return false;
-  return options.uid < 0 || static_cast<uid_t>(options.uid) == ::geteuid() ||
-         ::setuid(static_cast<uid_t>(options.uid)) == 0;
+  return std::ranges::all_of(users, [uid](uid_t each) { return each == uid; }) &&
+         std::ranges::all_of(groups, [gid](gid_t each) { return each == gid; });
+}
+
+// Whoever is another one now keeps nothing of whom it was, other groups least of all.
+bool drop_privileges(const AdminOptions& options) noexcept {
+  const uid_t uid = options.uid >= 0 ? static_cast<uid_t>(options.uid) : ::geteuid();
+  const gid_t gid = options.gid >= 0 ? static_cast<gid_t>(options.gid) : ::getegid();
+  if (uid == ::geteuid() && gid == ::getegid()) return true;
+  if (::geteuid() == 0 && ::setgroups(1, &gid) < 0) return false;
+  if (::setresgid(gid, gid, gid) < 0 || ::setresuid(uid, uid, uid) < 0) return false;
+  return is(uid, gid) && (uid == 0 || ::setuid(0) < 0);
 }
 
 }  // namespace
@@ -196,6 +208,7 @@ void serve_admin(master::Commons& commons, AdminSockets sockets, net::OwnedFd ma
   ::prctl(PR_SET_NAME, "celadon:admin");
   const uid_t owner = ::getuid();
   if (!drop_privileges(options)) ::_exit(1);
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   commons.settle_in(SIZE_MAX);
   {
     Process process(commons, std::move(master), options, owner);

@@ -348,6 +348,25 @@ def test_commands_that_are_none(site: Site) -> None:
         assert admin.ctl("drain", "on").returncode == 1
 
 
+def test_s12_the_admin_process_waits_for_nobody(site: Site) -> None:
+    with Administered(site) as admin, contextlib.ExitStack() as stack:
+        wait_ready(admin.server, 1)
+        port = int(admin.server.said(r"admin pages at http://.*:(\d+)")[1])
+        master = admin.server.process.pid
+        os.kill(master, signal.SIGSTOP)
+        try:
+            for _ in range(280):
+                client = stack.enter_context(Client(("127.0.0.1", port)))
+                client.send(b"GET /-/config HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                client.close()
+            for name in ("live", "ready"):
+                assert admin.page(name).status == 200
+        finally:
+            os.kill(master, signal.SIGCONT)
+        # Once the master has worked through what waits there.
+        wait_until(lambda: (s := admin.page("config").status, s == 200))
+
+
 SECRETS = {
     "raw_env": "PASSWORD=h1dd3n",
     "raw_paste_global_conf": "key=h1dd3n",
