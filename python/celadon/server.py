@@ -94,7 +94,11 @@ def run(app: Application, **settings: Any) -> None:
         return app
 
     pid = os.getpid()
-    status = master.supervise(load, lambda: _load(settings), loaded)
+    try:
+        status = master.supervise(load, lambda: _load(settings), loaded)
+    finally:
+        if os.getpid() == pid:  # it may have other things to do
+            signals.end()
     if status or os.getpid() != pid:
         raise SystemExit(status)
 

@@ -159,6 +159,15 @@ def settle() -> None:
         _leave(signal.SIGTERM, None)
 
 
+def end() -> None:
+    """This process serves no more: all is as it was before `begin`."""
+    global _watch
+    watch, _watch = _watch, None
+    if watch is not None:
+        watch.close()
+    give_back()
+
+
 def _leave(_signal: int, _frame: object) -> None:
     # An import could catch an exception.
     logging.logger.info("told to end before it serves")

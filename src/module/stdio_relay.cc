@@ -189,6 +189,7 @@ void StdioRelay::end_thread() noexcept {
   stopping_ = true;
   ::eventfd_write(wake_.get(), 1);
   thread_.join();
+  stopping_ = false;  // it may start again
 }
 
 int StdioRelay::original(int standard) const noexcept {
