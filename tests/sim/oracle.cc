@@ -297,6 +297,15 @@ void Oracle::judge_page(const Conversation& c, const Link& link, std::size_t k) 
                           " without a reason");
 }
 
+bool Oracle::may_be_refused(const Conversation& c, const Link& link,
+                            std::size_t k) const {
+  if (bad_status(c.client->plan().requests[k]) != 0) return true;
+  if (link.up.end_arrived || is_overload(c, link, k)) return true;
+  const Nanos start = arrival(link, c.client->script().spans[k].begin + 1);
+  return start != kNever &&
+         clock_.now() + kSlack >= start + ms(scenario_.rules.header_timeout);
+}
+
 void Oracle::judge_slow(const Conversation& c, const Link& link, std::size_t k) {
   const Span& span = c.client->script().spans[k];
   const Nanos head = arrival(link, span.head_end);

@@ -110,6 +110,9 @@ class Oracle {
   [[nodiscard]] Ending ending_of(const Link& link) const;
   void judge_end(Conversation& c, const Link& link);
   void judge_idle_end(Conversation& c, const Link& link, std::size_t served);
+  // Whether what answers it may be a page of the server's own.
+  [[nodiscard]] bool may_be_refused(const Conversation& c, const Link& link,
+                                    std::size_t k) const;
   [[nodiscard]] bool may_end_after(const Conversation& c, const Link& link,
                                    std::size_t k) const;
   [[nodiscard]] bool leaves_body(const Link& link, const Span& span,
