@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -59,9 +60,11 @@ def daemon(
     account: str | None,
     ready: str,
     limit: float = TIMEOUT * 3,
+    stop: int = signal.SIGTERM,
     **variables: str,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Runs `command` until the end of the block; it is up once it said `ready`."""
+    """Runs `command` until the end of the block, when it gets the signal `stop`; it is up
+    once it said `ready`."""
     process = subprocess.Popen(
         command,
         user=account,
@@ -81,7 +84,7 @@ def daemon(
         lines.said(re.escape(ready), limit)
         yield process
     finally:
-        process.terminate()
+        process.send_signal(stop)
         try:
             process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -70,7 +71,9 @@ class _Cluster:
         command = [str(self.programs / "postgres"), "-D", cluster]
         for option in (*self._options(), *settings):
             command += ["-c", option]
-        with daemon(command, self.account, "ready to accept connections"):
+        # At the usual signal it waits for all clients, of whom a test may have killed some.
+        said, at_once = "ready to accept connections", signal.SIGQUIT
+        with daemon(command, self.account, said, stop=at_once):
             create = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "celadon"]
             call([str(self.programs / "createdb"), *create, "celadon"], None)
             yield
