@@ -305,7 +305,8 @@ bool Request::answer(PyObject* result) noexcept {
 bool Request::answer_single(PyObject* bytes) noexcept {
   if (!require_started()) return false;
   if (exchange_->head_sent()) {
-    if (PyBytes_GET_SIZE(bytes) > 0 && !complete() && !send(bytes)) return false;
+    if (PyBytes_GET_SIZE(bytes) > 0 && !complete() && !send(bytes, leave_))
+      return false;
     exchange_->finish();
     return true;
   }
@@ -353,7 +354,7 @@ bool Request::answer_item(PyObject* item) noexcept {
   }
   if (PyBytes_GET_SIZE(item) == 0) return true;
   const bool is_first = !exchange_->head_sent();
-  return require_started() && send(item) && (is_first || share_time());
+  return require_started() && send(item, leave_) && (is_first || share_time());
 }
 
 // request_timeout ends here; from now on write_timeout watches (http.md §3).
@@ -361,7 +362,7 @@ void Request::head_is_out() noexcept {
   strand_->set_deadline(kNever);
 }
 
-bool Request::send(PyObject* bytes) noexcept {
+bool Request::send(PyObject* bytes, net::Leave leave) noexcept {
   if (!require_started()) return false;
   if (exchange_->gone()) return raise_gone();
   const std::string_view data = view_bytes(bytes);
@@ -369,10 +370,10 @@ bool Request::send(PyObject* bytes) noexcept {
   if (!exchange_->head_sent()) {
     const http::ResponseHead head = view_head(kit_.responder->head);
     sent =
-        exchange_->send_head(head, data, own_bytes(bytes), server::Part::More, leave_);
+        exchange_->send_head(head, data, own_bytes(bytes), server::Part::More, leave);
     head_is_out();
   } else {
-    sent = exchange_->send_data(data, own_bytes(bytes), leave_);
+    sent = exchange_->send_data(data, own_bytes(bytes), leave);
   }
   if (sent == server::Sent::Gone) return raise_gone();
   return sent == server::Sent::Ok || wait_writable();

@@ -47,7 +47,7 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool wait_body() noexcept;
   // Sends a non-empty piece of the answer, the head before it if it is not out. Parks
   // while the client does not keep up. False with an exception.
-  [[nodiscard]] bool send(PyObject* bytes) noexcept;
+  [[nodiscard]] bool send(PyObject* bytes, net::Leave leave) noexcept;
   // Between two pieces that did not have to wait: others get their turn by the clock.
   // False with an exception.
   [[nodiscard]] bool share_time() noexcept;

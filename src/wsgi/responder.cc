@@ -160,7 +160,8 @@ PyObject* write_body(PyObject* self, PyObject* data) noexcept {
   }
   if (PyBytes_GET_SIZE(data) == 0) return py::none();
   Request& request = *responder.request;
-  if (!request.send(data) || !request.share_time()) return nullptr;
+  // Its caller goes on computing, for as long as it likes (PEP 3333).
+  if (!request.send(data, net::Leave::Now) || !request.share_time()) return nullptr;
   return py::none();
 }
 PyMethodDef write_def{"write", write_body, METH_O,

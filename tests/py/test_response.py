@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.support import raw
+from tests.support.raw import TIMEOUT
 from tests.support.servers import drop_from_memory, serving
 from tests.support.timing import once_right
 
@@ -653,3 +656,29 @@ def test_t15_start_response_is_cut_off_when_its_request_ends() -> None:
     with serving(app, validate=False) as server, server.client() as client:
         client.send(raw.get() + raw.get("/2"))
         assert [client.response().body for _ in range(2)] == [b"ok", b"ok"]
+
+
+def test_what_write_is_given_leaves_before_it_returns() -> None:
+    """PEP 3333; also where answers of one turn leave together, and this one is whole."""
+    read = threading.Event()
+    seen = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        end = time.perf_counter() + 0.0001  # so long that answers wait for each other
+        while time.perf_counter() < end:
+            pass
+        if environ["PATH_INFO"] == "/":
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+        start_response("200 OK", [("Content-Length", "4")])(b"wait")
+        seen.append(read.wait(TIMEOUT))  # holds the loop
+        return []
+
+    with serving(app, validate=False) as server, server.client() as client:
+        for _ in range(300):
+            client.send(raw.get())
+            assert client.response().body == b"ok"
+        client.send(raw.get("/write"))
+        assert client.response().body == b"wait"
+        read.set()
+    assert seen == [True]
