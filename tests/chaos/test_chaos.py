@@ -8,14 +8,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 
 from tests.support.load import FOREVER, Load
-from tests.support.servers import Command, wait_until
+from tests.support.servers import wait_until
 from tests.support.site import (
     Site,
+    admin_processes,
     ask,
     gone,
     ready,
@@ -100,19 +100,6 @@ SIGNALS = {
     "out": signal.SIGTTOU,
     "logs": signal.SIGUSR1,
 }
-
-
-def admin_processes(server: Command) -> list[int]:
-    found = []
-    for each in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
-        for pid in each.read_text().split():
-            try:
-                name = Path(f"/proc/{pid}/comm").read_text()
-            except OSError:
-                continue
-            if name == "celadon:admin\n":
-                found.append(int(pid))
-    return found
 
 
 def test_a_worker_killed_while_it_hands_over_loses_no_other_connection(

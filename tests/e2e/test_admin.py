@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,15 @@ from celadon.errors import UsageError
 from tests.support import raw
 from tests.support.raw import TIMEOUT, Client, Response
 from tests.support.servers import CELADON, Command, wait_until
-from tests.support.site import Site, ask, gone, ready, renewed, wait_ready
+from tests.support.site import (
+    Site,
+    admin_processes,
+    ask,
+    gone,
+    ready,
+    renewed,
+    wait_ready,
+)
 
 
 class Administered:
@@ -66,10 +73,7 @@ class Administered:
     @property
     def process(self) -> int:
         """The admin process itself."""
-        children = Path(f"/proc/{self.server.process.pid}/task").glob("*/children")
-        pids = [pid for each in children for pid in each.read_text().split()]
-        names = {pid: Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids}
-        return next((int(p) for p, n in names.items() if n == "celadon:admin"), 0)
+        return next(iter(admin_processes(self.server)), 0)
 
 
 def test_pages_say_how_the_server_is(site: Site) -> None:

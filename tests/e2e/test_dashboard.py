@@ -15,7 +15,7 @@ from tests.support import raw
 from tests.support.browser import SCHEMES, WIDTHS, Watched, chromium, watched
 from tests.support.load import FOREVER, Load
 from tests.support.servers import Command
-from tests.support.site import wait_ready
+from tests.support.site import admin_processes, wait_ready
 
 ADMIN = ("--admin-bind", "127.0.0.1:0")
 
@@ -128,14 +128,7 @@ def test_it_says_when_nobody_answers_and_comes_back(browser: Browser) -> None:
     with serve() as server, watched(browser, url_of(server)) as seen:
         status = seen.page.get_by_role("status")
         expect(status).to_have_text("serving")
-        children = Path(
-            f"/proc/{server.process.pid}/task/{server.process.pid}/children"
-        )
-        admin = next(
-            int(pid)
-            for pid in children.read_text().split()
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "celadon:admin"
-        )
+        [admin] = admin_processes(server)
         os.kill(admin, 9)
         expect(status).to_have_text("no connection to the admin process")
         expect(status).to_have_text("serving")

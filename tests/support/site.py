@@ -59,6 +59,19 @@ def ask(server: Command, path: str = "/") -> tuple[str, int]:
     return version, int(pid)
 
 
+def admin_processes(server: Command) -> list[int]:
+    """Those that are there, of which there is one or none for long."""
+    found = []
+    for each in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for pid in each.read_text().split():
+                with suppress(OSError):  # it ended meanwhile
+                    name = Path(f"/proc/{pid}/comm").read_text()
+                    if name == "celadon:admin\n":
+                        found.append(int(pid))
+    return found
+
+
 _WORKER = re.compile(r"\] worker (\d+) (is ready|was |exited )")
 
 
