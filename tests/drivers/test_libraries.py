@@ -12,6 +12,40 @@ from tests.support.machine import module
 from tests.support.raw import TIMEOUT
 from tests.support.services import Services
 
+
+def kombu_by(scheme: str, port: str, place: str) -> tuple[str, str]:
+    return (
+        f"""
+import kombu
+port = relay({port})
+def call(n=0):
+    with kombu.Connection(f"{scheme}://127.0.0.1:{{port}}/{place}") as conn:
+        with conn.SimpleQueue(f"kombu-{{n}}") as queue:
+            queue.put({{"n": n}})
+            message = queue.get(timeout=TIMEOUT); message.ack()
+            return message.payload["n"]
+""",
+        "{n}",
+    )
+
+
+def celery_by(scheme: str, port: str, place: str) -> tuple[str, str]:
+    return (
+        f"""
+import celery, kombu
+app = celery.Celery("shop", broker=f"{scheme}://127.0.0.1:{{relay({port})}}/{place}")
+@app.task(name="shop.sell")
+def sell(n): raise AssertionError("is for a worker")
+def call(n=0):
+    sell.apply_async((n,), queue=f"celery-{{n}}", serializer="json")
+    with app.connection_for_read() as conn, conn.SimpleQueue(f"celery-{{n}}") as queue:
+        message = queue.get(timeout=TIMEOUT); message.ack()
+        return message.payload[0][0]
+""",
+        "{n}",
+    )
+
+
 RELAY = (
     SOCKETS
     + """
@@ -95,32 +129,8 @@ def call(n=0):
 """,
         "hello {n}",
     ),
-    "kombu": (
-        """
-import kombu
-port = relay(rabbitmq_port)
-def call(n=0):
-    with kombu.Connection(f"amqp://127.0.0.1:{port}//") as conn:
-        with conn.SimpleQueue(f"kombu-{n}") as queue:
-            queue.put({"n": n})
-            message = queue.get(timeout=TIMEOUT); message.ack()
-            return message.payload["n"]
-""",
-        "{n}",
-    ),
-    "kombu_redis": (
-        """
-import kombu
-port = relay(redis_port)
-def call(n=0):
-    with kombu.Connection(f"redis://127.0.0.1:{port}/0") as conn:
-        with conn.SimpleQueue(f"kombu-{n}") as queue:
-            queue.put({"n": n})
-            message = queue.get(timeout=TIMEOUT); message.ack()
-            return message.payload["n"]
-""",
-        "{n}",
-    ),
+    "kombu": kombu_by("amqp", "rabbitmq_port", "/"),
+    "kombu_redis": kombu_by("redis", "redis_port", "0"),
     "pika": (
         """
 import pika
@@ -136,34 +146,8 @@ def call(n=0):
 """,
         "{n}",
     ),
-    "celery": (
-        """
-import celery
-app = celery.Celery("shop", broker=f"amqp://127.0.0.1:{relay(rabbitmq_port)}//")
-@app.task(name="shop.sell")
-def sell(n): raise AssertionError("is for a worker")
-def call(n=0):
-    sell.apply_async((n,), queue=f"celery-{n}", serializer="json")
-    with app.connection_for_read() as conn, conn.SimpleQueue(f"celery-{n}") as queue:
-        message = queue.get(timeout=TIMEOUT); message.ack()
-        return message.payload[0][0]
-""",
-        "{n}",
-    ),
-    "celery_redis": (
-        """
-import celery, kombu
-app = celery.Celery("shop", broker=f"redis://127.0.0.1:{relay(redis_port)}/1")
-@app.task(name="shop.sell")
-def sell(n): raise AssertionError("is for a worker")
-def call(n=0):
-    sell.apply_async((n,), queue=f"celery-{n}", serializer="json")
-    with app.connection_for_read() as conn, conn.SimpleQueue(f"celery-{n}") as queue:
-        message = queue.get(timeout=TIMEOUT); message.ack()
-        return message.payload[0][0]
-""",
-        "{n}",
-    ),
+    "celery": celery_by("amqp", "rabbitmq_port", "/"),
+    "celery_redis": celery_by("redis", "redis_port", "1"),
     "ldap3": (
         """
 import ldap3
