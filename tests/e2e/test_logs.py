@@ -476,10 +476,14 @@ def test_errors_that_come_again_are_counted() -> None:
             assert server.request(get("/raise")).status == 500
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-    written = [line for line in server.lines if line.startswith("ValueError")]
-    assert len(written) == 10
-    place = r"ValueError at .*logs\.py:\d+: 15 more, not written"
-    assert sum(bool(re.search(place, line)) for line in server.lines) == 1
+    written = sum(line.startswith("ValueError") for line in server.lines)
+    place = r"ValueError at .*logs\.py:\d+: (\d+) more, not written"
+    found = [re.search(place, line) for line in server.lines]
+    counted = [int(more[1]) for more in found if more]
+    # More than one period is begun where 25 requests take longer than that.
+    assert written + sum(counted) == 25
+    assert 10 * len(counted) <= written <= 10 * len(counted) + 10
+    assert counted
 
 
 def test_the_log_level_of_all_processes_until_a_reload(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.support.daemons import account_of, call, daemon, data_folder
 from tests.support.machine import free_port, program
 
 # For code that defines `ask(connection, query)`.
+SCRAPE_TIME = 0.2  # of a Prometheus here: from one to the next, and for each
 RUNNING = """
 def running(count, connect):
     # Until so many queries run on the server.
@@ -269,12 +270,13 @@ def all_services(parent: Path) -> Iterator[Services]:
 
 @contextmanager
 def prometheus(folder: Path, *targets: str) -> Iterator[str]:
-    """A real Prometheus that scrapes `targets` five times a second; gives its URL."""
+    """A real Prometheus that scrapes `targets` every `SCRAPE_TIME` s; gives its URL."""
     folder.mkdir(parents=True, exist_ok=True)
     server, port = program("prometheus", "prometheus"), free_port()
     listed = ", ".join(f'"{target}"' for target in targets)
+    every = f"{SCRAPE_TIME * 1000:.0f}ms"
     (folder / "prometheus.yml").write_text(
-        "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
+        f"global: {{scrape_interval: {every}, scrape_timeout: {every}}}\n"
         "scrape_configs:\n"
         f"- {{job_name: celadon, static_configs: [{{targets: [{listed}]}}]}}\n"
     )
