@@ -329,7 +329,9 @@ def test_sl04_who_does_not_read_makes_nobody_wait() -> None:
         start_response("200 OK", [*TEXT, ("Content-Length", str(size))])
         return [b"x" * size]
 
-    limits = {"worker_connections": 3, "linger_timeout": 600}
+    # No place is free again by a limit of time, while anybody here waits for one.
+    times = ("header_timeout", "keepalive", "linger_timeout", "linger_total_timeout")
+    limits = {"worker_connections": 3, **dict.fromkeys(times, 10 * raw.TIMEOUT)}
     with serving(app, validate=False, **limits) as server, ExitStack() as stack:
         lazy = stack.enter_context(socket.socket())
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
