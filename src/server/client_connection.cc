@@ -408,6 +408,22 @@ Eviction ClientConnection::evict() noexcept {
   return stream_.open() ? Eviction::Ending : Eviction::Gone;
 }
 
+bool ClientConnection::asks_nothing() const noexcept {
+  return stream_.open() && state_.input == Input::Open &&
+         state_.output == Output::Idle && state_.stage <= Stage::Head;
+}
+
+Eviction ClientConnection::evict_unasked() noexcept {
+  read_some();
+  if (!asks_nothing()) {
+    settle();
+    return stream_.open() ? Eviction::None : Eviction::Gone;
+  }
+  ++server_.ledger().counters().evicted;
+  close(Closed::Evicted);
+  return Eviction::Gone;
+}
+
 void ClientConnection::close(Closed why) noexcept {
   if (stream_.open()) lose(why);
 }

@@ -76,6 +76,10 @@ class ClientConnection : public loop::Disposable,
   virtual void tell_closing() noexcept = 0;
   // Ends it if it is idle still, once what has come by now was read.
   Eviction evict() noexcept;
+  // No whole head of a request is there, and no answer is under way.
+  [[nodiscard]] bool asks_nothing() const noexcept;
+  // Likewise, if it asks nothing still.
+  Eviction evict_unasked() noexcept;
   // After a fork, in the child.
   void abandon() noexcept { stream_.abandon(); }
 

@@ -105,8 +105,24 @@ bool Server::evict_one() noexcept {
     if (!oldest) break;
     came_to = oldest->evict();
   }
+  bool is_gone = came_to == Eviction::Gone;
+  if (came_to == Eviction::None && settings_.always_lets_in) is_gone = evict_oldest();
   evicting_ = false;
-  return came_to == Eviction::Gone;
+  return is_gone;
+}
+
+// One that has asked for nothing yet, else any.
+bool Server::evict_oldest() noexcept {
+  ClientConnection* next = nullptr;
+  for (ClientConnection* c = connections_.front(); c; c = next) {
+    next = connections_.next(*c);
+    if (c->asks_nothing() && c->evict_unasked() == Eviction::Gone) return true;
+  }
+  ClientConnection* oldest = connections_.front();
+  if (!oldest) return false;
+  ++counters_.evicted;
+  oldest->close(Closed::Evicted);
+  return true;
 }
 
 void Server::resume_accepting() noexcept {

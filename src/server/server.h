@@ -113,6 +113,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   };
 
   ClientConnection& add(int fd, const net::Address& peer) noexcept;
+  bool evict_oldest() noexcept;
   void bury(ClientConnection& connection) noexcept;
   void bury_handed_over() noexcept;
   void drain_connections() noexcept;

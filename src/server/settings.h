@@ -32,6 +32,7 @@ struct Settings {
   std::size_t response_buffer = 256 * 1024;
   std::size_t linger_bytes = 64 * 1024 * 1024;
   std::size_t worker_connections = 1000;
+  bool always_lets_in = false;  // where all have something to do, the oldest goes
   std::size_t max_concurrent_requests = 0;  // 0: as many as connections
   std::size_t queue_depth = 1000;
   unsigned retry_after = 1;                 // seconds

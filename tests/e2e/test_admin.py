@@ -352,6 +352,25 @@ def test_commands_that_are_none(site: Site) -> None:
         assert admin.ctl("drain", "on").returncode == 1
 
 
+def slow_heads(admin: Administered, count: int) -> list[socket.socket]:
+    port = int(admin.server.said(r"admin pages at http://.*:(\d+)")[1])
+    clients = []
+    for _ in range(count):
+        client = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        client.sendall(b"GET /-/live HTTP/1.1\r\nHost: a\r\n")
+        clients.append(client)
+    return clients
+
+
+def test_s13_a_probe_gets_in_whoever_was_there_before(site: Site) -> None:
+    with Administered(site) as admin, contextlib.ExitStack() as stack:
+        wait_ready(admin.server, 1)
+        clients = [stack.enter_context(each) for each in slow_heads(admin, 300)]
+        assert admin.page("live").status == 200
+        # Not because its time was over: then it is told.
+        assert clients[0].recv(100) == b""
+
+
 def test_s12_the_admin_process_waits_for_nobody(site: Site) -> None:
     with Administered(site) as admin, contextlib.ExitStack() as stack:
         wait_ready(admin.server, 1)
