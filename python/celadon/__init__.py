@@ -4,6 +4,8 @@ Importing this package patches nothing and starts nothing. The ``celadon`` comma
 patches the standard library before it imports the application.
 """
 
+from typing import TYPE_CHECKING
+
 from celadon._core.green import LoopBlocked, RequestKilled, RequestTimeout
 from celadon._core.wsgi import BodyError, ClientDisconnected
 from celadon.green import (
@@ -17,7 +19,9 @@ from celadon.green import (
     sleep,
     spawn,
 )
-from celadon.server import Server, run
+
+if TYPE_CHECKING:
+    from celadon.server import Server, run
 
 __version__ = "0.1.0"
 
@@ -39,3 +43,17 @@ __all__ = [
     "sleep",
     "spawn",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`Server` and `run`: most who import this package only want to wait."""
+    if name not in ("Server", "run"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from celadon import server
+
+    globals().update(Server=server.Server, run=server.run)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
