@@ -12,9 +12,11 @@
 #include "green/local.h"
 #include "green/lock.h"
 #include "green/open_pipe.h"
+#include "green/os_functions.h"
 #include "green/pipe_io.h"
 #include "green/poll_object.h"
 #include "green/preemption.h"
+#include "green/stand_in.h"
 #include "green/switch.h"
 #include "green/sync.h"
 #include "green/task.h"
@@ -377,6 +379,11 @@ PyMethodDef functions[] = {
     {"fd_closing", py_fd_closing, METH_O, "End all waits for this descriptor."},
     {"read_pipe", py_read_pipe, METH_VARARGS, "read_pipe(fd, length) -> bytes | None"},
     {"write_pipe", py_write_pipe, METH_VARARGS, "write_pipe(fd, data) -> int | None"},
+    {"os_functions", py_os_functions, METH_O,
+     "os_functions(os) -> {name: function}: what stands in place of these."},
+    {"in_place_of", py::as_method(py_in_place_of), METH_FASTCALL,
+     "in_place_of(native, function)\n\nThe function, as one of C that looks like "
+     "`native`."},
     {"before_open", py::as_method(py_before_open), METH_FASTCALL,
      "before_open(open, waiting)\n\nWhat opens pipes by the second, the rest by the "
      "first."},

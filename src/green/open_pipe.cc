@@ -6,21 +6,14 @@
 #include <string_view>
 
 #include "green/hub.h"
+#include "green/stand_in.h"
 #include "py/gil.h"
 #include "py/type.h"
 
 namespace celadon::green {
 namespace {
 
-struct Opening {
-  PyObject* native = nullptr;
-  PyObject* waiting = nullptr;
-  PyMethodDef method{};
-};
-
-// A function of C has no place for these but its module. They are made once, by the
-// patch, and live as long as the process.
-Opening of_open, of_os_open;
+StandIn of_open, of_os_open;
 
 struct Arguments {
   PyObject* const* values;
@@ -72,7 +65,7 @@ PyObject* open(PyObject*, PyObject* const* values, Py_ssize_t count,
     pipe = PyLong_Check(file) ? is_open_pipe(number_of(file, -1))
                               : names_pipe(file, AT_FDCWD);
   }
-  PyObject* function = pipe ? of_open.waiting : of_open.native;
+  PyObject* function = pipe ? of_open.instead : of_open.native;
   return PyObject_Vectorcall(function, values, static_cast<std::size_t>(count), names);
 }
 
@@ -82,28 +75,18 @@ PyObject* os_open(PyObject*, PyObject* const* values, Py_ssize_t count,
   PyObject* path = count > 0 ? values[0] : given.named("path");
   const bool pipe = path && can_park() &&
                     names_pipe(path, number_of(given.named("dir_fd"), AT_FDCWD));
-  PyObject* function = pipe ? of_os_open.waiting : of_os_open.native;
+  PyObject* function = pipe ? of_os_open.instead : of_os_open.native;
   return PyObject_Vectorcall(function, values, static_cast<std::size_t>(count), names);
 }
 
-PyObject* make(Opening& opening, _PyCFunctionFastWithKeywords call,
-               PyObject* const* args, Py_ssize_t count) noexcept {
+PyObject* make(StandIn& place, _PyCFunctionFastWithKeywords call, PyObject* const* args,
+               Py_ssize_t count) noexcept {
   if (count != 2 || !PyCFunction_Check(args[0])) {
     PyErr_SetString(PyExc_TypeError, "expected a function of C, and one that waits");
     return nullptr;
   }
-  if (!opening.native) {
-    opening.native = py::new_ref(args[0]);
-    opening.waiting = py::new_ref(args[1]);
-    // By its name, signature and words the same as before.
-    opening.method = *reinterpret_cast<PyCFunctionObject*>(args[0])->m_ml;
-    opening.method.ml_meth = py::as_method(call);
-    opening.method.ml_flags = METH_FASTCALL | METH_KEYWORDS;
-  }
-  const py::Object module(PyObject_GetAttrString(args[0], "__module__"));
-  if (!module) return nullptr;
-  return PyCFunction_NewEx(&opening.method, PyCFunction_GET_SELF(args[0]),
-                           module.get());
+  if (!place.instead) place.instead = py::new_ref(args[1]);
+  return stand_in(place, args[0], py::as_method(call), METH_FASTCALL | METH_KEYWORDS);
 }
 
 }  // namespace

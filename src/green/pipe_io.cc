@@ -61,10 +61,7 @@ ssize_t try_write(int fd, const char* data, std::size_t size, bool ready) noexce
 
 }  // namespace
 
-PyObject* py_read_pipe(PyObject*, PyObject* args) noexcept {
-  int fd = -1;
-  Py_ssize_t size = 0;
-  if (!PyArg_ParseTuple(args, "in:read", &fd, &size)) return nullptr;
+PyObject* read_pipe(int fd, Py_ssize_t size) noexcept {
   if (size <= 0 || !can_park() || !may_block(fd)) return py::none();
   bool ready = false;
   while (true) {
@@ -83,28 +80,35 @@ PyObject* py_read_pipe(PyObject*, PyObject* args) noexcept {
   }
 }
 
+PyObject* write_pipe(int fd, const Py_buffer& data) noexcept {
+  if (data.len == 0 || !can_park() || !may_block(fd)) return py::none();
+  Py_ssize_t done = 0;
+  bool ready = false;
+  while (done < data.len) {
+    const ssize_t n = try_write(fd, static_cast<const char*>(data.buf) + done,
+                                static_cast<std::size_t>(data.len - done), ready);
+    if (n >= 0) {
+      done += n;
+      ready = false;
+    } else if (!again(fd, loop::kWrite, ready)) {
+      return nullptr;
+    }
+  }
+  return PyLong_FromSsize_t(done);
+}
+
+PyObject* py_read_pipe(PyObject*, PyObject* args) noexcept {
+  int fd = -1;
+  Py_ssize_t size = 0;
+  if (!PyArg_ParseTuple(args, "in:read", &fd, &size)) return nullptr;
+  return read_pipe(fd, size);
+}
+
 PyObject* py_write_pipe(PyObject*, PyObject* args) noexcept {
   int fd = -1;
   Py_buffer data;
   if (!PyArg_ParseTuple(args, "iy*:write", &fd, &data)) return nullptr;
-  PyObject* result = nullptr;
-  if (data.len == 0 || !can_park() || !may_block(fd)) {
-    result = py::none();
-  } else {
-    Py_ssize_t done = 0;
-    bool ready = false;
-    while (done < data.len) {
-      const ssize_t n = try_write(fd, static_cast<const char*>(data.buf) + done,
-                                  static_cast<std::size_t>(data.len - done), ready);
-      if (n >= 0) {
-        done += n;
-        ready = false;
-      } else if (!again(fd, loop::kWrite, ready)) {
-        break;
-      }
-    }
-    if (done == data.len) result = PyLong_FromSsize_t(done);
-  }
+  PyObject* result = write_pipe(fd, data);
   PyBuffer_Release(&data);
   return result;
 }

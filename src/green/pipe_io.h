@@ -6,10 +6,14 @@
 
 namespace celadon::green {
 
-// read_pipe(fd, length) -> bytes; None: a file of another kind, or one that does not
-// block, or no place to park: the caller's own call is right.
+// The bytes; None: a file of another kind, or one that does not block, or no place to
+// park: the caller's own call is right. Null with an exception.
+[[nodiscard]] PyObject* read_pipe(int fd, Py_ssize_t size) noexcept;
+// The length, once all is out; None as above.
+[[nodiscard]] PyObject* write_pipe(int fd, const Py_buffer& data) noexcept;
+
+// read_pipe(fd, length) and write_pipe(fd, data)
 PyObject* py_read_pipe(PyObject*, PyObject* args) noexcept;
-// write_pipe(fd, data) -> length, once all is out; None as above.
 PyObject* py_write_pipe(PyObject*, PyObject* args) noexcept;
 
 }  // namespace celadon::green

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Iterator
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any
+
+from celadon._core import green
 
 # The parts that can be left out, in the order in which they are applied, and the
 # modules of this package that apply them. Locks, identities, sleep and queues are one
@@ -45,7 +48,17 @@ _done = False
 
 
 def replace(module: ModuleType | type, name: str, value: Any) -> None:
-    """Sets ``module.name`` and remembers what it was. A class goes by its full name."""
+    """Sets ``module.name`` and remembers what it was. A class goes by its full name.
+
+    A function of C is nobody's method, wherever it is put, and is pickled by its name: so
+    is what stands in its place.
+    """
+    before = vars(module).get(name)
+    if isinstance(before, BuiltinFunctionType) and not isinstance(value, type):
+        value = green.in_place_of(before, value)
+        home: Any = sys.modules.get(before.__module__) or object  # `posix`, for `os`
+        if home is not module and vars(home).get(before.__name__) is before:
+            replace(home, before.__name__, value)
     owner = module.__name__
     if isinstance(module, type):
         owner = f"{module.__module__}.{module.__qualname__}"
@@ -135,8 +148,6 @@ def all(**parts: bool) -> None:
 
 def start() -> None:
     """Greenlets from now on, in a process where `install` was enough until now."""
-    from celadon._core import green
-
     green.start_hub()
 
 

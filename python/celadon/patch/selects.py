@@ -40,8 +40,7 @@ def install() -> None:
 
 
 def _patch_selectors(selectors: ModuleType) -> None:
-    cooperative = staticmethod(select_cooperatively)
-    replace(selectors.SelectSelector, "_select", cooperative)
+    replace(selectors.SelectSelector, "_select", select_cooperatively)
 
 
 def _tells_its_members() -> bool:

@@ -65,7 +65,6 @@ def _name_as_cpython() -> None:
     if not hasattr(_thread, "lock"):
         # Before 3.13: by this one a child without the patch finds what makes a lock.
         green.Lock.__qualname__ = "allocate_lock"
-    green.get_ident.__module__ = "_thread"
 
 
 def _patch_low_level() -> None:
@@ -287,7 +286,7 @@ def _swap_if_imported() -> None:
         tempfile._once_lock = green.Lock()  # type: ignore[attr-defined]
     reprlib = sys.modules.get("reprlib")
     if reprlib is not None:
-        reprlib.get_ident = green.get_ident  # type: ignore[attr-defined]
+        reprlib.get_ident = threading.get_ident  # type: ignore[attr-defined]
     futures = sys.modules.get("concurrent.futures.thread")
     if futures is not None:
         futures._global_shutdown_lock = green.Lock()  # type: ignore[attr-defined]

@@ -1,0 +1,153 @@
+#include "green/os_functions.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <climits>
+#include <string_view>
+
+#include "green/hub.h"
+#include "green/pipe_io.h"
+#include "green/stand_in.h"
+#include "green/wait_fd.h"
+#include "py/type.h"
+
+namespace celadon::green {
+namespace {
+
+StandIn of_close, of_read, of_write, of_eventfd_read;
+
+// Arguments, as a call was given them.
+struct Given {
+  PyObject* const* values;
+  Py_ssize_t count;
+  PyObject* names;
+
+  [[nodiscard]] bool are(Py_ssize_t wanted) const noexcept {
+    return count == wanted && !names;
+  }
+  // The only one, called `name`; null where there are others.
+  [[nodiscard]] PyObject* only(std::string_view name) const noexcept {
+    if (are(1)) return values[0];
+    if (count != 0 || !names || PyTuple_GET_SIZE(names) != 1) return nullptr;
+    const char* given = PyUnicode_AsUTF8(PyTuple_GET_ITEM(names, 0));
+    return given && name == given ? values[0] : nullptr;
+  }
+  [[nodiscard]] PyObject* to(PyObject* function) const noexcept {
+    return PyObject_Vectorcall(function, values, static_cast<std::size_t>(count),
+                               names);
+  }
+};
+
+// False where it is none: the call says what is wrong.
+bool read_index(PyObject* object, Py_ssize_t& out) noexcept {
+  if (!object || !PyIndex_Check(object)) return false;
+  out = PyNumber_AsSsize_t(object, PyExc_OverflowError);
+  if (out != -1 || !PyErr_Occurred()) return true;
+  PyErr_Clear();
+  return false;
+}
+
+bool read_fd(PyObject* object, int& out) noexcept {
+  Py_ssize_t number = -1;
+  if (!read_index(object, number) || number < 0 || number > INT_MAX) return false;
+  out = static_cast<int>(number);
+  return true;
+}
+
+// eventfd, inotify, timerfd and their like have no type of file, and say when they can
+// be read. False with an exception.
+bool wait_where_no_file_is(int fd) noexcept {
+  struct stat status{};
+  if (::fstat(fd, &status) < 0 || (status.st_mode & S_IFMT) != 0) return true;
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_NONBLOCK) != 0) return true;
+  return wait_fd(fd, loop::kRead, kNever) >= 0;
+}
+
+PyObject* close(PyObject*, PyObject* const* values, Py_ssize_t count,
+                PyObject* names) noexcept {
+  const Given given{values, count, names};
+  int fd = -1;
+  if (read_fd(given.only("fd"), fd)) Hub::on_fd_closing(fd);
+  return given.to(of_close.native);
+}
+
+PyObject* read(PyObject*, PyObject* const* values, Py_ssize_t count,
+               PyObject* names) noexcept {
+  const Given given{values, count, names};
+  int fd = -1;
+  Py_ssize_t size = 0;
+  if (can_park() && given.are(2) && read_fd(values[0], fd) &&
+      read_index(values[1], size)) {
+    PyObject* data = read_pipe(fd, size);
+    if (data != Py_None) return data;
+    py::drop(data);
+    if (!wait_where_no_file_is(fd)) return nullptr;
+  }
+  return given.to(of_read.native);
+}
+
+PyObject* write(PyObject*, PyObject* const* values, Py_ssize_t count,
+                PyObject* names) noexcept {
+  const Given given{values, count, names};
+  int fd = -1;
+  if (can_park() && given.are(2) && read_fd(values[0], fd)) {
+    Py_buffer data;
+    if (PyObject_GetBuffer(values[1], &data, PyBUF_SIMPLE) < 0) {
+      PyErr_Clear();  // the call says it
+    } else {
+      PyObject* done = write_pipe(fd, data);
+      PyBuffer_Release(&data);
+      if (done != Py_None) return done;
+      py::drop(done);
+    }
+  }
+  return given.to(of_write.native);
+}
+
+PyObject* eventfd_read(PyObject*, PyObject* const* values, Py_ssize_t count,
+                       PyObject* names) noexcept {
+  const Given given{values, count, names};
+  int fd = -1;
+  if (can_park() && read_fd(given.only("fd"), fd) && !wait_where_no_file_is(fd)) {
+    return nullptr;
+  }
+  return given.to(of_eventfd_read.native);
+}
+
+struct Function {
+  const char* name;
+  StandIn& place;
+  _PyCFunctionFastWithKeywords call;
+};
+
+constexpr Function functions[] = {
+    {"close", of_close, close},
+    {"read", of_read, read},
+    {"write", of_write, write},
+    {"eventfd_read", of_eventfd_read, eventfd_read},
+};
+
+}  // namespace
+
+PyObject* py_os_functions(PyObject*, PyObject* module) noexcept {
+  py::Object made(PyDict_New());
+  if (!made) return nullptr;
+  for (const Function& each : functions) {
+    const py::Object native(PyObject_GetAttrString(module, each.name));
+    if (!native) return nullptr;
+    // Somebody's who stands before ours since.
+    if (each.place.native && each.place.native != native.get()) continue;
+    each.place.method.ml_name = each.name;
+    const py::Object function(stand_in(each.place, native.get(),
+                                       py::as_method(each.call),
+                                       METH_FASTCALL | METH_KEYWORDS));
+    if (!function || PyDict_SetItemString(made.get(), each.name, function.get()) < 0) {
+      return nullptr;
+    }
+  }
+  return made.release();
+}
+
+}  // namespace celadon::green
