@@ -118,12 +118,15 @@ def _ask(each: _Registered) -> None:
 
     before = each.failing
     each.failing = ""
+    limit = Timeout(each.timeout)
     try:
-        with Timeout(each.timeout):
+        with limit:
             if each.fn() is False:
                 each.failing = "it returned False"
-    except Timeout:
-        each.failing = f"it took longer than {each.timeout:g} s"
+    except Timeout as error:
+        is_ours = error is limit
+        late = f"it took longer than {each.timeout:g} s"
+        each.failing = late if is_ours else f"Timeout: {error}"
     except Exception as error:
         each.failing = f"{type(error).__name__}: {error}"
     if each.failing and each.failing != before:

@@ -372,6 +372,9 @@ PyMethodDef functions[] = {
     {"checkpoint", py_checkpoint, METH_NOARGS, "Raise what is pending."},
     {"wait_fd", py::as_method(py_wait_fd), METH_VARARGS | METH_KEYWORDS,
      "wait_fd(fd, events, timeout=None) -> ready events"},
+    {"poll_fd", py::as_method(py_poll_fd), METH_VARARGS | METH_KEYWORDS,
+     "poll_fd(fd, events, timeout=None) -> ready events, 0: the time is over, or -1: "
+     "closed"},
     {"mark_database", py_mark_database, METH_O,
      "Waits for this descriptor are waits for a database, until it is closed."},
     {"wait_by_poll", py_wait_by_poll, METH_O,

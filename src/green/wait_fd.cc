@@ -31,16 +31,6 @@ int poll_now(int fd, int events, int timeout_ms) noexcept {
   return ready & events;
 }
 
-int failed() noexcept {
-  PyErr_SetFromErrno(PyExc_OSError);
-  return -1;
-}
-
-int timed_out() noexcept {
-  PyErr_SetString(PyExc_TimeoutError, "timed out");
-  return -1;
-}
-
 int wait_natively(int fd, int events, Nanos deadline) noexcept {
   while (true) {
     const Nanos left = deadline == kNever ? kNever : deadline - monotonic_now();
@@ -49,10 +39,10 @@ int wait_natively(int fd, int events, Nanos deadline) noexcept {
       const py::WithoutGil gil;
       ready = poll_now(fd, events, loop::to_poll_timeout(left < 0 ? 0 : left));
     }
-    if (ready < 0) return failed();
+    if (ready < 0) return kNotOpen;
     if (ready > 0) return ready;
-    if (PyErr_CheckSignals() < 0) return -1;
-    if (left <= 0) return timed_out();
+    if (PyErr_CheckSignals() < 0) return kRaised;
+    if (left <= 0) return kTimeIsOver;
   }
 }
 
@@ -61,47 +51,77 @@ int park_for(int fd, int events, Nanos deadline, ParkReason reason) noexcept {
   Strand& strand = *current_strand();
   switch (strand.hub().fd_waits().wait(strand, fd, static_cast<std::uint8_t>(events),
                                        deadline, reason)) {
-    case Waited::Interrupted: return -1;
-    case Waited::TimedOut: return timed_out();
+    case Waited::Interrupted: return kRaised;
+    case Waited::TimedOut: return kTimeIsOver;
     case Waited::Granted: break;
   }
   if (strand.ready == 0) {
     errno = EBADF;
-    return failed();
+    return kNotOpen;
   }
   return strand.ready & events;
 }
 
-}  // namespace
-
-int wait_fd(int fd, int events, Nanos deadline, ParkReason reason) noexcept {
-  const int now = poll_now(fd, events, 0);
-  if (now < 0) return failed();
-  return now > 0 ? now : park_for(fd, events, deadline, reason);
+int raise_for(int came) noexcept {
+  if (came == kTimeIsOver) PyErr_SetString(PyExc_TimeoutError, "timed out");
+  if (came == kNotOpen) PyErr_SetFromErrno(PyExc_OSError);
+  return came > 0 ? came : kRaised;
 }
 
-PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
+struct Wait {
+  int fd = -1;
+  int events = 0;
+  Nanos deadline = kNever;
+  ParkReason reason = ParkReason::Fd;
+};
+
+bool read_arguments(PyObject* args, PyObject* kwargs, Wait& out) noexcept {
   static const char* names[] = {"fd", "events", "timeout", "database", nullptr};
   PyObject* file = nullptr;
-  int events = 0;
   PyObject* timeout = Py_None;
   int database = 0;
   long long nanos = -1;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "Oi|Op:wait_fd",
-                                   const_cast<char**>(names), &file, &events, &timeout,
-                                   &database) ||
+                                   const_cast<char**>(names), &file, &out.events,
+                                   &timeout, &database) ||
       !py::parse_seconds(timeout, nanos)) {
-    return nullptr;
+    return false;
   }
-  const int fd = PyObject_AsFileDescriptor(file);
-  if (fd < 0) return nullptr;
-  if (events < 1 || events > 3) {
+  out.fd = PyObject_AsFileDescriptor(file);
+  if (out.fd < 0) return false;
+  if (out.events < 1 || out.events > 3) {
     PyErr_SetString(PyExc_ValueError, "events must be 1 (read), 2 (write) or 3 (both)");
-    return nullptr;
+    return false;
   }
-  const int ready = wait_fd(fd, events, deadline_after(nanos),
-                            database ? ParkReason::Database : ParkReason::Fd);
+  out.deadline = deadline_after(nanos);
+  if (database) out.reason = ParkReason::Database;
+  return true;
+}
+
+}  // namespace
+
+int poll_fd(int fd, int events, Nanos deadline, ParkReason reason) noexcept {
+  const int now = poll_now(fd, events, 0);
+  if (now < 0) return kNotOpen;
+  return now > 0 ? now : park_for(fd, events, deadline, reason);
+}
+
+int wait_fd(int fd, int events, Nanos deadline, ParkReason reason) noexcept {
+  return raise_for(poll_fd(fd, events, deadline, reason));
+}
+
+PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
+  Wait wait;
+  if (!read_arguments(args, kwargs, wait)) return nullptr;
+  const int ready = wait_fd(wait.fd, wait.events, wait.deadline, wait.reason);
   return ready < 0 ? nullptr : PyLong_FromLong(ready);
+}
+
+PyObject* py_poll_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
+  Wait wait;
+  if (!read_arguments(args, kwargs, wait)) return nullptr;
+  const int came = poll_fd(wait.fd, wait.events, wait.deadline, wait.reason);
+  return came == kRaised ? nullptr : PyLong_FromLong(came);
 }
 
 PyObject* py_wait_by_poll(PyObject*, PyObject* conn) noexcept {
@@ -120,7 +140,8 @@ PyObject* py_wait_by_poll(PyObject*, PyObject* conn) noexcept {
     const int events = static_cast<int>(wanted);
     // It has just looked whether there is something to read.
     const bool is_there = events == loop::kWrite && poll_now(fd, events, 0) > 0;
-    if (!is_there && park_for(fd, events, kNever, ParkReason::Database) < 0) {
+    if (!is_there &&
+        raise_for(park_for(fd, events, kNever, ParkReason::Database)) < 0) {
       return nullptr;
     }
   }

@@ -14,6 +14,7 @@ from tests.support.servers import Command, Started, wait_until
 
 APP = """
 import os, time
+import celadon
 from celadon import health
 
 @health.check(interval=0.05)
@@ -23,6 +24,8 @@ def file_is_there():
 @health.check(name="answers in time", interval=0.05, timeout=0.1)
 def never_slow():
     if os.path.exists("slow"): time.sleep(60)
+    if os.path.exists("limited"):
+        with celadon.Timeout(0.01): time.sleep(60)
     return not os.path.exists("false")
 
 def app(environ, start_response):
@@ -57,6 +60,7 @@ def test_a_check_that_fails_makes_the_server_unready(folder: Path) -> None:
             "bad": r"health check file_is_there fails: RuntimeError: on\\x0apurpose",
             "false": "health check answers in time fails: it returned False",
             "slow": "health check answers in time fails: it took longer than 0.1 s",
+            "limited": "health check answers in time fails: Timeout: 0.01 seconds",
         }.items():
             (folder / name).touch()
             become(server, 503)

@@ -108,6 +108,63 @@ def test_no_descriptor_is_left_open() -> None:
     )
 
 
+TIMED = {
+    "epoll": "e = select.epoll(); e.register(a, 1)\ndef wait(): e.poll(0.001)",
+    "select": "def wait(): select.select([a], [], [], 0.001)",
+    "poll": "p = select.poll(); p.register(a, 1)\ndef wait(): p.poll(1)",
+    "popen": """
+import subprocess
+child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+def wait():
+    with contextlib.suppress(subprocess.TimeoutExpired): child.wait(0.001)
+""",
+    "psycopg": """
+import psycopg
+late = getattr(psycopg.errors, "_WaitTimeout", None)  # before it, a wait is resumed
+limit = {"timeout" if late else "interval": 0.001}
+def generator():
+    yield psycopg.waiting.Wait.R
+def wait():
+    with contextlib.suppress(*filter(None, [late])):
+        psycopg.waiting.wait(generator(), a.fileno(), **limit)
+""",
+    "suspend": """
+from celadon.contrib.meinheld import common, server
+def wait():
+    with contextlib.suppress(server.timeout): common.Continuation().suspend(0.001)
+""",
+    "trampoline": """
+from celadon.contrib.meinheld import server
+def wait():
+    with contextlib.suppress(server.timeout): server.trampoline(a.fileno(), read=True, timeout=0.001)
+""",
+}
+
+
+@pytest.mark.parametrize("way", TIMED)
+def test_a_timeout_that_is_sent_when_the_waits_own_is_over_comes(way: str) -> None:
+    """It is told by whose it is, and not by the time."""
+    run_green(
+        """
+        began = green.Event()
+        def waits(): began.set(); wait()
+        def sent(error):
+            began.clear()
+            task = green.spawn(waits)
+            began.wait()
+            end = time.monotonic() + 0.02
+            while time.monotonic() < end: pass  # its time is over, and nobody has seen that
+            task.kill(error)
+            return task.exception
+        mine = TimeoutError("mine")
+        assert sent(mine) is mine
+        green.spawn(wait).get(timeout=TIMEOUT)  # its own is not raised
+        """,
+        prelude=TICKER + "import contextlib\n" + TIMED[way],
+        malloc="default",
+    )
+
+
 def test_a_timeout_from_outside_is_not_taken_for_the_waits_own() -> None:
     run_green(
         """

@@ -13,12 +13,9 @@ from collections.abc import Callable, Generator
 from types import ModuleType
 from typing import Any, TypeVar
 
-from celadon import green
-from celadon._core.green import can_park
+from celadon._core.green import can_park, poll_fd
 
 T = TypeVar("T")
-
-_NOT_READY = 0
 
 
 class _Limits:
@@ -140,13 +137,10 @@ class Waits:
         """What `fileno` is ready for, as psycopg counts it; nothing at `end`."""
         left = None if end is None else max(0.0, end - time.monotonic())
         try:
-            return green.wait_fd(fileno, wanted, left, True)
+            ready = poll_fd(fileno, wanted, left, True)
         except BaseException as error:
-            if isinstance(error, TimeoutError):
-                if end is not None and time.monotonic() >= end:
-                    return _NOT_READY
-            elif isinstance(error, OSError):
-                text = "connection socket closed"
-                raise self._errors.OperationalError(text) from error
             self._thrown = id(error)
             raise
+        if ready < 0:
+            raise self._errors.OperationalError("connection socket closed")
+        return ready

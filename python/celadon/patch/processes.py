@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import io
 import os
-import time
 import warnings
 from types import ModuleType
 from typing import Any
@@ -38,17 +37,17 @@ def install() -> None:
     when_imported("subprocess", _patch)
 
 
-def _wait_for_end(pid: int, timeout: float | None = None) -> None:
-    """Until the process `pid` has ended; raises `TimeoutError`."""
+def _wait_for_end(pid: int, timeout: float | None = None) -> bool:
+    """Until the process `pid` has ended. False: `timeout` has passed."""
     try:
         fd = _pidfd_open(pid)
     except ProcessLookupError:
-        return
+        return True
     except OSError:
         _in_thread(os.P_PID, pid, os.WEXITED)
-        return
+        return True
     try:
-        green.wait_fd(fd, 1, timeout)
+        return green.poll_fd(fd, 1, timeout) != 0
     finally:
         os.close(fd)
 
@@ -135,14 +134,9 @@ def _patch(subprocess: ModuleType) -> None:
     @functools.wraps(native_wait)
     def _wait(self: Any, timeout: float | None) -> Any:
         if self.returncode is None and green.can_park():
-            end = None if timeout is None else time.monotonic() + timeout
-            try:
-                _wait_for_end(self.pid, timeout if timeout is None else max(timeout, 0))
-            except TimeoutError:
-                # It may be one that a celadon.Timeout brought.
-                if end is None or time.monotonic() < end:
-                    raise
-                raise subprocess.TimeoutExpired(self.args, timeout) from None
+            limit = None if timeout is None else max(timeout, 0)
+            if not _wait_for_end(self.pid, limit):
+                raise subprocess.TimeoutExpired(self.args, timeout)
         return native_wait(self, timeout)
 
     replace(cls, "_wait", _wait)

@@ -60,16 +60,10 @@ def _wait_until(look: Callable[[], T], fd: Any, timeout: float | None) -> T:
     """What ``look()`` finds once `fd` is ready, or `timeout` seconds are over."""
     end = None if timeout is None else time.monotonic() + timeout
     while True:
-        try:
-            left = None if end is None else max(0.0, end - time.monotonic())
-            green.wait_fd(fd, 1, left)
-        except TimeoutError:
-            # It may be one that a celadon.Timeout brought.
-            if end is None or time.monotonic() < end:
-                raise
-            return look()
+        left = None if end is None else max(0.0, end - time.monotonic())
+        is_over = green.poll_fd(fd, 1, left) == 0
         found = look()
-        if found:
+        if found or is_over:
             return found
 
 

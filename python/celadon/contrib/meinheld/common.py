@@ -28,9 +28,9 @@ class Continuation:
             raise OSError("already suspended")
         self._result = AsyncResult()
         try:
-            return self._result.get(timeout=timeout or None)
-        except TimeoutError:
-            raise server.timeout("timeout") from None
+            if not self._result.wait(timeout or None):
+                raise server.timeout("timeout")
+            return self._result.get()
         finally:
             self._result = None
 

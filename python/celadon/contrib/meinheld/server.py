@@ -6,6 +6,7 @@ Names, arguments and defaults are meinheld's; times are in seconds and may be fr
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -18,9 +19,9 @@ import greenlet
 
 from celadon import _core, config, lifecycle, logging, output, watchdog
 from celadon import server as _server
+from celadon._core.green import poll_fd as _poll_fd
 from celadon.green import sleep as _sleep
 from celadon.green import spawn as _spawn
-from celadon.green import wait_fd as _wait_fd
 
 _READ, _WRITE = 1, 2
 _BEAT = 1.0  # seconds between two calls of a watchdog
@@ -299,9 +300,11 @@ def trampoline(
         raise ValueError("fileno or timeout value out of range")
     events = (_READ if read else 0) | (_WRITE if write else 0)
     if events:
-        with contextlib.suppress(TimeoutError):
-            _wait_fd(fileno, events, timeout or None)
+        came = _poll_fd(fileno, events, timeout or None)
+        if came > 0:
             return
+        if came < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     elif timeout:
         _sleep(timeout)
     else:
