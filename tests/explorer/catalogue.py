@@ -22,6 +22,7 @@ MODULES = (
     "pipes",
     "tls",
     "children",
+    "sqlites",
     "drivers",
     "requests",
     "requirements",

@@ -105,6 +105,9 @@ def finalizer_that_takes_a_lock(stage: Stage) -> Any:
 
 @scenario(fault="in a collection nothing can be waited for")
 def finalizer_that_takes_a_lock_of_one_who_waits(stage: Stage) -> Any:
+    """The collector has the heads of its lists on the C stack, which a switch would copy
+    away from under them; and its finalizers run at any allocation, so not even
+    `gc.collect` on a native thread, which may wait, would help but who calls it."""
     return finalizer(stage, lambda: green.sleep(0))
 
 
