@@ -221,6 +221,95 @@ def test_mysql_connector_s_form_in_c_is_whole(services: Services) -> None:
     )
 
 
+PYMSSQL = (
+    SOCKETS
+    + """
+import pymssql
+from tests.support import sql_server
+listener = socket.create_server(("127.0.0.1", 0))
+asked, may_end = green.Queue(), green.Event()
+def answers(batch):
+    # It is a greenlet of the process whose other greenlets ask.
+    asked.put(batch)
+    if "slow" in batch: may_end.wait()
+    if "wrong" in batch: return "no such thing"
+    return [1, 2, 3] if batch.startswith("SELECT") else []
+def accept():
+    while True:
+        conn, _ = listener.accept()
+        green.spawn(sql_server.serve, conn, answers)
+green.spawn(accept)
+def connect(**options):
+    port = str(listener.getsockname()[1])
+    return pymssql.connect(server="127.0.0.1", port=port, user="a", password="b", **options)
+def until_asked(batch):
+    while asked.get(timeout=TIMEOUT) != batch: pass
+def all_of(cursor, batch):
+    cursor.execute(batch)
+    return cursor.fetchall()
+"""
+)
+
+
+@pytest.mark.row("G22")
+@pytest.mark.library("pymssql")
+def test_pymssql() -> None:
+    run_green(
+        """
+        conn = connect()
+        cursor = conn.cursor()
+        task = green.spawn(all_of, cursor, "SELECT slow")
+        until_asked("SELECT slow")
+        with connect() as other, other.cursor() as rows:  # both of which ask meanwhile
+            assert all_of(rows, "SELECT a") == [(1,), (2,), (3,)]
+        assert not task.ready()
+        may_end.set()
+        assert task.get() == [(1,), (2,), (3,)]
+        for ask, given in ((cursor.execute, (1,)), (cursor.executemany, [(1,)])):
+            error = raises(pymssql.OperationalError, ask, "wrong %s", given)
+            assert error.args[0] == 50_000 and b"no such thing" in error.args[1]
+        cursor.execute("SELECT a")
+        assert cursor.description[0][0] == "number"
+        assert cursor.fetchone() == (1,) and cursor.fetchmany(1) == [(2,)] and [*cursor] == [(3,)]
+        assert cursor.nextset() is None
+        assert all_of(conn.cursor(as_dict=True), "SELECT a")[0] == {"number": 1}
+        conn.commit(); conn.rollback(); conn.autocommit(True)
+        for batch in ("COMMIT TRAN", "ROLLBACK TRAN"): until_asked(batch)
+        cursor.close(); conn.close()
+        from celadon import drivers
+        assert not drivers.problems(), drivers.problems()
+        os._exit(0)
+        """,
+        prelude=PYMSSQL,
+        malloc="default",
+    )
+
+
+@pytest.mark.row("G22")
+def test_pymssql_whose_query_is_killed() -> None:
+    """It leaves at once; who uses its connection next waits for the end of its call."""
+    run_green(
+        """
+        conn = connect()
+        first, second = conn.cursor(), conn.cursor()
+        task = green.spawn(all_of, first, "SELECT slow")
+        until_asked("SELECT slow")
+        task.kill()
+        assert task.ready() and not may_end.is_set()
+        task = green.spawn(all_of, second, "SELECT next")
+        with connect() as other, other.cursor() as rows:  # as long as all this takes
+            all_of(rows, "SELECT other")
+        until_asked("SELECT other")
+        assert asked.empty() and not task.ready()
+        may_end.set()
+        assert task.get(timeout=TIMEOUT) == [(1,), (2,), (3,)]
+        os._exit(0)
+        """,
+        prelude=PYMSSQL,
+        malloc="default",
+    )
+
+
 PYODBC = """
 import pyodbc
 def connect(**options): return pyodbc.connect(
