@@ -45,3 +45,19 @@ def test_a_failed_import_can_be_repeated(tmp_path: Path) -> None:
         """,
         prelude=DRIVER.format(folder=str(tmp_path)),
     )
+
+
+def test_an_old_finder_of_the_application_is_passed_over(tmp_path: Path) -> None:
+    """CPython itself passes over those without `find_spec`, which bottle's had for years."""
+    (tmp_path / "some_driver.py").write_text("value = 1\n")
+    run_green(
+        """
+        class Old:
+            def find_module(self, name, path=None): pass
+        sys.meta_path.insert(0, Old())
+        assert find_spec("some_driver") and not seen
+        import some_driver
+        assert seen == [some_driver]
+        """,
+        prelude=DRIVER.format(folder=str(tmp_path)),
+    )

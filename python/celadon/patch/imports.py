@@ -55,8 +55,11 @@ class _Finder:
         if name not in _waiting:
             return None
         for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
-            if spec is not None:
+            # One of the protocol before is passed over, as CPython passes it over.
+            find_spec = getattr(finder, "find_spec", None)
+            if finder is self or find_spec is None:
+                continue
+            if (spec := find_spec(name, path, target)) is not None:
                 _stay_behind(spec.loader)
                 return spec
         return None
