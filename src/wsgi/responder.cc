@@ -73,6 +73,8 @@ bool check_field(PyObject* item, http::HeaderView& view, http::HeaderId& id) noe
   if (!latin1_view(value, view.value) || !http::is_field_value(view.value)) {
     return fail(PyExc_ValueError, "invalid value of header %R", name);
   }
+  // White space around it is not of it (RFC 9110 5.5), and has no place in HTTP/2.
+  view.value = http::trim_ows(view.value);
   return true;
 }
 

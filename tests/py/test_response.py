@@ -379,6 +379,15 @@ def test_rs08_date_and_server_once() -> None:
         assert answer.all("Date") == answer.all("Server") == []
 
 
+def test_white_space_around_a_value_is_not_sent() -> None:
+    """Nor by gunicorn: it is no part of the value (RFC 9110 5.5)."""
+    spaced = [("X-Policy", "a; b; "), ("X-Tab", "\t c\t"), ("X-None", "  ")]
+    with serving(make(headers=[*TEXT, *spaced]), False) as server:
+        for _ in range(2):
+            fields = server.request(raw.get()).headers
+            assert {*fields} >= {("X-Policy", "a; b;"), ("X-Tab", "c"), ("X-None", "")}
+
+
 def test_rs03_hop_by_hop_headers_are_dropped(caplog: pytest.LogCaptureFixture) -> None:
     """And said once."""
     headers = [
