@@ -59,7 +59,8 @@ class _Finder:
             find_spec = getattr(finder, "find_spec", None)
             if finder is self or find_spec is None:
                 continue
-            if (spec := find_spec(name, path, target)) is not None:
+            spec: ModuleSpec | None = find_spec(name, path, target)
+            if spec is not None:
                 _stay_behind(spec.loader)
                 return spec
         return None
