@@ -159,10 +159,14 @@ void Exchange::send_interim(int status,
 }
 
 Sent Exchange::open_tunnel(const http::ResponseHead& head) noexcept {
-  if (!can_send() || head_sent()) return Sent::Gone;
+  if (!can_send() || head_sent() || body_state_ != BodyState::Complete ||
+      !channel_->may_tunnel()) {
+    return Sent::Gone;
+  }
   answer_ = Answer::Begun;
   status_ = head.status;
   body_state_ = BodyState::Open;
+  spooling_ = nullptr;  // it goes by as it comes
   return channel_->open_tunnel(*this, head);
 }
 

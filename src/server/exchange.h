@@ -105,6 +105,8 @@ class Channel {
                           std::span<const http::HeaderView> trailers) noexcept = 0;
   // The answer stays visibly incomplete; those before it are not touched.
   virtual void break_off(Exchange& exchange) noexcept = 0;
+  // Nothing was thrown away that belongs to a tunnel.
+  [[nodiscard]] virtual bool may_tunnel() const noexcept = 0;
   // From here bytes go both ways without end: 101, or 2xx to CONNECT.
   virtual Sent open_tunnel(Exchange& exchange,
                            const http::ResponseHead& head) noexcept = 0;
@@ -232,7 +234,9 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   Sent send_file(int file, off_t& offset, std::size_t count) noexcept;
   // 103 and its like, where the protocol has them and the head is not out.
   void send_interim(int status, std::span<const http::HeaderView> headers) noexcept;
-  // The body of the exchange has no end from here on, in both directions.
+  // The body of the exchange has no end of its own from here on, in both directions:
+  // what the peer sends until its end of file is the body. Gone also where that of the
+  // request is not complete, or its client said that nothing follows.
   Sent open_tunnel(const http::ResponseHead& head) noexcept;
   void finish(std::span<const http::HeaderView> trailers = {}) noexcept;
   void abort() noexcept;

@@ -147,15 +147,18 @@ void H1Session::end_answer(Exchange& x, std::span<const http::HeaderView>) noexc
 // connection delimits needs a reset, behind all that came before it (C03).
 void H1Session::break_off(Exchange&) noexcept {
   take_no_more();
-  if (framing_ == http::h1::Framing::Close) end_by_reset();
+  if (framing_ == http::h1::Framing::Close || framing_ == http::h1::Framing::Tunnel) {
+    end_by_reset();
+  }
   framing_ = http::h1::Framing::None;
 }
 
 Sent H1Session::open_tunnel(Exchange& x, const http::ResponseHead& head) noexcept {
   x.take_body(stored());  // what the peer sent ahead belongs to the tunnel
+  if (state().input == Input::Ended) x.end_body();
   take_no_more();
   framing_ = http::h1::Framing::Tunnel;
-  expecting_ = Expecting::Nothing;
+  expecting_ = Expecting::Tunnel;
   x.answered_at = server_.loop().fresh_now();
   std::string& out = server_.render();
   out.clear();

@@ -40,7 +40,7 @@ void H1Session::feed(std::string_view& in) noexcept {
     expecting_ = Expecting::Nothing;
     start_body_clock();  // it sends without being told
   }
-  if (framing_ == http::h1::Framing::Tunnel) {
+  if (expecting_ == Expecting::Tunnel) {
     take(std::exchange(in, {}));
     return;
   }
@@ -132,7 +132,7 @@ void H1Session::expect_body() noexcept {
 bool H1Session::waits_for_body() const noexcept {
   if (state().stage == Stage::Answered) return true;
   return exchange_ && exchange_->body_state() == BodyState::Open &&
-         expecting_ == Expecting::Nothing && framing_ != http::h1::Framing::Tunnel;
+         expecting_ == Expecting::Nothing;
 }
 
 void H1Session::want_body(Exchange& x) noexcept {
@@ -151,7 +151,7 @@ void H1Session::credit(Exchange& x, std::size_t) noexcept {
 // True where the rest of the body is too long, or too uncertain, to be waited for.
 bool H1Session::body_blocks_reuse(const Exchange& x) const noexcept {
   if (x.body_state() == BodyState::Complete) return false;
-  if (x.body_state() == BodyState::Failed || expecting_ == Expecting::Continue)
+  if (x.body_state() == BodyState::Failed || expecting_ != Expecting::Nothing)
     return true;
   return chunked_ || body_left_ > kDrainBytes;
 }

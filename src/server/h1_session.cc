@@ -53,7 +53,7 @@ void H1Session::on_end() noexcept {
   }
   Exchange& x = *exchange_;
   if (x.body_state() == BodyState::Open) {
-    if (framing_ == http::h1::Framing::Tunnel) return x.end_body();
+    if (expecting_ == Expecting::Tunnel) return x.end_body();
     body_failed(http::Rejection::IncompleteBody);
     return offer_collected();
   }

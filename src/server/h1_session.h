@@ -52,6 +52,9 @@ class H1Session final : public ClientConnection, public Channel {
   void end_answer(Exchange& x,
                   std::span<const http::HeaderView> trailers) noexcept override;
   void break_off(Exchange& x) noexcept override;
+  [[nodiscard]] bool may_tunnel() const noexcept override {
+    return state().input != Input::Last;
+  }
   Sent open_tunnel(Exchange& x, const http::ResponseHead& head) noexcept override;
   void want_body(Exchange& x) noexcept override;
   void credit(Exchange& x, std::size_t n) noexcept override;
@@ -107,10 +110,11 @@ class H1Session final : public ClientConnection, public Channel {
   [[nodiscard]] http::HeaderView id_field(Exchange& x,
                                           const http::ResponseHead& head) noexcept;
 
-  // How the body at hand is framed and what the client knows of it.
+  // What the client knows of the body at hand.
   enum class Expecting : std::uint8_t {
     Nothing,
     Continue,  // it waits for a 100 before it sends
+    Tunnel,    // the body ends with what the peer sends, whenever that is
   };
 
   std::unique_ptr<Exchange> exchange_;

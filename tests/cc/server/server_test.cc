@@ -237,6 +237,126 @@ TEST_F(BufferingTest, AClientThatResetsInItsBodyLeavesNothing) {
   EXPECT_TRUE(app_.held.empty());
 }
 
+constexpr std::string_view kSwitched = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+
+Sent open_tunnel(Exchange& x) {
+  http::ResponseHead head;
+  head.status = 101;
+  head.reason = "Switching Protocols";
+  return x.open_tunnel(head);
+}
+
+std::string take_all(Exchange& x) {
+  std::string taken(x.body());
+  x.consume_body(taken.size());
+  return taken;
+}
+
+// Who reads from it would wait for ever.
+TEST_F(ServerTest, D18ATunnelBehindTheEndOfFileHasItsEnd) {
+  const int fd = connect();
+  send(fd, std::string(kGet) + "ahead");
+  ::shutdown(fd, SHUT_WR);
+  round();
+  Exchange& x = *app_.held.front();
+  ASSERT_EQ(open_tunnel(x), Sent::Ok);
+  EXPECT_EQ(take_all(x), "ahead");
+  EXPECT_EQ(x.body_state(), BodyState::Complete);
+  EXPECT_EQ(x.send_data("bye", {}), Sent::Ok);
+  x.finish();
+  x.release();
+  round();
+  EXPECT_EQ(receive(fd), std::string(kSwitched) + "bye");
+  EXPECT_EQ(receive(fd), "<eof>");
+  ::close(fd);
+}
+
+TEST_F(ServerTest, D18ATunnelEndsWithWhatThePeerSends) {
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange& x = *app_.held.front();
+  ASSERT_EQ(open_tunnel(x), Sent::Ok);
+  send(fd, kGet);
+  EXPECT_EQ(take_all(x), kGet);
+  x.finish();
+  clock_.advance(3600 * kSecond);
+  round();
+  EXPECT_EQ(x.body_state(), BodyState::Open);
+  EXPECT_EQ(server_.counters().timeouts_body, 0U);
+  ::shutdown(fd, SHUT_WR);
+  round();
+  EXPECT_EQ(x.body_state(), BodyState::Complete);
+  x.release();
+  round();
+  EXPECT_EQ(receive(fd), kSwitched);
+  EXPECT_EQ(receive(fd), "<eof>");
+  ::close(fd);
+}
+
+// Part of what belongs to the tunnel is that of a request, or was thrown away.
+TEST_F(ServerTest, D18NoTunnelBeginsInTheMiddle) {
+  for (const std::string_view request :
+       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe",
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nahead"}) {
+    const int fd = connect();
+    send(fd, request);
+    EXPECT_EQ(open_tunnel(*app_.held.front()), Sent::Gone);
+    app_.answer("no");
+    EXPECT_TRUE(receive(fd).ends_with("no"));
+    ::close(fd);
+    round();
+  }
+}
+
+TEST_F(ServerTest, D18ATunnelThatBreaksOffHasNoEnd) {
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange& x = *app_.held.front();
+  ASSERT_EQ(open_tunnel(x), Sent::Ok);
+  EXPECT_EQ(receive(fd), kSwitched);
+  x.abort();
+  x.release();
+  clock_.advance(kSecond);
+  round();
+  char byte = 0;
+  EXPECT_EQ(::recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  ::close(fd);
+}
+
+// It goes by as it comes, and no more of it than anybody takes.
+TEST_F(BufferingTest, D18ATunnelIsNotCollected) {
+  const int fd = connect();
+  send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nfirst");
+  Exchange& x = *app_.held.front();
+  ASSERT_EQ(open_tunnel(x), Sent::Ok);
+  constexpr int kPatience = 100'000;  // rounds
+  const std::size_t most = server_.settings().body_buffer;
+  std::string_view left = "second";
+  const std::string much(3 * most, 'x');
+  const auto go_on = [&] {
+    const ssize_t n = ::send(fd, left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) left.remove_prefix(static_cast<std::size_t>(n));
+    round();
+  };
+  go_on();
+  EXPECT_EQ(x.body(), "firstsecond");
+  left = much;
+  for (int i = 0; i < kPatience && x.body().size() < most; ++i) go_on();
+  EXPECT_GE(x.body().size(), most);
+  EXPECT_LE(x.body().size(), most + Server::kScratch);
+  std::size_t taken = 0;
+  for (int i = 0; i < kPatience && taken < 11 + much.size(); ++i) {
+    go_on();
+    taken += take_all(x).size();
+  }
+  EXPECT_EQ(taken, 11 + much.size());
+  EXPECT_LT(x.spool(), 0);
+  x.finish();
+  x.release();
+  ::close(fd);
+}
+
 TEST_F(ServerTest, HeldAnswersLeaveAtTheEndOfTheTurn) {
   const int one = connect();
   const int two = connect();
