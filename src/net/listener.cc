@@ -181,9 +181,15 @@ void Listener::abandon() noexcept {
 }
 
 void Listener::on_io(std::uint8_t) noexcept {
+  int lost = 0;
   for (int i = 0; i < kAcceptBatch; ++i) {
-    if (accept_one() != Accepted::One) return;
+    switch (accept_one()) {
+      case Accepted::One: break;
+      case Accepted::Lost: ++lost; break;
+      default: return;
+    }
   }
+  if (lost == kAcceptBatch) pause();  // it does not pass by itself
 }
 
 void Listener::accept_queued_and_close() noexcept {
@@ -210,16 +216,27 @@ Listener::Accepted Listener::accept_one() noexcept {
   }
   switch (errno) {
     case EAGAIN: return Accepted::None;
-    case EINTR:
-    case ECONNABORTED:
-    case EPROTO: return Accepted::One;  // that peer is gone, the next one may be there
-    default: break;
+    // The queue keeps the connections meanwhile (T10).
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    // Nothing listens there any more.
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+      acceptor_.on_accept_error(error_from_errno(errno));
+      pause();
+      return Accepted::Paused;
+    // What the network has to say of the connection that was next: Linux passes any
+    // error that its socket has (accept(2), "Error handling").
+    default: return Accepted::Lost;
   }
-  // Out of descriptors or memory: the queue keeps the connections meanwhile (T10).
-  acceptor_.on_accept_error(error_from_errno(errno));
+}
+
+void Listener::pause() noexcept {
   stop();
   loop_.arm(*this, loop_.now() + kPause);
-  return Accepted::Paused;
 }
 
 void Listener::on_timer() noexcept {

@@ -1,5 +1,5 @@
 // A listening socket: opened, inherited or abandoned here, accepted from while started.
-// Without descriptors left (EMFILE, ENFILE, ENOMEM) accepting pauses, it never spins.
+// Without descriptors or memory left accepting pauses, it never spins.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +52,7 @@ class Acceptor {
   // until started again.
   virtual bool on_accept(int fd, const Address& peer,
                          class Listener& from) noexcept = 0;
+  // Nobody can be accepted for now, whoever comes; the listener pauses.
   virtual void on_accept_error(Error error) noexcept = 0;
 };
 
@@ -75,8 +76,15 @@ class Listener final : private loop::IoHandler, private loop::Timer {
 
   void on_io(std::uint8_t ready) noexcept override;
   void on_timer() noexcept override;
-  enum class Accepted : std::uint8_t { One, None, Refused, Paused };
+  enum class Accepted : std::uint8_t {
+    One,
+    Lost,  // the next one has left, or broke before it was accepted
+    None,
+    Refused,
+    Paused,
+  };
   Accepted accept_one() noexcept;
+  void pause() noexcept;
 
   loop::Loop& loop_;
   ListenSocket socket_;

@@ -91,7 +91,7 @@ void Server::on_accept_error(Error error) noexcept {
     log().log(Level::Warning,
               "cannot accept, paused for 100 ms: " + std::string(describe(error)));
   }
-  evict_one();
+  if (error == Error::NoDescriptors || error == Error::NoMemory) evict_one();
 }
 
 // New ones that have not sent a request yet are not idle: header_timeout bounds them.

@@ -385,6 +385,10 @@ void choose_moods(Choices& c, Moods& m) {
     m.no_fds = c.between(1, 3);
     m.no_fds_after = c.between(0, 2);
   }
+  if (c.percent(5)) {
+    m.strays = c.between(1, 3);
+    m.strays_after = c.between(0, 2);
+  }
   if (c.percent(5)) m.disk_full = c.between(1, 2);
   m.creep = c.any_of({0, 0, 1, 5});
 }

@@ -433,6 +433,13 @@ int Kernel::accept(int listener, bool& unix_socket, std::size_t& client) {
     errno = EMFILE;
     return -1;
   }
+  if (accepts_ >= moods_.strays_after && strays_ < moods_.strays) {
+    ++strays_;
+    errno = static_cast<int>(
+        choices_.any_of({ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, ENETUNREACH,
+                         EOPNOTSUPP, EPERM, ETIMEDOUT, EINTR}));
+    return -1;
+  }
   ++accepts_;
   Link& link = *queue.front();
   queue.pop_front();

@@ -227,6 +227,7 @@ class Kernel {
   std::vector<std::unique_ptr<Link>> links_;
   Number accepts_ = 0;
   Number refused_accepts_ = 0;
+  Number strays_ = 0;
   std::uint64_t calls_ = 0;
   std::uintptr_t base_ = 0;
   std::size_t deepest_ = 0;

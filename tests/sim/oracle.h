@@ -57,7 +57,7 @@ class Oracle {
   void on_accepted(const Link& link);
   void on_server_wrote(const Link& link, std::string_view bytes);
   void on_server_read(const Link& link);
-  void on_evicted(const Link& link) { judge_order_of_eviction(link); }
+  void on_evicted(const Link& link);
   void on_server_close(const Link& link);
   void on_taken_over(std::size_t client) { of(client).taken_over = true; }
   void on_drained();
@@ -87,6 +87,7 @@ class Oracle {
   [[nodiscard]] bool is_cancelled(const Record& record, const Link& link) const;
   void judge_interims(Conversation& c, const Link& link);
   void judge_order_of_eviction(const Link& evicted);
+  [[nodiscard]] std::size_t places_taken() const;
   [[nodiscard]] bool is_overload(const Conversation& c, const Link& link,
                                  std::size_t k) const;
   [[nodiscard]] std::size_t others_waiting(const Conversation& c, Nanos since) const;

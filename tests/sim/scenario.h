@@ -212,6 +212,8 @@ struct Moods {  // the kernel's
   Number spares = 0;        // a reset leaves the peer what it has received
   Number no_fds = 0;        // so many accepts fail
   Number no_fds_after = 0;  // once so many have not
+  Number strays = 0;        // so many accepts find one whose network has failed
+  Number strays_after = 0;  // once so many have not
   Number disk_full = 0;     // no spool file can be written
   Number creep = 5;         // percent of steps in which time passes meanwhile
 
@@ -224,6 +226,8 @@ struct Moods {  // the kernel's
     visit(FieldInfo{"spares", 0}, spares);
     visit(FieldInfo{"no_fds", 0}, no_fds);
     visit(FieldInfo{"no_fds_after", 0}, no_fds_after);
+    visit(FieldInfo{"strays", 0}, strays);
+    visit(FieldInfo{"strays_after", 0}, strays_after);
     visit(FieldInfo{"disk_full", 0}, disk_full);
     visit(FieldInfo{"creep", 5}, creep);
   }

@@ -142,6 +142,26 @@ Nanos Oracle::idle_since(const Conversation& c, const Link& link) const {
   return std::max({last.released_at, link.whole_write_at, arrival(link, span.end)});
 }
 
+// Also of who has left, as long as his request is with the application.
+std::size_t Oracle::places_taken() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(conversations_, [](const auto& each) {
+        const Link* link = each->client->link();
+        const bool runs = !each->records.empty() && !each->records.back()->released;
+        return link && link->accepted && (runs || !link->server_closed);
+      }));
+}
+
+// Nobody goes but for one who needs the place.
+void Oracle::on_evicted(const Link& link) {
+  judge_order_of_eviction(link);
+  const auto most = static_cast<std::size_t>(scenario_.rules.worker_connections);
+  if (scenario_.moods.no_fds > 0 || scenario_.plan.colleague != 0) return;
+  if (places_taken() >= most) return;
+  fault("evicted",
+        "client " + std::to_string(link.client) + " is evicted, and there is room");
+}
+
 // Who waits the longest goes first (SL04).
 void Oracle::judge_order_of_eviction(const Link& evicted) {
   const Conversation& c = of(evicted.client);
@@ -178,6 +198,8 @@ void Oracle::check_settled(const Link& link) {
   if (!alone() || of(link.client).taken_over || holds_) return;
   if (!link.accepted) {
     if (drained_ || scenario_.moods.no_fds > 0) return;
+    const auto most = static_cast<std::size_t>(scenario_.rules.worker_connections);
+    if (places_taken() < most) late(link, link.connected_at, "it is not let in");
     for (const auto& other : conversations_) {
       if (!other->client->link()) continue;
       const Nanos since = idle_since(*other, *other->client->link());
