@@ -111,6 +111,7 @@ std::expected<ListenSocket, Error> ListenSocket::open(
   if (!fd) return std::unexpected(fd.error());
   const std::string at = target.kind == Kind::UnixAbstract ? "@" : "";
   ListenSocket socket(*fd, at + target.path);
+  socket.backlog_ = options.backlog;
   socket.owns_file_ = target.kind == Kind::UnixPath;
   return socket;
 }
@@ -128,12 +129,14 @@ ListenSocket::ListenSocket(ListenSocket&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       address_(other.address_),
       path_(std::move(other.path_)),
+      backlog_(other.backlog_),
       owns_file_(std::exchange(other.owns_file_, false)) {}
 
 ListenSocket& ListenSocket::operator=(ListenSocket&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(address_, other.address_);
   std::swap(path_, other.path_);
+  std::swap(backlog_, other.backlog_);
   std::swap(owns_file_, other.owns_file_);
   return *this;
 }
@@ -194,8 +197,9 @@ void Listener::on_io(std::uint8_t) noexcept {
 
 void Listener::accept_queued_and_close() noexcept {
   if (socket_.fd() < 0) return;
+  const int most = socket_.backlog() + 1;  // Linux queues one more than is asked for
   Accepted last = Accepted::One;
-  while (last == Accepted::One) last = accept_one();
+  for (int i = 0; i < most && last <= Accepted::Lost; ++i) last = accept_one();
   stop();  // also one that was paused, and would start again
   // Without descriptors left those who wait are not refused: another process may take
   // them still.

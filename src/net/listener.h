@@ -28,6 +28,8 @@ class ListenSocket {
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] const Address& address() const noexcept { return address_; }
+  // How many may wait to be accepted; of one that was inherited: should.
+  [[nodiscard]] int backlog() const noexcept { return backlog_; }
   // `http://127.0.0.1:8000`, `unix:/run/x.sock`: for people.
   [[nodiscard]] std::string describe() const;
   // Also removes the file of a unix socket that it made.
@@ -42,6 +44,7 @@ class ListenSocket {
   int fd_;
   Address address_;
   std::string path_;  // of a unix socket; an abstract name starts with '@'
+  int backlog_ = 0;
   bool owns_file_ = false;
 };
 
@@ -66,7 +69,7 @@ class Listener final : private loop::IoHandler, private loop::Timer {
   [[nodiscard]] bool started() const noexcept { return started_; }
   [[nodiscard]] const ListenSocket& socket() const noexcept { return socket_; }
   // Takes what the kernel has queued already, then closes, so that nobody is let in who
-  // would wait for nothing.
+  // would wait for nothing. Who comes meanwhile is too late, however many these are.
   void accept_queued_and_close() noexcept;
   void abandon() noexcept;
 

@@ -344,6 +344,39 @@ TEST_F(PausingListener, WhoWaitsIsAcceptedBeforeItCloses) {
       ListenSocket::open(*parse_bind("127.0.0.1:" + std::to_string(port_)), {}));
 }
 
+// For each that is accepted another one comes.
+struct Flooded final : Acceptor {
+  ~Flooded() override {
+    for (const int fd : clients) ::close(fd);
+  }
+  bool on_accept(int fd, const Address&, Listener& from) noexcept override {
+    ::close(fd);
+    ++accepted;
+    if (accepted < kMost) clients.push_back(connect_to(from.socket().address().port()));
+    return true;
+  }
+  void on_accept_error(Error) noexcept override {}
+  static constexpr int kMost = 200;
+  std::vector<int> clients;
+  int accepted = 0;
+};
+
+TEST(Listener, D20WhoComesWhileItClosesDoesNotKeepItOpen) {
+  ManualClock clock;
+  loop::Loop loop{loop::make_epoll_poller(), clock};
+  Flooded acceptor;
+  auto socket = ListenSocket::open(*parse_bind("127.0.0.1:0"), {.backlog = 8});
+  ASSERT_TRUE(socket);
+  Listener listener(loop, std::move(*socket), acceptor);
+  ASSERT_TRUE(listener.start());
+  for (int i = 0; i < 9; ++i) {
+    acceptor.clients.push_back(connect_to(listener.socket().address().port()));
+  }
+  listener.accept_queued_and_close();
+  EXPECT_EQ(acceptor.accepted, 9);
+  EXPECT_LT(listener.socket().fd(), 0);
+}
+
 TEST(Listener, AFileOfItsOwnGoesWhenItCloses) {
   const std::string path = ::testing::TempDir() + "celadon-listener.sock";
   ManualClock clock;
