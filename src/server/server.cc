@@ -91,7 +91,8 @@ void Server::on_accept_error(Error error) noexcept {
     log().log(Level::Warning,
               "cannot accept, paused for 100 ms: " + std::string(describe(error)));
   }
-  if (error == Error::NoDescriptors || error == Error::NoMemory) evict_one();
+  const bool is_short = error == Error::NoDescriptors || error == Error::NoMemory;
+  if (is_short && !draining_) evict_one();
 }
 
 // New ones that have not sent a request yet are not idle: header_timeout bounds them.
@@ -261,6 +262,7 @@ Nanos Server::closing_since() noexcept {
 void Server::drain() noexcept {
   if (draining_) return;
   draining_ = true;
+  accept_paused_ = false;  // nobody waits for a place any more
   for (auto& listener : listeners_) listener->accept_queued_and_close();
   ClientConnection* next = nullptr;
   for (ClientConnection* c = connections_.front(); c; c = next) {
