@@ -18,7 +18,7 @@ import pytest
 from celadon import green
 
 from tests.support import raw
-from tests.support.servers import drop_from_memory, serving
+from tests.support.servers import can_leave_memory, drop_from_memory, serving
 from tests.support.timing import once_right
 
 BODY = b"first\nsecond\n\nlast without end"
@@ -154,6 +154,7 @@ def _is_read_off_the_loop(way: str, folder: Path) -> None:
         use, body, request_buffering=True, tmp_upload_dir=str(folder)
     )
     assert got == body
+    assert cold == can_leave_memory(folder)
     # A spawned greenlet may outlive the request, so it does not let go of the body.
     assert bool(started) == (cold and way != "spawned")
 

@@ -102,8 +102,21 @@ def wait_until(probe: Callable[[], tuple[Any, bool]], limit: float = TIMEOUT) ->
         event.wait(0.005)  # nothing signals a counter: the one place that polls
 
 
+def can_leave_memory(path: Path) -> bool:
+    """Whether the file is anywhere else: not so in a tmpfs."""
+    device = os.stat(path).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    kinds = [
+        line.partition(" - ")[2].split()[0]
+        for line in mounts
+        if line.split()[2] == number
+    ]
+    return not {"tmpfs", "ramfs"} & {*kinds}
+
+
 def drop_from_memory(descriptor: int) -> bool:
-    """Whether a file is out of the page cache now; one in a tmpfs cannot leave it."""
+    """Whether a file is out of the page cache now; `can_leave_memory` says if it can be."""
     os.fsync(descriptor)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     # Not by a read that does not wait: it starts reading ahead.
