@@ -138,3 +138,19 @@ def test_what_is_there_comes_back_with_the_patch_withdrawn(own: str) -> None:
         """,
         prelude=FUNCTIONS,
     )
+
+
+def test_what_is_said_of_a_function_is_said_of_the_one_in_its_place() -> None:
+    """`os.supports_dir_fd` has the functions themselves; `shutil.rmtree`, without, follows
+    links that somebody puts in its way."""
+    run_green(
+        """
+        import importlib, shutil
+        assert os.open in os.supports_dir_fd
+        assert importlib.reload(shutil).rmtree.avoids_symlink_attacks
+        ours = os.open
+        registry.withdraw()
+        assert os.open in os.supports_dir_fd and ours not in os.supports_dir_fd
+        """,
+        prelude=FUNCTIONS,
+    )

@@ -56,6 +56,9 @@ def replace(module: ModuleType | type, name: str, value: Any) -> None:
     before = vars(module).get(name)
     if isinstance(before, BuiltinFunctionType) and not isinstance(value, type):
         value = green.in_place_of(before, value)
+        for each in _sets_of(module):
+            if before in each:
+                each.add(value)
         home: Any = sys.modules.get(before.__module__) or object  # `posix`, for `os`
         if home is not module and vars(home).get(before.__name__) is before:
             replace(home, before.__name__, value)
@@ -66,6 +69,11 @@ def replace(module: ModuleType | type, name: str, value: Any) -> None:
     is_own = name in vars(module) if (owner, name) not in _set else _set[owner, name][3]
     _set[owner, name] = (module, value, _part, is_own)
     setattr(module, name, value)
+
+
+def _sets_of(module: ModuleType | type) -> list[set[Any]]:
+    """In which functions of it may be: `os.supports_dir_fd` says by that what they can."""
+    return [each for each in vars(module).values() if type(each) is set]
 
 
 def patched(module: str, name: str) -> bool:
@@ -103,6 +111,9 @@ def withdraw(*parts: str) -> None:
                 setattr(owner, name, _originals[place])
             else:
                 delattr(owner, name)
+        if isinstance(value, BuiltinFunctionType):
+            for each in _sets_of(owner):
+                each.discard(value)
         del _set[place], _originals[place]
     _done = bool(parts) and _done
 
