@@ -71,7 +71,7 @@ class Consumer {
   virtual void on_body() noexcept = 0;      // more of the body, its end, or its failure
   virtual void on_writable() noexcept = 0;  // the answer's buffer is below its mark
   virtual void on_gone() noexcept = 0;      // the client left; writes fail from now on
-  virtual void on_closing() noexcept {}     // the server ends: of use to tunnels
+  virtual void on_closing() noexcept {}     // the server ends; also at open_tunnel()
 };
 
 // Whether a piece of an answer completes it.

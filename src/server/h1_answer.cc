@@ -164,7 +164,10 @@ Sent H1Session::open_tunnel(Exchange& x, const http::ResponseHead& head) noexcep
   out.clear();
   http::h1::append_head(out, head, http::h1::Framing::None, 0,
                         {.field = id_field(x, head)});
-  return send(out, {}, {}, {}, net::Leave::Now);
+  const Sent sent = send(out, {}, {}, {}, net::Leave::Now);
+  // Others heard of it when that began.
+  if (sent != Sent::Gone && server_.draining()) x.note_closing();
+  return sent;
 }
 
 void H1Session::refuse(Exchange& x, http::Rejection why) noexcept {

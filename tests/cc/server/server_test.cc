@@ -324,6 +324,29 @@ TEST_F(ServerTest, D18ATunnelThatBreaksOffHasNoEnd) {
   ::close(fd);
 }
 
+struct ClosingFlag final : Consumer {
+  void on_body() noexcept override {}
+  void on_writable() noexcept override {}
+  void on_gone() noexcept override {}
+  void on_closing() noexcept override { ++closing; }
+  int closing = 0;
+};
+
+TEST_F(ServerTest, D22ATunnelThatIsOpenedInADrainHearsOfIt) {
+  const int fd = connect();
+  send(fd, kGet);
+  server_.drain();
+  ClosingFlag consumer;
+  Exchange& x = *app_.held.front();
+  x.set_consumer(&consumer);
+  ASSERT_EQ(open_tunnel(x), Sent::Ok);
+  EXPECT_EQ(consumer.closing, 1);
+  x.set_consumer(nullptr);
+  x.finish();
+  x.release();
+  ::close(fd);
+}
+
 // It goes by as it comes, and no more of it than anybody takes.
 TEST_F(BufferingTest, D18ATunnelIsNotCollected) {
   const int fd = connect();
