@@ -243,8 +243,12 @@ void Listener::pause() noexcept {
   loop_.arm(*this, loop_.now() + kPause);
 }
 
-void Listener::on_timer() noexcept {
+void Listener::resume() noexcept {
   if (!start()) loop_.arm(*this, loop_.now() + kPause);
+}
+
+void Listener::on_timer() noexcept {
+  resume();
 }
 
 }  // namespace celadon::net

@@ -65,6 +65,8 @@ class Listener final : private loop::IoHandler, private loop::Timer {
   ~Listener() override;
 
   [[nodiscard]] std::expected<void, Error> start() noexcept;
+  // Likewise; where the poller has no room for it, as soon as it has.
+  void resume() noexcept;
   void stop() noexcept;
   [[nodiscard]] bool started() const noexcept { return started_; }
   [[nodiscard]] const ListenSocket& socket() const noexcept { return socket_; }

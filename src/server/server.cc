@@ -129,9 +129,7 @@ bool Server::evict_oldest() noexcept {
 void Server::resume_accepting() noexcept {
   if (!accept_paused_ || draining_) return;
   accept_paused_ = false;
-  for (auto& listener : listeners_) {
-    if (!listener->start()) accept_paused_ = true;
-  }
+  for (auto& listener : listeners_) listener->resume();
 }
 
 // --- what becomes of them ---

@@ -377,6 +377,46 @@ TEST(Listener, D20WhoComesWhileItClosesDoesNotKeepItOpen) {
   EXPECT_LT(listener.socket().fd(), 0);
 }
 
+// Has no room for some.
+class FullPoller final : public loop::Poller {
+ public:
+  explicit FullPoller(int& refusals) noexcept : refusals_(refusals) {}
+  std::expected<void, Error> add(int, std::uint8_t,
+                                 loop::IoHandler&) noexcept override {
+    if (refusals_-- > 0) return std::unexpected(Error::NoMemory);
+    return {};
+  }
+  std::expected<bool, Error> modify(int, std::uint8_t,
+                                    loop::IoHandler&) noexcept override {
+    return false;
+  }
+  void remove(int, loop::IoHandler&) noexcept override {}
+  void abandon() noexcept override {}
+  int wait(Nanos) noexcept override { return 0; }
+
+ private:
+  int& refusals_;
+};
+
+// Nobody would be accepted any more.
+TEST(Listener, D23WhoFindsNoRoomInThePollerTriesAgain) {
+  ManualClock clock;
+  int refusals = 0;
+  loop::Loop loop{std::make_unique<FullPoller>(refusals), clock};
+  Accepting acceptor;
+  auto socket = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
+  ASSERT_TRUE(socket);
+  Listener listener(loop, std::move(*socket), acceptor);
+  refusals = 2;
+  listener.resume();
+  EXPECT_FALSE(listener.started());
+  for (int i = 0; i < 2; ++i) {
+    clock.advance(kSecond);
+    loop.turn(0);
+  }
+  EXPECT_TRUE(listener.started());
+}
+
 TEST(Listener, AFileOfItsOwnGoesWhenItCloses) {
   const std::string path = ::testing::TempDir() + "celadon-listener.sock";
   ManualClock clock;
