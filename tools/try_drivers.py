@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools import environments
 
 FOLDER = Path("build/drivers")
 # Django's use of them asks for newer ones.
@@ -25,13 +26,6 @@ DJANGO = ("tests/drivers", "-k", "django")
 OLD_DJANGO = ("tests/drivers", "-k", "django and not pool")
 PYMYSQL = ("tests/drivers", "-k", "pymysql")
 MYSQLCLIENT = ("tests/drivers", "-k", "mysqlclient")
-
-
-_PROGRAM = """#!{python}
-import sys
-from celadon.__main__ import main
-sys.exit(main())
-"""
 
 
 @dataclass(frozen=True)
@@ -88,29 +82,22 @@ def _install(version: Version) -> None:
     mark = folder / ".installed"
     if mark.exists() and mark.read_text() == " ".join(version.packages):
         return
-    _call(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder))
-    pip = (sys.executable, "-m", "pip", "--python", str(_python(version)))
-    quiet = ("-q", "--disable-pip-version-check")
-    _call(*pip, "install", *quiet, *version.packages)
-    for site in (folder / "lib").glob("python*/site-packages"):
-        # What it lists itself (celadon) is looked at, too.
-        ours = sysconfig.get_path("purelib")
-        (site / "tests.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
-    program = folder / "bin" / "celadon"
-    program.write_text(_PROGRAM.format(python=_python(version).absolute()))
-    program.chmod(0o755)
+    environments.make_anew(folder)
+    environments.install(folder, *version.packages, minutes=10)
+    # What is listed there (celadon) is looked at, too.
+    site = environments.site_of(folder)
+    (site / "tests.pth").write_text(
+        f"import site; site.addsitedir({str(environments.OURS)!r})\n"
+    )
+    environments.add_program(folder)
     mark.write_text(" ".join(version.packages))
-
-
-def _call(*command: str) -> None:
-    subprocess.run(command, check=True)
 
 
 def _passes(version: Version, workers: str) -> bool:
     print(f"== {version.name}", flush=True)
     try:
         _install(version)
-    except subprocess.CalledProcessError as error:
+    except environments.NotInstalled as error:
         print(f"{version.name}: {error}", flush=True)
         return False
     options = ("-q", "-n", workers, "--dist", "loadgroup")
