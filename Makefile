@@ -22,7 +22,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim mutants coverage fuzz chaos clients drivers bench docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim mutants coverage fuzz chaos clients drivers applications bench docs pictures test-pythons test-cpython clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -127,6 +127,9 @@ clients: test-tools ## Random clients on the real server, in every mode, CLIENTS
 
 drivers: test-tools ## Drivers at the versions that people have pinned (ARGS="NAME ...", --slice)
 	$(RUN) tools.try_drivers $(ARGS)
+
+applications: test-tools ## Applications of others as gunicorn serves them (ARGS="NAME ...", --help)
+	$(RUN) tests.applications $(ARGS)
 
 bench:             ## Compare with other servers in interleaved rounds (minutes)
 	@tools/install-system.sh build test services bench

@@ -181,6 +181,15 @@ def _clients(options: Options) -> list[Step]:
     return _checks(options, "{bin}/python -m tests.clients --seconds 90")
 
 
+def _applications(options: Options) -> list[Step]:
+    """One step for each, so that each is a result."""
+    names = sorted(
+        path.stem for path in Path().glob("tests/applications/sites/[a-z]*.py")
+    )
+    command = "{bin}/python -m tests.applications --seconds 5"
+    return _checks(options, *(f"{command} {name}" for name in names))
+
+
 def _fuzz(options: Options) -> list[Step]:
     return [_shell("make fuzz FUZZ_SECONDS=15", name="fuzz targets", reader=Check)]
 
@@ -300,13 +309,20 @@ PARTS = (
         minutes=3,
     ),
     Part(
+        "applications",
+        "applications of others, as gunicorn serves them and under many clients",
+        _applications,
+        after=("tools", "clients"),
+        quiet=True,
+        minutes=8,
+    ),
+    Part(
         "fuzz",
         "each fuzz target for a while",
         _fuzz,
-        after=("system", "chaos"),
+        after=("system", "applications"),
         minutes=5,
     ),
-    # Here come real applications, each at a version of its own.
 )
 VERBS = {
     "cc": ("c++ base", "c++"),
@@ -318,7 +334,7 @@ VERBS = {
     "quick": ("c++ base", "c++", "unit", "changed"),
     "check": (
         *("c++ base", "c++", "headers", "simulator", "python", "alone"),
-        *("lint", "tidy", "chaos", "clients", "fuzz"),
+        *("lint", "tidy", "chaos", "clients", "applications", "fuzz"),
     ),
 }
 

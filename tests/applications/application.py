@@ -1,0 +1,94 @@
+"""What is known of one application: how it is installed, set up, started and asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+
+@dataclass(frozen=True)
+class Page:
+    """One request. `$name` in its path, fields and body is what an earlier answer held, for
+    `keep` a pattern with one group each."""
+
+    path: str
+    method: str = "GET"
+    fields: tuple[str, ...] = ()
+    body: str = ""
+    keep: Mapping[str, str] = field(default_factory=dict)
+    again: bool | None = None  # whether the crowd asks for it; else what only reads
+
+    @property
+    def is_asked_again(self) -> bool:
+        if self.again is not None:
+            return self.again
+        return self.method in ("GET", "HEAD") and not self.keep
+
+    def filled(self, kept: Mapping[str, str]) -> Page:
+        def fill(text: str) -> str:
+            return Template(text).safe_substitute(kept)
+
+        fields = tuple(map(fill, self.fields))
+        path, body = fill(self.path), fill(self.body)
+        return Page(path, self.method, fields, body, self.keep, self.again)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def form(path: str, **values: str) -> Page:
+    """A form that is sent, once; values may hold `$name`."""
+    body = "&".join(f"{key}={value}" for key, value in values.items())
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    referer = f"Referer: http://site.test{path}"
+    return Page(path, "POST", (kind, referer), body)
+
+
+def json(path: str, body: str, method: str = "POST", *fields: str) -> Page:
+    return Page(path, method, ("Content-Type: application/json", *fields), body)
+
+
+class Place:
+    """Where it is set up: a folder, and the programs that were installed."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder = folder
+        self.programs = programs
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("{folder}", str(self.folder)))
+
+    def run(self, program: str, *words: str, **environment: str) -> None:
+        """One of its programs, which has to end well."""
+        done = subprocess.run(
+            [str(self.programs / program), *words],
+            cwd=self.folder,
+            env={**os.environ, **environment},
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{program} {' '.join(words)}:\n{done.stdout}"
+
+
+@dataclass(frozen=True)
+class Application:
+    """`target` are the words for both servers; `{folder}` in `environment` is where it was
+    set up; `varies` what may differ between two answers: patterns, of whose groups, or
+    else whole, nothing is compared."""
+
+    name: str
+    packages: tuple[str, ...]
+    target: tuple[str, ...]
+    pages: tuple[Page, ...]
+    prepare: Callable[[Place], None] = lambda _: None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    varies: tuple[str, ...] = ()

@@ -1,0 +1,58 @@
+"""Flask, and every kind of answer."""
+
+from tests.applications.application import Application, Page, form, json
+
+APPLICATION = Application(
+    name="httpbin",
+    packages=("httpbin==0.10.4",),
+    target=("httpbin:app",),
+    pages=(
+        Page("/"),
+        Page("/get?a=1&b=%C3%A9&b=2"),
+        Page("/headers", fields=("X-Some: a, b", "X-Some: c")),
+        Page("/ip"),
+        Page("/user-agent", fields=("User-Agent: a crowd",)),
+        Page("/anything/a/b", "PATCH", body="abc", again=True),
+        form("/post", a="1", b="%20"),
+        json("/put", '{"a": [1]}', "PUT"),
+        json("/anything", '{"a": [1]}', "DELETE"),
+        Page("/status/418"),
+        Page("/status/500"),
+        Page("/status/204"),
+        Page("/status/304"),
+        Page("/nowhere"),
+        Page("/get", "HEAD"),
+        Page("/get", "OPTIONS", again=True),
+        Page("/stream/20"),
+        # They share one generator of random numbers, on any server with threads.
+        Page("/stream-bytes/20000?seed=1&chunk_size=100", again=False),
+        Page("/bytes/70000?seed=1", again=False),
+        Page("/range/1024", fields=("Range: bytes=10-99",)),
+        Page("/range/1024?duration=0.1&chunk_size=256"),
+        Page("/drip?numbytes=10&duration=0.1&delay=0"),
+        Page("/delay/0.05"),
+        Page("/gzip"),
+        Page("/deflate"),
+        Page("/brotli"),
+        Page("/json"),
+        Page("/xml"),
+        Page("/html"),
+        Page("/image/png"),
+        Page("/encoding/utf8"),
+        Page("/links/5/2"),
+        Page("/redirect/2"),
+        Page("/absolute-redirect/1"),
+        Page("/cookies/set?flavour=vanilla", again=False),
+        Page("/cookies"),
+        Page("/cookies/delete?flavour=", again=False),
+        Page(
+            "/basic-auth/ann/secret", fields=("Authorization: Basic YW5uOnNlY3JldA==",)
+        ),
+        Page("/basic-auth/ann/secret"),
+        Page("/etag/abc", fields=('If-None-Match: "abc"',)),
+        Page("/cache", fields=("If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT",)),
+        Page("/response-headers?X-One=1&X-One=2"),
+        Page("/base64/aGVsbG8="),
+    ),
+    varies=(r'"date": "[^"]*"',),
+)

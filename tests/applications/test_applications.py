@@ -1,0 +1,104 @@
+"""The driver finds what is not as it is elsewhere; nothing is installed for that."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.applications.__main__ import all_applications, pins_of
+from tests.applications.answers import Reading
+from tests.applications.application import Application, Page, Place
+from tests.applications.trial import Trial
+from tests.support.raw import Response
+from tests.support.servers import BIN
+from tools import environments
+
+SITE = """
+import threading
+kept, seen = [], []
+def app(environ, start_response):
+    path, server = environ["PATH_INFO"], environ["SERVER_SOFTWARE"]
+    celadon = server.startswith("celadon")
+    seen.append(path)
+    body = b"hello" * 1000
+    {fault}
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+def tried(folder: Path, fault: str) -> Trial:
+    def prepare(place: Place) -> None:
+        place.write("site_app.py", SITE.format(fault=fault))
+
+    pages = (Page("/"), Page("/other"))
+    application = Application("site", (), ("site_app:app",), pages, prepare)
+    trial = Trial(application, BIN, folder, seconds=0.3)
+    trial.go(seed=1)
+    return trial
+
+
+def test_an_application_that_is_the_same_everywhere_has_no_fault(
+    tmp_path: Path,
+) -> None:
+    trial = tried(tmp_path, "pass")
+    assert trial.faults == []
+    assert re.match("2 pages", trial.notes[0])
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("if celadon: body = b'hello?'", "GET /other: at 5 of the body"),
+        (
+            "if celadon and len(seen) > 20: body = b'late'",
+            "under load: at 0 of the body",
+        ),
+        (
+            "if celadon and len(seen) % 8 == 0: kept.append(open('/dev/null'))",
+            "grows under load",
+        ),
+        ("if celadon: kept.append(b'x' * 200_000)", "grows under load"),
+        ("if celadon: threading.Thread(target=lambda: 1 / 0).start()", "tracebacks"),
+    ],
+    ids=["an answer", "under load", "descriptors", "memory", "the log"],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, fault: str, said: str) -> None:
+    faults = tried(tmp_path, fault).faults
+    assert any(said in each for each in faults), faults
+
+
+def test_what_may_differ_is_taken_out() -> None:
+    reading = Reading(
+        (r'token="(\w+)"', r"\d{4}-\d\d-\d\d"),
+    )
+    pages = [
+        Response(200, "OK", "HTTP/1.1", [("X-Day", day), ("Date", day)], body)
+        for day, body in [
+            ("2024-01-01", b'token="abc" at http://a:1234/'),
+            ("2025-02-02", b'token="defg" at http://a:99/'),
+        ]
+    ]
+    first, second = reading.read(pages[0], 1234), reading.read(pages[1], 99)
+    assert first == second
+    assert first.body == 'token="..." at http://a:PORT/'
+
+
+def test_what_cannot_be_installed_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(environments.NotInstalled, match=r"nothing\.whl"):
+        environments.make(tmp_path / "env", "/nowhere/nothing.whl")
+    with pytest.raises(environments.NotInstalled, match="took longer than 0 minutes"):
+        environments.install(tmp_path / "env", "/nowhere/nothing.whl", minutes=0)
+
+
+def test_each_application_is_pinned_whole() -> None:
+    there = all_applications()
+    assert len({each.name for each in there}) == len(there) >= 5
+    for application in there:
+        pins = pins_of(application).read_text().splitlines()
+        assert all(re.fullmatch(r"[\w.-]+==[\w.+!]+", line) for line in pins), pins
+        named = {line.split("==")[0].lower() for line in pins}
+        wanted = {re.split(r"[=\[]", each)[0].lower() for each in application.packages}
+        assert wanted | {"gunicorn", "greenlet"} <= named

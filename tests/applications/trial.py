@@ -1,0 +1,220 @@
+"""One application on trial: gunicorn's answers, celadon's, and what many clients leave."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.applications.answers import Answer, Reading
+from tests.applications.application import Application, Page, Place
+from tests.applications.crowd import Crowd
+from tests.applications.visitor import Unanswered, Visitor
+from tests.support.raw import TIMEOUT
+from tests.support.servers import Started, wait_until
+
+ROUNDS = 5  # at the most, until one has left nothing
+_MEGABYTE = 1 << 20
+_GROWTH = 2 * _MEGABYTE  # of a round; more than the noise of malloc, less than any leak
+_PATIENCE = 15.0  # seconds until pools and idle connections are gone
+_HINT = re.compile(r"the loop (is|was) held|hint:")
+_GUNICORN = ("--worker-class", "gthread", "--threads", "8", "--workers", "1")
+
+
+class Gunicorn(Started):
+    @property
+    def port(self) -> int:
+        return int(self.said(r"Listening at: http://.*:(\d+) ")[1])
+
+
+class Celadon(Started):
+    pass
+
+
+@dataclass(frozen=True)
+class State:
+    """What a process has."""
+
+    descriptors: int
+    threads: int
+    memory: int
+
+    @classmethod
+    def of(cls, pid: int) -> State:
+        status = Path(f"/proc/{pid}/status").read_text()
+        number = {key: int(re.search(rf"{key}:\s+(\d+)", status)[1])  # type: ignore[index]
+                  for key in ("Threads", "RssAnon")}  # fmt: skip
+        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+        return cls(descriptors, number["Threads"], number["RssAnon"] * 1024)
+
+    def __str__(self) -> str:
+        memory = self.memory / _MEGABYTE
+        return (
+            f"{self.descriptors} descriptors, {self.threads} threads, {memory:.0f} MB"
+        )
+
+
+def _is_flat(before: State, now: State) -> bool:
+    return (
+        now.descriptors <= before.descriptors
+        and now.threads <= before.threads
+        and now.memory <= before.memory + _GROWTH
+    )
+
+
+class Trial:
+    """`faults` are what celadon does wrong; `notes` what a person may want to know."""
+
+    def __init__(
+        self,
+        application: Application,
+        programs: Path,
+        folder: Path,
+        seconds: float,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.faults: list[str] = []
+        self.notes: list[str] = []
+        self._application = application
+        self._programs = programs
+        self._seconds = seconds
+        self._options = ("--workers", "1", *options)
+        # Both serve it from one folder, since what it answers may name that.
+        self._place = Place(folder / "site", programs)
+        self._new = folder / "new"
+        self._reading = Reading(application.varies)
+
+    def go(self, seed: int) -> None:
+        self._place.folder.mkdir()
+        self._application.prepare(self._place)
+        self._place.folder.rename(self._new)
+        with self._served(Gunicorn, "gunicorn", *_GUNICORN) as theirs:
+            answers, _ = self._ask_all(theirs)
+        with self._served(Celadon, "celadon", *self._options) as ours:
+            visitor = self._compare(answers, ours)
+            self._look_at_log(theirs, ours)
+            if not self.faults:
+                self._under_load(ours, visitor, seed)
+                self._look_at_log(theirs, ours)
+        self._check()
+
+    @contextmanager
+    def _served(self, kind: type[Started], *command: str) -> Iterator[Started]:
+        shutil.rmtree(self._place.folder, ignore_errors=True)
+        shutil.copytree(self._new, self._place.folder, symlinks=True)
+        program, *options = command
+        with kind(
+            *(str(self._programs / program), "--bind", "127.0.0.1:0", *options),
+            *self._application.target,
+            cwd=self._place.folder,
+            env=self._environment(),
+        ) as server:
+            yield server
+
+    def _environment(self) -> dict[str, str]:
+        folder = str(self._place.folder)
+        given = self._application.environment.items()
+        words = {name: text.replace("{folder}", folder) for name, text in given}
+        return {"PYTHONHASHSEED": "0"} | words  # sets in one order
+
+    def _ask_all(self, server: Started) -> tuple[list[Answer], Visitor]:
+        answers = []
+        with Visitor(server.port, keeps=False) as visitor:
+            for page in self._application.pages:
+                try:
+                    response = visitor.ask(page)
+                except Unanswered as error:
+                    said = "\n".join(server.lines[-30:])
+                    raise Unanswered(f"{error}\n{said}") from error
+                answers.append(self._reading.read(response, server.port))
+        return answers, visitor
+
+    def _compare(self, theirs: list[Answer], server: Started) -> Visitor:
+        ours, visitor = self._ask_all(server)
+        for page, their, our in zip(self._application.pages, theirs, ours, strict=True):
+            self.faults += [f"{page}: {each}" for each in their.differences(our)]
+        failed = [page for page, each in zip(self._application.pages, ours, strict=True)
+                  if each.status >= 500]  # fmt: skip
+        self.notes.append(
+            f"{len(ours)} pages, {len(failed)} of them fail as gunicorn's"
+        )
+        return visitor
+
+    def _under_load(self, server: Started, visitor: Visitor, seed: int) -> None:
+        pages = [page for page in self._application.pages if page.is_asked_again]
+        read = self._reading.read
+        with Visitor(server.port, keeps=False) as alone:
+            alone.knows(visitor)
+            expected: list[tuple[Page, Answer]] = []
+            for page in pages:
+                expected.append((page, read(alone.ask(page), server.port)))
+        crowd = Crowd(visitor, expected, read)
+        pid = server.worker
+        before = State.of(pid)
+        for number in range(ROUNDS):
+            crowd.come(self._seconds, seed + number)
+            now = self._quiet(pid, before if number else None)
+            if crowd.wrong or (number and _is_flat(before, now)):
+                break
+            before, earlier = now, before
+        else:
+            self.faults.append(f"grows under load: {earlier}; a round later {now}")
+        self.faults += crowd.wrong
+        self.notes.append(
+            f"{crowd.answered} answers to a crowd, {crowd.left} broken off; {now}"
+        )
+
+    def _quiet(self, pid: int, before: State | None) -> State:
+        """Once nobody is connected any more: with no more than before, if it comes to that."""
+
+        def look() -> tuple[State, bool]:
+            now = State.of(pid)
+            return now, before is None or (
+                now.descriptors <= before.descriptors and now.threads <= before.threads
+            )
+
+        with suppress(AssertionError):
+            return wait_until(look, _PATIENCE)  # type: ignore[no-any-return]
+        return State.of(pid)
+
+    def _look_at_log(self, theirs: Started, ours: Started) -> None:
+        known = Counter(_exceptions([*theirs.lines, *theirs.out]))
+        new = Counter(_exceptions([*ours.lines, *ours.out])) - known
+        told = [f"{count} tracebacks that gunicorn has not: {text}"
+                for text, count in new.items() if text not in known]  # fmt: skip
+        self.faults += [each for each in told if each not in self.faults]
+        hints = [line for line in ours.lines if _HINT.search(line)]
+        self.notes += [each for each in hints if each not in self.notes]
+
+    def _check(self) -> None:
+        """What `celadon check` says of it."""
+        done = subprocess.run(
+            [str(self._programs / "celadon"), "check", *self._application.target],
+            cwd=self._place.folder,
+            env={**os.environ, **self._environment()},
+            text=True,
+            capture_output=True,
+            timeout=TIMEOUT,
+        )
+        said = done.stdout + done.stderr
+        if done.returncode != 0 or "Traceback" in said:
+            self.faults.append(f"celadon check: status {done.returncode}\n{said}")
+        else:
+            self.notes.append("check: " + " | ".join(said.split("\n")))
+
+
+def _exceptions(lines: Sequence[str]) -> Iterator[str]:
+    """The last line of each traceback."""
+    inside = False
+    for line in lines:
+        if line.startswith("Traceback (most recent call last)"):
+            inside = True
+        elif inside and line and not line[0].isspace():
+            inside = False
+            yield line
