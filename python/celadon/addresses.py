@@ -26,6 +26,8 @@ class Addresses:
         self._notifier = notifier
         self._bound: dict[str, str] = {}
         self._admin: dict[str, str] = {}
+        self._wanted_admin: list[str] = []
+        self._left: dict[str, str] = {}  # those that close once nobody accepts there
         self._owner: process.Account | None = None
 
     @property
@@ -35,7 +37,7 @@ class Addresses:
 
     @property
     def admin_descriptions(self) -> list[str]:
-        return list(self._admin.values())
+        return [self._admin[text] for text in self._wanted_admin]
 
     def open(self, settings: Config, stored: dict[str, int]) -> None:
         """Opens all; `stored` are descriptors that systemd has kept, by name.
@@ -55,12 +57,14 @@ class Addresses:
             self._bind_and_store(text)
         for text in settings.admin_bind:
             self._admin[text] = self._bind_admin(text)
+        self._wanted_admin = settings.admin_bind
 
-    def follow(self, settings: Config) -> bool:
-        """Opens what is new, and closes what is no more once nobody accepts there.
+    def follow(self, settings: Config) -> None:
+        """Opens what is new; new workers do not accept where it is no more.
 
-        Raises as `open`, and then nothing has changed. True where the admin pages are
-        elsewhere now.
+        Such an address closes once no worker accepts there; one of the admin pages, by
+        `settle`. Until then to follow the settings of before opens nothing, and cannot
+        fail. Raises as `open`, and then nothing has changed.
         """
         self._owner = process.account_of(settings)
         new = [text for text in settings.bind if text not in self._bound]
@@ -69,23 +73,32 @@ class Addresses:
             for text in new:
                 self._bind_and_store(text)
                 opened.append(text)
-            moved = self._follow_admin(settings)
+            self._open_admin(settings)
         except (OSError, UsageError):
             for text in opened:
-                self._close(text)
+                self._leave(text)
             raise
         for text in [text for text in self._bound if text not in settings.bind]:
-            self._close(text)
-        return moved
+            self._leave(text)
 
-    def _follow_admin(self, settings: Config) -> bool:
-        new = [text for text in settings.admin_bind if text not in self._admin]
-        described = {text: self._bind_admin(text) for text in new}
-        old = [text for text in self._admin if text not in settings.admin_bind]
-        for text in old:
+    def _open_admin(self, settings: Config) -> None:
+        opened: dict[str, str] = {}
+        try:
+            for text in settings.admin_bind:
+                if text not in self._admin:
+                    opened[text] = self._bind_admin(text)
+        except (OSError, UsageError):
+            for described in opened.values():
+                self._core.unbind_admin(described)
+            raise
+        self._admin |= opened
+        self._wanted_admin = settings.admin_bind
+
+    def settle(self, *kept: Config) -> None:
+        """Closes those of the admin pages that none of `kept` names."""
+        wanted = {text for settings in kept for text in settings.admin_bind}
+        for text in [text for text in self._admin if text not in wanted]:
             self._core.unbind_admin(self._admin.pop(text))
-        self._admin |= described
-        return bool(new or old)
 
     def _bind(self, text: str) -> str:
         return self._opened(text, self._core.bind, self._core.unbind)
@@ -118,14 +131,18 @@ class Addresses:
             os.chown(path, self._owner.uid, self._owner.gid, follow_symlinks=False)
 
     def _bind_and_store(self, text: str) -> None:
-        described = self._bound[text] = self._bind(text)
+        described = self._left.pop(text, "")
+        if not described or not self._core.rebind(described):
+            described = self._bind(text)
+        self._bound[text] = described
         if text.startswith(_PREFIX):
             return  # whoever opened it keeps it
         descriptors = dict(self._core.listeners())
         self._notifier.store(store_name(text), descriptors[described])
 
-    def _close(self, text: str) -> None:
-        self._core.unbind(self._bound.pop(text))
+    def _leave(self, text: str) -> None:
+        self._left[text] = self._bound.pop(text)
+        self._core.unbind(self._left[text])
         self._notifier.forget(store_name(text))
 
 

@@ -7,7 +7,8 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from celadon import repeats
@@ -107,12 +108,117 @@ def setup(settings: LogSettings) -> None:
     is set. Raises `UsageError` where that is bad or a file cannot be opened; what was
     there before then stays.
     """
-    before = (logger.handlers[:], logger.level, logger.propagate)
+    before = Before()
     try:
         _set_up(settings)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        logger.handlers[:], logger.level, logger.propagate = before
+    except Exception as error:  # also of classes that a configuration names
+        before.restore()
         raise UsageError(f"errorlog or logconfig: {error}") from None
+    before.forget()
+
+
+class Before:
+    """All loggers as they are now, and standard output and error, to go back to.
+
+    A configuration closes all handlers that `logging` has listed. Those of now are not
+    among them, until `forget` or `restore` is called.
+    """
+
+    def __init__(self) -> None:
+        self._loggers = [(each, _State.of(each)) for each in _loggers()]
+        self._captured = _captured
+        self._standard = [_duplicate(number) for number in (1, 2)]
+        self._listed = logging._handlerList[:]  # type: ignore[attr-defined]
+        self._named = {**logging._handlers}
+        _list_handlers([], {})
+
+    def restore(self) -> None:
+        """What came since is closed, and all is as it was."""
+        global _captured
+        since = logging._handlerList[:]  # type: ignore[attr-defined]
+        for each in _loggers():
+            _State().give(each)
+        for each, state in self._loggers:
+            state.give(each)
+        _list_handlers(self._listed, self._named)
+        logging.shutdown(since)
+        if _captured is not self._captured:
+            _captured = self._captured
+            for number, descriptor in enumerate(self._standard, 1):
+                if descriptor >= 0:
+                    os.dup2(descriptor, number)
+        self.abandon()
+
+    def forget(self) -> None:
+        """There is no way back: handlers that no logger has any more are closed."""
+        used = {handler for each in _loggers() for handler in each.handlers}
+        kept, left = [], []
+        for reference in self._listed:
+            (kept if reference() in used else left).append(reference)
+        named = {name: each for name, each in self._named.items() if each in used}
+        _list_handlers(
+            [*kept, *logging._handlerList],  # type: ignore[attr-defined]
+            {**named, **logging._handlers},
+        )
+        logging.shutdown(left)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """There is no way back, and nothing is closed: in a forked child."""
+        for descriptor in self._standard:
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._standard = []
+        self._loggers, self._listed, self._named = [], [], {}
+
+
+def _list_handlers(listed: list[Any], named: dict[str, logging.Handler]) -> None:
+    logging._handlerList[:] = listed  # type: ignore[attr-defined]
+    logging._handlers.clear()
+    logging._handlers.update(named)
+
+
+def _duplicate(descriptor: int) -> int:
+    try:
+        return os.dup(descriptor)
+    except OSError:
+        return -1
+
+
+def _loggers() -> list[logging.Logger]:
+    known = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    return [each for each in known if isinstance(each, logging.Logger)]
+
+
+@dataclass(frozen=True)
+class _State:
+    """Of a logger; that of a new one, by default."""
+
+    handlers: Sequence[logging.Handler] = ()
+    levels: Sequence[int] = ()
+    filters: Sequence[Any] = ()
+    level: int = logging.NOTSET
+    propagate: bool = True
+    disabled: bool = False
+
+    @classmethod
+    def of(cls, each: logging.Logger) -> _State:
+        return cls(
+            each.handlers[:],
+            [handler.level for handler in each.handlers],
+            each.filters[:],
+            each.level,
+            each.propagate,
+            each.disabled,
+        )
+
+    def give(self, each: logging.Logger) -> None:
+        each.handlers[:] = self.handlers
+        for handler, level in zip(self.handlers, self.levels, strict=True):
+            handler.level = level  # of a configuration that is incremental
+        each.filters[:] = self.filters
+        each.propagate, each.disabled = self.propagate, self.disabled
+        each.setLevel(self.level)
 
 
 def _set_up(settings: LogSettings) -> None:
@@ -200,8 +306,7 @@ def reopen() -> None:
 
 def _file_handlers() -> Iterator[logging.FileHandler]:
     """Those that have a file open, each once."""
-    known = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
-    handlers = [h for each in known for h in getattr(each, "handlers", ())]
+    handlers = [handler for each in _loggers() for handler in each.handlers]
     for handler in dict.fromkeys(handlers):
         if isinstance(handler, logging.FileHandler) and handler.stream is not None:
             yield handler

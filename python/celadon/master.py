@@ -13,6 +13,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from celadon import (
@@ -58,7 +59,7 @@ _FOR_LIFE = (
 )
 # What the admin process is told when it starts.
 _ADMIN = (
-    *("admin_token", "admin_allow_ips", "admin_open", "admin_control"),
+    *("admin_bind", "admin_token", "admin_allow_ips", "admin_open", "admin_control"),
     *("timeout", "queue_depth", "user", "group"),
 )
 
@@ -165,6 +166,7 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     settings, arbiter = supervisor.settings, supervisor.arbiter
     worker = supervisor.forked
     worker.pid = os.getpid()
+    supervisor.leave()
     _end_on_signals(supervisor, worker)
     process.set_title(settings.proc_name, "worker")
     if settings.worker_affinity:
@@ -198,6 +200,15 @@ def _end_on_signals(supervisor: _Supervisor, worker: lifecycle.Worker) -> None:
     signals.take(signals.ENDS, end)
 
 
+def _say_why(error: BaseException) -> None:
+    """A reload failed."""
+    if isinstance(error, CeladonError | OSError):
+        for line in str(error).splitlines():
+            logging.logger.error("%s", line)
+    else:
+        logging.logger.error("the reload failed", exc_info=error)
+
+
 def _build_labels() -> str:
     """The labels of the metric celadon_build_info: versions of what is in here."""
     import platform
@@ -215,6 +226,16 @@ def _build_labels() -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Before:
+    """What a reload that fails goes back to."""
+
+    settings: config.Config
+    options: dict[str, Any]
+    environ: dict[str, str]
+    logs: logging.Before
+
+
 class _Supervisor:
     """What the core asks of the interpreter; its methods are called by the core."""
 
@@ -227,7 +248,9 @@ class _Supervisor:
         self.arbiter = lifecycle.Arbiter(settings)
         self._notifier = systemd.Notifier()
         self.forked = lifecycle.Worker(0, settings)  # the last one
-        self.core = _core.Master(self, self._options(settings))
+        self._given = self._options(settings)
+        self.core = _core.Master(self, self._given)
+        self._before: _Before | None = None  # a reload that may fail still
         self._addresses = addresses.Addresses(self.core, self._notifier)
         self.watcher: reload.Watcher | None = None
         self._pid = os.getpid()
@@ -256,6 +279,12 @@ class _Supervisor:
     def end_watching(self) -> None:
         if self.watcher and os.getpid() == self._pid:
             self.watcher.stop()
+
+    def leave(self) -> None:
+        """In a worker: only its master goes back."""
+        before, self._before = self._before, None
+        if before:
+            before.logs.abandon()
 
     def run(self) -> Any:
         """The exit status of the master, or in a new worker its seat."""
@@ -333,45 +362,71 @@ class _Supervisor:
         return pid
 
     def reload(self) -> int:
-        """How many workers the configuration asks for now; -1: it is bad."""
+        """How many workers the configuration asks for now; -1: it is bad, and all is as
+        it was."""
         self._notifier.reloading()
-        settings = self._read_again()
-        if settings is None:
+        before = _Before(
+            self.settings, self._given, {**os.environ}, logging.Before()
+        )
+        addresses = self._addresses.descriptions
+        try:
+            self._prepare()
+        except (Exception, SystemExit) as error:
+            self._go_back(before)
+            _say_why(error)
             self._notifier.ready("the reload was refused: the log says why")
             return -1
+        if self._before:
+            before.logs.forget()  # of a reload that nothing goes back to
+        self._before = self._before or before
         if self.settings.preload_app:
             logging.logger.warning(
                 "preload_app: the code stays what it was; restart to renew it"
             )
+        self._say_notes()
+        if self._addresses.descriptions != addresses:
+            self._say_addresses()
+        return int(self.settings.workers)
+
+    def _prepare(self) -> None:
+        settings = _activated(self._reread(), self._sockets)
+        settings.keep(self.settings, *_FOR_LIFE)
+        options = self._options(settings)
+        self.core.configure(options)
+        self._given = options
+        _open_logs(settings)
+        self._addresses.follow(settings)
         self.settings = self.arbiter.cfg = settings
         self.arbiter.address = self._addresses.descriptions
-        self._say_notes()
-        return int(settings.workers)
+        lifecycle.call(settings, "on_reload", self.arbiter)
 
-    def _read_again(self) -> config.Config | None:
-        try:
-            settings = _activated(self._reread(), self._sockets)
-            settings.keep(self.settings, *_FOR_LIFE)
-            options = self._options(settings)
-            _open_logs(settings)
-            before = self._addresses.descriptions
-            moved = self._addresses.follow(settings)
-            lifecycle.call(settings, "on_reload", self.arbiter)
-            self.core.configure(options)
-        except (CeladonError, OSError) as error:
-            for line in str(error).splitlines():
-                logging.logger.error("%s", line)
-            return None
-        except Exception:
-            logging.logger.exception("the reload failed")
-            return None
-        if self._addresses.descriptions != before:
-            self._say_addresses()
-        if moved or any(
-            settings.values[name] != self.settings.values[name] for name in _ADMIN
-        ):
+    def _go_back(self, before: _Before) -> None:
+        os.environ.clear()
+        os.environ.update(before.environ)
+        self.core.configure(before.options)
+        self._given = before.options
+        before.logs.restore()
+        self._addresses.follow(before.settings)
+        still = [self._before.settings] if self._before else []
+        self._addresses.settle(before.settings, *still)
+        self.settings = self.arbiter.cfg = before.settings
+        self.arbiter.address = self._addresses.descriptions
+
+    def take_back(self) -> None:
+        """The reload was accepted, but a worker of it did not come to serve."""
+        before, self._before = self._before, None
+        if before:
+            self._go_back(before)
+
+    def _settle_reload(self) -> None:
+        before, self._before = self._before, None
+        if before is None:
+            return
+        before.logs.forget()
+        self._addresses.settle(self.settings)
+        old, new = before.settings.values, self.settings.values
+        if any(old[name] != new[name] for name in _ADMIN):
             self.core.renew_admin()
-        return settings
 
     def reopen_logs(self) -> None:
         logging.reopen()
@@ -384,6 +439,7 @@ class _Supervisor:
         logging.log_line(level, line)
 
     def settled(self) -> None:
+        self._settle_reload()
         self._notifier.ready(f"{self.arbiter.num_workers} workers serve")
 
     def alive(self) -> None:

@@ -54,6 +54,11 @@ void Master::stop_now(bool quick) noexcept {
 
 bool Master::reload() noexcept {
   if (roster_.stopping()) return false;
+  std::atomic<int>& level = commons_.slab().summary().log_level;
+  if (!roster_.reload_is_open()) {
+    wanted_before_ = roster_.wanted();
+    level_before_ = level.load(std::memory_order_relaxed);
+  }
   const int workers = hooks_.reload();
   if (workers < 0) {
     complain(Level::Error, "the configuration is bad: everything stays as it is");
@@ -62,12 +67,27 @@ bool Master::reload() noexcept {
   }
   info("reloading");
   ++commons_.slab().summary().deeds.reloads;
-  commons_.slab().summary().log_level.store(0, std::memory_order_relaxed);
+  level.store(0, std::memory_order_relaxed);
   ++commons_.slab().summary().deeds.generation;
   want(workers);
   roster_.reload();
   settled_ = false;
   return true;
+}
+
+// Whether it has failed meanwhile: then all is as it was before it.
+void Master::look_at_reload() noexcept {
+  if (!roster_.take_failed_reload()) return;
+  if (roster_.undoing()) take_back();  // else one was to be recycled
+  complain(Level::Error, "the new worker failed: the old ones stay");
+}
+
+void Master::take_back() noexcept {
+  metrics::Summary& summary = commons_.slab().summary();
+  ++summary.deeds.rejected_reloads;
+  summary.log_level.store(level_before_, std::memory_order_relaxed);
+  hooks_.take_back();
+  want(wanted_before_);
 }
 
 void Master::resize(int by) noexcept {

@@ -18,6 +18,9 @@ class Hooks {
   // SIGHUP: reads the configuration again. The number of workers it asks for, or -1: it
   // is bad, and everything stays as it is.
   virtual int reload() noexcept = 0;
+  // What was accepted so has failed: a worker did not boot, or none could be made. What
+  // was there before the first reload that has not settled is there again.
+  virtual void take_back() noexcept = 0;
   // SIGUSR1.
   virtual void reopen_logs() noexcept = 0;
   // What is logged from now on, in this process and those that it makes.

@@ -61,6 +61,17 @@ double seconds_of(const timeval& time) noexcept {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
 }
 
+bool move_one(std::string_view described, std::vector<net::ListenSocket>& from,
+              std::vector<net::ListenSocket>& to) noexcept {
+  const auto at = std::ranges::find_if(from, [&](const net::ListenSocket& each) {
+    return each.describe() == described;
+  });
+  if (at == from.end()) return false;
+  to.push_back(std::move(*at));
+  from.erase(at);
+  return true;
+}
+
 std::string name_of(pid_t pid) {
   return "worker " + std::to_string(pid);
 }
@@ -127,13 +138,11 @@ void Master::configure(const Limits& limits, const Watch& watch) noexcept {
 }
 
 bool Master::retire_listener(std::string_view described) noexcept {
-  const auto at = std::ranges::find_if(listeners_, [&](const net::ListenSocket& each) {
-    return each.describe() == described;
-  });
-  if (at == listeners_.end()) return false;
-  retired_.push_back(std::move(*at));
-  listeners_.erase(at);
-  return true;
+  return move_one(described, listeners_, retired_);
+}
+
+bool Master::retake_listener(std::string_view described) noexcept {
+  return move_one(described, retired_, listeners_);
 }
 
 // An old worker may accept until it has heard that it is to end.
@@ -252,9 +261,7 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
   if (requests > 0) line += ", with " + std::to_string(requests) + " requests";
   if (ended == Ended::Planned) return info(line);
   complain(Level::Error, line);
-  if (roster_.take_failed_reload()) {
-    complain(Level::Error, "the new worker failed: the old ones stay");
-  }
+  look_at_reload();
   if (ended != Ended::BootFailed || roster_.stopping()) return;
   complain(Level::Critical, "no worker boots: stopping");
   status_ = !how.by_signal && how.status > 0 && how.status <= kLastStatus
@@ -422,6 +429,7 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
     complain(Level::Error, std::string("no worker can be made: ") + ::strerror(errno));
     roster_.not_spawned(slot, loop_->now());
+    look_at_reload();
     return false;
   }
   net::OwnedFd mine(ends[0]);
@@ -438,6 +446,7 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
   if (pid < 0) {
     commons_.slab().take_back(slot);
     roster_.not_spawned(slot, loop_->now());
+    look_at_reload();
     return false;
   }
   roster_.spawned(pid, slot, loop_->fresh_now());

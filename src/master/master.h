@@ -68,6 +68,8 @@ class Master final : public loop::SignalHandler,
   // The next workers do not accept there; it closes once no worker does. False: there
   // is none that describes itself so.
   [[nodiscard]] bool retire_listener(std::string_view described) noexcept;
+  // That is taken back. False: it is closed by now.
+  [[nodiscard]] bool retake_listener(std::string_view described) noexcept;
   // Its next one has the settings of now.
   void renew_admin() noexcept;
   // From run() on there is an admin process, by Hooks::serve_admin.
@@ -94,6 +96,8 @@ class Master final : public loop::SignalHandler,
   void begin_stop(bool quick) noexcept;
   void stop_now(bool quick) noexcept;
   bool reload() noexcept;
+  void look_at_reload() noexcept;
+  void take_back() noexcept;
   // Commands (commands.cc)
   [[nodiscard]] std::string obey(std::string_view words) noexcept override;
   [[nodiscard]] std::string obey_workers(std::string_view words) noexcept;
@@ -142,6 +146,8 @@ class Master final : public loop::SignalHandler,
   std::vector<std::unique_ptr<Control>> controls_;
   bool quick_ = false;
   bool settled_ = false;
+  int wanted_before_ = 0;  // what a reload goes back to that fails
+  int level_before_ = 0;
   int status_ = 0;
 };
 

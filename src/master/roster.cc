@@ -40,6 +40,12 @@ void Roster::spawned(pid_t pid, int slot, Nanos now) {
   workers_.push_back(worker);
 }
 
+// While a reload goes on that is its failure; else it is tried again.
+void Roster::not_spawned(int slot, Nanos now) noexcept {
+  pause_slot(slot, now);
+  if (reload_is_open_) give_up_reload();
+}
+
 bool Roster::ready(pid_t pid) noexcept {
   WorkerProcess* worker = find(pid);
   if (!worker) return false;
@@ -98,7 +104,8 @@ void Roster::doom(pid_t pid, Nanos now) noexcept {
 void Roster::note_end(const WorkerProcess& worker, Exit how, Nanos now) noexcept {
   if (worker.phase == Phase::Booting) {
     pause_slot(worker.slot, now);
-    if (worker.generation == generation_) give_up_reload();
+    // What was taken back is tried until it serves again: nothing else is left.
+    if (worker.generation == generation_ && !undoing_) give_up_reload();
     return;
   }
   Slot& slot = slot_at(worker.slot);
@@ -118,7 +125,8 @@ void Roster::pause_slot(int number, Nanos now) noexcept {
 
 void Roster::reload() noexcept {
   ++generation_;
-  failed_reload_ = false;
+  failed_reload_ = undoing_ = false;
+  reload_is_open_ = true;
   std::ranges::fill(slots_, Slot{});
 }
 
@@ -126,12 +134,17 @@ bool Roster::reloading() const noexcept {
   return serving(false, false) > 0;
 }
 
-// The old ones are as good as new: nothing has to replace them.
+// The old ones are as good as new: nothing has to replace them. What a reload has made
+// has settings that are none any more.
 void Roster::give_up_reload() noexcept {
-  if (!reloading()) return;
+  if (!reloading() && !reload_is_open_) return;
   failed_reload_ = true;
+  undoing_ = std::exchange(reload_is_open_, false);
+  const unsigned failed = generation_;
+  if (undoing_) ++generation_;
   for (WorkerProcess& worker : workers_) {
-    if (worker.phase == Phase::Retiring) continue;
+    const bool is_undone = undoing_ && worker.generation == failed;
+    if (worker.phase == Phase::Retiring || is_undone) continue;
     worker.generation = generation_;
     worker.why = Why::Unasked;
   }
@@ -152,6 +165,7 @@ void Roster::stop(Nanos now) noexcept {
 
 Step Roster::next(Nanos now) noexcept {
   if (const Step step = kill_overdue(now); step.kind != Kind::Nothing) return step;
+  if (settled()) reload_is_open_ = undoing_ = false;
   recycle_aged(now);
   if (stopping_) {
     WorkerProcess* any = oldest(false);

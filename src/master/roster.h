@@ -6,6 +6,8 @@
 //
 // A reload makes all workers old; recycling, one of them. New ones are spawned,
 // `reload_surge` more than wanted at most, and each that is ready retires an old one.
+// Until the last old one is retired a reload can fail: then the old ones are current
+// again, and those that it has made are the old ones.
 #pragma once
 
 #include <sys/types.h>
@@ -97,7 +99,7 @@ class Roster {
 
   // What has happened.
   void spawned(pid_t pid, int slot, Nanos now);
-  void not_spawned(int slot, Nanos now) noexcept { pause_slot(slot, now); }
+  void not_spawned(int slot, Nanos now) noexcept;
   // False: no such worker.
   bool ready(pid_t pid) noexcept;
   [[nodiscard]] Ended ended(pid_t pid, Exit how, Nanos now) noexcept;
@@ -126,6 +128,10 @@ class Roster {
   [[nodiscard]] int slot_of(pid_t pid) const noexcept;
   [[nodiscard]] unsigned generation() const noexcept { return generation_; }
   [[nodiscard]] bool reloading() const noexcept;
+  // A reload may fail still.
+  [[nodiscard]] bool reload_is_open() const noexcept { return reload_is_open_; }
+  // One has failed, and what it has made is not replaced yet.
+  [[nodiscard]] bool undoing() const noexcept { return undoing_; }
   // A worker of this generation serves, and no old one is left to be replaced.
   [[nodiscard]] bool settled() const noexcept {
     return !reloading() && serving(true, true) > 0;
@@ -166,6 +172,8 @@ class Roster {
   bool stopping_ = false;
   bool ever_ready_ = false;
   bool failed_reload_ = false;
+  bool reload_is_open_ = false;
+  bool undoing_ = false;
   std::minstd_rand random_;
   std::vector<WorkerProcess> workers_;  // the oldest first
   std::vector<Slot> slots_;

@@ -31,6 +31,9 @@ class PythonHooks final : public master::Hooks {
   int reload() noexcept override {
     return number_of(PyObject_CallMethod(object_.get(), "reload", nullptr));
   }
+  void take_back() noexcept override {
+    drop(PyObject_CallMethod(object_.get(), "take_back", nullptr));
+  }
   void reopen_logs() noexcept override {
     drop(PyObject_CallMethod(object_.get(), "reopen_logs", nullptr));
   }
@@ -200,6 +203,12 @@ PyObject* master_unbind(PyObject* self, PyObject* described) noexcept {
   return py::boolean(self_of(self).master.retire_listener(text));
 }
 
+PyObject* master_rebind(PyObject* self, PyObject* described) noexcept {
+  const char* text = PyUnicode_AsUTF8(described);
+  if (!text) return nullptr;
+  return py::boolean(self_of(self).master.retake_listener(text));
+}
+
 PyObject* master_unbind_admin(PyObject* self, PyObject* described) noexcept {
   const char* text = PyUnicode_AsUTF8(described);
   if (!text) return nullptr;
@@ -282,6 +291,8 @@ PyMethodDef master_methods[] = {
      "bind_control(address, mode) -> (description, port)"},
     {"unbind", master_unbind, METH_O,
      "unbind(description) -> bool\n\nIt closes once no worker accepts there."},
+    {"rebind", master_rebind, METH_O,
+     "rebind(description) -> bool\n\nWhat was unbound; False: it is closed by now."},
     {"unbind_admin", master_unbind_admin, METH_O, "unbind_admin(description) -> bool"},
     {"listeners", master_listeners, METH_NOARGS,
      "listeners() -> list of (description, descriptor)"},

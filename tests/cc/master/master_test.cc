@@ -24,6 +24,7 @@ struct RealHooks : Hooks {
     return ::fork();
   }
   int reload() noexcept override { return workers; }
+  void take_back() noexcept override { ++taken_back; }
   void reopen_logs() noexcept override { ++reopened; }
   void set_log_level(Level) noexcept override {}
   void settled() noexcept override { ++settlings; }
@@ -39,6 +40,7 @@ struct RealHooks : Hooks {
   int gone = 0;
   int settlings = 0;
   int resizes = 0;
+  int taken_back = 0;
 };
 
 // A child that does what a worker does: says that it is ready, waits for a signal.

@@ -157,6 +157,61 @@ TEST_F(RosterTest, AReloadWhoseWorkersDoNotBootKeepsTheOldOnes) {
   EXPECT_EQ(in_phase(Phase::Booting), 1);
 }
 
+TEST_F(RosterTest, S04WhatAReloadHasMadeIsReplacedWhereItFailsLater) {
+  start();
+  roster.reload();
+  settle();
+  ready_all();  // 103 serves, 100 is retired
+  settle();
+  ASSERT_EQ(retired, std::vector{pid_t{100}});
+  EXPECT_EQ(end(104, {1, false}), Ended::Lost);
+  EXPECT_TRUE(roster.take_failed_reload());
+  EXPECT_TRUE(roster.undoing());
+  // 101 and 102 are current again; until somebody has its place 103 serves on, and who
+  // fails in that place is followed by another one.
+  now += 100 * kSecond;
+  settle();
+  EXPECT_EQ(in_phase(Phase::Booting), 1);
+  EXPECT_EQ(end(105, {1, false}), Ended::Lost);
+  EXPECT_FALSE(roster.take_failed_reload());
+  now += 100 * kSecond;
+  settle();
+  EXPECT_EQ(in_phase(Phase::Booting), 1);
+  EXPECT_EQ(retired, std::vector{pid_t{100}});
+  ready_all();
+  settle();
+  EXPECT_EQ(retired, (std::vector{pid_t{100}, pid_t{103}}));
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+  EXPECT_FALSE(roster.undoing());
+  EXPECT_TRUE(roster.settled());
+}
+
+TEST_F(RosterTest, S04AReloadFailsWhereNoWorkerCanBeMade) {
+  start();
+  roster.not_spawned(3, now);
+  EXPECT_FALSE(roster.take_failed_reload());
+  roster.reload();
+  EXPECT_EQ(roster.next(now).kind, Kind::Spawn);
+  roster.not_spawned(3, now);
+  EXPECT_TRUE(roster.take_failed_reload());
+  settle();
+  EXPECT_TRUE(retired.empty());
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+  EXPECT_EQ(in_phase(Phase::Booting), 0);
+}
+
+TEST_F(RosterTest, S04AReloadFailsAlsoWhereNoOldOneIsLeft) {
+  start();
+  roster.reload();
+  settle();
+  for (const pid_t old : {100, 101, 102}) {
+    EXPECT_EQ(roster.ended(old, {SIGKILL, true}, now), Ended::Lost);
+  }
+  EXPECT_EQ(roster.ended(103, {1, false}, now), Ended::Lost);
+  EXPECT_TRUE(roster.take_failed_reload());
+  EXPECT_TRUE(roster.undoing());
+}
+
 TEST_F(RosterTest, AnOldOneThatDiesInAReloadIsReplacedByANewOne) {
   start();
   roster.reload();
