@@ -27,8 +27,10 @@ _RESERVED = {
     "CELADON_INHERIT",
     "CELADON_POISON_STACK",
 }
-# Slots of the shared memory beyond three for each worker: for SIGTTIN.
+# Slots of the shared memory: three for each worker, and some for those that a SIGTTIN or a
+# reload asks for. One that nobody uses costs a pair of descriptors.
 _SPARE_SLOTS = 8
+_LEAST_SLOTS = 64
 # Names that Kubernetes makes up for Services.
 _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)$")
 
@@ -428,7 +430,7 @@ def master_options(config: Config) -> dict[str, Any]:
     for name in ("worker_max_rss", "worker_kill_rss"):
         value = config.values[name]
         options[name] = cgroup.memory_share(config.workers) if value < 0 else value
-    options["slots"] = 3 * config.workers + _SPARE_SLOTS
+    options["slots"] = max(3 * config.workers + _SPARE_SLOTS, _LEAST_SLOTS)
     return options
 
 

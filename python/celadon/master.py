@@ -30,7 +30,7 @@ from celadon import (
     signals,
     systemd,
 )
-from celadon.errors import CeladonError
+from celadon.errors import CeladonError, UsageError
 from celadon.importer import Application
 from celadon.server import raise_descriptor_limit, serve_as_worker
 
@@ -249,6 +249,7 @@ class _Supervisor:
         self._notifier = systemd.Notifier()
         self.forked = lifecycle.Worker(0, settings)  # the last one
         self._given = self._options(settings)
+        self._slots = self._given["slots"]  # for life
         self.core = _core.Master(self, self._given)
         self._before: _Before | None = None  # a reload that may fail still
         self._addresses = addresses.Addresses(self.core, self._notifier)
@@ -392,6 +393,7 @@ class _Supervisor:
         settings = _activated(self._reread(), self._sockets)
         settings.keep(self.settings, *_FOR_LIFE)
         options = self._options(settings)
+        self._check_room(settings)
         self.core.configure(options)
         self._given = options
         _open_logs(settings)
@@ -399,6 +401,14 @@ class _Supervisor:
         self.settings = self.arbiter.cfg = settings
         self.arbiter.address = self._addresses.descriptions
         lifecycle.call(settings, "on_reload", self.arbiter)
+
+    def _check_room(self, settings: config.Config) -> None:
+        room = self._slots - settings.reload_surge
+        if settings.workers > room:
+            raise UsageError(
+                f"workers: there is room for {room} until a restart, not for "
+                f"{settings.workers}"
+            )
 
     def _go_back(self, before: _Before) -> None:
         os.environ.clear()

@@ -94,6 +94,8 @@ void Master::resize(int by) noexcept {
   const int wanted = roster_.wanted() + by;
   if (roster_.stopping()) return;
   if (wanted < 1) return info("SIGTTOU is ignored: one worker is the least");
+  if (by > 0 && !roster_.has_room_for(wanted))
+    return info("SIGTTIN is ignored: there is room for no more until a restart");
   want(wanted);
   info(std::to_string(wanted) + " workers are wanted");
 }

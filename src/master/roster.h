@@ -130,6 +130,11 @@ class Roster {
   [[nodiscard]] bool reloading() const noexcept;
   // A reload may fail still.
   [[nodiscard]] bool reload_is_open() const noexcept { return reload_is_open_; }
+  // Whether so many workers find a slot, beside old ones that a reload replaces.
+  [[nodiscard]] bool has_room_for(int workers) const noexcept {
+    const auto wanted = static_cast<std::size_t>(workers);
+    return wanted + static_cast<std::size_t>(limits_.reload_surge) <= limits_.slots;
+  }
   // One has failed, and what it has made is not replaced yet.
   [[nodiscard]] bool undoing() const noexcept { return undoing_; }
   // A worker of this generation serves, and no old one is left to be replaced.

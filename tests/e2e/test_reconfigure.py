@@ -11,7 +11,7 @@ import pytest
 from tests.support import raw
 from tests.support.raw import Client, get
 from tests.support.servers import Command, wait_until
-from tests.support.site import Site, gone, renewed, wait_ready
+from tests.support.site import Site, gone, ready, renewed, wait_ready
 
 
 @pytest.fixture
@@ -87,6 +87,32 @@ def test_a_reload_to_an_address_that_is_taken_changes_nothing(site: Site) -> Non
         assert answers(one)
         assert not answers(other)
         assert not gone(pid)
+
+
+def test_s03_as_many_workers_as_a_reload_asks_for(site: Site) -> None:
+    with Command("site_app:app", cwd=site.folder) as server:
+        [old] = wait_ready(server, 1)
+        configure(site, "workers = 20")
+        server.signal(signal.SIGHUP)
+        assert old not in renewed(server, [old], 20)
+        # What there is no room for is refused, and named.
+        configure(site, "workers = 300")
+        server.signal(signal.SIGHUP)
+        server.lines.wait_all("workers: there is room for 6. until", "stays as it is")
+        old = ready(server)
+        configure(site, "workers = 1")
+        server.signal(signal.SIGHUP)
+        renewed(server, old, 1)
+
+
+def test_s03_no_more_are_added_than_there_is_room_for(site: Site) -> None:
+    configure(site, "workers = 1\nreload_surge = 62")
+    with Command("site_app:app", cwd=site.folder) as server:
+        wait_ready(server, 1)
+        server.signal(signal.SIGTTIN)
+        wait_ready(server, 2)
+        server.signal(signal.SIGTTIN)
+        server.wait_line("SIGTTIN is ignored: there is room for no more")
 
 
 def test_time_outs_of_the_master_follow(site: Site) -> None:
