@@ -115,6 +115,19 @@ def setup(settings: LogSettings) -> None:
         before.restore()
         raise UsageError(f"errorlog or logconfig: {error}") from None
     before.forget()
+    while _noted:
+        logger.info("%s", _noted.pop(0))
+
+
+_noted: list[str] = []
+
+
+def note(line: str) -> None:
+    """Says it, once there is a log: what runs in a configuration file comes before it."""
+    if logger.handlers:
+        logger.info("%s", line)
+    else:
+        _noted.append(line)
 
 
 class Before:

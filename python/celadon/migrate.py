@@ -9,6 +9,7 @@ from typing import Any
 
 from celadon import config
 from celadon.errors import UsageError
+from celadon.patch import gevents
 from celadon.settings import SETTINGS
 from celadon.sources import Layer, files
 
@@ -30,6 +31,7 @@ class Report:
 
 def examine(name: str, folder: Path) -> Report:
     """Reads the file as the server would. Raises `UsageError` where it cannot."""
+    gevents.refuse_patches()
     layer = files.read_named(name, folder)
     same: list[str] = []
     ignored: list[str] = []
@@ -48,6 +50,8 @@ def examine(name: str, folder: Path) -> Report:
             ignored.append(settings.notes[-1])
         elif key in SETTINGS:
             same.append(f"{key} = {value!r}")
+    if gevents.was_asked():
+        ignored.append(gevents.NOTHING)
     same += [f"{hook}()" for hook in layer.hooks]
     changed = list(_changes(layer, settings))
     sections = [

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from celadon import green
+from celadon import green, logging
 from celadon._core.green import can_park, wait_by_poll
 from celadon.drivers import budget
 from celadon.drivers.libpq2_cancel import Cancelling
@@ -49,7 +49,15 @@ _natives = NativePool(8, "celadon-copy")
 def adapt(psycopg2: ModuleType) -> None:
     driver = _Driver(psycopg2)
     driver.callback.use()
+    replace(psycopg2.extensions, "set_wait_callback", _keep_ours)
     replace(psycopg2, "connect", driver.connect_in_place_of(psycopg2.connect))
+
+
+def _keep_ours(_callback: Any) -> None:
+    """psycogreen's, which waits in gevent's loop, or another's."""
+    logging.note(
+        "psycopg2.extensions.set_wait_callback() has no effect: a query waits on celadon's loop"
+    )
 
 
 class _Driver:

@@ -11,6 +11,7 @@ from typing import Any
 
 from greenlet import greenlet
 
+from celadon import logging
 from celadon._core import green
 from celadon.patch.imports import when_imported
 from celadon.patch.registry import replace, replaced
@@ -22,15 +23,40 @@ REFUSAL = (
     "celadon --no-green."
 )
 
+NOTHING = (
+    "gevent.monkey.patch_all() has no effect: celadon has patched the standard library"
+)
+
+_was_asked = False
+
 
 def install() -> None:
-    when_imported("gevent.events", _patch_nothing)
+    refuse_patches()
     when_imported("gevent.monkey", _tell_the_truth)
     when_imported("gevent.hub", _refuse_hubs)
 
 
+def refuse_patches() -> None:
+    """From now on gevent patches nothing here."""
+    when_imported("gevent.events", _patch_nothing)
+
+
+def was_asked() -> bool:
+    """Whether somebody has called ``gevent.monkey.patch_all()``."""
+    return _was_asked
+
+
+def _say_once() -> None:
+    global _was_asked
+    if not _was_asked:
+        logging.note(NOTHING)
+    _was_asked = True
+
+
 def _patch_nothing(events: ModuleType) -> None:
     def refuse(event: Any) -> None:
+        if isinstance(event, events.GeventWillPatchAllEvent):
+            _say_once()
         if isinstance(
             event, events.GeventWillPatchAllEvent | events.GeventWillPatchModuleEvent
         ):
