@@ -6,16 +6,20 @@ outlives the master: the next one finds it under its name, with the connections 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import time
 from collections.abc import Callable
 
-from celadon import process, systemd
+from celadon import logging, process, systemd
 from celadon._core import Master
 from celadon.config import Config
 from celadon.errors import UsageError
 
 _PREFIX = "fd://"
+_PATIENCE = 5  # seconds for an address that somebody has still
+_PAUSE = 0.1
 
 
 class Addresses:
@@ -27,6 +31,7 @@ class Addresses:
         self._bound: dict[str, str] = {}
         self._admin: dict[str, str] = {}
         self._wanted_admin: list[str] = []
+        self._is_open = False
         self._left: dict[str, str] = {}  # those that close once nobody accepts there
         self._owner: process.Account | None = None
 
@@ -58,6 +63,7 @@ class Addresses:
         for text in settings.admin_bind:
             self._admin[text] = self._bind_admin(text)
         self._wanted_admin = settings.admin_bind
+        self._is_open = True
 
     def follow(self, settings: Config) -> None:
         """Opens what is new; new workers do not accept where it is no more.
@@ -113,7 +119,7 @@ class Addresses:
         unbind: Callable[[str], object],
     ) -> str:
         try:
-            described = bind(text)[0]
+            described = (bind(text) if self._is_open else patiently(bind, text))[0]
         except ValueError as error:
             raise UsageError(str(error)) from None
         try:
@@ -144,6 +150,22 @@ class Addresses:
         self._left[text] = self._bound.pop(text)
         self._core.unbind(self._left[text])
         self._notifier.forget(store_name(text))
+
+
+def patiently(bind: Callable[[str], tuple[str, int]], text: str) -> tuple[str, int]:
+    """At a start: the processes of a master that was killed may not have seen it yet."""
+    end = time.monotonic() + _PATIENCE
+    has_said_so = False
+    while True:
+        try:
+            return bind(text)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > end:
+                raise
+            if not has_said_so:
+                logging.logger.warning("%s; trying for %d s", error, _PATIENCE)
+            has_said_so = True
+        time.sleep(_PAUSE)
 
 
 def store_name(text: str) -> str:

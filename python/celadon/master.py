@@ -168,12 +168,14 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     worker.pid = os.getpid()
     supervisor.leave()
     _end_on_signals(supervisor, worker)
+    supervisor.core.end_with_it(arbiter.pid)
     process.set_title(settings.proc_name, "worker")
     if settings.worker_affinity:
         process.pin(supervisor.core.slot() or 0)
     lifecycle.call(settings, "post_fork", arbiter, worker)
     if account := process.account_of(settings):
         process.become(account)
+        supervisor.core.end_with_it(arbiter.pid)
     try:
         worker.app = load(settings)
         lifecycle.call(settings, "post_worker_init", worker)
@@ -328,7 +330,10 @@ class _Supervisor:
         if not address:
             return
         try:
-            self.core.bind_control(f"unix:{address}", self.settings.control_socket_mode)
+            mode = self.settings.control_socket_mode
+            addresses.patiently(
+                lambda text: self.core.bind_control(text, mode), f"unix:{address}"
+            )
         except OSError as error:
             if not self.settings.is_default("control_socket"):
                 raise
@@ -366,9 +371,7 @@ class _Supervisor:
         """How many workers the configuration asks for now; -1: it is bad, and all is as
         it was."""
         self._notifier.reloading()
-        before = _Before(
-            self.settings, self._given, {**os.environ}, logging.Before()
-        )
+        before = _Before(self.settings, self._given, {**os.environ}, logging.Before())
         addresses = self._addresses.descriptions
         try:
             self._prepare()

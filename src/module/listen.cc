@@ -1,10 +1,24 @@
 #include "module/listen.h"
 
+#include <cerrno>
 #include <string>
 
 #include "py/ref.h"
 
 namespace celadon::module {
+namespace {
+
+// OSError with a text of ours, which the number does not change.
+void raise(const std::string& why, int number) noexcept {
+  const py::Object error(PyObject_CallFunction(PyExc_OSError, "s", why.c_str()));
+  const py::Object value(PyLong_FromLong(number));
+  if (!error || !value) return;
+  if (number != 0 && PyObject_SetAttrString(error.get(), "errno", value.get()) < 0)
+    return;
+  PyErr_SetObject(PyExc_OSError, error.get());
+}
+
+}  // namespace
 
 std::optional<net::ListenSocket> open_listener(
     std::string_view address, const net::ListenOptions& options) noexcept {
@@ -17,8 +31,9 @@ std::optional<net::ListenSocket> open_listener(
   }
   auto socket = net::ListenSocket::open(*target, options);
   if (!socket) {
-    PyErr_Format(PyExc_OSError, "cannot bind to '%s': %s", text.c_str(),
-                 describe(socket.error()).data());
+    const std::string why =
+        "cannot bind to '" + text + "': " + std::string(describe(socket.error()));
+    raise(why, socket.error() == Error::AddressInUse ? EADDRINUSE : 0);
     return std::nullopt;
   }
   return std::move(*socket);

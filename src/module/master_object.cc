@@ -1,5 +1,9 @@
 #include "module/master_object.h"
 
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <optional>
 
 #include "master/master.h"
@@ -253,6 +257,16 @@ PyObject* master_slot(PyObject* self, PyObject*) noexcept {
   return seat ? PyLong_FromSize_t(seat->slot) : py::none();
 }
 
+// In a worker that imports still: once its master is gone it gets a SIGTERM. A change
+// of user forgets that.
+PyObject* master_end_with_it(PyObject*, PyObject* master) noexcept {
+  const long pid = PyLong_AsLong(master);
+  if (pid == -1 && PyErr_Occurred()) return nullptr;
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != static_cast<pid_t>(pid)) ::raise(SIGTERM);  // it was faster
+  return py::none();
+}
+
 // A seat is lent by its master, which the capsule keeps alive.
 constexpr const char* kSeatName = "celadon.seat";
 
@@ -300,6 +314,9 @@ PyMethodDef master_methods[] = {
      "configure(options)\n\nFor what is to come: within reload()."},
     {"renew_admin", master_renew_admin, METH_NOARGS,
      "renew_admin()\n\nThe next admin process has the settings of now."},
+    {"end_with_it", master_end_with_it, METH_O,
+     "end_with_it(pid)\n\nIn a worker: SIGTERM once its master, which has that pid, is "
+     "gone."},
     {"slot", master_slot, METH_NOARGS,
      "slot() -> the place of this worker; None in the master"},
     {"run", master_run, METH_NOARGS,

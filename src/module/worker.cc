@@ -1,5 +1,6 @@
 #include "module/worker.h"
 
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -213,6 +214,7 @@ bool Worker::sit_down() noexcept {
     return false;
   }
   slot.state.store(metrics::SlotState::Ready, std::memory_order_release);
+  ::prctl(PR_SET_PDEATHSIG, 0);  // the pair tells it as well, and nothing is lost
   control_ = std::make_unique<Control>(hub_.loop(), std::move(seat_->control), *this);
   if (!control_->start()) on_master_gone();
   return true;
@@ -259,12 +261,8 @@ void Worker::stop(bool quick) noexcept {
     hub_.loop().post(std::make_unique<StopTask>(*this, quick));
     return;
   }
-  if (phase_ == Phase::Serving && !quick) {
-    begin_drain();
-  } else if (phase_ < Phase::Cancelling) {
-    begin_drain();
-    cancel();
-  }
+  begin_drain();  // unless it has begun: that goes on, however often it is asked for
+  if (quick && phase_ < Phase::Cancelling) cancel();
 }
 
 void Worker::on_master_gone() noexcept {

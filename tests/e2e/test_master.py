@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -150,6 +151,42 @@ def test_workers_leave_when_the_master_is_gone(site: Site) -> None:
         wait_until(lambda: (None, all(map(gone, workers))))
         for server in servers:
             server.wait_line("the master is gone")
+
+
+def test_s29_a_drain_goes_on_where_the_master_is_killed(site: Site) -> None:
+    """As a supervisor does it: TERM, and KILL where that takes too long."""
+    with site.serve("--workers", "2") as server, server.client() as client:
+        wait_ready(server, 2)
+        client.send(get("/") + get("/until"))
+        client.response()
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: (None, is_refused(("127.0.0.1", server.port))))
+        server.process.kill()
+        server.wait_line("the master is gone: finishing requests")
+        site.go()
+        assert client.response().status == 200
+        assert not any("cancelling" in line for line in server.lines)
+
+
+def test_s29_who_imports_still_ends_with_the_master(site: Site) -> None:
+    text = (
+        "import os, sys, time\nprint(os.getpid(), file=sys.stderr)\ntime.sleep(600)\n"
+    )
+    (site.folder / "site_app.py").write_text(text)
+    with site.serve("--workers", "2") as server:
+        workers = [int(server.wait_line(r"^(\d+)$")[1]) for _ in range(2)]
+        server.process.kill()
+        wait_until(lambda: (None, all(map(gone, workers))))
+
+
+def test_s29_a_start_waits_for_an_address_that_becomes_free(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        server = Command("site_app:app", cwd=site.folder, bind=address)
+        with server:
+            server.wait_line("already in use; trying for 5 s")
+            taken.close()
+            assert ask(server)[0] == "1"
 
 
 def test_a_sigterm_to_every_process_lets_requests_finish(site: Site) -> None:
