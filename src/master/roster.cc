@@ -49,7 +49,12 @@ void Roster::not_spawned(int slot, Nanos now) noexcept {
 bool Roster::ready(pid_t pid) noexcept {
   WorkerProcess* worker = find(pid);
   if (!worker) return false;
-  ever_ready_ = true;
+  if (!std::exchange(ever_ready_, true)) {
+    // Those that have failed before it: it need not be the application's fault.
+    for (Slot& slot : slots_) {
+      if (slot.not_before == kNever) slot.not_before = 0;
+    }
+  }
   if (worker->phase != Phase::Booting) return true;
   worker->phase = Phase::Ready;
   worker->kill_at = kNever;
@@ -62,7 +67,12 @@ Ended Roster::ended(pid_t pid, Exit how, Nanos now) noexcept {
   const WorkerProcess worker = *found;
   std::erase_if(workers_, [pid](const WorkerProcess& w) { return w.pid == pid; });
   if (worker.phase == Phase::Retiring || stopping_) return Ended::Planned;
-  if (worker.phase == Phase::Booting && !ever_ready_) return Ended::BootFailed;
+  if (worker.phase == Phase::Booting && !ever_ready_) {
+    slot_at(worker.slot).not_before = kNever;  // until another one is ready
+    const bool is_last = std::ranges::none_of(
+        workers_, [](const WorkerProcess& w) { return w.phase == Phase::Booting; });
+    return is_last ? Ended::BootFailed : Ended::Lost;
+  }
   note_end(worker, how, now);
   return Ended::Lost;
 }

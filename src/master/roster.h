@@ -70,7 +70,8 @@ enum class Ended : std::uint8_t {
   Unknown,     // not a worker
   Planned,     // it was told to
   Lost,        // it goes on with another one
-  BootFailed,  // before any worker was ever ready: there is no use in going on
+  BootFailed,  // as all others have, before any was ever ready: there is no use in
+               // going on
 };
 
 struct Step {

@@ -275,6 +275,18 @@ def test_a_worker_that_does_not_start_in_time_is_killed(site: Site) -> None:
     assert "no worker boots: stopping" in log
 
 
+def test_s35_each_worker_is_counted_for_itself(site: Site) -> None:
+    """One import that fails ends no server whose others work."""
+    program = (site.folder / "site_app.py").read_text()
+    once = "import os\nif os.path.exists('once'):\n    os.unlink('once')\n    1 / 0\n"
+    (site.folder / "site_app.py").write_text(once + program)
+    (site.folder / "once").touch()
+    with site.serve("--workers", "3") as server:
+        wait_ready(server, 3)
+        server.said("exited with status 4")
+        assert ask(server)[0] == "1"
+
+
 def test_run_with_workers() -> None:
     code = (
         "import celadon.patch; celadon.patch.all()\n"

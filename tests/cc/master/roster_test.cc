@@ -80,11 +80,6 @@ TEST_F(RosterTest, MoreAndFewer) {
   EXPECT_EQ(in_phase(Phase::Booting), 0);
 }
 
-TEST_F(RosterTest, AFirstBootThatFailsIsTheEnd) {
-  settle();
-  EXPECT_EQ(end(101, {3, false}), Ended::BootFailed);
-}
-
 TEST_F(RosterTest, LaterBootsThatFailPauseTwiceAsLongEachTime) {
   start();
   EXPECT_EQ(end(101, {SIGKILL, true}), Ended::Lost);
@@ -155,6 +150,27 @@ TEST_F(RosterTest, AReloadWhoseWorkersDoNotBootKeepsTheOldOnes) {
   // One of them that dies is replaced all the same.
   EXPECT_EQ(end(100, {SIGKILL, true}), Ended::Lost);
   EXPECT_EQ(in_phase(Phase::Booting), 1);
+}
+
+TEST_F(RosterTest, S35EachFirstBootCountsForItself) {
+  settle();
+  EXPECT_EQ(end(100, {1, false}), Ended::Lost);
+  EXPECT_EQ(end(102, {1, false}), Ended::Lost);
+  now += 100 * kSecond;
+  settle();
+  EXPECT_EQ(in_phase(Phase::Booting), 1);  // nobody is made again while it is open
+  ready_all();
+  settle();
+  EXPECT_EQ(in_phase(Phase::Booting), 2);
+  ready_all();
+  EXPECT_EQ(in_phase(Phase::Ready), 3);
+}
+
+TEST_F(RosterTest, S35WhereAllFirstBootsFailItEnds) {
+  settle();
+  EXPECT_EQ(end(101, {4, false}), Ended::Lost);
+  EXPECT_EQ(end(100, {4, false}), Ended::Lost);
+  EXPECT_EQ(end(102, {4, false}), Ended::BootFailed);
 }
 
 TEST_F(RosterTest, S04WhatAReloadHasMadeIsReplacedWhereItFailsLater) {
