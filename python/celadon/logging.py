@@ -120,6 +120,7 @@ def setup(settings: LogSettings) -> None:
 
 
 _noted: list[str] = []
+_internals: Any = logging  # what a configuration closes stands in names of its own
 
 
 def note(line: str) -> None:
@@ -141,14 +142,14 @@ class Before:
         self._loggers = [(each, _State.of(each)) for each in _loggers()]
         self._captured = _captured
         self._standard = [_duplicate(number) for number in (1, 2)]
-        self._listed = logging._handlerList[:]  # type: ignore[attr-defined]
-        self._named = {**logging._handlers}
+        self._listed = _internals._handlerList[:]
+        self._named = {**_internals._handlers}
         _list_handlers([], {})
 
     def restore(self) -> None:
         """What came since is closed, and all is as it was."""
         global _captured
-        since = logging._handlerList[:]  # type: ignore[attr-defined]
+        since = _internals._handlerList[:]
         for each in _loggers():
             _State().give(each)
         for each, state in self._loggers:
@@ -165,13 +166,14 @@ class Before:
     def forget(self) -> None:
         """There is no way back: handlers that no logger has any more are closed."""
         used = {handler for each in _loggers() for handler in each.handlers}
-        kept, left = [], []
+        kept: list[Any] = []
+        left: list[Any] = []
         for reference in self._listed:
             (kept if reference() in used else left).append(reference)
         named = {name: each for name, each in self._named.items() if each in used}
         _list_handlers(
-            [*kept, *logging._handlerList],  # type: ignore[attr-defined]
-            {**named, **logging._handlers},
+            [*kept, *_internals._handlerList],
+            {**named, **_internals._handlers},
         )
         logging.shutdown(left)
         self.abandon()
@@ -186,9 +188,9 @@ class Before:
 
 
 def _list_handlers(listed: list[Any], named: dict[str, logging.Handler]) -> None:
-    logging._handlerList[:] = listed  # type: ignore[attr-defined]
-    logging._handlers.clear()
-    logging._handlers.update(named)
+    _internals._handlerList[:] = listed
+    _internals._handlers.clear()
+    _internals._handlers.update(named)
 
 
 def _duplicate(descriptor: int) -> int:

@@ -67,23 +67,30 @@ Load = Callable[[config.Config], Application]
 
 
 def supervise(
-    load: Load, reread: Callable[[], config.Config], settings: config.Config
+    load: Load,
+    reread: Callable[[], config.Config],
+    settings: config.Config,
+    forked: Callable[[], None] | None = None,
 ) -> int:
     """Runs workers until a signal ends it; returns the exit status of the process.
 
-    In a worker `load` gives the application, and the return comes when it has stopped.
+    In a worker `forked` is called first, `load` gives the application, and the return
+    comes when it has stopped.
     `reread` reads the configuration again for a reload (SIGHUP). Raises `UsageError` for
     a bad address and `OSError` for one that cannot be bound.
     """
     output.relay()
     try:
-        return _supervise(load, reread, settings)
+        return _supervise(load, reread, settings, forked)
     finally:
         output.stop()
 
 
 def _supervise(
-    load: Load, reread: Callable[[], config.Config], settings: config.Config
+    load: Load,
+    reread: Callable[[], config.Config],
+    settings: config.Config,
+    forked: Callable[[], None] | None,
 ) -> int:
     signals.begin()
     _open_logs(settings)
@@ -106,9 +113,13 @@ def _supervise(
         if pidfile:
             pidfile.remove()  # a worker leaves it alone
         supervisor.end_watching()
+        if supervisor.is_master():
+            supervisor.core.close()
     if isinstance(outcome, int):
         lifecycle.call_logged(supervisor.settings, "on_exit", supervisor.arbiter)
         return outcome
+    if forked:
+        forked()
     return _work(load, supervisor, outcome)
 
 
@@ -279,8 +290,12 @@ class _Supervisor:
             settings.reload_engine, folders, settings.reload_extra_files
         )
 
+    def is_master(self) -> bool:
+        """This process, and no worker that it has made."""
+        return os.getpid() == self._pid
+
     def end_watching(self) -> None:
-        if self.watcher and os.getpid() == self._pid:
+        if self.watcher and self.is_master():
             self.watcher.stop()
 
     def leave(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from celadon import (
     _core,
     config,
+    ending,
     health,
     lifecycle,
     logging,
@@ -77,11 +78,11 @@ def run(app: Application, **settings: Any) -> None:
     """Serves `app` until SIGTERM or SIGINT; returns when every request is answered.
 
     With ``workers`` above 1, or a setting that is about workers (``user``, ``pidfile``,
-    ``admin_bind``, ``max_requests``, ...), this process is their master, and they leave by
-    `SystemExit`. Keywords are settings (``bind``, ``keepalive``, ...). Call
-    `celadon.patch.all()` before other imports for a cooperative standard library. Raises
-    `celadon.errors.UsageError` for a bad setting, `OSError` for an address that cannot be
-    bound.
+    ``admin_bind``, ``max_requests``, ...), this process is their master; they never return
+    from here, and nothing of the program's own end happens in them. Keywords are settings
+    (``bind``, ``keepalive``, ...). Call `celadon.patch.all()` before other imports for a
+    cooperative standard library. Raises `celadon.errors.UsageError` for a bad setting,
+    `OSError` for an address that cannot be bound.
     """
     loaded = _load(settings)
     if loaded.workers == 1 and not any(loaded.chosen("needs_master")):
@@ -95,11 +96,19 @@ def run(app: Application, **settings: Any) -> None:
 
     pid = os.getpid()
     try:
-        status = master.supervise(load, lambda: _load(settings), loaded)
+        status = master.supervise(
+            load, lambda: _load(settings), loaded, ending.forget_the_programs
+        )
+    except BaseException as error:
+        if os.getpid() != pid:
+            ending.leave_by(error)
+        raise
     finally:
         if os.getpid() == pid:  # it may have other things to do
             signals.end()
-    if status or os.getpid() != pid:
+    if os.getpid() != pid:
+        ending.leave(status)
+    if status:
         raise SystemExit(status)
 
 

@@ -219,12 +219,23 @@ void Master::on_signal(int signo) noexcept {
   }
 }
 
+// Other children are the program's, which may wait for them. But those that nobody has
+// come to process 1.
 void Master::reap() noexcept {
+  constexpr pid_t kAny = -1;
+  if (::getpid() == 1) return reap_from(kAny);
+  std::vector<pid_t> own;
+  for (const WorkerProcess& worker : roster_.workers()) own.push_back(worker.pid);
+  if (admin_pid_ != 0) own.push_back(admin_pid_);
+  for (const pid_t pid : own) reap_from(pid);
+}
+
+void Master::reap_from(pid_t which) noexcept {
   int status = 0;
   constexpr int kOptions = WNOHANG | WUNTRACED | WCONTINUED;
   rusage used{};
-  for (pid_t pid = ::wait4(-1, &status, kOptions, &used); pid > 0;
-       pid = ::wait4(-1, &status, kOptions, &used)) {
+  for (pid_t pid = ::wait4(which, &status, kOptions, &used); pid > 0;
+       pid = ::wait4(which, &status, kOptions, &used)) {
     if (WIFSTOPPED(status)) {
       roster_.stopped(pid, loop_->fresh_now());
       continue;

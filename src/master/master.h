@@ -84,6 +84,7 @@ class Master final : public loop::SignalHandler,
   void on_signal(int signo) noexcept override;
   void on_timer() noexcept override {}  // run() looks what is due
   void reap() noexcept;
+  void reap_from(pid_t which) noexcept;
   void on_end(pid_t pid, Exit how) noexcept;
   void look_at_workers() noexcept;
   void look_at_pulse(const WorkerProcess& worker) noexcept;

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <optional>
+#include <utility>
 
 #include "master/master.h"
 #include "module/listen.h"
@@ -257,6 +258,13 @@ PyObject* master_slot(PyObject* self, PyObject*) noexcept {
   return seat ? PyLong_FromSize_t(seat->slot) : py::none();
 }
 
+// In the master, which is called no more.
+PyObject* master_close(PyObject* self, PyObject*) noexcept {
+  series_home().leave_master();
+  delete std::exchange(reinterpret_cast<MasterObject*>(self)->supervisor, nullptr);
+  return py::none();
+}
+
 // In a worker that imports still: once its master is gone it gets a SIGTERM. A change
 // of user forgets that.
 PyObject* master_end_with_it(PyObject*, PyObject* master) noexcept {
@@ -321,6 +329,8 @@ PyMethodDef master_methods[] = {
      "slot() -> the place of this worker; None in the master"},
     {"run", master_run, METH_NOARGS,
      "run() -> the master's exit status, or in a new worker its seat"},
+    {"close", master_close, METH_NOARGS,
+     "close()\n\nNothing is called any more: all that is open closes."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot master_slots[] = {{Py_tp_new, py::as_slot(master_new)},
                               {Py_tp_dealloc, py::as_slot(master_dealloc)},

@@ -8,13 +8,16 @@ SeriesHome& series_home() noexcept {
 }
 
 metrics::SeriesWriter& SeriesHome::writer() noexcept {
-  if (writer_) return *writer_;
+  if (!writer_) make_own();
+  return *writer_;
+}
+
+void SeriesHome::make_own() noexcept {
   own_memory_ = SharedMemory::make(kOwnBytes);
   own_memory_.make_private();
   const metrics::SeriesList list(static_cast<std::byte*>(own_memory_.get()), kOwnBytes);
   own_ = std::make_unique<metrics::SeriesWriter>(list, kOwnSeries);
   writer_ = own_.get();
-  return *writer_;
 }
 
 void SeriesHome::move_to_master(metrics::Slab& slab) noexcept {
@@ -23,6 +26,14 @@ void SeriesHome::move_to_master(metrics::Slab& slab) noexcept {
   own_memory_ = {};
   writer_ = &slab.gone_series();
   slab_ = &slab;
+  ++epoch_;
+}
+
+void SeriesHome::leave_master() noexcept {
+  const metrics::SeriesList sums = writer_->list();
+  make_own();
+  own_->adopt(sums);
+  slab_ = nullptr;
   ++epoch_;
 }
 

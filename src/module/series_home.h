@@ -21,10 +21,14 @@ class SeriesHome {
 
   // In the master: what was written so far goes with it, and counts once.
   void move_to_master(metrics::Slab& slab) noexcept;
+  // The slab goes: what was written there comes along.
+  void leave_master() noexcept;
   // In a worker, after the fork.
   void move_to_worker(metrics::Slab& slab, std::size_t slot) noexcept;
 
  private:
+  void make_own() noexcept;
+
   static constexpr std::size_t kOwnBytes = std::size_t{4} << 20;
   static constexpr std::size_t kOwnSeries = 10'000;
 

@@ -181,6 +181,7 @@ void StdioRelay::stop() noexcept {
   // The thread was told to end before it saw that the master had.
   if (master_ && !succeeded_ && open_out()) flush();
   for (Stream& stream : streams_) stream.close();
+  wake_.close();
   owner_ = 0;
 }
 

@@ -29,8 +29,13 @@ def install_hooks(*in_child: Callable[[], None]) -> None:
         os.register_at_fork(
             after_in_child=_begin_child, after_in_parent=after_fork_in_parent
         )
-        atexit.register(_flush_files)  # early, so that it is called late
+        flush_at_exit()  # early, so that it is called late
     _in_child.extend(each for each in in_child if each not in _in_child)
+
+
+def flush_at_exit() -> None:
+    """Of a child that is forked later."""
+    atexit.register(_flush_files)
 
 
 def _begin_child() -> None:
