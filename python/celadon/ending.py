@@ -7,12 +7,57 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 import weakref
 from typing import Any, NoReturn
 
 from celadon.errors import CeladonError
+from celadon.logging import logger
 from celadon.patch import fork
+
+_LEAST = 1.0  # seconds that threads have in any case; also where all is to be quick
+_told: float | None = None
+_is_quick = False
+
+
+def told(quick: bool) -> None:
+    """This worker has begun to end."""
+    global _told, _is_quick
+    _told = _told or time.monotonic()
+    _is_quick = _is_quick or quick
+
+
+def bound(grace: float) -> None:
+    """The interpreter waits for threads that are no daemons. They have what is left of
+    `grace` seconds (0: for ever); then those that remain are named, and it ends all the same.
+    """
+    if not grace or not _others():
+        return
+    spent = time.monotonic() - (_told or time.monotonic())
+    seconds = _LEAST if _is_quick else max(grace - spent, _LEAST)
+    threading.Thread(
+        target=_end_after, args=(seconds,), name="celadon-end", daemon=True
+    ).start()
+
+
+def _others() -> list[threading.Thread]:
+    main = threading.main_thread()
+    return [t for t in threading.enumerate() if not t.daemon and t is not main]
+
+
+def _end_after(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    for thread in _others():
+        thread.join(max(end - time.monotonic(), 0))
+    if left := _others():
+        names = ", ".join(repr(thread.name) for thread in left)
+        logger.warning(
+            "this worker ends without waiting any longer for its threads that are no "
+            "daemons: %s",
+            names,
+        )
+        _end(0)
 
 
 def forget_the_programs() -> None:
@@ -47,9 +92,13 @@ def leave_by(error: BaseException) -> NoReturn:
 def leave(status: int) -> NoReturn:
     """Ends this process as the interpreter would, but for the frames below."""
     private: Any = threading
+    private._shutdown()
+    _end(status)
+
+
+def _end(status: int) -> NoReturn:
+    private: Any = atexit
     try:
-        private._shutdown()
-        private = atexit
         private._run_exitfuncs()
     except BaseException:
         traceback.print_exc()

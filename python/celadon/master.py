@@ -21,6 +21,7 @@ from celadon import (
     addresses,
     config,
     control,
+    ending,
     lifecycle,
     logging,
     output,
@@ -197,6 +198,7 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending
         worker.alive = False
         lifecycle.call_logged(settings, "worker_exit", arbiter, worker)
+        ending.bound(settings.graceful_timeout)
     return 0
 
 

@@ -197,7 +197,9 @@ def serve_as_worker(
             logging.reopen()
             if more:
                 logging.set_level(more)
-        elif value in (signal.SIGINT, signal.SIGQUIT):
+        if value in signals.ENDS:
+            ending.told(value != signal.SIGTERM)
+        if value in (signal.SIGINT, signal.SIGQUIT):
             lifecycle.call_logged(settings, "worker_int", worker)
         others.call(value)
 
