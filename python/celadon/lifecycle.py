@@ -6,14 +6,16 @@ use.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from celadon import logging
+from celadon._core import green
 from celadon.config import Config
-from celadon.hooks import Hook
+from celadon.hooks import HOOKS, Hook, argument_count
 
 _SLOW = 0.1  # seconds that a hook may take in the master before it is mentioned
 
@@ -116,13 +118,14 @@ def with_request_hooks(app: Any, worker: Worker, cfg: Config) -> Any:
     pre, post = cfg.hooks.get("pre_request"), cfg.hooks.get("post_request")
     if pre is None and post is None:
         return app
+    after = _caller(post) if post is not None else None
 
     def hooked(environ: dict[str, Any], start_response: Any) -> Any:
         worker.nr += 1
         request = Request(environ)
         if pre is not None:
             pre(worker, request)
-        if post is None:
+        if after is None:
             return app(environ, start_response)
         response = Response()
 
@@ -138,23 +141,50 @@ def with_request_hooks(app: Any, worker: Worker, cfg: Config) -> Any:
 
         exchange = (worker, request, environ, response)
         try:
-            return _Answer(app(environ, start), exchange, post)
+            body = app(environ, start)
+            return _followed(body, exchange, after)
         except BaseException:
             if os.getpid() == worker.pid:  # no child that the application has forked
-                _call_post(post, exchange)
+                after(exchange)
             raise
 
     return hooked
 
 
-class _Answer:
-    """The application's iterable, whose end the hook hears of."""
+After = Callable[[Any], None]
 
-    def __init__(self, body: Iterable[bytes], exchange: Any, post: Hook) -> None:
+
+def _followed(body: Any, exchange: Any, after: After) -> Any:
+    """What to answer with, so that `after` hears of its end. What the server knows the
+    length of, or sends as a file, it is given as it is."""
+    leftovers = green.job_leftovers()
+    length = _length(body, exchange)
+    if leftovers is None or length is None:
+        return _Answer(body, exchange, after)
+    exchange[-1].sent += length
+    leftovers[id(exchange)] = functools.partial(after, exchange)
+    return body
+
+
+def _length(body: Any, exchange: Any) -> int | None:
+    if type(body) in (list, tuple):
+        return sum(map(len, body))
+    _, _, environ, response = exchange
+    if type(body) is not environ.get("wsgi.file_wrapper"):
+        return None
+    fields = {name.lower(): value for name, value in response.headers}
+    given = fields.get("content-length", "")
+    return int(given) if given.isdigit() else None
+
+
+class _Answer:
+    """The application's iterable, whose end is heard of."""
+
+    def __init__(self, body: Iterable[bytes], exchange: Any, after: After) -> None:
         self._body = body
         self._parts = iter(body)
         self._exchange = exchange
-        self._post = post
+        self._after = after
 
     def __iter__(self) -> _Answer:
         return self
@@ -169,14 +199,17 @@ class _Answer:
             if hasattr(self._body, "close"):
                 self._body.close()
         finally:
-            _call_post(self._post, self._exchange)
+            self._after(self._exchange)
 
 
-def _call_post(post: Hook, exchange: Any) -> None:
-    from celadon.hooks import HOOKS, argument_count
+def _caller(post: Hook) -> After:
+    """Calls `post` with as many arguments as it takes, which is looked at once."""
+    count = argument_count(post, HOOKS["post_request"])
 
-    count = argument_count(post, HOOKS["post_request"]) or len(exchange)
-    try:
-        post(*exchange[:count])
-    except Exception:
-        logging.logger.exception("the hook post_request failed")
+    def call(exchange: Any) -> None:
+        try:
+            post(*exchange[:count])
+        except Exception:
+            logging.logger.exception("the hook post_request failed")
+
+    return call

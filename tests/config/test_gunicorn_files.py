@@ -243,3 +243,52 @@ def test_pre_request_that_fails_is_500(tmp_path: Path) -> None:
         assert server.request(raw.get("/")).body == b"hello"
         server.wait_line("the hook post_request failed")
         assert os.getpgid(server.worker) > 0
+
+
+S18_APP = """
+import io
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/file":
+        start_response("200 OK", [("Content-Length", "5")])
+        return environ["wsgi.file_wrapper"](open("five", "rb"))
+    start_response("200 OK", [])
+    return iter([b"he", b"llo"]) if path == "/parts" else [b"hello"]
+"""
+S18_FILE = """
+import inspect
+def say(line):
+    with open("said", "a") as file: file.write(line + "\\n")
+class Hook:
+    @property
+    def __signature__(self):
+        say("looked")
+        return inspect.signature(lambda worker, req, environ, resp: None)
+    def __call__(self, worker, req, environ, resp):
+        say(f"{req.path} {resp.sent}")
+post_request = Hook()
+"""
+
+
+def test_s18_a_hook_after_requests_changes_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "s18.py").write_text(S18_APP)
+    (tmp_path / "gunicorn.conf.py").write_text(S18_FILE)
+    (tmp_path / "five").write_bytes(b"hello")
+    said = tmp_path / "said"
+    with Command("s18:app", cwd=tmp_path) as server, server.client() as client:
+        looked = 0
+        for count, path in enumerate(["/", "/file", "/parts", "/", "/"], 1):
+            client.send(raw.get(path))
+            answer = client.response()
+            assert answer.body == b"hello"
+            length = None if path == "/parts" else "5"
+            assert answer.get("Content-Length") == length
+            lines = wait_until(
+                lambda count=count: (  # type: ignore[misc]
+                    lines := said.read_text().split("\n"),
+                    sum(" 5" in line for line in lines) == count,
+                )
+            )
+            assert lines[-2] == f"{path} 5"
+            looked = looked or lines.count("looked")
+            assert lines.count("looked") == looked > 0
