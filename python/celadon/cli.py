@@ -114,6 +114,13 @@ class _Invocation:
         lowest = paste.read(settings.paste, self.folder, settings.raw_paste_global_conf)
         return config.load(self.options, os.environ, [lowest, *layers])
 
+    def named_control(self) -> str:
+        """The control socket where it is named: then no other setting matters, and no
+        configuration, which may be code or bad by now, is read."""
+        named = self.options.get("control_socket")
+        named = named or os.environ.get("CELADON_CONTROL_SOCKET", "")
+        return "" if named == "auto" else str(named)
+
     def target_of(self, settings: config.Config) -> str:
         """What to serve. Raises `UsageError` where nothing says it."""
         target = self.target or settings.wsgi_app
@@ -173,10 +180,13 @@ def _migrate(argv: Sequence[str]) -> int:
 
 def _check_config(invocation: _Invocation) -> int:
     """All that is wrong at once: settings, then the import."""
+    from celadon import starting
+
     problems: list[str] = []
     settings = None
     try:
         settings = invocation.read_patched()
+        problems += [f"celadon: {each}" for each in starting.problems(settings)]
         _load(invocation.target_of(settings), settings)
     except CeladonError as error:
         problems += _lines(error)
@@ -201,7 +211,8 @@ def _ctl(argv: Sequence[str]) -> int:
     options, words = flags.parse_words(argv)
     invocation = _Invocation(options)
     as_json = invocation.take("json")
-    return control.run(words, control.address_of(invocation.read()), as_json)
+    address = invocation.named_control() or control.address_of(invocation.read())
+    return control.run(words, address, as_json)
 
 
 def _top(argv: Sequence[str]) -> int:
@@ -212,7 +223,10 @@ def _top(argv: Sequence[str]) -> int:
         options, words = flags.parse_words(rest)
         if words:
             raise UsageError(f"celadon top takes no {words[0]!r}")
-        settings = _Invocation(options).read()
+        invocation = _Invocation(options)
+        if named := invocation.named_control():
+            return named, ""
+        settings = invocation.read()
         return control.address_of(settings), str(settings.admin_token)
 
     return top.run(argv, find)

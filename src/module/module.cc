@@ -155,11 +155,41 @@ PyObject* stop_relay(PyObject*, PyObject*) noexcept {
   return py::none();
 }
 
+// What a listener would be opened at, without opening it.
+PyObject* parse_address(PyObject*, PyObject* address) noexcept {
+  const char* text = PyUnicode_AsUTF8(address);
+  if (!text) return nullptr;
+  const auto target = net::parse_bind(text);
+  if (!target) {
+    return PyErr_Format(PyExc_ValueError, "cannot bind to '%s': %s", text,
+                        describe(target.error()).data());
+  }
+  using Kind = net::BindTarget::Kind;
+  switch (target->kind) {
+    case Kind::Tcp:
+      return Py_BuildValue("ssi", "tcp", target->host.c_str(), target->port);
+    case Kind::Fd: return Py_BuildValue("ssi", "fd", "", target->fd);
+    case Kind::UnixPath: return Py_BuildValue("ssi", "path", target->path.c_str(), 0);
+    default: return Py_BuildValue("ssi", "abstract", target->path.c_str(), 0);
+  }
+}
+
+PyObject* check_networks(PyObject*, PyObject* list) noexcept {
+  const char* text = PyUnicode_AsUTF8(list);
+  if (!text) return nullptr;
+  if (net::Networks::parse(text)) return py::none();
+  return PyErr_Format(PyExc_ValueError, "not a list of IP networks: %s", text);
+}
+
 PyMethodDef functions[] = {{"relay_output", relay_output, METH_NOARGS,
                             "relay_output() -> (stdout, stderr)\n\nFrom now on who "
                             "writes to them never waits; what they were."},
                            {"stop_relay", stop_relay, METH_NOARGS,
                             "Puts the descriptors back; in a fork it does nothing."},
+                           {"parse_address", parse_address, METH_O,
+                            "parse_address(text) -> (kind, host or path, number)"},
+                           {"check_networks", check_networks, METH_O,
+                            "check_networks(text)\n\nRaises ValueError."},
                            {"after_fork_in_child", after_fork_in_child, METH_NOARGS,
                             "Let go of the parent's things."},
                            {"after_fork_in_parent", after_fork_in_parent, METH_NOARGS,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import CELADON, ROOT
+from tests.support.servers import CELADON, ROOT, Command
 
 PROBE = "tests.apps.probe:app"
 
@@ -318,3 +318,64 @@ def post_fork(server, worker): pass
     ):
         assert line in done.stdout
     assert place.run("migrate", "nowhere.py").returncode == 2
+
+
+BAD = {
+    "forwarded_allow_ips": "10.0.0.0/99",
+    "proxy_allow_ips": "nowhere",
+    "admin_allow_ips": "1.2.3",
+    "bind": "['192.0.2.1:0']",
+    "admin_bind": "['unix:/nosuch/x']",
+    "user": "nobody-of-that-name",
+    "group": "nobody-of-that-name",
+    "pidfile": "/nosuch/x",
+    "errorlog": "/nosuch/x",
+    "accesslog": "/",
+    "tmp_upload_dir": "/nosuch",
+    "control_socket": "/nosuch/x",
+    "logconfig": "/nosuch/x.ini",
+}
+
+
+def test_s35_check_config_looks_at_all_that_would_fail(place: Place) -> None:
+    """At once, and each by the name of its setting."""
+    for name, value in BAD.items():
+        text = value if value.startswith("[") else repr(value)
+        place.write("celadon.conf.py", f"{name} = {text}\n")
+        done = place.run("--check-config", "tests.apps.probe:app")
+        assert done.returncode == 1, name
+        assert f"celadon: {name}" in done.stderr.replace(
+            "errorlog or logconfig", "logconfig"
+        )
+        assert "celadon: " in done.stderr
+    # Networks are looked at before all else.
+    others = {name: value for name, value in BAD.items() if "allow_ips" not in name}
+    lines = [f"{n} = {v if v[0] == '[' else repr(v)}\n" for n, v in others.items()]
+    place.write("celadon.conf.py", "".join(lines))
+    done = place.run("--check-config", "tests.apps.probe:app")
+    # One user, or one group.
+    assert len(done.stderr.splitlines()) >= len(others) - 1, done.stderr
+
+
+def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
+    """Addresses and files are those of a server that has them open."""
+    with Command(
+        "tests.apps.probe:app",
+        "--pid",
+        str(place.folder / "pid"),
+        env={"PYTHONPATH": str(ROOT)},
+        cwd=place.folder,
+    ) as server:
+        bind = f"127.0.0.1:{server.port}"
+        done = place.run(
+            "--check-config",
+            "--bind",
+            bind,
+            "--pid",
+            "pid",
+            "--error-logfile",
+            "new.log",
+            "tests.apps.probe:app",
+        )
+        assert done.returncode == 0, done.stderr
+    assert not (place.folder / "new.log").exists()

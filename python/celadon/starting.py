@@ -1,0 +1,142 @@
+"""What would stop a start that has good settings: addresses, users, folders, networks.
+
+Nothing is opened that a server which runs already could have open, and no file is made.
+"""
+
+from __future__ import annotations
+
+import copy
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+
+from celadon import control, logging, process
+from celadon._core import check_networks, parse_address
+from celadon.config import Config, access_log
+from celadon.errors import UsageError
+
+_NETWORKS = ("proxy_allow_ips", "forwarded_allow_ips", "admin_allow_ips")
+_LONGEST = 107  # bytes of a path in a socket's address
+
+
+def problems(settings: Config) -> list[str]:
+    return [
+        *_networks(settings),
+        *_addresses(settings),
+        *_users(settings),
+        *_files(settings),
+        *_logs(settings),
+    ]
+
+
+def _networks(settings: Config) -> Iterator[str]:
+    for name in _NETWORKS:
+        try:
+            check_networks(settings.values[name])
+        except ValueError as error:
+            yield f"{name}: {error}"
+
+
+def _addresses(settings: Config) -> Iterator[str]:
+    named = [
+        (name, text)
+        for name in ("bind", "admin_bind")
+        for text in getattr(settings, name)
+    ]
+    address = control.address_of(settings)
+    if address and not settings.is_default("control_socket"):
+        named.append(("control_socket", f"unix:{address}"))
+    for name, text in named:
+        try:
+            _try(*parse_address(text))
+        except (ValueError, OSError) as error:
+            yield f"{name}: {text}: {error}"
+
+
+def _try(kind: str, where: str, number: int) -> None:
+    """Raises `OSError` where nobody could listen there."""
+    if kind == "fd":
+        with socket.socket(fileno=os.dup(number)) as given:
+            if not given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise OSError("no socket that listens")
+    elif kind == "path":
+        _try_path(where)
+    elif kind == "tcp":
+        _try_port("" if where == "*" else where, number)
+
+
+def _try_path(path: str) -> None:
+    if len(os.fsencode(path)) > _LONGEST:
+        raise OSError("the path is too long")
+    with suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise OSError("there is a file that is no socket")
+    _try_folder(path)
+
+
+def _try_folder(path: str) -> None:
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise OSError(f"no directory {folder!r}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OSError(f"nothing can be made in {folder!r}")
+
+
+def _try_port(host: str, port: int) -> None:
+    kind = socket.SOCK_STREAM
+    found = socket.getaddrinfo(host or "0.0.0.0", port, type=kind)
+    for family, *_, address in found[:1]:
+        with socket.socket(family, kind) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                one.bind(address)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:  # maybe by the server itself
+                    raise
+
+
+def _users(settings: Config) -> Iterator[str]:
+    try:
+        account = process.account_of(settings)
+    except UsageError as error:
+        yield from error.problems
+        return
+    if account and os.geteuid() != 0:
+        name = "user" if settings.user else "group"
+        yield f"{name}: only root can start workers that are another one"
+
+
+def _files(settings: Config) -> Iterator[str]:
+    made = {
+        "errorlog": settings.errorlog,
+        "accesslog": access_log(settings),
+        "pidfile": settings.pidfile,
+    }
+    for name, path in made.items():
+        if path in ("", "-", None):
+            continue
+        try:
+            if os.path.isdir(path):
+                raise OSError(f"{path!r} is a directory")
+            if not os.access(path, os.W_OK):
+                _try_folder(path)
+        except OSError as error:
+            yield f"{name}: {error}"
+    if (folder := settings.tmp_upload_dir) and not os.access(folder, os.W_OK | os.X_OK):
+        yield f"tmp_upload_dir: nothing can be made in {folder!r}"
+
+
+def _logs(settings: Config) -> Iterator[str]:
+    """What configures `logging`, which is then as before."""
+    trial = copy.copy(settings)
+    trial.values = {**settings.values, "errorlog": "-", "capture_output": False}
+    before = logging.Before()
+    try:
+        logging.setup(trial)
+    except UsageError as error:
+        yield from error.problems
+    finally:
+        before.restore()
