@@ -58,8 +58,11 @@ def _name_of(address: str, listening: Sequence[str]) -> str:
     """Of its first listener: no other server of this machine has it at the same time.
 
     A port that the system has chosen is told by its number, a path by a hash of the whole:
-    it may be long, and have letters that the name of a file or socket cannot have.
+    it may be long, and have letters that the name of a file or socket cannot have. Who
+    asks knows the address of a socket that was handed over, and not its number.
     """
+    if address.startswith("fd://") and listening:
+        address = listening[0].removeprefix("http://")
     if address.startswith("unix:") and not address.startswith("unix:@"):
         path = os.path.abspath(address.removeprefix("unix:"))
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]

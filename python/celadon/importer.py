@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import sys
 import traceback
 from collections.abc import Callable
@@ -41,7 +42,41 @@ def load_app(target: str, factory: bool = False) -> Application:
             f"{target!r} is not callable but {type(app).__name__}; "
             "if it is a module or a class, name the application in it"
         )
+    if problem := _no_wsgi(app, target):
+        raise AppError(problem)
     return app  # type: ignore[no-any-return]
+
+
+def _no_wsgi(app: Any, target: str) -> str | None:
+    """Why it cannot be called as a WSGI application; None where nothing tells that."""
+    called = getattr(app, "__call__", app)  # noqa: B004
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):
+        return (
+            f"{target!r} is an ASGI application, which is not served yet: "
+            "a2wsgi.ASGIMiddleware(app) makes a WSGI application of it"
+        )
+    try:
+        signature = inspect.signature(app)
+    except Exception:  # objects of the application's own are asked
+        return None
+    try:
+        signature.bind({}, None)
+    except TypeError:
+        pass
+    else:
+        return None
+    try:
+        signature.bind()
+    except TypeError:
+        return (
+            f"{target!r} takes no two arguments (environ, start_response): {signature}"
+        )
+    module, _, name = target.partition(":")
+    made = name or getattr(app, "__name__", "make_app")
+    return (
+        f"{target!r} is a function that makes an application: write {module}:{made}(), "
+        "or --factory"
+    )
 
 
 def _not_a_file(name: str, expression: str) -> str:

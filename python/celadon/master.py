@@ -194,12 +194,27 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         worker.booted = True
         app = lifecycle.with_request_hooks(worker.app, worker, settings)
         serve_as_worker(app, settings, worker, seat, rotation)
+    except Exception as error:
+        _log_end(error)
+        return error.status if isinstance(error, CeladonError) else 1
     finally:
         signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending
         worker.alive = False
         lifecycle.call_logged(settings, "worker_exit", arbiter, worker)
         ending.bound(settings.graceful_timeout)
     return 0
+
+
+def _log_end(error: Exception) -> None:
+    """Where all else is logged: standard error may lead nowhere."""
+    if isinstance(error, CeladonError):
+        problems = error.problems if isinstance(error, UsageError) else (str(error),)
+        for problem in problems:
+            logging.logger.error("%s", problem)
+    elif isinstance(error, OSError):
+        logging.logger.error("%s", error)
+    else:
+        logging.logger.error("this worker ends by an error", exc_info=error)
 
 
 def _end_on_signals(supervisor: _Supervisor, worker: lifecycle.Worker) -> None:

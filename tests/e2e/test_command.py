@@ -65,6 +65,94 @@ def test_targets(target: str, options: list[str], body: bytes) -> None:
         assert server.request(raw.get()).body == body
 
 
+NO_WSGI = """
+import functools
+async def coroutine(scope, receive, send): pass
+class Asgi:
+    async def __call__(self, scope, receive, send): pass
+class Old:
+    def __init__(self, scope): pass
+asgi, wrapped = Asgi(), functools.partial(coroutine)
+def make(): return wsgi
+def make_with(settings=None): return wsgi
+def three(environ, start_response, more): pass
+def wsgi(environ, start_response):
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+def passed_on(*args): return wsgi(*args)
+class Called:
+    def __call__(self, environ, start_response): return wsgi(environ, start_response)
+called = Called()
+class Made:
+    def __init__(self, environ, start_response): self.parts = wsgi(environ, start_response)
+    def __iter__(self): return iter(self.parts)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *(
+            (name, "is an ASGI application")
+            for name in ("coroutine", "asgi", "wrapped")
+        ),
+        *((name, "takes no two arguments") for name in ("Old", "three")),
+        *(
+            (name, rf"write kinds:{name}\(\), or --factory")
+            for name in ("make", "make_with")
+        ),
+    ],
+)
+def test_s23_what_is_no_wsgi_application_is_refused_before_it_serves(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "kinds.py").write_text(NO_WSGI)
+    with Command(f"kinds:{name}", cwd=tmp_path) as server:
+        assert server.wait() == 4
+        server.said(said)
+
+
+@pytest.mark.parametrize("name", ["wsgi", "passed_on", "called", "Made", "make()"])
+def test_s23_others_are_served(tmp_path: Path, name: str) -> None:
+    (tmp_path / "kinds.py").write_text(NO_WSGI)
+    with Command(f"kinds:{name}", cwd=tmp_path) as server:
+        assert server.request(raw.get()).body == b"ok"
+
+
+@pytest.mark.row("S19")
+@pytest.mark.parametrize("bad", ["1 / 0", "def app(environ): pass"])
+def test_why_a_worker_does_not_boot_is_in_the_error_log(
+    tmp_path: Path, bad: str
+) -> None:
+    (tmp_path / "bad_app.py").write_text(bad + "\n")
+    log = tmp_path / "error.log"
+    with Command("bad_app:app", "--error-logfile", str(log), cwd=tmp_path) as server:
+        assert server.wait() == 4
+    text = log.read_text()
+    assert "bad_app" in text
+    assert "ZeroDivisionError" in text or "takes no two arguments" in text
+
+
+@pytest.mark.row("S19")
+def test_who_names_the_control_socket_reads_no_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "here.ctl"
+    with Command(PROBE, "--control-socket", str(path)) as server:
+        server.said("worker .* is ready")
+        (tmp_path / "celadon.conf.py").write_text("open('run', 'x').close()\n1 / 0\n")
+        for words in (["ctl", "status"], ["top", "--once", "--interval", "0.01"]):
+            for named in (["--control-socket", str(path)], []):
+                done = subprocess.run(
+                    [CELADON, *words, *named],
+                    cwd=tmp_path,
+                    capture_output=True,
+                    text=True,
+                    timeout=raw.TIMEOUT,
+                    env={**os.environ, "CELADON_CONTROL_SOCKET": str(path)},
+                )
+                assert done.returncode == 0, done.stderr
+        assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.row("T25", "EN12")
 def test_names_are_taken_as_they_are_written(tmp_path: Path) -> None:
     (tmp_path / "OneShop.py").write_text(

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import raw
 from tests.support.machine import program
 from tests.support.raw import TIMEOUT, Client
@@ -150,6 +152,23 @@ def test_sockets_that_were_handed_over(site: Site) -> None:
                 assert client.response().status == status
     pages.close()
     admin.close()
+
+
+@pytest.mark.row("S19")
+def test_the_control_socket_of_one_that_was_activated_is_found(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as pages:
+        handed = {"web": pages.fileno()}
+        with activated(handed, folder=site.folder) as server:
+            wait_ready(server, 1)
+            where = f"127.0.0.1:{pages.getsockname()[1]}"
+            done = subprocess.run(
+                [CELADON, "ctl", "--bind", where, "health"],
+                cwd=site.folder,
+                capture_output=True,
+                text=True,
+                timeout=raw.TIMEOUT,
+            )
+            assert done.returncode == 0, done.stderr
 
 
 def test_the_watchdog_hears_of_a_master_whose_workers_turn(site: Site) -> None:
