@@ -243,6 +243,9 @@ _WORDS = {
 
 def _run(argv: Sequence[str]) -> int:
     if argv and argv[0] in _WORDS:
+        if argv[0] != "top" and not {"-h", "--help"}.isdisjoint(argv):
+            print(flags.help_of(argv[0]))
+            return 0
         return _WORDS[argv[0]](argv[1:])
     invocation = _Invocation(flags.parse(argv))
     if invocation.take("version"):

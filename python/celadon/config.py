@@ -110,6 +110,10 @@ def unknown_setting(name: str, source: str = "") -> UsageError:
     near = difflib.get_close_matches(name, [*SETTINGS, *gunicorn.VERDICTS], n=2)
     hint = " (did you mean " + " or ".join(repr(n) for n in near) + "?)" if near else ""
     where = f" ({source})" if source and source != _GIVEN else ""
+    if source.startswith("environment CELADON_") and not near:
+        where += (
+            "; all variables that begin with CELADON_ are settings: name it otherwise"
+        )
     return UsageError(f"unknown setting {name!r}{hint}{where}")
 
 
@@ -137,7 +141,10 @@ def load(
         try:
             config.set(name, raw, source)
         except UsageError as error:
-            problems.append(str(error))
+            variable = source.removeprefix("environment ")
+            is_empty = raw == "" and variable != source
+            hint = f"; {variable} is set, but empty: unset it" if is_empty else ""
+            problems.append(f"{error}{hint}")
 
     for name, raw, source in _platform(env):
         apply(name, raw, source)

@@ -37,9 +37,30 @@ working directory. Durations are seconds or 250ms, 30s, 5m; sizes are bytes or 6
 """
 
 
+# What other servers call so.
+_OTHERS = {
+    "--host": "--bind HOST:PORT",
+    "--port": "--bind HOST:PORT",
+    "--uds": "--bind unix:PATH",
+    "--fd": "--bind fd://N",
+    "--app-dir": "--pythonpath",
+    "--http": "--bind",
+    "--http-socket": "--bind",
+    "--processes": "--workers",
+}
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
+
+
+def help_of(word: str) -> str:
+    """What `celadon WORD` is: its usage, and its lines of the help of all."""
+    usage = next(line for line in _USAGE.splitlines() if f"celadon {word}" in line)
+    about = _EPILOG.partition(f"`celadon {word}")[2].partition("\n`celadon")[0]
+    text = f"`celadon {word}{about}".partition("\n\n")[0]
+    return f"usage: {usage.strip()}\n\n{text}\n\nOptions are those of `celadon --help`."
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -190,4 +211,6 @@ def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UsageEr
     ]
     near = difflib.get_close_matches(flag, flags, n=2)
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    if flag in _OTHERS:
+        hint = f"; celadon calls it {_OTHERS[flag]}"
     return UsageError(f"unknown option {flag}{hint}")

@@ -154,7 +154,8 @@ class PidFile:
                 raise CeladonError(f"pidfile: {self._path}: process {other} is running")
             self._put()
         except OSError as error:
-            raise CeladonError(f"pidfile: {error}") from None
+            why = f"{self._path}: {error.strerror}"
+            raise CeladonError(f"pidfile: {why}") from None
 
     def _put(self) -> None:
         # At once whole, and not through a link that somebody else has laid there.

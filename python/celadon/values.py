@@ -146,6 +146,16 @@ def parse_list(value: Any) -> list[str]:
     return [item for item in result if item]
 
 
+def parse_addresses(value: Any) -> list[str]:
+    addresses = parse_list(value)
+    for each in addresses:
+        if each.isdigit():
+            raise ValueError(
+                f"a port alone is written :{each} (every address) or 127.0.0.1:{each}"
+            )
+    return addresses
+
+
 def parse_buckets(value: Any) -> list[float]:
     """Seconds, each more than the one before; durations as elsewhere."""
     bounds = [parse_duration(item) for item in parse_list(value)]

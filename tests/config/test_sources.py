@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -379,3 +380,43 @@ def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
         )
         assert done.returncode == 0, done.stderr
     assert not (place.folder / "new.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("--host", "0.0.0.0"),
+            r"unknown option --host; celadon calls it --bind HOST:PORT",
+        ),
+        (
+            ("--admin-bind", "9000"),
+            r"admin_bind: a port alone is written :9000 .*127.0.0.1:9000",
+        ),
+        (("--bind", "9000"), r"bind: a port alone is written :9000"),
+        (("--pid", "/nosuch/x"), r"pidfile: /nosuch/x: No such file or directory$"),
+    ],
+)
+def test_s24_good_messages(place: Place, words: tuple[str, ...], said: str) -> None:
+    done = place.run("--bind", "127.0.0.1:0", *words, PROBE)
+    assert done.returncode in (1, 2)
+    assert re.search(said, done.stderr, re.MULTILINE), done.stderr
+
+
+def test_s24_variables_that_are_empty_or_no_settings(place: Place) -> None:
+    assert place.problems(CELADON_WORKERS="")[0].endswith(
+        "; CELADON_WORKERS is set, but empty: unset it"
+    )
+    assert "all variables that begin with CELADON_ are settings" in "".join(
+        place.problems(CELADON_RELEASE_DATE="1.2")
+    )
+
+
+@pytest.mark.parametrize("word", ["check", "config", "ctl", "migrate"])
+def test_s24_each_word_has_its_help(place: Place, word: str) -> None:
+    done = place.run(word, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: celadon {word}")
+    assert f"`celadon {word}" in done.stdout
+    others = {"check", "config", "ctl", "migrate", "top"} - {word}
+    assert not any(f"`celadon {other}`" in done.stdout for other in others)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from celadon.settings.row import Setting
 from celadon.values import (
+    parse_addresses,
     parse_bool,
     parse_duration,
     parse_list,
@@ -20,7 +21,7 @@ def rows() -> Iterable[Setting]:
     t = "admin"
     yield s(
         "admin_bind",
-        parse_list,
+        parse_addresses,
         [],
         "address of the admin pages: /metrics, /-/live, /-/ready, /-/startup, /-/stats and the "
         "dashboard /-/; none: off",

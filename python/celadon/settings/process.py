@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from celadon.settings.row import Setting
 from celadon.values import (
     parse_account,
+    parse_addresses,
     parse_bool,
     parse_count,
     parse_duration,
@@ -27,7 +28,7 @@ def rows() -> Iterable[Setting]:
     d = parse_duration
     yield s(
         "bind",
-        parse_list,
+        parse_addresses,
         ["127.0.0.1:8000"],
         "HOST, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME or fd://N; repeatable; "
         "0.0.0.0:$PORT where PORT is set",
