@@ -3,7 +3,7 @@
 Sources, highest first: command line or keywords of `celadon.run`, ``CELADON_<SETTING>``
 in the environment, ``CELADON_CMD_ARGS``, ``GUNICORN_CMD_ARGS``, one configuration file,
 defaults (some of which the environment feeds as gunicorn reads it: ``PORT``,
-``WEB_CONCURRENCY``, ``FORWARDED_ALLOW_IPS``).
+``WEB_CONCURRENCY``, ``FORWARDED_ALLOW_IPS``, ``SCRIPT_NAME``).
 """
 
 from __future__ import annotations
@@ -177,8 +177,9 @@ def _environment(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
 def _platform(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
     if env.get("PORT"):
         yield "bind", "0.0.0.0:" + env["PORT"], "environment PORT"
-    for name in ("workers", "forwarded_allow_ips"):
-        key = "WEB_CONCURRENCY" if name == "workers" else name.upper()
+    keys = {"workers": "WEB_CONCURRENCY", "root_path": "SCRIPT_NAME"}
+    for name in ("workers", "forwarded_allow_ips", "root_path"):
+        key = keys.get(name, name.upper())
         if env.get(key):
             yield name, env[key], "environment " + key
 

@@ -156,6 +156,14 @@ def parse_addresses(value: Any) -> list[str]:
     return addresses
 
 
+def parse_prefix(value: Any) -> str:
+    """Of paths: what follows it begins with the slash."""
+    prefix = parse_text(value).rstrip("/")
+    if prefix and not prefix.startswith("/"):
+        raise ValueError("expected a path that begins with /")
+    return prefix
+
+
 def parse_buckets(value: Any) -> list[float]:
     """Seconds, each more than the one before; durations as elsewhere."""
     bounds = [parse_duration(item) for item in parse_list(value)]

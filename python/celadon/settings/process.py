@@ -16,6 +16,7 @@ from celadon.values import (
     parse_memory,
     parse_milliseconds,
     parse_positive,
+    parse_prefix,
     parse_text,
     parse_umask,
     parse_worker_class,
@@ -179,7 +180,12 @@ def rows() -> Iterable[Setting]:
     )
     yield s("chdir", parse_text, "", "directory to change to before the import")
     yield s("pythonpath", parse_list, [], "directories put first on sys.path", (), True)
-    yield s("root_path", parse_text, "", "SCRIPT_NAME of the application")
+    yield s(
+        "root_path",
+        parse_prefix,
+        "",
+        "SCRIPT_NAME of the application; $SCRIPT_NAME where that is set",
+    )
     yield s(
         "preempt",
         parse_milliseconds,
