@@ -38,12 +38,6 @@ from celadon.server import raise_descriptor_limit, serve_as_worker
 if TYPE_CHECKING:
     from celadon.development import reload
 
-# Sent to all workers, or to the whole group by a terminal, also while one still imports.
-_MASTERS = (
-    *(signal.SIGHUP, signal.SIGUSR2),
-    *(signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH),
-)
-
 # What a reload cannot change.
 _FOR_LIFE = (
     "green",
@@ -173,7 +167,8 @@ def _activated(settings: config.Config, sockets: systemd.Sockets) -> config.Conf
 
 def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     """A worker, from the fork to its end."""
-    signals.take_free(_MASTERS, signals.ignore)
+    # Sent to all workers, or to the whole group by a terminal, also while one imports.
+    signals.take_free(signals.MASTERS, signals.ignore)
     rotation = signals.Kept(signal.SIGUSR1, logging.reopen)
     settings, arbiter = supervisor.settings, supervisor.arbiter
     worker = supervisor.forked

@@ -21,6 +21,14 @@ ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 # What the core takes while it serves.
 SERVERS = (*ENDS, signal.SIGUSR1)
 
+# What only a master hears, and nobody without one may be ended or stopped by.
+MASTERS = (
+    *(signal.SIGHUP, signal.SIGUSR2),
+    *(signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH),
+)
+# They are for the server, which is not there yet: by default HUP would end this process.
+_EARLY = (*MASTERS[:-1], signal.SIGUSR1)
+
 _PYTHONS = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
 
 # By number: ours, and what was there.
@@ -145,6 +153,7 @@ def begin() -> None:
     if _watch is None:
         _watch = _Watch()
         take(ENDS, _leave)
+        take_free(_EARLY, ignore)
 
 
 def settle() -> None:
@@ -155,8 +164,13 @@ def settle() -> None:
     global _watch
     take(ENDS, _leave)
     watch, _watch = _watch, None
-    if watch is not None and any(number in ENDS for number in watch.close()):
+    came = {*watch.close()} if watch is not None else set()
+    if came.intersection(ENDS):
         _leave(signal.SIGTERM, None)
+    for number in came.intersection(_EARLY):
+        # It waits until the core lets it in.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        os.kill(os.getpid(), number)
 
 
 def end() -> None:
@@ -184,6 +198,9 @@ def _before(number: int) -> Any:
 
 def _is_free(number: int, caught: int) -> bool:
     handler = signal.getsignal(number)
+    ours, before = _taken.get(number, (None, None))
+    if ours is not None and handler is ours:
+        return before in _PYTHONS
     if handler is signal.default_int_handler:
         return True
     return handler in _PYTHONS and not caught >> (number - 1) & 1

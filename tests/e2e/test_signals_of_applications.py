@@ -137,3 +137,21 @@ def test_s06_process_1_is_told_to_end_while_it_imports(tmp_path: Path) -> None:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGTERM)
         assert server.wait() == 0
+
+
+def test_s06_what_a_master_is_told_before_it_hears(tmp_path: Path) -> None:
+    """By default one of these would end it, another one stop it."""
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "celadon.conf.py").write_text(
+        "import os, time\n"
+        "open('importing', 'w').close()\n"
+        "while not os.path.exists('go'): time.sleep(0.005)\n"
+    )
+    with Command("app:app", cwd=tmp_path) as server:
+        until_there(tmp_path / "importing")
+        for name in ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTTIN"):
+            server.process.send_signal(getattr(signal, name))
+        (tmp_path / "go").touch()
+        wait_ready(server, 2)
+        for line in ("reloading", "SIGUSR2 is ignored", "2 workers are wanted"):
+            server.said(line)
