@@ -100,6 +100,74 @@ print("all are ours")
 """
 
 
+NAMES = """
+import collections, functools
+from queue import SimpleQueue
+from threading import Lock, current_thread, local
+from time import sleep
+
+def make(): return local(), Lock(), SimpleQueue()
+
+class Registry:
+    lock_class = Lock
+
+by_name = collections.defaultdict(Lock, pause=sleep)
+later = functools.partial(sleep, 0)
+def wait(seconds, pause=sleep): pause(seconds)
+def closed(kind):
+    return lambda: kind()
+closed_lock = closed(Lock)
+class Queue(SimpleQueue): pass
+"""
+
+NAMES_CHECK = """
+import logging, sys
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+import names
+from celadon import patch
+from celadon.patch import before
+patch.install()
+before.settle()
+patch.start()
+import queue, threading, time
+from celadon import green
+assert names.local is threading.local and names.Lock is threading.Lock
+assert names.sleep is time.sleep is names.by_name["pause"]
+assert names.current_thread is threading.current_thread
+for made in (names.make()[1], names.by_name["x"], names.Registry.lock_class(), names.closed_lock()):
+    assert type(made) is green.Lock, made
+assert type(names.make()[2]) is type(queue.SimpleQueue())
+state = names.make()[0]
+def visit(who):
+    state.who = who
+    names.sleep(0.001)
+    return state.who
+tasks = [green.spawn(visit, who) for who in ("alice", "bob")]
+assert [task.get(timeout=20) for task in tasks] == ["alice", "bob"]
+"""
+
+
+def test_s02_what_was_imported_by_name_is_swapped_or_named(tmp_path: Path) -> None:
+    (tmp_path / "names.py").write_text(NAMES)
+    done = subprocess.run(
+        [sys.executable, "-c", NAMES_CHECK],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = done.stdout.splitlines()
+    left = line.partition(" keeps ")[2].partition(":")[0].split(", ")
+    assert left == [
+        "later(...)",
+        "time.sleep",
+        "wait.<default>",
+        "time.sleep",
+        "Queue",
+        "a class of _queue.SimpleQueue",
+    ]
+
+
 def test_s02_what_was_made_before_the_patch_is_swapped_or_named(tmp_path: Path) -> None:
     (tmp_path / "made.py").write_text(MADE)
     done = subprocess.run(

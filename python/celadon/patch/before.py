@@ -1,16 +1,20 @@
-"""What application modules hold that was made before the patch, and would stay native.
+"""What application modules hold that is of before the patch, and would stay native.
 
 A native lock lets greenlets of one thread wait for each other for ever, and a native
-`threading.local` is one for all of them: requests would see each other's values. Where
-somebody else imports the application first (gunicorn's configuration file, an agent that
-starts before everything), what can be swapped is swapped, and what cannot be is named.
+`threading.local` is one for all of them: requests would see each other's values. So do
+those that are made later by a class that was imported before, and a function that was
+imported before holds the loop. Where somebody else imports the application first
+(gunicorn's configuration file, an agent that starts before everything), what can be
+swapped is swapped, and what cannot be is named.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import types
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,12 +23,13 @@ from celadon import origins
 from celadon._core import green
 from celadon.logging import logger
 from celadon.patch import brief
-from celadon.patch.registry import original, patched
+from celadon.patch.registry import original, patched, replacements
 from celadon.patch.semaphores import SemLock
 
 _MOST = 200_000  # objects that are looked at: an import of a large project makes fewer
 _DEEP = 8
 _CELL = "<closure>"
+_WRAPPERS = (classmethod, staticmethod)
 
 Put = Callable[[Any], None]
 
@@ -74,6 +79,9 @@ class _Walk:
         if patched("_multiprocessing", "SemLock"):
             self._semaphore = original("_multiprocessing", "SemLock")
             self._natives.add(self._semaphore)
+        self._replaced: dict[int, tuple[str, Any, Any]] = {}
+        for place, before, now in replacements():
+            self._replaced.setdefault(id(before), (place, before, now))
 
     def through(self, module: types.ModuleType) -> None:
         self._module = module.__name__
@@ -82,14 +90,18 @@ class _Walk:
 
     def _visit(self, place: str, value: Any, put: Put | None, depth: int) -> None:
         kind = type(value)
+        if self._is_replaced(value):
+            was, _, now = self._replaced[id(value)]
+            self._put(place, was, now, put)
+            return
         if kind in self._natives or issubclass(kind, self._local):
             self._swap(place, value, put)
             return
         if kind is types.BuiltinMethodType and type(value.__self__) in self._natives:
             self._swap_method(place, value, put)
             return
-        if issubclass(kind, type) and self._is_old_class(value):
-            self._leave(f"{place}, a class of threading.local")
+        if issubclass(kind, type) and (was_of := self._old_class_of(value)):
+            self._leave(f"{place}, a class of {was_of}")
             return
         if depth == _DEEP or id(value) in self._seen or len(self._seen) == _MOST:
             return
@@ -98,13 +110,26 @@ class _Walk:
             self._visit(place + name, inner, put_inner, depth + 1)
         _shorten_waits(value)
 
-    def _is_old_class(self, value: type) -> bool:
-        return self._local in value.__mro__ and value is not self._local
+    def _is_replaced(self, value: Any) -> bool:
+        """A driver keeps what it knows of its own."""
+        was = self._replaced.get(id(value))
+        return was is not None and _package(was[0]) != _package(self._module)
+
+    def _old_class_of(self, value: type) -> str | None:
+        if self._local in value.__mro__:
+            return "threading.local"
+        for base in value.__mro__:
+            if self._is_replaced(base):
+                return self._replaced[id(base)][0]
+        return None
 
     def _inside(self, value: Any) -> Iterator[tuple[str, Any, Put | None]]:
         kind = type(value)
-        if kind is dict:
+        if issubclass(kind, dict):
             yield from _entries(value, "[%s]")
+            if issubclass(kind, defaultdict):
+                put = _putter(setattr, value, "default_factory")
+                yield ".default_factory", value.default_factory, put
         elif kind is list:
             for number, each in enumerate(value):
                 yield f"[{number}]", each, _putter(value.__setitem__, number)
@@ -113,6 +138,11 @@ class _Walk:
                 yield "[...]", each, None
         elif kind is types.FunctionType:
             yield from _of_function(value)
+        elif kind in _WRAPPERS:
+            yield "()", value.__func__, None
+        elif kind is functools.partial:
+            for each in (value.func, *value.args, *value.keywords.values()):
+                yield "(...)", each, None
         elif issubclass(kind, type):
             if value.__module__ == self._module:
                 for name, each in [*vars(value).items()]:
@@ -126,16 +156,24 @@ class _Walk:
         fresh = self._swapped.get(id(value))
         if fresh is None and put is not None:
             fresh = self._made_of(value)
-        if fresh is None or put is None:
+        if fresh is not None and self._put(
+            place, f"a {type(value).__name__}", fresh, put
+        ):
+            self._seen[id(value)] = value
+            self._swapped[id(value)] = fresh
+        elif fresh is None:
             self._leave(f"{place}, a {type(value).__name__}")
-            return
+
+    def _put(self, place: str, what: str, fresh: Any, put: Put | None) -> bool:
+        if put is None:
+            self._leave(f"{place}, {what}")
+            return False
         try:
             put(fresh)
         except (AttributeError, TypeError):
             self._leave(f"{place}, which is read-only")
-            return
-        self._seen[id(value)] = value
-        self._swapped[id(value)] = fresh
+            return False
+        return True
 
     def _swap_method(self, place: str, method: Any, put: Put | None) -> None:
         owner = method.__self__
@@ -168,6 +206,10 @@ class _Walk:
         self.left.setdefault(self._module, []).append(what)
 
 
+def _package(name: str) -> str:
+    return name.partition(".")[0]
+
+
 def _is_held(lock: Any) -> bool:
     if not lock.acquire(blocking=False):
         return True
@@ -178,9 +220,10 @@ def _is_held(lock: Any) -> bool:
 
 
 def _entries(mapping: Any, shape: str = "%s") -> Iterator[tuple[str, Any, Put]]:
-    for name, value in [*mapping.items()]:
+    kind = dict if isinstance(mapping, dict) else type(mapping)
+    for name, value in [*kind.items(mapping)]:
         text = name if isinstance(name, str) else type(name).__name__
-        yield shape % text, value, _putter(mapping.__setitem__, name)
+        yield shape % text, value, _putter(kind.__setitem__, mapping, name)
 
 
 def _putter(set_: Any, *where: Any) -> Put:

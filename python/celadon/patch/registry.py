@@ -91,6 +91,15 @@ def replaced() -> dict[tuple[str, str], Any]:
     return dict(_originals)
 
 
+def replacements() -> Iterator[tuple[str, Any, Any]]:
+    """What can be taken from its place by a name of one's own: the place, what was there
+    and what is there now."""
+    for (owner, name), (_, value, _, is_own) in _set.items():
+        before = _originals[owner, name]
+        if is_own and callable(before) and before is not value:
+            yield f"{owner}.{name}", before, value
+
+
 def withdraw(*parts: str) -> None:
     """What stood there before `install` comes back, of these parts, or of all.
 
