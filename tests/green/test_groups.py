@@ -114,3 +114,78 @@ def test_later() -> None:
         else: raise AssertionError
         """
     )
+
+
+SLOW_LOG = """
+import logging
+told, go_on = green.Event(), green.Event()
+class Slow(logging.Handler):
+    def emit(self, record): told.set(); go_on.wait()
+logging.getLogger("celadon.error").addHandler(Slow())
+logging.getLogger("celadon.error").propagate = False
+"""
+
+
+def test_one_that_is_killed_while_its_error_is_told_has_ended() -> None:
+    run_green(
+        SLOW_LOG
+        + """
+pool = green.Pool(1)
+failing = pool.spawn(lambda: 1 / 0)
+told.wait()
+failing.kill(block=False)
+failing.join(TIMEOUT)
+assert failing.ready() and isinstance(failing.exception, ZeroDivisionError)
+assert pool.join(TIMEOUT) and pool.free_count() == 1 and pool.wait_available(TIMEOUT)
+"""
+    )
+
+
+def test_a_member_that_kills_its_group_leaves_nobody_alive() -> None:
+    run_green(
+        """
+        for _ in range(8):  # a set has no order that one could know
+            group = green.Group()
+            members = [group.spawn(green.sleep, 600) for _ in range(6)]
+            members.append(group.spawn(group.kill))
+            for member in members: member.join(TIMEOUT)
+            assert all(member.ready() for member in members) and group.join(TIMEOUT)
+        """
+    )
+
+
+def test_who_is_added_twice_has_one_place() -> None:
+    run_green(
+        """
+        pool, leave = green.Pool(2), green.Event()
+        member = green.spawn(leave.wait)
+        pool.add(member)
+        pool.add(member)
+        assert pool.free_count() == 1 and pool.wait_available(0)
+        # Two who add one at the same time, where there is one place.
+        other = green.spawn(leave.wait)
+        filler = pool.spawn(leave.wait)
+        adders = [green.spawn(pool.add, other) for _ in range(2)]
+        green.sleep(0)
+        leave.set()
+        for each in (member, filler, *adders): each.join(TIMEOUT)
+        assert pool.join(TIMEOUT)
+        for _ in range(2): assert pool._places.acquire(timeout=TIMEOUT)
+        assert not pool._places.acquire(timeout=0)
+        """
+    )
+
+
+def test_one_for_later_that_is_killed_keeps_no_runner() -> None:
+    run_green(
+        """
+        tasks = [green.spawn_later(3600, print) for _ in range(50)]
+        green.sleep(0)
+        more = [green.spawn_later(3600, print) for _ in range(50)]  # none of them waits yet
+        for task in tasks + more: task.kill(); assert task.ready()
+        end = time.monotonic() + TIMEOUT
+        def busy(): return green.stats()["runners"] - green.stats()["idle"]
+        while busy() > 1 and time.monotonic() < end: green.sleep(0.001)
+        assert busy() <= 1, green.stats()
+        """
+    )

@@ -10,7 +10,7 @@ from greenlet import GreenletExit
 
 from celadon._core import green as _green
 from celadon.green.queue import Queue
-from celadon.green.spawn import Greenlet, spawn
+from celadon.green.spawn import Greenlet, current, spawn
 
 
 class Group:
@@ -38,6 +38,8 @@ class Group:
 
     def add(self, greenlet: Greenlet) -> None:
         """Takes in a greenlet that runs already."""
+        if greenlet in self._members:
+            return
         self._members.add(greenlet)
         self._empty.clear()
         greenlet.link(self.discard)
@@ -73,9 +75,16 @@ class Group:
         block: bool = True,
         timeout: float | None = None,
     ) -> None:
-        """Raises `exception` in each member; with `block` waits for their end."""
+        """Raises `exception` in each member; with `block` waits for their end.
+
+        A member that kills its group ends with the others, and does not wait for them.
+        """
+        own = current()
         for greenlet in self:
-            greenlet.kill(exception, block=False)
+            if greenlet is not own:
+                greenlet.kill(exception, block=False)
+        if own is not None and own in self._members:
+            own.kill(exception)
         if block:
             self.join(timeout)
 
@@ -130,7 +139,11 @@ class Pool(Group):
 
     def add(self, greenlet: Greenlet) -> None:
         """Takes in a greenlet that runs already; waits for a place."""
+        if greenlet in self._members:
+            return
         self._places.acquire()
+        if greenlet in self._members:  # somebody else has added it meanwhile
+            self._places.release()
         super().add(greenlet)
 
     def discard(self, greenlet: Greenlet) -> None:

@@ -35,7 +35,7 @@ class Greenlet(_green.Task):
         self._done = _green.Event()
         self._links: list[Callable[[Greenlet], Any]] = []
         self._waited = False
-        self._due_later = False
+        self._starter: Greenlet | None = None  # who starts it later
         self.value: Any = None
         self.exception: BaseException | None = None
         self.name = getattr(fn, "__name__", None) or "request"
@@ -51,13 +51,18 @@ class Greenlet(_green.Task):
         except BaseException as error:
             if process != _forks:
                 _green.end_child(error)
-            self._fail(error)
+            self.exception = error
         if process != _forks:
             _green.end_child(None)
-        self._finish()
+        try:
+            if self.exception is not None:
+                self._tell(self.exception)
+        except GreenletExit:
+            pass  # killed while a handler of the log waited
+        finally:
+            self._finish()
 
-    def _fail(self, error: BaseException) -> None:
-        self.exception = error
+    def _tell(self, error: BaseException) -> None:
         if not self._waited and not _ends_the_script(error):
             from celadon.logging import logger
 
@@ -98,7 +103,10 @@ class Greenlet(_green.Task):
             return
         if current() is self:
             raise exception
-        sent = None if self._due_later else self._interrupt(exception)
+        starter, self._starter = self._starter, None
+        sent = None if starter is not None else self._interrupt(exception)
+        if starter is not None:
+            starter.kill(block=False)
         if sent is None:
             self.value = GreenletExit()
             self._call = None
@@ -158,15 +166,14 @@ def spawn_later(
         raise TypeError(f"spawn_later() needs a callable, not {fn!r}")
     task = Greenlet(fn, *args, **kwargs)
 
-    task._due_later = True
-
     def start() -> None:
         _green.sleep(seconds)
-        if not task.ready():
-            task._due_later = False
+        if task._starter is not None:
+            task._starter = None
             task._start()
 
-    spawn(start)
+    task._starter = Greenlet(start)
+    task._starter._start()
     return task
 
 
