@@ -509,3 +509,122 @@ assert pool.stats().discarded == {"close": 1}, pool.stats()
         [sys.executable, "-c", source], capture_output=True, text=True, timeout=TIMEOUT
     )
     assert done.returncode == 0, done.stderr
+
+
+SLOW_LOG = """
+told, go_on = green.Event(), green.Event()
+class Slow(logging.Handler):
+    def emit(self, record): told.set(); go_on.wait()
+logging.getLogger("celadon.error").addHandler(Slow())
+logging.getLogger("celadon.error").setLevel(logging.INFO)
+def one_free(pool):
+    with pool.connection(timeout=TIMEOUT) as conn: return conn
+"""
+
+
+def test_who_is_killed_while_a_broken_one_is_told_leaves_its_place() -> None:
+    run_pool(
+        SLOW_LOG
+        + """
+def check(conn):
+    if conn.number == 1: raise OSError("gone")
+pool = ConnectionPool(Conn, max_size=1, check=check, check_bypass=0)
+pool.open(wait=True)
+user = green.spawn(one_free, pool)
+told.wait()
+user.kill(); assert user.ready()
+assert one_free(pool).number == 2
+until(lambda: pool.stats().in_use == 0)
+"""
+    )
+
+
+def test_who_is_killed_while_the_hint_is_told_leaves_its_connection() -> None:
+    run_pool(
+        SLOW_LOG
+        + """
+pool = ConnectionPool(Conn, max_size=1)
+first = one_free(pool)
+counters = pool._counters
+counters.acquired, counters.wait_seconds = 99, 1000.0
+user = green.spawn(one_free, pool)
+told.wait()
+user.kill(); assert user.ready()
+assert one_free(pool) is first
+"""
+    )
+
+
+def test_a_check_that_has_a_time_limit_of_its_own_costs_nobody_else() -> None:
+    run_pool(
+        """
+        def check(conn):
+            with celadon.Timeout(0.001):
+                if conn.number in stuck: green.sleep(60)
+        stuck = {2}
+        pool = ConnectionPool(Conn, min_size=4, max_size=4, check=check, keepalive=0.01)
+        pool.open(wait=True)
+        until(lambda: 2 not in Conn.alive and pool.stats().idle == 4)
+        assert pool._tended and pool.stats().in_use == 0
+        stuck = {min(Conn.alive)}
+        pool.keepalive = 60
+        until(lambda: pool.stats().idle == 4)
+        raises(celadon.Timeout, pool.check)
+        until(lambda: pool.stats().idle == 4)
+        assert pool.stats().in_use == 0 and not stuck & Conn.alive
+        """
+    )
+
+
+def test_the_first_user_is_not_kept() -> None:
+    run_pool(
+        """
+        request = contextvars.ContextVar("request")
+        class Request: pass
+        pool = ConnectionPool(Conn)
+        def view():
+            mine = Request(); request.set(mine)
+            with pool.connection(): pass
+            return weakref.ref(mine)
+        first = green.spawn(view).get()
+        def is_gone(): gc.collect(); return first() is None
+        until(is_gone)
+        assert pool._tended
+        """
+    )
+
+
+def test_a_factory_that_has_a_time_limit_of_its_own_is_asked_again() -> None:
+    run_pool(
+        """
+        attempts = []
+        def factory():
+            attempts.append(1)
+            if len(attempts) == 1:
+                with celadon.Timeout(0.001): green.sleep(60)
+            return Conn()
+        pool = ConnectionPool(factory, max_size=1)
+        with pool.connection(timeout=TIMEOUT): pass
+        assert len(attempts) == 2 and pool.stats().open_errors == 1
+        # And told to who waits, where no more is tried.
+        pool = ConnectionPool(lambda: factory() and attempts.clear() or factory(),
+                              max_size=1, reconnect_timeout=0.001)
+        attempts.clear()
+        assert "cannot connect" in str(raises(PoolError, pool.acquire, TIMEOUT))
+        """
+    )
+
+
+def test_a_child_that_leaves_what_has_no_descriptor_opens_none() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, min_size=3, max_size=3)
+        pool.open(wait=True)
+        if pid := os.fork():
+            assert os.waitpid(pid, 0)[1] == 0
+        else:
+            before = len(os.listdir("/proc/self/fd"))
+            pool._look_at_process()
+            os._exit(len(os.listdir("/proc/self/fd")) != before)
+        """
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import sys
 from collections.abc import Callable
@@ -31,9 +32,10 @@ def start(fn: Callable[..., Any], *args: Any) -> None:
 
 
 def start_for_long(fn: Callable[..., Any], *args: Any) -> None:
-    """As `start`, for what ends late: it occupies no thread of the others."""
+    """As `start`, for what ends late: it occupies no thread of the others, and keeps
+    nothing of the context of whoever happens to be the first."""
     if _has_hub():
-        spawn(fn, *args)
+        contextvars.Context().run(spawn, fn, *args)
     else:
         HelperThread(fn, "celadon-pool-upkeep", *args).start()
 

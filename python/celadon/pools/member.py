@@ -82,9 +82,12 @@ class Member:
         end of this process goes nowhere."""
         _abandoned.append(self.conn)
         with suppress(Exception):
+            number = self.conn.fileno()
             null = os.open(os.devnull, os.O_RDWR)
-            os.dup2(null, self.conn.fileno())
-            os.close(null)
+            try:
+                os.dup2(null, number)
+            finally:
+                os.close(null)
 
 
 class Waiter:

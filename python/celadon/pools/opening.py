@@ -6,6 +6,8 @@ import random
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from greenlet import GreenletExit
+
 from celadon.logging import logger
 from celadon.pools import lending
 from celadon.pools.background import bounded
@@ -24,7 +26,7 @@ def open_one(pool: ConnectionPool[C], era: int) -> None:
     conn = error = None
     try:
         conn = _connect_patiently(pool)
-    except Exception as last:
+    except BaseException as last:
         error = last
     finally:
         with pool._lock:
@@ -32,18 +34,27 @@ def open_one(pool: ConnectionPool[C], era: int) -> None:
             if conn is not None:
                 pool._lent[id(conn)] = member = _new_member(pool, conn, era)
                 pool._counters.opened += 1
-            pool._gave_up = error is not None
+            pool._gave_up = error is not None and not _ends_the_greenlet(error)
             pool._note_empty()
     if conn is not None:
-        lending.note_first(pool, conn)
-        pool._put(member)
-    if error is not None:
+        try:
+            lending.note_first(pool, conn)
+        finally:
+            pool._put(member)
+    was_stopped = error is not None and _ends_the_greenlet(error)
+    if error is not None and not was_stopped:
         _give_up(pool, error)
     with pool._lock:
         pool._grow()
+    if error is not None and was_stopped:
+        raise error
 
 
-def _give_up(pool: ConnectionPool[C], error: Exception) -> None:
+def _ends_the_greenlet(error: BaseException) -> bool:
+    return isinstance(error, GreenletExit | KeyboardInterrupt | SystemExit)
+
+
+def _give_up(pool: ConnectionPool[C], error: BaseException) -> None:
     with pool._lock:
         waiter = pool._waiters.popleft() if pool._waiters else None
     if waiter is not None:
@@ -71,7 +82,9 @@ def _connect_patiently(pool: ConnectionPool[C]) -> C | None:
         began = time.monotonic()
         try:
             conn: C = bounded(_connect, pool, bound=pool.connect_timeout)
-        except Exception as error:
+        except BaseException as error:  # a driver's own time limit may be none of them
+            if _ends_the_greenlet(error):
+                raise
             pool._counters.open_errors += 1
             pool._last_error = error
             logger.warning("pool %s cannot connect: %r", pool.name, error)

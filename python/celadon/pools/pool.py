@@ -20,7 +20,7 @@ import itertools
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -142,17 +142,17 @@ class ConnectionPool(Generic[C]):
         began = time.monotonic()
         end = began + (self.timeout if timeout is None else timeout)
         self._look_at_process()
-        member = self._take(began, end, first=False)
-        while not self._is_usable(member):
-            member = self._take(began, end, first=True)
-        now = time.monotonic()
-        self._counters.acquired += 1
-        self._counters.wait_seconds += now - began
-        self._measures.wait_time.observe(now - began)
-        self._hint.note(self)
-        on_job_end = functools.partial(self._on_job_end, member)
-        member.lend(now, on_job_end, self.leak_threshold > 0)
-        return member.conn  # type: ignore[no-any-return]
+        first = False
+        while True:
+            member = self._take(began, end, first)
+            try:
+                if self._is_usable(member):
+                    self._lend(member, began)
+                    return member.conn  # type: ignore[no-any-return]
+            except BaseException:
+                self._take_back(member)
+                raise
+            first = True
 
     def release(self, conn: C, discard: bool = False) -> None:
         """Gives `conn` back, or with `discard` away. Never waits.
@@ -233,8 +233,7 @@ class ConnectionPool(Generic[C]):
         """Checks all idle connections now, and replaces the broken ones."""
         with self._lock:
             members = self._take_idle(*self._idle)
-        for member in members:
-            self._keep_if_it_passes(member)
+        self._check_all(members)
 
     def close(self, timeout: float = 5.0) -> None:
         """Closes idle connections at once, the others when they are released.
@@ -292,15 +291,30 @@ class ConnectionPool(Generic[C]):
 
     # --- a connection for somebody ---
 
+    def _lend(self, member: Member, began: float) -> None:
+        now = time.monotonic()
+        self._counters.acquired += 1
+        self._counters.wait_seconds += now - began
+        self._measures.wait_time.observe(now - began)
+        self._hint.note(self)
+        on_job_end = functools.partial(self._on_job_end, member)
+        member.lend(now, on_job_end, self.leak_threshold > 0)
+
+    def _take_back(self, member: Member) -> None:
+        """From who was stopped on the way to it, unless it was discarded."""
+        member.take_back()
+        if self._lent.get(id(member.conn)) is member:
+            self._put(member)
+
     def _take(self, began: float, end: float, first: bool) -> Member:
         """A member of `_lent`; `first` for who had one already that was of no use."""
         with self._lock:
             if self._closed:
                 raise PoolClosed(f"pool {self.name} is closed")
+            self._grow()
             member = self._pop_idle() if first or not self._waiters else None
             if member is not None:
                 self._lent[id(member.conn)] = member
-                self._grow()
                 self._measures.note(self)
                 return member
             if first and time.monotonic() >= end:
@@ -377,33 +391,39 @@ class ConnectionPool(Generic[C]):
     def _is_usable(self, member: Member) -> bool:
         now = time.monotonic()
         reason = self._reason_to_go(member, now)
-        if reason is None and now - member.used_at >= self.check_bypass:
-            reason = None if self._passes(member) else "check"
         if reason is not None:
             self._discard(member, reason)
-        return reason is None
+            return False
+        return now - member.used_at < self.check_bypass or self._passes(member)
 
     def _passes(self, member: Member) -> bool:
-        return self._check is None or self._survives(self._check, member)
+        return self._check is None or self._survives(self._check, member, "check")
 
-    def _keep_if_it_passes(self, member: Member) -> None:
-        if self._passes(member):
-            self._put(member)
-        else:
-            self._discard(member, "check")
+    def _check_all(self, members: Iterable[Member]) -> None:
+        """Those that were not looked at when it is stopped go back as they are."""
+        left = deque(members)
+        try:
+            while left:
+                member = left.popleft()
+                if self._passes(member):
+                    self._put(member)
+        finally:
+            for member in left:
+                self._put(member)
 
-    def _survives(self, hook: Callable[[C], Any], member: Member) -> bool:
+    def _survives(self, hook: Callable[[C], Any], member: Member, reason: str) -> bool:
+        """Whether it gets through `hook`; else it is discarded, for `reason`."""
         try:
             bounded(hook, member.conn)
-        except Exception as error:
-            if isinstance(error, _green.RequestTimeout):
+        except BaseException as error:
+            is_end = not isinstance(error, Exception)
+            if is_end or isinstance(error, _green.RequestTimeout):
                 self._discard(member, "interrupted")
                 raise
+            # Before it is told: a handler of the log may wait, and be stopped there.
+            self._discard(member, reason)
             logger.info("pool %s: a connection goes: %r", self.name, error)
             return False
-        except BaseException:
-            self._discard(member, "interrupted")
-            raise
         return True
 
     def _reason_to_go(self, member: Member, now: float) -> str | None:
@@ -425,9 +445,7 @@ class ConnectionPool(Generic[C]):
         return self._reset is hooks.rollback and hooks.is_clean(member.conn)
 
     def _give_back(self, member: Member) -> None:
-        if self._reset is not None and not self._survives(self._reset, member):
-            self._discard(member, "reset")
-        else:
+        if self._reset is None or self._survives(self._reset, member, "reset"):
             self._put(member)
 
     def _put(self, member: Member) -> None:

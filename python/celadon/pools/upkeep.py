@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from celadon.green.timeout import Timeout
 from celadon.logging import logger
 from celadon.pools.member import Member
 
@@ -16,6 +18,15 @@ _LONGEST_TICK = 30.0  # seconds
 
 def tend(pool: ConnectionPool[Any]) -> None:
     """Looks after the connections until there are none at all."""
+    try:
+        _look_after(pool)
+    except BaseException:
+        with pool._lock:
+            pool._tended = False  # who grows it next has it tended again
+        raise
+
+
+def _look_after(pool: ConnectionPool[Any]) -> None:
     while not pool._news.wait(_tick(pool)):
         _discard_idle(pool)
         _check_idle(pool)
@@ -61,8 +72,9 @@ def _check_idle(pool: ConnectionPool[Any]) -> None:
         due = [m for m in pool._idle if now - m.used_at >= pool.keepalive]
         pool._take_idle(*due)
     for member in due:
-        member.used_at = time.monotonic()
-        pool._keep_if_it_passes(member)
+        member.used_at = now
+    with suppress(Timeout):  # the hook's own: nobody else waits for this
+        pool._check_all(due)
 
 
 def _report_leaks(pool: ConnectionPool[Any]) -> None:
