@@ -86,3 +86,21 @@ def test_g23_one_that_is_killed_lets_the_next_in() -> None:
         """,
         prelude=SOCKETS,
     )
+
+
+def test_text_that_goes_both_ways_is_written_while_another_reads() -> None:
+    run_green(
+        """
+        import socket
+        here, there = socket.socketpair()
+        both = here.makefile("rw")
+        reader = green.spawn(both.readline)
+        green.sleep(0)
+        def write(): both.write("question\\n"); both.flush()
+        writer = green.spawn(write)
+        writer.get(timeout=TIMEOUT)
+        assert there.recv(100) == b"question\\n" and not reader.ready()
+        there.sendall(b"answer\\n")
+        assert reader.get(timeout=TIMEOUT) == "answer\\n"
+        """
+    )

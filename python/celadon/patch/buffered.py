@@ -62,9 +62,9 @@ class CooperativeIO(ModuleType):
 
     BufferedReader = _cooperative(io.BufferedReader)
     BufferedWriter = _cooperative(io.BufferedWriter)
-    # Two files: who reads does not hold up who writes.
+    # Two files, or text over two: who reads does not hold up who writes.
     BufferedRWPair = _cooperative(io.BufferedRWPair, "_reading", "_writing")
-    TextIOWrapper = _cooperative(io.TextIOWrapper)
+    TextIOWrapper = _cooperative(io.TextIOWrapper, "_reading", "_writing")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(io, name)
