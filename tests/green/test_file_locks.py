@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.green.test_sockets import SOCKETS
@@ -124,6 +126,29 @@ def test_g26_one_that_waits_keeps_nobody_from_another_part() -> None:
         let_go(more)
         second.get(timeout=TIMEOUT); assert not first.ready()
         let_go(other); first.get(timeout=TIMEOUT)
+        """,
+        prelude=LOCKS,
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_lock_is_not_taken_on_what_has_the_number_since(
+    way: str, tmp_path: Path
+) -> None:
+    """The number of a file that was closed meanwhile is soon another's."""
+    theirs, ours = WAYS[way]
+    run_green(
+        f"""
+        holder = held_elsewhere({theirs!r})
+        def lock():
+            try: {ours}
+            except OSError as error: return error.errno
+        waiter = green.spawn(lock)
+        until(lambda: is_parked(waiter))
+        elsewhere = os.open({str(tmp_path / "other")!r}, os.O_RDWR | os.O_CREAT)
+        os.dup2(elsewhere, file.fileno())
+        assert waiter.get(timeout=TIMEOUT) == 9  # EBADF
+        let_go(holder)
         """,
         prelude=LOCKS,
     )

@@ -96,6 +96,8 @@ def _wait(fd: Any, attempt: Callable[[], Any]) -> Any:
     try:
         while True:
             released = waiters.released
+            if _file_of(fd) != file:  # closed, and the number is another's now
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             taken, result = _try(attempt)
             if taken:
                 return result
