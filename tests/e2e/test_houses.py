@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from celadon.sources import paste
 
 from tests.support.raw import get
 from tests.support.servers import BIN, CELADON, Command, Started, wait_until
@@ -229,6 +230,14 @@ def test_r06_values_of_paste_files_that_come_from_outside(
             line for line in server.lines if "%(http_port)s names no value" in line
         ]
         assert bool(warned) == (not given)
+
+
+def test_waitress_says_listen(tmp_path: Path) -> None:
+    text = INI.format(server="listen = *:6543 localhost:6544")
+    (tmp_path / "site.ini").write_text(text)
+    read = paste.read("site.ini", tmp_path)
+    assert read.values["bind"] == ["0.0.0.0:6543", "localhost:6544"]
+    assert "listen" not in read.values
 
 
 @pytest.mark.parametrize(

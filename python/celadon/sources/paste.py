@@ -48,6 +48,10 @@ def read(name: str, folder: Path, global_conf: Sequence[str] = ()) -> Layer:
     host, port = items.pop("host", ""), items.pop("port", "")
     if host or port:
         layer.values["bind"] = f"{host or '127.0.0.1'}:{port or 8000}"
+    if listen := items.pop("listen", ""):  # as waitress, which Pyramid's templates have
+        layer.values["bind"] = [
+            each.replace("*:", "0.0.0.0:") for each in listen.split()
+        ]
     layer.values.update(items)
     if parser.has_section("loggers"):
         layer.values["logconfig"] = str(path)
