@@ -55,6 +55,9 @@ fmt: test-tools    ## Format everything
 docs: build        ## Generate the reference pages from their tables
 	"$(VENV)/bin/python" tools/gen_settings.py > docs/reference/settings.md
 	"$(VENV)/bin/python" tools/gen_states.py > docs/explanation/states.md
+	"$(VENV)/bin/python" tools/gen_what_blocks.py > docs/reference/what-blocks.md
+	"$(VENV)/bin/python" tools/gen_metrics.py > docs/reference/metrics.md
+	"$(VENV)/bin/python" tools/gen_api.py > docs/reference/api.md
 	"$(VENV)/bin/python" tools/gen_grafana.py > deploy/grafana/celadon.json
 
 clean:             ## Remove what was built

@@ -15,7 +15,7 @@ def main() -> None:
     print(
         "configuration file, and a keyword of `celadon.run()` and `celadon.Server()`."
     )
-    print("Which source wins: docs/howto/configuration.md.")
+    print("Which source wins: [configuration](../howto/configuration.md).")
     section = ""
     for row in SETTINGS.values():
         if row.section != section:

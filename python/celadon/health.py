@@ -5,6 +5,7 @@ missing::
 
     from celadon import health
 
+
     @health.check(interval=5)
     def database():
         with pool.connection() as conn:
