@@ -86,6 +86,8 @@ AND_THE_SAME = {
 }
 
 _NOT_RUN = {
+    r"apt-get install (?P<packages>[\w+ -]+)": "it changes the machine, and needs root",
+    r"pip install \./celadon": "it compiles all of it again; `make anywhere` does so",
     r"make (?P<verbs>[a-z -]+)": "it would build and test all of this in its tests",
     r"python (?P<program>bench/\S+\.py)": "it takes many minutes on a quiet machine",
 }
@@ -98,6 +100,9 @@ def reason_not_to_run(words: list[str]) -> str:
         if found := re.fullmatch(pattern, command):
             named = found.groupdict()
             makefile = (ROOT / "Makefile").read_text()
+            install = (ROOT / "tools/install-system.sh").read_text()
+            if packages := named.get("packages"):
+                assert f"build) echo {packages} ;;" in install, command
             for verb in named.get("verbs", "").split():
                 assert re.search(rf"^{verb}:", makefile, re.MULTILINE), command
             assert (ROOT / named.get("program", "Makefile")).is_file(), command

@@ -23,8 +23,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from celadon import cgroup
-
 from tests.docs import given
 from tests.docs.pages import Block
 from tests.docs.source import Source
@@ -33,7 +31,8 @@ from tests.support.raw import TIMEOUT, Client, get
 from tests.support.servers import BIN, ROOT, Command, Started
 from tests.support.site import wait_ready
 
-_COMMANDS = {"check", "config", "ctl", "migrate", "top", "--check-config"}
+_COMMANDS = {"check", "config", "ctl", "migrate", "top"}
+_COMMANDS |= {"--check-config", "--version"}
 _LEFT = 28  # curl's status once its time is over
 
 
@@ -45,6 +44,7 @@ class Reader:
         self._replaced = given.REPLACED.get(page, {}) | replaced
         self._script: list[str] = []
         self._unchecked: set[str] = set()
+        self._written: list[str] = []
         self._commands: list[str] = []
         self._servers: list[Command] = []
         self._addresses: dict[str, str] = {}
@@ -85,6 +85,7 @@ class Reader:
                 assert ",".join(shown[1].split()).lower() == value, said
         else:
             self._unchecked.add(name)
+            self._written.append(text)
 
     def note(self, block: Block) -> None:
         """Python that names no file: all that a page has of it is one script."""
@@ -149,7 +150,7 @@ class Reader:
         assigned, rest = re.fullmatch(
             r"((?:\w+=\S+ )*)(.*)", command, re.DOTALL
         ).groups()  # type: ignore[union-attr]
-        free = re.sub(r"([\d.]{7,}):\d{4}\b", r"\1:0", rest)
+        free = re.sub(r"([\d.]{7,}:|--port )\d{4}\b", r"\g<1>0", rest)
         number = len(self._servers)
         own = {"CELADON_CONTROL_SOCKET": f"control{number}"} if number else {}
         if rest.startswith("gunicorn"):
@@ -165,12 +166,10 @@ class Reader:
         serves = self._find(server, words, "--bind", "[Ll]istening at:?")
         self._find(server, words, "--admin-bind", "admin pages at")
         if "-m" not in words and words[0] == "celadon":
-            count = _option(words, "--workers", "1")
-            wait_ready(
-                server, int(count) if count != "auto" else cgroup.available_cpus()
-            )
+            wait_ready(server, int(server.said(r"master \d+, workers: (\d+)")[1]))
         with Client(serves) as client:
-            client.send(get("/"))
+            # Django in development serves no other host.
+            client.send(get("/").replace(b"Host: a", b"Host: localhost"))
             assert client.response().status == 200
 
     def _find(
@@ -224,7 +223,8 @@ class Reader:
 
     def finish(self) -> None:
         self.stop()
-        used = " ".join([*self._commands, *(s.text() for s in self.sources.values())])
+        sources = (source.text() for source in self.sources.values())
+        used = " ".join([*self._commands, *self._written, *sources])
         words = set(re.findall(r"\w+", used))
         paths = [Path(name) for name in self._unchecked]
         names = {p.parent.name if p.stem == "__init__" else p.stem for p in paths}
@@ -238,6 +238,10 @@ def _is_server(words: list[str]) -> bool:
             return not _COMMANDS & set(rest)
         case [_, "-m", "celadon" | "celadon.contrib.meinheld", *_]:
             return True
+        case ["flask", *rest]:
+            return "celadon" in rest
+        case ["python", "manage.py", verb, *_]:
+            return verb == "runserver"
     return words[0] == "gunicorn"
 
 

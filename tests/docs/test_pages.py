@@ -133,7 +133,7 @@ def known() -> set[str]:
     ours |= {option for action in parser._actions for option in action.option_strings}
     ours |= {"--url", "--once", "--interval"}  # of `celadon top`
     # Of pytest's plugin, and of flask's own command.
-    return ours | {"--celadon-concurrency", "--app", "--debug"}
+    return ours | {"--celadon-concurrency", "--app", "--debug", "--port"}
 
 
 @pytest.mark.parametrize("page", PAGES, **ids)
