@@ -22,7 +22,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim mutants coverage fuzz chaos clients drivers applications bench docs pictures test-pythons test-cpython clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim mutants coverage fuzz chaos clients drivers applications bench docs docs-site pictures test-pythons test-cpython clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ docs: build        ## Generate the reference pages from their tables
 	"$(VENV)/bin/python" tools/gen_metrics.py > docs/reference/metrics.md
 	"$(VENV)/bin/python" tools/gen_api.py > docs/reference/api.md
 	"$(VENV)/bin/python" tools/gen_grafana.py > deploy/grafana/celadon.json
+
+docs-site:         ## The documentation as a site, in build/site
+	@PYTHON="$(PYTHON)" tools/docs-site.sh
 
 clean:             ## Remove what was built
 	[ ! -e "$(VENV)/.made" ] || rm -rf "$(VENV)"
