@@ -115,7 +115,10 @@ def test_types_and_factories() -> None:
         assert conn.execute("SELECT 1 AS one").fetchone()["one"] == 1
         raises(sqlite3.OperationalError, conn.execute, "SELECT nothing")
         raises(sqlite3.ProgrammingError, conn.execute, "SELECT ?", ())
-        assert conn.execute("PRAGMA busy_timeout").fetchone()[0] == 0
+        for no_text in (5, b"SELECT 1"):
+            raises(TypeError, conn.execute, no_text)
+            raises(TypeError, conn.executescript, no_text)
+        assert conn.execute("PRAGMA busy_timeout").fetchone()[0] == 5000
         results = []
         thread = threading.Thread(target=lambda: results.append(connect().execute("SELECT 1").fetchone()))
         thread.start(); thread.join()
@@ -229,5 +232,33 @@ def test_classes_are_below_those_of_the_application() -> None:
         holder = held_by(0.02)
         _, ticked = ticks(lambda: made[0].execute("INSERT INTO t VALUES (6)"))
         assert ticked >= 1; holder.get(); made[0].commit()
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    "pragma",
+    ["PRAGMA busy_timeout = 2000", "pragma main.busy_timeout(2000);", "script"],
+)
+def test_a_busy_timeout_in_sql_is_waited_for_by_the_greenlet(pragma: str) -> None:
+    run_sqlite(
+        f"""
+        other = connect(timeout=0, isolation_level=None)
+        if {pragma!r} == "script": other.executescript("SELECT 1; PRAGMA busy_timeout = 2000;")
+        else: assert other.execute({pragma!r}).fetchall() == [(2000,)]
+        asked = other.execute("PRAGMA busy_timeout")
+        assert asked.description[0][0] == "timeout" and asked.fetchone() == (2000,)
+        def write(): other.execute("INSERT INTO t VALUES (2)")
+        holder = held_by(0.05)
+        _, ticked = ticks(write)
+        assert ticked >= 3, ticked
+        holder.get(); assert count() == 2
+        other.executescript("INSERT INTO t VALUES (3); PRAGMA busy_timeout = 0")
+        holder = held_by(0.05)
+        try: write()
+        except sqlite3.OperationalError: pass
+        else: raise AssertionError
+        holder.get()
+        other.execute("INSERT INTO t VALUES ('; PRAGMA busy_timeout=7')")
         """
     )

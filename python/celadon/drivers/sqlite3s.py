@@ -18,6 +18,7 @@ sleeps, for a millisecond.
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -33,6 +34,11 @@ _DEFAULT = object()
 _DELAYS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.025, 0.025, 0.05, 0.05, 0.1)
 _FACTORY = 5  # its place among the arguments of `connect`
 _PROBE = 0.001  # seconds
+_BUSY_TIMEOUT = re.compile(
+    r"""(?:^|;) \s* PRAGMA \s+ (?:\w+\s*\.\s*)? busy_timeout \s*
+    (?: [=(] \s* ['"]? ([+-]?\d+) )? [\s'")]* (?=;|$)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def adapt(sqlite3: ModuleType) -> None:
@@ -51,6 +57,13 @@ def adapt(sqlite3: ModuleType) -> None:
         replace(module, "Cursor", cursor)
         replace(module, "Connection", connection)
         replace(module, "connect", connect)
+
+
+def _set_own_timeout(conn: Any, sql: str) -> None:
+    """As the application says in SQL, as Django's `init_command` may."""
+    for millis in _BUSY_TIMEOUT.findall(sql) if isinstance(sql, str) else ():
+        if millis:
+            conn._celadon_timeout = max(0, int(millis)) / 1000
 
 
 def _is_busy(error: BaseException) -> bool:
@@ -182,6 +195,12 @@ def _cursor_class(native: Any) -> Any:
     own_count = native.rowcount.__get__
 
     def execute(self: Any, sql: str, *args: Any) -> Any:
+        is_ours = hasattr(self.connection, "_celadon_timeout")
+        if is_ours and isinstance(sql, str) and _BUSY_TIMEOUT.search(sql):
+            _set_own_timeout(self.connection, sql)
+            # SQLite's own is always 0 here: it answers with what holds instead.
+            millis = int(self.connection._celadon_timeout * 1000)
+            return native.execute(self, f"SELECT {millis} AS timeout")
         return run(self, native.execute, sql, *args)
 
     def executemany(self: Any, sql: str, rows: Any, /) -> Any:
@@ -189,11 +208,14 @@ def _cursor_class(native: Any) -> Any:
 
     def executescript(self: Any, script: str, /) -> Any:
         conn = self.connection
-        if not getattr(conn, "_celadon_timeout", 0):
+        if not hasattr(conn, "_celadon_timeout"):
             return native.executescript(self, script)
-        return _with_timeout(
-            conn, conn._celadon_timeout, lambda: native.executescript(self, script)
-        )
+        try:
+            return _with_timeout(
+                conn, conn._celadon_timeout, lambda: native.executescript(self, script)
+            )
+        finally:
+            _set_own_timeout(conn, script)
 
     def rowcount(self: Any) -> int:
         last: int = own_count(self)
