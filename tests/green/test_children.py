@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.green.test_sockets import SOCKETS
-from tests.support.green import run_green
+from tests.support.green import PRELUDE, run_green
 from tests.support.machine import NO_ROOM_FOR_THREADS
 
 CHILDREN = (
@@ -417,4 +417,36 @@ def test_lookup_where_no_thread_can_be_started() -> None:
             assert dns.lookups.find("name", lambda: 5, 0) == 5
         """,
         prelude=CHILDREN + NO_ROOM_FOR_THREADS,
+    )
+
+
+def test_a_greenlet_that_joins_the_main_thread_holds_up_nobody() -> None:
+    run_green(
+        """
+        joining = green.spawn(threading.main_thread().join)
+        green.sleep(0)
+        limited = green.spawn(threading.main_thread().join, 0.001)
+        limited.get(timeout=TIMEOUT)
+        assert not joining.ready()
+        joining.kill()
+        """
+    )
+
+
+def test_a_greenlet_that_joins_a_thread_of_before_the_patch_holds_up_nobody() -> None:
+    run_green(
+        """
+        joining = green.spawn(thread.join)
+        green.sleep(0)
+        leave.set()
+        joining.get(timeout=TIMEOUT)
+        assert not thread.is_alive()
+        """,
+        prelude="""
+import threading
+leave = threading.Event()
+thread = threading.Thread(target=leave.wait)
+thread.start()
+"""
+        + PRELUDE,
     )

@@ -225,23 +225,25 @@ def _patch_join() -> None:
     def join(self: Any, timeout: float | None = None) -> None:
         ended = getattr(self, "_celadon_ended", None)
         if (
-            ended is None
-            or not self._started.is_set()
+            not self._started.is_set()
             or not green.can_park()
             or self is threading.current_thread()
+            or isinstance(self, threading._DummyThread)
         ):
             native_join(self, timeout)
             return
         end = None if timeout is None else time.monotonic() + max(timeout, 0)
         # In a forked child the threads of the parent have ended without a word.
-        if not is_alive(self) or ended.wait(_until(end)):
+        if not is_alive(self) or ended is None or ended.wait(_until(end)):
             await_end(self, end)
 
     def await_end(self: Any, end: float | None) -> None:
         """What is left is the interpreter's own: microseconds, but for what a finalizer
-        of the thread's locals does, which may wait for a greenlet. Nothing tells of that.
+        of the thread's locals does, which may wait for a greenlet. Nothing tells of that,
+        nor of the end of a thread that began before the patch, such as the main one.
         """
-        native_join(self, min(_USUAL_END, _until(end) or _USUAL_END))
+        if hasattr(self, "_celadon_ended"):
+            native_join(self, min(_USUAL_END, _until(end) or _USUAL_END))
         pause = _USUAL_END
         while is_alive(self):
             left = _until(end)
