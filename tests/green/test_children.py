@@ -11,6 +11,7 @@ import pytest
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import PRELUDE, run_green
 from tests.support.machine import NO_ROOM_FOR_THREADS
+from tests.support.raw import TIMEOUT
 
 CHILDREN = (
     SOCKETS + "import subprocess\nSLOW = ['sh', '-c', 'read x; echo out; exit 3']\n"
@@ -417,6 +418,125 @@ def test_lookup_where_no_thread_can_be_started() -> None:
             assert dns.lookups.find("name", lambda: 5, 0) == 5
         """,
         prelude=CHILDREN + NO_ROOM_FOR_THREADS,
+    )
+
+
+def test_a_child_that_is_started_is_known_to_who_is_killed_meanwhile() -> None:
+    run_green(
+        """
+        import subprocess
+        r, w = os.pipe()
+        children = []
+        def start():
+            # The child runs its program only once it was told to.
+            child = subprocess.Popen(["sleep", "600"], preexec_fn=lambda: native_read(r, 1))
+            children.append(child)
+            try: child.wait()
+            finally: child.kill(); child.wait()
+        native_read = celadon.patch.original("os", "read")
+        task = green.spawn(start)
+        green.sleep(0)
+        task.kill(block=False)
+        green.sleep(0)
+        os.write(w, b"x")
+        task.join(TIMEOUT)
+        assert task.ready() and len(children) == 1 and children[0].returncode is not None
+        try: os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError: pass
+        else: raise AssertionError("an orphan")
+        """
+    )
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_process_that_is_started_is_known_to_who_is_killed_meanwhile(
+    method: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "starts.py"
+    script.write_text(
+        PRELUDE
+        + f"""
+import multiprocessing
+def main():
+    context = multiprocessing.get_context({method!r})
+    process = context.Process(target=os.getpid)
+    task = green.spawn(process.start)
+    green.sleep(0)
+    while not task.ready():  # at each of its waits
+        task.kill(block=False)
+        green.sleep(0)
+    process.join()
+    assert process.exitcode == 0
+if __name__ == "__main__":
+    main()
+"""
+    )
+    subprocess.run([sys.executable, script], check=True, timeout=TIMEOUT * 3)
+
+
+def test_killed_waits_for_any_child_hold_one_thread() -> None:
+    run_green(
+        """
+        import subprocess
+        child = subprocess.Popen(["sleep", "600"])
+        for _ in range(70):
+            waiter = green.spawn(os.waitpid, -1, 0)
+            green.sleep(0)
+            waiter.kill()
+        assert green.spawn(os.system, "exit 3").get(timeout=TIMEOUT) == 3 << 8
+        waiters = [green.spawn(os.waitpid, -1, 0), green.spawn(os.wait3, 0)]
+        green.sleep(0)
+        assert len(os.listdir("/proc/self/task")) < 10
+        other = subprocess.Popen(["true"])
+        child.kill()
+        pids = {waiter.get(timeout=TIMEOUT)[0] for waiter in waiters}
+        assert pids == {child.pid, other.pid}
+        """
+    )
+
+
+def test_a_forked_child_waits_for_its_own_children() -> None:
+    run_green(
+        """
+        import subprocess
+        child = subprocess.Popen(["sleep", "600"])
+        waiter = green.spawn(os.waitpid, -1, 0)
+        green.sleep(0)
+        if pid := os.fork():
+            child.kill()
+            assert os.waitpid(pid, 0)[1] == 0
+        else:
+            mine = subprocess.Popen(["true"])
+            assert green.spawn(os.waitpid, -1, 0).get(timeout=TIMEOUT)[0] == mine.pid
+            os._exit(0)
+        """
+    )
+
+
+def test_the_switch_interval_is_the_applications() -> None:
+    run_green(
+        """
+        import subprocess
+        usual = sys.getswitchinterval()
+        child = subprocess.Popen(["sleep", "600"])
+        waiter = green.spawn(os.waitpid, -1, 0)
+        native = green.Event()
+        green.sleep(0.001)
+        assert sys.getswitchinterval() == usual  # a wait for a child is in no haste
+        began, go_on = threading.Event(), threading.Event()
+        def call(): began.set(); go_on.wait()
+        task = green.spawn(green.offload, call)
+        began.wait()
+        assert sys.getswitchinterval() < usual
+        sys.setswitchinterval(0.02)
+        go_on.set(); task.join()
+        while green.offload(int): pass
+        assert sys.getswitchinterval() == 0.02 or sys.getswitchinterval() < usual
+        end = time.monotonic() + TIMEOUT
+        while sys.getswitchinterval() != 0.02 and time.monotonic() < end: green.sleep(0.001)
+        assert sys.getswitchinterval() == 0.02
+        child.kill(); waiter.join()
+        """
     )
 
 

@@ -62,6 +62,7 @@ class _Gil:
     def __init__(self) -> None:
         self._calls = 0
         self._interval = 0.0
+        self._soon = 0.0  # what was set, as it is read back
 
     def begin(self) -> None:
         _green.enter_native_call()
@@ -69,18 +70,25 @@ class _Gil:
         if self._calls == 1:
             self._interval = sys.getswitchinterval()
             sys.setswitchinterval(min(self.SOON, self._interval))
+            self._soon = sys.getswitchinterval()
 
     def end(self) -> None:
         _green.leave_native_call()
         self._calls -= 1
         if self._calls == 0:
+            self._restore()
+
+    def _restore(self) -> None:
+        if (
+            sys.getswitchinterval() == self._soon
+        ):  # else the application has set its own
             sys.setswitchinterval(self._interval)
 
     def forget(self) -> None:
         """In the child of a fork no call runs."""
         if self._calls:
             self._calls = 0
-            sys.setswitchinterval(self._interval)
+            self._restore()
 
 
 _gil = _Gil()
@@ -117,10 +125,12 @@ class _Measures:
 class NativePool:
     """At most `threads` native threads; they start when they are needed.
 
-    Waiting calls are taken in their order.
+    Waiting calls are taken in their order. With `is_hasty` the loop hurries while one runs:
+    not for calls that mostly wait, for as long as it may be.
     """
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, threads: int, name: str, is_hasty: bool = True) -> None:
+        self._gil = _gil if is_hasty else None
         self.threads = threads
         self.name = name
         self._measures: _Measures | None = None
@@ -259,14 +269,16 @@ class NativePool:
             self._wanted.acquire()
             self._idle -= 1
             self._running += 1
-            _gil.begin()
+            if self._gil is not None:
+                self._gil.begin()
             call = self._calls.popleft()
             if self._measures is not None:
                 self._measures.waited.observe(time.monotonic() - call.made_at)
                 self._measures.note(self)
             call.run()
             del call
-            _gil.end()
+            if self._gil is not None:
+                self._gil.end()
             self._running -= 1
             if self._measures is not None:
                 self._measures.note(self)

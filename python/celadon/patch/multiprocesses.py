@@ -15,14 +15,14 @@ from typing import Any
 from celadon._core import green
 from celadon.patch.imports import when_imported
 from celadon.patch.registry import replace
-
-# How long another process may take to do its part.
-_BOUND = 60.0
+from celadon.patch.shields import BOUND, shielded
 
 
 def install() -> None:
     when_imported("multiprocessing.synchronize", _patch_condition)
     when_imported("multiprocessing.connection", _patch_connection)
+    for how in ("spawn_posix", "forkserver"):
+        when_imported(f"multiprocessing.popen_{how}", _patch_launch)
 
 
 def _patch_condition(synchronize: ModuleType) -> None:
@@ -38,19 +38,7 @@ def _patch_condition(synchronize: ModuleType) -> None:
             seen.leave()
 
     replace(cls, "wait", wait)
-    replace(cls, "notify", _shielded(cls.notify))
-
-
-def _shielded(native: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(native)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        green.enter_shield(_BOUND)
-        try:
-            return native(*args, **kwargs)
-        finally:
-            green.leave_shield()
-
-    return call
+    replace(cls, "notify", shielded(cls.notify))
 
 
 class _Waiter:
@@ -68,13 +56,19 @@ class _Waiter:
 
     def acquire(self) -> Any:
         if not self._is_shielded:
-            green.enter_shield(_BOUND)
+            green.enter_shield(BOUND)
             self._is_shielded = True
         return self._condition._lock.acquire()
 
     def leave(self) -> None:
         if self._is_shielded:
             green.leave_shield()
+
+
+def _patch_launch(popen: ModuleType) -> None:
+    """A process that was started is known to who started it."""
+    cls: Any = popen.Popen
+    replace(cls, "_launch", shielded(cls._launch))
 
 
 def _patch_connection(connection: ModuleType) -> None:
@@ -88,13 +82,13 @@ def _patch_connection(connection: ModuleType) -> None:
 
 def _whole(native: Callable[..., Any], events: int) -> Callable[..., Any]:
     """A message that has begun comes to its end, else the next one would begin in it."""
-    shielded = _shielded(native)
+    to_its_end = shielded(native)
 
     @functools.wraps(native)
     def transfer(self: Any, *args: Any) -> Any:
         if green.can_park():
             green.wait_fd(self._handle, events)
-        return shielded(self, *args)
+        return to_its_end(self, *args)
 
     return transfer
 

@@ -19,6 +19,7 @@ from celadon.patch.buffered import CooperativeIO
 from celadon.patch.imports import when_imported
 from celadon.patch.pipes import PipeEnd
 from celadon.patch.registry import replace
+from celadon.patch.shields import shielded
 
 _waitpid = os.waitpid
 _waitid = os.waitid
@@ -27,13 +28,17 @@ _wait4 = os.wait4
 _system = os.system
 _pidfd_open = os.pidfd_open
 
-# Each call that waits for any child holds a thread for as long.
-_pool = NativePool(64, "celadon-wait")
+# One thread waits for each kind of news, for all who want it: who is killed cannot take
+# back the wait of a thread.
+_pool = NativePool(64, "celadon-wait", is_hasty=False)
+_flights: dict[tuple[int, int, int], green.Event] = {}
+_commands = NativePool(64, "celadon-system", is_hasty=False)
 
 
 def install() -> None:
     for function in (wait, waitpid, waitid, wait3, wait4, system):
         replace(os, function.__name__, function)
+    os.register_at_fork(after_in_child=_flights.clear)
     when_imported("subprocess", _patch)
 
 
@@ -53,7 +58,31 @@ def _wait_for_end(pid: int, timeout: float | None = None) -> bool:
 
 
 def _in_thread(kind: int, id_: int, options: int) -> None:
-    _pool.run(_waitid, kind, id_, options | os.WNOWAIT)
+    """Until there may be news; whoever wants it looks whether there is, or an error."""
+    key = (kind, id_, options)
+    news = _flights.get(key)
+    if news is None:
+        news = _flights[key] = green.Event("thread")
+        _begin(key, news)
+    news.wait()
+
+
+def _begin(key: tuple[int, int, int], news: green.Event) -> None:
+    kind, id_, options = key
+
+    def wait() -> None:
+        try:
+            _waitid(kind, id_, options | os.WNOWAIT)
+        finally:
+            if _flights.get(key) is news:
+                del _flights[key]
+            news.set()
+
+    try:
+        _pool.start(wait)
+    except BaseException:  # no thread can be started
+        del _flights[key]
+        raise
 
 
 def _news_of(options: int) -> int:
@@ -124,7 +153,7 @@ def waitid(idtype: int, id: int, options: int, /) -> os.waitid_result | None:
 
 def system(command: Any) -> int:
     """As `os.system`; a greenlet lets others run meanwhile."""
-    return _pool.run(_system, command)
+    return _commands.run(_system, command)
 
 
 def _patch(subprocess: ModuleType) -> None:
@@ -140,6 +169,9 @@ def _patch(subprocess: ModuleType) -> None:
         return native_wait(self, timeout)
 
     replace(cls, "_wait", _wait)
+    # It waits until the child runs the program. A kill that came then would leave a child
+    # that nobody knows of.
+    replace(cls, "_execute_child", shielded(cls._execute_child))
     replace(subprocess, "io", _PipeIO("io"))
 
 
