@@ -134,6 +134,12 @@ PyObject* py_job_leftovers(PyObject*, PyObject*) noexcept {
   return leftovers ? py::new_ref(leftovers) : nullptr;
 }
 
+// Whether the running job was killed or has passed its deadline.
+PyObject* py_job_was_stopped(PyObject*, PyObject*) noexcept {
+  const Strand* strand = current_strand();
+  return py::boolean(strand && strand->retired());
+}
+
 // slot_idle(ident): whether that runner of this thread has no job.
 PyObject* py_slot_idle(PyObject*, PyObject* ident) noexcept {
   const unsigned long wanted = PyLong_AsUnsignedLong(ident);
@@ -410,6 +416,8 @@ PyMethodDef functions[] = {
     {"enter_blocking", py_enter_blocking, METH_NOARGS,
      "What follows may hold the loop: neither report nor preempt it."},
     {"leave_blocking", py_leave_blocking, METH_NOARGS, "The end of that."},
+    {"job_was_stopped", py_job_was_stopped, METH_NOARGS,
+     "Whether the running job was killed or has passed its deadline."},
     {"job_leftovers", py_job_leftovers, METH_NOARGS,
      "What is called when the running job ends, {key: callable}, or None."},
     {"slot_idle", py_slot_idle, METH_O,

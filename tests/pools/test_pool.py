@@ -576,6 +576,25 @@ def test_a_check_that_has_a_time_limit_of_its_own_costs_nobody_else() -> None:
     )
 
 
+def test_one_whose_request_was_stopped_is_not_reclaimed() -> None:
+    run_pool(
+        """
+        pool = ConnectionPool(Conn, max_size=1, on_request_end="reclaim")
+        asked = green.Event()
+        def stopped():
+            conn = pool.acquire(); conn.in_query = True; asked.set(); green.sleep(600)
+        user = green.spawn(stopped)
+        asked.wait()
+        user.kill()
+        with pool.connection(timeout=TIMEOUT) as conn: assert not hasattr(conn, "in_query")
+        assert pool.stats().discarded == {"interrupted": 1}
+        def forgetful(): return pool.acquire()
+        kept = green.spawn(forgetful).get()
+        with pool.connection(timeout=TIMEOUT) as again: assert again is kept is conn
+        """
+    )
+
+
 def test_the_first_user_is_not_kept() -> None:
     run_pool(
         """

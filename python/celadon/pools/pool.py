@@ -165,12 +165,15 @@ class ConnectionPool(Generic[C]):
             if is_abandoned(conn):
                 return
             raise ValueError(f"{conn!r} was not acquired from pool {self.name}")
+        self._come_back(member, "released" if discard else None)
+
+    def _come_back(self, member: Member, reason_to_go: str | None) -> None:
         member.take_back()
         member.used_at = time.monotonic()
         self._counters.use_seconds += member.used_at - member.lent_at
         self._measures.use_time.observe(member.used_at - member.lent_at)
-        if discard:
-            start(self._discard, member, "released")
+        if reason_to_go is not None:
+            start(self._discard, member, reason_to_go)
         elif self._needs_no_work(member) and _green.can_park():
             self._put(member)
         else:
@@ -475,7 +478,9 @@ class ConnectionPool(Generic[C]):
         if not member.is_lent:
             return
         if self.on_request_end == "reclaim":
-            self.release(member.conn)
+            # Nobody knows where the protocol of one stands whose user was stopped.
+            was_stopped = _green.job_was_stopped()
+            self._come_back(member, "interrupted" if was_stopped else None)
             return
         where = member.where() or "(leak_threshold tells where)"
         logger.warning(
