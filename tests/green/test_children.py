@@ -570,3 +570,32 @@ thread.start()
 """
         + PRELUDE,
     )
+
+
+def test_nothing_is_lost_where_a_buffer_of_readv_takes_nothing() -> None:
+    run_green(
+        """
+        r, w = os.pipe()
+        os.write(w, b"kept")
+        def read():
+            for bad in (b"ro", memoryview(bytearray(8))[::2]):
+                try: os.readv(r, [bytearray(1), bad])
+                except (TypeError, BufferError): pass
+                else: raise AssertionError(bad)
+            return os.read(r, 9)
+        assert green.spawn(read).get(timeout=TIMEOUT) == b"kept"
+        """
+    )
+
+
+def test_what_is_found_by_one_lookup_is_each_callers_own() -> None:
+    run_green(
+        """
+        import socket
+        def look(): return socket.gethostbyname_ex("localhost")
+        first, second = [task.get(timeout=TIMEOUT) for task in (green.spawn(look), green.spawn(look))]
+        assert first == second
+        first[2].clear(); first[1].append("x")
+        assert second[2] and "x" not in second[1]
+        """
+    )

@@ -61,3 +61,14 @@ def test_an_old_finder_of_the_application_is_passed_over(tmp_path: Path) -> None
         """,
         prelude=DRIVER.format(folder=str(tmp_path)),
     )
+
+
+def test_a_folder_of_the_name_of_a_driver_is_only_that(tmp_path: Path) -> None:
+    (tmp_path / "some_driver").mkdir()
+    run_green(
+        """
+        import some_driver
+        assert not seen and list(some_driver.__path__)
+        """,
+        prelude=DRIVER.format(folder=str(tmp_path)),
+    )

@@ -178,3 +178,40 @@ def test_a_timeout_from_outside_is_not_taken_for_the_waits_own() -> None:
         """,
         prelude=TICKER,
     )
+
+
+def test_what_epoll_refuses_is_never_exceptional() -> None:
+    run_green(
+        """
+        import select, socket, tempfile
+        file, (a, b) = tempfile.TemporaryFile(), socket.socketpair()
+        for asked in ([], [], [file]), ([a], [], [file]):
+            assert select.select(*asked, 0.001) == ([], [], [])
+        waiter = green.spawn(select.select, [a], [], [file])
+        green.sleep(0)
+        b.send(b"x")
+        assert waiter.get(timeout=TIMEOUT) == ([a], [], [])
+        poll = select.poll()
+        poll.register(file, select.POLLPRI)
+        assert poll.poll(1) == []
+        """
+    )
+
+
+def test_a_limit_that_is_none_is_refused() -> None:
+    run_green(
+        """
+        import select
+        epoll, poll = select.epoll(), select.poll()
+        poll.register(epoll)
+        def ask():
+            for wait in (lambda t: select.select([epoll], [], [], t), epoll.poll, poll.poll):
+                for limit in (float("nan"), 1e20, 1e30):
+                    try: wait(limit)
+                    except (OverflowError, ValueError): pass
+                    else: raise AssertionError((wait, limit))
+            try: epoll.poll(2**32)
+            except OverflowError: return True
+        assert green.spawn(ask).get(timeout=TIMEOUT)
+        """
+    )

@@ -184,7 +184,10 @@ def _in_pool(name: str, native: Any) -> Any:
                 return native(*args)
             finally:
                 del args  # an error's traceback knows this frame
-        return _find((name, *args), lambda: native(*args), lookups.ttl)
+        found = _find((name, *args), lambda: native(*args), lookups.ttl)
+        if isinstance(found, tuple):  # its lists are the caller's to change
+            found = tuple(list(x) if isinstance(x, list) else x for x in found)
+        return found
 
     look_up.__name__ = look_up.__qualname__ = name
     look_up.__doc__ = native.__doc__

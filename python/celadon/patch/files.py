@@ -31,7 +31,10 @@ def readv(fd: int, buffers: Sequence[Any], /) -> int:
     """As `os.readv`; a greenlet lets others run until there is something to read."""
     if not green.can_park():
         return _readv(fd, buffers)
-    views = [memoryview(buffer).cast("B") for buffer in buffers]
+    views = [memoryview(buffer) for buffer in buffers]
+    if any(view.readonly or not view.c_contiguous for view in views):
+        return _readv(fd, buffers)  # CPython says what is wrong before it reads
+    views = [view.cast("B") for view in views]
     data = green.read_pipe(fd, sum(map(len, views)))
     if data is None:
         return _readv(fd, buffers)

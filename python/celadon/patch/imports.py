@@ -60,8 +60,10 @@ class _Finder:
             if finder is self or find_spec is None:
                 continue
             spec: ModuleSpec | None = find_spec(name, path, target)
-            if spec is not None:
+            # A folder without code has no loader, or one that executes nothing.
+            if spec is not None and hasattr(spec.loader, "exec_module"):
                 _stay_behind(spec.loader)
+            if spec is not None:
                 return spec
         return None
 

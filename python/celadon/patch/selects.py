@@ -6,6 +6,7 @@ For `select` and `poll` objects one is made for the time of the wait.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import math
@@ -28,7 +29,9 @@ _select = select.select
 _Poll = type(select.poll())
 _poll_poll = _Poll.poll
 _FD_SETSIZE = 1024  # what a set of bits of the C library holds
-_MOST_MILLISECONDS = 2**31 - 1  # beyond it CPython raises OverflowError
+# Beyond these CPython raises OverflowError.
+_MOST_MILLISECONDS = 2**31 - 1
+_MOST_SECONDS = 2**63 / 1e9
 
 
 def install() -> None:
@@ -53,7 +56,9 @@ def _waits_for_nothing(timeout: Any) -> bool:
     """Whether CPython's own function answers at once, if only by an error."""
     if timeout is None:
         return not green.can_park()
-    return not isinstance(timeout, int | float) or timeout == 0 or not green.can_park()
+    if not isinstance(timeout, int | float) or timeout == 0 or not green.can_park():
+        return True
+    return not abs(timeout) < _MOST_SECONDS  # or it is no number: CPython says so
 
 
 def _wait_until(look: Callable[[], T], fd: Any, timeout: float | None) -> T:
@@ -71,7 +76,8 @@ def poll(
     self: select.epoll, timeout: float | None = None, maxevents: int = -1
 ) -> list[tuple[int, int]]:
     """As `select.epoll.poll`; a greenlet lets others run meanwhile."""
-    if _waits_for_nothing(timeout):
+    is_too_long = (timeout or 0) > _MOST_MILLISECONDS / 1000
+    if _waits_for_nothing(timeout) or is_too_long:
         return _epoll_poll(self, timeout, maxevents)
     look = functools.partial(_epoll_poll, self, 0, maxevents)
     endless = timeout is None or timeout < 0
@@ -112,6 +118,12 @@ def _plain(rlist: Any, wlist: Any, xlist: Any, timeout: float | None) -> Ready:
     return r, w, x
 
 
+def _watch(group: select.epoll, fd: int, events: int) -> None:
+    # What epoll refuses, a regular file, was ready at once or never will be.
+    with contextlib.suppress(PermissionError):
+        group.register(fd, events)
+
+
 def _number(file: Any) -> int:
     return file if isinstance(file, int) else int(file.fileno())
 
@@ -135,7 +147,7 @@ def select_cooperatively(
     masks = _masks(*lists)
     with select.epoll() as members:
         for fd, mask in masks.items():
-            members.register(fd, mask | select.EPOLLONESHOT)
+            _watch(members, fd, mask | select.EPOLLONESHOT)
 
         def look() -> Ready | None:
             reported = _epoll_poll(members, 0)
@@ -166,7 +178,7 @@ def poll_cooperatively(
     look = functools.partial(_poll_poll, self, 0)
     with select.epoll() as group:
         for fd, events in members.items():
-            group.register(fd, events)
+            _watch(group, fd, events)
         return _wait_until(look, group, seconds)
 
 
