@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.green import run_green
+from tests.support.green import PRELUDE, run_green
 
 
 def test_a_group_is_joined_and_killed_as_one() -> None:
@@ -188,4 +188,23 @@ def test_one_for_later_that_is_killed_keeps_no_runner() -> None:
         while busy() > 1 and time.monotonic() < end: green.sleep(0.001)
         assert busy() <= 1, green.stats()
         """
+    )
+
+
+def test_links_of_one_that_a_thread_kills_before_it_began_are_called() -> None:
+    run_green(
+        """
+        for spawn in (lambda fn: green.spawn(fn), lambda fn: green.spawn_later(3600, fn)):
+            group, seen = green.Group(), []
+            def fail(task): raise KeyError
+            task = spawn(print)
+            task.link(fail)
+            group.add(task)
+            task.link(seen.append)
+            thread = threading.Thread(target=task.kill, kwargs={"block": False})
+            thread.start()
+            native_join(thread)  # no greenlet runs meanwhile
+            assert task.ready() and group.join(TIMEOUT) and seen == [task]
+        """,
+        prelude="import threading\nnative_join = threading.Thread.join\n" + PRELUDE,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import get_native_id
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ class Greenlet(_green.Task):
         self._done = _green.Event()
         self._links: list[Callable[[Greenlet], Any]] = []
         self._waited = False
+        self._thread = get_native_id()
         self._starter: Greenlet | None = None  # who starts it later
         self.value: Any = None
         self.exception: BaseException | None = None
@@ -71,6 +73,11 @@ class Greenlet(_green.Task):
     def _finish(self) -> None:
         self._done.set()
         links, self._links = self._links, []
+        if links and self._thread != get_native_id():
+            # Killed before it began, by a thread that may end before it runs a greenlet.
+            for callback in links:
+                _call_at_once(callback, self)
+            return
         for callback in links:
             spawn(callback, self)
 
@@ -127,7 +134,10 @@ class Greenlet(_green.Task):
         return self._done.is_set()
 
     def link(self, callback: Callable[[Greenlet], Any]) -> None:
-        """Calls `callback(handle)` in a greenlet of its own once it has ended."""
+        """Calls `callback(handle)` in a greenlet of its own once it has ended.
+
+        One that another thread kills before it began calls it in that thread, at once.
+        """
         if self._done.is_set():
             spawn(callback, self)
         else:
@@ -143,6 +153,15 @@ class Greenlet(_green.Task):
         return f"<Greenlet {self.name} {state}>"
 
 
+def _call_at_once(callback: Callable[[Greenlet], Any], task: Greenlet) -> None:
+    try:
+        callback(task)
+    except Exception as error:
+        from celadon.logging import logger
+
+        logger.error("error in a link of greenlet %s", task.name, exc_info=error)
+
+
 def _ends_the_script(error: BaseException) -> bool:
     """Whether it is for the main script, as a Ctrl-C is; a server has none."""
     is_end = isinstance(error, KeyboardInterrupt | SystemExit)
@@ -150,7 +169,10 @@ def _ends_the_script(error: BaseException) -> bool:
 
 
 def spawn(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet:
-    """Starts ``fn(*args, **kwargs)`` on a greenlet, in a copy of the caller's context."""
+    """Starts ``fn(*args, **kwargs)`` on a greenlet, in a copy of the caller's context.
+
+    It is one of this thread's: of a native thread's none goes on when that has ended.
+    """
     if not callable(fn):
         raise TypeError(f"spawn() needs a callable, not {fn!r}")
     task = Greenlet(fn, *args, **kwargs)
