@@ -3,9 +3,12 @@ opened are in it or closed, and the next caller gets one."""
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
+from celadon import Timeout
+from celadon.logging import logger
 from celadon.pools import ConnectionPool, PoolClosed, PoolFull, PoolTimeout
 from celadon.testing import Stage
 
@@ -107,6 +110,57 @@ def pool_whose_connection_is_broken(stage: Stage) -> Any:
         if connection is server.all[0]:
             raise OSError("broken")
 
+    pool = pool_of(server, check=check, check_bypass=0)
+    stage.at_end(pool.close)
+    for name in "ab":
+        stage.spawn(name, use, pool, expected=(PoolTimeout,))
+    return lambda: whole(pool, server)
+
+
+@scenario()
+def pool_whose_check_has_a_limit_of_its_own(stage: Stage) -> Any:
+    """It is no `Exception`, and costs those that were to be checked after it nothing."""
+    server = Server()
+    slow = [60]
+
+    def check(_: Connection) -> None:
+        with Timeout(1):
+            time.sleep(slow.pop() if slow else 0)
+
+    pool = pool_of(server, min_size=2, max_size=2, check=check, check_bypass=0)
+    stage.at_end(pool.close)
+
+    def check_all() -> None:
+        pool.open(wait=True)
+        pool.check()
+
+    stage.spawn("a", use, pool, expected=(PoolTimeout, Timeout))
+    stage.spawn("checker", check_all, expected=(PoolTimeout, Timeout))
+
+    def end() -> None:
+        slow.clear()
+        whole(pool, server)
+
+    return end
+
+
+@scenario()
+def pool_that_tells_of_what_is_broken_slowly(stage: Stage) -> Any:
+    server = Server()
+
+    def check(connection: Connection) -> None:
+        if connection is server.all[0]:
+            raise OSError("broken")
+
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            time.sleep(0)
+
+    handler, level = Slow(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    stage.at_end(lambda: logger.removeHandler(handler))
+    stage.at_end(lambda: logger.setLevel(level))
     pool = pool_of(server, check=check, check_bypass=0)
     stage.at_end(pool.close)
     for name in "ab":

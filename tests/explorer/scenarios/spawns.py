@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
 from celadon import green
+from celadon.logging import logger
 from celadon.testing import Stage
 
 from tests.explorer.catalogue import scenario
@@ -252,5 +254,50 @@ def shield(stage: Stage) -> Any:
 
     def check() -> None:
         assert {n for n in begun if stage.ended_by(n) == "value"} <= set(done)
+
+    return check
+
+
+@scenario()
+def an_error_is_told_by_a_handler_that_waits(stage: Stage) -> Any:
+    """Whoever is killed while it is: each ends, and gives its place back."""
+
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            time.sleep(0)
+
+    handler = Slow()
+    logger.addHandler(handler)
+    stage.at_end(lambda: logger.removeHandler(handler))
+    pool = green.Pool(1)
+    members: list[green.Greenlet] = []
+
+    def fail() -> None:
+        raise ValueError
+
+    def spawn() -> None:
+        members.append(pool.spawn(fail))
+
+    stage.spawn("spawner", spawn)
+    stage.spawn("killer", lambda: pool.kill(block=False))
+
+    def check() -> None:
+        assert pool.join(5)
+        assert all(member.ready() for member in members)
+        assert pool.wait_available(5)
+
+    return check
+
+
+@scenario()
+def group_that_a_member_kills(stage: Stage) -> Any:
+    group = green.Group()
+    # A set has no order that comes again: one beside the one that kills.
+    members = [group.spawn(time.sleep, 600), group.spawn(group.kill)]
+    stage.spawn("joiner", group.join)
+
+    def check() -> None:
+        assert group.join(5)
+        assert all(member.ready() for member in members)
 
     return check
