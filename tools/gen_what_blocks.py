@@ -19,7 +19,8 @@ $ celadon check myapp:app
 
 says the same of what an application imports, at the versions that are installed, and exits with
 1 where something blocks. The standard library is cooperative: sockets, TLS, host names, `select`,
-locks, queues, threads, children and pipes.
+locks, queues, threads, children and pipes. Locks on files are tried again and again, so the kernel
+sees nobody wait: two processes that wait for each other's get no `EDEADLK`, and need a time limit.
 
 What is not in these tables and is written in Python over sockets waits for its greenlet alone.
 What is not in them and waits in C blocks, unless it is called by `celadon.green.offload(fn, ...)`,
