@@ -23,9 +23,10 @@ void release_bytes(void* object) noexcept {
   py::drop(static_cast<PyObject*>(object));
 }
 
-// The bytes object stays alive until its last byte is with the kernel. Dropping it runs
-// no code, so the loop may do that.
+// The bytes object stays alive until its last byte is with the kernel, and the loop
+// drops it. That runs no code, but for a subclass's: of one a copy is kept.
 Owner own_bytes(PyObject* bytes) noexcept {
+  if (!PyBytes_CheckExact(bytes)) return {};
   return {py::new_ref(bytes), release_bytes};
 }
 

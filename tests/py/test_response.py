@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import greenlet
 import pytest
 
 from tests.support import raw
@@ -510,6 +511,43 @@ def test_large_answers_are_exact() -> None:
     pieces = [data[i : i + 300_001] for i in range(0, len(data), 300_001)]
     assert answer_of(make(body=[data]), validate=False).body == data
     assert answer_of(make(body=iter(pieces)), validate=False).body == data
+
+
+@pytest.mark.parametrize("way", ["iterated", "written"])
+def test_pieces_with_code_of_their_own_go_where_they_came_from(way: str) -> None:
+    """The loop holds what is unsent, and drops nothing that runs an application's code."""
+    where: list[Any] = []
+    ended = threading.Event()
+
+    class Piece(bytes):
+        def __del__(self) -> None:
+            where.append(greenlet.getcurrent())
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(1500):
+            yield Piece(b"x" * 20_000)
+        where.append(greenlet.getcurrent())
+        ended.set()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        write = start_response("200 OK", TEXT)
+        if way == "iterated":
+            return pieces()
+        for piece in pieces():
+            write(piece)
+        return []
+
+    with serving(app, validate=False, response_buffer=1 << 30) as server:
+        with server.client() as client:
+            client.send(raw.get(version="1.0"))
+            assert ended.wait(TIMEOUT)  # most of it waits for the client
+            came = 0
+            while data := client.sock.recv(1 << 20):
+                came += len(data)
+            assert came > 30_000_000
+        server.wait_for(lambda s: s["in_flight"] == 0)
+    assert len(where) == 1501
+    assert len(set(where)) == 1
 
 
 # --- files ---
