@@ -34,6 +34,23 @@ std::string_view view_bytes(PyObject* bytes) noexcept {
   return {PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes))};
 }
 
+// Whether the current exception is one of ours about the client, or was raised from one
+// (Django's UnreadablePostError). What an application raises while it handles one is
+// its own.
+bool is_of_client() noexcept {
+  constexpr int kLongest = 64;  // causes may go in a circle
+  const py::Object error = py::take_error();
+  py::Object each = py::Object::copy(error.get());
+  bool found = false;
+  for (int i = 0; each && !found && i < kLongest; ++i) {
+    found = PyErr_GivenExceptionMatches(each.get(), exceptions().body_error) ||
+            PyErr_GivenExceptionMatches(each.get(), exceptions().client_disconnected);
+    each = py::Object(PyException_GetCause(each.get()));
+  }
+  py::restore_error(py::Object::copy(error.get()));
+  return found;
+}
+
 }  // namespace
 
 void Request::begin(server::Exchange& exchange) noexcept {
@@ -441,9 +458,9 @@ void Request::on_exception(PyObject* environ) noexcept {
   const bool timed_out = PyErr_ExceptionMatches(green::exceptions().request_timeout) ||
                          PyErr_ExceptionMatches(green::exceptions().request_killed);
   const bool our_kill = PyErr_ExceptionMatches(green::greenlet_exit_type());
-  const bool body_broke = x.body_state() == server::BodyState::Failed &&
-                          PyErr_ExceptionMatches(PyExc_OSError);
-  const bool left = x.gone() && PyErr_ExceptionMatches(PyExc_OSError);
+  const bool of_client = is_of_client();
+  const bool body_broke = of_client && x.body_state() == server::BodyState::Failed;
+  const bool left = of_client && x.gone();
   if (!PyErr_ExceptionMatches(PyExc_Exception)) strand_->retire();
   if (our_kill || body_broke || left) {
     PyErr_Clear();

@@ -550,6 +550,47 @@ def test_pieces_with_code_of_their_own_go_where_they_came_from(way: str) -> None
     assert len(set(where)) == 1
 
 
+@pytest.mark.parametrize("handles", ["then", "within"])
+@pytest.mark.parametrize("client", ["leaves", "cuts"])
+def test_an_error_of_the_application_is_logged_whatever_its_client_did(
+    client: str, handles: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that are raised from ours are the client's (Django's UnreadablePostError)."""
+
+    def fail() -> None:
+        raise ConnectionRefusedError("the database is down")
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        try:
+            if client == "cuts":
+                environ["wsgi.input"].read()
+            else:
+                write = start_response("200 OK", TEXT)
+                while True:
+                    write(b"x" * 10_000)
+        except OSError as error:
+            if environ["PATH_INFO"] == "/wrapped":
+                raise OSError("unreadable") from error
+            if handles == "within":
+                fail()
+        fail()
+
+    with serving(app, validate=False) as server:
+        for path in ("/wrapped", "/own"):
+            with server.client() as sock:
+                sock.send(raw.get(path, "Content-Length: 10", method="POST") + b"abc")
+                if client == "cuts":
+                    sock.shutdown()
+                    assert sock.response().status == (
+                        400 if path == "/wrapped" else 500
+                    )
+                else:
+                    sock.read_until(b"xxx")
+            server.wait_for(lambda s: s["in_flight"] == 0)
+            assert server.stats()["failed"] == (path == "/own")
+    assert "unreadable" not in caplog.text
+
+
 # --- files ---
 
 
