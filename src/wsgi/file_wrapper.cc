@@ -1,6 +1,8 @@
 #include "wsgi/file_wrapper.h"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "py/type.h"
@@ -109,6 +111,28 @@ bool is_plain_file(PyObject* file) noexcept {
   return raw && has_type(raw.get(), file_io);
 }
 
+// Such files are made while they are read: their size says nothing.
+bool is_made_by_kernel(int fd) noexcept {
+  constexpr unsigned long kConfigFs = 0x62656570;  // which linux/magic.h lacks
+  struct statfs info{};
+  if (::fstatfs(fd, &info) < 0) return true;
+  switch (static_cast<unsigned long>(info.f_type) & 0xffffffff) {
+    case kConfigFs:
+    case BPF_FS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEBUGFS_MAGIC:
+    case EFIVARFS_MAGIC:
+    case PROC_SUPER_MAGIC:
+    case PSTOREFS_MAGIC:
+    case SECURITYFS_MAGIC:
+    case SELINUX_MAGIC:
+    case SYSFS_MAGIC:
+    case TRACEFS_MAGIC: return true;
+    default: return false;
+  }
+}
+
 py::Object unwrap(PyObject* file) noexcept {
   if (is_plain_file(file)) return py::Object::copy(file);
   // tempfile's wrappers keep the real file in `file`.
@@ -127,6 +151,8 @@ bool read_range(PyObject* file, FileRange& range) noexcept {
   const long long offset = PyLong_AsLongLong(position.get());
   struct stat info{};
   if (offset < 0 || ::fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)) return false;
+  // One of no bytes may have some all the same.
+  if (info.st_size == 0 || is_made_by_kernel(fd)) return false;
   range.fd = fd;
   range.offset = offset;
   range.size =

@@ -718,6 +718,15 @@ def test_fw03_file_shorter_than_announced_aborts(path: Any) -> None:
         server.wait_for(lambda s: s["in_flight"] == 0)
 
 
+@pytest.mark.parametrize(
+    "name", ["/proc/self/status", "/sys/devices/system/cpu/possible"]
+)
+def test_fw02_files_whose_size_says_nothing_are_read(name: str) -> None:
+    answer = answer_of(file_app(lambda: open(name, "rb")), validate=False)
+    with open(name, "rb") as file:
+        assert answer.body.split(b"\t")[0] == file.read().split(b"\t")[0]
+
+
 @pytest.mark.row("RS07")
 def test_fw01_head_sends_no_bytes(path: Any) -> None:
     with (
