@@ -79,6 +79,14 @@ def parse_size(value: Any) -> int:
     return size
 
 
+def parse_room(value: Any) -> int:
+    """Bytes that something is held in: without any nothing would ever come."""
+    size = parse_size(value)
+    if size < 1:
+        raise ValueError("expected at least 1 byte")
+    return size
+
+
 def parse_memory(value: Any) -> int:
     """Bytes, or -1 for ``auto``."""
     return -1 if str(value).strip().lower() == "auto" else parse_size(value)

@@ -8,6 +8,9 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
+
 namespace celadon::net::kernel {
 
 ssize_t recv(int fd, std::span<char> into) noexcept {
@@ -25,8 +28,21 @@ ssize_t send(int fd, std::span<const iovec> pieces, int flags) noexcept {
   return ::sendmsg(fd, &message, flags);
 }
 
+// It has no MSG_NOSIGNAL, and an application may have asked for the signal's default.
 ssize_t send_file(int fd, int file, off_t& offset, std::size_t count) noexcept {
-  return ::sendfile(fd, file, &offset, count);
+  sigset_t broken, before;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &broken, &before);
+  const ssize_t sent = ::sendfile(fd, file, &offset, count);
+  const int why = errno;
+  if (sent < 0 && why == EPIPE && sigismember(&before, SIGPIPE) == 0) {
+    const timespec at_once{};
+    while (::sigtimedwait(&broken, nullptr, &at_once) < 0 && errno == EINTR) continue;
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = why;
+  return sent;
 }
 
 void shutdown(int fd, int how) noexcept {
@@ -53,6 +69,12 @@ void close(int fd) noexcept {
 void reset_on_close(int fd) noexcept {
   const linger hard{1, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+void disconnect(int fd) noexcept {
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  ::connect(fd, &nobody, sizeof nobody);
 }
 
 void no_delay(int fd) noexcept {

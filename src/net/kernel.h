@@ -27,6 +27,8 @@ void shutdown(int fd, int how) noexcept;
 void close(int fd) noexcept;
 // The next close makes a reset, whatever is queued.
 void reset_on_close(int fd) noexcept;
+// TCP's reset at once, whoever else has it open.
+void disconnect(int fd) noexcept;
 // Small writes leave at once. A listener's connections inherit it.
 void no_delay(int fd) noexcept;
 [[nodiscard]] int local_name(int fd, sockaddr* into, socklen_t& size) noexcept;

@@ -216,6 +216,9 @@ void Stream::close() noexcept {
 void Stream::reset() noexcept {
   if (fd_ < 0) return;
   kernel::reset_on_close(fd_);
+  // A child may hold it too: then a close ends nothing, and a shutdown sends a FIN
+  // first.
+  if (loop_ && loop_->forked()) kernel::disconnect(fd_);
   close();
 }
 

@@ -18,6 +18,12 @@ void BodyStore::clear() noexcept {
   give_back(bytes_);
 }
 
+// A reader that never catches up leaves what it has taken in front of the rest.
+void BodyStore::append(std::string_view data) {
+  if (at_ > 0 && at_ >= unread().size()) bytes_.erase(0, std::exchange(at_, 0));
+  bytes_.append(data);
+}
+
 bool BodyStore::append(std::string_view data, const Spooling& rule) noexcept {
   if (file_ < 0 && bytes_.size() + data.size() <= rule.above) {
     bytes_.append(data);

@@ -24,7 +24,7 @@ class BodyStore {
 
   // As new. Memory that a large body needed is given back.
   void clear() noexcept;
-  void append(std::string_view data) { bytes_.append(data); }
+  void append(std::string_view data);
   // Likewise, to disk above `rule.above`. False: the disk did not take it.
   [[nodiscard]] bool append(std::string_view data, const Spooling& rule) noexcept;
 

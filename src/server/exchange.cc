@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 namespace celadon::server {
@@ -143,12 +144,13 @@ Sent Exchange::send_data(std::string_view data, Owner owner,
 Sent Exchange::send_file(int file, off_t& offset, std::size_t count) noexcept {
   if (!can_send()) return Sent::Gone;
   if (!body_allowed_) return Sent::Ok;
-  if (remaining_) count = std::min<std::uint64_t>(count, *remaining_);
+  ASSERT(remaining_, "a file is sent where its length was not said");
+  count = std::min<std::uint64_t>(count, *remaining_);
   const off_t before = offset;
   const Sent sent = channel_->write_file(*this, file, offset, count);
   const auto taken = static_cast<std::uint64_t>(offset - before);
   bytes_sent_ += taken;
-  if (remaining_) *remaining_ -= taken;
+  *remaining_ -= taken;
   return sent;
 }
 

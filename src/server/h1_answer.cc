@@ -130,6 +130,7 @@ Sent H1Session::write_file(Exchange&, int file, off_t& offset,
 
 void H1Session::write_interim(Exchange&, int status,
                               std::span<const http::HeaderView> headers) noexcept {
+  if (is_full()) return;  // it is of use only as long as it comes early
   std::string& out = server_.render();
   out.clear();
   http::h1::append_interim(out, status, headers);

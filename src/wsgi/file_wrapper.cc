@@ -133,9 +133,18 @@ bool is_made_by_kernel(int fd) noexcept {
   }
 }
 
+bool is_of_tempfile(PyObject* file) noexcept {
+  const py::Object name(PyUnicode_FromString("tempfile"));
+  const py::Object module(name ? PyImport_GetModule(name.get()) : nullptr);
+  if (!module) return false;
+  const py::Object type(PyObject_GetAttrString(module.get(), "_TemporaryFileWrapper"));
+  return type && has_type(file, type.get());
+}
+
 py::Object unwrap(PyObject* file) noexcept {
   if (is_plain_file(file)) return py::Object::copy(file);
-  // tempfile's wrappers keep the real file in `file`.
+  // Whoever else has a `file` may give other bytes than that has.
+  if (!is_of_tempfile(file)) return {};
   py::Object inner(PyObject_GetAttrString(file, "file"));
   if (inner && is_plain_file(inner.get())) return inner;
   return {};

@@ -305,6 +305,13 @@ bool Request::complete() const noexcept {
          (!exchange_->body_allowed() || exchange_->remaining().value_or(1) == 0);
 }
 
+// The file's bytes go as they are: not between others that write() has sent without a
+// length.
+bool Request::takes_a_file() const noexcept {
+  return !exchange_->head_sent() || !exchange_->body_allowed() ||
+         exchange_->remaining().has_value();
+}
+
 bool Request::answer(PyObject* result) noexcept {
   if (PyList_CheckExact(result) && PyList_GET_SIZE(result) == 1) {
     PyObject* only = PyList_GET_ITEM(result, 0);
@@ -312,7 +319,7 @@ bool Request::answer(PyObject* result) noexcept {
   } else if (PyTuple_CheckExact(result) && PyTuple_GET_SIZE(result) == 1) {
     PyObject* only = PyTuple_GET_ITEM(result, 0);
     if (PyBytes_CheckExact(only)) return answer_single(only);
-  } else if (is_file_wrapper(result)) {
+  } else if (is_file_wrapper(result) && takes_a_file()) {
     const FileRange range = file_range(result);
     if (range.fd >= 0) return answer_file(range.fd, range.offset, range.size);
   }
@@ -370,7 +377,7 @@ bool Request::answer_item(PyObject* item) noexcept {
     PyErr_Format(PyExc_TypeError, "the application must yield bytes, not %R", item);
     return false;
   }
-  if (PyBytes_GET_SIZE(item) == 0) return true;
+  if (PyBytes_GET_SIZE(item) == 0) return share_time();
   const bool is_first = !exchange_->head_sent();
   return require_started() && send(item, leave_) && (is_first || share_time());
 }

@@ -53,6 +53,7 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool share_time() noexcept;
   // True once everything the declared length allows has been sent.
   [[nodiscard]] bool complete() const noexcept;
+  [[nodiscard]] bool takes_a_file() const noexcept;
   // The client left: OSError family. Returns false.
   bool raise_gone() noexcept;
   // Ends the request early: shutdown, or the client left and the setting says so.

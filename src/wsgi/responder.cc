@@ -160,8 +160,8 @@ PyObject* write_body(PyObject* self, PyObject* data) noexcept {
     fail(PyExc_TypeError, "write() takes bytes, not %R", data);
     return nullptr;
   }
-  if (PyBytes_GET_SIZE(data) == 0) return py::none();
   Request& request = *responder.request;
+  if (PyBytes_GET_SIZE(data) == 0) return request.share_time() ? py::none() : nullptr;
   // Its caller goes on computing, for as long as it likes (PEP 3333).
   if (!request.send(data, net::Leave::Now) || !request.share_time()) return nullptr;
   return py::none();
@@ -223,7 +223,7 @@ PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {
     }
   }
   responder.request->exchange().send_interim(103, views);
-  return py::none();
+  return responder.request->share_time() ? py::none() : nullptr;
 }
 PyMethodDef early_hints_def{"early_hints", early_hints, METH_O,
                             "early_hints(headers)\n\nSend a 103 response at once."};

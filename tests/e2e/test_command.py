@@ -201,6 +201,7 @@ def test_names_are_taken_as_they_are_written(tmp_path: Path) -> None:
         (["--backlog", "9" * 20, PROBE], 2, "backlog: expected at most"),
         (["--keep-alive", "9" * 20, PROBE], 2, "keepalive: expected at most"),
         (["--limit-request-body", "9" * 20, PROBE], 2, "limit_request_body: expected"),
+        (["--body-buffer", "0", PROBE], 2, "body_buffer: expected at least 1 byte"),
         (["./some/probe.py:app"], 4, "probe:app with --chdir some"),
         (["probe.py"], 4, "is a file, a module is wanted: probe:app"),
         (["--forwarded-allow-ips", "wrong", PROBE], 2, "forwarded_allow_ips"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -152,3 +153,44 @@ def test_g24_a_child_of_the_master_has_signals_of_its_own(tmp_path: Path) -> Non
         wait_ready(server, 1)
     assert server.process.returncode == 0
     assert [line.strip() for line in server.out] == ["ended by 15"] * 2
+
+
+HALF = """
+import os, signal
+
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    start_response("200 OK", [])
+    if path == "/half": return half()
+    if path == "/fork":
+        pid = os.fork()
+        while pid == 0: signal.pause()
+        return [str(pid).encode()]
+    return [b"here"]
+
+def half():
+    yield b"half of it"
+    raise ValueError("on purpose")
+"""
+
+
+@pytest.mark.parametrize("is_held", [True, False], ids=["held", "new"])
+def test_rs09_a_broken_answer_is_reset_though_a_child_was_forked(
+    tmp_path: Path, is_held: bool
+) -> None:
+    """An end of file would be that of a whole answer; the child may hold it too."""
+    (tmp_path / "half.py").write_text(HALF)
+    broken = b"GET /half HTTP/1.0\r\n\r\n"
+    with Command("half:app", cwd=tmp_path) as server:
+        before = server.client()
+        before.send(get("/"))
+        before.response()
+        child = int(server.request(get("/fork")).body)
+        try:
+            with before if is_held else server.client() as client:
+                client.send(broken)
+                with pytest.raises(ConnectionResetError):
+                    client.read_to_end()
+        finally:
+            before.close()
+            os.kill(child, signal.SIGKILL)

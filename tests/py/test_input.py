@@ -457,3 +457,31 @@ def test_spool_failure_is_500_and_the_server_lives() -> None:
     with serving(app, request_buffering=True, tmp_upload_dir="/nonexistent") as server:
         assert server.request(raw.post("/", b"x" * 200_000)).status == 500
         assert server.request(raw.get("/")).status == 200
+
+
+def test_what_is_read_of_a_body_is_not_kept() -> None:
+    """Though its reader never catches up."""
+    size = 64 << 20
+
+    def peak() -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) << 10
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        stream, got = environ["wsgi.input"], 0
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins again
+        before = peak()
+        while piece := stream.read(8000):
+            got += len(piece)
+            if got // 8000 % 4 == 0:
+                green.sleep(0.0005)  # meanwhile more comes than was taken
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [f"{got} {peak() - before}".encode()]
+
+    with serving(app, validate=False) as server, server.client() as client:
+        block = b"x" * (1 << 20)
+        head = raw.get("/", f"Content-Length: {size}", method="POST")
+        client.send_pieces([head, *[block] * (size >> 20)])
+        got, grown = client.response().body.split()
+        assert int(got) == size
+        assert int(grown) < size / 4

@@ -1,8 +1,7 @@
-"""Answers: start_response, framing, files, and the traps around them."""
+"""Answers: start_response, framing, and the traps around them."""
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import threading
@@ -15,8 +14,7 @@ import pytest
 
 from tests.support import raw
 from tests.support.raw import TIMEOUT
-from tests.support.servers import can_leave_memory, drop_from_memory, serving
-from tests.support.timing import once_right
+from tests.support.servers import serving
 
 TEXT = [("Content-Type", "text/plain")]
 App = Callable[[dict[str, Any], Any], Any]
@@ -591,153 +589,6 @@ def test_an_error_of_the_application_is_logged_whatever_its_client_did(
     assert "unreadable" not in caplog.text
 
 
-# --- files ---
-
-
-@pytest.fixture
-def path(tmp_path: Any) -> Any:
-    target = tmp_path / "file.bin"
-    target.write_bytes(os.urandom(3 << 20))
-    return target
-
-
-def file_app(
-    open_file: Callable[[], Any], headers: Any = TEXT, wrap: Any = None
-) -> App:
-    def app(environ: dict[str, Any], start_response: Any) -> Any:
-        start_response("200 OK", headers)
-        result = environ["wsgi.file_wrapper"](open_file(), 8192)
-        return wrap(result) if wrap else result
-
-    return app
-
-
-def test_fw01_fw03_a_file_is_sent_and_closed(path: Any) -> None:
-    opened: list[Any] = []
-
-    def open_file() -> Any:
-        opened.append(path.open("rb"))
-        return opened[-1]
-
-    answer = answer_of(file_app(open_file), validate=False)
-    assert answer.body == path.read_bytes()
-    assert answer.get("Content-Length") == str(3 << 20)
-    assert opened[0].closed
-
-
-def test_fw03_a_file_that_is_not_in_memory_is_read_off_the_loop(path: Any) -> None:
-    """Design §9: a pool thread waits for the disk, not the loop. (A look that does not
-    wait starts to read, which may be over before it ends.)"""
-    once_right(lambda: _is_read_off_the_loop(path))
-
-
-def test_g15_so_is_one_of_which_the_first_page_is_in_memory(path: Any) -> None:
-    path.write_bytes(os.urandom(512 << 10))
-    once_right(lambda: _is_read_off_the_loop(path, but=1))
-
-
-def _is_read_off_the_loop(path: Any, but: int = 0) -> None:
-    found: list[Any] = []
-
-    def open_file() -> Any:
-        file = path.open("rb")
-        found.append(drop_from_memory(file.fileno()))
-        if but:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
-            os.pread(file.fileno(), but, 0)
-        found.append(set(os.listdir("/proc/self/task")))
-        return file
-
-    app = file_app(open_file)
-    with serving(app, validate=False) as server:
-        assert server.request(raw.get("/")).body == path.read_bytes()
-        cold, before = found
-        assert cold == can_leave_memory(path)  # somebody's hand may lie on a page
-        assert bool(set(os.listdir("/proc/self/task")) - before) == cold
-
-
-@pytest.mark.row("T33")
-def test_fw01_through_middleware_it_is_an_iterator(path: Any) -> None:
-
-    def flip(result: Any) -> Iterator[bytes]:
-        try:
-            for piece in result:
-                yield bytes(b ^ 1 for b in piece)
-        finally:
-            result.close()
-
-    answer = answer_of(file_app(lambda: path.open("rb"), wrap=flip), validate=False)
-    assert answer.body == bytes(b ^ 1 for b in path.read_bytes())
-
-
-@pytest.mark.row("T07")
-def test_fw02_position_and_length_are_respected(path: Any) -> None:
-
-    def at(offset: int) -> Any:
-        stream = path.open("rb")
-        stream.read(10)  # fills the buffer: the descriptor is ahead of the position
-        stream.seek(offset)
-        return stream
-
-    data = path.read_bytes()
-    assert answer_of(file_app(lambda: at(1000)), validate=False).body == data[1000:]
-    headers = [*TEXT, ("Content-Length", "50")]
-    assert (
-        answer_of(file_app(lambda: at(7), headers), validate=False).body == data[7:57]
-    )
-
-
-def test_fw02_objects_without_a_descriptor_are_read() -> None:
-    answer = answer_of(file_app(lambda: io.BytesIO(b"x" * 20_000)), validate=False)
-    assert (len(answer.body), answer.get("Transfer-Encoding")) == (20_000, "chunked")
-    read, write = os.pipe()
-    os.write(write, b"through a pipe")
-    os.close(write)
-    answer = answer_of(file_app(lambda: os.fdopen(read, "rb")), validate=False)
-    assert answer.body == b"through a pipe"
-
-
-def test_fw02_a_descriptor_that_is_not_the_data_is_not_used(tmp_path: Any) -> None:
-    """A gzip member has a descriptor, of the compressed bytes."""
-    import gzip
-
-    target = tmp_path / "a.gz"
-    target.write_bytes(gzip.compress(b"plain text " * 100))
-    answer = answer_of(file_app(lambda: gzip.open(target)), validate=False)
-    assert answer.body == b"plain text " * 100
-
-
-@pytest.mark.row("T07")
-def test_fw03_file_shorter_than_announced_aborts(path: Any) -> None:
-    """No spin, no complete-looking answer."""
-    headers = [*TEXT, ("Content-Length", str((3 << 20) + 1))]
-    with serving(file_app(lambda: path.open("rb"), headers), validate=False) as server:
-        with server.client() as client, pytest.raises((EOFError, ConnectionResetError)):
-            client.send(raw.get())
-            client.response()
-        server.wait_for(lambda s: s["in_flight"] == 0)
-
-
-@pytest.mark.parametrize(
-    "name", ["/proc/self/status", "/sys/devices/system/cpu/possible"]
-)
-def test_fw02_files_whose_size_says_nothing_are_read(name: str) -> None:
-    answer = answer_of(file_app(lambda: open(name, "rb")), validate=False)
-    with open(name, "rb") as file:
-        assert answer.body.split(b"\t")[0] == file.read().split(b"\t")[0]
-
-
-@pytest.mark.row("RS07")
-def test_fw01_head_sends_no_bytes(path: Any) -> None:
-    with (
-        serving(file_app(lambda: path.open("rb")), False) as server,
-        server.client() as client,
-    ):
-        client.send(raw.get(method="HEAD") + raw.get("/2"))
-        assert client.response(head_only=True).get("Content-Length") == str(3 << 20)
-        assert len(client.response().body) == 3 << 20
-
-
 @pytest.mark.row("T13")
 def test_t15_start_response_is_cut_off_when_its_request_ends() -> None:
     kept: list[Any] = []
@@ -780,3 +631,59 @@ def test_what_write_is_given_leaves_before_it_returns() -> None:
         assert client.response().body == b"wait"
         read.set()
     assert seen == [True]
+
+
+def _by_yield(environ: dict[str, Any], write: Any) -> Iterator[bytes]:
+    yield b""
+
+
+def _by_write(environ: dict[str, Any], write: Any) -> Iterator[bytes]:
+    write(b"")
+    return iter(())
+
+
+def _by_hints(environ: dict[str, Any], write: Any) -> Iterator[bytes]:
+    environ["wsgi.early_hints"]([("Link", "</a.css>; rel=preload")])
+    return iter(())
+
+
+@pytest.mark.parametrize("step", [_by_yield, _by_write, _by_hints])
+def test_who_has_nothing_to_send_lets_others_run(step: Any) -> None:
+    """A stream that looks again and again whether there is something."""
+    come = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        write = start_response("200 OK", TEXT)
+        if environ["PATH_INFO"] == "/come":
+            come.set()
+        while not come.is_set():
+            yield from step(environ, write)
+        yield b"here"
+
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.get("/"))
+        server.wait_for(lambda s: s["in_flight"] == 1)
+        assert server.request(raw.get("/come")).body == b"here"
+        assert client.response().body == b"here"
+
+
+def test_hints_that_nobody_takes_are_not_kept() -> None:
+    hints = 8000  # of 5 KB: more than sockets hold
+    done = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        link = ("Link", f"</{'a' * 5000}.css>; rel=preload")
+        for _ in range(hints):
+            environ["wsgi.early_hints"]([link])
+        done.set()
+        start_response("200 OK", TEXT)
+        return [b"here"]
+
+    with serving(app, validate=False) as server, server.client() as client:
+        client.send(raw.get("/"))
+        assert done.wait(TIMEOUT)
+        got = 0
+        while (answer := client.any_response()).status == 103:
+            got += 1
+        assert answer.body == b"here"
+        assert 0 < got < hints

@@ -76,6 +76,7 @@ void close(int fd) noexcept {
 void reset_on_close(int fd) noexcept {
   Kernel::current().reset_on_close(fd);
 }
+void disconnect(int) noexcept {}  // only of who has forked
 
 void no_delay(int fd) noexcept {
   Kernel::current().no_delay(fd);

@@ -12,6 +12,7 @@ from celadon.values import (
     parse_duration,
     parse_header_name,
     parse_list,
+    parse_room,
     parse_size,
 )
 
@@ -153,7 +154,7 @@ def rows() -> Iterable[Setting]:
         section=t,
     )
     yield s(
-        "body_buffer", parse_size, 64 << 10, "bytes of a body held unread", section=t
+        "body_buffer", parse_room, 64 << 10, "bytes of a body held unread", section=t
     )
     yield s(
         "response_buffer",
