@@ -35,10 +35,6 @@ bool has_holds(const Scenario& scenario) {
   return false;
 }
 
-bool asks_close(const Request& request) {
-  return request.close != 0 || (request.minor == 0 && request.keep == 0);
-}
-
 }  // namespace
 
 Oracle::Oracle(const Scenario& scenario, Clock& clock)
@@ -418,7 +414,7 @@ bool Oracle::may_end_after(const Conversation& c, const Link& link,
                            std::size_t k) const {
   const Request& request = c.client->plan().requests[k];
   const Record* record = record_of(c, k);
-  if (asks_close(request)) return true;
+  if (request.asks_close()) return true;
   if (!record) return true;  // a page of ours
   if (record->refused && record->status != 500 && record->status != 504) return true;
   if (record->aborted || record->plan->says_close != 0) return true;

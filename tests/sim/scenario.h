@@ -92,6 +92,11 @@ struct Request {
   Number framed = framing::Length;
   std::vector<Op> ops;
 
+  // Its connection ends with the answer.
+  [[nodiscard]] bool asks_close() const noexcept {
+    return close != 0 || (minor == 0 && keep == 0);
+  }
+
   template <class Visit>
   void fields(Visit&& visit) {
     visit(FieldInfo{"method", methods::Get, kMethodNames}, method);

@@ -93,8 +93,12 @@ void Oracle::check_ahead(const Conversation& c, const Link& link, std::size_t k)
   constexpr std::uint64_t kMost = 3 * 64 * 1024;  // a read may begin below its mark
   if (link.server_shut || scenario_.rules.buffering != 0) return;
   // Behind one that is refused all is read, and thrown away.
-  if (k + 1 < c.client->plan().requests.size() && may_be_refused(c, link, k + 1))
+  // Behind one that is the last, too, while it waits to be handed over.
+  const std::vector<Request>& requests = c.client->plan().requests;
+  if (k + 1 < requests.size() &&
+      (may_be_refused(c, link, k + 1) || requests[k + 1].asks_close())) {
     return;
+  }
   const std::uint64_t end = c.client->script().spans[k].end;
   if (link.up.taken <= end + kMost || c.written.answers().size() > k + 1 ||
       may_end_after(c, link, k)) {
