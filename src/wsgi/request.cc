@@ -34,10 +34,11 @@ std::string_view view_bytes(PyObject* bytes) noexcept {
   return {PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes))};
 }
 
-// Whether the current exception is one of ours about the client, or was raised from one
-// (Django's UnreadablePostError). What an application raises while it handles one is
-// its own.
+// Whether the current exception is one of ours about the client, or an OSError that was
+// raised from one (Django's UnreadablePostError). What an application raises while it
+// handles one is its own.
 bool is_of_client() noexcept {
+  if (!PyErr_ExceptionMatches(PyExc_OSError)) return false;
   constexpr int kLongest = 64;  // causes may go in a circle
   const py::Object error = py::take_error();
   py::Object each = py::Object::copy(error.get());
