@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import resource
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,9 +29,11 @@ _RESERVED = {
     "CELADON_POISON_STACK",
 }
 # Slots of the shared memory: three for each worker, and some for those that a SIGTTIN or a
-# reload asks for. One that nobody uses costs a pair of descriptors.
+# reload asks for. One that nobody uses costs a pair of descriptors, of which there may be
+# few.
 _SPARE_SLOTS = 8
-_LEAST_SLOTS = 64
+_USUAL_SLOTS = 64
+_SHARE_OF_DESCRIPTORS = 8
 # Names that Kubernetes makes up for Services.
 _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)$")
 
@@ -438,8 +441,15 @@ def master_options(config: Config) -> dict[str, Any]:
     for name in ("worker_max_rss", "worker_kill_rss"):
         value = config.values[name]
         options[name] = cgroup.memory_share(config.workers) if value < 0 else value
-    options["slots"] = max(3 * config.workers + _SPARE_SLOTS, _LEAST_SLOTS)
+    options["slots"] = max(3 * config.workers + _SPARE_SLOTS, _slots_at_ease())
     return options
+
+
+def _slots_at_ease() -> int:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most == resource.RLIM_INFINITY:
+        return _USUAL_SLOTS
+    return min(_USUAL_SLOTS, most // _SHARE_OF_DESCRIPTORS)
 
 
 def _system_temp() -> str:
