@@ -38,8 +38,13 @@ constexpr const char* kThreadKey = "celadon.locals";
 constexpr const char* kLocalKey = "celadon.local";
 constexpr const char* kDeadKey = "celadon.local, gone";
 
+// What dies with them may be a local, which looks for what it keeps in every list, or
+// use one: they are out of sight first.
 void free_thread_values(PyObject* capsule) noexcept {
-  delete static_cast<ThreadValues*>(PyCapsule_GetPointer(capsule, kThreadKey));
+  auto* entry = static_cast<ThreadValues*>(PyCapsule_GetPointer(capsule, kThreadKey));
+  const py::Object values = std::move(entry->values);
+  delete entry;
+  if (values) detach_locals(values.get());
 }
 
 // Borrowed; null with an exception.

@@ -302,6 +302,57 @@ def test_locals_die_with_their_runner_even_where_nobody_looks_again() -> None:
     )
 
 
+def test_a_local_among_what_a_native_thread_keeps_dies_with_the_thread() -> None:
+    """As those of requests' digests or of redis' locks, in a client that a thread keeps."""
+    run_green(
+        """
+        outer, other = threading.local(), threading.local()
+        gone = []
+        class Client:
+            def __init__(self):
+                self.local = threading.local()
+                self.local.n = 1
+                weakref.finalize(self.local, gone.append, 1)
+            def __del__(self): other.last = getattr(self.local, "n", None)
+        def work(): outer.client = Client()
+        for _ in range(20):
+            thread = threading.Thread(target=work); thread.start(); thread.join()
+        gc.collect()
+        def around():
+            local = threading.local(); local.me = [local]
+        thread = threading.Thread(target=around); thread.start(); thread.join()
+        gc.collect()
+        assert not hasattr(outer, "client") and not hasattr(other, "last")
+        assert len(gone) == 20, gone
+        """
+    )
+
+
+def test_a_local_among_what_a_native_thread_keeps_in_a_forked_child() -> None:
+    run_green(
+        """
+        outer = threading.local()
+        class Client:
+            def __init__(self): self.local = threading.local(); self.local.n = 1
+        kept, end = queue.SimpleQueue(), threading.Event()
+        def work():
+            outer.client = Client()
+            kept.put(1); end.wait()
+        threads = [threading.Thread(target=work) for _ in range(5)]
+        for thread in threads: thread.start()
+        for _ in threads: kept.get()
+        child = os.fork()
+        if child == 0:
+            gc.collect()
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        end.set()
+        for thread in threads: thread.join()
+        assert status == 0, status
+        """
+    )
+
+
 def test_a_local_that_dies_in_a_native_thread_is_forgotten_by_greenlets() -> None:
     """The end of the greenlet writes nothing where the local was."""
     run_green(
