@@ -240,6 +240,7 @@ class Hub {
   [[nodiscard]] py::Object new_context() noexcept;
   [[nodiscard]] bool leave_context(py::Object context, bool is_wanted) noexcept;
   [[nodiscard]] bool wait_for_job(Strand& strand) noexcept;
+  void leave_nothing(Strand& strand) noexcept;
   [[nodiscard]] bool leave_for_hub(Strand& strand) noexcept;
   [[nodiscard]] Waited wait_parked(Strand& strand, Nanos deadline,
                                    ParkReason reason) noexcept;

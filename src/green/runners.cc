@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "green/asyncio_state.h"
 #include "green/hub.h"
@@ -20,6 +21,9 @@ void forget_thread(Strand& strand) noexcept {
       PyObject_CallMethod(thread.get(), "_celadon_runner_ended", nullptr));
   if (!done) PyErr_WriteUnraisable(thread.get());
 }
+
+// As POSIX has it of what a thread keeps, where ends make something new.
+constexpr int kLastRounds = 8;
 
 // No other hub has one of that number: by it a threading.local knows whose dict it has.
 std::uint64_t next_number() noexcept {
@@ -59,10 +63,7 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
     }
     if (forked_child_) end_child();
   }
-  // Values of its locals die here, where their finalizers may block.
-  if (strand.locals_) detach_locals(strand.locals_.get());
-  strand.locals_.reset();
-  if (strand.thread) forget_thread(strand);
+  leave_nothing(strand);
   end_slice(loop_.fresh_now());
   strand.frames_.remove();
   strand.state_ = Strand::State::Done;
@@ -70,6 +71,20 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
   ++done_;
   PyErr_Clear();
   return py::none();
+}
+
+// Values of its locals die here, where their finalizers may block. What these leave in
+// a local is one more round; where that has no end, others see to the rest.
+void Hub::leave_nothing(Strand& strand) noexcept {
+  for (int i = 0; i < kLastRounds && (strand.locals_ || strand.thread); ++i) {
+    if (py::Object values = std::move(strand.locals_)) {
+      detach_locals(values.get());
+      values.reset();
+    }
+    if (strand.thread) forget_thread(strand);
+  }
+  if (strand.locals_) detach_locals(strand.locals_.get());
+  bury(strand.locals_.release());
 }
 
 bool Hub::wait_for_job(Strand& strand) noexcept {
@@ -109,7 +124,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
     is_over = false;
   }
   strand.set_deadline(kNever);
-  strand.pending_.clear();
+  strand.forget_pending();
   strand.shield_depth_ = 0;
   strand.exempt_depth_ = 0;
   strand.locks_held_.clear();
@@ -180,9 +195,14 @@ void Hub::decay() noexcept {
 
 void Hub::remove_done() noexcept {
   const std::size_t removed = std::exchange(done_, 0);
-  std::erase_if(strands_, [](const std::unique_ptr<Strand>& strand) {
-    return strand->state_ == Strand::State::Done;
-  });
+  // What dies with them may look through the list: they are out of it first.
+  const auto ended = std::ranges::stable_partition(
+      strands_, [](const std::unique_ptr<Strand>& strand) {
+        return strand->state_ != Strand::State::Done;
+      });
+  const std::vector<std::unique_ptr<Strand>> gone(
+      std::make_move_iterator(ended.begin()), std::make_move_iterator(ended.end()));
+  strands_.erase(ended.begin(), ended.end());
   if (leaving_ == 0) return;
   left_ += removed;
   if (left_ >= leaving_) settle_burst();

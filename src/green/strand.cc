@@ -1,6 +1,8 @@
 #include "green/strand.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "green/hub.h"
 
@@ -33,8 +35,16 @@ void Strand::interrupt(py::Object exception, const void* source) noexcept {
 }
 
 bool Strand::take_back(const void* source) noexcept {
-  return std::erase_if(pending_,
-                       [source](const Interrupt& i) { return i.source == source; }) > 0;
+  const auto [first, last] = std::ranges::stable_partition(
+      pending_, [source](const Interrupt& i) { return i.source != source; });
+  const std::vector<Interrupt> taken(std::make_move_iterator(first),
+                                     std::make_move_iterator(last));
+  pending_.erase(first, last);
+  return !taken.empty();
+}
+
+void Strand::forget_pending() noexcept {
+  const std::vector<Interrupt> forgotten = std::exchange(pending_, {});
 }
 
 bool Strand::raise_pending() noexcept {

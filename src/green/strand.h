@@ -64,6 +64,9 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   void interrupt(py::Object exception, const void* source) noexcept;
   // Takes back what `source` sent and was not delivered yet. True if there was any.
   bool take_back(const void* source) noexcept;
+  // Takes all of it back. In these two exceptions may die, and what dies with them may
+  // send another: they are out of the list first.
+  void forget_pending() noexcept;
   // Raises the first pending interrupt, if it may be delivered now.
   [[nodiscard]] bool raise_pending() noexcept;
 

@@ -353,6 +353,57 @@ def test_a_local_among_what_a_native_thread_keeps_in_a_forked_child() -> None:
     )
 
 
+def test_what_dies_with_a_greenlet_uses_another_local() -> None:
+    """Where the one before is gone already: a runner ends with nothing of its own."""
+    run_green(
+        """
+        first, second = threading.local(), threading.local()
+        ends = []
+        class Last:
+            def __init__(self): self.local = threading.local(); self.local.n = 1
+            def __del__(self):
+                ends.append(threading.get_ident())
+                green.sleep(0)
+                ends.append(threading.get_ident())
+        class First:
+            def __del__(self): second.x = Last()
+        def use():
+            first.x = First()
+            begun.put(threading.get_ident())
+            green.sleep(60)
+        begun = green.Queue()
+        tasks = [green.spawn(use) for _ in range(50)]
+        idents = [begun.get() for _ in tasks]
+        for task in tasks: task.kill(block=False)
+        for task in tasks: task.join()
+        while green.stats()["runners"] > green.stats()["idle"]: green.sleep(0)
+        assert sorted(ends) == sorted(2 * idents), (ends, idents)
+        gc.collect()
+        """
+    )
+
+
+def test_values_of_locals_that_always_leave_others_die_elsewhere() -> None:
+    run_green(
+        """
+        local = threading.local()
+        idents, elsewhere = [], green.Event()
+        class Again:
+            def __del__(self):
+                idents.append(threading.get_ident())
+                local.x = Again()
+                if len(idents) > 8: elsewhere.set()
+        def use():
+            local.x = Again()
+            green.sleep(60)
+        task = green.spawn(use); green.sleep(0); task.kill()
+        assert elsewhere.wait(TIMEOUT)
+        assert idents[:8] == [idents[0]] * 8, idents
+        os._exit(0)
+        """
+    )
+
+
 def test_a_local_that_dies_in_a_native_thread_is_forgotten_by_greenlets() -> None:
     """The end of the greenlet writes nothing where the local was."""
     run_green(
