@@ -54,16 +54,17 @@ class FdWaits::Record final : public loop::IoHandler {
   ParkReason reason = ParkReason::Fd;
   bool marked_now = false;  // since it was armed for the last time
 
-  [[nodiscard]] std::expected<void, Error> arm() noexcept {
+  // True: the kernel did not know it. What had the number was closed unseen, and whoever
+  // waited before this waits for that.
+  [[nodiscard]] std::expected<bool, Error> arm() noexcept {
     std::uint8_t interest = 0;
     for (const Entry& entry : waiting) interest |= entry.events;
     const auto added = loop_.poller().modify(
         fd_, static_cast<std::uint8_t>(interest | loop::kOneShot), *this);
-    if (!added) return std::unexpected(added.error());
-    // A close that nobody saw: the number is another's.
+    if (!added) return added;
     if (*added && !marked_now) reason = ParkReason::Fd;
     marked_now = false;
-    return {};
+    return added;
   }
 
   // Grants the first reader and the first writer of what is ready.
@@ -72,11 +73,21 @@ class FdWaits::Record final : public loop::IoHandler {
     if (ready & loop::kHangup) ready = loop::kHangup | loop::kRead | loop::kWrite;
     grant_first_for(ready & loop::kRead);
     grant_first_for(ready & loop::kWrite);
-    if (!waiting.empty() && !arm()) grant_all(0);
+    if (waiting.empty()) return;
+    const auto added = arm();
+    if (!added || *added) grant_all(0);
   }
 
   void grant_all(std::uint8_t ready) noexcept {
     for (const Entry& entry : std::exchange(waiting, {})) grant(entry, ready);
+  }
+
+  // To all but the last one it is as if it had been closed.
+  void leave_to_last() noexcept {
+    const Entry last = waiting.back();
+    waiting.pop_back();
+    grant_all(0);
+    waiting.push_back(last);
   }
 
   void leave(const Strand& strand) noexcept {
@@ -154,7 +165,8 @@ Waited FdWaits::wait(Strand& strand, int fd, std::uint8_t events, Nanos deadline
   record->waiting.push_back({&strand, events});
   strand.granted = false;
   strand.ready = 0;
-  if (!record->arm()) {
+  const auto added = record->arm();
+  if (!added) {
     const int error = errno;
     record->leave(strand);
     if (!is_always_ready(error)) {
@@ -165,6 +177,7 @@ Waited FdWaits::wait(Strand& strand, int fd, std::uint8_t events, Nanos deadline
     strand.ready = events;
     return Waited::Granted;
   }
+  if (*added) record->leave_to_last();
   if (reason == ParkReason::Fd) reason = record->reason;
   strand.wanted_fd = fd;
   strand.wanted = events;
@@ -175,6 +188,12 @@ Waited FdWaits::wait(Strand& strand, int fd, std::uint8_t events, Nanos deadline
   // Stays armed if nobody else waits: one event without a receiver, at most.
   record->leave(strand);
   return waited;
+}
+
+void FdWaits::on_fds_closing(int first, int last) noexcept {
+  for (const auto& each : records_) {
+    if (first <= each.first && each.first <= last) forget(each.first);
+  }
 }
 
 bool FdWaits::anyone() const noexcept {

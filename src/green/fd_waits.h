@@ -2,7 +2,8 @@
 //
 // A descriptor is armed for one event per wait, by MOD, or by ADD where the kernel
 // knows nothing of it: it may have been closed unseen, and its number used again
-// (design §9). Between waits it stays registered, disarmed: the next wait costs one
+// (design §9). Then whoever still waits for the one before hears that it was closed.
+// Between waits it stays registered, disarmed: the next wait costs one
 // call.
 #pragma once
 
@@ -34,6 +35,8 @@ class FdWaits final : public loop::FdClaims {
   void on_fd_closing(int fd) noexcept {
     if (!records_.empty()) forget(fd);
   }
+  // Likewise all from `first` to `last`.
+  void on_fds_closing(int first, int last) noexcept;
 
  private:
   class Record;

@@ -168,6 +168,10 @@ void Hub::on_fd_closing(int fd) noexcept {
   for (Hub* hub : hubs()) hub->fd_waits_.on_fd_closing(fd);
 }
 
+void Hub::on_fds_closing(int first, int last) noexcept {
+  for (Hub* hub : hubs()) hub->fd_waits_.on_fds_closing(first, last);
+}
+
 bool Hub::start() noexcept {
   py::keep_stack_chunks();
   main_ = std::make_unique<Strand>(*this, 0);

@@ -81,6 +81,7 @@ class Hub {
   [[nodiscard]] unsigned long thread_id() const noexcept { return thread_id_; }
   // Ends all waits for a descriptor that Python is about to close. Any thread.
   static void on_fd_closing(int fd) noexcept;
+  static void on_fds_closing(int first, int last) noexcept;
   // In a forked child: the hub that the forking thread had in the parent, or null.
   [[nodiscard]] static Hub* left_by_fork() noexcept;
   // Makes one for this thread, whose current greenlet becomes the main strand. Null

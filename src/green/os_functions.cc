@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <climits>
 #include <string_view>
 
@@ -15,7 +16,7 @@
 namespace celadon::green {
 namespace {
 
-StandIn of_close, of_read, of_write, of_eventfd_read;
+StandIn of_close, of_closerange, of_dup2, of_read, of_write, of_eventfd_read;
 
 // Arguments, as a call was given them.
 struct Given {
@@ -32,6 +33,16 @@ struct Given {
     if (count != 0 || !names || PyTuple_GET_SIZE(names) != 1) return nullptr;
     const char* given = PyUnicode_AsUTF8(PyTuple_GET_ITEM(names, 0));
     return given && name == given ? values[0] : nullptr;
+  }
+  // By its place or its name; null where there is none.
+  [[nodiscard]] PyObject* at(Py_ssize_t place, std::string_view name) const noexcept {
+    if (place < count) return values[place];
+    const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
+    for (Py_ssize_t i = 0; i < named; ++i) {
+      const char* given = PyUnicode_AsUTF8(PyTuple_GET_ITEM(names, i));
+      if (given && name == given) return values[count + i];
+    }
+    return nullptr;
   }
   [[nodiscard]] PyObject* to(PyObject* function) const noexcept {
     return PyObject_Vectorcall(function, values, static_cast<std::size_t>(count),
@@ -71,6 +82,33 @@ PyObject* close(PyObject*, PyObject* const* values, Py_ssize_t count,
   int fd = -1;
   if (read_fd(given.only("fd"), fd)) Hub::on_fd_closing(fd);
   return given.to(of_close.native);
+}
+
+PyObject* closerange(PyObject*, PyObject* const* values, Py_ssize_t count,
+                     PyObject* names) noexcept {
+  const Given given{values, count, names};
+  Py_ssize_t low = 0;
+  Py_ssize_t high = 0;
+  if (given.are(2) && read_index(values[0], low) && read_index(values[1], high)) {
+    const auto as_fd = [](Py_ssize_t n) noexcept {
+      return static_cast<int>(std::clamp<Py_ssize_t>(n, 0, INT_MAX));
+    };
+    Hub::on_fds_closing(as_fd(low), as_fd(high) - 1);
+  }
+  return given.to(of_closerange.native);
+}
+
+// Closes what had the second number, unless there is nothing to put there.
+PyObject* dup2(PyObject*, PyObject* const* values, Py_ssize_t count,
+               PyObject* names) noexcept {
+  const Given given{values, count, names};
+  int fd = -1;
+  int place = -1;
+  if (read_fd(given.at(0, "fd"), fd) && read_fd(given.at(1, "fd2"), place) &&
+      fd != place && ::fcntl(fd, F_GETFD) >= 0) {
+    Hub::on_fd_closing(place);
+  }
+  return given.to(of_dup2.native);
 }
 
 PyObject* read(PyObject*, PyObject* const* values, Py_ssize_t count,
@@ -124,6 +162,8 @@ struct Function {
 
 constexpr Function functions[] = {
     {"close", of_close, close},
+    {"closerange", of_closerange, closerange},
+    {"dup2", of_dup2, dup2},
     {"read", of_read, read},
     {"write", of_write, write},
     {"eventfd_read", of_eventfd_read, eventfd_read},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.green import run_green
 
 
@@ -483,6 +485,53 @@ def test_number_reuse_does_not_confuse_waits() -> None:
         os.write(w2, b"x")
         assert green.wait_fd(r2, 1, 5) == 1
         task.join()
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("close", "is_seen"),
+    [
+        ("os.close(r)", True),
+        ("os.closerange(r, r + 1)", True),
+        ("os.dup2(other, r)", True),
+        ("os.dup2(fd2=r, fd=other)", True),
+        ("__import__('socket').close(r)", True),
+        ("__import__('io').FileIO(r).close()", False),
+    ],
+)
+def test_who_waits_for_a_closed_descriptor_gets_nothing_of_the_next_one(
+    close: str, is_seen: bool
+) -> None:
+    """A close that nobody sees shows once the number is waited for again."""
+    run_green(
+        f"""
+        import errno
+        r, w = os.pipe()
+        other, feed = os.pipe()
+        got = []
+        def read(fd, name):
+            try: got.append((name, os.read(fd, 100)))
+            except OSError as error: got.append((name, error.errno))
+        os.dup2(other, other); os.closerange(900, 800)
+        old = green.spawn(read, r, "old"); green.sleep(0)
+        {close}
+        if {is_seen}:
+            old.join(TIMEOUT)
+            assert got == [("old", errno.EBADF)], got
+        if "dup2" not in {close!r}:
+            assert os.dup(other) == r
+        new = green.spawn(read, r, "new"); green.sleep(0)
+        os.write(feed, b"second")
+        new.join(TIMEOUT); old.join(TIMEOUT)
+        assert sorted(got) == [("new", b"second"), ("old", errno.EBADF)], got
+        # What failed has closed nothing.
+        third = green.spawn(read, r, "third"); green.sleep(0)
+        try: os.dup2(900, r)
+        except OSError: pass
+        os.write(feed, b"third")
+        third.join(TIMEOUT)
+        assert got[-1] == ("third", b"third"), got
         """
     )
 

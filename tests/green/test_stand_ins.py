@@ -31,7 +31,7 @@ def test_all_of_them_are_found() -> None:
         """
         names = {name for name, _, _ in found}
         wanted = {f"os.{name}" for name in (
-            "close", "read", "readv", "write", "writev", "open", "eventfd_read", "lockf", "fork",
+            "close", "closerange", "dup2", "read", "readv", "write", "writev", "open", "eventfd_read", "lockf", "fork",
             "forkpty", "wait", "waitpid", "waitid", "wait3", "wait4", "system")}
         wanted |= {"builtins.open", "io.open", "time.sleep", "_thread.get_ident", "threading.get_ident",
             "select.select", "fcntl.flock", "fcntl.lockf", "fcntl.fcntl", "signal.pthread_kill",

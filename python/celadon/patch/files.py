@@ -1,7 +1,7 @@
 """`os.read`, `os.write` and their relatives on pipes, sockets, terminals, eventfd and its like.
 
-Regular files are read and written as ever. `os.close` wakes whoever waits for what it
-closes. Locks on files are of this part too.
+Regular files are read and written as ever. `os.close`, `os.closerange` and
+`os.dup2` wake whoever waits for what they close. Locks on files are of this part too.
 """
 
 from __future__ import annotations

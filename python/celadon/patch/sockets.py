@@ -6,6 +6,7 @@ itself not to. What waits is the greenlet; a native thread blocks as ever.
 
 from __future__ import annotations
 
+import functools
 import os
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,19 @@ def _patch(socket: ModuleType) -> None:
         replace(cls, name, method)
     replace(socket, "io", CooperativeIO("io"))  # of makefile()
     replace(cls, "_sendfile_use_sendfile", _sendfile(cls._sendfile_use_sendfile))
+    close = _close(socket._socket.close)
+    replace(socket._socket, "close", close)
+    replace(socket, "close", close)
+
+
+def _close(native: Any) -> Any:
+    @functools.wraps(native)
+    def close(fd: Any, /) -> None:
+        if isinstance(fd, int) and fd >= 0:
+            green.fd_closing(fd)
+        native(fd)
+
+    return close
 
 
 def _sendfile(native: Any) -> Any:
