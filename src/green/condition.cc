@@ -10,7 +10,7 @@ namespace {
 struct ConditionState {
   py::Object lock;
   WaitQueue waiters;
-  Py_ssize_t notified = 0;  // waiters that have not come back yet
+  OfProcess<Py_ssize_t> notified;  // waiters that have not come back yet
 };
 
 int condition_init(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
@@ -46,7 +46,7 @@ Waited wait_for_notify(ConditionState& state, Nanos deadline) noexcept {
   const unsigned long count = lock_release_save(lock.get());
   const Waited waited = wait_on(state.waiters, deadline, ParkReason::Event);
   lock_acquire_restore(lock.get(), count);
-  if (waited == Waited::Granted) --state.notified;
+  if (waited == Waited::Granted) --*state.notified;
   return waited;
 }
 
@@ -96,19 +96,19 @@ PyObject* condition_notify(PyObject* self, PyObject* args, PyObject* kwargs) noe
       !check_owned(state, "notify")) {
     return nullptr;
   }
-  while (n-- > 0 && grant_first(state.waiters)) ++state.notified;
+  while (n-- > 0 && grant_first(state.waiters)) ++*state.notified;
   return py::none();
 }
 
 PyObject* condition_notify_all(PyObject* self, PyObject*) noexcept {
   auto& state = state_of<ConditionState>(self);
   if (!check_owned(state, "notify")) return nullptr;
-  while (grant_first(state.waiters)) ++state.notified;
+  while (grant_first(state.waiters)) ++*state.notified;
   return py::none();
 }
 
 PyObject* condition_notified(PyObject* self, PyObject*) noexcept {
-  return PyLong_FromSsize_t(state_of<ConditionState>(self).notified);
+  return PyLong_FromSsize_t(*state_of<ConditionState>(self).notified);
 }
 
 PyObject* call_lock(PyObject* self, const char* method, PyObject* args,

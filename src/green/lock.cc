@@ -50,7 +50,7 @@ bool LockState::is_other_greenlets(unsigned long ident) const noexcept {
   const Hub* hub = Hub::here();
   if (!hub) return false;
   if (owner_hub_ == hub && owner_ != ident) return true;
-  for (Waiter* w = waiters_.front(); w; w = waiters_.next(*w)) {
+  for (Waiter* w = waiters_->front(); w; w = waiters_->next(*w)) {
     if (w->of_hub == hub) return true;
   }
   return false;
@@ -89,7 +89,7 @@ void LockState::release() noexcept {
 }
 
 void LockState::reinit() noexcept {
-  waiters_.clear();
+  waiters_->clear();
   held_.unlink();
   owner_ = 0;
   owner_hub_ = nullptr;

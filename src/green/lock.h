@@ -47,7 +47,7 @@ class LockState {
   std::uint32_t owner_job_ = 0;
   bool brief_ = false;
   HeldLock held_;  // among those of the greenlet that holds it
-  WaitQueue waiters_;
+  mutable WaitQueue waiters_;
 };
 
 struct LockObject {

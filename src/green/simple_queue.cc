@@ -15,7 +15,7 @@ struct QueueState {
   std::deque<PyObject*> items;
   WaitQueue waiters;
   // Items promised to waiters that were granted but have not run yet.
-  std::size_t promised = 0;
+  OfProcess<std::size_t> promised;
   ~QueueState() {
     for (PyObject* item : items) py::Object(item).reset();
   }
@@ -37,7 +37,7 @@ int queue_clear(PyObject* self) noexcept {
 PyObject* put_item(PyObject* self, PyObject* item) noexcept {
   auto& state = state_of<QueueState>(self);
   state.items.push_back(py::new_ref(item));
-  if (grant_first(state.waiters)) ++state.promised;
+  if (grant_first(state.waiters)) ++*state.promised;
   return py::none();
 }
 
@@ -61,11 +61,11 @@ PyObject* take_item(QueueState& state) noexcept {
 
 PyObject* get_item(PyObject* self, bool block, Nanos deadline) noexcept {
   auto& state = state_of<QueueState>(self);
-  if (state.items.size() > state.promised) return take_item(state);
+  if (state.items.size() > *state.promised) return take_item(state);
   if (block) {
     const py::Object alive = py::Object::copy(self);
     switch (wait_on(state.waiters, deadline, ParkReason::Queue)) {
-      case Waited::Granted: --state.promised; return take_item(state);
+      case Waited::Granted: --*state.promised; return take_item(state);
       case Waited::Interrupted: return nullptr;
       case Waited::TimedOut: break;
     }
@@ -96,8 +96,8 @@ PyObject* queue_get_nowait(PyObject* self, PyObject*) noexcept {
 }
 
 std::size_t queue_size(PyObject* self) noexcept {
-  const auto& state = state_of<QueueState>(self);
-  return state.items.size() - state.promised;
+  auto& state = state_of<QueueState>(self);
+  return state.items.size() - *state.promised;
 }
 PyObject* queue_empty(PyObject* self, PyObject*) noexcept {
   return py::boolean(queue_size(self) == 0);

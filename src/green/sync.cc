@@ -73,7 +73,7 @@ PyObject* event_is_set(PyObject* self, PyObject*) noexcept {
 }
 
 PyObject* event_reinit(PyObject* self, PyObject*) noexcept {
-  state_of<EventState>(self).waiters.clear();
+  state_of<EventState>(self).waiters->clear();
   return py::none();
 }
 
@@ -195,6 +195,7 @@ PyMethodDef semaphore_methods[] = {
 }  // namespace
 
 int add_sync_types(PyObject* module) noexcept {
+  count_forks();
   if (add_sync<EventState>(module, "celadon._core.Event", event_methods, event_init,
                            nullptr, nullptr, 0) < 0 ||
       add_sync<SemaphoreState>(module, "celadon._core.Semaphore", semaphore_methods,

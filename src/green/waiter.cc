@@ -1,5 +1,6 @@
 #include "green/waiter.h"
 
+#include <pthread.h>
 #include <semaphore.h>
 
 #include <cerrno>
@@ -11,6 +12,8 @@
 
 namespace celadon::green {
 namespace {
+
+std::uint32_t forks_so_far = 0;  // of the process, whichever thread forks
 
 // Of this thread, where it is explored.
 thread_local Clock* thread_clock = nullptr;
@@ -77,6 +80,15 @@ Waited ThreadWaiter::wait_at_gate(Nanos deadline) noexcept {
 
 }  // namespace
 
+std::uint32_t forks() noexcept {
+  return forks_so_far;
+}
+
+void count_forks() noexcept {
+  [[maybe_unused]] static const int registered =
+      ::pthread_atfork(nullptr, nullptr, [] { ++forks_so_far; });
+}
+
 void set_clock_of_thread(Clock* clock) noexcept {
   thread_clock = clock;
 }
@@ -123,18 +135,18 @@ Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
     strand.ident = current_ident();
     strand.ident_job = strand.jobs();
     strand.of_hub = &strand.hub();
-    queue.push_back(strand);
+    queue->push_back(strand);
     return strand.hub().park(strand, deadline, reason, shielded);
   }
   ThreadWaiter waiter;
   waiter.ident = current_ident();
   waiter.of_hub = Hub::here();
-  queue.push_back(waiter);
+  queue->push_back(waiter);
   return waiter.block(deadline);  // its hook leaves the queue with it
 }
 
 Waiter* grant_first(WaitQueue& queue) noexcept {
-  Waiter* waiter = queue.pop_front();
+  Waiter* waiter = queue->pop_front();
   if (!waiter) return nullptr;
   waiter->granted = true;
   waiter->wake();

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 
 #include "base/account.h"
 #include "base/clock.h"
@@ -32,7 +33,36 @@ class Waiter : public ListHook<Waiter> {
   Hub* of_hub = nullptr;
 };
 
-using WaitQueue = IntrusiveList<Waiter>;
+// How many forks lie between the first process and this one.
+[[nodiscard]] std::uint32_t forks() noexcept;
+// Has forks counted from now on.
+void count_forks() noexcept;
+
+// Begins anew in a forked child: what was there is of greenlets and threads that are not.
+// It is not destroyed, since their stacks may be others' already.
+template <class T>
+class OfProcess {
+ public:
+  OfProcess() noexcept = default;
+  OfProcess(const OfProcess&) = delete;
+  OfProcess& operator=(const OfProcess&) = delete;
+  ~OfProcess() { static_cast<void>(**this); }
+
+  T& operator*() noexcept {
+    if (of_ != forks()) {
+      ::new (&value_) T();
+      of_ = forks();
+    }
+    return value_;
+  }
+  T* operator->() noexcept { return &**this; }
+
+ private:
+  T value_{};
+  std::uint32_t of_ = forks();
+};
+
+using WaitQueue = OfProcess<IntrusiveList<Waiter>>;
 
 enum class Waited : std::uint8_t {
   Granted,

@@ -599,3 +599,49 @@ def test_what_is_found_by_one_lookup_is_each_callers_own() -> None:
         assert second[2] and "x" not in second[1]
         """
     )
+
+
+@pytest.mark.parametrize("kind", ["queue.Queue", "queue.SimpleQueue", "green.Queue"])
+def test_what_was_promised_to_a_greenlet_of_the_parents_is_the_childs(
+    kind: str,
+) -> None:
+    run_green(
+        f"""
+        items, other = {kind}(), {kind}()
+        tasks = [green.spawn(items.get), green.spawn(other.get)]
+        green.sleep(0)
+        items.put("promised")  # to a greenlet that has not run since
+        child = os.fork()
+        if child == 0:
+            assert items.get(timeout=TIMEOUT) == "promised"
+            # Who waits in the parent takes nothing here.
+            other.put("new")
+            assert other.qsize() == 1 and other.get(timeout=TIMEOUT) == "new"
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        other.put("last")
+        assert [task.get() for task in tasks] == ["promised", "last"]
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", ["green.Semaphore", "threading.Semaphore", "threading.BoundedSemaphore"]
+)
+def test_who_waits_in_the_parent_takes_nothing_in_the_child(kind: str) -> None:
+    run_green(
+        f"""
+        places = {kind}(1)
+        places.acquire()
+        # Also of native threads, whose stacks are others' there.
+        waiting = threading.Thread(target=places.acquire); waiting.start()
+        task = green.spawn(places.acquire); green.sleep(0)
+        child = os.fork()
+        if child == 0:
+            places.release()
+            assert places.acquire(timeout=TIMEOUT)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        places.release(); waiting.join(); places.release(); task.join()
+        """
+    )
