@@ -645,3 +645,64 @@ def test_who_waits_in_the_parent_takes_nothing_in_the_child(kind: str) -> None:
         places.release(); waiting.join(); places.release(); task.join()
         """
     )
+
+
+# An exception behind a call of C's, its effect done, as a signal's handler raises it.
+BEHIND_EACH_CALL = """
+class Late(Exception): pass
+def behind_call(number, where, call):
+    seen = 0
+    def profile(frame, event, arg):
+        nonlocal seen
+        code = frame.f_code
+        if code.co_name == "_begin_child": return  # there signals are blocked
+        if event == "c_return" and code.co_filename.endswith(where):
+            seen += 1
+            if seen == number: raise Late
+    sys.setprofile(profile)
+    try: return call()
+    except Late: return Late
+    finally: sys.setprofile(None)
+def can_be_interrupted():
+    try:
+        with green.Timeout(0.001): green.sleep(TIMEOUT)
+    except green.Timeout: return True
+"""
+
+
+def test_a_handler_that_raises_in_a_fork_leaves_no_region_behind() -> None:
+    run_green(
+        """
+        import signal
+        from celadon.patch import fork
+        parent, number = os.getpid(), 0
+        while True:
+            number += 1
+            came = behind_call(number, "patch/fork.py", os.fork)
+            if os.getpid() != parent: os._exit(0)
+            assert celadon._core.green.can_park(), number
+            assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()), number
+            assert not fork._turn.locked(), number
+            try: os.waitpid(-1, 0)
+            except ChildProcessError: pass
+            if came is not Late: break
+        assert number > 5 and green.spawn(os.getpid).get() == parent
+        """,
+        prelude=CHILDREN + BEHIND_EACH_CALL,
+        malloc="default",
+    )
+
+
+def test_a_handler_that_raises_in_the_start_of_a_thread_leaves_no_shield() -> None:
+    run_green(
+        """
+        number, came = 0, Late
+        while came is Late:
+            number += 1
+            thread = threading.Thread(target=len, args=("",))
+            came = behind_call(number, "patch/threads.py", thread.start)
+            assert can_be_interrupted(), number
+        assert number > 2
+        """,
+        prelude=CHILDREN + BEHIND_EACH_CALL,
+    )

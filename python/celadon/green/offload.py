@@ -181,8 +181,8 @@ class NativePool:
         try:
             call.done.wait()
         except BaseException:
-            _green.enter_shield(_LONGEST_END)
             try:
+                _green.enter_shield(_LONGEST_END)
                 cancel()
                 call.done.wait()
             finally:

@@ -24,8 +24,7 @@ _in_child: list[Callable[[], None]] = []  # what is called there, the core's fir
 def install_hooks(*in_child: Callable[[], None]) -> None:
     """Those of the core, and `in_child`, each once."""
     if not _in_child:
-        # In the child those that wait for a turn are greenlets of the parent's.
-        _in_child.extend((after_fork_in_child, _turn._at_fork_reinit))
+        _in_child.extend((after_fork_in_child, _renew_turn))
         os.register_at_fork(
             after_in_child=_begin_child, after_in_parent=after_fork_in_parent
         )
@@ -36,6 +35,12 @@ def install_hooks(*in_child: Callable[[], None]) -> None:
 def flush_at_exit() -> None:
     """Of a child that is forked later."""
     atexit.register(_flush_files)
+
+
+def _renew_turn() -> None:
+    """Whoever had it may be a greenlet of the parent's; who forks gives back its own."""
+    global _turn
+    _turn = green.Lock()
 
 
 def _begin_child() -> None:
@@ -69,37 +74,53 @@ def install() -> None:
 def _without_switch(native: Callable[[], Any]) -> Callable[[], Any]:
     @functools.wraps(native)
     def fork() -> Any:
-        _enter_when_hooks_need_not_wait()
-        # One that comes to the child before it has its own handlers must not be lost.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            return native()
-        finally:
-            green.leave_no_switch()
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        return _when_hooks_need_not_wait(native)
 
     return fork
 
 
-def _enter_when_hooks_need_not_wait() -> None:
-    """Enters a region without switches while no lock that hooks take is a greenlet's.
+def _when_hooks_need_not_wait(native: Callable[[], Any]) -> Any:
+    """Calls it in a region without switches, while no lock that hooks take is a greenlet's.
 
     A native thread that holds one goes on and lets go. Looked at inside of the region: a
     lock that was waited for may be the next one's as soon as it is released. One greenlet
     at a time, else they would hand the locks to each other for ever.
     """
     if not green.can_park():
-        green.enter_no_switch()
-        return
+        return _alone(native, lambda: None)[1]
     with _turn:
         while True:
-            green.enter_no_switch()
-            held = next(filter(_is_other_greenlets, _locks_of_hooks()), None)
+            held, done = _alone(native, _lock_in_the_way)
             if held is None:
-                return
-            green.leave_no_switch()
+                return done
             with held:
                 pass
+
+
+def _alone(native: Callable[[], Any], obstacle: Callable[[], Any]) -> tuple[Any, Any]:
+    """The obstacle, or what `native` gives where there is none.
+
+    A signal's handler may raise behind each call, its effect done: what ends a region is
+    reached from there, too, and by itself takes back no more than that.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        try:
+            green.enter_no_switch()
+            held = obstacle()
+            if held is not None:
+                return held, None
+            # One that comes to the child before it has its own handlers must not be lost.
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            return None, native()
+        finally:
+            green.leave_no_switch()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _lock_in_the_way() -> Any:
+    return next(filter(_is_other_greenlets, _locks_of_hooks()), None)
 
 
 def _locks_of_hooks() -> list[Any]:

@@ -56,8 +56,8 @@ class _Waiter:
 
     def acquire(self) -> Any:
         if not self._is_shielded:
+            self._is_shielded = True  # first: a signal's handler may raise in between
             green.enter_shield(BOUND)
-            self._is_shielded = True
         return self._condition._lock.acquire()
 
     def leave(self) -> None:

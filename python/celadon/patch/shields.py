@@ -17,8 +17,8 @@ def shielded(native: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(native)
     def call(*args: Any, **kwargs: Any) -> Any:
-        green.enter_shield(BOUND)
         try:
+            green.enter_shield(BOUND)
             return native(*args, **kwargs)
         finally:
             green.leave_shield()

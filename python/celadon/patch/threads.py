@@ -207,8 +207,8 @@ def _patch_join() -> None:
             self._celadon_ended = green.Event()
         # It waits until the thread runs. A kill that came then would leave a thread which
         # nobody knows of, or a place in a pool that nobody has.
-        green.enter_shield(None)  # the system lets it run, or fails
         try:
+            green.enter_shield(None)  # the system lets it run, or fails
             start(self)
         finally:
             green.leave_shield()
