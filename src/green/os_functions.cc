@@ -73,7 +73,7 @@ bool wait_where_no_file_is(int fd) noexcept {
   if (::fstat(fd, &status) < 0 || (status.st_mode & S_IFMT) != 0) return true;
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || (flags & O_NONBLOCK) != 0) return true;
-  return wait_fd(fd, loop::kRead, kNever) >= 0;
+  return wait_until_ready(fd, loop::kRead) >= 0;
 }
 
 PyObject* close(PyObject*, PyObject* const* values, Py_ssize_t count,

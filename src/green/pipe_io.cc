@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "green/hub.h"
+#include "green/wait_fd.h"
 
 namespace celadon::green {
 namespace {
@@ -41,7 +42,8 @@ bool cannot_try(int error) noexcept {
 bool again(int fd, std::uint8_t events, bool& ready) noexcept {
   if (errno == EINTR) return PyErr_CheckSignals() == 0;
   ready = cannot_try(errno);
-  if (errno == EAGAIN || ready) return wait_ready(fd, events);
+  if (ready) return wait_until_ready(fd, events) >= 0;
+  if (errno == EAGAIN) return wait_ready(fd, events);
   PyErr_SetFromErrno(PyExc_OSError);
   return false;
 }

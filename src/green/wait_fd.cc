@@ -110,6 +110,15 @@ int wait_fd(int fd, int events, Nanos deadline, ParkReason reason) noexcept {
   return raise_for(poll_fd(fd, events, deadline, reason));
 }
 
+int wait_until_ready(int fd, int events) noexcept {
+  while (true) {
+    const int now = poll_now(fd, events, 0);
+    if (now != 0) return raise_for(now);
+    const int came = raise_for(park_for(fd, events, kNever, ParkReason::Fd));
+    if (came < 0) return came;
+  }
+}
+
 PyObject* py_wait_fd(PyObject*, PyObject* args, PyObject* kwargs) noexcept {
   Wait wait;
   if (!read_arguments(args, kwargs, wait)) return nullptr;

@@ -20,6 +20,9 @@ constexpr int kRaised = -2;   // with an exception, which is one that was sent
 // that.
 [[nodiscard]] int wait_fd(int fd, int events, Nanos deadline,
                           ParkReason reason = ParkReason::Fd) noexcept;
+// As `wait_fd` without a limit, for calls that block where nothing is ready: another
+// greenlet may have taken, since it was woken, what this one was woken for.
+[[nodiscard]] int wait_until_ready(int fd, int events) noexcept;
 
 // wait_fd(fd, events, timeout=None, database=False), and poll_fd likewise
 PyObject* py_wait_fd(PyObject* self, PyObject* args, PyObject* kwargs) noexcept;

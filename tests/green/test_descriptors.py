@@ -8,6 +8,7 @@ import pytest
 
 from tests.green.test_sockets import SOCKETS
 from tests.support.green import run_green
+from tests.support.raw import TIMEOUT
 
 
 @pytest.mark.row("G21")
@@ -25,6 +26,36 @@ def test_an_eventfd(call: str) -> None:
         raises(OSError, lambda: {call})
         """,
         prelude=SOCKETS,
+    )
+
+
+@pytest.mark.row("G21")
+@pytest.mark.parametrize("call", ["os.read(event, 8)", "os.eventfd_read(event)"])
+def test_two_who_read_an_eventfd_of_which_there_is_one(call: str) -> None:
+    """Who is woken second, before the first has read, waits again."""
+    run_green(
+        f"""
+        event, got, woken = os.eventfd(0), [], []
+        def read(name): {call}; got.append(name)
+        readers = [green.spawn(read, name) for name in "ab"]
+        green.sleep(0)
+        # Both are woken before either of them goes on: they are behind who is awake.
+        def awake():
+            for _ in range(10):
+                if not woken: os.eventfd_write(event, 1)
+                woken.append(1)
+                end = time.perf_counter() + 0.006
+                while time.perf_counter() < end: pass
+                green.sleep(0)
+        tasks = [green.spawn(awake) for _ in range(4)]
+        for task in tasks: task.join()
+        assert len(got) == 1, got
+        os.eventfd_write(event, 1)
+        for reader in readers: reader.join()
+        assert sorted(got) == ["a", "b"], got
+        """,
+        prelude=SOCKETS,
+        timeout=TIMEOUT,
     )
 
 
