@@ -125,7 +125,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   }
   strand.set_deadline(kNever);
   strand.forget_pending();
-  strand.shield_depth_ = 0;
+  strand.end_shields();
   strand.exempt_depth_ = 0;
   strand.locks_held_.clear();
   if (strand.call_leftovers()) is_over = false;

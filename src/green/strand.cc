@@ -61,20 +61,37 @@ bool Strand::raise_pending() noexcept {
 }
 
 void Strand::enter_shield(Nanos bound) noexcept {
-  if (shield_depth_++ > 0) return;
-  shield_end_ = bound == kNever ? kNever : hub_.loop().fresh_now() + bound;
-  if (shield_end_ != kNever) hub_.loop().arm(shield_alarm_, shield_end_);
+  shield_ends_.push_back(bound == kNever ? kNever : hub_.loop().fresh_now() + bound);
+  keep_shield();
 }
 
 void Strand::leave_shield() noexcept {
-  if (shield_depth_ == 0) return;
-  --shield_depth_;
-  if (shield_depth_ == 0) shield_alarm_.cancel();
+  if (shield_ends_.empty()) return;
+  shield_ends_.pop_back();
+  if (shield_ends_.empty()) return end_shields();
+  keep_shield();
+}
+
+void Strand::end_shields() noexcept {
+  shield_ends_.clear();
+  shield_alarm_.cancel();
+  shielded_ = false;
+}
+
+// Until the latest end: one inside of another has its own whole bound.
+void Strand::keep_shield() noexcept {
+  const Nanos end = std::ranges::max(shield_ends_);
+  shielded_ = end == kNever || end > hub_.loop().now();
+  if (end == kNever || !shielded_) {
+    shield_alarm_.cancel();
+  } else if (!shield_alarm_.armed() || shield_alarm_.deadline() != end) {
+    hub_.loop().arm(shield_alarm_, end);
+  }
 }
 
 // The shield's own bound: what it held back is delivered now.
 void Strand::on_shield_alarm() noexcept {
-  shield_depth_ = 0;
+  shielded_ = false;
   if (!pending_.empty() && state_ == State::Parked && !granted && deliverable()) wake();
 }
 

@@ -70,9 +70,12 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   // Raises the first pending interrupt, if it may be delivered now.
   [[nodiscard]] bool raise_pending() noexcept;
 
+  // They nest; what is held back is held until the latest end of all that are open.
   void enter_shield(Nanos bound) noexcept;
   void leave_shield() noexcept;
-  [[nodiscard]] bool shielded() const noexcept { return shield_depth_ > 0; }
+  // Of the job that has ended.
+  void end_shields() noexcept;
+  [[nodiscard]] bool shielded() const noexcept { return shielded_; }
 
   // Deadline of the job: an exception, then harder ones (design §9).
   void set_deadline(Nanos at) noexcept;
@@ -127,6 +130,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   void on_wait_alarm() noexcept;
   void on_deadline_alarm() noexcept;
   void on_shield_alarm() noexcept;
+  void keep_shield() noexcept;
   [[nodiscard]] bool deliverable() const noexcept;
 
   Hub& hub_;
@@ -137,9 +141,9 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   bool no_delivery_ = false;        // this wait is shielded by the one who waits
   bool retired_ = false;
   std::uint8_t deadline_stage_ = 0;
-  std::uint16_t shield_depth_ = 0;
+  bool shielded_ = false;
   std::uint16_t exempt_depth_ = 0;  // regions that may hold the loop
-  Nanos shield_end_ = kNever;
+  std::vector<Nanos> shield_ends_;  // of those that are open, the innermost last
   Nanos deadline_ = kNever;
   const Job* job_ = nullptr;
   Nanos job_began_ = 0;

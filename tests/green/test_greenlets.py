@@ -206,6 +206,34 @@ def test_deadline_and_shield() -> None:
     )
 
 
+def test_a_shield_inside_of_another_has_its_own_whole_bound() -> None:
+    run_green(
+        """
+        from celadon import shield
+        log, begun, go = [], green.Event(), green.Event()
+        def work():
+            try:
+                with shield(0.01):
+                    with shield(TIMEOUT):
+                        with shield(0.01):
+                            begun.set()
+                            go.wait()
+                        log.append("whole")
+                    log.append("not reached: the outer one has had its time")
+            except BaseException as error: log.append(type(error).__name__)
+        task = green.spawn(work)
+        begun.wait()
+        task.kill(block=False)
+        green.sleep(0.05)
+        assert log == [], log
+        go.set(); task.join()
+        assert log == ["whole", "GreenletExit"], log
+        # Nothing of it is left for what its runner does next.
+        task = green.spawn(time.sleep, 60); green.sleep(0); task.kill()
+        """
+    )
+
+
 def test_contexts_are_fresh_copies() -> None:
     run_green(
         """
