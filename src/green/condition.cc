@@ -44,6 +44,7 @@ bool check_owned(const ConditionState& state, const char* what) noexcept {
 Waited wait_for_notify(ConditionState& state, Nanos deadline) noexcept {
   const py::Object lock = py::Object::copy(state.lock.get());
   const unsigned long count = lock_release_save(lock.get());
+  if (count == 0) return Waited::Interrupted;
   const Waited waited = wait_on(state.waiters, deadline, ParkReason::Event);
   lock_acquire_restore(lock.get(), count);
   if (waited == Waited::Granted) --*state.notified;

@@ -56,6 +56,21 @@ bool LockState::is_other_greenlets(unsigned long ident) const noexcept {
   return false;
 }
 
+void LockState::raise_deadlock() const noexcept {
+  PyErr_Format(
+      PyExc_RuntimeError,
+      "deadlock: the lock is held by %lu, or goes to another greenlet of this thread "
+      "next, and nothing can be waited for here (a finalizer, a signal handler or "
+      "the hub)",
+      owner_);
+}
+
+bool LockState::can_come_back(unsigned long ident) const noexcept {
+  if (can_park() || !is_other_greenlets(ident)) return true;
+  raise_deadlock();
+  return false;
+}
+
 Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) noexcept {
   if (owner_ == 0) {
     own(ident);
@@ -63,12 +78,7 @@ Waited LockState::acquire(unsigned long ident, Nanos deadline, bool shielded) no
   }
   const bool mine = owner_hub_ && owner_hub_ == Hub::here() && owner_ == ident;
   if (deadline == kNever && !can_park() && (mine || is_other_greenlets(ident))) {
-    PyErr_Format(
-        PyExc_RuntimeError,
-        "deadlock: the lock is held by %lu, or goes to another greenlet of this thread "
-        "next, and nothing can be waited for here (a finalizer, a signal handler or "
-        "the hub)",
-        owner_);
+    raise_deadlock();
     return Waited::Interrupted;
   }
   Strand* strand = can_park() ? current_strand() : nullptr;
@@ -313,6 +323,7 @@ PyObject* rlock_release_save(PyObject* self, PyObject*) noexcept {
   }
   const unsigned long owner = lock.state.owner();
   const unsigned long count = lock_release_save(self);
+  if (count == 0) return nullptr;
   return Py_BuildValue("kk", count, owner);
 }
 
@@ -396,13 +407,13 @@ bool lock_is_owned(PyObject* lock) noexcept {
 }
 
 unsigned long lock_release_save(PyObject* lock) noexcept {
-  if (Py_TYPE(lock) == lock_type) {
-    self_as<LockObject>(lock).state.release();
-    return 1;
-  }
-  auto& rlock = self_as<RLockObject>(lock);
-  const unsigned long count = std::exchange(rlock.count, 0);
-  rlock.state.release();
+  const bool plain = Py_TYPE(lock) == lock_type;
+  LockState& state =
+      plain ? self_as<LockObject>(lock).state : self_as<RLockObject>(lock).state;
+  if (!state.can_come_back(current_ident())) return 0;
+  const unsigned long count =
+      plain ? 1 : std::exchange(self_as<RLockObject>(lock).count, 0);
+  state.release();
   return count;
 }
 

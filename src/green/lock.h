@@ -34,11 +34,14 @@ class LockState {
   // Whether a greenlet of this thread other than `ident` holds it or waits for it: who
   // cannot park would wait for ever, behind what only runs if it does.
   [[nodiscard]] bool is_other_greenlets(unsigned long ident) const noexcept;
+  // Whether `ident`, which lets go of it, gets it again. False with an exception.
+  [[nodiscard]] bool can_come_back(unsigned long ident) const noexcept;
   // Its holders never wait, so to wait for it is no place where kills are delivered:
   // what it guards, such as a semaphore's count, is not left half done.
   void set_brief() noexcept { brief_ = true; }
 
  private:
+  void raise_deadlock() const noexcept;
   void own(unsigned long ident) noexcept;
   void be_held_by(Strand* strand) noexcept;
 
@@ -72,6 +75,7 @@ struct AcquireArgs {
 // What Condition needs of a lock of either kind.
 [[nodiscard]] bool is_lock(PyObject* object) noexcept;  // Lock or RLock
 [[nodiscard]] bool lock_is_owned(PyObject* lock) noexcept;
+// 0, with an exception, where it could not be had again.
 [[nodiscard]] unsigned long lock_release_save(PyObject* lock) noexcept;
 void lock_acquire_restore(PyObject* lock, unsigned long count) noexcept;
 [[nodiscard]] py::Object make_rlock() noexcept;

@@ -186,6 +186,41 @@ def test_condition_event_semaphore(kind: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["threading.Condition()", "green.Condition()", "green.Condition(green.RLock())"],
+)
+def test_who_cannot_park_does_not_let_go_of_what_it_could_not_have_again(
+    kind: str,
+) -> None:
+    run_green(
+        f"""
+        condition = {kind}
+        said, order = [], []
+        class Last:
+            def __init__(self): self.around = self
+            def __del__(self):
+                with condition:
+                    for call in (lambda: condition.wait(0.01), lambda: condition.wait_for(bool, 0.01)):
+                        try: call()
+                        except RuntimeError as error: said.append("deadlock" in str(error))
+        def first():
+            with condition:
+                green.sleep(0)  # the other one waits now
+                Last(); gc.collect()
+                order.append("first")
+        def second():
+            with condition: order.append("second")
+        tasks = [green.spawn(first), green.spawn(second)]
+        for task in tasks: task.get()
+        assert said == [True] * 2 and order == ["first", "second"], (said, order)
+        # Where nobody else of this thread wants it, the wait is a native one.
+        Last(); gc.collect()
+        assert len(said) == 2, said
+        """
+    )
+
+
 def test_queues() -> None:
     run_green(
         """
