@@ -54,8 +54,8 @@ class FdWaits::Record final : public loop::IoHandler {
   ParkReason reason = ParkReason::Fd;
   bool marked_now = false;  // since it was armed for the last time
 
-  // True: the kernel did not know it. What had the number was closed unseen, and whoever
-  // waited before this waits for that.
+  // True: the kernel did not know it. What had the number was closed unseen, and
+  // whoever waited before this waits for that.
   [[nodiscard]] std::expected<bool, Error> arm() noexcept {
     std::uint8_t interest = 0;
     for (const Entry& entry : waiting) interest |= entry.events;

@@ -161,12 +161,9 @@ struct Function {
 };
 
 constexpr Function functions[] = {
-    {"close", of_close, close},
-    {"closerange", of_closerange, closerange},
-    {"dup2", of_dup2, dup2},
-    {"read", of_read, read},
-    {"write", of_write, write},
-    {"eventfd_read", of_eventfd_read, eventfd_read},
+    {"close", of_close, close}, {"closerange", of_closerange, closerange},
+    {"dup2", of_dup2, dup2},    {"read", of_read, read},
+    {"write", of_write, write}, {"eventfd_read", of_eventfd_read, eventfd_read},
 };
 
 }  // namespace

@@ -117,6 +117,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.job_ = nullptr;
   --load_->greenlets;
   end_task(strand);
+  strand.end_alarms();
   // Who has read the clock at its end, and has left nothing, is over since then.
   bool is_over = std::exchange(end_read_, false);
   if (strand.asyncio_loop) {
@@ -130,6 +131,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.locks_held_.clear();
   if (strand.call_leftovers()) is_over = false;
   if (!leave_context(std::move(context), wanted != nullptr)) is_over = false;
+  strand.end_alarms();  // of what died just now
   if (strand.frames_.outgrown()) fit_frames(strand);
   if (!is_over) loop_.fresh_now();
 }

@@ -13,7 +13,9 @@ constexpr Nanos kShieldRetry = kSecond;
 }  // namespace
 
 Strand::Strand(Hub& hub, std::uint64_t number) noexcept : hub_(hub), number_(number) {}
-Strand::~Strand() = default;
+Strand::~Strand() {
+  end_alarms();
+}
 
 void Strand::wake() noexcept {
   hub_.make_ready(*this);
@@ -93,6 +95,11 @@ void Strand::keep_shield() noexcept {
 void Strand::on_shield_alarm() noexcept {
   shielded_ = false;
   if (!pending_.empty() && state_ == State::Parked && !granted && deliverable()) wake();
+}
+
+void Strand::end_alarms() noexcept {
+  std::vector<py::Object> dropped;  // once all are off the list
+  while (JobAlarm* alarm = alarms.pop_front()) alarm->on_job_end(dropped);
 }
 
 void Strand::set_deadline(Nanos at) noexcept {

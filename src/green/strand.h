@@ -22,6 +22,14 @@ struct TaskObject;
 // A lock that a strand's job has taken and not given back.
 struct HeldLock final : ListHook<HeldLock> {};
 
+// What is to be sent to a job later, and not once it has ended.
+class JobAlarm : public ListHook<JobAlarm> {
+ public:
+  virtual ~JobAlarm() = default;
+  // What dies with it goes to `dropped`.
+  virtual void on_job_end(std::vector<py::Object>& dropped) noexcept = 0;
+};
+
 // An exception on its way to a strand, delivered at its next wait point.
 struct Interrupt {
   py::Object exception;  // an instance, or a type
@@ -100,6 +108,9 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   Account account;
   // The job's handle, if someone asked for one.
   TaskObject* task = nullptr;  // borrowed: the task knows its strand and resets this
+  // Those of its job, and their end.
+  IntrusiveList<JobAlarm> alarms;
+  void end_alarms() noexcept;
   // Whose end would cut its wait short; reset from there when it comes.
   const void* waits_for = nullptr;
   // The lock it waits for.

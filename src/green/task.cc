@@ -1,14 +1,13 @@
 #include "green/task.h"
 
 #include <new>
+#include <vector>
 
 #include "green/switch.h"
 #include "py/type.h"
 
 namespace celadon::green {
 namespace {
-
-PyTypeObject* task_type = nullptr;
 
 // Calls the task's `_run` method in a copy of the context that started it.
 class SpawnJob final : public Job {
@@ -142,25 +141,28 @@ PyType_Spec task_spec{"celadon._core.Task", sizeof(TaskObject), 0,
 
 // --- Alarm: an exception for the running job after a time ---
 
-struct AlarmState final : loop::Timer {
-  py::Owned<TaskObject> task;
-  Strand* main = nullptr;  // the main script has no task
+// It belongs to the job that runs where it is made, and ends with that: nothing else
+// would ever drop the exception, which may hold the alarm.
+struct AlarmState final : loop::Timer, JobAlarm {
+  Strand* strand = nullptr;  // until its job ends
   py::Object exception;
   bool fired = false;
 
-  [[nodiscard]] Strand* strand() const noexcept {
-    return main ? main : task ? task->strand : nullptr;
-  }
   void fire() noexcept {
     cancel();
     if (!fired) on_timer();
+  }
+  void on_job_end(std::vector<py::Object>& dropped) noexcept override {
+    cancel();
+    strand = nullptr;
+    dropped.push_back(std::move(exception));
   }
 
  private:
   void on_timer() noexcept override {
     fired = true;
     // Handed over: a timeout that fired must not keep the frames it went through.
-    if (Strand* to = strand()) to->interrupt(std::move(exception), this);
+    if (strand) strand->interrupt(std::move(exception), this);
   }
 };
 
@@ -172,14 +174,11 @@ AlarmState& alarm_of(PyObject* self) noexcept {
   return *reinterpret_cast<AlarmObject*>(self)->state;
 }
 
-// Alarm(seconds, exception, task): `task` is the handle of the running job, or None for
-// the main script.
+// Alarm(seconds, exception), for what runs here.
 PyObject* alarm_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   double seconds = 0;
   PyObject* exception = nullptr;
-  PyObject* handle = nullptr;
-  if (!PyArg_ParseTuple(args, "dOO:Alarm", &seconds, &exception, &handle))
-    return nullptr;
+  if (!PyArg_ParseTuple(args, "dO:Alarm", &seconds, &exception)) return nullptr;
   Strand* strand = current_strand();
   if (!strand) {
     PyErr_SetString(PyExc_RuntimeError, "a timeout needs a greenlet to interrupt");
@@ -188,11 +187,8 @@ PyObject* alarm_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   auto* self = reinterpret_cast<AlarmObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
   self->state = new AlarmState();
-  if (TaskObject* task = as_task(handle)) {
-    self->state->task = py::Owned<TaskObject>::copy(task);
-  } else {
-    self->state->main = strand;
-  }
+  self->state->strand = strand;
+  strand->alarms.push_back(*self->state);
   self->state->exception = py::Object::copy(exception);
   constexpr double kMost = 9e9;
   if (seconds < kMost) {
@@ -206,7 +202,7 @@ PyObject* alarm_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
 PyObject* alarm_cancel(PyObject* self, PyObject*) noexcept {
   AlarmState& state = alarm_of(self);
   state.cancel();
-  if (Strand* strand = state.strand()) strand->take_back(&state);
+  if (state.strand) state.strand->take_back(&state);
   state.exception.reset();
   return py::none();
 }
@@ -224,7 +220,7 @@ void alarm_dealloc(PyObject* self) noexcept {
   AlarmState* state = reinterpret_cast<AlarmObject*>(self)->state;
   if (state) {
     state->cancel();
-    if (Strand* strand = state->strand()) strand->take_back(state);
+    if (state->strand) state->strand->take_back(state);
     delete state;
   }
   py::free_object(self);
@@ -254,13 +250,10 @@ void end_task(Strand& strand) noexcept {
   strand.task = nullptr;
 }
 
-TaskObject* as_task(PyObject* object) noexcept {
-  return PyObject_TypeCheck(object, task_type) ? &self_of(object) : nullptr;
-}
-
 int add_task_types(PyObject* module) noexcept {
-  task_type = py::add_type(module, task_spec);
-  return task_type && py::add_type(module, alarm_spec) ? 0 : -1;
+  const bool added =
+      py::add_type(module, task_spec) && py::add_type(module, alarm_spec);
+  return added ? 0 : -1;
 }
 
 }  // namespace celadon::green

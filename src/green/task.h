@@ -17,8 +17,6 @@ struct TaskObject {
 
 // The job of `strand` has ended: its handle, if any, lets go of the strand.
 void end_task(Strand& strand) noexcept;
-// The handle of a Python object, or null.
-[[nodiscard]] TaskObject* as_task(PyObject* object) noexcept;
 
 [[nodiscard]] int add_task_types(PyObject* module) noexcept;
 

@@ -38,8 +38,8 @@ class Waiter : public ListHook<Waiter> {
 // Has forks counted from now on.
 void count_forks() noexcept;
 
-// Begins anew in a forked child: what was there is of greenlets and threads that are not.
-// It is not destroyed, since their stacks may be others' already.
+// Begins anew in a forked child: what was there is of greenlets and threads that are
+// not. It is not destroyed, since their stacks may be others' already.
 template <class T>
 class OfProcess {
  public:

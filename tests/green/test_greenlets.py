@@ -176,6 +176,32 @@ def test_timeout() -> None:
     )
 
 
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_a_timeout_that_nobody_cancels_goes_with_its_greenlet(seconds: int) -> None:
+    run_green(
+        f"""
+        gone = []
+        class Big: pass
+        def work(own):
+            big = Big()
+            weakref.finalize(big, gone.append, 1)
+            timeout = green.Timeout({seconds}) if own else green.Timeout({seconds}, ValueError(big))
+            timeout.big = big
+            timeout.start()
+            weakref.finalize(timeout, gone.append, 2)
+            assert timeout.pending
+            if not own: celadon.deadline({seconds} or 1).__enter__()
+        tasks = [green.spawn(work, own) for own in [True, False] * 20]
+        for task in tasks: task.join()
+        del task, tasks
+        green.sleep(0); gc.collect()
+        assert sorted(gone) == [1] * 40 + [2] * 40, gone
+        # Nor does it come to what its runner does next.
+        for _ in range(9): green.spawn(green.sleep, 0.001).get()
+        """
+    )
+
+
 def test_deadline_and_shield() -> None:
     run_green(
         """

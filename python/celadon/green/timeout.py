@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Any
 
 from celadon._core import green as _green
-from celadon.green.spawn import current
 
 _SHIELD_BOUND = 5.0
 
@@ -31,9 +30,7 @@ class Timeout(BaseException):
             raise AssertionError(f"{self!r} is already started")
         if self.seconds is not None:
             own = self.exception is None or self.exception is False
-            self._alarm = _green.Alarm(
-                self.seconds, self if own else self.exception, current()
-            )
+            self._alarm = _green.Alarm(self.seconds, self if own else self.exception)
 
     def cancel(self) -> None:
         """Never raises any more."""
@@ -81,7 +78,7 @@ class deadline:
         self._alarm: _green.Alarm | None = None
 
     def __enter__(self) -> deadline:
-        self._alarm = _green.Alarm(self.seconds, _green.RequestTimeout, current())
+        self._alarm = _green.Alarm(self.seconds, _green.RequestTimeout)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
