@@ -1,8 +1,10 @@
 #include "wsgi/input.h"
 
+#include <concepts>
 #include <string>
 #include <utility>
 
+#include "green/remote_call.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
@@ -142,17 +144,23 @@ bool parse_size(PyObject* const* args, Py_ssize_t count, const char* name,
   return true;
 }
 
+// A body belongs to the loop's thread: others have it read there, and wait.
+PyObject* at_home(InputObject& input, std::invocable auto&& call) noexcept {
+  if (!input.request) return call();
+  return green::in_thread_of(input.request->bridge().hub(), call);
+}
+
 PyObject* input_read(PyObject* self, PyObject* const* args, Py_ssize_t count) noexcept {
   Py_ssize_t size = kAll;
   if (!parse_size(args, count, "read", size)) return nullptr;
-  return read_up_to(self_of(self), size);
+  return at_home(self_of(self), [=] { return read_up_to(self_of(self), size); });
 }
 
 PyObject* input_readline(PyObject* self, PyObject* const* args,
                          Py_ssize_t count) noexcept {
   Py_ssize_t size = kAll;
   if (!parse_size(args, count, "readline", size)) return nullptr;
-  return read_line(self_of(self), size);
+  return at_home(self_of(self), [=] { return read_line(self_of(self), size); });
 }
 
 PyObject* input_readlines(PyObject* self, PyObject* const* args,
@@ -162,7 +170,7 @@ PyObject* input_readlines(PyObject* self, PyObject* const* args,
   py::Object lines(PyList_New(0));
   Py_ssize_t total = 0;
   while (lines) {
-    const py::Object line(read_line(self_of(self), kAll));
+    const py::Object line(input_readline(self, nullptr, 0));
     if (!line) return nullptr;
     const Py_ssize_t size = PyBytes_GET_SIZE(line.get());
     if (size == 0) break;
@@ -174,7 +182,7 @@ PyObject* input_readlines(PyObject* self, PyObject* const* args,
 }
 
 PyObject* input_next(PyObject* self) noexcept {
-  py::Object line(read_line(self_of(self), kAll));
+  py::Object line(input_readline(self, nullptr, 0));
   if (!line || PyBytes_GET_SIZE(line.get()) == 0) return nullptr;
   return line.release();
 }

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "base/memory.h"
+#include "green/remote_call.h"
 #include "http/chars.h"
 #include "http/field_rules.h"
 #include "py/error.h"
@@ -153,7 +154,16 @@ bool check_alive(const ResponderObject& self, const char* what) noexcept {
   return false;
 }
 
-PyObject* write_body(PyObject* self, PyObject* data) noexcept {
+// An answer belongs to the loop's thread: others have it sent there, and wait.
+PyObject* at_home(PyObject* self, PyObject* argument,
+                  PyObject* (*call)(PyObject*, PyObject*) noexcept) noexcept {
+  Request* request = self_of(self).request;
+  if (!request) return call(self, argument);
+  return green::in_thread_of(request->bridge().hub(),
+                             [=] { return call(self, argument); });
+}
+
+PyObject* write_here(PyObject* self, PyObject* data) noexcept {
   const ResponderObject& responder = self_of(self);
   if (!check_alive(responder, "write")) return nullptr;
   if (!PyBytes_Check(data)) {
@@ -165,6 +175,9 @@ PyObject* write_body(PyObject* self, PyObject* data) noexcept {
   // Its caller goes on computing, for as long as it likes (PEP 3333).
   if (!request.send(data, net::Leave::Now) || !request.share_time()) return nullptr;
   return py::none();
+}
+PyObject* write_body(PyObject* self, PyObject* data) noexcept {
+  return at_home(self, data, write_here);
 }
 PyMethodDef write_def{"write", write_body, METH_O,
                       "write(data)\n\nSend bytes; returns once they are on their way."};
@@ -198,7 +211,7 @@ PyObject* start_response(PyObject* callable, PyObject* const* args, std::size_t 
 
 // --- wsgi.early_hints (EN13) ---
 
-PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {
+PyObject* hint_here(PyObject* self, PyObject* headers) noexcept {
   ResponderObject& responder = self_of(self);
   if (!responder.request || responder.request->exchange().head_sent())
     return py::none();
@@ -224,6 +237,9 @@ PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {
   }
   responder.request->exchange().send_interim(103, views);
   return responder.request->share_time() ? py::none() : nullptr;
+}
+PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {
+  return at_home(self, headers, hint_here);
 }
 PyMethodDef early_hints_def{"early_hints", early_hints, METH_O,
                             "early_hints(headers)\n\nSend a 103 response at once."};

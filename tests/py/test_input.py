@@ -208,6 +208,36 @@ def unread(sock: socket.socket) -> int:
     return count[0]
 
 
+@pytest.mark.parametrize("buffering", [False, True])
+@pytest.mark.parametrize("way", ["read", "lines"])
+def test_a_native_thread_reads_what_comes_later(way: str, buffering: bool) -> None:
+    """It waits for it as any other does, whatever is there by then."""
+    reading = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        stream = environ["wsgi.input"]
+
+        def read() -> bytes:
+            first: bytes = stream.readline()
+            reading.set()
+            rest: bytes = stream.read() if way == "read" else b"".join(stream)
+            return first + rest
+
+        body = green.offload(read)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    body = (b"x" * 499 + b"\n") * 400
+    with serving(app, validate=False, request_buffering=buffering) as server:
+        with server.client() as client:
+            client.send(raw.get("/", f"Content-Length: {len(body)}", method="POST"))
+            client.send(body[:1000])
+            if not buffering:
+                assert reading.wait(raw.TIMEOUT)
+            client.send(body[1000:])
+            assert client.response().body == body
+
+
 def collect_failure(send: Any, **settings: Any) -> tuple[list[Any], Any]:
     """What reads give for a body that breaks, and the answer, if one came."""
     seen: list[Any] = []

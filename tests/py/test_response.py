@@ -11,6 +11,7 @@ from typing import Any
 
 import greenlet
 import pytest
+from celadon import green
 
 from tests.support import raw
 from tests.support.raw import TIMEOUT
@@ -687,3 +688,40 @@ def test_hints_that_nobody_takes_are_not_kept() -> None:
             got += 1
         assert answer.body == b"here"
         assert 0 < got < hints
+
+
+def test_a_native_thread_writes_as_a_greenlet_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What its writes wait for has its time limit in a loop that sleeps."""
+    raised: list[BaseException] = []
+    told = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        hint = environ["wsgi.early_hints"]
+        write = start_response("200 OK", TEXT)
+        in_time = environ["PATH_INFO"] == "/read"
+
+        def send() -> None:
+            hint([("Link", "</a>; rel=preload")])
+            try:
+                for _ in range(100 if in_time else 100_000):
+                    write(b"x" * 10_000)
+            except OSError as error:
+                raised.append(error)
+            if not in_time:
+                told.wait(TIMEOUT)
+
+        green.offload(send)
+        return []
+
+    with serving(app, validate=False, write_timeout=0.5) as server:
+        assert len(server.request(raw.get("/read")).body) == 1_000_000
+        assert not raised
+        with server.client() as client:
+            client.send(raw.get("/unread"))
+            server.wait_for(lambda s: s["timeouts_write"] == 1)
+            told.set()
+        server.wait_for(lambda s: s["in_flight"] == 0)
+    assert [type(error).__name__ for error in raised] == ["ClientDisconnected"]
+    assert not caplog.text
