@@ -55,7 +55,8 @@ void Exchange::open_body(const Spooling* spooling) noexcept {
 void Exchange::take_body(std::string_view data) noexcept {
   if (body_state_ != BodyState::Open) return;
   body_size_ += data.size();
-  if (ended() || data.empty()) return;
+  if (data.empty()) return;
+  if (ended() && !consumer_) return;  // nobody reads any more
   if (!spooling_) {
     store_.append(data);
     if (consumer_) consumer_->on_body();

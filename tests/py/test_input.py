@@ -208,6 +208,34 @@ def unread(sock: socket.socket) -> int:
     return count[0]
 
 
+def test_what_comes_after_the_answer_is_read_by_close() -> None:
+    """Whole, while the application has the request."""
+    read: list[bytes] = []
+
+    class Answer:
+        def __init__(self, stream: Any) -> None:
+            self.stream = stream
+
+        def __iter__(self) -> Any:
+            return iter([b"ack"])
+
+        def close(self) -> None:
+            read.append(self.stream.read())
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Length", "3")])
+        return Answer(environ["wsgi.input"])
+
+    for body in (b"y" * 1000, b"z" * 500_000):
+        with serving(app, validate=False) as server, server.client() as client:
+            client.send(raw.get("/", f"Content-Length: {len(body)}", method="POST"))
+            client.send(body[:100])
+            assert client.response().body == b"ack"
+            client.send(body[100:])
+            server.wait_for(lambda s: s["in_flight"] == 0)
+        assert read.pop() == body
+
+
 @pytest.mark.parametrize("buffering", [False, True])
 @pytest.mark.parametrize("way", ["read", "lines"])
 def test_a_native_thread_reads_what_comes_later(way: str, buffering: bool) -> None:
