@@ -57,7 +57,9 @@ Due due(const Situation& s, const Marks& marks, const Settings& set) noexcept {
     if (!s.makes_room) return end;
     return sooner(end, {marks.asked + kDeliveryPeriod, Why::Delivery});
   }
-  if (s.resets && s.state.output == Output::Idle) {
+  // Not while its request is with the application still: its release comes back to
+  // that.
+  if (s.resets && s.state.output == Output::Idle && s.state.stage == Stage::None) {
     return {marks.since + kDeliveryPeriod, Why::Delivery};
   }
   Due next = s.state.discards() ? Due{} : of_input(s, marks, set);

@@ -123,6 +123,17 @@ TEST_F(FileAnswerTest, HeadWaitsForNoFileWhereNoneFollows) {
   EXPECT_TRUE(head_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0).ends_with("0\r\n\r\n"));
 }
 
+// What an application leaves behind may take its time to go.
+TEST(DueTest, AResetIsNotAskedForWhileItsRequestIsNotReleased) {
+  const Settings settings;
+  Situation now;
+  now.resets = true;
+  now.state = {Input::Last, Output::Idle, Stage::Active};
+  EXPECT_EQ(due(now, {}, settings).why, Why::Nothing);
+  now.state.stage = Stage::None;
+  EXPECT_EQ(due(now, {}, settings).why, Why::Delivery);
+}
+
 TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
   const int fd = connect();
   for (int i = 0; i < 3; ++i) {
