@@ -38,6 +38,8 @@ Error error_from_errno(int err) noexcept {
     case ECONNABORTED: return Error::Reset;
     case ETIMEDOUT:
     case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETDOWN:
     case ENETUNREACH: return Error::TimedOut;
     case EMFILE:
     case ENFILE: return Error::NoDescriptors;

@@ -28,6 +28,11 @@ struct Io {
   Step step = Step::Done;
   Error error = Error::Other;  // meaningful for Failed
   std::size_t bytes = 0;
+
+  // Of the peer or the way to it; what else fails where a file is sent is the file.
+  [[nodiscard]] bool is_of_peer() const noexcept {
+    return step == Step::Failed && (error == Error::Reset || error == Error::TimedOut);
+  }
 };
 
 // When bytes leave that could.

@@ -218,7 +218,7 @@ bool ClientConnection::flush() noexcept {
 net::Io ClientConnection::put_file(int file, off_t& offset,
                                    std::size_t count) noexcept {
   const net::Io io = stream_.send_file(file, offset, count);
-  if (io.step == net::Io::Step::Failed) lose();
+  if (io.is_of_peer()) lose();
   if (io.step == net::Io::Step::Again) {
     stream_.want_write();
     block_output();

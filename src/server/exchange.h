@@ -79,8 +79,9 @@ enum class Part : std::uint8_t { More, Last };
 
 enum class Sent : std::uint8_t {
   Ok,
-  Full,  // taken, but wait for on_writable before the next
-  Gone,  // the client left, or the answer cannot go on
+  Full,    // taken, but wait for on_writable before the next
+  Gone,    // the client left, or the answer cannot go on
+  NoFile,  // the file cannot be read; errno says why
 };
 
 // An application that breaks the length it has announced.

@@ -125,7 +125,7 @@ Sent H1Session::write_file(Exchange&, int file, off_t& offset,
     case net::Io::Step::Again: return Sent::Full;
     case net::Io::Step::Failed: break;
   }
-  return Sent::Gone;
+  return io.is_of_peer() ? Sent::Gone : Sent::NoFile;
 }
 
 void H1Session::write_interim(Exchange&, int status,

@@ -1,6 +1,10 @@
 #include "wsgi/request.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "green/switch.h"
 #include "http/chars.h"
@@ -18,6 +22,21 @@ namespace {
 
 constexpr Nanos kShare = 5 * kMillisecond;  // a stream yields to others after that long
 constexpr std::size_t kFileBlock = std::size_t{1} << 20;
+
+// A second one of the same open file.
+class Descriptor {
+ public:
+  explicit Descriptor(int of) noexcept : number_(::fcntl(of, F_DUPFD_CLOEXEC, 0)) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  [[nodiscard]] int number() const noexcept { return number_; }
+
+ private:
+  int number_;
+};
 
 void release_bytes(void* object) noexcept {
   py::drop(static_cast<PyObject*>(object));
@@ -322,7 +341,7 @@ bool Request::answer(PyObject* result) noexcept {
     if (PyBytes_CheckExact(only)) return answer_single(only);
   } else if (is_file_wrapper(result) && takes_a_file()) {
     const FileRange range = file_range(result);
-    if (range.fd >= 0) return answer_file(range.fd, range.offset, range.size);
+    if (range.fd >= 0) return answer_file(result, range);
   }
   return answer_iterable(result);
 }
@@ -413,8 +432,14 @@ bool Request::share_time() noexcept {
   return hub.yield_now(*green::current_strand()) != green::Waited::Interrupted;
 }
 
-bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
+bool Request::answer_file(PyObject* wrapper, const FileRange& range) noexcept {
   if (!require_started()) return false;
+  // Who closes it while this is parked may open another one with its number.
+  const Descriptor own(range.fd);
+  const int file = own.number();
+  if (file < 0) return answer_iterable(wrapper);
+  const std::uint64_t size = range.size;
+  off_t offset = range.offset;
   server::Exchange& x = *exchange_;
   if (!x.head_sent()) {
     http::ResponseHead head = view_head(kit_.responder->head);
@@ -452,6 +477,11 @@ bool Request::answer_file(int file, off_t offset, std::uint64_t size) noexcept {
         }
         if (!share_time()) return false;
         break;
+      case server::Sent::NoFile:
+        // A file system may lack it.
+        if (errno == EINVAL && offset == range.offset) return answer_iterable(wrapper);
+        PyErr_SetFromErrno(PyExc_OSError);
+        return false;
     }
   }
   x.finish();

@@ -19,6 +19,7 @@ namespace celadon::wsgi {
 
 class Bridge;
 class Shape;
+struct FileRange;
 
 class Request final : public green::Job, public server::Consumer {
  public:
@@ -79,7 +80,7 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool answer_empty() noexcept;
   [[nodiscard]] bool answer_iterable(PyObject* result) noexcept;
   [[nodiscard]] bool answer_item(PyObject* item) noexcept;
-  [[nodiscard]] bool answer_file(int file, off_t offset, std::uint64_t size) noexcept;
+  [[nodiscard]] bool answer_file(PyObject* wrapper, const FileRange& range) noexcept;
   [[nodiscard]] bool require_started() noexcept;
   void head_is_out() noexcept;
   [[gnu::noinline]] void close_result(PyObject* result) noexcept;

@@ -6,12 +6,15 @@ import io
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from celadon import green
 
 from tests.support import raw
+from tests.support.raw import TIMEOUT
 from tests.support.servers import Command, can_leave_memory, drop_from_memory, serving
 from tests.support.timing import once_right
 
@@ -260,3 +263,53 @@ def test_a_client_that_leaves_a_file_ends_no_worker(tmp_path: Any) -> None:
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
     assert not any("SIGPIPE" in line for line in server.lines)
+
+
+def test_fw03_a_file_that_cannot_be_read_is_an_error_of_the_application(
+    path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no client that left."""
+
+    def open_file() -> Any:
+        file = io.FileIO(path, "a")  # which is not readable
+        file.seek(0)
+        return file
+
+    with serving(file_app(open_file), validate=False) as server:
+        with server.client() as client, pytest.raises(EOFError):
+            client.send(raw.get())
+            client.response()
+        assert server.wait_for(lambda s: s["in_flight"] == 0)["failed"] == 1
+        assert server.stats()["client_gone"] == 0
+    assert "Bad file descriptor" in caplog.text
+
+
+def test_fw03_a_number_that_becomes_another_files_is_not_sent(tmp_path: Any) -> None:
+    """Who closes a file while it is sent may open another one in its place."""
+    size = 32 << 20
+    for name in "ab":
+        (tmp_path / name).write_bytes(name.encode() * size)
+    replaced = threading.Event()
+
+    def replace(number: int) -> None:
+        with (tmp_path / "b").open("rb") as other:
+            os.dup2(other.fileno(), number)
+        replaced.set()
+
+    def open_file() -> Any:
+        file = (tmp_path / "a").open("rb")
+        green.spawn(replace, file.fileno())
+        return file
+
+    with (
+        serving(file_app(open_file), validate=False) as server,
+        server.client() as client,
+    ):
+        client.send(raw.get(version="1.0"))
+        assert replaced.wait(TIMEOUT)  # by then the sending waits, or had its turn
+        client.read_until(b"\r\n\r\n")
+        came = len(client.buffer)
+        while data := client.sock.recv(1 << 20):
+            assert not data.strip(b"a")
+            came += len(data)
+        assert came == size
