@@ -110,14 +110,27 @@ bool H1Session::begin_next(std::string_view& fresh) noexcept {
   const std::string_view bytes = is_stored ? stored() : std::exchange(fresh, {});
   if (bytes.empty()) return false;
   http::h1::HeadParser& parser = parser_ ? *parser_ : server_.parser();
-  if (!parser_) parser.reset(known_block_);
+  if (!parser_) parser.reset(known_block_, empty_lines_);
   switch (parser.feed(bytes)) {
     case Step::Done: begin(parser, bytes, is_stored); return true;
     case Step::Rejected: reject(parser.rejection(), bytes); return false;
     case Step::NeedMore: break;
   }
-  wait_for_head(bytes, is_stored);
+  if (parser.is_between(bytes)) {
+    forget_empty_lines(parser, bytes, is_stored);
+  } else {
+    wait_for_head(bytes, is_stored);
+  }
   return false;
+}
+
+// Some send an empty line behind a body, which begins no request (RFC 9112 2.2).
+void H1Session::forget_empty_lines(const http::h1::HeadParser& parser,
+                                   std::string_view bytes, bool is_stored) noexcept {
+  empty_lines_ = parser.empty_lines();
+  if (is_stored) drop(bytes.size());
+  parser_.reset();
+  if (state().stage == Stage::Head) set_stage(Stage::None);
 }
 
 void H1Session::wait_for_head(std::string_view bytes, bool is_stored) noexcept {
@@ -125,6 +138,7 @@ void H1Session::wait_for_head(std::string_view bytes, bool is_stored) noexcept {
   if (!parser_) {
     // The shared parser is only lent: this head gets its own and goes on with it.
     parser_ = std::make_unique<http::h1::HeadParser>(settings().limits);
+    parser_->reset(empty_lines_);
     [[maybe_unused]] const auto again = parser_->feed(stored());
   }
   if (state().stage == Stage::Head) return;
@@ -144,6 +158,7 @@ void H1Session::begin(http::h1::HeadParser& parser, std::string_view bytes,
   x.received_at = now();
   x.pipelined = is_stored ? ++pipelined_ : pipelined_ = 0;
   parser_.reset();
+  empty_lines_ = 0;
   fresh_ = false;
   discarded_ = 0;
   set_stage(Stage::Offered);

@@ -70,6 +70,8 @@ class H1Session final : public ClientConnection, public Channel {
              bool is_stored) noexcept;
   void offer() noexcept;
   void offer_collected() noexcept;
+  void forget_empty_lines(const http::h1::HeadParser& parser, std::string_view bytes,
+                          bool is_stored) noexcept;
   void wait_for_head(std::string_view bytes, bool is_stored) noexcept;
   // `head`: as much as is there of what is refused.
   void reject(http::Rejection why, std::string_view head) noexcept;
@@ -125,6 +127,7 @@ class H1Session final : public ClientConnection, public Channel {
   unsigned pipelined_ = 0;  // requests in a row that were read ahead
   http::h1::Framing framing_ = http::h1::Framing::None;  // of the answer at hand
   Expecting expecting_ = Expecting::Nothing;
+  std::uint8_t empty_lines_ = 0;  // that came before the next head, and are forgotten
   http::h1::KnownBlocks::Hint known_block_;
 };
 

@@ -499,3 +499,20 @@ def test_refusals_are_logged_once_each_and_limited(
     lines = [r for r in caplog.records if "refused a request" in r.getMessage()]
     assert 1 <= len(lines) <= 20
     assert all("\x1b" not in r.getMessage() for r in lines)
+
+
+@pytest.mark.parametrize("lines", [b"\r\n", b"\r\n\r\n"])
+def test_an_empty_line_behind_a_body_begins_no_request(lines: bytes) -> None:
+    """RFC 9112 2.2. An answer to it would be taken for that to the next request."""
+    limits: dict[str, Any] = {"header_timeout": 0.1, "keepalive": 0.3}
+    with serving(echo, **limits) as server, server.client() as client:
+        client.send(raw.post("/1", b"abc") + lines)
+        assert client.response().body == b"/1:abc"
+        assert client.read_to_end() == b""  # it was idle
+    with serving(echo) as server, server.client() as client:
+        for number in range(5):
+            client.send(raw.post(f"/{number}", b"abc") + lines)
+            assert client.response().body == b"/%d:abc" % number
+        for _ in range(5):
+            client.send(b"\r\n")
+        assert client.response().status == 400

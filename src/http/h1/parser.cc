@@ -10,13 +10,13 @@ constexpr unsigned kEmptyLines = 4;
 
 }  // namespace
 
-void HeadParser::reset() noexcept {
+void HeadParser::reset(std::uint8_t empty_lines) noexcept {
   request_.clear();
   rules_.reset();
   line_ = scan_ = 0;
   base_ = nullptr;
   hint_ = nullptr;
-  empty_lines_ = 0;
+  empty_lines_ = empty_lines;
   part_ = Part::Start;
   rejection_ = Rejection::None;
 }

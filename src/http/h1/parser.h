@@ -47,12 +47,18 @@ class HeadParser {
   [[nodiscard]] std::size_t consumed() const noexcept { return line_; }
   [[nodiscard]] Request& request() noexcept { return request_; }
   [[nodiscard]] Rejection rejection() const noexcept { return rejection_; }
-  void reset() noexcept;
+  // Of a head that so many empty lines came before, which are forgotten.
+  void reset(std::uint8_t empty_lines = 0) noexcept;
   // Likewise, for a head of the connection that has this hint.
-  void reset(KnownBlocks::Hint& hint) noexcept {
-    reset();
+  void reset(KnownBlocks::Hint& hint, std::uint8_t empty_lines = 0) noexcept {
+    reset(empty_lines);
     hint_ = &hint;
   }
+  // Where it needs more: `bytes` are empty lines alone.
+  [[nodiscard]] bool is_between(std::string_view bytes) const noexcept {
+    return part_ == Part::Start && line_ == bytes.size();
+  }
+  [[nodiscard]] std::uint8_t empty_lines() const noexcept { return empty_lines_; }
 
  private:
   enum class Part : std::uint8_t { Start, Fields };
@@ -77,7 +83,7 @@ class HeadParser {
   std::size_t line_ = 0;  // where the current line starts
   std::size_t scan_ = 0;  // up to where it is known to be clean
   const char* base_ = nullptr;
-  unsigned empty_lines_ = 0;
+  std::uint8_t empty_lines_ = 0;
   Part part_ = Part::Start;
   Rejection rejection_ = Rejection::None;
 };
