@@ -7,6 +7,11 @@
 #include "server/spool.h"
 
 namespace celadon::server {
+namespace {
+
+constexpr std::size_t kGathered = std::size_t{64} * 1024;  // before it is written
+
+}  // namespace
 
 BodyStore::~BodyStore() {
   if (file_ >= 0) close_spool(file_);
@@ -31,10 +36,23 @@ bool BodyStore::append(std::string_view data, const Spooling& rule) noexcept {
   }
   if (file_ < 0) {
     file_ = open_spool(*rule.folder);
-    if (file_ < 0 || !write_spool(file_, bytes_)) return false;
-    give_back(bytes_);
+    if (file_ < 0) return false;
   }
-  return write_spool(file_, data);
+  if (bytes_.size() + data.size() < kGathered) {
+    bytes_.append(data);
+    return true;
+  }
+  return write_gathered() && write_spool(file_, data);
+}
+
+bool BodyStore::finish() noexcept {
+  return file_ < 0 || write_gathered();
+}
+
+bool BodyStore::write_gathered() noexcept {
+  const bool written = bytes_.empty() || write_spool(file_, bytes_);
+  give_back(bytes_);
+  return written;
 }
 
 void BodyStore::consume(std::size_t n) noexcept {

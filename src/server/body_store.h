@@ -26,7 +26,11 @@ class BodyStore {
   void clear() noexcept;
   void append(std::string_view data);
   // Likewise, to disk above `rule.above`. False: the disk did not take it.
+  // Small pieces are gathered before they are written.
   [[nodiscard]] bool append(std::string_view data, const Spooling& rule) noexcept;
+  // The body is whole: what was gathered goes to the file, if there is one. False: it
+  // did not.
+  [[nodiscard]] bool finish() noexcept;
 
   // What is in memory and was not taken yet.
   [[nodiscard]] std::string_view unread() const noexcept {
@@ -37,6 +41,8 @@ class BodyStore {
   [[nodiscard]] int file() const noexcept { return file_; }
 
  private:
+  [[nodiscard]] bool write_gathered() noexcept;
+
   std::string bytes_;
   std::size_t at_ = 0;
   int file_ = -1;

@@ -67,6 +67,7 @@ void Exchange::take_body(std::string_view data) noexcept {
 
 void Exchange::end_body() noexcept {
   if (body_state_ != BodyState::Open) return;
+  if (spooling_ && !store_.finish()) return fail_body(http::Rejection::SpoolFailed);
   body_state_ = BodyState::Complete;
   if (consumer_) consumer_->on_body();
 }

@@ -32,6 +32,12 @@ void H1Session::start_body_clock() noexcept {
 
 // Takes what belongs to the body from the front of `in`.
 void H1Session::feed(std::string_view& in) noexcept {
+  decode(in);
+  // A disk may take its time.
+  if (exchange_ && exchange_->spool() >= 0) server_.loop().fresh_now();
+}
+
+void H1Session::decode(std::string_view& in) noexcept {
   if (exchange_ ? exchange_->body_state() != BodyState::Open
                 : state().stage != Stage::Answered) {
     return;
@@ -78,7 +84,11 @@ bool H1Session::take(std::string_view data) noexcept {
     return true;
   }
   exchange_->take_body(data);
-  if (exchange_->spool() >= 0) server_.loop().fresh_now();  // a disk may take its time
+  return is_stored();
+}
+
+// False: a body that was to be stored was not.
+bool H1Session::is_stored() noexcept {
   if (exchange_->body_state() != BodyState::Failed) return true;
   body_failed(exchange_->body_rejection());
   return false;
@@ -93,6 +103,7 @@ void H1Session::body_is_over() noexcept {
     return;
   }
   exchange_->end_body();
+  [[maybe_unused]] const bool stored = is_stored();
 }
 
 // The body will never be complete: its reader is told, and nothing follows it.

@@ -93,8 +93,10 @@ class H1Session final : public ClientConnection, public Channel {
   // Their bodies (h1_body.cc)
   void open_body(Exchange& x) noexcept;
   void feed(std::string_view& in) noexcept;
+  void decode(std::string_view& in) noexcept;
   void feed_chunks(std::string_view& in) noexcept;
   bool take(std::string_view data) noexcept;
+  bool is_stored() noexcept;
   void body_is_over() noexcept;
   void body_failed(http::Rejection why) noexcept;
   void skip_rest(std::string_view bytes) noexcept;

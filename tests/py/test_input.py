@@ -6,6 +6,7 @@ import array
 import fcntl
 import hashlib
 import os
+import re
 import select
 import socket
 import termios
@@ -480,6 +481,29 @@ def test_ch11_many_small_chunks() -> None:
 
     # Were it the square, it would be a hundred times as much.
     assert seconds(1_000_000) < 25 * seconds(100_000)
+
+
+def test_small_chunks_are_gathered_before_they_are_stored() -> None:
+    """A body that goes to disk costs no write per chunk."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [hashlib.sha256(environ["wsgi.input"].read()).hexdigest().encode()]
+
+    def writes() -> int:
+        found = re.search(r"syscw: (\d+)", Path("/proc/self/io").read_text())
+        assert found
+        return int(found[1])
+
+    count = 50_000
+    first = b"A" * 200_000
+    data = b"%x\r\n%b\r\n" % (len(first), first) + b"1\r\nx\r\n" * count
+    with serving(app, validate=False, request_buffering=True) as server:
+        before = writes()
+        head = raw.get("/", "Transfer-Encoding: chunked", method="POST")
+        answer = server.request(head + data + b"0\r\n\r\n")
+        assert writes() - before < count / 10
+    assert answer.body.decode() == hashlib.sha256(first + b"x" * count).hexdigest()
 
 
 @pytest.mark.row("T15")
