@@ -74,7 +74,7 @@ void reset_on_close(int fd) noexcept {
 void disconnect(int fd) noexcept {
   sockaddr nobody{};
   nobody.sa_family = AF_UNSPEC;
-  ::connect(fd, &nobody, sizeof nobody);
+  [[maybe_unused]] const int done = ::connect(fd, &nobody, sizeof nobody);
 }
 
 void no_delay(int fd) noexcept {

@@ -147,12 +147,12 @@ Sent Exchange::send_file(int file, off_t& offset, std::size_t count) noexcept {
   if (!can_send()) return Sent::Gone;
   if (!body_allowed_) return Sent::Ok;
   ASSERT(remaining_, "a file is sent where its length was not said");
-  count = std::min<std::uint64_t>(count, *remaining_);
+  count = std::min<std::uint64_t>(count, remaining_.value_or(0));
   const off_t before = offset;
   const Sent sent = channel_->write_file(*this, file, offset, count);
   const auto taken = static_cast<std::uint64_t>(offset - before);
   bytes_sent_ += taken;
-  *remaining_ -= taken;
+  if (remaining_) *remaining_ -= taken;
   return sent;
 }
 

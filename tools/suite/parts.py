@@ -314,7 +314,7 @@ PARTS = (
         _applications,
         after=("tools", "clients"),
         quiet=True,
-        minutes=8,
+        minutes=15,  # their environments are made the first time
     ),
     Part(
         "fuzz",

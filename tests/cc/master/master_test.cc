@@ -155,7 +155,7 @@ TEST(MasterTest, AWorkerSeesThatTheMasterIsGone) {
               log.signo = SIGKILL;
               Master master(hooks, log, commons, 2, {.slots = kSlots}, {},
                             LogHeir("", 1));
-              Outcome outcome = master.run();
+              const Outcome outcome = master.run();
               [[maybe_unused]] auto n = ::write(outcome.control.get(), "R", 1);
               char byte = 0;
               // End-of-file, though the other worker lives.
