@@ -168,6 +168,30 @@ def test_psycopg_survives_a_timeout_and_a_kill(services: Services) -> None:
 
 
 @pytest.mark.row("R05")
+def test_psycopg_cancels_what_its_server_has_not_read_yet(services: Services) -> None:
+    run_green(
+        """
+        import signal
+        conn = connect()
+        conn.autocommit = True
+        server = ask(conn, "SELECT pg_backend_pid()")
+        native, cancels = psycopg.Connection._try_cancel, []
+        def cancel(self, **kwargs):
+            native(self, **kwargs)
+            cancels.append(self)
+            os.kill(server, signal.SIGCONT)
+        psycopg.Connection._try_cancel = cancel
+        os.kill(server, signal.SIGSTOP)
+        with green.Timeout(0.05, False): ask(conn, "SELECT pg_sleep(600)")
+        assert len(cancels) > 1, "the first meets a server that waits for a query"
+        assert not conn.closed and ask(conn, "SELECT pg_backend_pid()") == server
+        """,
+        prelude=prelude(services, "psycopg"),
+        malloc="default",
+    )
+
+
+@pytest.mark.row("R05")
 def test_psycopg_keeps_its_connection_whatever_ends_a_wait(services: Services) -> None:
     run_green(
         """

@@ -257,6 +257,39 @@ def test_a_late_cancel_meets_no_other_statement(services: Services) -> None:
     )
 
 
+@pytest.mark.row("G20")
+def test_what_the_server_has_not_read_yet_is_cancelled(services: Services) -> None:
+    run_green(
+        """
+        import signal
+        from celadon.drivers.libpq2_cancel import Cancelling
+        from celadon.drivers.libpq2_lift import Lift
+        native, native_lifted, cancels = Cancelling.finish, Lift.lifted, []
+        sent = threading.Event()
+        def lifted(self, call, *args):
+            sent.set()
+            return native_lifted(self, call, *args)
+        Lift.lifted = lifted
+        def finish(self, conn):
+            native(self, conn)
+            cancels.append(conn)
+            os.kill(server, signal.SIGCONT)
+        Cancelling.finish = finish
+        server = conn.info.backend_pid
+        with conn.cursor() as cursor: cursor.execute("SELECT 1")
+        os.kill(server, signal.SIGSTOP)
+        task = green.spawn(conn.cursor().copy_expert, "COPY (SELECT pg_sleep(600)) TO STDOUT", io.StringIO())
+        sent.wait()
+        task.kill()
+        assert len(cancels) > 1, "the first meets a server that waits for a statement"
+        conn.rollback()
+        assert ask(conn, "SELECT pg_backend_pid()") == server
+        """,
+        prelude=prelude(services, "psycopg2") + HELD,
+        malloc="default",
+    )
+
+
 def test_classes_of_the_application_stay_above_ours(services: Services) -> None:
     run_green(
         """

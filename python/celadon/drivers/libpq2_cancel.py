@@ -41,8 +41,9 @@ class Cancelling:
             _natives.start(self._request(conn))
 
     def finish(self, conn: Any) -> None:
-        """Does it as far as it can be done. Whoever uses the connection next is not met by
-        a cancel that comes late: what there was to send, the server has by then."""
+        """Does it as far as it can be done; nothing comes of it where the server has not
+        read the query yet. Whoever uses the connection next is not met by a cancel that
+        comes late: what there was to send, the server has by then."""
         if self.is_known(conn):
             _natives.run(self._request(conn))
 

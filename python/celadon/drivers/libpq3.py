@@ -14,7 +14,7 @@ from celadon._core.green import fd_closing
 from celadon.drivers import budget
 from celadon.drivers.libpq3_waits import Waits
 from celadon.drivers.names import libpq_server
-from celadon.green.offload import NativePool
+from celadon.green.offload import NativePool, pauses
 from celadon.green.timeout import Timeout
 from celadon.patch.registry import replace
 
@@ -51,9 +51,7 @@ def _end_what_is_interrupted(psycopg: ModuleType, waits: Waits) -> None:
         late = Timeout(_CANCEL_BOUND)
         try:
             with late:
-                # Older versions ask libpq, which waits in C.
-                _natives.run(_cancel_of(conn))
-                native(conn, gen)
+                _cancel_until_it_ends(conn, gen)
         except psycopg.errors.QueryCanceled:
             pass
         except BaseException as error:
@@ -62,6 +60,15 @@ def _end_what_is_interrupted(psycopg: ModuleType, waits: Waits) -> None:
             conn.pgconn.finish()
             if error is not late:
                 raise
+
+    def _cancel_until_it_ends(conn: Any, gen: Any) -> None:
+        # A server that has not read the query yet has nothing to cancel, and says nothing.
+        for pause in pauses():
+            # Older versions ask libpq, which waits in C.
+            _natives.run(_cancel_of(conn))
+            with Timeout(pause, False):
+                native(conn, gen)
+                return
 
     replace(cls, "wait", wait)
 

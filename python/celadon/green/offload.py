@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from celadon._core import green as _green
@@ -17,6 +17,14 @@ from celadon._core.metrics import Series
 from celadon.green.helpers import HelperThread
 
 T = TypeVar("T")
+
+
+def pauses(first: float = 0.05, longest: float = 1.0) -> Iterator[float]:
+    """Seconds between attempts at what has no answer of its own: each twice the last."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(2 * pause, longest)
 
 
 class _Call:
@@ -172,7 +180,8 @@ class NativePool:
         """As `run`; a greenlet that is killed meanwhile calls ``cancel()`` and stays.
 
         For calls on objects that nobody may touch before the call has ended. ``cancel()``
-        may wait: until then, too, it stays.
+        may wait: until then, too, it stays. It may also come before there is anything to
+        cancel: it is called until the call has ended.
         """
         if not _green.can_park():
             return fn()
@@ -183,8 +192,10 @@ class NativePool:
         except BaseException:
             try:
                 _green.enter_shield(_LONGEST_END)
-                cancel()
-                call.done.wait()
+                for pause in pauses():
+                    cancel()
+                    if call.done.wait(pause):
+                        break
             finally:
                 _green.leave_shield()
             raise
