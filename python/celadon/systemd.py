@@ -6,15 +6,15 @@ the environment all of this does nothing.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import socket
 import time
-from array import array
 from dataclasses import dataclass, field
 
 STORED = "celadon-"  # names of ours in the descriptor store begin so
+_ALIVE = ("WATCHDOG=1",)
+_PATIENCE = 2.0  # seconds
 _FIRST = 3  # the descriptor that handed-over sockets begin with
 
 
@@ -26,30 +26,37 @@ class Notifier:
 
     def __init__(self) -> None:
         self._address = os.environ.pop("NOTIFY_SOCKET", "")
+        self._reads = True
         self.watchdog_period = _watchdog_period()
 
     def tell(self, *lines: str, descriptor: int | None = None) -> None:
-        """Sends assignments such as ``READY=1``; a manager that is gone is no error."""
+        """Sends assignments such as ``READY=1``; a manager that is gone is no error.
+
+        One that does not read is waited for once, until it reads again; and never for a
+        sign of life, which the next one makes up for.
+        """
         if not self._address:
             return
+        is_urgent = lines != _ALIVE
+        try:
+            self._send(lines, descriptor, _PATIENCE if is_urgent and self._reads else 0)
+            self._reads = True
+        except (BlockingIOError, TimeoutError):
+            self._reads = self._reads and not is_urgent
+        except OSError:
+            return
+
+    def _send(
+        self, lines: tuple[str, ...], descriptor: int | None, patience: float
+    ) -> None:
         target = self._address
         if target.startswith("@"):
             target = "\0" + target[1:]
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out,
-        ):
-            message = "\n".join(lines).encode()
-            if descriptor is None:
-                out.sendto(message, target)
-            else:
-                # socket.send_fds has no use for an address.
-                rights = (
-                    socket.SOL_SOCKET,
-                    socket.SCM_RIGHTS,
-                    array("i", [descriptor]),
-                )
-                out.sendmsg([message], [rights], 0, target)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.settimeout(patience)
+            out.connect(target)  # only so poll tells whether there is room
+            given = [] if descriptor is None else [descriptor]
+            socket.send_fds(out, ["\n".join(lines).encode()], given)
 
     def ready(self, status: str) -> None:
         self.tell("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")
@@ -64,7 +71,7 @@ class Notifier:
 
     def alive(self) -> None:
         """Each `watchdog_period`, while all is well; else the manager steps in."""
-        self.tell("WATCHDOG=1")
+        self.tell(*_ALIVE)
 
     def store(self, name: str, descriptor: int) -> None:
         """The manager keeps a copy of it for the next master."""

@@ -15,7 +15,7 @@ from tests.support import raw
 from tests.support.machine import program
 from tests.support.raw import TIMEOUT, Client
 from tests.support.servers import CELADON, ROOT, Command, Started, wait_until
-from tests.support.site import Site, gone, wait_ready
+from tests.support.site import Site, gone, renewed, wait_ready
 
 
 class Manager:
@@ -47,6 +47,16 @@ class Manager:
         else:
             return said
         return None
+
+    def is_full(self) -> bool:
+        """Whether nobody can say anything more before some of it is read."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            try:
+                other.sendto(b"WATCHDOG=1", self.path)
+            except BlockingIOError:
+                return True
+        return False
 
     def close(self) -> None:
         self._socket.close()
@@ -192,6 +202,21 @@ def test_the_watchdog_hears_of_a_master_whose_workers_turn(site: Site) -> None:
         server.signal(signal.SIGTERM)
         assert manager.hear()["STOPPING"] == "1"
         assert manager.beats == 0
+    manager.close()
+
+
+@pytest.mark.parametrize("beats", ["2000", ""])
+def test_a_manager_that_does_not_read_holds_no_master(site: Site, beats: str) -> None:
+    manager = Manager(site.folder)
+    env = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": beats}
+    with Command("site_app:app", cwd=site.folder, env=env) as server:
+        assert manager.hear()["READY"] == "1"
+        wait_until(lambda: (None, manager.is_full()))
+        old = wait_ready(server, 1)
+        server.signal(signal.SIGHUP)
+        renewed(server, old)
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
     manager.close()
 
 
