@@ -170,6 +170,32 @@ def test_names_are_looked_up_by_native_threads_once() -> None:
     )
 
 
+def test_a_name_that_is_looked_up_at_a_fork_is_looked_up_in_the_child() -> None:
+    run_green(
+        """
+        from celadon.patch import dns
+        native = dns._getaddrinfo
+        flies, lands = threading.Event(), threading.Event()
+        def slow(*args):
+            flies.set(); lands.wait(TIMEOUT)
+            return native("127.0.0.1", *args[1:])
+        dns._getaddrinfo = slow
+        parents = green.spawn(socket.getaddrinfo, "name.invalid", 80)
+        flies.wait(TIMEOUT)
+        pid = os.fork()
+        if pid == 0:
+            celadon.patch.start()
+            lands.set()
+            found = green.spawn(socket.getaddrinfo, "name.invalid", 80).get(timeout=TIMEOUT)
+            os._exit(found[0][4][0] != "127.0.0.1")
+        assert os.waitpid(pid, 0)[1] == 0
+        lands.set()
+        assert parents.get(timeout=TIMEOUT)[0][4] == ("127.0.0.1", 80)
+        """,
+        prelude=CHILDREN,
+    )
+
+
 @pytest.mark.parametrize(
     "part", ["socket", "ssl", "select", "dns", "os", "subprocess", "asyncio", "drivers"]
 )

@@ -81,6 +81,10 @@ class Lookups:
         """Drops all answers."""
         self._answers.clear()
 
+    def begin_child(self) -> None:
+        """In a forked process: the threads that looked for its parent are not there."""
+        self._flights.clear()
+
 
 class _Flight:
     def __init__(self, look: Callable[[], Any]) -> None:
@@ -110,6 +114,7 @@ lookups = Lookups()
 
 
 def install() -> None:
+    os.register_at_fork(after_in_child=lambda: lookups.begin_child())
     when_imported("socket", _patch)
 
 
