@@ -30,6 +30,12 @@ CALLS = {
         "conn.execute('SELECT count(*) FROM range(20000000) t WHERE hash(t.range) % 7 = 1').fetchone()[0] > 0",
         "True",
     ),
+    # What the module does, by a connection that all share.
+    "duckdb_module": (
+        "import duckdb",
+        "duckdb.execute('SELECT count(*) FROM range(20000000) t WHERE hash(t.range) % 7 = 1').fetchone()[0] > 0",
+        "True",
+    ),
     "duckdb_relation": (
         "import duckdb",
         "len(duckdb.sql('SELECT hash(range) h FROM range(9000000) ORDER BY h LIMIT 3').fetchall())",
@@ -389,6 +395,33 @@ def test_what_has_a_loop_of_its_own_holds_the_others(library: str) -> None:
 
 
 @pytest.mark.row("G22")
+def test_duckdb_finds_variables_of_who_calls() -> None:
+    run_green(
+        """
+        import duckdb
+        numbers = duckdb.sql("SELECT 42 AS n")
+        of_conn = duckdb.connect()
+        def look(ask, made_by):
+            here = made_by.sql("SELECT 7 AS n")
+            return ask("SELECT n FROM here").fetchall()
+        def look_all():
+            for made_by in (duckdb, of_conn):
+                for ask in (made_by.sql, made_by.execute):
+                    assert look(ask, made_by) == [(7,)]
+            assert duckdb.sql("SELECT n FROM numbers").fetchall() == [(42,)]
+        look_all()
+        green.spawn(look_all).get()
+        found = []
+        thread = threading.Thread(target=lambda: (look_all(), found.append(1)))
+        thread.start(); thread.join()
+        assert found
+        os._exit(0)
+        """,
+        prelude=SOCKETS,
+        malloc="default",
+    )
+
+
 def test_objects_are_what_they_were() -> None:
     run_green(
         """

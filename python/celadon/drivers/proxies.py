@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from celadon import green
@@ -41,12 +42,24 @@ class Waiting:
 @dataclass(frozen=True)
 class Library:
     """By the module whose import is waited for: functions that wait, what they give, and
-    classes."""
+    classes. `calls` wait too, and give nothing that is wrapped. Where it `reads_callers`, it
+    looks in the frame that calls for variables by their names."""
 
     module: str
     classes: tuple[Waiting, ...]
     functions: Mapping[str, str] = field(default_factory=dict)
+    calls: tuple[str, ...] = ()
+    reads_callers: bool = False
 
+
+_OF_DUCKDB = (
+    *("execute", "executemany", "sql", "query", "from_query", "begin", "commit"),
+    *("rollback", "checkpoint", "fetchone", "fetchmany", "fetchall", "fetchnumpy"),
+    *("fetchdf", "fetch_df", "df", "table", "fetch_df_chunk", "fetch_arrow_table"),
+    *("arrow", "pl", "torch", "to_arrow_table", "read_csv", "read_json"),
+    *("read_parquet", "from_csv_auto", "from_parquet", "install_extension"),
+    *("load_extension", "close"),
+)
 
 LIBRARIES = (
     Library(
@@ -54,14 +67,7 @@ LIBRARIES = (
         (
             Waiting(
                 "DuckDBPyConnection",
-                (
-                    *("execute", "executemany", "sql", "query", "from_query", "begin"),
-                    *("commit", "rollback", "checkpoint", "fetchone", "fetchmany"),
-                    *("fetchall", "fetchnumpy", "fetchdf", "fetch_df", "df", "table"),
-                    *("fetch_df_chunk", "fetch_arrow_table", "arrow", "pl", "torch"),
-                    *("to_arrow_table", "read_csv", "read_json", "read_parquet"),
-                    *("install_extension", "load_extension", "close"),
-                ),
+                _OF_DUCKDB,
                 alone=False,  # it has a lock of its own, for native threads
             ),
             Waiting(
@@ -76,6 +82,8 @@ LIBRARIES = (
                 alone=False,
             ),
         ),
+        calls=(*_OF_DUCKDB, "connect"),  # of the connection that all share
+        reads_callers=True,
     ),
     Library(
         "pymssql._pymssql",
@@ -209,9 +217,15 @@ def adapt(module: ModuleType) -> None:
         elif _is_mutable(cls):
             for method in kind.methods:
                 if hasattr(cls, method):
-                    replace(cls, method, _method(getattr(cls, method), kind.alone))
+                    native = getattr(cls, method)
+                    waits = _method(native, kind.alone, library.reads_callers)
+                    replace(cls, method, waits)
         else:
             replace(module, name, _below(cls, kind))
+    for name in library.calls:
+        if hasattr(module, name):
+            function = _function(getattr(module, name), library.reads_callers)
+            replace(module, name, function)
     for name, gives in library.functions.items():
         replace(module, name, _making(getattr(module, name), wrappers[gives]))
 
@@ -247,15 +261,37 @@ def _turn_of(owner: Any) -> Any:
     return vars(owner).setdefault("_celadon_turn", _Turn())
 
 
-def _method(native: Any, alone: bool) -> Any:
+_CALL = compile("_celadon_call()", "<celadon>", "eval")
+
+
+def _in_place_of(caller: FrameType, call: Callable[[], Any]) -> Callable[[], Any]:
+    """A call below a frame with the names of `caller`, wherever it runs."""
+    names = {**caller.f_locals, "_celadon_call": call}
+    return functools.partial(eval, _CALL, caller.f_globals, names)
+
+
+def _method(native: Any, alone: bool, reads_callers: bool = False) -> Any:
     @functools.wraps(native, assigned=("__name__", "__doc__"))
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        call: Any = functools.partial(native, self, *args, **kwargs)
+        if reads_callers:
+            call = _in_place_of(sys._getframe(1), call)
         if not can_park():
-            return native(self, *args, **kwargs)
-        turn = _turn_of(self) if alone else None
-        return _run(lambda: native(self, *args, **kwargs), turn)
+            return call()
+        return _run(call, _turn_of(self) if alone else None)
 
     return method
+
+
+def _function(native: Any, reads_callers: bool) -> Any:
+    @functools.wraps(native, assigned=("__name__", "__doc__"))
+    def function(*args: Any, **kwargs: Any) -> Any:
+        call: Any = functools.partial(native, *args, **kwargs)
+        if reads_callers:
+            call = _in_place_of(sys._getframe(1), call)
+        return _natives.run(call)
+
+    return function
 
 
 def _below(cls: Any, kind: Waiting) -> Any:
