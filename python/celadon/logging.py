@@ -7,7 +7,7 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -257,7 +257,7 @@ def _configure(settings: LogSettings) -> None:
     theirs.handlers[:] = []
     kept = logger.handlers[:]
     if settings.logconfig_dict or settings.logconfig_json or settings.logconfig:
-        _apply_config(settings)
+        described = _apply_config(settings)
     else:
         theirs.handlers[:] = kept
         theirs.setLevel(logger.level)
@@ -268,22 +268,46 @@ def _configure(settings: LogSettings) -> None:
         logger.propagate = theirs.propagate
         if theirs.level:
             logger.setLevel(theirs.level)
+    elif _is_of_all(described):
+        logger.handlers[:] = []
+        logger.propagate = True
+        logger.setLevel(settings.loglevel.upper())  # dictConfig takes that of a child
     elif not logger.handlers and not logger.propagate:
         logger.handlers[:] = kept  # nothing was said of us: do not fall silent
 
 
-def _apply_config(settings: LogSettings) -> None:
+def _is_of_all(described: Mapping[str, Any]) -> bool:
+    """Whether it says where all lines go, and nothing of the server's own."""
+    loggers = described.get("loggers", {})
+    above = (described.get("root", {}), loggers.get(logger.name.partition(".")[0], {}))
+    is_said = any(each.get("handlers") for each in above)
+    return is_said and loggers.keys().isdisjoint((logger.name, _GUNICORN))
+
+
+def _apply_config(settings: LogSettings) -> Mapping[str, Any]:
+    """What `dictConfig` was given; nothing of `fileConfig`, which is of those it names."""
     # Imported only where they are needed: a start must be short.
     import json
     import logging.config
 
     if settings.logconfig_dict:
-        logging.config.dictConfig(_complete(settings.logconfig_dict))
+        described = _complete(settings.logconfig_dict)
     elif settings.logconfig_json:
         with open(settings.logconfig_json) as file:
-            logging.config.dictConfig(_complete(json.load(file)))
+            described = _complete(json.load(file))
     else:
-        logging.config.fileConfig(settings.logconfig, disable_existing_loggers=False)
+        _apply_file(settings.logconfig)
+        return {}
+    logging.config.dictConfig(described)
+    return described
+
+
+def _apply_file(path: str) -> None:
+    import logging.config
+
+    with open(path):  # else a file that is not there lacks a section
+        pass
+    logging.config.fileConfig(path, disable_existing_loggers=False)
 
 
 def _complete(described: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from celadon.settings import SETTINGS
 from tests.docs.pages import PAGES, Block, Page
 from tests.docs.reader import Reader
 from tests.docs.source import Source
-from tests.support.servers import ROOT
+from tests.support.servers import ROOT, Command
 from tests.support.services import Services
 
 TUTORIAL = Page(ROOT / "docs/tutorial/studio.md")
@@ -69,6 +69,15 @@ def _case(page: Page) -> Any:
 @pytest.mark.parametrize("page", [_case(page) for page in OTHERS], **ids)
 def test_what_a_page_shows_is_so(page: Page, tmp_path: Path) -> None:
     read(page, tmp_path)
+
+
+def test_the_page_of_logs_configures_the_servers_own(tmp_path: Path) -> None:
+    page = next(page for page in OTHERS if page.name == "docs/howto/logs.md")
+    block = next(block for block in page.blocks if block.file == "celadon.conf.py")
+    (tmp_path / block.file).write_text(block.text)
+    env = {"PYTHONPATH": str(ROOT)}
+    with Command("tests.apps.probe:app", cwd=tmp_path, env=env) as server:
+        server.wait_line("^INFO  listening at ")
 
 
 @pytest.mark.slow("a database starts")

@@ -329,6 +329,29 @@ def listens(address: str) -> bool:
     return False
 
 
+@pytest.mark.parametrize("how", ["dict", "json", "above"])
+def test_a_configuration_of_all_logs_is_one_of_the_servers(
+    tmp_path: Path, how: str
+) -> None:
+    described = {
+        "formatters": {"own": {"format": "own %(levelname)s %(message)s"}},
+        "handlers": {"err": {"class": "logging.StreamHandler", "formatter": "own"}},
+    }
+    said = {"handlers": ["err"]}
+    described |= {"loggers": {"celadon": said}} if how == "above" else {"root": said}
+    (tmp_path / "log.json").write_text(json.dumps(described))
+    config = "logconfig_json = 'log.json'"
+    config = config if how == "json" else f"logconfig_dict = {described!r}"
+    (tmp_path / "celadon.conf.py").write_text(config)
+    env = {"PYTHONPATH": str(ROOT)}
+    with Command(LOGS, cwd=tmp_path, env=env) as server:
+        assert server.request(get("/raise")).status == 500
+        server.wait_line("^own ERROR error handling request GET /raise")
+        server.stop()
+        assert [line for line in server.lines if re.match(r"\[\d", line)] == []
+        assert sum("stopped" in line for line in server.lines) == 1
+
+
 def ask(address: str, path: str) -> raw.Response:
     with Client(address) as client:
         client.send(get(path))
