@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from celadon import cgroup
-from celadon.errors import UsageError
+from celadon.errors import UsageError, brief
 from celadon.hooks import Hook
 from celadon.settings import SETTINGS, gunicorn
 from celadon.sources import Layer
@@ -93,7 +93,7 @@ class Config:
         try:
             value = row.parse(raw)
         except (ValueError, TypeError) as error:
-            given = "" if row.is_secret else f", not {raw!r}"
+            given = "" if row.is_secret else f", not {brief(raw)}"
             raise UsageError(f"{name}: {error}{given} ({source})") from None
         self.values[name] = value
         self.sources[name] = source

@@ -1,5 +1,17 @@
 """What the command can fail with, and the exit status of each."""
 
+_SHOWN = 100  # characters of a value that a message quotes
+
+
+def brief(value: object) -> str:
+    """A value for a message: the first characters of its repr."""
+    beginning = value[: _SHOWN + 1] if isinstance(value, str | bytes) else value
+    try:
+        text = repr(beginning)
+    except Exception:  # its own fault is not what the message is about
+        return type(value).__name__
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
 
 class CeladonError(Exception):
     """Ends the command with one line and `status`."""

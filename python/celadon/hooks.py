@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from celadon.errors import brief
+
 Hook = Callable[..., Any]
 
 # How many arguments each takes. post_request may take fewer.
@@ -38,7 +40,7 @@ def check_hook(name: str, value: object) -> str | None:
     if name in _REFUSED:
         return f"{name} is refused: {_REFUSED[name]}"
     if not callable(value):
-        return f"{name}: a function is wanted, not {value!r}"
+        return f"{name}: a function is wanted, not {brief(value)}"
     counts = HOOKS[name]
     if argument_count(value, counts) is None:
         wanted = " or ".join(str(count) for count in reversed(counts))

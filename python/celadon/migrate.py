@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from celadon import config
-from celadon.errors import UsageError
+from celadon.errors import UsageError, brief
 from celadon.patch import gevents
 from celadon.settings import SETTINGS
 from celadon.sources import Layer, files
@@ -49,7 +49,7 @@ def examine(name: str, folder: Path) -> Report:
         if len(settings.notes) > before:
             ignored.append(settings.notes[-1])
         elif key in SETTINGS:
-            same.append(f"{key} = {value!r}")
+            same.append(f"{key} = {brief(value)}")
     if gevents.was_asked():
         ignored.append(gevents.NOTHING)
     same += [f"{hook}()" for hook in layer.hooks]

@@ -10,6 +10,7 @@
 #include "module/series_object.h"
 #include "module/stdio_relay.h"
 #include "module/worker.h"
+#include "py/brief.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
 
@@ -40,7 +41,7 @@ PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   Seat* seat = nullptr;
   if (!get_seat(seat_object, seat)) return nullptr;
   if (!PyCallable_Check(app)) {
-    PyErr_Format(PyExc_TypeError, "the application is not callable: %R", app);
+    py::raise_about(PyExc_TypeError, "the application is not callable: %U", app);
     return nullptr;
   }
   Options options;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/histogram.h"
+#include "py/brief.h"
 #include "wsgi/text.h"
 
 namespace celadon::module {
@@ -129,7 +130,7 @@ class Reader {
       out.assign(data, static_cast<std::size_t>(size));
       return;
     }
-    if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "not a str: %R", value);
+    if (!PyErr_Occurred()) py::raise_about(PyExc_TypeError, "not a str: %U", value);
     ok_ = false;
   }
 

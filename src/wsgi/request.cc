@@ -10,6 +10,7 @@
 #include "http/chars.h"
 #include "http/rejection.h"
 #include "http/request_start.h"
+#include "py/brief.h"
 #include "py/dict_version.h"
 #include "py/error.h"
 #include "wsgi/bridge.h"
@@ -394,7 +395,7 @@ bool Request::answer_iterable(PyObject* result) noexcept {
 
 bool Request::answer_item(PyObject* item) noexcept {
   if (!PyBytes_Check(item)) {
-    PyErr_Format(PyExc_TypeError, "the application must yield bytes, not %R", item);
+    py::raise_about(PyExc_TypeError, "the application must yield bytes, not %U", item);
     return false;
   }
   if (PyBytes_GET_SIZE(item) == 0) return share_time();

@@ -6,6 +6,7 @@
 #include "green/remote_call.h"
 #include "http/chars.h"
 #include "http/field_rules.h"
+#include "py/brief.h"
 #include "py/error.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
@@ -22,7 +23,7 @@ ResponderObject& self_of(PyObject* self) noexcept {
 }
 
 bool fail(PyObject* type, const char* format, PyObject* what) noexcept {
-  PyErr_Format(type, format, what);
+  py::raise_about(type, format, what);
   return false;
 }
 
@@ -34,22 +35,22 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
   }
   head.status_text.reset();
   if (!PyUnicode_Check(status)) {
-    return fail(PyExc_TypeError, "status must be a str, not %R", status);
+    return fail(PyExc_TypeError, "status must be a str, not %U", status);
   }
   std::string_view text;
   if (!latin1_view(status, text)) {
-    return fail(PyExc_ValueError, "status is not latin-1: %R", status);
+    return fail(PyExc_ValueError, "status is not latin-1: %U", status);
   }
   const bool shape = text.size() >= 4 && http::is_digit(text[0]) &&
                      http::is_digit(text[1]) && http::is_digit(text[2]) &&
                      text[3] == ' ';
   if (!shape || !http::is_field_value(text)) {
     return fail(PyExc_ValueError,
-                "status must be three digits, a space and a reason: %R", status);
+                "status must be three digits, a space and a reason: %U", status);
   }
   head.status = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
   if (head.status < 200) {
-    return fail(PyExc_ValueError, "an interim status cannot be the answer: %R", status);
+    return fail(PyExc_ValueError, "an interim status cannot be the answer: %U", status);
   }
   head.status_text = py::Object::copy(status);
   head.status_of_text = head.status;
@@ -59,20 +60,20 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
 
 bool check_field(PyObject* item, http::HeaderView& view, http::HeaderId& id) noexcept {
   if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 2) {
-    return fail(PyExc_TypeError, "a header must be a (name, value) tuple, not %R",
+    return fail(PyExc_TypeError, "a header must be a (name, value) tuple, not %U",
                 item);
   }
   PyObject* name = PyTuple_GET_ITEM(item, 0);
   PyObject* value = PyTuple_GET_ITEM(item, 1);
   if (!PyUnicode_Check(name) || !PyUnicode_Check(value)) {
-    return fail(PyExc_TypeError, "header name and value must be str: %R", item);
+    return fail(PyExc_TypeError, "header name and value must be str: %U", item);
   }
   const auto known =
       latin1_view(name, view.name) ? http::field_id(view.name) : std::nullopt;
-  if (!known) return fail(PyExc_ValueError, "invalid header name: %R", name);
+  if (!known) return fail(PyExc_ValueError, "invalid header name: %U", name);
   id = *known;
   if (!latin1_view(value, view.value) || !http::is_field_value(view.value)) {
-    return fail(PyExc_ValueError, "invalid value of header %R", name);
+    return fail(PyExc_ValueError, "invalid value of header %U", name);
   }
   // White space around it is not of it (RFC 9110 5.5), and has no place in HTTP/2.
   view.value = http::trim_ows(view.value);
@@ -94,7 +95,7 @@ bool known_field(PyObject* item, ConstantFields& constants, http::HeaderView& vi
 
 bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept {
   if (!PyList_Check(headers)) {
-    return fail(PyExc_TypeError, "headers must be a list, not %R", headers);
+    return fail(PyExc_TypeError, "headers must be a list, not %U", headers);
   }
   using enum http::AnswerRules::Verdict;
   http::AnswerRules rules(head.says);
@@ -112,7 +113,7 @@ bool check_headers(PyObject* headers, HeadState& head, Bridge& bridge) noexcept 
       case Heard: break;
       case Dropped: bridge.note_dropped_header(view.name); break;
       case Bad:
-        return fail(PyExc_ValueError, "malformed or repeated Content-Length: %R", item);
+        return fail(PyExc_ValueError, "malformed or repeated Content-Length: %U", item);
     }
   }
   if (rules.agree()) return true;
@@ -130,14 +131,14 @@ bool allow_again(ResponderObject& self, PyObject* exc_info) noexcept {
     return false;
   }
   if (!PyTuple_Check(exc_info) || PyTuple_GET_SIZE(exc_info) != 3) {
-    return fail(PyExc_TypeError, "exc_info must be a 3-tuple, not %R", exc_info);
+    return fail(PyExc_TypeError, "exc_info must be a 3-tuple, not %U", exc_info);
   }
   if (!self.request->exchange().head_sent()) return true;
   PyObject* type = PyTuple_GET_ITEM(exc_info, 0);
   PyObject* value = PyTuple_GET_ITEM(exc_info, 1);
   PyObject* trace = PyTuple_GET_ITEM(exc_info, 2);
   if (!PyExceptionClass_Check(type)) {
-    return fail(PyExc_TypeError, "exc_info must hold an exception, not %R", type);
+    return fail(PyExc_TypeError, "exc_info must hold an exception, not %U", type);
   }
   if (!PyExceptionInstance_Check(value)) {
     PyErr_SetObject(type, value == Py_None ? nullptr : value);
@@ -167,7 +168,7 @@ PyObject* write_here(PyObject* self, PyObject* data) noexcept {
   const ResponderObject& responder = self_of(self);
   if (!check_alive(responder, "write")) return nullptr;
   if (!PyBytes_Check(data)) {
-    fail(PyExc_TypeError, "write() takes bytes, not %R", data);
+    fail(PyExc_TypeError, "write() takes bytes, not %U", data);
     return nullptr;
   }
   Request& request = *responder.request;

@@ -10,6 +10,7 @@ from typing import Any
 from greenlet import GreenletExit
 
 from celadon._core import green as _green
+from celadon.errors import brief
 
 _forks = 0  # that lie between the first process and this one
 
@@ -174,7 +175,7 @@ def spawn(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet:
     It is one of this thread's: of a native thread's none goes on when that has ended.
     """
     if not callable(fn):
-        raise TypeError(f"spawn() needs a callable, not {fn!r}")
+        raise TypeError(f"spawn() needs a callable, not {brief(fn)}")
     task = Greenlet(fn, *args, **kwargs)
     task._start()
     return task
@@ -185,7 +186,7 @@ def spawn_later(
 ) -> Greenlet:
     """As `spawn`, in `seconds`. Killed before, it never starts."""
     if not callable(fn):
-        raise TypeError(f"spawn_later() needs a callable, not {fn!r}")
+        raise TypeError(f"spawn_later() needs a callable, not {brief(fn)}")
     task = Greenlet(fn, *args, **kwargs)
 
     def start() -> None:

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from celadon._core import green as _green
+from celadon.errors import brief
 from celadon.logging import logger
 from celadon.pools import hooks, lending, opening, upkeep
 from celadon.pools.background import bounded, start, start_for_long
@@ -164,7 +165,7 @@ class ConnectionPool(Generic[C]):
         if member is None or not member.is_lent:
             if is_abandoned(conn):
                 return
-            raise ValueError(f"{conn!r} was not acquired from pool {self.name}")
+            raise ValueError(f"{brief(conn)} was not acquired from pool {self.name}")
         self._come_back(member, "released" if discard else None)
 
     def _come_back(self, member: Member, reason_to_go: str | None) -> None:
