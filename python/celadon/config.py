@@ -221,11 +221,23 @@ def _contradictions(config: Config) -> list[str]:
         )
     if config.reload and config.preload_app:
         problems.append("reload: what preload_app has imported cannot be renewed")
-    if config.reload and config.is_default("request_timeout"):
+    settle_request_timeout(config)
+    return problems
+
+
+def settle_request_timeout(config: Config) -> None:
+    """Where it is not set: what was said of other settings says how long one may take."""
+    if not config.is_default("request_timeout"):
+        return
+    is_longer = not 0 < config.timeout <= config.request_timeout
+    if config.reload:
         # Who stands in a debugger, or thinks, is not to be hurried.
         config.values["request_timeout"] = 0.0
         config.sources["request_timeout"] = "reload"
-    return problems
+    elif is_longer and not config.is_default("timeout"):
+        # A request that takes that long was served by gunicorn, whatever its worker.
+        config.values["request_timeout"] = config.timeout
+        config.sources["request_timeout"] = "timeout"
 
 
 def _is_utf8(text: str) -> bool:

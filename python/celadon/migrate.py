@@ -50,6 +50,7 @@ def examine(name: str, folder: Path) -> Report:
             ignored.append(settings.notes[-1])
         elif key in SETTINGS:
             same.append(f"{key} = {brief(value)}")
+    config.settle_request_timeout(settings)
     if gevents.was_asked():
         ignored.append(gevents.NOTHING)
     same += [f"{hook}()" for hook in layer.hooks]
@@ -79,9 +80,10 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
     ) or settings.threads > 1:
         yield "threads: requests run on greenlets, as many as worker_connections"
     if "timeout" in layer.values:
+        limit = settings.request_timeout
         yield (
-            "timeout: is about a loop that is stuck; a request that takes long is ended "
-            f"by request_timeout ({settings.request_timeout:g} s)"
+            "timeout: is about a loop that is stuck; a request that takes long is "
+            + (f"ended by request_timeout ({limit:g} s)" if limit else "not ended")
         )
 
 

@@ -292,6 +292,27 @@ def test_worker_classes(place: Place, kind: str, threads: int, green: bool) -> N
     assert found["request_timeout"][0] == (120.0 if green else 17.0)
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("timeout = 600", (600.0, "timeout")),
+        ("timeout = 0", (0.0, "timeout")),
+        ("timeout = 120", (120.0, "default")),
+        ("timeout = 600; request_timeout = 7", (7.0, "gunicorn.conf.py")),
+        ("timeout = 600; worker_class = 'gevent'", (600.0, "timeout")),
+        ("timeout = 600; reload = True", (0.0, "reload")),
+    ],
+)
+def test_a_longer_timeout_is_one_for_requests(
+    place: Place, lines: str, expected: tuple[float, str]
+) -> None:
+    """gunicorn's workers that wait let a request take as long as it likes."""
+    place.write("gunicorn.conf.py", lines)
+    assert place.settings()["request_timeout"] == expected
+    told = place.run("migrate", "gunicorn.conf.py").stdout
+    assert f"ended by request_timeout ({expected[0]:g} s)" in told or not expected[0]
+
+
 def test_migrate(place: Place) -> None:
     place.write(
         "gunicorn.conf.py",

@@ -105,7 +105,8 @@ def rows() -> Iterable[Setting]:
         "request_timeout",
         d,
         120.0,
-        "dispatch to the head of the answer; 0: off",
+        "dispatch to the head of the answer; 0: off; where it is not set, timeout if that is "
+        "set and longer",
         section=t,
     )
     yield s(
