@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from celadon import origins
@@ -104,14 +105,19 @@ def _import(name: str) -> Any:
 
 def own_failure(what: str, error: BaseException) -> AppError:
     """The application's own frames, without ours and the import system's."""
-    frames = error.__traceback__
-    while frames is not None and _is_machinery(frames.tb_frame.f_code.co_filename):
-        frames = frames.tb_next
+    frames = own_frames(error.__traceback__)
     shown = ""
     if frames is not None or isinstance(error, SyntaxError):
         shown = "".join(traceback.format_exception(type(error), error, frames))
     detail = traceback.format_exception_only(type(error), error)[-1].strip()
     return AppFailed(f"{shown}{what}: {detail}", f"{what}: {detail}")
+
+
+def own_frames(frames: TracebackType | None) -> TracebackType | None:
+    """From the first one on that is neither ours nor the standard library's."""
+    while frames is not None and _is_machinery(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return frames
 
 
 def _is_machinery(file: str) -> bool:

@@ -45,6 +45,23 @@ class _ErrorLogger(_ServersLogger):
             if handler not in self.handlers and record.levelno >= handler.level:
                 handler.handle(record)
 
+    # What gunicorn's logger has beside, for hooks.
+
+    @property
+    def error_log(self) -> logging.Logger:
+        return self
+
+    @property
+    def access_log(self) -> logging.Logger:
+        return logging.getLogger(_ACCESS[1])
+
+    @property
+    def loglevel(self) -> int:
+        return self.getEffectiveLevel()
+
+    def reopen_files(self) -> None:
+        reopen()
+
 
 class _File(logging.FileHandler):
     """Not closed by `dictConfig` either: others write to its descriptor."""

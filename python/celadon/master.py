@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 from celadon import (
     _core,
     addresses,
+    cfg,
     config,
     control,
     ending,
+    hooked,
     lifecycle,
     logging,
     output,
@@ -32,7 +34,7 @@ from celadon import (
     systemd,
 )
 from celadon.errors import CeladonError, UsageError
-from celadon.importer import Application
+from celadon.importer import Application, own_frames
 from celadon.server import raise_descriptor_limit, serve_as_worker
 
 if TYPE_CHECKING:
@@ -92,10 +94,13 @@ def _supervise(
     raise_descriptor_limit()
     if settings.preload_app:
         before = os.getcwd()
-        app = preload.load(lambda: load(settings), settings.gc_freeze)
+        app = lifecycle.App()
+        app.callable = preload.load(lambda: load(settings), settings.gc_freeze)
         load = functools.partial(_begin, app, os.getcwd())
         os.chdir(before)  # from where relative paths of a reload are meant
     supervisor = _Supervisor(reread, settings)
+    if settings.preload_app:
+        supervisor.arbiter.app = app
     if settings.reload:
         supervisor.watch_files()
         load = functools.partial(_load_or_tell, supervisor, load)
@@ -128,14 +133,15 @@ def _give_logs_away(settings: config.Config) -> None:
         logging.give_away(account.uid, account.gid, config.access_log(settings))
 
 
-def _begin(app: Application, folder: str, settings: config.Config) -> Application:
+def _begin(app: lifecycle.App, folder: str, settings: config.Config) -> Application:
     """In a worker whose application the master has imported, which was in `folder` then."""
     os.chdir(folder)
     if settings.green:
         from celadon import patch
 
         patch.start()
-    return app
+    found: Application = app.wsgi()
+    return found
 
 
 def _load_or_tell(
@@ -179,21 +185,23 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
     process.set_title(settings.proc_name, "worker")
     if settings.worker_affinity:
         process.pin(supervisor.core.slot() or 0)
-    lifecycle.call(settings, "post_fork", arbiter, worker)
-    if account := process.account_of(settings):
-        process.become(account)
-        supervisor.core.end_with_it(arbiter.pid)
     try:
-        worker.app = load(settings)
+        lifecycle.call(settings, "post_fork", arbiter, worker)
+        if account := process.account_of(settings):
+            process.become(account)
+            supervisor.core.end_with_it(arbiter.pid)
+        worker.app.callable = worker.wsgi = load(settings)
         lifecycle.call(settings, "post_worker_init", worker)
         worker.booted = True
-        app = lifecycle.with_request_hooks(worker.app, worker, settings)
+        app = hooked.with_request_hooks(worker.wsgi, worker, settings)
+        worker.when_ended = functools.partial(os.kill, os.getpid(), signal.SIGTERM)
         serve_as_worker(app, settings, worker, seat, rotation)
     except Exception as error:
         _log_end(error)
         return error.status if isinstance(error, CeladonError) else 1
     finally:
         signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending
+        worker.when_ended = None
         worker.alive = False
         lifecycle.call_logged(settings, "worker_exit", arbiter, worker)
         ending.bound(settings.graceful_timeout)
@@ -209,7 +217,10 @@ def _log_end(error: Exception) -> None:
     elif isinstance(error, OSError):
         logging.logger.error("%s", error)
     else:
-        logging.logger.error("this worker ends by an error", exc_info=error)
+        trace = own_frames(error.__traceback__) or error.__traceback__
+        logging.logger.error(
+            "this worker ends by an error", exc_info=(type(error), error, trace)
+        )
 
 
 def _end_on_signals(supervisor: _Supervisor, worker: lifecycle.Worker) -> None:
@@ -323,7 +334,7 @@ class _Supervisor:
         settings, arbiter = self.settings, self.arbiter
         lifecycle.call(settings, "on_starting", arbiter)
         self._addresses.open(settings, self._sockets.stored)
-        arbiter.address = self._addresses.descriptions
+        self._note_addresses()
         self._bind_control()
         process.set_title(settings.proc_name, "master")
         logging.logger.info(
@@ -344,6 +355,10 @@ class _Supervisor:
         if isinstance(outcome, int):
             logging.logger.info("stopped")
         return outcome
+
+    def _note_addresses(self) -> None:
+        found = map(cfg.Listener, self._addresses.descriptions)
+        self.arbiter.LISTENERS[:] = found
 
     def _say_addresses(self) -> None:
         for address in self._addresses.descriptions:
@@ -374,12 +389,13 @@ class _Supervisor:
 
     def fork(self) -> int:
         """As `os.fork`; -1 where no process can be made."""
-        worker = lifecycle.Worker(self.forked.age + 1, self.settings)
+        worker = lifecycle.Worker(self.forked.age + 1, self.settings, self.arbiter)
         self.forked = worker
+        self.arbiter.worker_age = worker.age
         try:
             lifecycle.call(self.settings, "pre_fork", self.arbiter, worker)
-        except Exception:
-            logging.logger.exception("the hook pre_fork failed")
+        except CeladonError as error:
+            logging.logger.error("%s", error)
             return -1
         try:
             with warnings.catch_warnings():
@@ -428,8 +444,7 @@ class _Supervisor:
         self._given = options
         _open_logs(settings)
         self._addresses.follow(settings)
-        self.settings = self.arbiter.cfg = settings
-        self.arbiter.address = self._addresses.descriptions
+        self._take(settings)
         lifecycle.call(settings, "on_reload", self.arbiter)
 
     def _check_room(self, settings: config.Config) -> None:
@@ -449,8 +464,12 @@ class _Supervisor:
         self._addresses.follow(before.settings)
         still = [self._before.settings] if self._before else []
         self._addresses.settle(before.settings, *still)
-        self.settings = self.arbiter.cfg = before.settings
-        self.arbiter.address = self._addresses.descriptions
+        self._take(before.settings)
+
+    def _take(self, settings: config.Config) -> None:
+        self.settings = settings
+        self.arbiter.follow(settings)
+        self._note_addresses()
 
     def take_back(self) -> None:
         """The reload was accepted, but a worker of it did not come to serve."""

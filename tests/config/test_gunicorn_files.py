@@ -292,3 +292,130 @@ def test_s18_a_hook_after_requests_changes_no_answer(tmp_path: Path) -> None:
             assert lines[-2] == f"{path} 5"
             looked = looked or lines.count("looked")
             assert lines.count("looked") == looked > 0
+
+
+ATTRIBUTES = """
+import os
+bind = "127.0.0.1:0"
+raw_env = ["COLOUR=green"]
+pidfile = "pid"
+workers = 1
+timeout = 40
+preload_app = True
+
+def say(*words):
+    with open(os.path.join(os.path.dirname(__file__), "said"), "a") as file:
+        file.write(" ".join(map(str, words)) + "\\n")
+
+class Middleware:
+    def __init__(self, app): self.app = app
+    def __call__(self, environ, start_response):
+        def start(status, headers, *rest):
+            return start_response(status, [*headers, ("X-Wrapped", "yes")], *rest)
+        return self.app(environ, start)
+
+def on_starting(server):
+    cfg = server.cfg
+    say("address", server.address, cfg.address, server.master_pid, server.timeout)
+    say("env", cfg.env, cfg.uid == os.geteuid(), cfg.gid == os.getegid())
+    say("settings", cfg.settings["timeout"].get(), cfg.settings["timeout"].name)
+    say("unset", cfg.accesslog, cfg.certfile, bool(cfg.is_ssl), cfg.daemon, cfg.worker_int(1))
+    say("loaded", callable(server.app.wsgi()), server.worker_age)
+
+def when_ready(server):
+    say("pidfile", os.path.basename(server.pidfile.fname), server.pidfile.pid == server.pid)
+    say("listeners", [str(each).startswith("http://127") for each in server.LISTENERS],
+        server.LISTENERS[0].getsockname()[1] > 0)
+    server.kill_worker(1, 0)
+    server.wakeup()
+
+def post_fork(server, worker):
+    worker.tmp.notify()
+    worker.notify()
+    worker.log.error_log.info("by the error log")
+    say("worker", worker.timeout, worker.aborted, worker.max_requests > 1 << 30,
+        worker.tmp.last_update() > 0, len(worker.sockets), server.worker_age)
+
+def post_worker_init(worker):
+    worker.wsgi = Middleware(worker.wsgi)
+    say("app", worker.app.callable is not None, worker.app.wsgi() is worker.app.callable)
+
+def post_request(worker, req, environ, resp):
+    fields = dict(req.headers)
+    say("req", req.peer_addr[0], req.trailers, req.body is not None, fields["CONTENT-TYPE"],
+        fields["CONTENT-LENGTH"])
+    say("resp", resp.response_length, resp.headers_sent, resp.chunked, resp.status_code)
+    if req.path == "/last": worker.alive = False
+"""
+GREETING = """
+def app(environ, start_response):
+    fields = [] if environ["PATH_INFO"] == "/open" else [("Content-Length", "5")]
+    start_response("200 OK", fields)
+    return iter([b"he", b"llo"])
+"""
+
+
+def post(path: str) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n"
+    return f"{head}Content-Length: 2\r\nConnection: close\r\n\r\nhi".encode()
+
+
+@pytest.mark.parametrize("name", ["celadon", "gunicorn"])
+def test_what_hooks_ask_of_their_arguments(name: str, tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(ATTRIBUTES)
+    (tmp_path / "greeting.py").write_text(GREETING)
+    server = Command.__new__(Command)
+    server.start([str(BIN / name), "greeting:app"], tmp_path)
+    with server:
+        port = int(server.said(r"[Ll]istening at:? .*http://127.0.0.1:(\d+)")[1])
+        for path in ("/", "/open", "/last"):
+            with raw.Client(("127.0.0.1", port)) as client:
+                client.send(post(path))
+                answer = client.response()
+                assert (answer.body, answer.get("X-Wrapped")) == (b"hello", "yes")
+
+        def said() -> list[str]:
+            return (tmp_path / "said").read_text().splitlines()
+
+        # One that a hook has ended is replaced.
+        wait_until(lambda: (s := said(), sum(w.startswith("app") for w in s) == 2))
+        server.wait_line("by the error log")
+        once = [*dict.fromkeys(said())]
+        assert [line for line in once if not line.startswith("worker")] == [
+            "address [('127.0.0.1', 0)] [('127.0.0.1', 0)] 0 40" + DECIMAL[name],
+            "env {'COLOUR': 'green'} True True",
+            f"settings 40{DECIMAL[name]} timeout",
+            "unset None None False False None",
+            "loaded True 0",
+            "pidfile pid True",
+            "listeners [True] True",
+            "app True True",
+            "req 127.0.0.1 [] True text/x 2",
+            "resp 5 True False 200",
+            "resp None True True 200",
+        ]
+        workers = [line for line in once if line.startswith("worker")]
+        assert workers == [f"worker 20.0 False True True 1 {n}" for n in (1, 2)]
+
+
+DECIMAL = {"celadon": ".0", "gunicorn": ""}
+
+
+def test_a_hook_that_fails_is_shown_by_its_own_lines(tmp_path: Path) -> None:
+    for hook in ("on_starting", "pre_fork", "post_fork", "post_worker_init", "on_exit"):
+        (tmp_path / "gunicorn.conf.py").write_text(
+            f"bind = '127.0.0.1:0'\ndef {hook}(server, *worker): server.nonsense\n"
+        )
+        env = {"PYTHONPATH": str(ROOT)}
+        command = Command("tests.apps.probe:app", cwd=tmp_path, env=env)
+        if hook == "on_exit":
+            command.said("worker .* is ready")
+            command.process.terminate()
+        try:
+            command.wait_line(rf"the hook {hook} failed: AttributeError: .*'nonsense'")
+        finally:
+            command.process.kill()
+            command.wait()
+        report = "\n".join(command.lines)
+        assert f'gunicorn.conf.py", line 2, in {hook}' in report
+        assert "/python/celadon/" not in report

@@ -14,7 +14,7 @@ from typing import Any
 
 from gunicorn.workers.base import Worker as Base
 
-from celadon import _core, config, health, lifecycle, logging, patch, routes, server
+from celadon import _core, config, health, hooked, logging, patch, routes, server
 from celadon.drivers import budget
 from celadon.green import report, sleep, spawn
 from celadon.patch import before
@@ -90,7 +90,7 @@ class Worker(Base):
         server.settle(self._settings.gc_freeze)
         _core.green.set_base_context()
         worker: Any = self
-        app = lifecycle.with_request_hooks(self.wsgi, worker, self._settings)
+        app = hooked.with_request_hooks(self.wsgi, worker, self._settings)
         watch = watchdog.prepare(lambda: self.cfg.worker_abort(self))
         core = server.make_core(
             app, self._settings, watch, notify=self._hear, access=_access_writer()

@@ -17,7 +17,7 @@ from typing import Any
 
 import greenlet
 
-from celadon import _core, config, lifecycle, logging, output, watchdog
+from celadon import _core, config, hooked, lifecycle, logging, output, watchdog
 from celadon import server as _server
 from celadon._core.green import poll_fd as _poll_fd
 from celadon.green import sleep as _sleep
@@ -331,7 +331,7 @@ def _dressed(app: Any, settings: config.Config) -> Any:
     if _state.error is not None:
         app = _told(app, _state.error)
     app = _answering(app, closes=not _state.keepalive)
-    return lifecycle.with_request_hooks(app, worker, settings)
+    return hooked.with_request_hooks(app, worker, settings)
 
 
 _BEGAN = "celadon.meinheld.began"

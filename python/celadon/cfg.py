@@ -1,0 +1,115 @@
+"""The ``cfg`` of hooks: the settings as gunicorn's configuration has them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from celadon import process
+from celadon.config import Config
+from celadon.hooks import HOOKS
+from celadon.settings import SETTINGS, gunicorn
+
+# None where they are not set, which is nothing here.
+_NOTHING = {
+    *("accesslog", "logconfig", "logconfig_json", "paste", "pidfile"),
+    *("tmp_upload_dir", "wsgi_app"),
+}
+
+
+class Listener(str):
+    """An address as the log has it, with what hooks ask of a socket."""
+
+    def getsockname(self) -> tuple[str, int] | str:
+        return address_of(self.partition("://")[2] or self)
+
+
+def address_of(text: str) -> tuple[str, int] | str:
+    """Of ``HOST:PORT``; a path stays one."""
+    if text.startswith(("unix:", "fd:")):
+        return text.removeprefix("unix:")
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit():
+        return text.strip("[]"), 8000
+    return host.strip("[]"), int(port)
+
+
+class Row(NamedTuple):
+    """One of ``cfg.settings``."""
+
+    name: str
+    value: Any
+    default: Any
+
+    def get(self) -> Any:
+        return self.value
+
+
+class Cfg:
+    """Settings by name, hooks that are not set as functions that do nothing, and what
+    gunicorn makes of several settings."""
+
+    is_ssl = False
+
+    def __init__(self, settings: Config) -> None:
+        self.__dict__["_settings"] = settings
+
+    def __getattr__(self, name: str) -> Any:
+        settings: Config = self.__dict__["_settings"]
+        if name in SETTINGS:
+            value = settings.values[name]
+            return None if value == "" and name in _NOTHING else value
+        if name in HOOKS:
+            return settings.hooks.get(name, _do_nothing)
+        if (verdict := gunicorn.VERDICTS.get(name)) is not None:
+            return False if verdict.is_switch else None
+        return getattr(settings, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.set(name, value)
+
+    def set(self, name: str, value: Any) -> None:
+        """For what is not at work yet. Raises `UsageError` for a bad value."""
+        settings: Config = self.__dict__["_settings"]
+        if name in HOOKS:
+            settings.hooks[name] = value
+        else:
+            settings.set(name, value, "a hook")
+
+    @property
+    def settings(self) -> dict[str, Row]:
+        return {row.name: row for row in self._rows()}
+
+    def _rows(self) -> Iterator[Row]:
+        for name, row in SETTINGS.items():
+            yield Row(name, getattr(self, name), row.default)
+        for name in (*HOOKS, *gunicorn.VERDICTS):
+            yield Row(name, getattr(self, name), None)
+
+    @property
+    def env(self) -> dict[str, str]:
+        pairs: Iterator[list[str]] = (each.split("=", 1) for each in self.raw_env)
+        return dict(pairs)
+
+    @property
+    def address(self) -> list[tuple[str, int] | str]:
+        return [address_of(each) for each in self.bind]
+
+    @property
+    def uid(self) -> int:
+        account = process.account_of(self._settings)
+        return account.uid if account else os.geteuid()
+
+    @property
+    def gid(self) -> int:
+        account = process.account_of(self._settings)
+        return account.gid if account else os.getegid()
+
+    @property
+    def worker_class_str(self) -> str:
+        return str(self.worker_class)
+
+
+def _do_nothing(*_arguments: object) -> None:
+    pass

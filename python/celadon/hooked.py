@@ -1,0 +1,201 @@
+"""Requests with hooks around them, and what these are given."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celadon import logging
+from celadon._core import green
+from celadon.config import Config
+from celadon.hooks import HOOKS, Hook, argument_count
+from celadon.lifecycle import Worker
+
+_FAILED = "500 Internal Server Error"  # where the application has said nothing
+
+
+class Request:
+    """The ``req`` of a hook."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.method: str = environ["REQUEST_METHOD"]
+        self.uri: str = environ["RAW_URI"]
+        self.path: str = environ["PATH_INFO"]
+        self.query: str = environ["QUERY_STRING"]
+        major, minor = environ["SERVER_PROTOCOL"].removeprefix("HTTP/").split(".")
+        self.version = (int(major), int(minor))
+        self.headers = [
+            (name[5:].replace("_", "-"), value)
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        ]
+        self.headers += [
+            (name.replace("_", "-"), environ[name])
+            for name in ("CONTENT_TYPE", "CONTENT_LENGTH")
+            if environ.get(name)
+        ]
+        self.remote_addr = (environ["REMOTE_ADDR"], environ.get("REMOTE_PORT"))
+        self.peer_addr = self.remote_addr
+        self.scheme: str = environ["wsgi.url_scheme"]
+        self.body = environ["wsgi.input"]
+        self.trailers: list[tuple[str, str]] = []
+        self.fragment = ""
+        self.proxy_protocol_info: dict[str, Any] | None = None
+
+
+class Response:
+    """The ``resp`` of a hook: ``status``, ``headers``, ``sent`` (bytes)."""
+
+    def __init__(self, req: Request) -> None:
+        self.req = req
+        self.version = req.version
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+        self.sent = 0
+        self.began = time.monotonic()
+
+    @property
+    def status_code(self) -> int | None:
+        return int(self.status[:3]) if self.status else None
+
+    @property
+    def response_length(self) -> int | None:
+        """By its Content-Length."""
+        for name, value in self.headers:
+            if name.lower() == "content-length" and value.isdigit():
+                return int(value)
+        return None
+
+    @property
+    def headers_sent(self) -> bool:
+        return self.status != ""
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the application left its length open, for a client that knows chunks."""
+        is_bodiless = self.status_code in (204, 304) or self.req.method == "HEAD"
+        is_open = self.response_length is None and self.version >= (1, 1)
+        return is_open and self.headers_sent and not is_bodiless
+
+
+# Of a worker, its request, the environ and the answer.
+Exchange = tuple[Any, Request, dict[str, Any], Response]
+After = Callable[[Exchange], None]
+
+
+def with_request_hooks(
+    app: Any, worker: Worker, cfg: Config, told: After | None = None
+) -> Any:
+    """`app` with ``pre_request`` and ``post_request`` around it, and with `told`, which
+    hears of the end of each request; `app` without them."""
+    pre, post = cfg.hooks.get("pre_request"), cfg.hooks.get("post_request")
+    if pre is None and post is None and told is None:
+        return app
+    after = _after([told, _caller(post) if post is not None else None])
+
+    def hooked(environ: dict[str, Any], start_response: Any) -> Any:
+        worker.nr += 1
+        request = Request(environ)
+        if pre is not None:
+            pre(worker, request)
+        if after is None:
+            return app(environ, start_response)
+        response = Response(request)
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            response.status, response.headers = status, headers
+            write = start_response(status, headers, *rest)
+
+            def counted(data: bytes) -> None:
+                response.sent += len(data)
+                write(data)
+
+            return counted
+
+        exchange = (worker, request, environ, response)
+        try:
+            body = app(environ, start)
+            return _followed(body, exchange, after)
+        except BaseException:
+            if os.getpid() == worker.pid:  # no child that the application has forked
+                response.status = response.status or _FAILED
+                after(exchange)
+            raise
+
+    return hooked
+
+
+def _after(each: list[After | None]) -> After | None:
+    calls = [call for call in each if call is not None]
+    if len(calls) <= 1:
+        return calls[0] if calls else None
+
+    def call_all(exchange: Exchange) -> None:
+        for call in calls:
+            call(exchange)
+
+    return call_all
+
+
+def _followed(body: Any, exchange: Exchange, after: After) -> Any:
+    """What to answer with, so that `after` hears of its end. What the server knows the
+    length of, or sends as a file, it is given as it is."""
+    leftovers = green.job_leftovers()
+    length = _length(body, exchange)
+    if leftovers is None or length is None:
+        return _Answer(body, exchange, after)
+    exchange[3].sent += length
+    leftovers[id(exchange)] = functools.partial(after, exchange)
+    return body
+
+
+def _length(body: Any, exchange: Exchange) -> int | None:
+    if type(body) in (list, tuple):
+        return sum(map(len, body))
+    _, _, environ, response = exchange
+    if type(body) is not environ.get("wsgi.file_wrapper"):
+        return None
+    fields = {name.lower(): value for name, value in response.headers}
+    given = fields.get("content-length", "")
+    return int(given) if given.isdigit() else None
+
+
+class _Answer:
+    """The application's iterable, whose end is heard of."""
+
+    def __init__(self, body: Iterable[bytes], exchange: Exchange, after: After) -> None:
+        self._body = body
+        self._parts = iter(body)
+        self._exchange = exchange
+        self._after = after
+
+    def __iter__(self) -> _Answer:
+        return self
+
+    def __next__(self) -> bytes:
+        part = next(self._parts)
+        self._exchange[3].sent += len(part)
+        return part
+
+    def close(self) -> None:
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            self._after(self._exchange)
+
+
+def _caller(post: Hook) -> After:
+    """Calls `post` with as many arguments as it takes, which is looked at once."""
+    count = argument_count(post, HOOKS["post_request"])
+
+    def call(exchange: Exchange) -> None:
+        try:
+            post(*exchange[:count])
+        except Exception:
+            logging.logger.exception("the hook post_request failed")
+
+    return call
