@@ -2,8 +2,12 @@
 // dicts. Before an attribute is looked up, the local's own dict pointer is turned to
 // the dict of what runs now; the generic lookup does the rest. A runner's values
 // survive from request to request, as a thread's do, and die with the runner.
+// To the collector the dicts are the local's alone: those maps hold them by capsules,
+// which it does not look into, so that a local is found dead whose own values know it.
 #include "green/local.h"
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "green/hub.h"
@@ -13,8 +17,14 @@
 namespace celadon::green {
 namespace {
 
+// What a local keeps for one strand or thread; owned by a capsule in the map of that.
+struct Share : ListHook<Share> {
+  py::Object dict;
+};
+
 struct LocalObject {
   PyObject_HEAD PyObject* weakrefs;
+  IntrusiveList<Share>* shares;
   PyObject* dict;  // of the strand `owner`, whose values keep it: borrowed
   PyObject* key;
   PyObject* args;
@@ -37,6 +47,29 @@ IntrusiveList<ThreadValues>& native_threads() noexcept {
 constexpr const char* kThreadKey = "celadon.locals";
 constexpr const char* kLocalKey = "celadon.local";
 constexpr const char* kDeadKey = "celadon.local, gone";
+
+constexpr const char* kShareKey = "celadon.local, of one";
+
+Share* share_in(PyObject* capsule) noexcept {
+  return static_cast<Share*>(PyCapsule_GetPointer(capsule, kShareKey));
+}
+
+// What dies with it may look at the local: it is out of its list first.
+void free_share(PyObject* capsule) noexcept {
+  Share* share = share_in(capsule);
+  const py::Object dict = std::move(share->dict);
+  delete share;
+}
+
+// Puts `dict` into `values` for `local`. False with an exception.
+bool put_share(LocalObject& local, PyObject* values, PyObject* dict) noexcept {
+  auto made = std::make_unique<Share>();
+  made->dict = py::Object::copy(dict);
+  const py::Object capsule(PyCapsule_New(made.get(), kShareKey, free_share));
+  if (!capsule) return false;
+  local.shares->push_back(*made.release());  // the capsule's
+  return PyDict_SetItem(values, local.key, capsule.get()) == 0;
+}
 
 // What dies with them may be a local, which looks for what it keeps in every list, or
 // use one: they are out of sight first.
@@ -84,14 +117,14 @@ bool attach(PyObject* self) noexcept {
   if (!values) return false;
   const std::uint64_t owner = green ? strand->number() : 0;
   if (PyObject* found = PyDict_GetItemWithError(values, local.key)) {
-    set_dict(local, found, owner);
+    set_dict(local, share_in(found)->dict.get(), owner);
     return true;
   }
   const py::Object fresh(PyErr_Occurred() ? nullptr : PyDict_New());
-  if (!fresh || PyDict_SetItem(values, local.key, fresh.get()) < 0) return false;
+  if (!fresh || !put_share(local, values, fresh.get())) return false;
   set_dict(local, fresh.get(), owner);
   PyTypeObject* type = Py_TYPE(self);
-  if (type->tp_init == PyBaseObject_Type.tp_init) return true;
+  if (type->tp_init == PyBaseObject_Type.tp_init || !local.args) return true;
   // A subclass is initialised anew in each strand that uses it.
   if (type->tp_init(self, local.args, local.kwargs) == 0) {
     // It may have waited, and others used this local meanwhile.
@@ -115,6 +148,7 @@ PyObject* local_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexce
   auto* self = reinterpret_cast<LocalObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
   py::Object guard(reinterpret_cast<PyObject*>(self));
+  self->shares = new IntrusiveList<Share>();
   self->args = py::new_ref(args);
   self->kwargs = kwargs ? py::new_ref(kwargs) : nullptr;
   self->key = PyCapsule_New(self, kLocalKey, nullptr);
@@ -123,7 +157,7 @@ PyObject* local_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexce
   const bool green = strand && !strand->is_main();
   PyObject* values = green ? strand->make_locals() : values_of_thread();
   const py::Object fresh(values ? PyDict_New() : nullptr);
-  if (!fresh || PyDict_SetItem(values, self->key, fresh.get()) < 0) return nullptr;
+  if (!fresh || !put_share(*self, values, fresh.get())) return nullptr;
   set_dict(*self, fresh.get(), green ? strand->number() : 0);
   return guard.release();
 }
@@ -154,6 +188,10 @@ int local_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(local.args);
   Py_VISIT(local.kwargs);
+  if (!local.shares) return 0;
+  for (Share* each = local.shares->front(); each; each = local.shares->next(*each)) {
+    Py_VISIT(each->dict.get());
+  }
   return 0;
 }
 
@@ -163,7 +201,7 @@ using Values = std::vector<py::Object>;
 void take(PyObject* values, PyObject* key, Values& taken) noexcept {
   PyObject* found = values ? PyDict_GetItemWithError(values, key) : nullptr;
   if (found) {
-    taken.push_back(py::Object::copy(found));
+    taken.push_back(py::Object::copy(share_in(found)->dict.get()));
     if (PyDict_DelItem(values, key) == 0) return;
   }
   PyErr_Clear();
@@ -190,11 +228,18 @@ void drop(Values taken) noexcept {
   for (py::Object& each : taken) hub->bury(each.release());
 }
 
-int local_clear(PyObject* self) noexcept {
-  LocalObject& local = self_of(self);
-  local.dict = nullptr;
+// What it keeps for all, out of their maps.
+Values clear_all(LocalObject& local) noexcept {
+  Values taken;
+  if (local.key) taken = take_all(local.key);
+  set_dict(local, nullptr, 0);
   Py_CLEAR(local.args);
   Py_CLEAR(local.kwargs);
+  return taken;
+}
+
+int local_clear(PyObject* self) noexcept {
+  drop(clear_all(self_of(self)));
   return 0;
 }
 
@@ -203,12 +248,11 @@ void local_dealloc(PyObject* self) noexcept {
   LocalObject& local = self_of(self);
   if (local.weakrefs) PyObject_ClearWeakRefs(self);
   py::Object error = py::take_error();
-  Values values;
-  if (local.key) values = take_all(local.key);
-  local_clear(self);
+  Values values = clear_all(local);
   // A dict that was taken out of use just now may still have the key.
   if (local.key) static_cast<void>(PyCapsule_SetName(local.key, kDeadKey));
   Py_CLEAR(local.key);
+  delete local.shares;
   py::free_object(self);
   drop(std::move(values));
   py::restore_error(std::move(error));

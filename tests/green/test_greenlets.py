@@ -497,6 +497,45 @@ def test_a_local_whose_init_waits_stays_with_its_greenlet() -> None:
     )
 
 
+def test_a_local_that_knows_itself_is_collected() -> None:
+    run_green(
+        """
+        class Local(threading.local):
+            pass
+        class Value:
+            pass
+        def cycle(kind):
+            local = kind()
+            local.value = Value(); local.value.local = local; local.me = local
+            green.spawn(lambda: setattr(local, "me", local)).join()
+            thread = threading.Thread(target=lambda: setattr(local, "me", local))
+            thread.start(); thread.join()
+            assert local.me is local and local.value.local is local
+            gc.collect()
+            assert local.me is local and "value" in vars(local)
+            return weakref.ref(local), weakref.ref(local.value)
+        def collected(kind):
+            refs = cycle(kind)
+            gc.collect()
+            # What was among its values may have to die outside of the collector.
+            end = time.monotonic() + TIMEOUT
+            while any(ref() is not None for ref in refs):
+                assert time.monotonic() < end
+                green.sleep(0)
+        for kind in (threading.local, Local):
+            collected(kind)
+            green.spawn(collected, kind).get()
+            thread = threading.Thread(target=green.spawn(lambda: None).join)
+            failed = []
+            def run():
+                try: collected(kind)
+                except BaseException as error: failed.append(error)
+            thread = threading.Thread(target=run); thread.start(); thread.join()
+            assert not failed, failed
+        """
+    )
+
+
 def test_wait_fd() -> None:
     run_green(
         """
