@@ -21,6 +21,9 @@ says the same of what an application imports, at the versions that are installed
 1 where something blocks. The standard library is cooperative: sockets, TLS, host names, `select`,
 locks, queues, threads, children and pipes. Locks on files are tried again and again, so the kernel
 sees nobody wait: two processes that wait for each other's get no `EDEADLK`, and need a time limit.
+Of it these hold the loop where they wait, in C: `input()` and what reads `sys.stdin` (a server has
+none; `open(0, closefd=False)` lets others run), an `io.FileIO` of a pipe or a terminal made by
+that name instead of by `open`, and `signal.sigwait` and its like for signals that are not blocked.
 
 What is not in these tables and is written in Python over sockets waits for its greenlet alone.
 What is not in them and waits in C blocks, unless it is called by `celadon.green.offload(fn, ...)`,

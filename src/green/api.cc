@@ -16,6 +16,7 @@
 #include "green/pipe_io.h"
 #include "green/poll_object.h"
 #include "green/preemption.h"
+#include "green/signal_fd.h"
 #include "green/stand_in.h"
 #include "green/switch.h"
 #include "green/sync.h"
@@ -388,6 +389,8 @@ PyMethodDef functions[] = {
     {"fd_closing", py_fd_closing, METH_O, "End all waits for this descriptor."},
     {"read_pipe", py_read_pipe, METH_VARARGS, "read_pipe(fd, length) -> bytes | None"},
     {"write_pipe", py_write_pipe, METH_VARARGS, "write_pipe(fd, data) -> int | None"},
+    {"signal_fd", py_signal_fd, METH_O,
+     "signal_fd(signals) -> fd: can be read while one of them, all blocked, waits."},
     {"os_functions", py_os_functions, METH_O,
      "os_functions(os) -> {name: function}: what stands in place of these."},
     {"in_place_of", py::as_method(py_in_place_of), METH_FASTCALL,

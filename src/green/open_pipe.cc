@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <string_view>
 
 #include "green/hub.h"
@@ -39,21 +42,34 @@ int number_of(PyObject* object, int otherwise) noexcept {
 
 bool is_open_pipe(int fd) noexcept {
   struct stat status{};
-  return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) &&
-         !(::fcntl(fd, F_GETFL) & O_NONBLOCK);
+  if (::fstat(fd, &status) < 0) return false;
+  const bool waits =
+      S_ISFIFO(status.st_mode) || (S_ISCHR(status.st_mode) && ::isatty(fd));
+  return waits && !(::fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
-bool names_pipe(PyObject* path, int folder) noexcept {
+// By the numbers of its device: to open it is to be seen by its other side.
+bool is_terminal(const struct stat& status) noexcept {
+  if (!S_ISCHR(status.st_mode)) return false;
+  const unsigned kind = major(status.st_rdev);
+  return kind == 4 || kind == 5 || (kind >= 136 && kind <= 143);
+}
+
+enum class Sort : std::uint8_t { Pipe, Terminal, Other };
+
+Sort sort_of(PyObject* path, int folder) noexcept {
   PyObject* encoded = nullptr;
   if (!PyUnicode_FSConverter(path, static_cast<void*>(&encoded))) {
     PyErr_Clear();  // the call says it
-    return false;
+    return Sort::Other;
   }
   const py::Object owned(encoded);
   const char* name = PyBytes_AS_STRING(encoded);
   struct stat status{};
   const py::WithoutGil without;  // a file may be far away
-  return ::fstatat(folder, name, &status, 0) == 0 && S_ISFIFO(status.st_mode);
+  if (::fstatat(folder, name, &status, 0) < 0) return Sort::Other;
+  if (S_ISFIFO(status.st_mode)) return Sort::Pipe;
+  return is_terminal(status) ? Sort::Terminal : Sort::Other;
 }
 
 PyObject* open(PyObject*, PyObject* const* values, Py_ssize_t count,
@@ -63,7 +79,7 @@ PyObject* open(PyObject*, PyObject* const* values, Py_ssize_t count,
   bool pipe = false;
   if (file && can_park()) {
     pipe = PyLong_Check(file) ? is_open_pipe(number_of(file, -1))
-                              : names_pipe(file, AT_FDCWD);
+                              : sort_of(file, AT_FDCWD) != Sort::Other;
   }
   PyObject* function = pipe ? of_open.instead : of_open.native;
   return PyObject_Vectorcall(function, values, static_cast<std::size_t>(count), names);
@@ -73,8 +89,9 @@ PyObject* os_open(PyObject*, PyObject* const* values, Py_ssize_t count,
                   PyObject* names) noexcept {
   const Arguments given{values, count, names};
   PyObject* path = count > 0 ? values[0] : given.named("path");
-  const bool pipe = path && can_park() &&
-                    names_pipe(path, number_of(given.named("dir_fd"), AT_FDCWD));
+  const bool pipe =
+      path && can_park() &&
+      sort_of(path, number_of(given.named("dir_fd"), AT_FDCWD)) == Sort::Pipe;
   PyObject* function = pipe ? of_os_open.instead : of_os_open.native;
   return PyObject_Vectorcall(function, values, static_cast<std::size_t>(count), names);
 }

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <climits>
+#include <optional>
 #include <string_view>
 
 #include "green/hub.h"
 #include "green/pipe_io.h"
+#include "green/send_file.h"
 #include "green/stand_in.h"
 #include "green/wait_fd.h"
 #include "py/type.h"
@@ -16,7 +18,8 @@
 namespace celadon::green {
 namespace {
 
-StandIn of_close, of_closerange, of_dup2, of_read, of_write, of_eventfd_read;
+StandIn of_close, of_closerange, of_dup2, of_read, of_write, of_eventfd_read,
+    of_sendfile;
 
 // Arguments, as a call was given them.
 struct Given {
@@ -26,6 +29,9 @@ struct Given {
 
   [[nodiscard]] bool are(Py_ssize_t wanted) const noexcept {
     return count == wanted && !names;
+  }
+  [[nodiscard]] Py_ssize_t all() const noexcept {
+    return count + (names ? PyTuple_GET_SIZE(names) : 0);
   }
   // The only one, called `name`; null where there are others.
   [[nodiscard]] PyObject* only(std::string_view name) const noexcept {
@@ -154,6 +160,25 @@ PyObject* eventfd_read(PyObject*, PyObject* const* values, Py_ssize_t count,
   return given.to(of_eventfd_read.native);
 }
 
+PyObject* sendfile(PyObject*, PyObject* const* values, Py_ssize_t count,
+                   PyObject* names) noexcept {
+  const Given given{values, count, names};
+  PyObject* offset = given.at(2, "offset");
+  int out = -1;
+  int in = -1;
+  Py_ssize_t at = 0;
+  Py_ssize_t size = 0;
+  if (can_park() && given.all() == 4 && offset && read_fd(given.at(0, "out_fd"), out) &&
+      read_fd(given.at(1, "in_fd"), in) && read_index(given.at(3, "count"), size) &&
+      (offset == Py_None || read_index(offset, at))) {
+    PyObject* done = send_file(
+        out, in, offset == Py_None ? std::nullopt : std::optional<off_t>(at), size);
+    if (done != Py_None) return done;
+    py::drop(done);
+  }
+  return given.to(of_sendfile.native);
+}
+
 struct Function {
   const char* name;
   StandIn& place;
@@ -161,9 +186,13 @@ struct Function {
 };
 
 constexpr Function functions[] = {
-    {"close", of_close, close}, {"closerange", of_closerange, closerange},
-    {"dup2", of_dup2, dup2},    {"read", of_read, read},
-    {"write", of_write, write}, {"eventfd_read", of_eventfd_read, eventfd_read},
+    {"close", of_close, close},
+    {"closerange", of_closerange, closerange},
+    {"dup2", of_dup2, dup2},
+    {"read", of_read, read},
+    {"write", of_write, write},
+    {"eventfd_read", of_eventfd_read, eventfd_read},
+    {"sendfile", of_sendfile, sendfile},
 };
 
 }  // namespace

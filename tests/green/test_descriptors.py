@@ -243,3 +243,104 @@ def test_open_is_what_it_was() -> None:
         prelude=PIPE,
         malloc="default",
     )
+
+
+@pytest.mark.row("G21")
+@pytest.mark.parametrize("how", ["offset", "position"])
+def test_others_run_while_a_file_is_sent_to_a_full_socket(how: str) -> None:
+    offset = {"offset": "100", "position": "None"}[how]
+    run_green(
+        f"""
+        import tempfile
+        content = os.urandom(3_000_000)
+        file = tempfile.TemporaryFile()
+        file.write(content); file.flush(); file.seek(100)
+        fd = file.fileno()
+        got = []
+        def read():
+            while len(got) < 4: green.sleep(0.001); got.append(b"")
+            while part := b.recv(1 << 20): got.append(part)
+        reader = green.spawn(read)
+        sent, count = ticks(lambda: os.sendfile(a.fileno(), fd, {offset}, 1 << 40))
+        assert sent == len(content) - 100 and count >= 3, (sent, count)
+        assert os.lseek(fd, 0, os.SEEK_CUR) == (100 if {offset} else len(content))
+        assert os.sendfile(a.fileno(), fd, offset=len(content), count=10) == 0
+        assert os.sendfile(out_fd=a.fileno(), in_fd=fd, offset=0, count=3) == 3
+        a.shutdown(socket.SHUT_WR); reader.join(TIMEOUT)
+        assert b"".join(got) == content[100:] + content[:3]
+        # The errors are the call's.
+        raises(BrokenPipeError, os.sendfile, a.fileno(), fd, 0, 5)
+        raises(OSError, os.sendfile, 9999, fd, 0, 5)
+        raises(OSError, os.sendfile, a.fileno(), 9999, 0, 5)
+        raises(TypeError, os.sendfile, a.fileno(), fd, "x", 5)
+        raises(TypeError, os.sendfile, a.fileno(), fd, 0)
+        # One that does not block has its say.
+        c, d = socket.socketpair(); c.setblocking(False)
+        with d:
+            while True:
+                try: os.sendfile(c.fileno(), fd, 0, 1 << 20)
+                except BlockingIOError: break
+        """,
+        prelude=SOCKETS,
+    )
+
+
+SPLICES = {
+    "from_pipe": ("os.splice(r, v, 100)", "soon(os.write, w, b'hello')"),
+    "from_socket": ("os.splice(a.fileno(), v, 100)", "soon(b.send, b'hello')"),
+    "to_full_pipe": (
+        "(fill(v), os.write(w, b'hello'), os.splice(r, v, 5))[2]",
+        "soon(os.read, u, 65536)",
+    ),
+    "to_full_socket": (
+        "(fill(a.fileno()), os.write(w, b'hello'), os.splice(r, a.fileno(), 5))[2]",
+        "soon(lambda: [b.recv(1 << 20) for _ in range(9)])",
+    ),
+}
+
+
+@pytest.mark.row("G21")
+@pytest.mark.parametrize("way", SPLICES)
+def test_others_run_while_one_splices(way: str) -> None:
+    call, news = SPLICES[way]
+    run_green(
+        f"""
+        r, w = os.pipe(); u, v = os.pipe()
+        def fill(fd):
+            os.set_blocking(fd, False)
+            try:
+                while True: os.write(fd, b"x" * 4096)
+            except BlockingIOError: os.set_blocking(fd, True)
+        {news}
+        got, count = ticks(lambda: {call})
+        assert got == 5 and count >= 3, (got, count)
+        os.close(r); os.close(w)
+        raises(OSError, os.splice, r, v, 5)
+        raises(ValueError, os.splice, u, v, -1)
+        raises(TypeError, os.splice, u, "x", 1)
+        """,
+        prelude=SOCKETS,
+    )
+
+
+@pytest.mark.row("G21")
+@pytest.mark.parametrize("file", ["theirs", "os.ttyname(theirs)"])
+def test_a_terminal_is_a_file_that_lets_others_run(file: str) -> None:
+    run_green(
+        f"""
+        ours, theirs = os.openpty()
+        native = celadon.patch.original("io", "open")
+        for mode, got in (("r", "hello\\n"), ("rb", b"hello\\n")):
+            with open({file}, mode, closefd=isinstance({file}, str)) as lines:
+                soon(os.write, ours, b"hello\\n")
+                line, count = ticks(lines.readline)
+                assert line == got and count >= 3, (line, count)
+        with open({file}, "w", closefd=isinstance({file}, str)) as out:
+            with native({file}, "w", closefd=isinstance({file}, str)) as by_cpython:
+                for name in ("line_buffering", "encoding", "mode", "name"):
+                    assert getattr(out, name) == getattr(by_cpython, name), name
+            assert out.isatty()
+        raises(ValueError, open, {file}, "r", 0)
+        """,
+        prelude=SOCKETS,
+    )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from tests.green.test_sockets import SOCKETS
 from tests.support import raw
 from tests.support.green import run_green
 from tests.support.servers import Command
@@ -234,3 +237,78 @@ def test_g02_a_time_limit_in_a_view_ends_nothing_else(tmp_path: Path) -> None:
         server.said("SIGALRM raised, and who set it has ended")
         assert server.request(raw.get("/")).body == b"done"
         assert not any("exited" in line for line in server.lines)
+
+
+SIGWAITS = {
+    "sigwait": "signal.sigwait({signal.SIGUSR2})",
+    "sigwaitinfo": "signal.sigwaitinfo(iter([signal.SIGUSR2])).si_signo",
+    "sigtimedwait": "signal.sigtimedwait([signal.SIGUSR2], TIMEOUT).si_signo",
+}
+
+
+@pytest.mark.row("G21")
+@pytest.mark.parametrize("to", ["the process", "the thread"])
+@pytest.mark.parametrize("way", SIGWAITS)
+def test_others_run_while_one_waits_for_a_signal(way: str, to: str) -> None:
+    kill = {
+        "the process": "soon(os.kill, os.getpid(), signal.SIGUSR2)",
+        "the thread": "soon(signal.pthread_kill, main, signal.SIGUSR2)",
+    }[to]
+    run_green(
+        f"""
+        import signal
+        main = threading.main_thread().ident
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        open_before = len(os.listdir("/proc/self/fd"))
+        {kill}
+        got, count = ticks(lambda: {SIGWAITS[way]})
+        assert got == signal.SIGUSR2 and count >= 3, (got, count)
+        # One that waits already.
+        os.kill(os.getpid(), signal.SIGUSR2)
+        assert {SIGWAITS[way]} == signal.SIGUSR2
+        # Two that wait get one each, and one that is killed takes none.
+        tasks = [green.spawn(lambda: {SIGWAITS[way]}) for _ in range(3)]
+        green.sleep(0)
+        tasks[0].kill()
+        for task in tasks[1:]:
+            os.kill(os.getpid(), signal.SIGUSR2)
+            soon(os.kill, os.getpid(), signal.SIGUSR2)
+        for task in tasks[1:]: assert task.get(timeout=TIMEOUT) == signal.SIGUSR2
+        assert len(os.listdir("/proc/self/fd")) == open_before
+        """,
+        prelude=SOCKETS,
+    )
+
+
+def test_waits_for_signals_are_cpythons() -> None:
+    run_green(
+        """
+        import signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        assert type(signal.sigwait) is type(celadon.patch.original("signal", "sigwait"))
+        _, count = ticks(lambda: signal.sigtimedwait([signal.SIGUSR2], 0.05))
+        assert _ is None and count >= 3
+        assert signal.sigtimedwait([signal.SIGUSR2], 0) is None
+        for wrong in ("[signal.SIGUSR2], -1", "[0], 1", "[10**9], 1"):
+            raises(ValueError, lambda: eval(f"signal.sigtimedwait({wrong})"))
+        for wrong in ("5, 1", "['x'], 1", "[signal.SIGUSR2], 'x'", "[signal.SIGUSR2]"):
+            raises(TypeError, lambda: eval(f"signal.sigtimedwait({wrong})"))
+        # A handler of another one runs meanwhile, and what it raises comes out.
+        class Late(Exception): pass
+        def ring(*_): raise Late
+        def wait():
+            signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, 0.01)
+            raises(Late, signal.sigwait, [signal.SIGUSR2])
+        green.spawn(wait).get(timeout=TIMEOUT)
+        # One that is not blocked is the kernel's to give, before its handler.
+        signal.signal(signal.SIGUSR1, ring)
+        thread = threading.Thread(target=lambda: (native_sleep(0.05), os.kill(os.getpid(), signal.SIGUSR1)))
+        native_sleep = celadon.patch.original("time", "sleep")
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        thread.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+        assert signal.sigwait([signal.SIGUSR1]) == signal.SIGUSR1
+        thread.join()
+        """,
+        prelude=SOCKETS,
+    )

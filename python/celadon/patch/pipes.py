@@ -1,4 +1,5 @@
-"""Pipes as files: `open` of one, by its name or its descriptor, and `os.open` by its name.
+"""Pipes and terminals as files: `open` of one, by its name or its descriptor, and `os.open`
+of a pipe by its name.
 
 A pipe with a name is open once somebody has its other end. A native thread could wait for
 that, but not be called back: so it is opened without waiting, and looked at again and again.
@@ -38,7 +39,7 @@ def install() -> None:
 
 
 class PipeEnd(io.FileIO):
-    """An end of a pipe: the greenlet waits, not the thread."""
+    """An end of a pipe, or a terminal: the greenlet waits, not the thread."""
 
     def readinto(self, buffer: Any, /) -> int | None:
         with memoryview(buffer) as view, view.cast("B") as octets:
@@ -86,7 +87,7 @@ def _open_pipe(
     closefd: bool = True,
     opener: Any = None,
 ) -> Any:
-    """`open`, of a pipe."""
+    """`open`, of a pipe or a terminal."""
     words = (encoding, errors, newline)
     letters = set(mode) if isinstance(mode, str) else set()
     is_text = "b" not in letters
@@ -127,7 +128,8 @@ def _above(
     buffered = kind(raw, size)
     if words is None:
         return buffered
-    text = CooperativeIO.TextIOWrapper(buffered, *words, buffering == 1)
+    is_by_line = buffering == 1 or (buffering < 0 and raw.isatty())
+    text = CooperativeIO.TextIOWrapper(buffered, *words, is_by_line)
     text.mode = mode
     return text
 

@@ -1,6 +1,8 @@
 """Handlers of signals that raise, as time limits by SIGALRM do: what they raise comes to
 the greenlet that asked for it, never to one that happens to run, and never to the hub.
 
+Who waits for signals that are blocked, as `signal.sigwait` does, lets others run.
+
 Python calls handlers in the main thread, between two bytecodes of whichever greenlet runs
 there, or on the hub's stack.
 """
@@ -8,8 +10,11 @@ there, or on the hub's stack.
 from __future__ import annotations
 
 import functools
+import os
 import signal
+import time
 import types
+from collections.abc import Iterable
 from typing import Any
 
 from celadon._core import green
@@ -19,6 +24,10 @@ from celadon.patch.registry import replace
 
 _native_signal = signal.signal
 _native_getsignal = signal.getsignal
+_sigwait = signal.sigwait
+_sigwaitinfo = signal.sigwaitinfo
+_sigtimedwait = signal.sigtimedwait
+_LONGEST = 1e9  # seconds
 _TIMERS = {
     signal.ITIMER_REAL: signal.SIGALRM,
     signal.ITIMER_VIRTUAL: signal.SIGVTALRM,
@@ -31,6 +40,8 @@ def install() -> None:
     replace(signal, "getsignal", get_handler)
     replace(signal, "setitimer", _for_whoever_asks(signal.setitimer))
     replace(signal, "alarm", _for_whoever_asks(signal.alarm))
+    for function in (sigwait, sigwaitinfo, sigtimedwait):
+        replace(signal, function.__name__, function)
 
 
 class Handler:
@@ -101,3 +112,49 @@ def _for_whoever_asks(native: Any) -> Any:
         return native(*args)
 
     return timer
+
+
+@functools.wraps(_sigwait)
+def sigwait(sigset: Iterable[int]) -> Any:
+    wanted = [*sigset]
+    if not _is_waited_for_here(wanted):
+        return _sigwait(wanted)
+    number = _await(wanted, None).si_signo
+    return next((each for each in signal.Signals if each == number), number)
+
+
+def sigwaitinfo(sigset: Iterable[int], /) -> signal.struct_siginfo:
+    """As `signal.sigwaitinfo`; a greenlet lets others run meanwhile."""
+    wanted = [*sigset]
+    if not _is_waited_for_here(wanted):
+        return _sigwaitinfo(wanted)
+    return _await(wanted, None)  # type: ignore[no-any-return]
+
+
+def sigtimedwait(sigset: Iterable[int], timeout: Any, /) -> Any:
+    """As `signal.sigtimedwait`; a greenlet lets others run meanwhile."""
+    wanted = [*sigset]
+    is_time = isinstance(timeout, int | float) and 0 < timeout < _LONGEST
+    if not is_time or not _is_waited_for_here(wanted):
+        return _sigtimedwait(wanted, timeout)
+    return _await(wanted, time.monotonic() + timeout)
+
+
+def _is_waited_for_here(wanted: list[Any]) -> bool:
+    """Those that are not blocked have their handlers called; only the kernel's own wait
+    comes before those."""
+    if not green.can_park() or not all(isinstance(each, int) for each in wanted):
+        return False
+    return {*wanted} <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def _await(wanted: list[int], end: float | None) -> Any:
+    fd = green.signal_fd(wanted)
+    try:
+        while (came := _sigtimedwait(wanted, 0)) is None:
+            left = None if end is None else max(end - time.monotonic(), 0)
+            if green.poll_fd(fd, 1, left) == 0:
+                return _sigtimedwait(wanted, 0)
+        return came
+    finally:
+        os.close(fd)
