@@ -68,6 +68,21 @@ PyObject* py_sleep(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept 
   return none_unless(wait_on(nobody, deadline_after(nanos), ParkReason::Sleep));
 }
 
+// As time.sleep, which wants one argument, and a number that is exact or a float.
+PyObject* py_time_sleep(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  if (count != 1) {
+    PyErr_Format(PyExc_TypeError, "time.sleep() takes exactly one argument (%zd given)",
+                 count);
+    return nullptr;
+  }
+  if (!PyFloat_Check(args[0]) && !PyIndex_Check(args[0])) {
+    PyErr_Format(PyExc_TypeError, "'%.200s' object cannot be interpreted as an integer",
+                 Py_TYPE(args[0])->tp_name);
+    return nullptr;
+  }
+  return py_sleep(nullptr, args, count);
+}
+
 // mark_database(fd)
 PyObject* py_mark_database(PyObject*, PyObject* file) noexcept {
   const int fd = PyObject_AsFileDescriptor(file);
@@ -357,6 +372,8 @@ PyMethodDef functions[] = {
     {"sleep", py::as_method(py_sleep), METH_FASTCALL,
      "sleep(seconds=0)\n\nSuspend what runs here; 0 lets everything else that is ready "
      "go first."},
+    {"time_sleep", py::as_method(py_time_sleep), METH_FASTCALL,
+     "time_sleep(seconds)\n\nAs sleep, with the arguments of time.sleep."},
     {"get_ident", py_get_ident, METH_NOARGS, "Identity of the greenlet or thread."},
     {"can_park", py_can_park, METH_NOARGS, "Whether a wait here suspends a greenlet."},
     {"start_hub", py_start_hub, METH_NOARGS, "Make a hub for this thread."},

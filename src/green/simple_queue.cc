@@ -53,6 +53,16 @@ PyObject* queue_put(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
   return put_item(self, item);
 }
 
+PyObject* queue_put_nowait(PyObject* self, PyObject* args, PyObject* kwargs) noexcept {
+  static const char* names[] = {"item", nullptr};
+  PyObject* item = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:put_nowait",
+                                   const_cast<char**>(names), &item)) {
+    return nullptr;
+  }
+  return put_item(self, item);
+}
+
 PyObject* take_item(QueueState& state) noexcept {
   PyObject* item = state.items.front();
   state.items.pop_front();
@@ -109,7 +119,7 @@ PyObject* queue_qsize(PyObject* self, PyObject*) noexcept {
 PyMethodDef queue_methods[] = {
     {"put", py::as_method(queue_put), METH_VARARGS | METH_KEYWORDS,
      "put(item, block=True, timeout=None)\n\nNever blocks; may be called anywhere."},
-    {"put_nowait", py::as_method(queue_put), METH_VARARGS | METH_KEYWORDS,
+    {"put_nowait", py::as_method(queue_put_nowait), METH_VARARGS | METH_KEYWORDS,
      "put_nowait(item)"},
     {"get", py::as_method(queue_get), METH_VARARGS | METH_KEYWORDS,
      "get(block=True, timeout=None)\n\nRaises queue.Empty."},

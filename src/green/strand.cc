@@ -36,6 +36,12 @@ void Strand::interrupt(py::Object exception, const void* source) noexcept {
   if (state_ == State::Parked && !granted && deliverable()) wake();
 }
 
+bool Strand::is_pending(const PyObject* exception) const noexcept {
+  return std::ranges::any_of(pending_, [exception](const Interrupt& each) {
+    return each.exception.get() == exception;
+  });
+}
+
 bool Strand::take_back(const void* source) noexcept {
   const auto [first, last] = std::ranges::stable_partition(
       pending_, [source](const Interrupt& i) { return i.source != source; });

@@ -70,6 +70,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
 
   // Queues an exception. A strand that waits and is not shielded is woken for it.
   void interrupt(py::Object exception, const void* source) noexcept;
+  // Whether this very one was sent and has not been raised yet.
+  [[nodiscard]] bool is_pending(const PyObject* exception) const noexcept;
   // Takes back what `source` sent and was not delivered yet. True if there was any.
   bool take_back(const void* source) noexcept;
   // Takes all of it back. In these two exceptions may die, and what dies with them may

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <new>
 
 #include "green/waiter.h"
@@ -22,7 +23,15 @@ State& state_of(PyObject* self) noexcept {
 }
 
 template <class State>
-PyObject* make_sync(PyTypeObject* type, PyObject*, PyObject*) noexcept {
+PyObject* make_sync(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexcept {
+  const bool has_args =
+      PyTuple_GET_SIZE(args) > 0 || (kwargs && PyDict_GET_SIZE(kwargs) > 0);
+  if (has_args && type->tp_init == PyBaseObject_Type.tp_init) {
+    const char* dot = std::strrchr(type->tp_name, '.');
+    PyErr_Format(PyExc_TypeError, "%s() takes no arguments",
+                 dot ? dot + 1 : type->tp_name);
+    return nullptr;
+  }
   auto* self = reinterpret_cast<SyncObject<State>*>(type->tp_alloc(type, 0));
   if (self) ::new (&self->state) State();
   return reinterpret_cast<PyObject*>(self);

@@ -62,7 +62,8 @@ PyObject* task_start(PyObject* self, PyObject*) noexcept {
 }
 
 // _interrupt(exception): True if the job runs and will get it, None if it was dropped
-// before it began, False if there is nothing to interrupt.
+// before it began, False if there is nothing to interrupt. What it has not had yet is
+// not sent again.
 PyObject* task_interrupt(PyObject* self, PyObject* exception) noexcept {
   TaskObject& task = self_of(self);
   if (task.job) {
@@ -71,6 +72,7 @@ PyObject* task_interrupt(PyObject* self, PyObject* exception) noexcept {
   }
   if (!task.strand) return py::boolean(false);
   task.strand->retire();
+  if (task.strand->is_pending(exception)) return py::boolean(true);
   task.strand->interrupt(py::Object::copy(exception), nullptr);
   return py::boolean(true);
 }

@@ -98,6 +98,36 @@ def test_kill_is_delivered_at_the_wait_and_finally_runs() -> None:
     )
 
 
+def test_a_kill_that_is_under_way_is_not_sent_again() -> None:
+    run_green(
+        """
+        from greenlet import GreenletExit
+        seen = []
+        def stubborn():
+            for _ in range(3):
+                try: green.sleep(3600)
+                except GreenletExit: seen.append("exit")
+                except ValueError: seen.append("value")
+        task = green.spawn(stubborn); green.sleep(0)
+        for _ in range(4): task.kill(block=False)
+        while not seen: green.sleep(0)
+        for _ in range(3): green.sleep(0)
+        assert seen == ["exit"], seen
+        # It went on: the next one is another.
+        task.kill(ValueError, block=False); task.kill(block=False)
+        task.join(TIMEOUT)
+        assert seen == ["exit", "value", "exit"] and task.ready(), seen
+        waits = green.spawn(green.sleep, 3600); green.sleep(0)
+        for wrong in ("text", 5, int, None):
+            try: waits.kill(wrong)
+            except TypeError as error: assert "BaseException" in str(error)
+            else: raise AssertionError(wrong)
+        assert not waits.ready()
+        waits.kill()
+        """
+    )
+
+
 def test_kill_of_a_greenlet_that_waits_for_a_lock_leaves_the_lock_sound() -> None:
     run_green(
         """

@@ -179,3 +179,28 @@ def test_g11_a_queue_that_is_shut_down_keeps_nobody() -> None:
         assert outcome(pool.get) == "shut"
         """
     )
+
+
+def test_arguments_and_names_are_cpythons() -> None:
+    run_green(
+        """
+        import pickle, queue
+        from decimal import Decimal
+        def refused(call, *args):
+            try: call(*args)
+            except TypeError as error: return str(error)
+            raise AssertionError((call, args))
+        assert pickle.loads(pickle.dumps(queue.SimpleQueue)) is queue.SimpleQueue
+        assert b"_queue" in pickle.dumps(queue.SimpleQueue)
+        assert refused(queue.SimpleQueue, 5) == "SimpleQueue() takes no arguments"
+        class Own(queue.SimpleQueue):
+            def __init__(self, size): super().__init__()
+        Own(5).put_nowait(item=1)
+        refused(queue.SimpleQueue().put_nowait, 1, 2)
+        queue.SimpleQueue().put(1, False, 5)
+        native_sleep = celadon.patch.original("time", "sleep")
+        for args in ((), (1, 2), (Decimal("0.001"),), ("1",), (None,)):
+            assert refused(time.sleep, *args) == refused(native_sleep, *args), args
+        time.sleep(True and 0); green.sleep()
+        """
+    )

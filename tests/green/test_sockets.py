@@ -368,3 +368,26 @@ def test_g15_where_the_kernel_has_no_room_for_a_wait() -> None:
         """,
         prelude=SOCKETS,
     )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "a.recvfrom(-1)",
+        "a.recvfrom_into(bytearray(2), 5)",
+        "a.recvfrom_into(bytearray(2), -1)",
+        "a.recvmsg(-1)",
+        "a.recvmsg(5, -1)",
+    ],
+)
+def test_a_wrong_argument_is_refused_before_anything_is_waited_for(call: str) -> None:
+    run_green(
+        f"""
+        a.settimeout(TIMEOUT)
+        _, count = ticks(raises, ValueError, lambda: {call})
+        b.send(b"hello")
+        raises(ValueError, lambda: {call})
+        assert a.recv(9) == b"hello" and count <= 2, count
+        """,
+        prelude=SOCKETS,
+    )

@@ -1,7 +1,8 @@
 """Greenlets for applications: spawn, wait, time out, synchronise.
 
-Everything here also works in native threads, where it blocks natively. Nothing is
-patched by importing it.
+Everything here also works in native threads, where it blocks natively, but for `Timeout`
+and `deadline`: nothing can be raised in a thread that waits. Nothing is patched by
+importing it.
 """
 
 from celadon._core.green import (

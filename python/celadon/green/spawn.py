@@ -105,8 +105,11 @@ class Greenlet(_green.Task):
     ) -> None:
         """Raises `exception` in it at its next wait point, or keeps it from starting.
 
-        With `block` waits for its end. Killing oneself raises at once.
+        Until then another kill by the same one adds nothing. With `block` waits for its
+        end. Killing oneself raises at once.
         """
+        if not _is_exception(exception):
+            raise TypeError("exceptions must derive from BaseException")
         if self._done.is_set():
             return
         if current() is self:
@@ -152,6 +155,11 @@ class Greenlet(_green.Task):
     def __repr__(self) -> str:
         state = "ended" if self.dead else "running" if self._running else "waiting"
         return f"<Greenlet {self.name} {state}>"
+
+
+def _is_exception(exception: Any) -> bool:
+    kind = exception if isinstance(exception, type) else type(exception)
+    return issubclass(kind, BaseException)
 
 
 def _call_at_once(callback: Callable[[Greenlet], Any], task: Greenlet) -> None:

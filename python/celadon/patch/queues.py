@@ -20,6 +20,8 @@ from celadon.patch.registry import replace
 
 
 def install() -> None:
+    # As what is pickled says where to find it.
+    green.SimpleQueue.__module__ = "_queue"
     replace(_queue, "SimpleQueue", green.SimpleQueue)
     replace(queue, "SimpleQueue", green.SimpleQueue)
     adapt_class(queue.Queue, queue.Empty)

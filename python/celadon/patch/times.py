@@ -7,4 +7,4 @@ from celadon.patch.registry import replace
 
 
 def install() -> None:
-    replace(time, "sleep", green.sleep)
+    replace(time, "sleep", green.time_sleep)

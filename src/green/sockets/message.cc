@@ -43,8 +43,6 @@ class Message {
 
   // The result; null with an exception.
   [[nodiscard]] PyObject* run(PyObject* self, SocketCall& call) noexcept {
-    if (events_ == loop::kRead && !call.ready_now(events_) && !call.wait(events_))
-      return nullptr;
     while (true) {
       PyObject* result = attempt(self, call);
       if (result || !PyErr_ExceptionMatches(PyExc_BlockingIOError)) return result;
