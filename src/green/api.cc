@@ -103,6 +103,12 @@ PyObject* py_start_hub(PyObject*, PyObject*) noexcept {
   return Hub::create() ? py::none() : nullptr;
 }
 
+// unfinished(): of this thread's.
+PyObject* py_unfinished(PyObject*, PyObject*) noexcept {
+  const Hub* hub = Hub::here();
+  return PyLong_FromSize_t(hub ? hub->unfinished() : 0);
+}
+
 PyObject* py_set_base_context(PyObject*, PyObject*) noexcept {
   Hub* hub = Hub::create();
   if (!hub) return nullptr;
@@ -377,6 +383,8 @@ PyMethodDef functions[] = {
     {"get_ident", py_get_ident, METH_NOARGS, "Identity of the greenlet or thread."},
     {"can_park", py_can_park, METH_NOARGS, "Whether a wait here suspends a greenlet."},
     {"start_hub", py_start_hub, METH_NOARGS, "Make a hub for this thread."},
+    {"unfinished", py_unfinished, METH_NOARGS,
+     "How many greenlets of this thread have not ended."},
     {"set_base_context", py_set_base_context, METH_NOARGS,
      "Requests start with a copy of the context as it is now."},
     {"current_task", py_current_task, METH_NOARGS,

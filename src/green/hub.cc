@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -53,6 +54,22 @@ void leave_hub_in_child() noexcept {
   native_calls = 0;  // their threads are the parent's
   // Their pollers are the parent's, whichever thread forked.
   hubs().clear();
+}
+
+constexpr const char* kHubKey = "celadon.hub";
+
+void on_thread_end(PyObject* capsule) noexcept {
+  auto* hub = static_cast<Hub*>(PyCapsule_GetPointer(capsule, kHubKey));
+  // Of others, at the end of the process, nobody knows whether they still run.
+  if (hub == hub_of_thread) hub->leave_thread();
+}
+
+// What the thread keeps goes when it ends. The first one's end is that of the process.
+bool end_with_thread(Hub* hub) noexcept {
+  if (::gettid() == ::getpid()) return true;
+  PyObject* state = PyThreadState_GetDict();
+  const py::Object capsule(PyCapsule_New(hub, kHubKey, on_thread_end));
+  return state && capsule && PyDict_SetItemString(state, kHubKey, capsule.get()) == 0;
 }
 
 // Of this thread, where its first frames are.
@@ -156,12 +173,26 @@ Hub* Hub::create() noexcept {
       ::pthread_atfork(before_fork, after_fork_in_parent, leave_hub_in_child);
   // Never freed: parked greenlets may be resumed until the process ends.
   auto* hub = new Hub();
-  if (!hub->start()) {
+  if (!hub->start() || !end_with_thread(hub)) {
     delete hub;
     return nullptr;
   }
   hubs().push_back(hub);
   return hub_of_thread = hub;
+}
+
+void Hub::leave_thread() noexcept {
+  std::erase(hubs(), this);
+  hub_of_thread = nullptr;
+  // Who wakes one of its greenlets writes to nothing; threads of the pool would, too.
+  if (!pool_.busy()) loop_.abandon();
+}
+
+std::size_t Hub::unfinished() const noexcept {
+  std::size_t count = 0;
+  for (Job* job = jobs_.front(); job; job = jobs_.next(*job)) ++count;
+  return count + static_cast<std::size_t>(std::ranges::count_if(
+                     strands_, [](const auto& each) { return each->job(); }));
 }
 
 void Hub::on_fd_closing(int fd) noexcept {

@@ -80,6 +80,10 @@ class Hub {
   // The native thread that it runs in.
   [[nodiscard]] unsigned long thread_id() const noexcept { return thread_id_; }
   // Ends all waits for a descriptor that Python is about to close. Any thread.
+  // Of this thread, which ends: nobody runs it any more, and its loop is closed.
+  void leave_thread() noexcept;
+  // Greenlets that have begun or are to begin, and have not ended.
+  [[nodiscard]] std::size_t unfinished() const noexcept;
   static void on_fd_closing(int fd) noexcept;
   static void on_fds_closing(int first, int last) noexcept;
   // In a forked child: the hub that the forking thread had in the parent, or null.

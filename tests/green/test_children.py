@@ -732,3 +732,52 @@ def test_a_handler_that_raises_in_the_start_of_a_thread_leaves_no_shield() -> No
         """,
         prelude=CHILDREN + BEHIND_EACH_CALL,
     )
+
+
+def test_a_native_thread_that_spawned_leaves_no_descriptor() -> None:
+    run_green(
+        """
+        import _thread
+        def count(): return len(os.listdir("/proc/self/fd"))
+        lock, never = green.Lock(), green.Event()
+        def work(): assert green.spawn(lambda: 7).get() == 7
+        def leave(): green.spawn(never.wait); green.spawn(lock.acquire); green.sleep(0)
+        lock.acquire()
+        before = count()
+        for target in [work] * 5 + [leave] * 2:
+            thread = threading.Thread(target=target); thread.start(); thread.join()
+        ended = green.Event()
+        def low():
+            work(); ended.set()
+        _thread.start_new_thread(low, ())
+        ended.wait()
+        end = time.monotonic() + TIMEOUT
+        while count() != before:
+            assert time.monotonic() < end, (before, count())
+            green.sleep(0.001)
+        # Who was left there is woken in vain, and nobody else's descriptor hears of it.
+        r, w = os.pipe()
+        os.set_blocking(r, False)
+        never.set()
+        raises(BlockingIOError, os.read, r, 8)
+        green.spawn(work).get()
+        """,
+        prelude=CHILDREN,
+    )
+
+
+def test_greenlets_that_end_with_their_thread_are_told_of() -> None:
+    run_green(
+        """
+        import logging
+        lines = []
+        handler = logging.Handler(); handler.emit = lambda record: lines.append(record.getMessage())
+        logging.getLogger("celadon").addHandler(handler)
+        def leave(): green.spawn(print); green.spawn(print)
+        def wait(): green.spawn(int).join()
+        for target in (leave, wait):
+            thread = threading.Thread(target=target, name=target.__name__); thread.start(); thread.join()
+        assert len(lines) == 1 and "leave" in lines[0] and "2 greenlets" in lines[0], lines
+        """,
+        prelude=CHILDREN,
+    )

@@ -17,6 +17,7 @@ from typing import Any
 from celadon._core import green
 from celadon.green.helpers import HelperThread
 from celadon.green.turns import core_of, is_promised, wait_turn
+from celadon.logging import logger
 from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.registry import original, replace
 
@@ -217,6 +218,7 @@ def _patch_join() -> None:
         try:
             bootstrap(self)
         finally:
+            _tell_of_unfinished(self)
             # One whose start was withdrawn, or wrapped before the patch, has none.
             ended = getattr(self, "_celadon_ended", None)
             if ended is not None:
@@ -256,6 +258,17 @@ def _patch_join() -> None:
     replace(threading.Thread, "start", functools.wraps(start)(patched_start))
     replace(threading.Thread, "_bootstrap_inner", patched_bootstrap)
     replace(threading.Thread, "join", functools.wraps(native_join)(join))
+
+
+def _tell_of_unfinished(thread: threading.Thread) -> None:
+    count = green.unfinished()
+    if count:
+        logger.warning(
+            "thread %s has ended, and with it %d greenlets that it had spawned: they never "
+            "end, join them there",
+            thread.name,
+            count,
+        )
 
 
 def _until(end: float | None) -> float | None:
