@@ -781,3 +781,22 @@ def test_greenlets_that_end_with_their_thread_are_told_of() -> None:
         """,
         prelude=CHILDREN,
     )
+
+
+def test_a_thread_that_waits_for_a_greenlet_ends_before_the_process() -> None:
+    assert (
+        run_green(
+            """
+        from concurrent.futures import ThreadPoolExecutor
+        pool = ThreadPoolExecutor(1)  # its threads end by what is called at exit
+        pool.submit(int)
+        event, asked = threading.Event(), threading.Event()
+        def native(): asked.set(); event.wait(); print("done")
+        threading.Thread(target=native).start()
+        green.spawn(lambda: (green.sleep(0.05), event.set()))
+        asked.wait()
+        """,
+            timeout=TIMEOUT,
+        )
+        == "done\n"
+    )

@@ -90,6 +90,7 @@ def _patch_threading() -> None:
     _patch_current_thread()
     _hide_helpers()
     _patch_join()
+    _wait_for_threads_at_exit()
     _patch_condition()
     _make_semaphore_fair()
     for cls in (threading.Semaphore, threading.Event, threading.Barrier):
@@ -269,6 +270,24 @@ def _tell_of_unfinished(thread: threading.Thread) -> None:
             thread.name,
             count,
         )
+
+
+def _wait_for_threads_at_exit() -> None:
+    """Those that the interpreter waits for, in C, may wait for greenlets. After what others
+    have asked for then: that may be what ends a thread.
+    """
+
+    def wait() -> None:
+        while left := [each for each in threading.enumerate() if _holds_exit(each)]:
+            for thread in left:
+                thread.join()
+
+    if hasattr(threading, "_threading_atexits"):
+        threading._threading_atexits.insert(0, wait)
+
+
+def _holds_exit(thread: threading.Thread) -> bool:
+    return not thread.daemon and thread is not threading.main_thread()
 
 
 def _until(end: float | None) -> float | None:
