@@ -33,8 +33,8 @@ CALLS = {
     # What the module does, by a connection that all share.
     "duckdb_module": (
         "import duckdb",
-        "duckdb.execute('SELECT count(*) FROM range(20000000) t WHERE hash(t.range) % 7 = 1').fetchone()[0] > 0",
-        "True",
+        "duckdb.execute('SELECT count(*) FROM range(20000000) t WHERE hash(t.range) % 7 = 1') is None",
+        "False",
     ),
     "duckdb_relation": (
         "import duckdb",
