@@ -1,5 +1,8 @@
 #include "master/commons.h"
 
+#include <utility>
+
+#include "master/letter_kind.h"
 #include "metrics/balance.h"
 
 namespace celadon::master {
@@ -58,11 +61,16 @@ bool Commons::pass(int fd, const net::Mailbox::Note& note, std::size_t but,
 
 void Commons::forward(std::size_t from, Nanos now) noexcept {
   net::Mailbox::Note note{};
+  std::vector<std::pair<net::OwnedFd, net::Mailbox::Note>> kept;
   while (metrics::least_loaded(*slab_, from, now)) {
-    const auto letter = mailboxes_[from].take(note);
+    auto letter = mailboxes_[from].take(note);
     if (!letter) {
       slot(from).coming.store(0, std::memory_order_relaxed);
-      return;
+      break;
+    }
+    if (kind_of(note) != LetterKind::Connection) {
+      kept.emplace_back(std::move(*letter), note);
+      continue;
     }
     slot(from).coming.fetch_sub(1, std::memory_order_relaxed);
     if (pass(letter->get(), note, from, now)) continue;
@@ -70,7 +78,12 @@ void Commons::forward(std::size_t from, Nanos now) noexcept {
     if (mailboxes_[from].put(letter->get(), note)) {
       slot(from).coming.fetch_add(1, std::memory_order_relaxed);
     }
-    return;
+    break;
+  }
+  // Who has asked one that is gone sees that its pipe has ended.
+  if (slot(from).state.load() == metrics::SlotState::Free) return;
+  for (const auto& [fd, order] : kept) {
+    static_cast<void>(mailboxes_[from].put(fd.get(), order));
   }
 }
 

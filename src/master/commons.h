@@ -42,8 +42,8 @@ class Commons {
   // nobody takes it.
   [[nodiscard]] bool pass(int fd, const net::Mailbox::Note& note, std::size_t but,
                           Nanos now) noexcept;
-  // What lies in the mailbox of a slot that cannot see to it goes to others, as far as
-  // there are any.
+  // Connections in the mailbox of a slot that cannot see to them go to others, as far
+  // as there are any. All else is for its own worker alone.
   void forward(std::size_t slot, Nanos now) noexcept;
 
  private:

@@ -1,5 +1,7 @@
 #include "module/colleagues.h"
 
+#include <unistd.h>
+
 #include "metrics/balance.h"
 #include "module/letter.h"
 
@@ -63,17 +65,18 @@ void Colleagues::receive() noexcept {
   for (int i = 0; i < kBatch; ++i) {
     auto fd = seat_.commons.mailbox(seat_.slot).take(note);
     if (!fd) return;
-    if (letter::kind_of(note) == letter::Kind::Report) {
-      reporter_.report_to(fd->release());
-      continue;
+    if (letter::kind_of(note) == letter::Kind::Connection) {
+      seat_.cells().coming.fetch_sub(1, std::memory_order_relaxed);
+      server_.take(fd->release(), letter::passage_of(note));
+    } else if (letter::is_for(note, ::getpid())) {
+      obey(fd->release(), note);
     }
-    if (letter::kind_of(note) == letter::Kind::Profile) {
-      reporter_.profile_to(fd->release(), letter::profile_of(note));
-      continue;
-    }
-    seat_.cells().coming.fetch_sub(1, std::memory_order_relaxed);
-    server_.take(fd->release(), letter::passage_of(note));
   }
+}
+
+void Colleagues::obey(int fd, const net::Mailbox::Note& note) noexcept {
+  if (letter::kind_of(note) == letter::Kind::Report) return reporter_.report_to(fd);
+  reporter_.profile_to(fd, letter::profile_of(note));
 }
 
 }  // namespace celadon::module

@@ -39,6 +39,7 @@ class Colleagues final : public server::Peers, private loop::IoHandler {
 
  private:
   void on_io(std::uint8_t) noexcept override { receive(); }
+  void obey(int fd, const net::Mailbox::Note& note) noexcept;
   static constexpr int kBatch = 64;  // of those that come in a turn
 
   loop::Loop& loop_;

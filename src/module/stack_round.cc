@@ -3,14 +3,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "admin/json.h"
+#include "module/letter.h"
 
 namespace celadon::module {
 namespace {
 
-constexpr int kPipeSize = 1 << 20;  // a report that is longer is cut
+constexpr Nanos kLongest = 10 * kSecond;  // for those that write and write
+constexpr int kPipeSize = 1 << 20;
 
 }  // namespace
 
@@ -29,7 +33,8 @@ class StackRound::Reader final : private loop::IoHandler {
     const net::OwnedFd out(ends[1]);
     ::fcntl(out.get(), F_SETPIPE_SZ, kPipeSize);
     watched_ = round_.loop_.watch(in_.get(), loop::kRead, *this).has_value();
-    return watched_ && commons.mailbox(slot_).put(out.get(), round_.note_);
+    return watched_ && commons.mailbox(slot_).put(
+                           out.get(), letter::addressed_to(round_.note_, pid_));
   }
   void leave() noexcept {
     if (watched_) round_.loop_.poller().remove(in_.get(), *this);
@@ -38,9 +43,11 @@ class StackRound::Reader final : private loop::IoHandler {
   }
   void append(admin::Json& json) const {
     json.open('{').key("worker").value(slot_).key("pid").value(pid_);
-    json.key("answered").value(ended_);
-    json.key(round_.name_);
-    ended_ && !text_.empty() ? json.raw(text_) : json.raw("null");
+    // Of one that died meanwhile the last byte is missing.
+    const bool answered = ended_ && text_.ends_with('\n');
+    json.key("answered").value(answered).key(round_.name_);
+    answered ? json.raw(std::string_view(text_).substr(0, text_.size() - 1))
+             : json.raw("null");
     json.close('}');
   }
 
@@ -50,6 +57,7 @@ class StackRound::Reader final : private loop::IoHandler {
     const ssize_t n = ::read(in_.get(), part, sizeof part);
     if (n > 0) {
       text_.append(part, static_cast<std::size_t>(n));
+      round_.on_part();
       return;
     }
     if (n < 0) return;
@@ -90,7 +98,13 @@ void StackRound::start() noexcept {
     readers_.push_back(std::move(reader));
   }
   if (reading_ == 0) return finish();
+  began_ = loop_.now();
   loop_.arm(*this, loop_.now() + patience_);
+}
+
+void StackRound::on_part() noexcept {
+  const Nanos due = loop_.now() + patience_;
+  if (reading_ > 0) loop_.arm(*this, std::min(due, began_ + patience_ + kLongest));
 }
 
 void StackRound::on_reader_done() noexcept {

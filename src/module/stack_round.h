@@ -1,5 +1,6 @@
 // Asks every worker something, such as where its greenlets are: each writes JSON into a
-// pipe that it finds in its mailbox. Those that have not in time are held.
+// pipe that it finds in its mailbox, with the end of a line behind it. Those that write
+// nothing for so long are held.
 #pragma once
 
 #include <functional>
@@ -16,7 +17,8 @@ class StackRound final : public loop::Disposable, private loop::Timer {
  public:
   // `done` gets the JSON text, once; then the round may be destroyed at a turn's end.
   using Done = std::function<void(const std::string& json)>;
-  // `note`: what goes with the pipe. `name`: of what they answer. `patience`: from now.
+  // `note`: what goes with the pipe. `name`: of what they answer. `patience`: since
+  // the last of them has written something.
   StackRound(loop::Loop& loop, master::Commons& commons, const net::Mailbox::Note& note,
              std::string name, Nanos patience, Done done) noexcept;
   ~StackRound() override;
@@ -27,6 +29,7 @@ class StackRound final : public loop::Disposable, private loop::Timer {
   class Reader;
 
   void on_timer() noexcept override { finish(); }
+  void on_part() noexcept;
   void on_reader_done() noexcept;
   void finish() noexcept;
 
@@ -38,6 +41,7 @@ class StackRound final : public loop::Disposable, private loop::Timer {
   Done done_;
   std::vector<std::unique_ptr<Reader>> readers_;
   std::size_t reading_ = 0;
+  Nanos began_ = 0;
   bool finished_ = false;
 };
 

@@ -222,3 +222,25 @@ def test_g15_the_census_of_thousands() -> None:
         for task in tasks: task.get()
         """
     )
+
+
+def test_s15_a_report_for_another_process_is_valid_however_much_is_left_out() -> None:
+    run(
+        """
+        from celadon.green import report as reports
+        event, begun = threading.Event(), []
+        def wait():
+            begun.append(1)
+            event.wait()
+        for _ in range(50): green.spawn(wait)
+        while len(begun) < 50: time.sleep(0)
+        whole = json.loads(reports.as_json(1 << 20))
+        count = len(whole["greenlets"])
+        assert (count > 50, whole["left_out"]) == (True, 0)
+        part = json.loads(reports.as_json(4000))
+        assert 0 < len(part["greenlets"]) < count
+        assert len(part["greenlets"]) + part["left_out"] == count
+        assert f"{part['left_out']} greenlets more" in reports.text_of(part)
+        event.set()
+        """
+    )

@@ -47,7 +47,7 @@ def write_to(descriptor: int, seconds: float, wall: bool) -> None:
         result = collect(thread, min(seconds, LONGEST), wall)
         try:
             os.set_blocking(descriptor, True)
-            data = json.dumps(result).encode()
+            data = json.dumps(result).encode() + b"\n"
             while data:
                 data = data[os.write(descriptor, data) :]
         except OSError:

@@ -16,6 +16,7 @@ from typing import IO, Any
 from celadon._core import green as _green
 from celadon._core.green import Described
 from celadon.green import frames
+from celadon.green.helpers import HelperThread
 
 _FAULTS = {
     getattr(signal, name)
@@ -61,17 +62,47 @@ def dump_greenlets(file: IO[str] | None = None, format: str = "text") -> None:
     print(text, end="", file=sys.stderr if file is None else file)
 
 
+LONGEST = 8 << 20  # bytes of a report for another process
+
+
 def write_to(descriptor: int) -> None:
-    """Writes the report as JSON to a pipe, which is closed: all of it, or what fits."""
-    data = json.dumps(as_data()).encode()
+    """Writes the report as JSON and the end of a line to a pipe, which is closed.
+
+    Beside the loop: it may be longer than what the pipe takes at once.
+    """
+    data = as_json(LONGEST).encode() + b"\n"
     try:
-        os.set_blocking(descriptor, False)
+        HelperThread(_write, "celadon-report", descriptor, data).start()
+    except RuntimeError:  # there is no room for one more
+        os.close(descriptor)
+        raise
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    try:
+        os.set_blocking(descriptor, True)
         while data:
             data = data[os.write(descriptor, data) :]
     except OSError:
-        return  # it is full, or nobody waits for it any more
+        return  # nobody waits for it any more
     finally:
         os.close(descriptor)
+
+
+def as_json(most: int) -> str:
+    """The report in about so many bytes: greenlets beyond are counted as left out."""
+    data = as_data()
+    entries, size = [], 0
+    for entry in data["greenlets"]:
+        text = json.dumps(entry)
+        size += len(text)
+        if size > most:
+            break
+        entries.append(text)
+    left_out = len(data["greenlets"]) - len(entries)
+    del data["greenlets"]
+    rest = json.dumps({**data, "left_out": left_out})
+    return f'{{"greenlets": [{", ".join(entries)}], {rest[1:]}'
 
 
 def as_data() -> dict[str, Any]:
@@ -96,6 +127,8 @@ def as_text() -> str:
 def text_of(data: dict[str, Any]) -> str:
     """Likewise of data that another process has sent."""
     lines = [f"{len(data['greenlets'])} greenlets, {data['idle']} idle slots"]
+    if left_out := data.get("left_out"):
+        lines.append(f"{left_out} greenlets more are left out")
     for entry in data["greenlets"]:
         lines += ["", _headline(entry)]
         lines += [

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "master/letter_kind.h"
+
 namespace celadon::master {
 namespace {
 
@@ -59,6 +61,29 @@ TEST_F(CommonsTest, WhatADeadOneDidNotReadGoesToOthers) {
   EXPECT_EQ(commons->slot(2).coming.load(), 4);
   EXPECT_EQ(waiting(1), 0);
   EXPECT_EQ(waiting(2), 4);
+}
+
+TEST_F(CommonsTest, S16AnOrderIsForItsOwnWorkerAlone) {
+  serve(1);
+  serve(2);
+  const auto put_order = [this] {
+    net::Mailbox::Note order{};
+    set_kind(order, LetterKind::Report);
+    ASSERT_TRUE(commons->mailbox(1).put(theirs.get(), order));
+  };
+  put_order();
+  ASSERT_TRUE(commons->pass(theirs.get(), note, 2, kNow));
+  commons->forward(1, kNow);  // one that is held: it may answer yet
+  EXPECT_EQ(commons->slot(1).coming.load(), 0);
+  EXPECT_EQ(commons->slot(2).coming.load(), 1);
+  EXPECT_EQ(waiting(2), 1);
+  EXPECT_EQ(waiting(1), 1);
+  put_order();
+  commons->slab().take_back(1);
+  commons->forward(1, kNow);
+  EXPECT_EQ(commons->slot(2).coming.load(), 1);
+  EXPECT_EQ(waiting(2), 0);
+  EXPECT_EQ(waiting(1), 0);
 }
 
 TEST_F(CommonsTest, AFullMailboxLosesNothing) {
