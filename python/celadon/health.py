@@ -82,9 +82,9 @@ def start(core: Server) -> None:
     if not _checks:
         return
     from celadon.green import spawn
-    from celadon.metrics import Gauge
+    from celadon.metrics import ServersGauge
 
-    up = Gauge(
+    up = ServersGauge(
         "celadon_health_check_up",
         "Whether a check of the application passes, in all workers.",
         ["check"],

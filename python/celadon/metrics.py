@@ -33,6 +33,13 @@ DEFAULT_BUCKETS = (
 )
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
+# Of what the server and its pools show; a scrape with one name twice is dropped.
+_SERVERS_OWN = re.compile(
+    r"celadon_|db_client_connection_|http_server_(active_requests|request_duration_seconds"
+    r"|(request|response)_body_size_bytes)(_bucket|_count|_sum|_total)?\Z"
+    r"|process_(cpu_seconds_total|resident_memory_bytes|open_fds|max_fds"
+    r"|start_time_seconds)\Z"
+)
 _MERGES = ("sum", "livesum", "max", "min", "mostrecent", "all")
 
 # All names of this process, so that one name is one metric.
@@ -48,6 +55,7 @@ class _Metric(Generic[C]):
     _type = ""
     _cells = 1
     _reserved: tuple[str, ...] = ()
+    _is_users = True
 
     def __init__(
         self,
@@ -85,6 +93,10 @@ class _Metric(Generic[C]):
                 raise ValueError(f"not a name of a label: {label!r}")
             if label in self._reserved:
                 raise ValueError(f"{self._type}: the label {label} is its own")
+        if self._is_users and _SERVERS_OWN.match(self._name):
+            raise ValueError(
+                f"{self._name} is a name of the server's own: take another"
+            )
 
     def _merge(self) -> str:
         return "sum"
@@ -277,6 +289,8 @@ class Gauge(_Metric[_GaugeChild]):
         self._mode = "livesum" if mode == "sum" else mode
         if mode == "mostrecent":
             self._cells = 2
+        if mode == "all":
+            self._reserved = ("worker",)
         super().__init__(*args, **kwargs)
 
     def _merge(self) -> str:
@@ -302,6 +316,12 @@ class Gauge(_Metric[_GaugeChild]):
 
     def time(self) -> _Timer:
         return self._only.time()
+
+
+class ServersGauge(Gauge):
+    """One of the server's own, whose names no other metric has."""
+
+    _is_users = False
 
 
 class _HistogramChild:

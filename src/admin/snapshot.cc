@@ -24,16 +24,23 @@ constexpr std::size_t kSlow = 20;
 constexpr std::size_t kEvents = 30;
 constexpr std::string_view kDurations = "http_server_request_duration_seconds";
 
-// The value of `name` in labels as they are printed; such values have no quotes inside.
-std::string_view label_of(std::string_view labels, std::string_view name) noexcept {
+// The value of `name` in labels as they are printed.
+std::string label_of(std::string_view labels, std::string_view name) {
   const std::string start = std::string(name) + "=\"";
-  std::size_t at = labels.find(start);
-  while (at != labels.npos && at > 0 && labels[at - 1] != ',') {
-    at = labels.find(start, at + 1);
+  while (!labels.empty()) {
+    const bool found = labels.starts_with(start);
+    const std::size_t quote = labels.find('"');
+    std::string value;
+    std::size_t at = quote == labels.npos ? labels.size() : quote + 1;
+    for (; at < labels.size() && labels[at] != '"'; ++at) {
+      const bool escaped = labels[at] == '\\' && at + 1 < labels.size();
+      if (escaped) ++at;
+      value += escaped && labels[at] == 'n' ? '\n' : labels[at];
+    }
+    if (found) return value;
+    labels.remove_prefix(std::min(at + 2, labels.size()));  // a quote and a comma
   }
-  if (at == labels.npos) return {};
-  const std::string_view rest = labels.substr(at + start.size());
-  return rest.substr(0, rest.find('"'));
+  return {};
 }
 
 void put_counts(Json& json, const std::vector<double>& counts) {
@@ -98,14 +105,14 @@ class Requests {
     route.seconds += cells[buckets];
   }
   void add(const std::string& labels, const std::vector<double>& cells) {
-    const std::string_view status = label_of(labels, "http_response_status_code");
+    const std::string status = label_of(labels, "http_response_status_code");
     const bool error = status.starts_with('5');
     add_to(all_, cells, error);
     for (std::size_t i = 0; i + 1 < cells.size(); ++i) {
-      by_class_[std::string(status.substr(0, 1)) + "xx"] += cells[i];
+      by_class_[status.substr(0, 1) + "xx"] += cells[i];
     }
-    std::string name(label_of(labels, "http_request_method"));
-    const std::string_view route = label_of(labels, "http_route");
+    std::string name = label_of(labels, "http_request_method");
+    const std::string route = label_of(labels, "http_route");
     name.append(" ").append(route.empty() ? "(no route)" : route);
     add_to(routes_[name], cells, error);
   }
@@ -206,9 +213,9 @@ void put_pools(Json& json, const Gathered& gathered) {
     if (family.type == "histogram") continue;
     json.key(name).open('{');
     for (const auto& [labels, cells] : family.samples) {
-      std::string pool(
-          label_of(labels, of_drivers ? "server" : "db_client_connection_pool_name"));
-      const std::string_view state = label_of(labels, "db_client_connection_state");
+      std::string pool =
+          label_of(labels, of_drivers ? "server" : "db_client_connection_pool_name");
+      const std::string state = label_of(labels, "db_client_connection_state");
       if (!state.empty()) pool.append(" ").append(state);
       json.key(pool).number(cells.empty() ? 0 : cells[0]);
     }

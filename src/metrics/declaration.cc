@@ -43,7 +43,8 @@ std::optional<Declaration> parse_declaration(std::string_view text) noexcept {
 SampleName parse_key(std::string_view key) noexcept {
   SampleName name;
   name.family = take_field(key);
-  name.labels = key;
+  name.labels = take_field(key);
+  name.bounds = key;
   return name;
 }
 

@@ -20,10 +20,12 @@ struct Declaration {
 [[nodiscard]] std::optional<Declaration> parse_declaration(
     std::string_view text) noexcept;
 
-// NAME and labels of a sample's key.
+// NAME and labels of a sample's key, and the bounds that its cells were counted by
+// where a family may be declared again with others.
 struct SampleName {
   std::string_view family;
   std::string_view labels;
+  std::string_view bounds;
 };
 [[nodiscard]] SampleName parse_key(std::string_view key) noexcept;
 

@@ -13,51 +13,76 @@ std::string with_worker(std::string_view labels, std::size_t slot) {
   return text;
 }
 
+// The last one holds: code that was loaded anew may say something else of its series.
+void declare(const Series& series, Gathered& out) {
+  const auto found = parse_declaration(series.key);
+  if (!found) return;
+  GatheredFamily& family = out.families[std::string(found->name)];
+  family.type = found->type;
+  family.help = found->help;
+  family.bounds = found->bounds;
+}
+
+// What was counted by other bounds than those of now is left out: it adds to nothing.
 void add(const Series& series, std::size_t slot, Gathered& out) {
-  if (series.merge == Merge::Declaration) {
-    const auto found = parse_declaration(series.key);
-    if (!found) return;
-    GatheredFamily& family = out.families[std::string(found->name)];
-    if (!family.type.empty()) return;
-    family.type = found->type;
-    family.help = found->help;
-    family.bounds = found->bounds;
-    return;
-  }
   const SampleName name = parse_key(series.key);
   GatheredFamily& family = out.families[std::string(name.family)];
+  if (!name.bounds.empty() && name.bounds != family.bounds) return;
   std::string labels = series.merge == Merge::Each ? with_worker(name.labels, slot)
                                                    : std::string(name.labels);
   auto& cells = family.samples[std::move(labels)];
   if (cells.empty()) {
     for (const double& cell : series.cells) cells.push_back(read_cell(cell));
-  } else {
+  } else if (cells.size() == series.cells.size()) {
     merge_cells(series.merge, series.cells, cells);
+  }
+}
+
+void declare_all(const SeriesList& list, Gathered& out) {
+  std::size_t at = 0;
+  while (const auto series = list.next(at)) {
+    if (series->merge == Merge::Declaration) declare(*series, out);
   }
 }
 
 void add_all(const SeriesList& list, std::size_t slot, Gathered& out) {
   std::size_t at = 0;
-  while (const auto series = list.next(at)) add(*series, slot, out);
+  while (const auto series = list.next(at)) {
+    if (series->merge != Merge::Declaration) add(*series, slot, out);
+  }
   out.series += list.count();
   out.dropped += list.dropped();
+}
+
+// Slots that are leased, the youngest last.
+std::vector<std::size_t> leased_slots(const Slab& slab) {
+  std::vector<std::size_t> leased;
+  const auto slots = slab.slots();
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].state.load(std::memory_order_acquire) != SlotState::Free)
+      leased.push_back(i);
+  }
+  std::ranges::stable_sort(leased, {}, [slots](std::size_t i) {
+    return slots[i].leased_at.load(std::memory_order_relaxed);
+  });
+  return leased;
 }
 
 }  // namespace
 
 Gathered gather_series(const Slab& slab) {
   Gathered out;
+  const std::vector<std::size_t> leased = leased_slots(slab);
+  declare_all(slab.base_series(), out);
+  for (const std::size_t i : leased) declare_all(slab.series(i), out);
   add_all(slab.base_series(), slab.slots().size(), out);
-  for (std::size_t i = 0; i < slab.slots().size(); ++i) {
-    if (slab.slots()[i].state.load(std::memory_order_acquire) == SlotState::Free)
-      continue;
-    add_all(slab.series(i), i, out);
-  }
+  for (const std::size_t i : leased) add_all(slab.series(i), i, out);
   return out;
 }
 
 Gathered gather_list(const SeriesList& list) {
   Gathered out;
+  declare_all(list, out);
   add_all(list, 0, out);
   return out;
 }

@@ -4,8 +4,9 @@
 //   header │ entry: size, merge, cells, key ... │ entry │ ...
 //
 // Entries are never moved or taken back while their writer lives. The key of a sample
-// is FAMILY, a zero byte, and its labels as they are printed; that of a declaration
-// describes a family (metrics/declaration.h).
+// is FAMILY, a zero byte, and its labels as they are printed, maybe with another zero
+// byte and the bounds of a histogram; that of a declaration describes a family
+// (metrics/declaration.h).
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,6 @@
 #include "metrics/slab.h"
 
+#include <ctime>
 #include <utility>
 
 namespace celadon::metrics {
@@ -38,6 +39,12 @@ Slab::Slab(SharedMemory memory, std::size_t slots, Room room) noexcept
       slots_(reinterpret_cast<Slot*>(static_cast<std::byte*>(memory_.get()) +
                                      sizeof(Summary))),
       count_(slots) {}
+
+// The master may have no processor just now.
+void Slab::pause() noexcept {
+  constexpr timespec kPause{0, kMillisecond};
+  ::nanosleep(&kPause, nullptr);
+}
 
 std::byte* Slab::lists(std::size_t slot) const noexcept {
   return static_cast<std::byte*>(memory_.get()) + rows_size(count_) +

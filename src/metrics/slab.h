@@ -163,17 +163,23 @@ class Slab {
   [[nodiscard]] SeriesList base_series() const noexcept { return series(count_); }
   [[nodiscard]] SeriesList base_places() const noexcept { return places(count_); }
 
-  // Calls `read` until it has seen the slab with no slot half folded.
+  // Calls `read` until it has seen the slab with no slot half folded; a last time where
+  // that takes longer than any fold does.
   template <class Read>
   void read_whole(Read read) const noexcept {
     for (int tries = 0; tries < kTries; ++tries) {
       const std::uint64_t before = summary_->folding.load(std::memory_order_acquire);
+      if (before % 2 != 0) {
+        pause();
+        continue;
+      }
       read();
       // No read moves behind this one; a fence would do, but TSan knows none.
       const std::uint64_t after =
           summary_->folding.fetch_add(0, std::memory_order_acq_rel);
-      if (before % 2 == 0 && after == before) return;
+      if (after == before) return;
     }
+    read();
   }
 
  private:
@@ -183,6 +189,7 @@ class Slab {
   static constexpr std::size_t kBesideSeries = kPlaceBytes + TextRing::kBytes;
 
   Slab(SharedMemory memory, std::size_t slots, Room room) noexcept;
+  static void pause() noexcept;
   static void fold(SeriesList list, SeriesWriter& gone) noexcept;
   [[nodiscard]] std::byte* lists(std::size_t slot) const noexcept;
   SharedMemory memory_;

@@ -113,6 +113,11 @@ PyObject* series_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   state->cells = static_cast<std::size_t>(cells);
   read_bounds(bounds, *state);
   if (!read_labels(names, values, *state)) return nullptr;
+  if (*bounds != '\0') {
+    // Code that is loaded anew may count by others.
+    state->labels.append(1, '\0').append(bounds);
+    state->other.append(1, '\0').append(bounds);
+  }
   auto* self = reinterpret_cast<SeriesObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
   self->state = state.release();

@@ -257,31 +257,18 @@ def test_stacks_of_those_that_answer_and_of_those_that_are_held(site: Site) -> N
         assert admin.server.wait() == 0
 
 
-@pytest.mark.row("S15")
-def test_the_stacks_of_many_that_wait_deep_are_told_whole(site: Site) -> None:
-    """More of them than fit into a pipe at once."""
+@pytest.mark.row("S17")
+def test_routes_are_told_letter_by_letter(site: Site) -> None:
     (site.folder / "site_app.py").write_text(
-        "import threading\n"
-        "gate = threading.Event()\n"
-        "def wait_deep(left): return gate.wait() if left < 0 else wait_deep(left - 1)\n"
-        "for _ in range(200): threading.Thread(target=wait_deep, args=(60,)).start()\n"
         "def app(environ, start_response):\n"
-        "    gate.set()\n"
+        "    environ['celadon.request'].route = '/caf\\u00e9/\"{x}\"/\\u20ac\\\\{y}'\n"
         "    start_response('200 OK', [('Content-Length', '0')])\n"
         "    return []\n"
     )
     with Administered(site) as admin:
-        wait_ready(admin.server, 1)
-        [worker] = json.loads(admin.page("stacks").body)["workers"]
-        assert worker["greenlets"]["left_out"] == 0
-        deep = [
-            entry
-            for entry in worker["greenlets"]["greenlets"]
-            if sum(at["function"] == "wait_deep" for at in entry["stack"]) > 60
-        ]
-        assert len(deep) == 200
-        assert len(json.dumps(worker)) > 1 << 20
         assert admin.server.request(raw.get("/")).status == 200
+        [route] = json.loads(admin.page("stats").body)["routes"]
+        assert route["route"] == 'GET /caf\u00e9/"{x}"/\u20ac\\{y}'
 
 
 def test_who_may_use_the_socket(site: Site) -> None:

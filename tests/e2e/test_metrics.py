@@ -31,7 +31,7 @@ from tests.support.metrics import Queries, Samples, admin_port, page, samples, v
 from tests.support.raw import Client
 from tests.support.servers import Command, wait_until
 from tests.support.services import SCRAPE_TIME, prometheus
-from tests.support.site import kill_worker, ready, renewed, wait_ready
+from tests.support.site import Site, kill_worker, ready, renewed, wait_ready
 
 ADMIN = ("--admin-bind", "127.0.0.1:0")
 
@@ -217,6 +217,38 @@ def test_metrics_of_the_application_are_right_across_workers() -> None:
         kill_worker(server, int(pids.pop()))
         assert value(server, "app_asked_total", path="/four") == count
         assert value(server, "app_last") == len("/four")
+
+
+ROUTED = """
+from celadon.metrics import Histogram
+sizes = Histogram("shop_sizes", "", buckets={buckets})
+def app(environ, start_response):
+    sizes.observe(3)
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+@pytest.mark.row("S17")
+def test_other_buckets_after_a_reload_count_for_themselves(site: Site) -> None:
+    app = site.folder / "site_app.py"
+    app.write_text(ROUTED.format(buckets=[1, 2]))
+    with site.serve(*ADMIN) as server:
+        old = wait_ready(server, 1)
+        assert server.request(raw.get("/")).status == 200
+        assert value(server, "shop_sizes_bucket", le="+Inf") == 1
+        assert value(server, "shop_sizes_bucket", le="2.0") == 0
+        app.write_text(ROUTED.format(buckets=[5, 10, 20]))
+        server.signal(signal.SIGHUP)
+        renewed(server, old)
+        assert server.request(raw.get("/")).status == 200
+        found = samples(page(server).body.decode())
+        buckets = {
+            dict(labels)["le"]: count
+            for (name, labels), count in found.items()
+            if name == "shop_sizes_bucket"
+        }
+        assert buckets == {"5.0": 1, "10.0": 1, "20.0": 1, "+Inf": 1}
 
 
 def test_labels_are_capped_and_what_is_beyond_is_counted() -> None:

@@ -115,6 +115,33 @@ TEST_F(GatherTest, CountersAreAddedAndOutliveTheirProcess) {
   EXPECT_EQ(samples().at("")[0], 7);
 }
 
+TEST_F(GatherTest, S17WhatWasCountedByOtherBoundsIsNotAdded) {
+  const auto observe = [](SeriesWriter& writer, const std::string& bounds,
+                          std::size_t cells) {
+    writer.declare(to_text({"h", "histogram", "help", bounds}));
+    const std::string labels = std::string(1, '\0') + bounds;
+    writer.find("h", labels, Merge::Sum, cells, "")[0] += 1;
+  };
+  const auto found = [this] { return gather_series(*slab).families.at("h"); };
+  observe(writers[0], "1.0,2.0", 4);
+  observe(writers[1], "1.0,2.0", 4);
+  EXPECT_EQ(found().samples.at("")[0], 2);
+  slab->take_back(0);
+  slab->lease(0, 7);  // the code of now has others, as many and then more
+  SeriesWriter young(slab->series(0), 100);
+  observe(young, "5.0,6.0", 4);
+  EXPECT_EQ(found().bounds, "5.0,6.0");
+  EXPECT_EQ(found().samples.at("")[0], 1);
+  slab->take_back(1);
+  slab->lease(1, 8);
+  SeriesWriter younger(slab->series(1), 100);
+  observe(younger, "1.0,2.0,3.0", 5);
+  EXPECT_EQ(found().samples.at("").size(), 5U);
+  slab->take_back(1);
+  EXPECT_EQ(found().bounds, "5.0,6.0");
+  EXPECT_EQ(found().samples.at("")[0], 1);
+}
+
 TEST_F(GatherTest, GaugesGoWithTheirProcess) {
   set(0, Merge::LiveSum, 3);
   set(1, Merge::LiveSum, 4);

@@ -4,6 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 namespace celadon::metrics {
 namespace {
 
@@ -59,6 +62,30 @@ TEST(SlabTest, SumsOutliveTheWorkersAndGaugesDoNot) {
     EXPECT_EQ(slot.state.load(), SlotState::Free);
     EXPECT_EQ(slot.lease.load(), lease);
   }
+}
+
+TEST(SlabTest, S17NobodyReadsASlotThatIsHalfFolded) {
+  auto slab = Slab::make(1);
+  ASSERT_TRUE(slab);
+  Slot& slot = slab->slots()[0];
+  Summary& summary = slab->summary();
+  // The master has been interrupted in between.
+  slot.counters[0] = 5;
+  summary.folding.store(1);
+  summary.base[0] = 5;
+  std::atomic<bool> begun = false;
+  std::uint64_t seen = 0;
+  std::thread reader([&] {
+    begun.store(true);
+    begun.notify_one();
+    slab->read_whole([&] { seen = slab->total(0); });
+  });
+  begun.wait(false);
+  for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+  slot.counters[0] = 0;
+  summary.folding.store(2);
+  reader.join();
+  EXPECT_EQ(seen, 5U);
 }
 
 TEST(SlabTest, CellsOfTwoWriters) {
