@@ -202,6 +202,39 @@ keepalives = 3
     assert len(place.problems()) == 2
 
 
+@pytest.mark.row("S21")
+def test_in_a_file_for_gunicorn_only_its_names_are_settings(place: Place) -> None:
+    place.write(
+        "gunicorn.conf.py",
+        "from os.path import dirname\n"
+        "root_path = dirname(__file__)\n"
+        "metrics = {'statsd': 1}\n"
+        "celadon_retry_after = 7\n"
+        "celadon_root_path = '/shop'\n"
+        "keepalive = 9\n",
+    )
+    found = place.settings()
+    assert found["root_path"] == ("/shop", "gunicorn.conf.py")
+    assert found["metrics"] == (True, "default")
+    assert found["retry_after"][0] == 7
+    assert found["keepalive"][0] == 9
+    notes = place.run("config").stdout
+    assert "metrics is left alone" in notes
+    assert "celadon_metrics here (gunicorn.conf.py)" in notes
+    place.write("gunicorn.conf.py", "celadon_adminbind = 'x'")
+    (line,) = place.problems()
+    assert "unknown setting 'celadon_adminbind' (did you mean 'celadon_admin_b" in line
+
+
+@pytest.mark.row("S21")
+def test_names_that_gunicorn_shares_are_those_of_both() -> None:
+    from celadon.settings import SETTINGS, gunicorn
+    from gunicorn.config import KNOWN_SETTINGS
+
+    theirs = {setting.name for setting in KNOWN_SETTINGS}
+    assert theirs & set(SETTINGS) - {"root_path"} == gunicorn.SHARED
+
+
 def test_none_is_no_value_in_a_python_file(place: Place) -> None:
     place.write("gunicorn.conf.py", "user = None\npidfile = None\npost_fork = None")
     assert place.settings()["user"] == ("", "default")
@@ -298,7 +331,7 @@ def test_worker_classes(place: Place, kind: str, threads: int, green: bool) -> N
         ("timeout = 600", (600.0, "timeout")),
         ("timeout = 0", (0.0, "timeout")),
         ("timeout = 120", (120.0, "default")),
-        ("timeout = 600; request_timeout = 7", (7.0, "gunicorn.conf.py")),
+        ("timeout = 600; celadon_request_timeout = 7", (7.0, "gunicorn.conf.py")),
         ("timeout = 600; worker_class = 'gevent'", (600.0, "timeout")),
         ("timeout = 600; reload = True", (0.0, "reload")),
     ],

@@ -6,6 +6,61 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+# Settings that both have. Its root_path is one of ASGI's, which is nothing to WSGI.
+SHARED = frozenset(
+    {
+        "access_log_format",
+        "accesslog",
+        "backlog",
+        "bind",
+        "capture_output",
+        "chdir",
+        "control_socket",
+        "control_socket_disable",
+        "control_socket_mode",
+        "errorlog",
+        "forwarded_allow_ips",
+        "forwarder_headers",
+        "graceful_timeout",
+        "group",
+        "header_map",
+        "initgroups",
+        "keepalive",
+        "limit_request_field_size",
+        "limit_request_fields",
+        "limit_request_line",
+        "logconfig",
+        "logconfig_dict",
+        "logconfig_json",
+        "loglevel",
+        "max_requests",
+        "max_requests_jitter",
+        "paste",
+        "pidfile",
+        "preload_app",
+        "proc_name",
+        "proxy_allow_ips",
+        "proxy_protocol",
+        "pythonpath",
+        "raw_env",
+        "raw_paste_global_conf",
+        "reload",
+        "reload_engine",
+        "reload_extra_files",
+        "reuse_port",
+        "secure_scheme_headers",
+        "threads",
+        "timeout",
+        "tmp_upload_dir",
+        "umask",
+        "user",
+        "worker_class",
+        "worker_connections",
+        "workers",
+        "wsgi_app",
+    }
+)
+
 _LATER_TLS = "TLS is not served yet: put a proxy in front"
 _LATER_H2 = "HTTP/2 is not served yet: put a proxy in front"
 _LATER_ASGI = "ASGI is not served yet"

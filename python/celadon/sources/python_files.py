@@ -1,4 +1,8 @@
-"""``celadon.conf.py`` and ``gunicorn.conf.py``: names of a Python file are settings."""
+"""``celadon.conf.py`` and ``gunicorn.conf.py``: names of a Python file are settings.
+
+In one that was written for gunicorn, which is every other one, only gunicorn's are:
+settings that it does not know carry ``celadon_`` before their names there.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from celadon.sources import stand_in
 from celadon.sources.layer import Layer
 
 _NEAR = 0.85  # so alike that it is a slip of the pen
+_PREFIX = "celadon_"
 
 
 def read_file(path: Path) -> Layer:
@@ -42,8 +47,8 @@ def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> L
     """Sorts names into settings, hooks and the author's own.
 
     Imports, functions, classes, ``_names`` and ``ALL_CAPS`` are the author's. Another
-    unknown name is a problem where `strict`; else only one that is nearly a setting is
-    mentioned.
+    unknown name is a problem where `strict`, which is to say in a file of celadon's;
+    else only one that is nearly a setting is mentioned.
     """
     layer = Layer(source)
     for name, value in namespace.items():
@@ -51,12 +56,30 @@ def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> L
             _add_hook(layer, name, value)
         elif isinstance(value, types.ModuleType):
             continue  # also where a setting is called so: from celadon import green
-        elif name in SETTINGS or name in gunicorn.VERDICTS:
+        elif not strict and name.startswith(_PREFIX):
+            _add_own(layer, name, value)
+        elif name in (SETTINGS if strict else gunicorn.SHARED) or (
+            name in gunicorn.VERDICTS
+        ):
             if value is not None:
                 layer.values[name] = value
         elif not _is_authors(name, value):
             _note_unknown(layer, name, strict)
     return layer
+
+
+def _add_own(layer: Layer, name: str, value: Any) -> None:
+    setting = name.removeprefix(_PREFIX)
+    if setting not in SETTINGS:
+        near = difflib.get_close_matches(setting, SETTINGS, n=2)
+        hint = " or ".join(repr(_PREFIX + each) for each in near)
+        layer.problems.append(
+            f"unknown setting {name!r}"
+            + (f" (did you mean {hint}?)" if hint else "")
+            + f" ({layer.source})"
+        )
+    elif value is not None:
+        layer.values[setting] = value
 
 
 def _add_hook(layer: Layer, name: str, value: Any) -> None:
@@ -75,7 +98,13 @@ def _is_authors(name: str, value: Any) -> bool:
 
 
 def _note_unknown(layer: Layer, name: str, strict: bool) -> None:
-    known = [*SETTINGS, *HOOKS, *gunicorn.VERDICTS]
+    if name in SETTINGS:
+        layer.warnings.append(
+            f"{name} is left alone, as by gunicorn, which has no such setting: "
+            f"celadon's is {_PREFIX}{name} here ({layer.source})"
+        )
+        return
+    known = [*(SETTINGS if strict else gunicorn.SHARED), *HOOKS, *gunicorn.VERDICTS]
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.6 if strict else _NEAR)
     hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
     line = f"unknown setting {name!r}{hint} ({layer.source})"
