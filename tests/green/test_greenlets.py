@@ -68,6 +68,31 @@ def test_results_exceptions_and_links() -> None:
     )
 
 
+def test_who_takes_an_exception_leaves_no_frame_in_it_for_the_next() -> None:
+    run_green(
+        """
+        import traceback
+        from celadon.green import AsyncResult
+        def fail(): raise ValueError("deep")
+        class Kept: pass
+        def take(get):
+            kept = Kept(); kept_by.append(weakref.ref(kept))
+            try: get()
+            except ValueError as error: return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        task, result = green.spawn(fail), AsyncResult()
+        try: fail()
+        except ValueError as error: result.set_exception(error)
+        task.join()
+        for get in (task.get, result.get):
+            kept_by = []
+            names = [take(get) for _ in range(5)]
+            assert all(each == names[0] for each in names) and names[0][-1] == "fail", names
+            gc.collect()
+            assert [ref() for ref in kept_by[:-1]] == [None] * 4
+        """
+    )
+
+
 def test_kill_is_delivered_at_the_wait_and_finally_runs() -> None:
     run_green(
         """

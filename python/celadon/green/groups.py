@@ -65,8 +65,7 @@ class Group:
         done = self._empty.wait(timeout)
         if raise_error:
             for greenlet in members:
-                if greenlet.exception is not None:
-                    raise greenlet.exception
+                greenlet._raise()
         return done
 
     def kill(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celadon._core import green as _green
+from celadon.green.shared_errors import as_first_raised, depth_of
 
 
 class AsyncResult:
@@ -14,6 +15,7 @@ class AsyncResult:
         self._done = _green.Event()
         self._value: Any = None
         self._exception: BaseException | None = None
+        self._depth = 0  # of its traceback, when it was given
 
     def set(self, value: Any = None) -> None:
         """Gives the value, and wakes all who wait."""
@@ -23,6 +25,7 @@ class AsyncResult:
     def set_exception(self, exception: BaseException) -> None:
         """Gives an exception, which `get` raises."""
         self._value, self._exception = None, exception
+        self._depth = depth_of(exception)
         self._done.set()
 
     def ready(self) -> bool:
@@ -54,7 +57,7 @@ class AsyncResult:
         if not self._done.is_set():
             raise TimeoutError("no result yet")
         if self._exception is not None:
-            raise self._exception
+            raise as_first_raised(self._exception, self._depth)
         return self._value
 
     def get_nowait(self) -> Any:

@@ -11,6 +11,7 @@ from greenlet import GreenletExit
 
 from celadon._core import green as _green
 from celadon.errors import brief
+from celadon.green.shared_errors import as_first_raised, depth_of
 
 _forks = 0  # that lie between the first process and this one
 
@@ -41,6 +42,7 @@ class Greenlet(_green.Task):
         self._starter: Greenlet | None = None  # who starts it later
         self.value: Any = None
         self.exception: BaseException | None = None
+        self._depth = 0  # of its traceback, when it came
         self.name = getattr(fn, "__name__", None) or "request"
 
     def _run(self) -> None:
@@ -54,7 +56,7 @@ class Greenlet(_green.Task):
         except BaseException as error:
             if process != _forks:
                 _green.end_child(error)
-            self.exception = error
+            self.exception, self._depth = error, depth_of(error)
         if process != _forks:
             _green.end_child(None)
         try:
@@ -93,9 +95,12 @@ class Greenlet(_green.Task):
             self._done.wait(timeout)
         if not self._done.is_set():
             raise TimeoutError(f"greenlet {self.name} has not finished")
-        if self.exception is not None:
-            raise self.exception
+        self._raise()
         return self.value
+
+    def _raise(self) -> None:
+        if self.exception is not None:
+            raise as_first_raised(self.exception, self._depth)
 
     def kill(
         self,
