@@ -102,13 +102,14 @@ bool Control::listen(net::ListenSocket socket) noexcept {
   return listener_->start().has_value();
 }
 
-bool Control::on_accept(int fd, const net::Address&, net::Listener&) noexcept {
+net::Acceptor::Next Control::on_accept(int fd, const net::Address&,
+                                       net::Listener&) noexcept {
   net::OwnedFd owned(fd);
-  if (conversations_.size() >= kMost || !belongs_to(fd, owner_)) return true;
+  if (conversations_.size() >= kMost || !belongs_to(fd, owner_)) return Next::More;
   auto conversation =
       std::make_unique<Conversation>(*this, std::move(owned), next_number_++);
   if (conversation->start()) conversations_.push_back(std::move(conversation));
-  return true;
+  return Next::More;
 }
 
 std::string Control::answer(std::uint64_t number, std::string_view words) noexcept {

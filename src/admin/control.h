@@ -38,7 +38,7 @@ class Control final : private net::Acceptor {
  private:
   class Conversation;
 
-  bool on_accept(int fd, const net::Address& peer,
+  Next on_accept(int fd, const net::Address& peer,
                  net::Listener& from) noexcept override;
   void on_accept_error(Error) noexcept override {}
   // The answer, or empty where it comes later.

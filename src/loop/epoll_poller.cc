@@ -81,10 +81,10 @@ class EpollPoller final : public Poller {
     epoll_event event{};
     event.events = to_epoll(interest);
     event.data.ptr = &handler;
-    if (::epoll_ctl(fd_, op, fd, &event) < 0) {
-      return std::unexpected(error_from_errno(errno));
-    }
-    return {};
+    if (::epoll_ctl(fd_, op, fd, &event) == 0) return {};
+    // fs.epoll.max_user_watches
+    if (errno == ENOSPC) return std::unexpected(Error::NoMemory);
+    return std::unexpected(error_from_errno(errno));
   }
   void close_fd() noexcept {
     if (fd_ >= 0) ::close(fd_);

@@ -212,11 +212,11 @@ Listener::Accepted Listener::accept_one() noexcept {
   auto* sa = reinterpret_cast<sockaddr*>(&storage);
   const int fd = kernel::accept(socket_.fd(), sa, size);
   if (fd >= 0) {
-    if (acceptor_.on_accept(fd, Address::from_sockaddr(sa, size), *this)) {
-      return Accepted::One;
+    switch (acceptor_.on_accept(fd, Address::from_sockaddr(sa, size), *this)) {
+      case Acceptor::Next::More: return Accepted::One;
+      case Acceptor::Next::Stop: stop(); return Accepted::Refused;
+      case Acceptor::Next::Pause: pause(); return Accepted::Paused;
     }
-    stop();
-    return Accepted::Refused;
   }
   switch (errno) {
     case EAGAIN: return Accepted::None;

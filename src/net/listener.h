@@ -51,9 +51,13 @@ class ListenSocket {
 class Acceptor {
  public:
   virtual ~Acceptor() = default;
-  // Takes the descriptor over. False: no more connections for now; the listener stops
-  // until started again.
-  virtual bool on_accept(int fd, const Address& peer,
+  enum class Next : std::uint8_t {
+    More,
+    Stop,   // no more connections until the listener is started again
+    Pause,  // nobody can be accepted for now, whoever comes
+  };
+  // Takes the descriptor over.
+  virtual Next on_accept(int fd, const Address& peer,
                          class Listener& from) noexcept = 0;
   // Nobody can be accepted for now, whoever comes; the listener pauses.
   virtual void on_accept_error(Error error) noexcept = 0;

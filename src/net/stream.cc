@@ -51,7 +51,7 @@ int Stream::surrender() noexcept {
 void Stream::set_interest(std::uint8_t interest) noexcept {
   if (interest == interest_ || !loop_) return;
   interest_ = interest;
-  // Failure means that the descriptor is no longer pollable; the next write tells.
+  // What the poller knows it can change.
   [[maybe_unused]] const auto done = loop_->poller().modify(fd_, interest, *this);
 }
 
@@ -61,7 +61,8 @@ void Stream::set_reading(bool on) noexcept {
 }
 
 void Stream::want_write() noexcept {
-  set_interest(static_cast<std::uint8_t>(interest_ | loop::kWrite));
+  const auto read = static_cast<std::uint8_t>(interest_ & loop::kRead);
+  set_interest(static_cast<std::uint8_t>(read | loop::kWrite));
 }
 
 Io Stream::read(std::span<char> into) noexcept {
@@ -179,7 +180,7 @@ void Stream::on_io(std::uint8_t ready) noexcept {
     } else if (io.step == Io::Step::Done) {
       events_->on_drained();
     }
-  } else if ((ready & loop::kHangup) && !reading()) {
+  } else if ((ready & loop::kHangup) && !reading() && !rests()) {
     rest_in_hangup();
   }
 }
@@ -191,8 +192,7 @@ void Stream::rest_in_hangup() noexcept {
     events_->on_hangup();
     return;
   }
-  interest_ = 0;
-  if (loop_) loop_->poller().remove(fd_, *this);
+  set_interest(loop::kOneShot);  // it is told once more
 }
 
 std::size_t Stream::unsent() const noexcept {

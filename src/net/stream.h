@@ -3,8 +3,9 @@
 // else.
 //
 // Read interest stays armed; the poller is touched only when a write would block, when
-// the owner stops or resumes reading, and at the end. A stream can leave one loop and
-// join another: detach() hands the descriptor out once nothing is queued.
+// the owner stops or resumes reading, and at the end. From attach() to then it knows
+// the descriptor: to be added anew could fail. A stream can leave one loop and join
+// another: detach() hands the descriptor out once nothing is queued.
 #pragma once
 
 #include <sys/types.h>
@@ -109,6 +110,7 @@ class Stream : public loop::IoHandler {
   void on_io(std::uint8_t ready) noexcept override;
   void set_interest(std::uint8_t interest) noexcept;
   void rest_in_hangup() noexcept;
+  [[nodiscard]] bool rests() const noexcept { return interest_ == loop::kOneShot; }
   void drop_queue() noexcept {
     if (out_) pool_->put(std::move(out_));
   }

@@ -38,22 +38,22 @@ const Settings& ClientConnection::settings() const noexcept {
   return server_.settings();
 }
 
-bool ClientConnection::start() noexcept {
-  if (!stream_.attach(server_.loop())) return false;
-  mark_input();
-  rearm();
-  return true;
+std::expected<void, Error> ClientConnection::attach() noexcept {
+  return stream_.attach(server_.loop());
 }
 
-bool ClientConnection::resume(const Passage& passage) noexcept {
-  if (!stream_.attach(server_.loop())) return false;
+void ClientConnection::start() noexcept {
+  mark_input();
+  rearm();
+}
+
+void ClientConnection::resume(const Passage& passage) noexcept {
   connection_.local = passage.local;
   connection_.trusted = passage.trusted;
   fresh_ = passage.fresh;
   state_.stage = passage.proxied ? Stage::Preface : Stage::None;
   marks_.since = passage.since;
   settle();
-  return true;
 }
 
 // --- the three machines ---

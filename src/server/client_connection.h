@@ -53,10 +53,12 @@ class ClientConnection : public loop::Disposable,
 
   [[nodiscard]] static net::Address local_address(int fd) noexcept;
 
-  // Joins the loop; false: the descriptor cannot be polled.
-  [[nodiscard]] bool start() noexcept;
+  // Joins the loop, which may have no room.
+  [[nodiscard]] std::expected<void, Error> attach() noexcept;
+  // It is in the loop.
+  void start() noexcept;
   // Likewise, of a connection that another server began with.
-  [[nodiscard]] bool resume(const Passage& passage) noexcept;
+  void resume(const Passage& passage) noexcept;
 
   [[nodiscard]] ConnectionState state() const noexcept { return state_; }
   // Why it ended, or would end by now.

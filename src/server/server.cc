@@ -37,7 +37,8 @@ std::expected<void, Error> Server::add_listener(net::ListenSocket socket) noexce
 
 // --- who comes ---
 
-bool Server::on_accept(int fd, const net::Address& peer, net::Listener&) noexcept {
+net::Acceptor::Next Server::on_accept(int fd, const net::Address& peer,
+                                      net::Listener&) noexcept {
   // A connection that was accepted is always served: room was made for it before.
   ++counters_.accepted;
   if (peers_ && (draining_ || peers_->over_share())) {
@@ -49,20 +50,30 @@ bool Server::on_accept(int fd, const net::Address& peer, net::Listener&) noexcep
     if (pass(fd, passage)) {
       ++counters_.closed[static_cast<std::size_t>(Closed::Passed)];
       net::kernel::close(fd);
-      return true;
+      return Next::More;
     }
   }
   ClientConnection& connection = add(fd, peer);
-  if (!connection.start()) {
-    connection.close(Closed::Client);
-    return true;
-  }
+  if (!attach(connection)) return Next::Pause;
+  connection.start();
   // Behind these nobody is let in any more.
-  if (draining_) return true;
-  if (load_.connections < settings_.worker_connections || evict_one()) return true;
+  if (draining_) return Next::More;
+  if (load_.connections < settings_.worker_connections || evict_one())
+    return Next::More;
   accept_paused_ = true;
   for (auto& listener : listeners_) listener->stop();
-  return false;
+  return Next::Stop;
+}
+
+// Where the poller has no room, who is idle makes some. False: it is closed.
+bool Server::attach(ClientConnection& connection) noexcept {
+  auto attached = connection.attach();
+  if (!attached) {
+    on_accept_error(attached.error());
+    if (connection.fd() >= 0) attached = connection.attach();
+  }
+  if (!attached) connection.close(Closed::Server);
+  return attached.has_value();
 }
 
 // The list owns its members; remove() hands them to the loop to be destroyed.
@@ -82,7 +93,8 @@ bool Server::pass(int fd, const Passage& passage) noexcept {
 void Server::take(int fd, const Passage& passage) noexcept {
   ++counters_.taken;
   ClientConnection& connection = add(fd, passage.peer);
-  if (!connection.resume(passage)) return connection.close(Closed::Client);
+  if (!attach(connection)) return;
+  connection.resume(passage);
   if (load_.connections > settings_.worker_connections) evict_one();
 }
 

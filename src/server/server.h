@@ -98,7 +98,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   void remove(ClientConnection& connection) noexcept;
 
  private:
-  bool on_accept(int fd, const net::Address& peer,
+  Next on_accept(int fd, const net::Address& peer,
                  net::Listener& from) noexcept override;
   void on_accept_error(Error error) noexcept override;
   void on_turn_end() noexcept override;
@@ -113,6 +113,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   };
 
   ClientConnection& add(int fd, const net::Address& peer) noexcept;
+  [[nodiscard]] bool attach(ClientConnection& connection) noexcept;
   bool evict_oldest() noexcept;
   void bury(ClientConnection& connection) noexcept;
   void bury_handed_over() noexcept;

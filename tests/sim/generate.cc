@@ -385,6 +385,7 @@ void choose_moods(Choices& c, Moods& m) {
     m.no_fds = c.between(1, 3);
     m.no_fds_after = c.between(0, 2);
   }
+  if (c.percent(5)) m.watches = c.between(1, 3);
   if (c.percent(5)) {
     m.strays = c.between(1, 3);
     m.strays_after = c.between(0, 2);

@@ -80,6 +80,7 @@ struct Link {
   bool linger_zero = false;
   bool server_shut = false;
   bool evicted = false;
+  bool unwatched = false;  // the poller had no room for it when it was asked last
   bool server_closed = false;
   bool broken = false;  // a reset has arrived
   bool told_broken = false;
@@ -152,6 +153,8 @@ class Kernel {
   void close_file(int fd);
   [[nodiscard]] std::string_view spooled(int fd) const;
   [[nodiscard]] int duplicate(int fd);
+  // Null: it is none of a connection.
+  [[nodiscard]] Link* link_of(int fd) const noexcept { return at(fd).link; }
   [[nodiscard]] std::size_t client_of(int fd) const noexcept {
     return at(fd).link->client;
   }

@@ -525,7 +525,8 @@ void Oracle::on_server_close(const Link& link) {
   const bool late_write = write_is_overdue(link) || takes_nothing;
   // What was queued for who has left goes with it.
   const bool cancelled = !c.records.empty() && is_cancelled(*c.records.back(), link);
-  c.excused = cancelled || link.broken || link.send_failed || all_closed_ || late_write;
+  c.excused = cancelled || link.broken || link.send_failed || all_closed_ ||
+              late_write || is_turned_away(link);
   if (c.excused) return;
   if (link.linger_zero) {
     const Record* last = c.records.empty() ? nullptr : c.records.back();

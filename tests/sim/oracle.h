@@ -88,6 +88,11 @@ class Oracle {
   void judge_interims(Conversation& c, const Link& link);
   void judge_order_of_eviction(const Link& evicted);
   [[nodiscard]] std::size_t places_taken() const;
+  [[nodiscard]] bool is_turned_away(const Link& link) const;
+  // The kernel lacks something that each connection needs.
+  [[nodiscard]] bool is_short() const noexcept {
+    return scenario_.moods.no_fds > 0 || scenario_.moods.watches > 0;
+  }
   [[nodiscard]] bool is_overload(const Conversation& c, const Link& link,
                                  std::size_t k) const;
   [[nodiscard]] std::size_t others_waiting(const Conversation& c, Nanos since) const;

@@ -14,8 +14,19 @@ SimPoller::Watched* SimPoller::find(int fd) noexcept {
 std::expected<void, Error> SimPoller::add(int fd, std::uint8_t interest,
                                           loop::IoHandler& handler) noexcept {
   const memory::Outside outside;
-  if (Kernel::is_ours(fd)) watched_.push_back({fd, interest, &handler});
+  if (!Kernel::is_ours(fd)) return {};
+  if (!has_room(fd)) return std::unexpected(Error::NoMemory);
+  watched_.push_back({fd, interest, &handler});
   return {};
+}
+
+bool SimPoller::has_room(int fd) noexcept {
+  Link* link = kernel_.link_of(fd);
+  if (!link || moods_.watches == 0) return true;
+  const auto watched = std::ranges::count_if(
+      watched_, [this](const Watched& each) { return kernel_.link_of(each.fd); });
+  link->unwatched = watched >= moods_.watches;
+  return !link->unwatched;
 }
 
 std::expected<bool, Error> SimPoller::modify(int fd, std::uint8_t interest,
@@ -37,6 +48,7 @@ void SimPoller::remove(int fd, loop::IoHandler& handler) noexcept {
 }
 
 std::uint8_t SimPoller::ready(const Watched& watched) const noexcept {
+  if (watched.disarmed) return 0;
   const std::uint8_t wanted =
       watched.interest & (loop::kRead | loop::kWrite) ? watched.interest : 0;
   return kernel_.readiness(watched.fd) &
@@ -54,10 +66,11 @@ int SimPoller::wait(Nanos timeout) noexcept {
   if (watched_.empty()) return 0;
   std::size_t from = choices_.below(watched_.size());
   for (std::size_t i = 0; i < watched_.size() && count_ < kBatch; ++i) {
-    const Watched& each = watched_[from];
+    Watched& each = watched_[from];
     if (++from == watched_.size()) from = 0;
     if (const std::uint8_t r = ready(each)) {
       batch_[static_cast<std::size_t>(count_++)] = {each.handler, r};
+      each.disarmed = (each.interest & loop::kOneShot) != 0;
     }
   }
   return count_;

@@ -11,8 +11,8 @@ namespace celadon::sim {
 
 class SimPoller final : public loop::Poller {
  public:
-  SimPoller(Kernel& kernel, Choices& choices) noexcept
-      : kernel_(kernel), choices_(choices) {}
+  SimPoller(Kernel& kernel, Choices& choices, const Moods& moods) noexcept
+      : kernel_(kernel), choices_(choices), moods_(moods) {}
 
   std::expected<void, Error> add(int fd, std::uint8_t interest,
                                  loop::IoHandler& handler) noexcept override;
@@ -37,12 +37,15 @@ class SimPoller final : public loop::Poller {
     int fd;
     std::uint8_t interest;
     loop::IoHandler* handler;
+    bool disarmed = false;  // by its one event
   };
   [[nodiscard]] std::uint8_t ready(const Watched& watched) const noexcept;
   Watched* find(int fd) noexcept;
+  [[nodiscard]] bool has_room(int fd) noexcept;
 
   Kernel& kernel_;
   Choices& choices_;
+  const Moods& moods_;
   std::vector<Watched> watched_;
   Nanos would_wait_ = 0;
 };

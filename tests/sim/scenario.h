@@ -217,6 +217,7 @@ struct Moods {  // the kernel's
   Number spares = 0;        // a reset leaves the peer what it has received
   Number no_fds = 0;        // so many accepts fail
   Number no_fds_after = 0;  // once so many have not
+  Number watches = 0;       // for so many connections the poller has room; 0: for all
   Number strays = 0;        // so many accepts find one whose network has failed
   Number strays_after = 0;  // once so many have not
   Number disk_full = 0;     // no spool file can be written
@@ -231,6 +232,7 @@ struct Moods {  // the kernel's
     visit(FieldInfo{"spares", 0}, spares);
     visit(FieldInfo{"no_fds", 0}, no_fds);
     visit(FieldInfo{"no_fds_after", 0}, no_fds_after);
+    visit(FieldInfo{"watches", 0}, watches);
     visit(FieldInfo{"strays", 0}, strays);
     visit(FieldInfo{"strays_after", 0}, strays_after);
     visit(FieldInfo{"disk_full", 0}, disk_full);

@@ -156,11 +156,28 @@ std::size_t Oracle::places_taken() const {
       }));
 }
 
+// The poller has no room for it, and nobody could make some: who is idle and has all.
+bool Oracle::is_turned_away(const Link& link) const {
+  if (!link.unwatched || drained_ || scenario_.plan.colleague != 0)
+    return link.unwatched;
+  bool is_needless = false;
+  for (const auto& other : conversations_) {
+    const Link* idle = other->client->link();
+    if (idle && idle->evicted && !idle->server_closed) return true;  // it makes some
+    if (!idle || idle_since(*other, *idle) == kNever) continue;
+    const bool has_all = idle->down.sending.empty() &&
+                         !(idle->unix_socket && !idle->down.arrived.empty());
+    if (!has_all) return true;
+    is_needless = true;
+  }
+  return !is_needless;
+}
+
 // Nobody goes but for one who needs the place.
 void Oracle::on_evicted(const Link& link) {
   judge_order_of_eviction(link);
   const auto most = static_cast<std::size_t>(scenario_.rules.worker_connections);
-  if (scenario_.moods.no_fds > 0 || scenario_.plan.colleague != 0) return;
+  if (is_short() || scenario_.plan.colleague != 0) return;
   if (places_taken() >= most) return;
   fault("evicted",
         "client " + std::to_string(link.client) + " is evicted, and there is room");
@@ -201,7 +218,7 @@ void Oracle::check_settled(const Link& link) {
   // is late.
   if (!alone() || of(link.client).taken_over || holds_) return;
   if (!link.accepted) {
-    if (drained_ || scenario_.moods.no_fds > 0) return;
+    if (drained_ || is_short()) return;
     const auto most = static_cast<std::size_t>(scenario_.rules.worker_connections);
     if (places_taken() < most) late(link, link.connected_at, "it is not let in");
     for (const auto& other : conversations_) {

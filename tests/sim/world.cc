@@ -280,7 +280,7 @@ void World::start() {
   tcp_ = kernel_.listen(false, scenario_.rules.inherited == 0);
   unix_ = kernel_.listen(true, true);
   const Inside inside;
-  auto poller = std::make_unique<SimPoller>(kernel_, choices_);
+  auto poller = std::make_unique<SimPoller>(kernel_, choices_, scenario_.moods);
   poller_ = poller.get();
   loop_ = std::make_unique<loop::Loop>(std::move(poller), clock_);
   server_ =

@@ -208,6 +208,21 @@ TEST_F(StreamTest, WhatOnlyWaitedLeavesWithTheNext) {
   EXPECT_EQ(drain_peer(), "ab");
 }
 
+// To be added anew it would need room that the poller may not have by then.
+TEST_F(StreamTest, D24ThePollerKnowsWhoRestsInItsHangup) {
+  stream_->set_reading(false);
+  ::close(std::exchange(fd_[1], -1));
+  for (int i = 0; i < 3; ++i) loop_.turn(0);
+  EXPECT_EQ(loop_.poller().wait(0), 0);  // it has said so
+  EXPECT_EQ(events_.hangup, 0);
+  const auto added = loop_.poller().modify(fd_[0], loop::kOneShot, *stream_);
+  ASSERT_TRUE(added);
+  EXPECT_FALSE(*added);
+  stream_->set_reading(true);
+  loop_.turn(0);
+  EXPECT_EQ(events_.readable, 1);
+}
+
 TEST_F(StreamTest, APeerThatIsGoneFailsTheWriteAndReleasesTheOwner) {
   ::close(std::exchange(fd_[1], -1));
   int released = 0;
@@ -237,7 +252,7 @@ TEST_F(StreamTest, C15_APeerThatIsGoneWaitsForWhoeverReadsLater) {
   stream_->set_reading(false);
   ASSERT_EQ(::write(fd_[1], "a", 1), 1);
   ::close(std::exchange(fd_[1], -1));
-  loop_.turn(0);
+  for (int i = 0; i < 2; ++i) loop_.turn(0);  // it is told once more when it rests
   EXPECT_EQ(events_.hangup, 0);
   EXPECT_EQ(loop_.poller().wait(0), 0);
   stream_->set_reading(true);
@@ -278,11 +293,11 @@ TEST_F(StreamTest, MovesToAnotherLoop) {
 // --- listeners ---
 
 struct Accepting final : Acceptor {
-  bool on_accept(int fd, const Address& peer, Listener&) noexcept override {
+  Next on_accept(int fd, const Address& peer, Listener&) noexcept override {
     ::close(fd);
     last = peer;
     ++accepted;
-    return accepted < limit;
+    return accepted < limit ? Next::More : Next::Stop;
   }
   void on_accept_error(Error) noexcept override { ++errors; }
   Address last;
@@ -349,11 +364,11 @@ struct Flooded final : Acceptor {
   ~Flooded() override {
     for (const int fd : clients) ::close(fd);
   }
-  bool on_accept(int fd, const Address&, Listener& from) noexcept override {
+  Next on_accept(int fd, const Address&, Listener& from) noexcept override {
     ::close(fd);
     ++accepted;
     if (accepted < kMost) clients.push_back(connect_to(from.socket().address().port()));
-    return true;
+    return Next::More;
   }
   void on_accept_error(Error) noexcept override {}
   static constexpr int kMost = 200;
