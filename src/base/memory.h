@@ -2,7 +2,14 @@
 // had allocated, so does a vector: whoever wants it back says so by this name.
 #pragma once
 
+#include <malloc.h>
+
 namespace celadon {
+
+// What is free goes back to the system, as far as whole pages are.
+inline void trim_heap() noexcept {
+  ::malloc_trim(0);
+}
 
 template <class Container>
 void give_back(Container& container) noexcept {

@@ -1,9 +1,9 @@
 // The hub's runners: how they are made, take one job after another, and are given back.
-#include <malloc.h>
 
 #include <algorithm>
 #include <iterator>
 
+#include "base/memory.h"
 #include "green/asyncio_state.h"
 #include "green/hub.h"
 #include "green/local.h"
@@ -217,7 +217,7 @@ void Hub::settle_burst() noexcept {
   strands_.shrink_to_fit();
   idle_.shrink_to_fit();
   if (std::exchange(left_, 0) >= kGreatBurst && PyGC_IsEnabled()) PyGC_Collect();
-  ::malloc_trim(0);
+  trim_heap();
 }
 
 }  // namespace celadon::green

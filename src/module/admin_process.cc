@@ -21,6 +21,7 @@
 #include "module/catalogue.h"
 #include "module/letter.h"
 #include "module/stack_round.h"
+#include "server/heap_keeper.h"
 #include "server/server.h"
 
 namespace celadon::module {
@@ -172,6 +173,7 @@ class Process final : private admin::Actions, private loop::IoHandler {
   admin::Scraper scraper_;
   admin::Pages pages_;
   server::Server server_;
+  server::HeapKeeper heap_{loop_, server_};
   admin::Control control_;
   std::unique_ptr<StackRound> round_;
   std::vector<char> packet_ = std::vector<char>(kPacket);

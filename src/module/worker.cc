@@ -61,6 +61,7 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
                        server::Cells{counts_->server, load_->server})
                  : std::make_unique<server::Server>(hub_.loop(), *bridge_,
                                                     options_.server, log_);
+  heap_.emplace(hub_.loop(), *server_);
   if (options_.metrics) {
     const metrics::TextRing slow =
         seat_ ? seat_->commons.slab().slow(seat_->slot) : metrics::TextRing();

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "loop/signals.h"
 #include "module/access_lines.h"
@@ -18,6 +19,7 @@
 #include "module/options.h"
 #include "module/request_meter.h"
 #include "module/seat.h"
+#include "server/heap_keeper.h"
 #include "server/server.h"
 #include "wsgi/bridge.h"
 
@@ -89,6 +91,7 @@ class Worker final : public loop::SignalHandler,
   std::unique_ptr<HeldPlaces> places_;
   std::unique_ptr<wsgi::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
+  std::optional<server::HeapKeeper> heap_;
   std::unique_ptr<loop::Signals> signals_;
   Seat* const seat_;
   std::unique_ptr<Control> control_;  // where there is a master

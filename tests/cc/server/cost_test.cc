@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <memory>
 #include <new>
 #include <span>
 #include <string>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "base/memory.h"
+#include "server/heap_keeper.h"
 #include "server/server.h"
 
 namespace {
@@ -413,6 +416,126 @@ TEST_F(KeptTest, WhatIsInUseIsKept) {
   }
   ::close(fd);
 }
+
+// --- what malloc keeps ---
+
+class HeapTest : public CostTest {
+ protected:
+  HeapTest() {
+    trims_ = 0;
+    takes_ = 0;
+    clock_of_trims_ = &clock_;
+    app_.body.assign(100'000, 'x');
+  }
+  void serve_one() {
+    const int fd = connect();
+    send(fd, kGet);
+    drain(fd, app_.body.size());
+    ::close(fd);
+    turn();
+  }
+  void pass(Nanos time, Nanos work = 0) {
+    clock_.pass(time);
+    loop_.fresh_now();
+    counters_.work += static_cast<std::uint64_t>(work);
+    heap_.give_back_unused();
+  }
+  static void trim() noexcept {
+    ++trims_;
+    clock_of_trims_->pass(takes_);
+  }
+  static inline int trims_;
+  static inline Nanos takes_;
+  static inline CountingClock* clock_of_trims_;
+  loop::Counters counters_;
+  HeapKeeper heap_{loop_, server_, trim};
+};
+
+TEST_F(HeapTest, IsTrimmedOnceAfterTraffic) {
+  EXPECT_FALSE(heap_.keeps_memory());
+  serve_one();
+  EXPECT_TRUE(heap_.keeps_memory());
+  for (int i = 0; i < 5; ++i) {
+    turn();
+    clock_.pass(15 * kSecond);
+  }
+  EXPECT_EQ(trims_, 1);
+  EXPECT_FALSE(heap_.keeps_memory());
+  EXPECT_FALSE(loop_.has_timers());
+}
+
+TEST_F(HeapTest, ABusyLoopIsLeftAlone) {
+  loop_.set_counters(counters_);
+  pass(kSecond);
+  serve_one();
+  for (int i = 0; i < 30; ++i) pass(10 * kSecond, 5 * kSecond);
+  EXPECT_EQ(trims_, 0);
+  for (int i = 0; i < 31; ++i) pass(10 * kSecond, 5 * kSecond);
+  EXPECT_EQ(trims_, 1);  // but for once in ten minutes
+  loop_.keep_counters();
+}
+
+TEST_F(HeapTest, WhatTakesLongIsDoneSeldom) {
+  takes_ = kSecond;
+  serve_one();
+  pass(100 * kSecond);
+  EXPECT_EQ(trims_, 1);
+  serve_one();
+  pass(900 * kSecond);
+  EXPECT_EQ(trims_, 1);
+  pass(200 * kSecond);
+  EXPECT_EQ(trims_, 2);
+}
+
+// The malloc of a sanitizer gives nothing back.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Without what belongs to files.
+std::size_t resident() {
+  std::size_t size = 0;
+  std::size_t pages = 0;
+  std::size_t shared = 0;
+  std::ifstream("/proc/self/statm") >> size >> pages >> shared;
+  return (pages - shared) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Heads of many are there at once, and between them lies what the application keeps.
+TEST_F(CostTest, C10_LargeHeadsOfManyGoBackToTheSystem) {
+  constexpr std::size_t kMany = 200;
+  constexpr std::size_t kKept = 1000;
+  const HeapKeeper heap(loop_, server_);
+  std::string head = "GET / HTTP/1.1\r\nHost: a\r\n";
+  for (int i = 0; i < 8; ++i) {
+    head += "X-" + std::to_string(i) + ": " + std::string(7000, 'x') + "\r\n";
+  }
+  head += "\r\n";
+  std::vector<int> all;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    all.push_back(connect());
+    send(all.back(), kGet);
+    serve(1);
+  }
+  std::vector<std::unique_ptr<char[]>> kept;
+  trim_heap();
+  const std::size_t before = resident();
+  for (const int fd : all) {
+    send(fd, std::string_view(head).substr(0, 30'000));
+    turn();
+    kept.push_back(std::make_unique<char[]>(kKept));
+  }
+  EXPECT_GT(resident(), before + kMany * 30'000);
+  for (const int fd : all) {
+    send(fd, std::string_view(head).substr(30'000));
+    serve(1);
+  }
+  for (int i = 0; i < 5; ++i) {
+    turn();
+    clock_.pass(12 * kSecond);
+  }
+  EXPECT_EQ(server_.load().idle, kMany);
+  EXPECT_LE(resident(), before + kMany * (kMostIdle + 2 * kKept) + 512 * 1024);
+  for (const int fd : all) ::close(fd);
+}
+#endif
 
 }  // namespace
 }  // namespace celadon::server
