@@ -1,5 +1,6 @@
 #include "http/h1/writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -13,8 +14,8 @@ class Cursor {
   [[nodiscard]] char* at() const noexcept { return at_; }
 
   void put(std::string_view text) noexcept {
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    // One that is empty may point nowhere, which memcpy() forbids.
+    at_ = std::ranges::copy(text, at_).out;
   }
   template <std::size_t N>
   void literal(const char (&text)[N]) noexcept {
