@@ -22,7 +22,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim mutants coverage fuzz chaos clients drivers applications bench docs docs-site pictures test-pythons test-cpython clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos clients drivers applications bench docs docs-site pictures test-pythons test-cpython clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -106,6 +106,13 @@ simulator:
 
 sim: simulator     ## The simulator of connections, SIM_SECONDS of new seeds
 	build/sim/tests/sim/sim --seconds $(SIM_SECONDS) --seed $$(date +%s)000000
+
+SIM_STEPS ?= 5000000
+sim-asan:          ## Likewise under AddressSanitizer and UBSan, twice SIM_STEPS steps
+	@tools/install-system.sh build test
+	cmake --preset asan-ubsan >/dev/null
+	cmake --build --preset asan-ubsan -j$(JOBS) --target sim
+	for i in 1 2; do build/asan-ubsan/tests/sim/sim --steps $(SIM_STEPS) --seed $$(date +%s)000000 || exit; done
 
 mutants: simulator ## Whether the simulator finds what is broken on purpose (ARGS="NAME ...", --help)
 	"$(PYTHON)" tests/sim/mutate.py --seconds $(SIM_SECONDS) $(ARGS)
