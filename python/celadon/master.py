@@ -36,6 +36,7 @@ from celadon import (
 from celadon.errors import CeladonError, UsageError
 from celadon.importer import Application, own_frames
 from celadon.server import raise_descriptor_limit, serve_as_worker
+from celadon.statsd import Statsd, counter_of, open_statsd, teller_of
 
 if TYPE_CHECKING:
     from celadon.development import reload
@@ -90,7 +91,7 @@ def _supervise(
     forked: Callable[[], None] | None,
 ) -> int:
     signals.begin()
-    _open_logs(settings)
+    told = _open_logs(settings)
     raise_descriptor_limit()
     if settings.preload_app:
         before = os.getcwd()
@@ -98,7 +99,7 @@ def _supervise(
         app.callable = preload.load(lambda: load(settings), settings.gc_freeze)
         load = functools.partial(_begin, app, os.getcwd())
         os.chdir(before)  # from where relative paths of a reload are meant
-    supervisor = _Supervisor(reread, settings)
+    supervisor = _Supervisor(reread, settings, told)
     if settings.preload_app:
         supervisor.arbiter.app = app
     if settings.reload:
@@ -123,9 +124,17 @@ def _supervise(
     return _work(load, supervisor, outcome)
 
 
-def _open_logs(settings: config.Config) -> None:
+def _open_logs(settings: config.Config) -> Statsd | None:
+    """And what counts their lines. Raises `UsageError`."""
+    try:
+        told = open_statsd(settings)
+    except OSError as error:
+        raise UsageError(f"statsd_host: {settings.statsd_host}: {error}") from None
     logging.setup(settings)
+    if told:
+        logging.logger.addHandler(counter_of(told))
     _give_logs_away(settings)
+    return told
 
 
 def _give_logs_away(settings: config.Config) -> None:
@@ -193,7 +202,8 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         worker.app.callable = worker.wsgi = load(settings)
         lifecycle.call(settings, "post_worker_init", worker)
         worker.booted = True
-        app = hooked.with_request_hooks(worker.wsgi, worker, settings)
+        told = teller_of(supervisor.told)
+        app = hooked.with_request_hooks(worker.wsgi, worker, settings, told)
         worker.when_ended = functools.partial(os.kill, os.getpid(), signal.SIGTERM)
         serve_as_worker(app, settings, worker, seat, rotation)
     except Exception as error:
@@ -270,15 +280,20 @@ class _Before:
     options: dict[str, Any]
     environ: dict[str, str]
     logs: logging.Before
+    told: Statsd | None
 
 
 class _Supervisor:
     """What the core asks of the interpreter; its methods are called by the core."""
 
     def __init__(
-        self, reread: Callable[[], config.Config], settings: config.Config
+        self,
+        reread: Callable[[], config.Config],
+        settings: config.Config,
+        told: Statsd | None,
     ) -> None:
         self._reread = reread
+        self.told = told
         self._sockets = systemd.take_sockets()
         self.settings = _activated(settings, self._sockets)
         self.arbiter = lifecycle.Arbiter(settings)
@@ -408,13 +423,16 @@ class _Supervisor:
         if pid:
             worker.pid = pid
             self.arbiter.WORKERS[pid] = worker
+            self._tell_workers()
         return pid
 
     def reload(self) -> int:
         """How many workers the configuration asks for now; -1: it is bad, and all is as
         it was."""
         self._notifier.reloading()
-        before = _Before(self.settings, self._given, {**os.environ}, logging.Before())
+        before = _Before(
+            self.settings, self._given, {**os.environ}, logging.Before(), self.told
+        )
         addresses = self._addresses.descriptions
         try:
             self._prepare()
@@ -442,7 +460,7 @@ class _Supervisor:
         self._check_room(settings)
         self.core.configure(options)
         self._given = options
-        _open_logs(settings)
+        self.told = _open_logs(settings)
         self._addresses.follow(settings)
         self._take(settings)
         lifecycle.call(settings, "on_reload", self.arbiter)
@@ -461,6 +479,7 @@ class _Supervisor:
         self.core.configure(before.options)
         self._given = before.options
         before.logs.restore()
+        self.told = before.told
         self._addresses.follow(before.settings)
         still = [self._before.settings] if self._before else []
         self._addresses.settle(before.settings, *still)
@@ -515,7 +534,12 @@ class _Supervisor:
         if worker is None:
             return
         worker.alive = False
+        self._tell_workers()
         lifecycle.call_logged(self.settings, "child_exit", self.arbiter, worker)
+
+    def _tell_workers(self) -> None:
+        if self.told:
+            self.told.tell_workers(len(self.arbiter.WORKERS))
 
     def resized(self, workers: int, before: int) -> None:
         self.arbiter.num_workers = workers

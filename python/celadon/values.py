@@ -128,6 +128,15 @@ def parse_networks(value: Any) -> str:
     return text
 
 
+def parse_datagram_address(value: Any) -> str:
+    """``HOST:PORT`` or ``unix:PATH``, or nothing."""
+    text = str(value).strip()
+    is_path = text.startswith("unix:") and len(text) > len("unix:")
+    if text and not is_path and not re.fullmatch(r".+:[0-9]+", text):
+        raise ValueError("expected HOST:PORT or unix:PATH")
+    return text
+
+
 _QUESTIONS = ("live", "ready", "startup")
 
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import logging as python_logging
 import os
 import signal
+import time
+from datetime import timedelta
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as Base
 
 from celadon import _core, config, health, hooked, logging, patch, routes, server
@@ -80,20 +83,27 @@ class Worker(Base):
         s = self._settings
         budget.configure(s.db_connections, s.db_connection_wait)
         patch.configure(s.offload_threads, s.dns_ttl, s.dns_threads)
+        if _has_own_access(self.log):
+            s.values["accesslog"] = ""  # that writes the lines
         super().init_process()
 
     def run(self) -> None:
         """Serves at gunicorn's sockets until a signal, or the master, ends it."""
         from celadon import watchdog
 
-        _borrow_logger()
+        _borrow_logger(self.log)
         server.settle(self._settings.gc_freeze)
         _core.green.set_base_context()
         worker: Any = self
-        app = hooked.with_request_hooks(self.wsgi, worker, self._settings)
+        told = self._tell_access if _has_own_access(self.log) else None
+        app = hooked.with_request_hooks(self.wsgi, worker, self._settings, told)
         watch = watchdog.prepare(lambda: self.cfg.worker_abort(self))
         core = server.make_core(
-            app, self._settings, watch, notify=self._hear, access=_access_writer()
+            app,
+            self._settings,
+            watch,
+            notify=self._hear,
+            access=None if told else _access_writer(),
         )
         for sock in self.sockets:
             core.bind(f"fd://{os.dup(sock.fileno())}")
@@ -102,6 +112,14 @@ class Worker(Base):
         spawn(self._beat, core)
         health.start(core)
         core.run(True)
+
+    def _tell_access(self, exchange: hooked.Exchange) -> None:
+        _, req, environ, resp = exchange
+        took = timedelta(seconds=time.monotonic() - resp.began)
+        try:
+            self.log.access(resp, req, environ, took)
+        except Exception:
+            self.log.exception("the access log failed")
 
     def _beat(self, core: _core.Server) -> None:
         while True:
@@ -149,6 +167,11 @@ def _settings_of(cfg: Any) -> config.Config:
     return settings
 
 
+def _has_own_access(log: Any) -> bool:
+    """Whether its class does more with a request than gunicorn's, as that of statsd."""
+    return getattr(type(log), "access", None) is not Logger.access
+
+
 def _plain(value: Any) -> Any:
     return ",".join(value) if isinstance(value, list | tuple) else value
 
@@ -174,9 +197,36 @@ def _access_writer() -> Any:
     return None if _only_gunicorns(_access_handlers()) else logging.access_writer()
 
 
-def _borrow_logger() -> None:
+class _Passed(python_logging.StreamHandler[Any]):
+    """Gives lines to a logger of gunicorn's whose class does more with them."""
+
+    def __init__(self, log: Any, stream: Any) -> None:
+        super().__init__(stream)
+        self._log = log
+
+    def emit(self, record: python_logging.LogRecord) -> None:
+        line = record.getMessage()
+        if record.exc_info:
+            self._log.exception("%s", line, exc_info=record.exc_info)
+        elif record.levelno in _METHODS:
+            getattr(self._log, _METHODS[record.levelno])("%s", line)
+        else:
+            self._log.log(record.levelno, "%s", line)
+
+
+_METHODS = {
+    python_logging.WARNING: "warning",
+    python_logging.ERROR: "error",
+    python_logging.CRITICAL: "critical",
+}
+
+
+def _borrow_logger(log: Any) -> None:
     """Lines of the core go where gunicorn's go."""
     theirs = python_logging.getLogger("gunicorn.error")
     logging.logger.handlers[:] = theirs.handlers
     logging.logger.propagate = theirs.propagate
     logging.logger.setLevel(theirs.level)
+    if type(log) is not Logger:
+        logging.logger.handlers[:] = [_Passed(log, logging.stream())]
+        logging.logger.propagate = False

@@ -9,8 +9,10 @@ from celadon.values import (
     parse_bool,
     parse_buckets,
     parse_count,
+    parse_datagram_address,
     parse_duration,
     parse_health_paths,
+    parse_text,
 )
 
 
@@ -58,6 +60,33 @@ def rows() -> Iterable[Setting]:
         "answer with Server-Timing: where the time of the request went, until the head of "
         "its answer",
         section=t,
+    )
+    yield s(
+        "statsd_host",
+        parse_datagram_address,
+        "",
+        "HOST:PORT or unix:PATH of a statsd daemon, which is told of requests, workers and "
+        "lines of the error log by gunicorn's names",
+        section=t,
+        metavar="ADDRESS",
+        needs_master=True,
+    )
+    yield s(
+        "statsd_prefix",
+        parse_text,
+        "",
+        "what those names begin with",
+        section=t,
+        needs_master=True,
+    )
+    yield s(
+        "dogstatsd_tags",
+        parse_text,
+        "",
+        "tags of each, as DogStatsD has them: NAME:VALUE,...",
+        section=t,
+        metavar="TAGS",
+        needs_master=True,
     )
     yield s(
         "health_paths",

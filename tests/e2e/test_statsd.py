@@ -1,0 +1,130 @@
+"""Requests, workers and lines of the log as a statsd daemon is told of them."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.gunicorn import WORKER
+from tests.support.lines import Lines
+from tests.support.raw import TIMEOUT, Client, get
+from tests.support.servers import BIN, Command
+
+APP = """
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/raise": raise ValueError("on purpose")
+    start_response("404 Not Found" if path == "/no" else "200 OK", [])
+    return [b"hello"]
+"""
+
+
+class Daemon:
+    """Who takes datagrams, and knows them line by line."""
+
+    def __init__(self, family: int, address: str | tuple[str, int]) -> None:
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.bind(address)
+        self.lines = Lines()
+        self._reader = threading.Thread(target=self.lines.read, args=(self._read(),))
+        self._reader.start()
+
+    def _read(self) -> Iterator[str]:
+        while data := self._socket.recv(4096):
+            yield from data.decode().split("\n")
+
+    @property
+    def address(self) -> str:
+        name = self._socket.getsockname()
+        return f"unix:{name}" if isinstance(name, str) else f"{name[0]}:{name[1]}"
+
+    def stop(self) -> None:
+        with socket.socket(self._socket.family, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self._socket.getsockname())
+        self._reader.join(TIMEOUT)
+        self._socket.close()
+
+
+@pytest.fixture(params=["udp", "unix"])
+def daemon(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Daemon]:
+    if request.param == "udp":
+        running = Daemon(socket.AF_INET, ("127.0.0.1", 0))
+    else:
+        running = Daemon(socket.AF_UNIX, str(tmp_path / "statsd"))
+    yield running
+    running.stop()
+
+
+SERVERS = {
+    "gunicorn": ("gunicorn",),
+    "gunicorn with our worker": ("gunicorn", "-k", WORKER),
+    "celadon": ("celadon",),
+    "celadon, one at a time": ("celadon", "-k", "sync"),
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_statsd_is_told_as_gunicorn_does(
+    daemon: Daemon, name: str, tmp_path: Path
+) -> None:
+    program, *words = SERVERS[name]
+    (tmp_path / "counted.py").write_text(APP)
+    (tmp_path / "gunicorn.conf.py").write_text(
+        f"bind = '127.0.0.1:0'\nstatsd_host = {daemon.address!r}\n"
+        "statsd_prefix = 'shop.'\n"
+        "dogstatsd_tags = 'where:here,what:test'\n"
+    )
+    server = Command.__new__(Command)
+    server.start([str(BIN / program), *words, "counted:app"], tmp_path)
+    tags = re.escape("|#where:here,what:test")
+    with server:
+        port = int(server.said(r"[Ll]istening at:? .*http://127.0.0.1:(\d+)")[1])
+        daemon.lines.said(rf"^shop\.gunicorn\.workers:1\|g{tags}$")
+        for path, status in (("/", 200), ("/no", 404), ("/raise", 500)):
+            with Client(("127.0.0.1", port)) as client:
+                client.send(get(path))
+                assert client.response().status == status
+            daemon.lines.wait_all(
+                rf"^shop\.gunicorn\.request\.duration:\d+\.\d+\|ms{tags}$",
+                rf"^shop\.gunicorn\.requests:1\|c\|@1\.0{tags}$",
+                rf"^shop\.gunicorn\.request\.status\.{status}:1\|c\|@1\.0{tags}$",
+            )
+        daemon.lines.said(rf"^shop\.gunicorn\.log\.exception:1\|c\|@1\.0{tags}$")
+
+
+@pytest.mark.parametrize("bad", ["nowhere", "unix:", "nohost.invalid:8125"])
+def test_a_statsd_that_cannot_be(bad: str, tmp_path: Path) -> None:
+    (tmp_path / "counted.py").write_text(APP)
+    server = Command("counted:app", "--statsd-host", bad, cwd=tmp_path)
+    assert server.wait() == 2
+    server.wait_line("statsd_host: ")
+
+
+def test_a_logger_class_hears_of_requests(tmp_path: Path) -> None:
+    """Under gunicorn's master: what it does with each, and its line."""
+    (tmp_path / "counted.py").write_text(APP)
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "from gunicorn.glogging import Logger\n"
+        "class logger_class(Logger):\n"
+        "    def access(self, resp, req, environ, request_time):\n"
+        "        super().access(resp, req, environ, request_time)\n"
+        "        self.info('told %s %s %s', req.path, resp.status, resp.sent)\n"
+        "        self.info('took %s', request_time.total_seconds() >= 0)\n"
+        "bind = '127.0.0.1:0'\n"
+        "accesslog = 'access.log'\naccess_log_format = '%(U)s %(s)s %(b)s'\n"
+    )
+    server = Command.__new__(Command)
+    server.start([str(BIN / "gunicorn"), "-k", WORKER, "counted:app"], tmp_path)
+    with server:
+        port = int(server.said(r"[Ll]istening at:? .*http://127.0.0.1:(\d+)")[1])
+        with Client(("127.0.0.1", port)) as client:
+            client.send(get("/no"))
+            assert client.response().status == 404
+        server.wait_line("told /no 404 Not Found 5")
+        server.wait_line("took True")
+        assert (tmp_path / "access.log").read_text() == "/no 404 5\n"
