@@ -328,7 +328,31 @@ def _apply_file(path: str) -> None:
 
 
 def _complete(described: dict[str, Any]) -> dict[str, Any]:
-    return {"version": 1, "disable_existing_loggers": False, **described}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        **_GUNICORNS,
+        **described,
+    }
+
+
+# What a configuration for gunicorn may name without saying what it is.
+_GUNICORNS = {
+    "formatters": {
+        "generic": {
+            "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
+            "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
+        }
+    },
+    "handlers": {
+        name: {
+            "class": "logging.StreamHandler",
+            "formatter": "generic",
+            "stream": f"ext://sys.{stream}",
+        }
+        for name, stream in (("console", "stdout"), ("error_console", "stderr"))
+    },
+}
 
 
 # The handler whose file standard output and error are, if they are one's.
@@ -508,7 +532,8 @@ class ErrorStream:
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"wsgi.errors takes str, not {type(text).__name__}")
-        stream().write(text)
+        with contextlib.suppress(OSError):  # a full disk costs lines, not requests
+            stream().write(text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -516,4 +541,5 @@ class ErrorStream:
             self.write(line)
 
     def flush(self) -> None:
-        stream().flush()
+        with contextlib.suppress(OSError):
+            stream().flush()
