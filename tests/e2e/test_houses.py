@@ -232,6 +232,29 @@ def test_r06_values_of_paste_files_that_come_from_outside(
         assert bool(warned) == (not given)
 
 
+def test_what_is_for_another_server_is_left_out(ini: Path) -> None:
+    text = INI.format(server="threads = 9\nurl_scheme = http")
+    (ini / "site.ini").write_text(text.replace("egg:celadon#main", "egg:waitress#main"))
+    command = [CELADON, "--check-config", "--paste", "site.ini"]
+    done = subprocess.run(command, cwd=ini, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == (
+        "celadon: note: [server:main] of site.ini is for egg:waitress#main: keepalive, "
+        "threads, url_scheme: left out\n"
+    )
+
+
+def test_an_application_that_a_file_has_not_is_said_before_the_port_opens(
+    ini: Path,
+) -> None:
+    command = [CELADON, "--paste", "site.ini#nothing"]
+    done = subprocess.run(command, cwd=ini, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "celadon: paste: site.ini has no application 'nothing'; it has 'main', 'other'\n",
+    )
+
+
 def test_waitress_says_listen(tmp_path: Path) -> None:
     text = INI.format(server="listen = *:6543 localhost:6544")
     (tmp_path / "site.ini").write_text(text)

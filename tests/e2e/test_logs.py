@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -431,6 +432,37 @@ def test_a_full_disk_costs_lines_and_nothing_else() -> None:
             return any(map(lost.search, server.lines))
 
         wait_until(lambda: (None, is_said()))
+
+
+def test_a_full_disk_fails_no_request_that_writes_to_the_error_log(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "talking.py").write_text(
+        "def app(environ, start_response):\n"
+        "    errors = environ['wsgi.errors']\n"
+        "    errors.write('x' * 100_000)\n    errors.writelines(['a', 'b'])\n"
+        "    errors.flush()\n    print('more', file=errors, flush=True)\n"
+        "    start_response('200 OK', [])\n    return [b'fine']\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        bind = ["--bind", f"fd://{free.fileno()}"]
+        free.listen()
+        server = subprocess.Popen(
+            [CELADON, *bind, "--error-logfile", "/dev/full", "talking:app"],
+            cwd=tmp_path,
+            pass_fds=[free.fileno()],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            for _ in range(3):
+                with Client(("127.0.0.1", port)) as client:
+                    client.send(get("/"))
+                    assert client.response().status == 200
+        finally:
+            server.terminate()
+            assert server.wait(raw.TIMEOUT) == 0
 
 
 @pytest.mark.parametrize("is_moved", [False, True])

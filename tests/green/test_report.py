@@ -244,3 +244,20 @@ def test_s15_a_report_for_another_process_is_valid_however_much_is_left_out() ->
         event.set()
         """
     )
+
+
+def test_a_wait_whose_time_is_over_says_so() -> None:
+    """While something holds the loop."""
+    run(
+        """
+        started = []
+        def sleeper():
+            started.append(1)
+            green.sleep(0.01)
+        green.spawn(sleeper)
+        while not started: green.sleep(0)
+        began = time.monotonic()
+        while time.monotonic() < began + 0.02: pass
+        assert "waits for sleep, for which time is over" in report(), report()
+        """
+    )

@@ -209,7 +209,13 @@ def _waits_on(raw: Described, names: dict[int, str]) -> str | None:
     else:
         what = _REASONS[reason]
     left = raw.wait_left
-    return what if left is None else f"{what}, {max(left, 0):.1f} s at most"
+    if left is None:
+        return what
+    return (
+        f"{what}, {left:.1f} s at most"
+        if left > 0
+        else f"{what}, for which time is over"
+    )
 
 
 _REASONS = {
@@ -254,7 +260,8 @@ def _headline(entry: dict[str, Any]) -> str:
         f"waits for {entry['waits_on']}" if entry["waits_on"] else entry["state"]
     )
     if entry["deadline_left"] is not None:
-        text += f"; deadline in {entry['deadline_left']:.1f} s"
+        left = entry["deadline_left"]
+        text += f"; deadline in {left:.1f} s" if left > 0 else "; its deadline is over"
     return text
 
 

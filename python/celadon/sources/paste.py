@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,35 @@ from celadon.errors import UsageError
 from celadon.sources.layer import Layer
 
 _SECTION = "server:main"
+
+
+# Servers whose settings have our names.
+_OURS = re.compile(r"\b(celadon|gunicorn)\b")
+_APPLICATIONS = (
+    "app",
+    "application",
+    "composite",
+    "composit",
+    "pipeline",
+    "filter-app",
+)
+
+
+def _look_for_application(
+    parser: configparser.ConfigParser, name: str, path: Path
+) -> None:
+    """Raises `UsageError` where the file has none of that name."""
+    wanted = name.partition("#")[2] or "main"
+    there = [
+        section.partition(":")[2].strip()
+        for section in parser.sections()
+        if section.partition(":")[0].strip() in _APPLICATIONS
+    ]
+    if wanted not in there:
+        raise UsageError(
+            f"paste: {path.name} has no application {wanted!r}; it has "
+            + (", ".join(map(repr, there)) or "none")
+        )
 
 
 def file_of(name: str, folder: Path) -> Path:
@@ -43,6 +73,8 @@ def read(name: str, folder: Path, global_conf: Sequence[str] = ()) -> Layer:
             layer.warnings.append(
                 f"{key} = {raw} names no value that is there: left out"
             )
+    _look_for_application(parser, name, path)
+    use = items.get("use", "")
     for key in (*parser.defaults(), "use", "config"):
         items.pop(key, None)
     host, port = items.pop("host", ""), items.pop("port", "")
@@ -52,6 +84,12 @@ def read(name: str, folder: Path, global_conf: Sequence[str] = ()) -> Layer:
         layer.values["bind"] = [
             each.replace("*:", "0.0.0.0:") for each in listen.split()
         ]
+    if use and not _OURS.search(use):
+        if items:
+            layer.warnings.append(
+                f"[{_SECTION}] of {path.name} is for {use}: {', '.join(items)}: left out"
+            )
+        items = {}
     layer.values.update(items)
     if parser.has_section("loggers"):
         layer.values["logconfig"] = str(path)
