@@ -6,9 +6,13 @@ outlives the master: the next one finds it under its name, with the connections 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import re
+import socket
+import stat
 import time
 from collections.abc import Callable
 
@@ -110,7 +114,14 @@ class Addresses:
         return self._opened(text, self._core.bind, self._core.unbind)
 
     def _bind_admin(self, text: str) -> str:
-        return self._opened(text, self._core.bind_admin, self._core.unbind_admin)
+        try:
+            return self._opened(text, self._core.bind_admin, self._core.unbind_admin)
+        except UsageError as error:
+            raise UsageError(f"admin_bind: {error}") from None
+        except OSError as error:
+            named = OSError(f"admin_bind: {error}")
+            named.errno = error.errno
+            raise named from None
 
     def _opened(
         self,
@@ -122,6 +133,10 @@ class Addresses:
             described = (bind(text) if self._is_open else patiently(bind, text))[0]
         except ValueError as error:
             raise UsageError(str(error)) from None
+        except OSError as error:
+            if why := _unknown_host(text):
+                raise UsageError(f"{error}: {why}") from None
+            raise
         try:
             if not text.startswith(_PREFIX):
                 self._give_away(described)
@@ -154,6 +169,7 @@ class Addresses:
 
 def patiently(bind: Callable[[str], tuple[str, int]], text: str) -> tuple[str, int]:
     """At a start: the processes of a master that was killed may not have seen it yet."""
+    _refuse_file(text)
     end = time.monotonic() + _PATIENCE
     has_said_so = False
     while True:
@@ -166,6 +182,28 @@ def patiently(bind: Callable[[str], tuple[str, int]], text: str) -> tuple[str, i
                 logging.logger.warning("%s; trying for %d s", error, _PATIENCE)
             has_said_so = True
         time.sleep(_PAUSE)
+
+
+def _refuse_file(text: str) -> None:
+    """Raises `OSError` where a file lies that is no socket, which will not go away."""
+    path = text.removeprefix("unix:")
+    if path == text or path.startswith("@"):
+        return
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            why = f"cannot bind to {text!r}: there is a file that is no socket"
+            raise OSError(why)
+
+
+def _unknown_host(text: str) -> str:
+    host = text.rpartition(":")[0].strip("[]")
+    if not re.search(r"[g-z]", host, re.IGNORECASE):
+        return ""
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return f"no address is known of the host {host!r}"
+    return ""
 
 
 def store_name(text: str) -> str:

@@ -7,12 +7,14 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from celadon import config, flags, routes, showing, sources, surroundings
 from celadon.errors import AppFailed, CeladonError, UsageError
+from celadon.importer import check_name
 from celadon.patch.imports import when_imported
 from celadon.sources import paste
 
@@ -166,13 +168,16 @@ def _config(argv: Sequence[str]) -> int:
 
 def _migrate(argv: Sequence[str]) -> int:
     """`celadon migrate FILE`: 1 where something is refused."""
-    from celadon import migrate
+    from celadon import migrate, migrate_uwsgi
 
     files = [word for word in argv if not word.startswith("-")]
     if len(argv) > 1 or len(files) != len(argv):
         raise UsageError("celadon migrate takes one configuration file")
     file = files[0] if files else "gunicorn.conf.py"
     surroundings.import_from(str(Path.cwd()))
+    if migrate_uwsgi.is_one(Path(file)):
+        print(migrate_uwsgi.examine(Path(file)))
+        return 0
     report = migrate.examine(file, Path.cwd())
     print(report.text)
     return int(bool(report.refused))
@@ -246,7 +251,9 @@ def _run(argv: Sequence[str]) -> int:
         if argv[0] != "top" and not {"-h", "--help"}.isdisjoint(argv):
             print(flags.help_of(argv[0]))
             return 0
-        return _WORDS[argv[0]](argv[1:])
+        status = _WORDS[argv[0]](argv[1:])
+        _leave_threads(status)
+        return status
     invocation = _Invocation(flags.parse(argv))
     if invocation.take("version"):
         from celadon import __version__
@@ -256,14 +263,17 @@ def _run(argv: Sequence[str]) -> int:
     if invocation.take("print_config"):
         return _config([word for word in argv if word != "--print-config"])
     if invocation.take("check_config"):
-        return _check_config(invocation)
+        status = _check_config(invocation)
+        _leave_threads(status)
+        return status
     if invocation.take("json"):
         raise UsageError("--json goes with --print-config")
     from celadon import signals
 
     signals.begin()
     settings = invocation.read_patched()
-    invocation.target_of(settings)
+    if target := invocation.target_of(settings):
+        check_name(target)
     from celadon.master import supervise
 
     def load(settings: config.Config) -> Any:
@@ -275,6 +285,15 @@ def _run(argv: Sequence[str]) -> int:
         invocation.read,
         settings,
     )
+
+
+def _leave_threads(status: int) -> None:
+    """Ends the process where a thread of the application's would keep it for ever."""
+    others = [each for each in threading.enumerate() if not each.daemon]
+    if len(others) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def _load(target: str, settings: config.Config) -> Any:

@@ -21,6 +21,7 @@ from celadon.errors import UsageError, brief
 from celadon.hooks import Hook
 from celadon.settings import SETTINGS, gunicorn
 from celadon.sources import Layer
+from celadon.values import strange_atoms
 
 _RESERVED = {
     "CELADON_CMD_ARGS",
@@ -222,6 +223,10 @@ def _contradictions(config: Config) -> list[str]:
     if config.reload and config.preload_app:
         problems.append("reload: what preload_app has imported cannot be renewed")
     settle_request_timeout(config)
+    config.notes += [
+        f"access_log_format: {each} is no atom: it prints -, or what it is"
+        for each in strange_atoms(config.access_log_format)
+    ]
     return problems
 
 

@@ -91,13 +91,19 @@ def ask(address: str, words: str) -> Any:
                 text = reply.read(int(size or b"0"))
     except (OSError, ValueError) as error:
         raise CeladonError(
-            f"no server answers at {address}: {error}; --control-socket names another"
+            f"no server answers at {address} ({_reason(error)}): it is named by the "
+            "settings that it was started with, so ask in its folder, or with its --bind, "
+            "--config or --control-socket"
         ) from None
     if not text:
         raise CeladonError(
             f"the server at {address} does not answer this user: it is another's"
         )
     return json.loads(text)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _check_owner(connection: socket.socket, address: str) -> None:

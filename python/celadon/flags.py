@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from celadon.errors import UsageError
 from celadon.settings import SETTINGS, Setting, gunicorn
+from celadon.settings.uwsgi import OPTIONS, Option
 
 _USAGE = """celadon [options] module:attribute
        celadon check [options] [module:attribute]
@@ -201,6 +202,15 @@ def _flatten(value: Any) -> Any:
     return value
 
 
+def _here(option: Option) -> str:
+    if not option.setting:
+        return option.note
+    row = SETTINGS[option.setting]
+    named = f"{row.name} in a file" if row.file_only else row.all_flags[0]
+    named = "the target, module:attribute" if row.name == "wsgi_app" else named
+    return f"celadon calls it {named}" + (f", {option.note}" if option.note else "")
+
+
 def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UsageError:
     flag = argument.split("=")[0]
     flags = [
@@ -213,4 +223,6 @@ def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UsageEr
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
     if flag in _OTHERS:
         hint = f"; celadon calls it {_OTHERS[flag]}"
+    elif (option := OPTIONS.get(flag.removeprefix("--"))) is not None:
+        hint = f" of uWSGI's: {_here(option)}"
     return UsageError(f"unknown option {flag}{hint}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import sys
 import traceback
@@ -24,11 +25,7 @@ def load_app(target: str, factory: bool = False) -> Application:
     Without an attribute `application`, then `app` is tried. Raises `AppError` with one
     line; an exception of the application's own code comes with its traceback.
     """
-    module_name, _, expression = target.partition(":")
-    if not module_name:
-        raise AppError(f"no module in {target!r}; expected module:attribute")
-    if module_name.endswith(".py") or "/" in module_name:
-        raise AppError(_not_a_file(module_name, expression))
+    module_name, expression = check_name(target)
     module = _import(module_name)
     name, call = _parse(target, expression) if expression else (None, None)
     app = _find(module, module_name, name)
@@ -46,6 +43,36 @@ def load_app(target: str, factory: bool = False) -> Application:
     if problem := _no_wsgi(app, target):
         raise AppError(problem)
     return app  # type: ignore[no-any-return]
+
+
+def check_name(target: str) -> tuple[str, str]:
+    """Module and expression. Raises `AppError` for what cannot be a module, wherever it is
+    looked for."""
+    module_name, _, expression = target.partition(":")
+    if not module_name:
+        raise AppError(f"no module in {target!r}; expected module:attribute")
+    if module_name.endswith(".ini"):
+        raise AppError(
+            f"{module_name!r} is a file: --paste {target} serves one of PasteDeploy's, "
+            f"`celadon migrate {module_name}` reads one of uWSGI's"
+        )
+    if module_name.endswith(".py") or "/" in module_name:
+        raise AppError(_not_a_file(module_name, expression))
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise AppError(f"{module_name!r} cannot be a module; expected module:attribute")
+    if module_name in _ACTIONS and not _is_found(module_name):
+        raise AppError(
+            f"there is no module {module_name!r}; `celadon ctl` asks a running server, "
+            "`celadon --help` lists options"
+        )
+    return module_name, expression
+
+
+_ACTIONS = {"help", "reload", "restart", "run", "serve", "start", "status", "stop"}
+
+
+def _is_found(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def _no_wsgi(app: Any, target: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,11 @@ def examine(name: str, folder: Path) -> Report:
     config.settle_request_timeout(settings)
     if gevents.was_asked():
         ignored.append(gevents.NOTHING)
-    same += [f"{hook}()" for hook in layer.hooks]
+    for hook in layer.hooks:
+        if hook in _WITHOUT_MOMENT:
+            ignored.append(f"{hook}() is never called: {_WITHOUT_MOMENT[hook]}")
+        else:
+            same.append(f"{hook}()")
     changed = list(_changes(layer, settings))
     sections = [
         ("Stays as it is", same),
@@ -87,7 +92,34 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
         )
 
 
+_CEILINGS = ("limit_request_line", "limit_request_fields", "limit_request_field_size")
+_WITHOUT_MOMENT = {
+    "pre_exec": "USR2 starts no second master: HUP renews code and settings"
+}
+
+
+def _advice(workers: int) -> str:
+    cpus = len(os.sched_getaffinity(0))
+    return f"; {cpus} are enough, one for each CPU" if workers > cpus else ""
+
+
 def _watch(layer: Layer, settings: config.Config) -> Iterator[str]:
+    for name in _CEILINGS:
+        if layer.values.get(name) == 0:
+            yield f"{name}: 0 is the most that there can be, not without limit"
+    fields = settings.limit_request_fields * settings.limit_request_field_size
+    if fields > settings.limit_request_head and (
+        {"limit_request_fields", "limit_request_field_size"} & layer.values.keys()
+    ):
+        yield (
+            f"limit_request_head: all fields together have {settings.limit_request_head} "
+            "bytes at most; set it where yours are larger"
+        )
+    if "*" in settings.forwarded_allow_ips:
+        yield (
+            "forwarded_allow_ips = '*': whoever connects may say its address, its scheme "
+            "and its request id; name the proxy's network"
+        )
     workers: Any = settings.workers
     before = max(settings.threads, 1)
     if (
@@ -103,7 +135,7 @@ def _watch(layer: Layer, settings: config.Config) -> Iterator[str]:
         return
     yield (
         f"workers: {workers} x {before} requests at a time before, {workers} x "
-        f"{settings.worker_connections} now; one worker for each CPU is enough"
+        f"{settings.worker_connections} now" + _advice(workers)
     )
     yield (
         f"database connections: at most {settings.db_connections} for each worker and "

@@ -170,7 +170,43 @@ def parse_addresses(value: Any) -> list[str]:
             raise ValueError(
                 f"a port alone is written :{each} (every address) or 127.0.0.1:{each}"
             )
+        if each.startswith(("/", "./", "../")):
+            raise ValueError(f"a path is written unix:{each}")
+        port = each.rpartition(":")[2]
+        if port.isdigit() and int(port) > _LARGEST_PORT:
+            raise ValueError(f"the largest port is {_LARGEST_PORT}")
     return addresses
+
+
+_LARGEST_PORT = 65535
+
+
+def parse_paths(value: Any) -> list[str]:
+    """Paths of requests: what does not begin with a slash names none."""
+    paths = parse_list(value)
+    if any(not each.startswith("/") for each in paths):
+        raise ValueError("expected paths that begin with /")
+    return paths
+
+
+def parse_ring(value: Any) -> int:
+    """Bytes of a ring in shared memory, which holds a line at least."""
+    size = parse_size(value)
+    if size < _LEAST_RING:
+        raise ValueError(f"expected at least {_LEAST_RING} bytes")
+    return size
+
+
+_LEAST_RING = 4096
+_ATOM = re.compile(r"%\(([^()]*)\)s")
+_ATOMS = re.compile(r"[hlutrsbfaBmUqHLDTMp]|\{[^{}]+\}[ioex]")
+
+
+def strange_atoms(form: str) -> list[str]:
+    """What of an access log's format is no atom."""
+    unknown = [name for name in _ATOM.findall(form) if not _ATOMS.fullmatch(name)]
+    rest = _ATOM.sub("", form).replace("%%", "")
+    return [*(f"%({name})s" for name in unknown), *(["%"] if "%" in rest else [])]
 
 
 def parse_prefix(value: Any) -> str:
@@ -194,9 +230,12 @@ def parse_mapping(value: Any) -> dict[str, str]:
     if isinstance(value, str):
         import json
 
-        value = json.loads(value)
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
     if not isinstance(value, Mapping):
-        raise ValueError("expected a mapping")
+        raise ValueError('expected a mapping, as JSON: {"NAME": "value"}')
     return {str(k): str(v) for k, v in value.items()}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -375,6 +376,89 @@ def post_fork(server, worker): pass
     assert place.run("migrate", "nowhere.py").returncode == 2
 
 
+def test_migrate_says_what_to_watch(place: Place) -> None:
+    place.write(
+        "gunicorn.conf.py",
+        "limit_request_line = 0\nlimit_request_field_size = 60000\n"
+        "forwarded_allow_ips = '*'\nworkers = 1\ndef pre_exec(server): pass\n",
+    )
+    text = place.run("migrate", "gunicorn.conf.py").stdout
+    assert "limit_request_line: 0 is the most that there can be" in text
+    assert "limit_request_head: all fields together have 65536 bytes at most" in text
+    assert "forwarded_allow_ips = '*': whoever connects may say its address" in text
+    assert "pre_exec() is never called: USR2 starts no second master" in text
+    assert "are enough" not in text
+    assert "pre_exec()" not in text.partition("Changes:")[0]
+    place.write("gunicorn.conf.py", "workers = 4096\n")
+    text = place.run("migrate", "gunicorn.conf.py").stdout
+    assert f"; {len(os.sched_getaffinity(0))} are enough, one for each CPU" in text
+
+
+UWSGI = """
+[other]
+module = not:this
+[uwsgi]
+; a comment
+wsgi-file = shop/wsgi.py
+callable = app
+http-socket = :8000
+socket = /tmp/shop.sock
+processes = %k
+master = true
+harakiri = 60
+reload-on-rss=400
+listen = 100
+env = A=1
+env = B=2
+https = :443,a,b
+foo-bar = 1
+"""
+
+
+def test_migrate_of_uwsgi(place: Place) -> None:
+    place.write("uwsgi.ini", UWSGI)
+    done = place.run("migrate", "uwsgi.ini")
+    assert done.returncode == 0, done.stderr
+    head, _, rest = done.stdout.partition("Becomes:\n")
+    place.write("celadon.toml", head.removeprefix("celadon.toml:\n"))
+    found = place.settings()
+    assert {name: found[name][0] for name in found if found[name][1] != "default"} == {
+        "wsgi_app": "shop.wsgi:app",
+        "bind": ["0.0.0.0:8000", "unix:/tmp/shop.sock"],
+        "request_timeout": 60.0,
+        "worker_max_rss": 400 << 20,
+        "backlog": 100,
+        "raw_env": ["A=***", "B=***"],
+    }
+    for line in (
+        "  socket: bind (by HTTP, not by the uwsgi protocol",
+        "  master: it is always so",
+        "  https: TLS is not served yet",
+        "Is not known here, look at it:\n  foo-bar",
+        "Look at the value:\n  processes = %k: workers",
+    ):
+        assert line in rest
+    said = {line.split(":")[0].strip() for line in rest.splitlines()}
+    keys = {
+        line.split("=")[0].strip() for line in UWSGI.splitlines()[4:] if "=" in line
+    }
+    assert keys <= said
+
+
+def test_every_option_of_uwsgi_on_the_page_is_known() -> None:
+    """And becomes the setting that the page names."""
+    from celadon.settings import SETTINGS
+    from celadon.settings.uwsgi import OPTIONS
+
+    page = (ROOT / "docs/howto/from-uwsgi.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", page, re.MULTILINE)
+    assert len(rows) > 20
+    assert {option.setting for option in OPTIONS.values()} <= {*SETTINGS, ""}
+    for names, settings in rows:
+        for name in re.findall(r"`([a-z-]+)`", names):
+            assert OPTIONS[name].setting in settings, name
+
+
 BAD = {
     "forwarded_allow_ips": "10.0.0.0/99",
     "proxy_allow_ips": "nowhere",
@@ -449,12 +533,126 @@ def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
         ),
         (("--bind", "9000"), r"bind: a port alone is written :9000"),
         (("--pid", "/nosuch/x"), r"pidfile: /nosuch/x: No such file or directory$"),
+        (("--pid", "/"), r"pidfile: /: Is a directory$"),
+        (("--secure-scheme-headers", "x"), r"expected a mapping, as JSON: .*, not 'x'"),
+        (("--bind", "127.0.0.1:70000"), r"bind: the largest port is 65535"),
+        (("--bind", "/tmp/x.sock"), r"bind: a path is written unix:/tmp/x.sock"),
+        (
+            ("--bind", "unix:/etc/passwd"),
+            r"/etc/passwd': there is a file that is no socket",
+        ),
+        (("--bind", "nohost.invalid:80"), r"no address is known of .*'nohost.invalid'"),
+        (
+            ("--admin-bind", "203.0.113.1:80"),
+            r"celadon: admin_bind: cannot bind to '203",
+        ),
+        (
+            ("--priority-paths", "x"),
+            r"priority_paths: expected paths that begin with /",
+        ),
+        (
+            ("--access-log-skip", "x"),
+            r"access_log_skip: expected paths that begin with /",
+        ),
+        (("--log-ring", "1"), r"log_ring: expected at least 4096 bytes"),
+        (("--uid", "1"), r"unknown option --uid of uWSGI's: celadon calls it --user$"),
+        (
+            ("--chmod-socket", "660"),
+            r"celadon calls it --umask, the bits that are taken off",
+        ),
+        (("--die-on-term",), r"--die-on-term of uWSGI's: it is always so$"),
+        (("--touch-reload", "x"), r"of uWSGI's: `celadon ctl reload`, or HUP$"),
+        (("--harakiri", "60"), r"of uWSGI's: celadon calls it --request-timeout"),
+        (
+            ("--module", "a:b"),
+            r"of uWSGI's: celadon calls it the target, module:attribute",
+        ),
+        (("--http", ":80"), r"unknown option --http; celadon calls it --bind"),
+        (("--config", "/nosuch.ini"), r"config: no file '/nosuch.ini'"),
     ],
 )
 def test_s24_good_messages(place: Place, words: tuple[str, ...], said: str) -> None:
     done = place.run("--bind", "127.0.0.1:0", *words, PROBE)
     assert done.returncode in (1, 2)
     assert re.search(said, done.stderr, re.MULTILINE), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (
+            "x.ini",
+            r"'x.ini' is a file: --paste x.ini serves .* `celadon migrate x.ini`",
+        ),
+        ("x.py", r"'x.py' is a file, a module is wanted: x:app"),
+        ("stop", r"there is no module 'stop'; `celadon ctl` asks a running server"),
+        ("help", r"there is no module 'help'; .*`celadon --help` lists options"),
+        (":app", r"no module in ':app'; expected module:attribute"),
+        ("my-shop:app", r"'my-shop' cannot be a module"),
+    ],
+)
+def test_what_can_be_no_module_is_said_before_the_port_opens(
+    place: Place, target: str, said: str
+) -> None:
+    done = place.run("--bind", "127.0.0.1:0", target)
+    assert done.returncode == 4
+    assert re.fullmatch(f"celadon: .*{said}.*\n", done.stderr), done.stderr
+    place.write("stop.py", f"from {PROBE.partition(':')[0]} import app\n")
+    assert place.run("--check-config", "stop").returncode == 0
+
+
+def test_a_configuration_of_another_kind_is_named(place: Place) -> None:
+    place.write("uwsgi.ini", "[uwsgi]\nmaster = true\n")
+    assert place.problems("-c", "uwsgi.ini") == [
+        "celadon: config: uwsgi.ini: --paste FILE takes PasteDeploy's, "
+        "`celadon migrate FILE` reads uWSGI's"
+    ]
+    place.write("x.yaml", "workers: 2\n")
+    assert (
+        "x.yaml: a configuration is TOML or Python" in place.problems("-c", "x.yaml")[0]
+    )
+
+
+def test_atoms_that_are_none_are_noted(place: Place) -> None:
+    form = "%(h)s %({x-tag}i)s %({request_id}x)s 100%% %(nosuch)s %(h)"
+    done = place.run("config", "--access-logformat", form)
+    noted = re.findall(r"# note: access_log_format: (.*) is no atom", done.stdout)
+    assert noted == ["%(nosuch)s", "%"]
+    assert "is no atom" not in place.run("config").stdout
+
+
+def test_a_check_ends_whatever_threads_the_application_has(place: Place) -> None:
+    place.write(
+        "threaded.py",
+        "import threading\n"
+        f"from {PROBE.partition(':')[0]} import app\n"
+        "threading.Thread(target=threading.Event().wait).start()\n",
+    )
+    for options in ((), ("--no-green",)):
+        done = place.run("--check-config", *options, "threaded:app")
+        assert (done.returncode, done.stdout) == (0, "configuration is fine\n")
+    assert place.run("check", "threaded:app").returncode == 0
+
+
+def test_tools_say_what_is_wrong_in_a_line(place: Place) -> None:
+    for words, said in (
+        (("top", "--once", "--url", "nonsense"), r"nonsense: unknown url type: .*"),
+        (
+            ("ctl", "status", "--bind", "127.0.0.1:1"),
+            r"no server answers at @celadon-127.0.0.1-1-\d+ \(Connection refused\): .*",
+        ),
+    ):
+        done = place.run(*words, XDG_RUNTIME_DIR="", RUNTIME_DIRECTORY="")
+        assert done.returncode == 1
+        assert re.fullmatch(f"celadon: {said}\n", done.stderr), done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "celadon.patch", "nosuch.py"],
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: there is no file 'nosuch.py'\n")
 
 
 def test_s24_variables_that_are_empty_or_no_settings(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import runpy
 import sys
 
@@ -31,7 +32,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if not options.module and not os.path.exists(options.target):
+        parser.error(f"there is no file {options.target!r}")
     all(**dict.fromkeys(options.without, False))
     sys.argv = [options.target, *options.args]
     if options.module:

@@ -11,7 +11,7 @@ from celadon.values import (
     parse_count,
     parse_duration,
     parse_header_name,
-    parse_list,
+    parse_paths,
     parse_room,
     parse_size,
 )
@@ -184,7 +184,7 @@ def rows() -> Iterable[Setting]:
     yield s("queue_timeout", d, 0.0, "longest wait there, then 503; 0: off", section=t)
     yield s(
         "priority_paths",
-        parse_list,
+        parse_paths,
         [],
         "paths that pass those that wait and may use a reserve of a tenth more places; "
         "* at the end: all that begin so",

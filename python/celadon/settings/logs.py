@@ -11,10 +11,10 @@ from celadon.values import (
     parse_count,
     parse_duration,
     parse_header_name,
-    parse_list,
     parse_log_level,
+    parse_paths,
+    parse_ring,
     parse_share,
-    parse_size,
     parse_table,
     parse_text,
 )
@@ -74,14 +74,14 @@ def rows() -> Iterable[Setting]:
     )
     yield s(
         "access_log_skip",
-        parse_list,
+        parse_paths,
         [],
         "paths without a line, unless the answer is an error",
         section=t,
     )
     yield s(
         "log_ring",
-        parse_size,
+        parse_ring,
         4 << 20,
         "bytes of access lines that a worker may have waiting to be written",
         section=t,

@@ -15,6 +15,14 @@ from celadon.sources.layer import Layer
 NAMES = ("celadon.conf.py", "celadon.toml", "pyproject.toml", "gunicorn.conf.py")
 
 
+_OTHERS = {
+    ".ini": "--paste FILE takes PasteDeploy's, `celadon migrate FILE` reads uWSGI's",
+    ".json": "a configuration is TOML or Python",
+    ".yaml": "a configuration is TOML or Python",
+    ".yml": "a configuration is TOML or Python",
+}
+
+
 def find(folder: Path) -> Path | None:
     """The configuration file of `folder`, if it has one."""
     for name in NAMES:
@@ -46,6 +54,8 @@ def read(path: Path, run_code: bool = True) -> Layer:
             return Layer(f"{path.name} [tool.celadon]", dict(_tool_table(path) or {}))
         if path.suffix == ".toml":
             return Layer(path.name, dict(_read_toml(path)))
+        if path.suffix in _OTHERS:
+            raise UsageError(f"config: {path.name}: {_OTHERS[path.suffix]}")
         return python_files.read_file(path) if run_code else Layer(path.name)
     except OSError as error:
         raise UsageError(f"config: {error}") from None

@@ -36,10 +36,10 @@ class Pages:
         self._token = token
 
     def ask(self, what: str) -> Any:
-        request = urllib.request.Request(f"{self._url}/-/{what}")
-        if self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
         try:
+            request = urllib.request.Request(f"{self._url}/-/{what}")
+            if self._token:
+                request.add_header("Authorization", f"Bearer {self._token}")
             with urllib.request.urlopen(request, timeout=35) as answer:
                 return json.loads(answer.read())
         except (OSError, ValueError) as error:

@@ -1,0 +1,128 @@
+"""`celadon migrate uwsgi.ini`: what becomes of each option of uWSGI's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+from celadon.settings import SETTINGS
+from celadon.settings.uwsgi import OPTIONS, Option
+
+_SECTION = "[uwsgi]"
+_TARGET = {"module", "wsgi", "wsgi-file", "file", "callable"}
+_MANY = {"bind", "raw_env", "pythonpath"}
+
+
+def is_one(path: Path) -> bool:
+    """Whether it is a file for uWSGI."""
+    if path.suffix != ".ini":
+        return False
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.strip().lower() == _SECTION for line in lines)
+
+
+def examine(path: Path) -> str:
+    """A report, with a `celadon.toml` that says the same."""
+    pairs = list(_pairs(path.read_text(errors="replace")))
+    values, unclear = _values(pairs)
+    sections = {
+        "celadon.toml": [f"{name} = {_toml(value)}" for name, value in values.items()],
+        "Becomes": [],
+        "Is not there": [],
+        "Is not known here, look at it": [],
+        "Look at the value": unclear,
+    }
+    for name in dict.fromkeys(name for name, _ in pairs):
+        option = OPTIONS.get(name)
+        if option is None:
+            sections["Is not known here, look at it"].append(name)
+        elif option.setting:
+            note = f" ({option.note})" if option.note else ""
+            sections["Becomes"].append(f"{name}: {option.setting}{note}")
+        else:
+            sections["Is not there"].append(f"{name}: {option.note}")
+    return "\n".join(
+        f"{title}:\n" + "\n".join(f"  {line}" for line in lines)
+        for title, lines in sections.items()
+        if lines
+    )
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Of its section; uWSGI lets a key stand there more than once."""
+    is_inside = False
+    for raw in text.splitlines():
+        line = raw.strip()
+        if line.startswith("["):
+            is_inside = line.lower() == _SECTION
+        elif is_inside and line and line[0] not in "#;":
+            name, _, value = line.partition("=")
+            yield name.strip().replace("_", "-"), value.strip()
+
+
+def _values(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
+    """Settings with what they are here, and lines about what is not clear."""
+    found: dict[str, Any] = {}
+    unclear = []
+    for name, raw in pairs:
+        option = OPTIONS.get(name, Option())
+        if not option.setting or name in _TARGET:
+            continue
+        value = _value(name, option, raw)
+        try:
+            parsed = None if value is None else SETTINGS[option.setting].parse(value)
+        except (ValueError, TypeError):
+            parsed = None
+        if parsed is None or "%" in raw or "$(" in raw:
+            unclear.append(f"{name} = {raw}: {option.setting}")
+        elif option.setting in _MANY:
+            found.setdefault(option.setting, []).append(value)
+        else:
+            found[option.setting] = value
+    if target := _target(dict(pairs)):
+        found = {"wsgi_app": target, **found}
+    return found, unclear
+
+
+def _value(name: str, option: Option, raw: str) -> Any:
+    """What the setting says; None where a person has to."""
+    if option.setting == "bind":
+        is_path = ":" not in raw
+        host, _, port = raw.rpartition(":")
+        return f"unix:{raw}" if is_path else f"{host or '0.0.0.0'}:{port}"
+    if name in (
+        "mount",
+        "manage-script-name",
+        "log-format",
+        "logformat",
+        "chmod-socket",
+    ):
+        return None
+    if name in ("lazy-apps", "lazy", "harakiri-verbose", "log-x-forwarded-for"):
+        return None
+    if option.setting in ("reload", "request_buffering"):
+        return raw.lower() not in ("false", "0", "no", "off")
+    if option.setting == "keepalive":
+        return None
+    return f"{raw}{option.unit}" if option.unit else int(raw) if raw.isdigit() else raw
+
+
+def _target(options: dict[str, str]) -> str:
+    module = options.get("module") or options.get("wsgi", "")
+    file = options.get("wsgi-file") or options.get("file", "")
+    module = module or ".".join(PurePath(file).with_suffix("").parts).lstrip("./")
+    if module and ":" not in module and options.get("callable"):
+        module += f":{options['callable']}"
+    return module
+
+
+def _toml(value: Any) -> str:
+    """Of a list, a text, a number or a switch JSON has the form of TOML."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return json.dumps(value, ensure_ascii=False)
