@@ -60,6 +60,7 @@ class Oracle {
   void on_evicted(const Link& link);
   void on_server_close(const Link& link);
   void on_taken_over(std::size_t client) { of(client).taken_over = true; }
+  void on_drain() { draining_ = true; }  // it begins
   void on_drained();
   void on_all_closed() { all_closed_ = true; }
   void check_output(const Link& link);
@@ -141,6 +142,7 @@ class Oracle {
   Nanos full_until_ = -1;    // when so many last ran as may
   Nanos drained_at_ = 0;
   const Nanos alone_at_;
+  bool draining_ = false;
   bool drained_ = false;
   bool all_closed_ = false;
 };

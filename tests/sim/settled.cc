@@ -158,7 +158,7 @@ std::size_t Oracle::places_taken() const {
 
 // The poller has no room for it, and nobody could make some: who is idle and has all.
 bool Oracle::is_turned_away(const Link& link) const {
-  if (!link.unwatched || drained_ || scenario_.plan.colleague != 0)
+  if (!link.unwatched || draining_ || scenario_.plan.colleague != 0)
     return link.unwatched;
   bool is_needless = false;
   for (const auto& other : conversations_) {

@@ -579,6 +579,7 @@ void World::run_plan() {
   if (now >= drain && !std::exchange(drained_, true)) {
     note("the server drains");
     saw("drain");
+    oracle_.on_drain();
     server_->drain();
     oracle_.on_drained();
   }
