@@ -110,7 +110,10 @@ void AnswerReader::on_head(std::string_view head) {
       answer.id = value;
     }
   }
-  if (answer.status < 200) {
+  const bool is_tunnel = answer.status == 101 && answers_.size() < questions_.size() &&
+                         questions_[answers_.size()].tunnel;
+  if (is_tunnel && (has_length || chunked)) return fail("a tunnel with a length");
+  if (answer.status < 200 && !is_tunnel) {
     if (has_length || chunked) return fail("an interim answer with a body");
     interims_.push_back(answer.status);
     return;

@@ -29,6 +29,7 @@ struct Answer {
 // Which of the requests that were sent the next answer is for.
 struct Question {
   bool head_request = false;
+  bool tunnel = false;  // 101 is an answer, and what follows it is its body
   std::uint64_t content = 0;
 };
 

@@ -51,6 +51,7 @@ class Job final : public server::Consumer {
   void on_writable() noexcept override {
     if (blocked_ == Blocked::Output) blocked_ = Blocked::No;
   }
+  void on_closing() noexcept override { record_.told_closing = true; }
   void on_gone() noexcept override {
     const Outside outside;
     app_.host_.on_gone(record_);
@@ -86,6 +87,7 @@ class Job final : public server::Consumer {
   bool take_body(std::uint64_t& left);
   void check_spool();
   void on_body_end(std::uint64_t left);
+  void open_tunnel();
   void send_head(std::uint64_t n, Part part);
   void send(std::uint64_t n);
   void send_file(std::uint64_t n);
@@ -163,6 +165,7 @@ void Job::step(const Op& op, bool) {
       next();
       if (!record_.head_sent) send_head(n, Part::Last);
       return;
+    case Act::Tunnel: next(); return open_tunnel();
     case Act::Send: return send(n);
     case Act::File: return send_file(n);
     case Act::Raise:
@@ -212,13 +215,17 @@ bool Job::take_body(std::uint64_t& left) {
   const std::string_view there = exchange_->body();
   if (there.empty()) return false;
   const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left, there.size()));
-  if (!is_content(there.data(), n, request_content(record_.client, record_.request),
-                  record_.read)) {
+  const std::uint64_t sent = record_.tunnelled
+                                 ? tunnel_content(record_.client, record_.request)
+                                 : request_content(record_.client, record_.request);
+  if (!is_content(there.data(), n, sent, record_.read)) {
     app_.host_.fault("body", "the application reads other bytes than were sent");
   }
   // One read may bring more than is asked for at a time.
   constexpr std::size_t kOneRead = 64 * 1024;
-  if (!exchange_->buffered() && there.size() > app_.body_buffer_ + kOneRead) {
+  // So may what came ahead of a tunnel.
+  const std::size_t most = app_.body_buffer_ + (record_.tunnelled ? 2 : 1) * kOneRead;
+  if (!exchange_->buffered() && there.size() > most) {
     app_.host_.fault("input", std::to_string(there.size()) +
                                   " bytes of a body wait for the application");
   }
@@ -259,7 +266,9 @@ void Job::on_body_end(std::uint64_t left) {
   if (left > 0) {
     record_.whole_body = true;
     const auto expected =
-        static_cast<std::uint64_t>(std::max<Number>(record_.plan->body, 0));
+        record_.tunnelled
+            ? app_.host_.tunnel_bytes(record_)
+            : static_cast<std::uint64_t>(std::max<Number>(record_.plan->body, 0));
     if (record_.read != expected) {
       app_.host_.fault("body", "the application has read " +
                                    std::to_string(record_.read) + " bytes of " +
@@ -280,6 +289,30 @@ std::uint64_t Job::planned() const noexcept {
     if (act == Act::Head || act == Act::Send || act == Act::File) total += op.n;
   }
   return static_cast<std::uint64_t>(total);
+}
+
+void Job::open_tunnel() {
+  if (record_.head_sent || record_.plan->tunnel < 0) return;
+  const std::string id =
+      std::to_string(record_.client) + "." + std::to_string(record_.request);
+  const http::HeaderView field{"X-Id", id};
+  http::ResponseHead head;
+  head.status = 101;
+  head.reason = "Switching Protocols";
+  head.headers = {&field, 1};
+  Sent sent = Sent::Ok;
+  {
+    const Inside inside;
+    sent = exchange_->open_tunnel(head);
+  }
+  // Part of its body is missing, or it was said to be the last.
+  if (sent == Sent::Gone && !exchange_->gone()) return raise();
+  say("opens a tunnel");
+  record_.head_sent = record_.tunnelled = true;
+  record_.status = 101;
+  record_.head_at = now();
+  record_.read = 0;
+  note(sent);
 }
 
 // Some applications break what they have announced.

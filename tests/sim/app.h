@@ -30,13 +30,15 @@ struct Record {
   bool refused = false;  // a page of the server's
   bool aborted = false;
   bool finished = false;
+  bool tunnelled = false;     // its tunnel is open
+  bool told_closing = false;  // the server has said that it ends
   bool gone = false;
   bool released = false;
   bool closing = false;   // it was draining, or at its end, when the head left
   bool alone = false;     // and nothing of a next request had come
   bool too_much = false;  // of its body was missing, or it was uncertain, by then
   int status = 0;
-  std::uint64_t read = 0;
+  std::uint64_t read = 0;      // of its body, and then of what comes in the tunnel
   std::uint64_t given = 0;     // bytes of the answer's body
   std::uint64_t declared = 0;  // its length, where framed so
   Nanos seen_at = 0;
@@ -58,6 +60,8 @@ class AppHost {
   virtual void on_gone(Record& record) = 0;
   virtual void on_release(Record& record) = 0;
   virtual void on_body_failed(Record& record, int status) = 0;
+  // Bytes that the client has sent in its tunnel, and are there.
+  [[nodiscard]] virtual std::uint64_t tunnel_bytes(const Record& record) = 0;
   [[nodiscard]] virtual bool closes_now(Record& record) = 0;
   // The loop stands still until then.
   virtual void hold_until(Nanos at) = 0;

@@ -94,8 +94,13 @@ Script::Script(const Client& client, std::size_t number, bool proxied) : plan(&c
     span.end = bytes.size();
     span.body_end =
         span.end - kTrailer.size() * static_cast<std::uint64_t>(request.trailer);
+    if (request.tunnel > 0) {
+      append_content(bytes, tunnel_content(number, i), 0,
+                     static_cast<std::size_t>(request.tunnel));
+    }
     spans.push_back(span);
-    questions.push_back({request.method == methods::Head, answer_content(number, i)});
+    questions.push_back({request.method == methods::Head, request.tunnel >= 0,
+                         answer_content(number, i)});
   }
 }
 
@@ -134,6 +139,9 @@ void SimClient::add_gates(std::size_t number) {
   if (stalls && stall > span.head_end) {
     gates_.push_back({stall, Gate::Kind::Time, request.stall});
   }
+  if (request.tunnel > 0 && !request.sends_ahead()) {
+    gates_.push_back({span.end, Gate::Kind::Tunnel, static_cast<Number>(number)});
+  }
 }
 
 std::uint64_t SimClient::limit() const noexcept {
@@ -169,6 +177,11 @@ bool SimClient::pass_gates(Nanos now) {
       case Gate::Kind::Continue:
         if (told_to_go_on(which)) break;
         given_up_ = reader_.answers().size() > which;
+        return false;
+      case Gate::Kind::Tunnel:
+        if (reader_.answers().size() <= which) return false;
+        if (reader_.answers()[which].status == 101) break;
+        given_up_ = true;
         return false;
     }
     gate_until_ = kNever;

@@ -63,7 +63,7 @@ class SimClient {
 
  private:
   struct Gate {
-    enum class Kind : std::uint8_t { Time, Answers, Continue };
+    enum class Kind : std::uint8_t { Time, Answers, Continue, Tunnel };
     std::uint64_t offset;
     Kind kind;
     Number n;  // milliseconds, or which request

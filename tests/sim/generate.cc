@@ -88,6 +88,39 @@ void add_body(Choices& c, Request& r) {
   if (r.minor == 1 && r.body > 0 && c.percent(15)) r.expect = c.percent(70) ? 1 : 2;
 }
 
+// Both sides send, at once or in turns, and each may be the first to end.
+void make_tunnel(Choices& c, Request& r) {
+  const Number turn = r.turn;
+  r = {};
+  r.turn = turn;
+  r.tunnel = c.percent(20) ? 0 : size(c);
+  r.inline_ = c.percent(35) ? 1 : 0;
+  if (c.percent(40)) {
+    r.hurries = 1;
+  } else if (c.percent(25)) {
+    add(r, Act::Wait, pause(c));
+  }
+  add(r, Act::Tunnel);
+  const auto times = c.between(0, 5);
+  for (Number i = 0; i < times; ++i) {
+    const std::size_t dice = c.below(100);
+    if (dice < 50) {
+      add(r, Act::Send, size(c));
+    } else if (dice < 75) {
+      add(r, Act::Read, c.between(1, std::max<Number>(r.tunnel, 1)));
+    } else {
+      add(r, Act::Wait, pause(c));
+    }
+  }
+  if (c.percent(60)) add(r, Act::Read);
+  if (c.percent(20)) add(r, Act::Send, size(c));
+  if (c.percent(8)) add(r, Act::Abort);
+  if (c.percent(15)) {
+    add(r, Act::Finish);
+    add(r, Act::Wait, pause(c));
+  }
+}
+
 Request request(Choices& c) {
   Request r;
   if (c.percent(8)) r.method = methods::Head;
@@ -155,6 +188,7 @@ Client client(Choices& c) {
                           : c.percent(80) ? c.between(2, 5)
                                           : c.between(6, 30);
   for (Number i = 0; i < requests; ++i) made.requests.push_back(request(c));
+  if (c.percent(8)) make_tunnel(c, made.requests.back());
   return made;
 }
 
@@ -228,6 +262,24 @@ void make_held(Choices& c, Scenario& s) {
   add(request, Act::Hold, c.between(9'990, 12'000));
   other.requests = {request};
   s.clients = {made, other};
+}
+
+// The time for a next request is over and its client has ended, by when the loop comes
+// back from a view, and the first look finds nothing.
+void make_met(Choices& c, Scenario& s) {
+  s.rules.keepalive = 50;
+  s.moods.spurious = 20;
+  Client idle;
+  idle.requests.push_back({});
+  add(idle.requests[0], Act::Whole, 10);
+  idle.end = c.any_of({ends::Done, ends::Half, ends::Close});
+  idle.end_wait = c.between(0, 60);
+  idle.copies = c.between(1, 10);
+  Client held;
+  held.requests.push_back({});
+  held.requests[0].wait = c.between(0, 10);
+  add(held.requests[0], Act::Hold, c.between(50, 200));
+  s.clients = {idle, held};
 }
 
 // Answers leave together, places are handed out, and connections go to another worker.
@@ -429,7 +481,7 @@ Scenario generate(std::uint64_t seed) {
     return s;
   }
   using Make = void (*)(Choices&, Scenario&);
-  for (const Make make : {make_held, make_crossing, make_lazy}) {
+  for (const Make make : {make_held, make_met, make_crossing, make_lazy}) {
     if (c.below(300) != 0) continue;
     make(c, s);
     return s;

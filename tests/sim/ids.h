@@ -15,4 +15,10 @@ namespace celadon::sim {
   return client * 1'009 + request * 7 + 4;
 }
 
+// What the client sends in a tunnel.
+[[nodiscard]] constexpr std::uint64_t tunnel_content(std::size_t client,
+                                                     std::size_t request) noexcept {
+  return client * 1'009 + request * 7 + 6;
+}
+
 }  // namespace celadon::sim

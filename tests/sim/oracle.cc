@@ -196,8 +196,14 @@ void Oracle::on_gone(const Record& record) {
                     "the application hears that a client has left which has not");
 }
 
-// The end of file counts as the client's leaving.
+std::uint64_t Oracle::tunnel_bytes(const Record& record) const {
+  const Conversation& c = *conversations_[record.client];
+  return c.client->link()->up.delivered - c.client->script().spans[record.request].end;
+}
+
+// The end of file counts as the client's leaving, but for that of a tunnel.
 bool Oracle::is_cancelled(const Record& record, const Link& link) const {
+  if (record.tunnelled && link.up.end_at > record.head_at) return false;
   return scenario_.rules.cancels != 0 && record.plan->method == methods::Get &&
          !record.front && !record.released && link.up.end_arrived;
 }
@@ -326,6 +332,11 @@ void Oracle::judge_answer(const Conversation& c, std::size_t k) {
     }
     return;
   }
+  if (record->tunnelled) {
+    if (answer.status == 101 && answer.id == id) return;  // its bytes: at its end
+  } else if (answer.status == 101) {
+    return fault("wrong-answer", about(c, k) + "a tunnel that nobody opened");
+  }
   if (answer.status != 200 || answer.id != id) {
     return fault("wrong-answer", about(c, k) + "the answer " +
                                      std::to_string(answer.status) + " of '" +
@@ -418,6 +429,7 @@ bool Oracle::may_end_after(const Conversation& c, const Link& link,
   if (!record) return true;  // a page of ours
   if (record->refused && record->status != 500 && record->status != 504) return true;
   if (record->aborted || record->plan->says_close != 0) return true;
+  if (record->tunnelled) return true;
   if (record->plan->framed == framing::Long && !record->refused) return true;
   if (record->closing || record->body_failed) return true;
   const Span& span = c.client->script().spans[k];

@@ -65,6 +65,8 @@ class Oracle {
   void on_all_closed() { all_closed_ = true; }
   void check_output(const Link& link);
   void check_connections(std::size_t open);
+  // That the client has sent in its tunnel, and are there.
+  [[nodiscard]] std::uint64_t tunnel_bytes(const Record& record) const;
   // When all is done that can be done at this moment.
   void check_settled(const Link& link);
   [[nodiscard]] bool drained() const noexcept { return drained_; }
@@ -102,6 +104,7 @@ class Oracle {
   void check_linger(const Link& link);
   void check_write(const Link& link);
   void check_request(const Conversation& c, const Link& link);
+  void check_tunnel(const Conversation& c, const Link& link, const Record& record);
   void check_body(const Conversation& c, const Link& link, const Span& span,
                   Nanos begun);
   void check_wait(const Conversation& c, const Link& link, std::size_t k);

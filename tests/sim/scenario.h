@@ -39,6 +39,7 @@ enum class Act : std::uint8_t {
   Abort,   // breaks off
   Never,   // ends when it is cancelled
   Finish,  // what follows happens between the end of the answer and the release
+  Tunnel,  // from here on bytes go both ways
 };
 extern const char* const kActNames[];
 
@@ -85,6 +86,9 @@ struct Request {
   Number stall_at = 0;  // in mid-request; 0: behind a head that waits for 100
   Number stall = 0;
   Number turn = 0;  // sent after the answer to the one before
+  Number tunnel =
+      -1;  // bytes that follow it once a tunnel is open; -1: it asks for none
+  Number hurries = 0;  // it sends them before it knows that one is
   // The application.
   Number inline_ = 0;   // it begins within on_request
   Number together = 0;  // may_wait: its answer may leave with others
@@ -92,6 +96,10 @@ struct Request {
   Number framed = framing::Length;
   std::vector<Op> ops;
 
+  // What follows it can only belong to the tunnel.
+  [[nodiscard]] bool sends_ahead() const noexcept {
+    return hurries != 0 && !ops.empty() && ops.front().kind() == Act::Tunnel;
+  }
   // Its connection ends with the answer.
   [[nodiscard]] bool asks_close() const noexcept {
     return close != 0 || (minor == 0 && keep == 0);
@@ -114,6 +122,8 @@ struct Request {
     visit(FieldInfo{"stall_at", 0}, stall_at);
     visit(FieldInfo{"stall", 0}, stall);
     visit(FieldInfo{"turn", 0}, turn);
+    visit(FieldInfo{"tunnel", -1}, tunnel);
+    visit(FieldInfo{"hurries", 0}, hurries);
     visit(FieldInfo{"inline", 0}, inline_);
     visit(FieldInfo{"together", 0}, together);
     visit(FieldInfo{"says_close", 0}, says_close);

@@ -88,6 +88,19 @@ void Oracle::judge_interims(Conversation& c, const Link& link) {
 
 // --- what is read ---
 
+// What was read of a tunnel waits for the application.
+void Oracle::check_tunnel(const Conversation& c, const Link& link,
+                          const Record& record) {
+  constexpr std::uint64_t kOneRead = 64 * 1024;
+  if (link.server_shut || record.released || record.finished || record.aborted) return;
+  const std::uint64_t end = c.client->script().spans[record.request].end;
+  const auto most = static_cast<std::uint64_t>(scenario_.rules.body_buffer);
+  if (link.up.taken <= end + record.read + most + 2 * kOneRead) return;
+  fault("input", about(c, record.request) +
+                     "more of its tunnel is read than anybody "
+                     "takes");
+}
+
 // Of what follows the request at hand only so much is there.
 void Oracle::check_ahead(const Conversation& c, const Link& link, std::size_t k) {
   constexpr std::uint64_t kMost = 3 * 64 * 1024;  // a read may begin below its mark
@@ -112,7 +125,11 @@ void Oracle::on_server_read(const Link& link) {
   Conversation& c = of(link.client);
   if (c.records.empty()) return;
   const Record& last = *c.records.back();
-  check_ahead(c, link, last.request);
+  if (last.tunnelled) {
+    check_tunnel(c, link, last);
+  } else {
+    check_ahead(c, link, last.request);
+  }
   std::uint64_t given = 0;
   for (const Record* record : c.records) {
     if (record->plan->method != methods::Head)
@@ -273,6 +290,11 @@ void Oracle::check_request(const Conversation& c, const Link& link) {
   if (last && !last->released) {
     const Span& span = spans[last->request];
     const bool over = last->plan->body < 0 || last->whole_body;
+    if (last->tunnelled) {
+      if (!drained_ || last->told_closing || last->gone) return;
+      return fault("not-told",
+                   about(c, last->request) + "its tunnel does not hear of the drain");
+    }
     if (scenario_.rules.cancels != 0 && last->plan->method == methods::Get && over &&
         !last->gone && !last->front && link.up.end_at > last->seen_at &&
         link.up.arrived.empty() && link.up.delivered == span.end) {

@@ -44,6 +44,13 @@ std::vector<Client> expand(const std::vector<Client>& clients) {
         if (op.kind() == Act::Whole) whole.n = op.n;
       }
       request.ops = {whole};
+      request.tunnel = -1;
+    }
+    // Behind a tunnel there is no other request.
+    const auto tunnel = std::ranges::find_if(
+        client.requests, [](const Request& each) { return each.tunnel >= 0; });
+    if (tunnel != client.requests.end()) {
+      client.requests.erase(tunnel + 1, client.requests.end());
     }
   }
   return all;
@@ -122,6 +129,9 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   void on_body_failed(Record& record, int status) override {
     oracle_.on_body_failed(record, status);
     saw(status == 408 ? "slow body" : "broken body");
+  }
+  std::uint64_t tunnel_bytes(const Record& record) override {
+    return oracle_.tunnel_bytes(record);
   }
   bool closes_now(Record& record) override {
     record.alone = oracle_.is_alone(record);
