@@ -101,11 +101,11 @@ explore-mutants: test-tools ## Whether that finds faults that are put back (ARGS
 SIM_SECONDS ?= 60
 simulator:
 	@tools/install-system.sh build test
-	cmake --preset sim >/dev/null
-	cmake --build --preset sim -j$(JOBS) --target sim
+	cmake --preset dev >/dev/null
+	cmake --build --preset dev -j$(JOBS) --target sim
 
 sim: simulator     ## The simulator of connections, SIM_SECONDS of new seeds
-	build/sim/tests/sim/sim --seconds $(SIM_SECONDS) --seed $$(date +%s)000000
+	build/dev/tests/sim/sim --seconds $(SIM_SECONDS) --seed $$(date +%s)000000
 
 SIM_STEPS ?= 5000000
 sim-asan:          ## Likewise under AddressSanitizer and UBSan, twice SIM_STEPS steps

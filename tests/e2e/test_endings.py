@@ -32,7 +32,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(
+            signal.SIGTERM,
+            marks=pytest.mark.alone("five seconds are between grace and a kill"),
+        ),
+        signal.SIGINT,
+    ],
+)
 def test_s32_threads_that_are_no_daemons_hold_no_worker(
     folder: Path, number: int
 ) -> None:

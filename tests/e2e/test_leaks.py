@@ -150,7 +150,7 @@ def test_memory_is_back_within_60_seconds_of_10000_parked_requests(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert peak > base + count * 4096
     wait_until(
-        lambda: (now := resident(server), now <= base * 1.1),
+        lambda: ((now := resident(server), base, peak), now <= base * 1.1),
         limit=60,
     )
     assert held(server)["greenlets"] <= greenlets

@@ -4,7 +4,7 @@ simulator must find it by new seeds, as one of the kinds that the file names.
 usage: mutate.py [--seconds N] [--list] [NAME ...]
 
 A mutant is one source file with one passage put in another's place: it is compiled as
-the preset `sim` compiles it and linked ahead of the archives, so that it takes the
+the preset `dev` compiles it and linked ahead of the archives, so that it takes the
 place of the original. N seconds of processor time are the most that each may take.
 Names are beginnings of names: `c0 d` are the first faults that were found.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-BUILD = ROOT / "build/sim"
+BUILD = ROOT / "build/dev"
 ROOMS = ("server", "net", "http", "loop", "base")
 FAULT = re.compile(r"[cd]\d\d(?=-)")
 

@@ -117,7 +117,7 @@ def _headers(options: Options) -> list[Step]:
 
 
 def _simulator(options: Options) -> list[Step]:
-    run = f"ctest --test-dir build/sim -R '^sim[.]' -j{options.jobs} --no-tests=error"
+    run = f"ctest --test-dir build/dev -R '^sim[.]' -j{options.jobs} --no-tests=error"
     kept = f"make simulator JOBS={options.jobs} && {run} --output-on-failure"
     return [
         _shell(kept, "make simulator", name="tests/sim/regressions", reader=Ctest),
