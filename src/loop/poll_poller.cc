@@ -76,7 +76,9 @@ class PollPoller final : public Poller {
 
   int wait(Nanos timeout) noexcept override {
     count_ = at_ = 0;
-    const int n = ::poll(fds_.data(), fds_.size(), to_poll_timeout(timeout));
+    const timespec span = to_timespec(timeout);
+    const timespec* limit = timeout == kNever ? nullptr : &span;
+    const int n = ::ppoll(fds_.data(), fds_.size(), limit, nullptr);
     if (n <= 0) return 0;
     // Start where the last full batch ended, so that high descriptors do not starve.
     const std::size_t size = fds_.size();

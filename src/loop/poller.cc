@@ -28,4 +28,10 @@ int to_poll_timeout(Nanos timeout) noexcept {
   return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
 }
 
+timespec to_timespec(Nanos timeout) noexcept {
+  timeout = timeout < 0 ? 0 : timeout;
+  return {static_cast<time_t>(timeout / kSecond),
+          static_cast<decltype(timespec::tv_nsec)>(timeout % kSecond)};
+}
+
 }  // namespace celadon::loop

@@ -3,6 +3,8 @@
 // none that the current batch already holds.
 #pragma once
 
+#include <time.h>
+
 #include <array>
 #include <cstdint>
 #include <expected>
@@ -66,8 +68,10 @@ class Poller {
   int at_ = 0;
 };
 
-// Milliseconds for poll(2) and epoll_wait(2): rounded up, never below the timeout.
+// Milliseconds for poll(2): rounded up, never below the timeout.
 [[nodiscard]] int to_poll_timeout(Nanos timeout) noexcept;
+// For calls that take nanoseconds; kNever is for them to say in their own way.
+[[nodiscard]] timespec to_timespec(Nanos timeout) noexcept;
 
 [[nodiscard]] std::unique_ptr<Poller> make_epoll_poller();
 [[nodiscard]] std::unique_ptr<Poller> make_poll_poller();

@@ -5,8 +5,7 @@
 namespace celadon::loop {
 
 std::int64_t Timers::ceil_tick(Nanos at) noexcept {
-  return at > kNever - kMillisecond ? kNever / kMillisecond
-                                    : (at + kMillisecond - 1) / kMillisecond;
+  return at > kNever - kTick ? kNever / kTick : (at + kTick - 1) / kTick;
 }
 
 void Timers::arm(Timer& timer, Nanos deadline) noexcept {
@@ -21,7 +20,7 @@ void Timers::place(Timer& timer) noexcept {
   const auto differs = static_cast<std::uint64_t>(due ^ tick_);
   int level = (63 - std::countl_zero(differs)) / kBits;
   if (level >= kLevels) {
-    // Beyond the span (139 years): wait in the farthest slot and be placed again.
+    // Beyond the span (2,200 years): wait in the farthest slot and be placed again.
     level = kLevels - 1;
     due = tick_ + (std::int64_t{kSlots - 1} << (kBits * level));
   }
@@ -72,7 +71,7 @@ void Timers::move_to(Nanos now, Nanos by) noexcept {
 Nanos Timers::next_in(Nanos now) noexcept {
   const std::int64_t tick = next_tick();
   if (tick < 0) return kNever;
-  const Nanos at = tick * kMillisecond;
+  const Nanos at = tick * kTick;
   return at > now ? at - now : 0;
 }
 

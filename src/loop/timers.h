@@ -1,6 +1,6 @@
-// Hierarchical timing wheel: arming and cancelling are O(1), ticks are 1 ms.
+// Hierarchical timing wheel: arming and cancelling are O(1), ticks are 0.25 ms.
 //
-//   level 0: 64 slots of 1 ms     level 1: 64 slots of 64 ms     ...   level 6
+//   level 0: 64 slots of 0.25 ms     level 1: 64 slots of 16 ms     ...   level 7
 //
 // A timer sits on the level of the highest 6-bit digit in which its tick differs from
 // the wheel's own; when the wheel reaches that slot the timer moves down. One 64-bit
@@ -52,12 +52,13 @@ class Timers {
   [[nodiscard]] Nanos next_in(Nanos now) noexcept;
 
  private:
+  static constexpr Nanos kTick = kMillisecond / 4;
   static constexpr int kBits = 6;
   static constexpr int kSlots = 1 << kBits;
-  static constexpr int kLevels = 7;
+  static constexpr int kLevels = 8;
   using Slot = IntrusiveList<Timer>;
 
-  static std::int64_t floor_tick(Nanos at) noexcept { return at / kMillisecond; }
+  static std::int64_t floor_tick(Nanos at) noexcept { return at / kTick; }
   static std::int64_t ceil_tick(Nanos at) noexcept;
   void place(Timer& timer) noexcept;
   // The next tick at which a slot of any level begins; -1 when all are empty.

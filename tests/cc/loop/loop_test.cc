@@ -264,7 +264,25 @@ TEST_P(LoopTest, ClaimedDescriptorsAreAnnounced) {
 INSTANTIATE_TEST_SUITE_P(Pollers, LoopTest, ::testing::Bool(),
                          [](const auto& one) { return one.param ? "Epoll" : "Poll"; });
 
+TEST(Timeouts, AreExactWhereTheCallTakesNanoseconds) {
+  EXPECT_EQ(to_poll_timeout(kMillisecond + 1), 2);
+  const timespec span = to_timespec(3 * kSecond + 250'000);
+  EXPECT_EQ(span.tv_sec, 3);
+  EXPECT_EQ(span.tv_nsec, 250'000);
+  EXPECT_EQ(to_timespec(-1).tv_nsec, 0);
+}
+
 // --- timers ---
+
+TEST(Timers, AQuarterOfAMillisecondIsKnownFromAWhole) {
+  ManualClock clock;
+  Timers timers(clock.now());
+  CountingTimer timer;
+  timers.arm(timer, clock.now() + kMillisecond / 4);
+  EXPECT_EQ(timers.next_in(clock.now()), kMillisecond / 4);
+  clock.advance(kMillisecond / 4);
+  EXPECT_EQ(timers.advance(clock.now()), 1);
+}
 
 TEST(Timers, FireInOrderAndNeverEarly) {
   ManualClock clock;
