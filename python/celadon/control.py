@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import os
@@ -19,11 +20,12 @@ from celadon.errors import CeladonError, UsageError
 _LONGEST = 107  # bytes of a path in a socket's address
 _SHOWN = 40  # letters of a socket's own name in that of its control socket
 _TIMEOUT = 35.0  # seconds; the server's own patience is 30
+_LONG = ("reload",)  # as long as the workers take
 COMMANDS = {
     "status": "state, uptime, connections and requests of the server",
     "health": "live, ready, startup; exits with 1 unless live and ready",
     "workers": "each worker; `workers add`, `workers remove`, `workers kill PID`",
-    "reload": "settings and code again, as SIGHUP",
+    "reload": "settings and code again, as SIGHUP; exits with 1 unless the new ones serve",
     "reopen": "log files again, as SIGUSR1",
     "log-level": "`log-level debug|info|warning|error|critical`, until the next reload",
     "drain": "readiness fails from now on, requests are served; `drain off`",
@@ -81,7 +83,7 @@ def ask(address: str, words: str) -> Any:
     target = "\0" + address[1:] if address.startswith("@") else address
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_TIMEOUT)
+            connection.settimeout(None if words in _LONG else _TIMEOUT)
             connection.connect(target)
             if target != address:
                 _check_owner(connection, address)
@@ -179,7 +181,17 @@ def _as_text(command: str, answer: dict[str, Any]) -> str:
     if command == "stats":
         return json.dumps(answer, indent=2)
     facts = {name: value for name, value in answer.items() if name != "ok"}
+    if last := facts.get("last_reload"):
+        facts["last_reload"] = _reload_as_text(last)
     return "\n".join(f"{name}: {value}" for name, value in facts.items()) or "done"
+
+
+def _reload_as_text(last: dict[str, Any]) -> str:
+    text: str = last["outcome"]
+    if "at" in last:
+        at = datetime.datetime.fromtimestamp(last["at"]).astimezone()
+        text += f", {at:%Y-%m-%d %H:%M:%S %z}"
+    return f"{text}: {last['error']}" if "error" in last else text
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

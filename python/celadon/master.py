@@ -33,7 +33,7 @@ from celadon import (
     signals,
     systemd,
 )
-from celadon.errors import CeladonError, UsageError
+from celadon.errors import AppFailed, CeladonError, UsageError
 from celadon.importer import Application, own_frames
 from celadon.server import raise_descriptor_limit, serve_as_worker
 from celadon.statsd import Statsd, counter_of, open_statsd, teller_of
@@ -208,6 +208,7 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         serve_as_worker(app, settings, worker, seat, rotation)
     except Exception as error:
         _log_end(error)
+        supervisor.core.last_words(_in_a_line(error))
         return error.status if isinstance(error, CeladonError) else 1
     finally:
         signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending
@@ -244,6 +245,14 @@ def _end_on_signals(supervisor: _Supervisor, worker: lifecycle.Worker) -> None:
         os._exit(0)
 
     signals.take(signals.ENDS, end)
+
+
+def _in_a_line(error: BaseException) -> str:
+    if isinstance(error, AppFailed):
+        return error.brief
+    if isinstance(error, CeladonError | OSError):
+        return "; ".join(str(error).splitlines())
+    return f"{type(error).__name__}: {error}"
 
 
 def _say_why(error: BaseException) -> None:
@@ -426,9 +435,9 @@ class _Supervisor:
             self._tell_workers()
         return pid
 
-    def reload(self) -> int:
-        """How many workers the configuration asks for now; -1: it is bad, and all is as
-        it was."""
+    def reload(self) -> int | str:
+        """How many workers the configuration asks for now; or why it is bad, and all is
+        as it was."""
         self._notifier.reloading()
         before = _Before(
             self.settings, self._given, {**os.environ}, logging.Before(), self.told
@@ -440,7 +449,7 @@ class _Supervisor:
             self._go_back(before)
             _say_why(error)
             self._notifier.ready("the reload was refused: the log says why")
-            return -1
+            return _in_a_line(error)
         if self._before:
             before.logs.forget()  # of a reload that nothing goes back to
         self._before = self._before or before

@@ -58,6 +58,8 @@ class Control::Conversation final : public loop::Disposable,
     const std::size_t end = in_.find('\n');
     if (end == in_.npos) return;
     asked_ = true;
+    const bool is_long = std::string_view(in_).substr(0, end) == "reload";
+    if (is_long) Timer::cancel();  // each worker may take its startup_timeout
     const std::string json =
         control_.answer(number_, std::string_view(in_).substr(0, end));
     if (!json.empty()) answer(json);

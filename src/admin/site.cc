@@ -108,6 +108,22 @@ std::string Site::workers() const {
   return json.take();
 }
 
+namespace {
+
+void put_reload(Json& json, const metrics::Summary& summary) {
+  const metrics::Reload how = summary.reload.load(std::memory_order_acquire);
+  json.key("last_reload").open('{');
+  json.key("outcome").value(metrics::kReloadNames[static_cast<std::size_t>(how)]);
+  if (how != metrics::Reload::None) {
+    json.key("at").number(summary.reloaded_wall.load(std::memory_order_relaxed));
+  }
+  const std::string why = summary.reload_failure.get();
+  if (!why.empty()) json.key("error").value(why);
+  json.close('}');
+}
+
+}  // namespace
+
 std::string Site::status() const {
   const metrics::Summary& summary = slab_.summary();
   const Nanos age = clock_.now() - summary.started_at.load(std::memory_order_relaxed);
@@ -126,6 +142,7 @@ std::string Site::status() const {
   json.key("pid").value(summary.master.load(std::memory_order_relaxed));
   json.key("uptime").raw(seconds_text(age)).key("workers").value(serving());
   json.key("connections").value(connections).key("requests").value(requests);
+  put_reload(json, summary);
   json.close('}');
   return json.take();
 }

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <charconv>
 
 namespace celadon::master {
 
@@ -31,13 +32,22 @@ void AdminLink::on_io(std::uint8_t) noexcept {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return close();  // it is gone: the signal of its end follows
   const std::string_view text(packet, static_cast<std::size_t>(n));
-  const std::size_t space = text.find(' ');
-  if (space == text.npos) return;
-  std::string reply(text.substr(0, space + 1));
-  reply += commands_.obey(text.substr(space + 1));
+  std::uint64_t question = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), question);
+  const auto size = static_cast<std::size_t>(end - text.data());
+  if (error != std::errc{} || size == text.size() || *end != ' ') return;
+  const std::string answer = commands_.obey(question, text.substr(size + 1));
+  if (!answer.empty()) reply(question, answer);
+}
+
+void AdminLink::reply(std::uint64_t question, std::string_view json) noexcept {
+  if (!fd_) return;
+  std::string packet = std::to_string(question) + " ";
+  packet += json;
   // Who does not read has died, or asked for too much: no reason to wait.
   [[maybe_unused]] const auto sent =
-      ::send(fd_.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      ::send(fd_.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace celadon::master

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,9 @@ class AdminLink final : private loop::IoHandler {
   class Commands {
    public:
     virtual ~Commands() = default;
-    // A JSON text.
-    [[nodiscard]] virtual std::string obey(std::string_view words) noexcept = 0;
+    // A JSON text, or nothing where `reply` comes later.
+    [[nodiscard]] virtual std::string obey(std::uint64_t question,
+                                           std::string_view words) noexcept = 0;
   };
   AdminLink(loop::Loop& loop, Commands& commands) noexcept
       : loop_(loop), commands_(commands) {}
@@ -26,6 +28,8 @@ class AdminLink final : private loop::IoHandler {
 
   // The other end, for the process that is about to be forked; none: it cannot be made.
   [[nodiscard]] net::OwnedFd open() noexcept;
+  // Of a process that is gone by now nobody hears.
+  void reply(std::uint64_t question, std::string_view json) noexcept;
   void close() noexcept;
   // After a fork, in the child.
   void abandon() noexcept { fd_.close(); }

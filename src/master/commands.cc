@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/quoted.h"
 #include "master/master.h"
 
 namespace celadon::master {
@@ -14,7 +15,9 @@ namespace {
 constexpr std::string_view kDone = R"({"ok":true})";
 
 std::string failed(std::string_view why) {
-  return R"({"ok":false,"error":")" + std::string(why) + R"("})";
+  std::string text = R"({"ok":false,"error":)";
+  append_quoted(text, why);
+  return text + "}";
 }
 
 std::optional<Level> level_of(std::string_view name) {
@@ -43,6 +46,7 @@ void Master::begin_stop(bool quick) noexcept {
 
 void Master::stop_now(bool quick) noexcept {
   stop_at_ = kNever;
+  end_reload(metrics::Reload::Failed, "the server stops");
   info(quick ? "stopping at once" : "stopping: workers finish their requests");
   if (quick) hurry();
   quick_ = quick;
@@ -59,27 +63,50 @@ bool Master::reload() noexcept {
     wanted_before_ = roster_.wanted();
     level_before_ = level.load(std::memory_order_relaxed);
   }
-  const int workers = hooks_.reload();
-  if (workers < 0) {
+  const auto workers = hooks_.reload();
+  if (!workers) {
     complain(Level::Error, "the configuration is bad: everything stays as it is");
     ++commons_.slab().summary().deeds.rejected_reloads;
+    note_reload(metrics::Reload::Refused, workers.error());
     return false;
   }
   info("reloading");
   ++commons_.slab().summary().deeds.reloads;
   level.store(0, std::memory_order_relaxed);
   ++commons_.slab().summary().deeds.generation;
-  want(workers);
+  note_reload(metrics::Reload::Running, {});
+  want(*workers);
   roster_.reload();
   settled_ = false;
   return true;
 }
 
+void Master::note_reload(metrics::Reload how, std::string_view why) noexcept {
+  metrics::Summary& summary = commons_.slab().summary();
+  summary.reload_failure.set({why});
+  summary.reloaded_wall.store(
+      static_cast<double>(clock_.wall()) / static_cast<double>(kSecond),
+      std::memory_order_relaxed);
+  summary.reload.store(how, std::memory_order_release);
+}
+
+// Of one that was under way; whoever waits for that is told.
+void Master::end_reload(metrics::Reload how, std::string_view why) noexcept {
+  if (commons_.slab().summary().reload.load() != metrics::Reload::Running) return;
+  note_reload(how, why);
+  const std::string reply =
+      how == metrics::Reload::Done ? std::string(kDone) : failed(why);
+  for (const std::uint64_t asker : std::exchange(reload_askers_, {})) {
+    admin_.reply(asker, reply);
+  }
+}
+
 // Whether it has failed meanwhile: then all is as it was before it.
-void Master::look_at_reload() noexcept {
+void Master::look_at_reload(std::string_view why) noexcept {
   if (!roster_.take_failed_reload()) return;
   if (roster_.undoing()) take_back();  // else one was to be recycled
   complain(Level::Error, "the new worker failed: the old ones stay");
+  end_reload(metrics::Reload::Failed, why);
 }
 
 void Master::take_back() noexcept {
@@ -118,16 +145,15 @@ void Master::hurry() const noexcept {
   }
 }
 
-std::string Master::obey(std::string_view words) noexcept {
+std::string Master::obey(std::uint64_t question, std::string_view words) noexcept {
   constexpr std::string_view kWorkers = "workers ";
   constexpr std::string_view kLevel = "log-level ";
   metrics::Summary& summary = commons_.slab().summary();
   if (words == "config") return hooks_.describe_settings();
   if (words.starts_with(kWorkers)) return obey_workers(words.substr(kWorkers.size()));
   if (words.starts_with(kLevel)) return obey_level(words.substr(kLevel.size()));
-  if (words == "reload") {
-    if (!reload()) return failed("nothing was reloaded: the log says why");
-  } else if (words == "reopen") {
+  if (words == "reload") return obey_reload(question);
+  if (words == "reopen") {
     on_signal(SIGUSR1);
   } else if (words == "drain" || words == "drain off") {
     summary.draining.store(words == "drain", std::memory_order_relaxed);
@@ -140,6 +166,14 @@ std::string Master::obey(std::string_view words) noexcept {
     return failed("no such command");
   }
   return std::string(kDone);
+}
+
+// Answered once the workers of now have taken over, or it is known why they do not.
+std::string Master::obey_reload(std::uint64_t question) noexcept {
+  if (roster_.stopping()) return failed("the server stops");
+  if (!reload()) return failed(commons_.slab().summary().reload_failure.get());
+  reload_askers_.push_back(question);
+  return {};
 }
 
 // Until the next reload. Workers are told as they are of logs to be opened again, which

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <expected>
 #include <string>
 
 #include "base/log.h"
@@ -15,9 +16,9 @@ class Hooks {
   virtual ~Hooks() = default;
   // As fork(2), with what the interpreter wants around it.
   virtual pid_t fork() noexcept = 0;
-  // SIGHUP: reads the configuration again. The number of workers it asks for, or -1: it
+  // SIGHUP: reads the configuration again. The number of workers it asks for, or why it
   // is bad, and everything stays as it is.
-  virtual int reload() noexcept = 0;
+  virtual std::expected<int, std::string> reload() noexcept = 0;
   // What was accepted so has failed: a worker did not boot, or none could be made. What
   // was there before the first reload that has not settled is there again.
   virtual void take_back() noexcept = 0;

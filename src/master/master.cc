@@ -159,7 +159,7 @@ void Master::close_retired() noexcept {
 void Master::renew_admin() noexcept {
   if (admin_pid_ == 0) return;
   admin_renewed_ = true;
-  ::kill(admin_pid_, SIGTERM);
+  admin_.close();  // it ends by itself, once it has told what lies there
 }
 
 Master::~Master() = default;
@@ -262,6 +262,7 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
   if (ended == Ended::Unknown) return;  // an orphan that came to process 1
   const std::uint64_t requests = commons_.slot(slot).gauges[metrics::gauge::kInFlight];
   deeds.lost += requests;
+  const std::string last_words = commons_.slot(slot).last_words.get();
   commons_.slab().take_back(slot);
   heir_.inherit(commons_.ring(slot), log_);
   commons_.forward(slot, loop_->now());
@@ -272,7 +273,7 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
   if (requests > 0) line += ", with " + std::to_string(requests) + " requests";
   if (ended == Ended::Planned) return info(line);
   complain(Level::Error, line);
-  look_at_reload();
+  look_at_reload(last_words.empty() ? line : last_words);
   if (ended != Ended::BootFailed || roster_.stopping()) return;
   complain(Level::Critical, "no worker boots: stopping");
   status_ = !how.by_signal && how.status > 0 && how.status <= kLastStatus
@@ -380,6 +381,7 @@ void Master::tell_settled() noexcept {
   if (settled_ || roster_.stopping() || !roster_.settled()) return;
   settled_ = true;
   tell_listeners();
+  end_reload(metrics::Reload::Done, {});  // before the admin process is renewed
   hooks_.settled();
 }
 
@@ -438,9 +440,10 @@ bool Master::act(Outcome& outcome) noexcept {
 bool Master::spawn(int slot, Outcome& outcome) noexcept {
   int ends[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-    complain(Level::Error, std::string("no worker can be made: ") + ::strerror(errno));
+    const std::string why = std::string("no worker can be made: ") + ::strerror(errno);
+    complain(Level::Error, why);
     roster_.not_spawned(slot, loop_->now());
-    look_at_reload();
+    look_at_reload(why);
     return false;
   }
   net::OwnedFd mine(ends[0]);
@@ -457,7 +460,7 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
   if (pid < 0) {
     commons_.slab().take_back(slot);
     roster_.not_spawned(slot, loop_->now());
-    look_at_reload();
+    look_at_reload("no worker can be made: the log says why");
     return false;
   }
   roster_.spawned(pid, slot, loop_->fresh_now());

@@ -97,10 +97,14 @@ class Master final : public loop::SignalHandler,
   void begin_stop(bool quick) noexcept;
   void stop_now(bool quick) noexcept;
   bool reload() noexcept;
-  void look_at_reload() noexcept;
+  void look_at_reload(std::string_view why) noexcept;
   void take_back() noexcept;
+  void note_reload(metrics::Reload how, std::string_view why) noexcept;
+  void end_reload(metrics::Reload how, std::string_view why) noexcept;
   // Commands (commands.cc)
-  [[nodiscard]] std::string obey(std::string_view words) noexcept override;
+  [[nodiscard]] std::string obey(std::uint64_t question,
+                                 std::string_view words) noexcept override;
+  [[nodiscard]] std::string obey_reload(std::uint64_t question) noexcept;
   [[nodiscard]] std::string obey_workers(std::string_view words) noexcept;
   [[nodiscard]] std::string obey_level(std::string_view name) noexcept;
   void resize(int by) noexcept;
@@ -149,6 +153,7 @@ class Master final : public loop::SignalHandler,
   bool settled_ = false;
   int wanted_before_ = 0;  // what a reload goes back to that fails
   int level_before_ = 0;
+  std::vector<std::uint64_t> reload_askers_;  // whom its end is told
   int status_ = 0;
 };
 

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/shared_memory.h"
+#include "base/short_text.h"
 #include "metrics/series.h"
 #include "metrics/text_ring.h"
 
@@ -63,6 +64,7 @@ struct alignas(kLine) Slot {
   alignas(kLine) std::atomic<Nanos> fit_until;
   alignas(kLine) GaugeRow gauges;
   alignas(kLine) CounterRow counters;
+  ShortText<256> last_words;  // why this worker gave up
 };
 
 // Why a worker ended.
@@ -94,6 +96,11 @@ struct Deeds {
   double cpu_of_dead;  // seconds
 };
 
+// How the last reload went.
+enum class Reload : std::uint8_t { None, Running, Done, Refused, Failed };
+inline constexpr std::array<std::string_view, 5> kReloadNames{"none", "running", "done",
+                                                              "refused", "failed"};
+
 // A socket that the master has open for its workers.
 struct ListenerEntry {
   std::atomic<std::uint64_t> inode;  // 0: none
@@ -112,6 +119,9 @@ struct alignas(kLine) Summary {
   std::atomic<double> started_wall;    // seconds since 1970
   std::atomic<std::uint64_t> folding;  // odd while the master folds a slot
   Deeds deeds;
+  std::atomic<Reload> reload;                       // the master's
+  std::atomic<double> reloaded_wall;                // seconds since 1970
+  ShortText<256> reload_failure;                    // why it was refused, or failed
   std::array<ListenerEntry, kListeners> listeners;  // the master's
   CounterRow base;                                  // of workers that are gone
 };

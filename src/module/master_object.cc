@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <expected>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "master/master.h"
@@ -33,8 +35,15 @@ class PythonHooks final : public master::Hooks {
   pid_t fork() noexcept override {
     return number_of(PyObject_CallMethod(object_.get(), "fork", nullptr));
   }
-  int reload() noexcept override {
-    return number_of(PyObject_CallMethod(object_.get(), "reload", nullptr));
+  std::expected<int, std::string> reload() noexcept override {
+    py::Object result(PyObject_CallMethod(object_.get(), "reload", nullptr));
+    const char* why = result && PyUnicode_Check(result.get())
+                          ? PyUnicode_AsUTF8(result.get())
+                          : nullptr;
+    if (why) return std::unexpected(std::string(why));
+    const int workers = number_of(result.release());
+    if (workers < 0) return std::unexpected("it raised: the log says what");
+    return workers;
   }
   void take_back() noexcept override {
     drop(PyObject_CallMethod(object_.get(), "take_back", nullptr));
@@ -258,6 +267,16 @@ PyObject* master_slot(PyObject* self, PyObject*) noexcept {
   return seat ? PyLong_FromSize_t(seat->slot) : py::none();
 }
 
+// In a worker that ends: why, for its master.
+PyObject* master_last_words(PyObject* self, PyObject* words) noexcept {
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(words, &size);
+  if (!text) return nullptr;
+  auto& seat = self_of(self).seat;
+  if (seat) seat->cells().last_words.set({{text, static_cast<std::size_t>(size)}});
+  return py::none();
+}
+
 // In the master, which is called no more.
 PyObject* master_close(PyObject* self, PyObject*) noexcept {
   series_home().leave_master();
@@ -325,6 +344,8 @@ PyMethodDef master_methods[] = {
     {"end_with_it", master_end_with_it, METH_O,
      "end_with_it(pid)\n\nIn a worker: SIGTERM once its master, which has that pid, is "
      "gone."},
+    {"last_words", master_last_words, METH_O,
+     "last_words(why)\n\nIn a worker that ends: what its master says of that."},
     {"slot", master_slot, METH_NOARGS,
      "slot() -> the place of this worker; None in the master"},
     {"run", master_run, METH_NOARGS,

@@ -194,6 +194,38 @@ def test_commands(site: Site) -> None:
         assert admin.server.wait() == 0
 
 
+def test_ctl_reload_tells_what_became_of_it(site: Site) -> None:
+    with Administered(site) as admin:
+
+        def last() -> tuple[str, str]:
+            found = admin.asked("status")["last_reload"]
+            return found["outcome"], found.get("error", "")
+
+        old = wait_ready(admin.server, 1)
+        assert last() == ("none", "")
+        site.write(2)
+        assert admin.ctl("reload").stdout == "done\n"
+        renewed(admin.server, old)
+        assert last() == ("done", "")
+        site.spoil()
+        failed = admin.ctl("reload")
+        assert failed.returncode == 1
+        assert "cannot import 'site_app': ZeroDivisionError" in failed.stdout
+        assert last()[0] == "failed"
+        assert "last_reload: failed, 2" in admin.ctl("status").stdout
+        assert ask(admin.server)[0] == "2"
+        site.write(3)
+        (site.folder / "celadon.toml").write_text('workers = "many"')
+        refused = admin.ctl("reload")
+        assert refused.returncode == 1
+        assert "workers: " in refused.stdout
+        assert last()[0] == "refused"
+        (site.folder / "celadon.toml").write_text("admin_token = 'x'\n")
+        # Which renews the process that is to answer.
+        assert admin.ctl("reload").stdout == "done\n"
+        assert ask(admin.server)[0] == "3"
+
+
 def test_drain_turns_readiness_off_and_serves(site: Site) -> None:
     with Administered(site) as admin:
         wait_ready(admin.server, 1)

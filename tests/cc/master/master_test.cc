@@ -23,7 +23,7 @@ struct RealHooks : Hooks {
     ++forks;
     return ::fork();
   }
-  int reload() noexcept override { return workers; }
+  std::expected<int, std::string> reload() noexcept override { return workers; }
   void take_back() noexcept override { ++taken_back; }
   void reopen_logs() noexcept override { ++reopened; }
   void set_log_level(Level) noexcept override {}
