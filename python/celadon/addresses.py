@@ -196,6 +196,8 @@ def _refuse_file(text: str) -> None:
 
 
 def _unknown_host(text: str) -> str:
+    if text.startswith("unix:"):
+        return ""
     host = text.rpartition(":")[0].strip("[]")
     if not re.search(r"[g-z]", host, re.IGNORECASE):
         return ""

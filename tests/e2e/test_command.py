@@ -480,7 +480,8 @@ def test_modules_of_the_project_are_found(
     (tmp_path / "helper.py").write_text("PREFIX = '/by/helper'\n")
     (place / "here.py").write_text(HERE)
     (tmp_path / "lib" / "in_lib.py").touch()
-    (tmp_path / name).write_text("from helper import PREFIX as root_path\n")
+    setting = "celadon_root_path" if name == "gunicorn.conf.py" else "root_path"
+    (tmp_path / name).write_text(f"from helper import PREFIX as {setting}\n")
     command = [CELADON] if by == "script" else [sys.executable, "-m", "celadon"]
     options = ["--pythonpath", str(tmp_path / "lib"), "--bind", "127.0.0.1:0"]
     options += ["--chdir", "moved"] if moved else []

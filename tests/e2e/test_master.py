@@ -169,9 +169,7 @@ def test_s29_a_drain_goes_on_where_the_master_is_killed(site: Site) -> None:
 
 
 def test_s29_who_imports_still_ends_with_the_master(site: Site) -> None:
-    text = (
-        "import os, sys, time\nprint(os.getpid(), file=sys.stderr)\ntime.sleep(600)\n"
-    )
+    text = "import os, time\nos.write(2, b'%d\\n' % os.getpid())\ntime.sleep(600)\n"
     (site.folder / "site_app.py").write_text(text)
     with site.serve("--workers", "2") as server:
         workers = [int(server.wait_line(r"^(\d+)$")[1]) for _ in range(2)]

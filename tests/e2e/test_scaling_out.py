@@ -73,7 +73,7 @@ class Visitors(Crowd):
         self.booked: list[str] = []
 
     def _visit(self) -> None:
-        while not self.stopped.is_set():
+        while not self.stopped.wait(0.005):  # the machine has other tests
             try:
                 answer = self._ask(raw.get("/courses/1"))
                 if answer.status != 200 or b"First bowl" not in answer.body:

@@ -12,6 +12,8 @@ from tests.support import raw
 from tests.support.servers import Command, wait_until
 
 FOREVER = 10**9  # requests on one connection
+# Seconds from an answer to the next request of a client: the machine has other tests.
+_PAUSE = 0.001
 _BODY = re.compile(rb"\d+ \d+$")
 
 
@@ -68,7 +70,7 @@ class Load(Crowd):
                 if answer.get("Connection") == "close":
                     self.closed += 1
                     return
-                if self.stopped.is_set():
+                if self.stopped.wait(_PAUSE):
                     return
 
     def wait_for_more(self, count: int) -> None:

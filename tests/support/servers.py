@@ -93,13 +93,16 @@ class Running:
 def wait_until(probe: Callable[[], tuple[Any, bool]], limit: float = TIMEOUT) -> Any:
     """Calls `probe` until its second value is true, and returns the first."""
     event = threading.Event()
-    end = time.monotonic() + limit
+    began = time.monotonic()
     while True:
         value, done = probe()
         if done:
             return value
-        assert time.monotonic() < end, f"did not happen in {limit} s: {value!r}"
-        event.wait(0.005)  # nothing signals a counter: the one place that polls
+        waited = time.monotonic() - began
+        assert waited < limit, f"did not happen in {limit} s: {value!r}"
+        # Nothing signals a counter: the one place that polls. What takes long is asked
+        # for seldom, since what it waits for wants the processor as well.
+        event.wait(min(max(0.005, waited / 20), 0.05))
 
 
 def can_leave_memory(path: Path) -> bool:

@@ -36,7 +36,7 @@ def parse() -> argparse.Namespace:
     add("verb", choices=VERBS)
     add("--slow", action="store_true", help="list the slowest tests")
     add("-v", "--verbose", action="store_true", help="a line for each test")
-    add("--workers", type=count, default=3 * CORES, help="Python tests at a time")
+    add("--workers", type=count, default=4 * CORES, help="Python tests at a time")
     add("--jobs", type=count, default=CORES, help="compilers at a time")
     add(
         "--within",

@@ -532,7 +532,7 @@ TEST_F(CostTest, C10_LargeHeadsOfManyGoBackToTheSystem) {
     clock_.pass(12 * kSecond);
   }
   EXPECT_EQ(server_.load().idle, kMany);
-  EXPECT_LE(resident(), before + kMany * (kMostIdle + 2 * kKept) + 512 * 1024);
+  EXPECT_LE(resident(), before + kMany * (kMostIdle + 2 * kKept) + 1024 * 1024);
   for (const int fd : all) ::close(fd);
 }
 #endif
