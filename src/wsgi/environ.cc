@@ -462,8 +462,10 @@ bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept 
   return true;
 }
 
-// SCRIPT_NAME, and PATH_INFO without it where it ends on a segment border (EN05).
+// SCRIPT_NAME, and PATH_INFO without it where it ends on a segment border (EN05). The
+// slash behind the name begins PATH_INFO.
 bool EnvironBuilder::mount(PyObject* env, std::string_view script_name) noexcept {
+  while (script_name.ends_with('/')) script_name.remove_suffix(1);
   if (!set_text(env, kScriptName, script_name)) return false;
   PyObject* path = PyDict_GetItemWithError(env, keys_[kPathInfo].get());
   std::string_view text;

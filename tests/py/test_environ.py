@@ -134,6 +134,17 @@ def test_en05_script_name() -> None:
     assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("", "/m/x")
 
 
+@pytest.mark.parametrize(
+    ("said", "name", "path"),
+    [("/m/", "/m", "/x"), ("/m//", "/m", "/x"), ("/", "", "/m/x"), ("//", "", "/m/x")],
+)
+def test_en05_a_script_name_that_ends_with_slashes(
+    said: str, name: str, path: str
+) -> None:
+    env = capture(raw.get("/m/x", f"SCRIPT_NAME: {said}"))
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == (name, path)
+
+
 def test_en06_target_keys_are_always_there() -> None:
     env = capture(raw.get("/x"))
     assert (env["QUERY_STRING"], env["RAW_URI"], env["REQUEST_URI"]) == ("", "/x", "/x")
