@@ -140,6 +140,9 @@ void add_connections(Catalogue& all) {
                         COUNT_CELL(server.taken)));
   all.push_back(counter("celadon_accept_errors_total", "Failed attempts to accept.",
                         COUNT_CELL(server.accept_errors)));
+  all.push_back(counter("celadon_accept_pauses_total",
+                        "How often all of worker_connections were open.",
+                        COUNT_CELL(server.accept_pauses)));
   all.push_back(
       gauge("celadon_connections", "Open connections.", LOAD_CELL(server.connections)));
   all.push_back(gauge("celadon_connections_idle", "Of these, between two requests.",

@@ -46,6 +46,7 @@ struct Counters {
   std::uint64_t rejected = 0;    // refused with a page of ours
   std::uint64_t overloaded = 0;  // of these, by admission
   std::uint64_t accept_errors = 0;
+  std::uint64_t accept_pauses = 0;  // worker_connections were open
   std::uint64_t evicted = 0;
   std::uint64_t client_gone = 0;  // while a request was with the application
   std::uint64_t timeouts_header = 0;

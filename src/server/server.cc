@@ -61,6 +61,7 @@ net::Acceptor::Next Server::on_accept(int fd, const net::Address& peer,
   if (load_.connections < settings_.worker_connections || evict_one())
     return Next::More;
   accept_paused_ = true;
+  note_pause();
   for (auto& listener : listeners_) listener->stop();
   return Next::Stop;
 }
@@ -96,6 +97,16 @@ void Server::take(int fd, const Passage& passage) noexcept {
   if (!attach(connection)) return;
   connection.resume(passage);
   if (load_.connections > settings_.worker_connections) evict_one();
+}
+
+// It may go on and off with each connection that ends.
+void Server::note_pause() noexcept {
+  ++counters_.accept_pauses;
+  if (loop_.now() < tell_pause_at_) return;
+  tell_pause_at_ = loop_.now() + kTellPeriod;
+  log().log(Level::Warning, "worker_connections (" +
+                                std::to_string(settings_.worker_connections) +
+                                ") are open: no more are accepted until one ends");
 }
 
 void Server::on_accept_error(Error error) noexcept {

@@ -121,9 +121,11 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   void flush_corked() noexcept;
   void fit_render() noexcept;
   void resume_accepting() noexcept;
+  void note_pause() noexcept;
 
   static constexpr std::size_t kRender = 4096;  // of an ordinary head
   static constexpr Nanos kRetryPeriod = 20 * kMillisecond;
+  static constexpr Nanos kTellPeriod = 60 * kSecond;
   static constexpr Nanos kHold = kMillisecond;
 
   loop::Loop& loop_;
@@ -145,6 +147,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   bool draining_ = false;
   Nanos closing_since_ = kNever;
   bool accept_paused_ = false;
+  Nanos tell_pause_at_ = 0;  // not before
   bool evicting_ = false;
   Peers* peers_ = nullptr;
 
