@@ -248,6 +248,7 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   r.integer("max_requests_jitter", out.max_requests_jitter);
   r.integer("umask", out.umask);
   r.flag("reuse_port", out.reuse_port);
+  r.integer("tcp_keepalive", out.tcp_keepalive);
   read_access_log(r, out);
   return r.ok();
 }
@@ -292,6 +293,7 @@ bool read_master_options(PyObject* dict, MasterOptions& out) noexcept {
   r.integer("umask", umask);
   out.listen.unix_mode = 0777 & ~umask;
   r.flag("reuse_port", out.listen.reuse_port);
+  r.integer("tcp_keepalive", out.listen.keepalive);
   return r.ok();
 }
 

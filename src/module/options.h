@@ -23,6 +23,7 @@ struct Options {
   int backlog = 2048;
   std::uint32_t umask = 0;
   bool reuse_port = false;
+  int tcp_keepalive = 0;           // seconds
   std::uint64_t max_requests = 0;  // then another worker takes its place; 0: never
   std::uint64_t max_requests_jitter = 0;
   std::string access_log;  // path, "-", or empty for none

@@ -123,6 +123,7 @@ bool Worker::bind(std::string_view address) noexcept {
   listen.backlog = options_.backlog;
   listen.unix_mode = 0777 & ~options_.umask;
   listen.reuse_port = options_.reuse_port;
+  listen.keepalive = options_.tcp_keepalive;
   auto socket = open_listener(address, listen);
   if (!socket) return false;
   const auto added = server_->add_listener(std::move(*socket));

@@ -8,6 +8,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -80,6 +81,20 @@ void disconnect(int fd) noexcept {
 void no_delay(int fd) noexcept {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void keep_alive(int fd, int seconds) noexcept {
+  if (seconds <= 0) return;
+  constexpr int kLongest = 32767;  // the kernel refuses more
+  constexpr int kMostProbes = 6;
+  constexpr int on = 1;
+  const int idle = std::min(seconds, kLongest);
+  const int probes = std::min(idle, kMostProbes);
+  const int interval = idle / probes;
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
 int local_name(int fd, sockaddr* into, socklen_t& size) noexcept {

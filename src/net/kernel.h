@@ -31,6 +31,9 @@ void reset_on_close(int fd) noexcept;
 void disconnect(int fd) noexcept;
 // Small writes leave at once. A listener's connections inherit it.
 void no_delay(int fd) noexcept;
+// Who says nothing for so many seconds is asked whether he is there, and gone where he
+// does not answer within as many again; 0: he is not asked. Inherited likewise.
+void keep_alive(int fd, int seconds) noexcept;
 [[nodiscard]] int local_name(int fd, sockaddr* into, socklen_t& size) noexcept;
 
 // The descriptor accepts connections.

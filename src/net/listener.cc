@@ -36,6 +36,7 @@ OpenResult bind_and_listen(int family, const sockaddr* sa, socklen_t size,
     // so TCP_USER_TIMEOUT: Linux (6.18) counts from when the peer's window was first
     // full, and ends who reads all the time, but slowly.
     kernel::no_delay(fd);
+    kernel::keep_alive(fd, options.keepalive);
     if (options.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   }
   if (family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
@@ -93,10 +94,12 @@ OpenResult open_unix(const BindTarget& target, const ListenOptions& options) noe
   return result;
 }
 
-OpenResult adopt(int fd) noexcept {
+OpenResult adopt(int fd, const ListenOptions& options) noexcept {
   if (!kernel::is_listener(fd)) return std::unexpected(Error::BadDescriptor);
   if (kernel::make_ours(fd) < 0) return std::unexpected(error_from_errno(errno));
-  kernel::no_delay(fd);  // of no effect on a unix socket
+  // Of no effect on a unix socket.
+  kernel::no_delay(fd);
+  kernel::keep_alive(fd, options.keepalive);
   return fd;
 }
 
@@ -106,7 +109,7 @@ std::expected<ListenSocket, Error> ListenSocket::open(
     const BindTarget& target, const ListenOptions& options) noexcept {
   using Kind = BindTarget::Kind;
   OpenResult fd = target.kind == Kind::Tcp  ? open_tcp(target, options)
-                  : target.kind == Kind::Fd ? adopt(target.fd)
+                  : target.kind == Kind::Fd ? adopt(target.fd, options)
                                             : open_unix(target, options);
   if (!fd) return std::unexpected(fd.error());
   const std::string at = target.kind == Kind::UnixAbstract ? "@" : "";

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support import raw
 from tests.support.metrics import value
-from tests.support.servers import Command
+from tests.support.servers import Command, serving, wait_until
 
 APP = """
 import time
@@ -35,3 +37,48 @@ def test_that_no_more_are_accepted_is_told(folder: Path) -> None:
             client.read_until(b"data: 1")
             server.wait_line(r"worker_connections \(1\) are open: no more are accepted")
             assert value(server, "celadon_accept_pauses_total") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "asks"), [((), True), (("--tcp-keepalive", "0"), False)]
+)
+def test_the_kernel_asks_whether_a_silent_client_is_there(
+    folder: Path, options: tuple[str, ...], asks: bool
+) -> None:
+    grace = ("--graceful-timeout", "0.1")
+    with (
+        Command("events:app", *grace, *options, cwd=folder) as server,
+        server.client() as client,
+    ):
+        client.send(raw.get("/tab"))
+        client.read_until(b"data: 1")
+        # Its timer, once all that was sent is acknowledged.
+        wait_until(lambda: (t := timer_of(server.port), t == (2 if asks else 0)))
+
+
+def timer_of(port: int) -> int:
+    """Of the server's end of its one connection: 1 to send again, 2 to ask."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[1].endswith(f":{port:04X}") and words[3] == "01":
+            return int(words[5].partition(":")[0])
+    raise AssertionError("no such connection")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "idle", "interval", "probes"),
+    [(60, 60, 10, 6), (5, 5, 1, 5), (2**31 - 1, 32767, 5461, 6)],
+)
+def test_how_often_it_asks(seconds: int, idle: int, interval: int, probes: int) -> None:
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"ok"]
+
+    with serving(app, tcp_keepalive=seconds) as server, server.client() as client:
+        client.send(raw.get("/"))
+        assert client.response().status == 200
+        with server.end_of(client) as end:
+            assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            tcp = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            asked = [end.getsockopt(socket.IPPROTO_TCP, option) for option in tcp]
+    assert asked == [idle, interval, probes]

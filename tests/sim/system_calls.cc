@@ -81,6 +81,8 @@ void disconnect(int) noexcept {}  // only of who has forked
 void no_delay(int fd) noexcept {
   Kernel::current().no_delay(fd);
 }
+// What is found by it is a reset to the server.
+void keep_alive(int, int) noexcept {}
 
 int local_name(int fd, sockaddr* into, socklen_t& size) noexcept {
   return name_of(Kernel::current().is_unix(fd), 0, into, size);

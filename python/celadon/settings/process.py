@@ -38,6 +38,13 @@ def rows() -> Iterable[Setting]:
         "ADDRESS",
     )
     yield s("backlog", parse_count, 2048, "listen queue of the kernel, in connections")
+    yield s(
+        "tcp_keepalive",
+        parse_count,
+        60,
+        "seconds of silence on a TCP connection until the kernel asks whether the client is "
+        "still there; one that does not answer within as many again is gone; 0: never",
+    )
     yield s("reuse_port", parse_bool, False, "set SO_REUSEPORT on TCP listeners")
     yield s("umask", parse_umask, 0, "mode bits taken off a unix socket's file")
     yield s(
