@@ -100,11 +100,17 @@ void Request::wake_waiter(Waiting what) noexcept {
 }
 
 void Request::on_gone() noexcept {
-  if (waiting_ != Waiting::Nothing && waiter_) {
+  const bool is_told = waiting_ != Waiting::Nothing && waiter_;
+  if (is_told) {
     waiter_->granted = true;
     waiter_->wake();
   }
-  if (bridge_.cancels(exchange_->method())) kill();
+  // One whose client waits for more would hear of it with its next piece, which may
+  // come hours later. Not who finds out by sending just now: what he does then is clean
+  // up.
+  const bool owes = exchange_->head_sent() && !exchange_->ended() && !complete();
+  const bool sends = strand_ && strand_ == green::current_strand();
+  if ((owes && !is_told && !sends) || bridge_.cancels(exchange_->method())) kill();
 }
 
 void Request::kill() noexcept {

@@ -95,7 +95,8 @@ def rows() -> Iterable[Setting]:
         "cancel_on_disconnect",
         parse_list,
         [],
-        "methods whose request is cancelled when its client leaves",
+        "methods whose request is cancelled when its client leaves, or closes only its own "
+        "side; one that streams is cancelled at a reset, whatever its method",
         section=t,
     )
     yield s("server_header", parse_bool, True, "send a Server header", section=t)
