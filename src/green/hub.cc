@@ -22,6 +22,7 @@ namespace {
 
 // Initial-exec: one load instead of a call, on a path taken for every lock.
 __attribute__((tls_model("initial-exec"))) thread_local Hub* hub_of_thread = nullptr;
+thread_local bool thread_ends = false;  // its greenlets have been left
 __attribute__((tls_model("initial-exec"))) thread_local bool collecting = false;
 __attribute__((tls_model("initial-exec"))) thread_local int no_switch_depth = 0;
 
@@ -169,6 +170,11 @@ Hub::Hub() noexcept
 
 Hub* Hub::create() noexcept {
   if (hub_of_thread) return hub_of_thread;
+  if (thread_ends) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "a thread that ends runs no greenlets any more");
+    return nullptr;
+  }
   [[maybe_unused]] static const int registered =
       ::pthread_atfork(before_fork, after_fork_in_parent, leave_hub_in_child);
   // Never freed: parked greenlets may be resumed until the process ends.
@@ -184,6 +190,11 @@ Hub* Hub::create() noexcept {
 void Hub::leave_thread() noexcept {
   std::erase(hubs(), this);
   hub_of_thread = nullptr;
+  thread_ends = true;
+  // What is released or put somewhere goes to those who can still take it.
+  for (const auto& strand : strands_) {
+    if (!strand->granted) strand->Waiter::unlink();
+  }
   // Who wakes one of its greenlets writes to nothing; threads of the pool would, too.
   if (!pool_.busy()) loop_.abandon();
 }

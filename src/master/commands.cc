@@ -67,7 +67,11 @@ bool Master::reload() noexcept {
   if (!workers) {
     complain(Level::Error, "the configuration is bad: everything stays as it is");
     ++commons_.slab().summary().deeds.rejected_reloads;
-    note_reload(metrics::Reload::Refused, workers.error());
+    refusal_ = workers.error();
+    // One that is under way goes on, and is what is told of.
+    if (commons_.slab().summary().reload.load() != metrics::Reload::Running) {
+      note_reload(metrics::Reload::Refused, refusal_);
+    }
     return false;
   }
   info("reloading");
@@ -171,7 +175,7 @@ std::string Master::obey(std::uint64_t question, std::string_view words) noexcep
 // Answered once the workers of now have taken over, or it is known why they do not.
 std::string Master::obey_reload(std::uint64_t question) noexcept {
   if (roster_.stopping()) return failed("the server stops");
-  if (!reload()) return failed(commons_.slab().summary().reload_failure.get());
+  if (!reload()) return failed(refusal_);
   reload_askers_.push_back(question);
   return {};
 }

@@ -494,6 +494,7 @@ void Master::spawn_admin() noexcept {
 void Master::on_admin_end(Exit how) noexcept {
   admin_pid_ = 0;
   admin_.close();
+  reload_askers_.clear();  // it knows none of their questions
   if (roster_.stopping()) return;
   if (std::exchange(admin_renewed_, false)) {
     admin_at_ = loop_->fresh_now();

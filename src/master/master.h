@@ -153,6 +153,7 @@ class Master final : public loop::SignalHandler,
   bool settled_ = false;
   int wanted_before_ = 0;  // what a reload goes back to that fails
   int level_before_ = 0;
+  std::string refusal_;  // what was wrong with the configuration last
   std::vector<std::uint64_t> reload_askers_;  // whom its end is told
   int status_ = 0;
 };

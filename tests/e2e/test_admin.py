@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -224,6 +225,46 @@ def test_ctl_reload_tells_what_became_of_it(site: Site) -> None:
         # Which renews the process that is to answer.
         assert admin.ctl("reload").stdout == "done\n"
         assert ask(admin.server)[0] == "3"
+
+
+def test_a_refused_reload_is_not_the_end_of_the_one_under_way(site: Site) -> None:
+    waits = "import os, time\nwhile os.path.exists('hold'): time.sleep(0.005)\n"
+    with Administered(site) as admin, ThreadPoolExecutor(1) as beside:
+        wait_ready(admin.server, 1)
+        (site.folder / "hold").touch()
+        site.write(2)
+        text = (site.folder / "site_app.py").read_text()
+        (site.folder / "site_app.py").write_text(waits + text)
+        first = beside.submit(admin.ctl, "reload")
+        admin.server.wait_line("reloading")
+        (site.folder / "celadon.toml").write_text('workers = "many"')
+        try:
+            refused = admin.ctl("reload")
+            assert (refused.returncode, "workers: " in refused.stdout) == (1, True)
+            assert admin.asked("status")["last_reload"]["outcome"] == "running"
+        finally:
+            (site.folder / "hold").unlink()
+        assert first.result().stdout == "done\n"
+        assert admin.asked("status")["last_reload"]["outcome"] == "done"
+        assert ask(admin.server)[0] == "2"
+
+
+def test_the_next_admin_process_is_not_told_what_the_last_one_asked(site: Site) -> None:
+    waits = "import os, time\nwhile os.path.exists('hold'): time.sleep(0.005)\n"
+    with Administered(site) as admin, ThreadPoolExecutor(1) as beside:
+        old = wait_ready(admin.server, 1)
+        (site.folder / "hold").touch()
+        text = (site.folder / "site_app.py").read_text()
+        (site.folder / "site_app.py").write_text(waits + text)
+        first = beside.submit(admin.ctl, "reload")
+        admin.server.wait_line("reloading")
+        os.kill(admin.process, signal.SIGKILL)
+        assert first.result().returncode != 0
+        wait_until(lambda: (None, admin.ctl("status").returncode == 0))
+        asked = beside.submit(admin.ctl, "profile", "2")
+        (site.folder / "hold").unlink()
+        renewed(admin.server, old)
+        assert "Traceback" not in asked.result().stderr
 
 
 def test_drain_turns_readiness_off_and_serves(site: Site) -> None:

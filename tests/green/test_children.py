@@ -800,3 +800,84 @@ def test_a_thread_that_waits_for_a_greenlet_ends_before_the_process() -> None:
         )
         == "done\n"
     )
+
+
+def test_a_join_of_a_threads_own_is_not_called_at_the_end_of_the_process() -> None:
+    assert (
+        run_green(
+            """
+        class Stoppable(threading.Thread):
+            stopped = False
+            def run(self):
+                for _ in range(5): time.sleep(0.01); assert not self.stopped
+                print("all done")
+            def join(self, timeout=None):
+                self.stopped = True
+                raise RuntimeError("not at the end")
+        Stoppable().start()
+        """,
+            timeout=TIMEOUT,
+        )
+        == "all done\n"
+    )
+
+
+def test_a_thread_whose_end_is_complained_of_has_ended() -> None:
+    run_green(
+        """
+        import logging
+        from celadon.logging import logger
+        names = []
+        class Refuses(logging.Filter):
+            def filter(self, record):
+                names.append(record.threadName)
+                raise RuntimeError("no log")
+        logger.addFilter(Refuses())
+        def leaves(): green.spawn(time.sleep, 600); green.sleep(0)
+        thread = threading.Thread(target=leaves, name="the one")
+        thread.start()
+        with green.Timeout(TIMEOUT): green.spawn(thread.join).join()
+        assert not thread.is_alive() and names == ["the one"], names
+        assert not any(each.name.startswith("Dummy") for each in threading.enumerate())
+        """
+    )
+
+
+def test_what_a_thread_keeps_spawns_nothing_as_it_dies() -> None:
+    run_green(
+        """
+        kept, said = threading.local(), []
+        class Late:
+            def __del__(self):
+                try: green.spawn(int)
+                except RuntimeError as error: said.append(str(error))
+        def run():
+            green.spawn(int).join()
+            kept.value = Late()
+        def once():
+            thread = threading.Thread(target=run)
+            thread.start(); thread.join()
+            return len(os.listdir("/proc/self/fd"))
+        first = once()
+        for _ in range(5): last = once()
+        assert last == first and len(said) in (0, 6), (first, last, said)
+        """
+    )
+
+
+def test_what_a_thread_that_has_ended_waited_for_goes_to_others() -> None:
+    run_green(
+        """
+        items, lock = queue.SimpleQueue(), threading.Lock()
+        lock.acquire()
+        def leaves():
+            green.spawn(items.get); green.spawn(lock.acquire)
+            green.sleep(0)
+        thread = threading.Thread(target=leaves)
+        thread.start(); thread.join()
+        items.put(1)
+        assert items.get(timeout=TIMEOUT) == 1
+        lock.release()
+        assert lock.acquire(True, TIMEOUT)
+        """
+    )

@@ -344,3 +344,88 @@ def test_a_terminal_is_a_file_that_lets_others_run(file: str) -> None:
         """,
         prelude=SOCKETS,
     )
+
+
+@pytest.mark.row("G21")
+def test_a_splice_that_waits_is_of_what_it_was_called_with() -> None:
+    run_green(
+        """
+        r, w = os.pipe()
+        c, d = socket.socketpair()
+        for end in (b, d): end.setblocking(False)
+        task = green.spawn(os.splice, r, a.fileno(), 100)
+        green.sleep(0)
+        number = a.detach()
+        os.close(number)
+        os.dup2(c.fileno(), number)
+        os.write(w, b"secret of a")
+        assert task.get() == 11
+        assert b.recv(100) == b"secret of a"
+        raises(BlockingIOError, d.recv, 100)
+        """,
+        prelude=SOCKETS,
+    )
+
+
+@pytest.mark.row("G21")
+def test_a_splice_that_the_kernel_refuses_waits_for_nothing() -> None:
+    run_green(
+        """
+        from celadon.patch.registry import original
+        r, w = os.pipe()
+        def outcome(splice, *args, **words):
+            try: return splice(*args, **words)
+            except (OSError, ValueError) as error: return type(error), str(error)
+        wrong = [((a.fileno(), w, 0), {}), ((a.fileno(), w, -1), {}),
+                 ((a.fileno(), w, 5), {"flags": 64}), ((a.fileno(), w, 5, 0), {}),
+                 ((r, a.fileno(), 5, None, 0), {}), ((a.fileno(), b.fileno(), 5), {}),
+                 ((a.fileno(), r, 5), {}), ((w, a.fileno(), 5), {})]
+        for args, words in wrong:
+            expected = outcome(original("os", "splice"), *args, **words)
+            with green.Timeout(TIMEOUT): got = outcome(os.splice, *args, **words)
+            assert got == expected, (args, words, got, expected)
+        """,
+        prelude=SOCKETS,
+    )
+
+
+@pytest.mark.row("G21")
+def test_a_file_that_is_sent_is_the_one_it_was() -> None:
+    run_green(
+        """
+        import tempfile
+        first, second = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        for file, byte in ((first, b"1"), (second, b"2")):
+            file.write(byte * 3_000_000); file.flush(); file.seek(0)
+        number = first.fileno()
+        task = green.spawn(os.sendfile, a.fileno(), number, 0, 3_000_000)
+        green.sleep(0)
+        os.dup2(second.fileno(), number)
+        got = 0
+        while got < 3_000_000:
+            part = b.recv(1 << 20)
+            assert part.strip(b"1") == b"", part.strip(b"1")[:10]
+            got += len(part)
+        assert task.get() == 3_000_000
+        """,
+        prelude=SOCKETS,
+    )
+
+
+@pytest.mark.row("G21")
+def test_a_file_that_leaves_its_descriptor_open_ends_no_wait_for_that() -> None:
+    run_green(
+        """
+        import pty
+        leader, terminal = pty.openpty()
+        def reads():
+            with open(terminal, closefd=False) as file: return file.readline()
+        task = green.spawn(reads)
+        green.sleep(0)
+        with open(terminal, "w", closefd=False): pass
+        green.sleep(0)
+        os.write(leader, b"a line\\n")
+        assert task.get(timeout=TIMEOUT) == "a line\\n"
+        """,
+        prelude=SOCKETS,
+    )

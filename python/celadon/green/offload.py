@@ -10,6 +10,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from celadon._core import green as _green
@@ -193,7 +194,8 @@ class NativePool:
             try:
                 _green.enter_shield(_LONGEST_END)
                 for pause in pauses():
-                    cancel()
+                    with suppress(Exception):  # the call may have ended by then
+                        cancel()
                     if call.done.wait(pause):
                         break
             finally:

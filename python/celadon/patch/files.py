@@ -7,10 +7,12 @@ Regular files are read and written as ever. `os.close`, `os.closerange` and
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import select
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from celadon._core import green
@@ -21,6 +23,7 @@ _readv = os.readv
 _writev = os.writev
 _splice = os.splice
 _SPLICE_NONBLOCK = 2
+_SPLICE_FLAGS = 15  # all that there are
 
 
 def install() -> None:
@@ -70,30 +73,77 @@ def splice(
 ) -> int:
     """As `os.splice`; a greenlet lets others run until one has something, and the other room."""
 
-    def attempt(most: int, how: int) -> int:
-        return _splice(src, dst, most, offset_src, offset_dst, how)
-
-    ends = ((src, 1), (dst, 2))
+    offsets = (offset_src, offset_dst)
     numbers = (src, dst, count, flags)
     if (
         not green.can_park()
         or not all(isinstance(each, int) for each in numbers)
-        or flags & _SPLICE_NONBLOCK
-        or not all(_waits(fd) for fd, _ in ends)
+        or not _may_wait(src, dst, count, offsets, flags)
     ):
-        return attempt(count, flags)
+        return _splice(src, dst, count, *offsets, flags)
+    # While it waits, others may close what it is about: the call has both by then, and not
+    # what gets their numbers.
+    with _copy_of(src) as src_copy, _copy_of(dst) as dst_copy:
+        return _splice_in_turns(src_copy, dst_copy, count, offsets, flags)
+
+
+def _splice_in_turns(
+    src: int,
+    dst: int,
+    count: int,
+    offsets: tuple[int | None, int | None],
+    flags: int,
+) -> int:
+    ends = ((src, 1), (dst, 2))
     # The kernel does not wait for pipes, when asked, but for sockets: those are looked at
     # before. One that is ready takes so much.
-    sockets = [end for end in ends if stat.S_ISSOCK(os.fstat(end[0]).st_mode)]
+    sockets = [end for end in ends if _is(end[0], stat.S_ISSOCK)]
     most = min(count, select.PIPE_BUF) if (dst, 2) in sockets else count
     while True:
         for fd, events in sockets:
             green.wait_fd(fd, events)
         try:
-            return attempt(most, flags | _SPLICE_NONBLOCK)
+            return _splice(src, dst, most, *offsets, flags | _SPLICE_NONBLOCK)
         except BlockingIOError:
             for fd, events in ends:
                 green.wait_fd(fd, events)
+
+
+def _may_wait(
+    src: int, dst: int, count: int, offsets: tuple[int | None, int | None], flags: int
+) -> bool:
+    """Not what the kernel refuses without a look at what there is to be had."""
+    ends = (src, dst)
+    return (
+        count > 0
+        and not flags & ~_SPLICE_FLAGS
+        and not flags & _SPLICE_NONBLOCK
+        and all(map(_waits, ends))
+        and _is_open_for(src, os.O_RDONLY)
+        and _is_open_for(dst, os.O_WRONLY)
+        and any(_is(fd, stat.S_ISFIFO) for fd in ends)
+        and all(
+            offset is None or _is(fd, stat.S_ISREG)
+            for fd, offset in zip(ends, offsets, strict=True)
+        )
+    )
+
+
+def _is(fd: int, kind: Callable[[int], bool]) -> bool:
+    return kind(os.fstat(fd).st_mode)
+
+
+def _is_open_for(fd: int, mode: int) -> bool:
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE in (mode, os.O_RDWR)
+
+
+@contextlib.contextmanager
+def _copy_of(fd: int) -> Iterator[int]:
+    copy = os.dup(fd)
+    try:
+        yield copy
+    finally:
+        os.close(copy)
 
 
 def _waits(fd: int) -> bool:

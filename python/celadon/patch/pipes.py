@@ -72,7 +72,7 @@ class PipeEnd(io.FileIO):
             raise io.UnsupportedOperation(f"File not open for {what}")
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self.closefd:
             green.fd_closing(self.fileno())
         super().close()
 

@@ -219,11 +219,11 @@ def _patch_join() -> None:
         try:
             bootstrap(self)
         finally:
-            _tell_of_unfinished(self)
             # One whose start was withdrawn, or wrapped before the patch, has none.
             ended = getattr(self, "_celadon_ended", None)
             if ended is not None:
                 ended.set()
+            _tell_of_unfinished(self)
 
     def join(self: Any, timeout: float | None = None) -> None:
         ended = getattr(self, "_celadon_ended", None)
@@ -263,13 +263,22 @@ def _patch_join() -> None:
 
 def _tell_of_unfinished(thread: threading.Thread) -> None:
     count = green.unfinished()
-    if count:
+    if not count:
+        return
+    # It is known once more while it logs, which would make another object for it else.
+    active = threading._active  # type: ignore[attr-defined]
+    active[thread.ident] = thread
+    try:
         logger.warning(
             "thread %s has ended, and with it %d greenlets that it had spawned: they never "
             "end, join them there",
             thread.name,
             count,
         )
+    except Exception:  # of the application's logging: there is nobody to raise it to
+        pass
+    finally:
+        active.pop(thread.ident, None)
 
 
 def _wait_for_threads_at_exit() -> None:
@@ -277,10 +286,13 @@ def _wait_for_threads_at_exit() -> None:
     have asked for then: that may be what ends a thread.
     """
 
+    # Not what a class has in its place: that may tell the thread to end, or wait for nothing.
+    join = threading.Thread.join
+
     def wait() -> None:
         while left := [each for each in threading.enumerate() if _holds_exit(each)]:
             for thread in left:
-                thread.join()
+                join(thread)
 
     if hasattr(threading, "_threading_atexits"):
         threading._threading_atexits.insert(0, wait)
