@@ -109,7 +109,7 @@ def test_a_server_that_is_killed_mid_query_and_comes_back(tmp_path: Path) -> Non
         from tests.support.services import mongo
         folder = pathlib.Path(folder)
         with mongo(folder) as (mongo_port, mongo_file, pid):
-            db = client(serverSelectionTimeoutMS=300)
+            db = client(serverSelectionTimeoutMS=3000)
             notes = db.fragile.notes
             notes.insert_one({"_id": 0})
             inserts.sent = threading.Semaphore(0)

@@ -123,7 +123,8 @@ def test_nobody_gets_a_place_twice(studio: Command) -> None:
             pool.submit(studio.request, form("/courses/4", name=f"visitor {n}"))
             for n in range(40)
         ]
-        assert {future.result().status for future in asked} == {303}
+        found = {future.result().status for future in asked}
+        assert found == {303}, "\n".join(studio.lines[-40:])
     course = text(studio.request(raw.get("/courses/4")))
     assert "0</span> of 10 places free" in course
     names = re.findall(r"<li>visitor (\d+)</li>", course)
