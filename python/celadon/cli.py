@@ -273,7 +273,7 @@ def _run(argv: Sequence[str]) -> int:
     signals.begin()
     settings = invocation.read_patched()
     if target := invocation.target_of(settings):
-        check_name(target)
+        check_name(target, surroundings.folders(settings))
     from celadon.master import supervise
 
     def load(settings: config.Config) -> Any:

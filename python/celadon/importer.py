@@ -8,7 +8,8 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,9 +46,9 @@ def load_app(target: str, factory: bool = False) -> Application:
     return app  # type: ignore[no-any-return]
 
 
-def check_name(target: str) -> tuple[str, str]:
-    """Module and expression. Raises `AppError` for what cannot be a module, wherever it is
-    looked for."""
+def check_name(target: str, folders: Sequence[str] = ()) -> tuple[str, str]:
+    """Module and expression. Raises `AppError` for what cannot be a module, and for what
+    is hardly meant as one where it lies neither in `folders` nor on sys.path."""
     module_name, _, expression = target.partition(":")
     if not module_name:
         raise AppError(f"no module in {target!r}; expected module:attribute")
@@ -60,7 +61,7 @@ def check_name(target: str) -> tuple[str, str]:
         raise AppError(_not_a_file(module_name, expression))
     if not all(part.isidentifier() for part in module_name.split(".")):
         raise AppError(f"{module_name!r} cannot be a module; expected module:attribute")
-    if module_name in _ACTIONS and not _is_found(module_name):
+    if module_name in _ACTIONS and not _is_found(module_name, folders):
         raise AppError(
             f"there is no module {module_name!r}; `celadon ctl` asks a running server, "
             "`celadon --help` lists options"
@@ -71,8 +72,9 @@ def check_name(target: str) -> tuple[str, str]:
 _ACTIONS = {"help", "reload", "restart", "run", "serve", "start", "status", "stop"}
 
 
-def _is_found(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def _is_found(module: str, folders: Sequence[str]) -> bool:
+    there = PathFinder.find_spec(module, folders)
+    return there is not None or importlib.util.find_spec(module) is not None
 
 
 def _no_wsgi(app: Any, target: str) -> str | None:

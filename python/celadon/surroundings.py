@@ -52,6 +52,13 @@ def prepare(settings: Config) -> None:
         raise UsageError(f"chdir: {error}") from None
 
 
+def folders(settings: Config) -> list[str]:
+    """Where modules are looked for first, once `prepare` has entered `chdir`."""
+    entered = os.path.join(os.getcwd(), settings.chdir)
+    named = [os.path.join(entered, each) for each in settings.pythonpath]
+    return [*named, entered]
+
+
 def import_from(*folders: str) -> None:
     """Looks for modules there first, as ``python -m celadon`` does by itself.
 

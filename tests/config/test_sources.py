@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import raw
 from tests.support.servers import CELADON, ROOT, Command
 
 PROBE = "tests.apps.probe:app"
@@ -599,6 +600,22 @@ def test_what_can_be_no_module_is_said_before_the_port_opens(
     assert re.fullmatch(f"celadon: .*{said}.*\n", done.stderr), done.stderr
     place.write("stop.py", f"from {PROBE.partition(':')[0]} import app\n")
     assert place.run("--check-config", "stop").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["start", "serve"])
+@pytest.mark.parametrize("how", ["--chdir", "--pythonpath", "file"])
+def test_an_application_may_be_called_as_an_action_is(
+    place: Place, how: str, name: str
+) -> None:
+    """Also where only the settings say in which folder it lies."""
+    (place.folder / "lib").mkdir()
+    place.write(f"lib/{name}.py", f"from {PROBE.partition(':')[0]} import app\n")
+    place.write("celadon.conf.py", "chdir = 'lib'\n" if how == "file" else "")
+    options = () if how == "file" else (how, "lib")
+    with Command(
+        f"{name}:app", *options, cwd=place.folder, env={"PYTHONPATH": str(ROOT)}
+    ) as server:
+        assert server.request(raw.get("/")).status == 200
 
 
 def test_a_configuration_of_another_kind_is_named(place: Place) -> None:
