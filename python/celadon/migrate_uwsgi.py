@@ -115,7 +115,8 @@ def _value(name: str, option: Option, raw: str) -> Any:
 def _target(options: dict[str, str]) -> str:
     module = options.get("module") or options.get("wsgi", "")
     file = options.get("wsgi-file") or options.get("file", "")
-    module = module or ".".join(PurePath(file).with_suffix("").parts).lstrip("./")
+    if file and not module:
+        module = ".".join(PurePath(file).with_suffix("").parts).lstrip("./")
     if module and ":" not in module and options.get("callable"):
         module += f":{options['callable']}"
     return module

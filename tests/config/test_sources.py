@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -444,6 +445,23 @@ def test_migrate_of_uwsgi(place: Place) -> None:
         line.split("=")[0].strip() for line in UWSGI.splitlines()[4:] if "=" in line
     }
     assert keys <= said
+
+
+def migrated(place: Place, options: str) -> tuple[dict[str, str], list[str]]:
+    """What it writes of a file, and what a person has to look at."""
+    place.write("uwsgi.ini", f"[uwsgi]\n{options}")
+    done = place.run("migrate", "uwsgi.ini")
+    assert (done.returncode, done.stderr) == (0, "")
+    parts = re.split(r"^(\S.*):\n", done.stdout, flags=re.MULTILINE)[1:]
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    written = tomllib.loads(found.get("celadon.toml", ""))
+    return written, found.get("Look at the value", "").split("\n  ")
+
+
+@pytest.mark.parametrize("options", ["mount = /shop=app.py\n", "paste = x.ini\n", ""])
+def test_migrate_of_uwsgi_without_an_application(place: Place, options: str) -> None:
+    written, _ = migrated(place, options + "listen = 100\n")
+    assert written == {"backlog": 100}
 
 
 def test_every_option_of_uwsgi_on_the_page_is_known() -> None:
