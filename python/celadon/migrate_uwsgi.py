@@ -11,7 +11,8 @@ from celadon.settings import SETTINGS
 from celadon.settings.uwsgi import OPTIONS, Option
 
 _SECTION = "[uwsgi]"
-_TARGET = {"module", "wsgi", "wsgi-file", "file", "callable"}
+_TARGETS = ("module", "wsgi", "wsgi-file", "file", "callable")
+_LOGGERS = {"logger", "req-logger", "log-req-logger"}
 _MANY = {"bind", "raw_env", "pythonpath"}
 
 
@@ -71,20 +72,25 @@ def _values(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
     unclear = []
     for name, raw in pairs:
         option = OPTIONS.get(name, Option())
-        if not option.setting or name in _TARGET:
+        if not option.setting or name in _TARGETS:
             continue
         value = _value(name, option, raw)
         try:
             parsed = None if value is None else SETTINGS[option.setting].parse(value)
         except (ValueError, TypeError):
             parsed = None
-        if parsed is None or "%" in raw or "$(" in raw:
+        if parsed is None or _is_filled_in(raw):
             unclear.append(f"{name} = {raw}: {option.setting}")
         elif option.setting in _MANY:
             found.setdefault(option.setting, []).append(value)
         else:
             found[option.setting] = value
-    if target := _target(dict(pairs)):
+    options = dict(pairs)
+    target = _target(options)
+    if target is None:
+        named = [f"{name} = {options[name]}" for name in _TARGETS if name in options]
+        unclear.insert(0, f"{', '.join(named)}: wsgi_app")
+    elif target:
         found = {"wsgi_app": target, **found}
     return found, unclear
 
@@ -109,17 +115,46 @@ def _value(name: str, option: Option, raw: str) -> Any:
         return raw.lower() not in ("false", "0", "no", "off")
     if option.setting == "keepalive":
         return None
+    if option.setting in ("errorlog", "accesslog"):
+        return _log_of(name, raw)
     return f"{raw}{option.unit}" if option.unit else int(raw) if raw.isdigit() else raw
 
 
-def _target(options: dict[str, str]) -> str:
+def _target(options: dict[str, str]) -> str | None:
+    """Empty where none is named; None where a person has to say it."""
     module = options.get("module") or options.get("wsgi", "")
     file = options.get("wsgi-file") or options.get("file", "")
     if file and not module:
-        module = ".".join(PurePath(file).with_suffix("").parts).lstrip("./")
+        module = _module_of(file, options.get("chdir", ""))
+        if not module:
+            return None
     if module and ":" not in module and options.get("callable"):
         module += f":{options['callable']}"
-    return module
+    return None if _is_filled_in(module) else module
+
+
+def _module_of(file: str, chdir: str) -> str:
+    """Its name where it is looked for from `chdir`; empty where it is none there."""
+    path = PurePath(file)
+    if chdir and path.is_relative_to(chdir):
+        path = path.relative_to(chdir)
+    if path.is_absolute() or path.suffix != ".py":
+        return ""
+    parts = path.with_suffix("").parts
+    return "" if any("." in part for part in parts) else ".".join(parts)
+
+
+def _is_filled_in(raw: str) -> bool:
+    """By uWSGI, with what it knows when it reads the file."""
+    return "%" in raw or "$(" in raw
+
+
+def _log_of(name: str, raw: str) -> str | None:
+    """The file of it, which its scheme or an address would not be."""
+    if name in _LOGGERS:
+        scheme, _, raw = raw.partition(":")
+        return raw if scheme == "file" and "=" not in raw else None
+    return None if ":" in raw else raw
 
 
 def _toml(value: Any) -> str:

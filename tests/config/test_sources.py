@@ -464,6 +464,47 @@ def test_migrate_of_uwsgi_without_an_application(place: Place, options: str) -> 
     assert written == {"backlog": 100}
 
 
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [
+        ("wsgi-file = /srv/app/proj/wsgi.py\nchdir = /srv/app/\n", "proj.wsgi"),
+        ("chdir = /srv/app\nwsgi-file = ./proj/wsgi.py\ncallable = a\n", "proj.wsgi:a"),
+        ("wsgi-file = /srv/app/proj/wsgi.py\n", None),
+        ("wsgi-file = /srv/app/proj/wsgi.py\nchdir = /srv/application\n", None),
+        ("file = my-shop.py\n", "my-shop"),
+        ("file = ../wsgi.py\n", None),
+        ("wsgi-file = /\n", None),
+        ("wsgi-file = shop.wsgi\n", None),
+        ("wsgi-file = my.shop.py\n", None),
+        ("module = %n:app\n", None),
+        ("module = shop:app\nwsgi-file = /srv/x.py\n", "shop:app"),
+    ],
+)
+def test_migrate_of_uwsgi_names_a_module_that_is_found(
+    place: Place, options: str, target: str | None
+) -> None:
+    written, unclear = migrated(place, options)
+    assert written.get("wsgi_app") == target
+    assert any("wsgi_app" in line for line in unclear) == (target is None)
+
+
+def test_migrate_of_uwsgi_takes_no_scheme_of_a_log_for_a_file(place: Place) -> None:
+    written, unclear = migrated(
+        place, "logger = file:/e.log\nreq-logger = file:a.log\n"
+    )
+    assert (written, unclear) == ({"errorlog": "/e.log", "accesslog": "a.log"}, [""])
+    for line in (
+        "logger = syslog:app",
+        "logger = stdio",
+        "logger = mine file:/e.log",
+        "logger = file:logfile=/e.log,maxsize=9",
+        "logto = 127.0.0.1:514",
+    ):
+        written, unclear = migrated(place, f"{line}\n")
+        assert (written, unclear) == ({}, [f"  {line}: errorlog\n"])
+    assert migrated(place, "logto = /e.log\n")[0] == {"errorlog": "/e.log"}
+
+
 def test_every_option_of_uwsgi_on_the_page_is_known() -> None:
     """And becomes the setting that the page names."""
     from celadon.settings import SETTINGS
