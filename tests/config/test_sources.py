@@ -230,6 +230,21 @@ def test_in_a_file_for_gunicorn_only_its_names_are_settings(place: Place) -> Non
 
 
 @pytest.mark.row("S21")
+def test_what_is_the_authors_may_begin_as_celadons_settings_do(place: Place) -> None:
+    place.write("helpers.py", "def celadon_setup(): pass\n")
+    place.write(
+        "gunicorn.conf.py",
+        "import celadon as celadon_itself\n"
+        "from helpers import celadon_setup\n"
+        "def celadon_hello(): pass\n"
+        "class celadon_things: pass\n"
+        "celadon_VERSION = 'x'\n"
+        "celadon_retry_after = 7\n",
+    )
+    assert place.settings()["retry_after"] == (7.0, "gunicorn.conf.py")
+
+
+@pytest.mark.row("S21")
 def test_names_that_gunicorn_shares_are_those_of_both() -> None:
     from celadon.settings import SETTINGS, gunicorn
     from gunicorn.config import KNOWN_SETTINGS

@@ -70,7 +70,10 @@ def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> L
 
 def _add_own(layer: Layer, name: str, value: Any) -> None:
     setting = name.removeprefix(_PREFIX)
-    if setting not in SETTINGS:
+    if setting in SETTINGS:
+        if value is not None:
+            layer.values[setting] = value
+    elif not _is_authors(setting, value):
         near = difflib.get_close_matches(setting, SETTINGS, n=2)
         hint = " or ".join(repr(_PREFIX + each) for each in near)
         layer.problems.append(
@@ -78,8 +81,6 @@ def _add_own(layer: Layer, name: str, value: Any) -> None:
             + (f" (did you mean {hint}?)" if hint else "")
             + f" ({layer.source})"
         )
-    elif value is not None:
-        layer.values[setting] = value
 
 
 def _add_hook(layer: Layer, name: str, value: Any) -> None:
