@@ -59,8 +59,11 @@ def check_name(target: str, folders: Sequence[str] = ()) -> tuple[str, str]:
         )
     if module_name.endswith(".py") or "/" in module_name:
         raise AppError(_not_a_file(module_name, expression))
-    if not all(part.isidentifier() for part in module_name.split(".")):
+    first, *others = module_name.split(".")
+    if not all((first, *others)):
         raise AppError(f"{module_name!r} cannot be a module; expected module:attribute")
+    if not first.isidentifier() and not _is_found(first, folders):
+        raise AppError(f"there is no module {first!r}; expected module:attribute")
     if module_name in _ACTIONS and not _is_found(module_name, folders):
         raise AppError(
             f"there is no module {module_name!r}; `celadon ctl` asks a running server, "

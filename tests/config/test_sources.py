@@ -663,7 +663,8 @@ def test_s24_good_messages(place: Place, words: tuple[str, ...], said: str) -> N
         ("stop", r"there is no module 'stop'; `celadon ctl` asks a running server"),
         ("help", r"there is no module 'help'; .*`celadon --help` lists options"),
         (":app", r"no module in ':app'; expected module:attribute"),
-        ("my-shop:app", r"'my-shop' cannot be a module"),
+        ("shop..wsgi:app", r"'shop..wsgi' cannot be a module"),
+        ("my-shop:app", r"there is no module 'my-shop'; expected"),
     ],
 )
 def test_what_can_be_no_module_is_said_before_the_port_opens(
@@ -689,7 +690,20 @@ def test_an_application_may_be_called_as_an_action_is(
     with Command(
         f"{name}:app", *options, cwd=place.folder, env={"PYTHONPATH": str(ROOT)}
     ) as server:
-        assert server.request(raw.get("/")).status == 200
+        assert server.request(raw.get("/")).body == b"hello"
+
+
+@pytest.mark.parametrize("target", ["my-app:app", "my-shop.wsgi-app:app", "2024:app"])
+def test_a_module_may_be_called_what_is_no_name(place: Place, target: str) -> None:
+    """Python imports it by its name as a text, and so does gunicorn."""
+    module = target.partition(":")[0]
+    file = place.folder / "lib" / (module.replace(".", "/") + ".py")
+    file.parent.mkdir(parents=True)
+    file.write_text(f"from {PROBE.partition(':')[0]} import app\n")
+    with Command(
+        target, "--chdir", "lib", cwd=place.folder, env={"PYTHONPATH": str(ROOT)}
+    ) as server:
+        assert server.request(raw.get("/")).body == b"hello"
 
 
 def test_a_configuration_of_another_kind_is_named(place: Place) -> None:
