@@ -328,30 +328,32 @@ def _apply_file(path: str) -> None:
 
 
 def _complete(described: dict[str, Any]) -> dict[str, Any]:
+    """With what a configuration for gunicorn may name without saying what it is."""
+    if described.get("incremental"):
+        return {"version": 1, **described}
+    everybody = (described.get("root", {}), *described.get("loggers", {}).values())
+    named = {name for each in everybody for name in each.get("handlers") or ()}
+    ours = {name: each for name, each in _GUNICORNS.items() if name in named}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        **_GUNICORNS,
         **described,
+        "formatters": {"generic": _GENERIC, **described.get("formatters", {})},
+        "handlers": {**ours, **described.get("handlers", {})},
     }
 
 
-# What a configuration for gunicorn may name without saying what it is.
+_GENERIC = {
+    "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
+    "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
+}
 _GUNICORNS = {
-    "formatters": {
-        "generic": {
-            "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
-            "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
-        }
-    },
-    "handlers": {
-        name: {
-            "class": "logging.StreamHandler",
-            "formatter": "generic",
-            "stream": f"ext://sys.{stream}",
-        }
-        for name, stream in (("console", "stdout"), ("error_console", "stderr"))
-    },
+    name: {
+        "class": "logging.StreamHandler",
+        "formatter": "generic",
+        "stream": f"ext://sys.{stream}",
+    }
+    for name, stream in (("console", "stdout"), ("error_console", "stderr"))
 }
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,6 +178,7 @@ def test_what_the_application_puts_into_the_environ_is_logged(tmp_path: Path) ->
 LEAVES = """
 import time
 from pathlib import Path
+from typing import Any
 
 class Slow:
     def __del__(self):
@@ -357,6 +359,34 @@ def test_a_configuration_of_all_logs_is_one_of_the_servers(
         server.stop()
         assert [line for line in server.lines if re.match(r"\[\d", line)] == []
         assert sum("stopped" in line for line in server.lines) == 1
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"incremental": True, "root": {"level": "DEBUG"}},
+        {
+            "formatters": {"own": {"format": "%(message)s"}},
+            "loggers": {"noisy": {"level": "ERROR"}},
+        },
+        {
+            "formatters": {"own": {"format": "%(message)s"}},
+            "loggers": {"noisy": {"handlers": ["console"]}},
+        },
+        {
+            "handlers": {"null": {"class": "logging.NullHandler"}},
+            "loggers": {"noisy": {"handlers": ["null", "error_console"]}},
+        },
+    ],
+)
+def test_a_configuration_may_say_a_part_of_what_gunicorns_has(
+    tmp_path: Path, described: dict[str, Any]
+) -> None:
+    config = f"logconfig_dict = { ({'version': 1} | described)!r}"
+    (tmp_path / "celadon.conf.py").write_text(config)
+    with Command(LOGS, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}) as server:
+        assert server.request(get("/raise")).status == 500
+        server.wait_line(r"^\[.*\[ERROR\] error handling request GET /raise")
 
 
 def ask(address: str, path: str) -> raw.Response:
