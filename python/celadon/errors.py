@@ -13,6 +13,11 @@ def brief(value: object) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
+def printable(text: str) -> str:
+    """As UTF-8 can say it: a path that is none has surrogates in it."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class CeladonError(Exception):
     """Ends the command with one line and `status`."""
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from celadon import origins
-from celadon.errors import AppError, AppFailed
+from celadon.errors import AppError, AppFailed, printable
 
 Application = Callable[..., Any]
 
@@ -142,7 +142,8 @@ def own_failure(what: str, error: BaseException) -> AppError:
     if frames is not None or isinstance(error, SyntaxError):
         shown = "".join(traceback.format_exception(type(error), error, frames))
     detail = traceback.format_exception_only(type(error), error)[-1].strip()
-    return AppFailed(f"{shown}{what}: {detail}", f"{what}: {detail}")
+    brief = printable(f"{what}: {detail}")
+    return AppFailed(printable(shown) + brief, brief)
 
 
 def own_frames(frames: TracebackType | None) -> TracebackType | None:

@@ -258,7 +258,7 @@ def _set_up(settings: LogSettings) -> None:
     if settings.errorlog == "-":
         handler = logging.StreamHandler(sys.stderr)
     else:
-        handler = _File(settings.errorlog)
+        handler = _File(settings.errorlog, errors="backslashreplace")
         if settings.capture_output:
             _capture_output(handler)
     handler.setFormatter(_Formatter(FORMAT, DATE_FORMAT))

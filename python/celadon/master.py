@@ -8,6 +8,7 @@ imports the application, and serves.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -33,7 +34,7 @@ from celadon import (
     signals,
     systemd,
 )
-from celadon.errors import AppFailed, CeladonError, UsageError
+from celadon.errors import AppFailed, CeladonError, UsageError, printable
 from celadon.importer import Application, own_frames
 from celadon.server import raise_descriptor_limit, serve_as_worker
 from celadon.statsd import Statsd, counter_of, open_statsd, teller_of
@@ -208,7 +209,10 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         serve_as_worker(app, settings, worker, seat, rotation)
     except Exception as error:
         _log_end(error)
-        supervisor.core.last_words(_in_a_line(error))
+        with contextlib.suppress(
+            Exception
+        ):  # its text may be code of the application's
+            supervisor.core.last_words(printable(_in_a_line(error)))
         return error.status if isinstance(error, CeladonError) else 1
     finally:
         signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending

@@ -389,6 +389,33 @@ def test_a_configuration_may_say_a_part_of_what_gunicorns_has(
         server.wait_line(r"^\[.*\[ERROR\] error handling request GET /raise")
 
 
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (r"RuntimeError('no file ' + os.fsdecode(b'/caf\xe9'))", r"no file /caf\udce9"),
+        (
+            "Silent()",
+            "cannot import 'own_app': own_app.Silent: <exception str() failed>",
+        ),
+    ],
+)
+@pytest.mark.parametrize("log", ["-", "error.log"])
+def test_an_application_that_fails_with_any_text_is_told_of(
+    tmp_path: Path, raised: str, told: str, log: str
+) -> None:
+    (tmp_path / "own_app.py").write_text(
+        "import os\n"
+        "class Silent(Exception):\n"
+        "    def __str__(self): raise KeyError\n"
+        f"raise {raised}\n"
+    )
+    command = Command("own_app:app", "--error-logfile", log, cwd=tmp_path)
+    assert command.wait() == 4
+    lines = command.lines if log == "-" else (tmp_path / log).read_text().splitlines()
+    assert any(line.endswith(told) for line in lines)
+    assert "/python/celadon/" not in "\n".join([*lines, *command.lines])
+
+
 def ask(address: str, path: str) -> raw.Response:
     with Client(address) as client:
         client.send(get(path))
