@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.gunicorn import Gunicorn
 from tests.support.raw import get
-from tests.support.servers import wait_until
+from tests.support.servers import ROOT, wait_until
 from tests.support.site import TOGETHER, all_at_once, gone
 
 APP = (
@@ -198,3 +198,15 @@ access_log_format = "%(m)s %(U)s"
     with Gunicorn("own_app:app", cwd=folder) as server:
         ask(server, "/one")
         wait_until(lambda: (t := own.read_text(), t == "OWN GET /one\n"))
+
+
+@pytest.mark.parametrize("how", ["its default", "a file", "a module"])
+def test_celadons_own_settings_stand_in_gunicorns_file(folder: Path, how: str) -> None:
+    names = {"its default": "gunicorn.conf.py", "a file": "x.py", "a module": "own.py"}
+    options = {"its default": "", "a file": "-c x.py", "a module": "-c python:own"}
+    (folder / names[how]).write_text(
+        "def celadon_setup(): pass\nceladon_request_timeout = 0.2\n"
+    )
+    env = {"PYTHONPATH": f"{ROOT}:{folder}"}
+    with Gunicorn("own_app:app", *options[how].split(), cwd=folder, env=env) as server:
+        assert server.request(get("/long")).status == 504

@@ -2,7 +2,7 @@
 
 The master, its hooks, signals and logs are gunicorn's. What a worker sees of its
 configuration is honoured where it was set; where it was not, celadon's own defaults
-hold, and ``CELADON_*`` in the environment.
+hold, ``celadon_*`` in its file, and ``CELADON_*`` in the environment.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging as python_logging
 import os
 import signal
+import sys
 import time
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,8 @@ from celadon import _core, config, health, hooked, logging, patch, routes, serve
 from celadon.drivers import budget
 from celadon.green import report, sleep, spawn
 from celadon.patch import before
+from celadon.sources.layer import Layer
+from celadon.sources.python_files import read_own
 
 # Settings of gunicorn's that are for the process that serves.
 _HONOURED = (
@@ -155,7 +158,7 @@ def _settings_of(cfg: Any) -> config.Config:
         setting = cfg.settings.get(name)
         if setting is not None and setting.get() != setting.default:
             given[name] = _plain(setting.get())
-    settings = config.load(given)
+    settings = config.load(given, layers=[_own_layer(cfg)])
     settings.values["workers"] = cfg.workers
     settings.values["max_requests"] = cfg.max_requests
     settings.values["max_requests_jitter"] = cfg.max_requests_jitter
@@ -165,6 +168,15 @@ def _settings_of(cfg: Any) -> config.Config:
         if setting.get() is not setting.default:
             settings.hooks[name] = setting.get()
     return settings
+
+
+def _own_layer(cfg: Any) -> Layer:
+    """What its file says of settings that gunicorn does not know."""
+    location = str(cfg.config or "")
+    is_module = location.startswith("python:")
+    name = location.removeprefix("python:") if is_module else "__config__"
+    module = sys.modules.get(name)  # gunicorn has imported it, by that name
+    return read_own(vars(module) if module else {}, location)
 
 
 def _has_own_access(log: Any) -> bool:

@@ -68,6 +68,15 @@ def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> L
     return layer
 
 
+def read_own(namespace: Mapping[str, Any], source: str) -> Layer:
+    """Of a file that gunicorn itself has read: celadon's settings alone."""
+    layer = Layer(source)
+    for name, value in namespace.items():
+        if name.startswith(_PREFIX) and not isinstance(value, types.ModuleType):
+            _add_own(layer, name, value)
+    return layer
+
+
 def _add_own(layer: Layer, name: str, value: Any) -> None:
     setting = name.removeprefix(_PREFIX)
     if setting in SETTINGS:
