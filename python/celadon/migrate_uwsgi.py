@@ -113,7 +113,7 @@ def _value(name: str, option: Option, raw: str) -> Any:
         return None
     if option.setting in ("reload", "request_buffering"):
         return raw.lower() not in ("false", "0", "no", "off")
-    if option.setting == "keepalive":
+    if option.setting in ("keepalive", "tcp_keepalive"):
         return None
     if option.setting in ("errorlog", "accesslog"):
         return _log_of(name, raw)

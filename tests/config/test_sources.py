@@ -520,6 +520,15 @@ def test_migrate_of_uwsgi_takes_no_scheme_of_a_log_for_a_file(place: Place) -> N
     assert migrated(place, "logto = /e.log\n")[0] == {"errorlog": "/e.log"}
 
 
+@pytest.mark.parametrize("option", ["http-keepalive", "so-keepalive"])
+def test_migrate_of_uwsgi_takes_no_switch_for_seconds(
+    place: Place, option: str
+) -> None:
+    written, (unclear,) = migrated(place, f"{option} = 1\n")
+    assert written == {}
+    assert unclear.startswith(f"  {option} = 1: ")
+
+
 def test_every_option_of_uwsgi_on_the_page_is_known() -> None:
     """And becomes the setting that the page names."""
     from celadon.settings import SETTINGS
