@@ -18,6 +18,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _LONGEST = 10 * 365 * 86400.0  # seconds
 _LARGEST_COUNT = 2**31 - 1
 _LARGEST_SIZE = 2**62
+_LARGEST_PORT = 65535
 _BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -134,6 +135,8 @@ def parse_datagram_address(value: Any) -> str:
     is_path = text.startswith("unix:") and len(text) > len("unix:")
     if text and not is_path and not re.fullmatch(r".+:[0-9]+", text):
         raise ValueError("expected HOST:PORT or unix:PATH")
+    if not is_path:
+        _check_port(text)  # the resolver would cut off its upper bits
     return text
 
 
@@ -172,13 +175,14 @@ def parse_addresses(value: Any) -> list[str]:
             )
         if each.startswith(("/", "./", "../")):
             raise ValueError(f"a path is written unix:{each}")
-        port = each.rpartition(":")[2]
-        if port.isdigit() and int(port) > _LARGEST_PORT:
-            raise ValueError(f"the largest port is {_LARGEST_PORT}")
+        _check_port(each)
     return addresses
 
 
-_LARGEST_PORT = 65535
+def _check_port(address: str) -> None:
+    port = address.rpartition(":")[2]
+    if port.isdigit() and int(port) > _LARGEST_PORT:
+        raise ValueError(f"the largest port is {_LARGEST_PORT}")
 
 
 def parse_paths(value: Any) -> list[str]:

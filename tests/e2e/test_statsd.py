@@ -97,7 +97,9 @@ def test_statsd_is_told_as_gunicorn_does(
         daemon.lines.said(rf"^shop\.gunicorn\.log\.exception:1\|c\|@1\.0{tags}$")
 
 
-@pytest.mark.parametrize("bad", ["nowhere", "unix:", "nohost.invalid:8125"])
+@pytest.mark.parametrize(
+    "bad", ["nowhere", "unix:", "nohost.invalid:8125", "127.0.0.1:99999"]
+)
 def test_a_statsd_that_cannot_be(bad: str, tmp_path: Path) -> None:
     (tmp_path / "counted.py").write_text(APP)
     server = Command("counted:app", "--statsd-host", bad, cwd=tmp_path)
