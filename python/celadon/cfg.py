@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from celadon import process
-from celadon.config import Config
+from celadon.config import Config, settle_request_timeout
 from celadon.hooks import HOOKS
 from celadon.settings import SETTINGS, gunicorn
 
@@ -56,7 +56,9 @@ class Cfg:
         self.__dict__["_settings"] = settings
 
     def __getattr__(self, name: str) -> Any:
-        settings: Config = self.__dict__["_settings"]
+        settings: Config | None = self.__dict__.get("_settings")
+        if settings is None:  # a copy that is being made is asked
+            raise AttributeError(name)
         if name in SETTINGS:
             value = settings.values[name]
             return None if value == "" and name in _NOTHING else value
@@ -76,6 +78,7 @@ class Cfg:
             settings.hooks[name] = value
         else:
             settings.set(name, value, "a hook")
+            settle_request_timeout(settings)
 
     @property
     def settings(self) -> dict[str, Row]:

@@ -230,10 +230,15 @@ def _contradictions(config: Config) -> list[str]:
     return problems
 
 
+_LEADERS = ("reload", "timeout")  # that request_timeout follows
+
+
 def settle_request_timeout(config: Config) -> None:
     """Where it is not set: what was said of other settings says how long one may take."""
-    if not config.is_default("request_timeout"):
+    if config.sources["request_timeout"] not in ("default", *_LEADERS):
         return
+    config.values["request_timeout"] = SETTINGS["request_timeout"].default
+    config.sources["request_timeout"] = "default"
     is_longer = not 0 < config.timeout <= config.request_timeout
     if config.reload:
         # Who stands in a debugger, or thinks, is not to be hurried.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celadon import config
+from celadon.cfg import Cfg
 
 from tests.support import raw
 from tests.support.gunicorn import WORKER
@@ -396,6 +400,24 @@ def test_what_hooks_ask_of_their_arguments(name: str, tmp_path: Path) -> None:
         ]
         workers = [line for line in once if line.startswith("worker")]
         assert workers == [f"worker 20.0 False True True 1 {n}" for n in (1, 2)]
+
+
+def test_cfg_can_be_copied() -> None:
+    cfg = Cfg(config.load({"workers": 3}, {}))
+    for made in (copy.copy(cfg), copy.deepcopy(cfg), pickle.loads(pickle.dumps(cfg))):
+        assert made.workers == 3
+    made.workers = 4
+    assert cfg.workers == 3
+
+
+def test_what_a_hook_says_of_timeout_is_followed() -> None:
+    cfg = Cfg(config.load({}, {}))
+    for timeout, expected in ((300, 300), (60, 120), (0, 0), (200, 200)):
+        cfg.set("timeout", timeout)
+        assert cfg.request_timeout == expected
+    cfg.request_timeout = 7
+    cfg.timeout = 600
+    assert cfg.request_timeout == 7
 
 
 DECIMAL = {"celadon": ".0", "gunicorn": ""}
