@@ -209,9 +209,8 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         serve_as_worker(app, settings, worker, seat, rotation)
     except Exception as error:
         _log_end(error)
-        with contextlib.suppress(
-            Exception
-        ):  # its text may be code of the application's
+        # Its text may be code of the application's.
+        with contextlib.suppress(Exception):
             supervisor.core.last_words(printable(_in_a_line(error)))
         return error.status if isinstance(error, CeladonError) else 1
     finally:
