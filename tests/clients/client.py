@@ -101,8 +101,17 @@ class Visit:
             "reset",
         )
         awaited = {reading, sending} if leaves_behind_it else {reading}
+        taken = -1
         try:
-            await asyncio.wait(awaited, timeout=limit, return_when="FIRST_COMPLETED")
+            # A window of a few kilobytes may have them come by the kernel's probes alone,
+            # some in each second: that is slow, and nothing is stuck.
+            while self._reader.taken != taken:
+                taken = self._reader.taken
+                done, _ = await asyncio.wait(
+                    awaited, timeout=limit, return_when="FIRST_COMPLETED"
+                )
+                if done:
+                    break
         finally:
             if not reading.done():
                 self.trace.end = LEFT if sending.done() and leaves_behind_it else STUCK
