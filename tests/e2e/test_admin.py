@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -227,16 +227,24 @@ def test_ctl_reload_tells_what_became_of_it(site: Site) -> None:
         assert ask(admin.server)[0] == "3"
 
 
-def test_a_refused_reload_is_not_the_end_of_the_one_under_way(site: Site) -> None:
+def reload_that_waits(
+    admin: Administered, site: Site, beside: ThreadPoolExecutor
+) -> Future[subprocess.CompletedProcess[str]]:
+    """Of version 2, whose module is imported until the file `hold` is away."""
+    (site.folder / "hold").touch()
+    site.write(2)
+    app = site.folder / "site_app.py"
     waits = "import os, time\nwhile os.path.exists('hold'): time.sleep(0.005)\n"
+    app.write_text(waits + app.read_text())
+    asked = beside.submit(admin.ctl, "reload")
+    admin.server.wait_line("reloading")
+    return asked
+
+
+def test_a_refused_reload_is_not_the_end_of_the_one_under_way(site: Site) -> None:
     with Administered(site) as admin, ThreadPoolExecutor(1) as beside:
         wait_ready(admin.server, 1)
-        (site.folder / "hold").touch()
-        site.write(2)
-        text = (site.folder / "site_app.py").read_text()
-        (site.folder / "site_app.py").write_text(waits + text)
-        first = beside.submit(admin.ctl, "reload")
-        admin.server.wait_line("reloading")
+        first = reload_that_waits(admin, site, beside)
         (site.folder / "celadon.toml").write_text('workers = "many"')
         try:
             refused = admin.ctl("reload")
@@ -250,14 +258,9 @@ def test_a_refused_reload_is_not_the_end_of_the_one_under_way(site: Site) -> Non
 
 
 def test_the_next_admin_process_is_not_told_what_the_last_one_asked(site: Site) -> None:
-    waits = "import os, time\nwhile os.path.exists('hold'): time.sleep(0.005)\n"
     with Administered(site) as admin, ThreadPoolExecutor(1) as beside:
         old = wait_ready(admin.server, 1)
-        (site.folder / "hold").touch()
-        text = (site.folder / "site_app.py").read_text()
-        (site.folder / "site_app.py").write_text(waits + text)
-        first = beside.submit(admin.ctl, "reload")
-        admin.server.wait_line("reloading")
+        first = reload_that_waits(admin, site, beside)
         os.kill(admin.process, signal.SIGKILL)
         assert first.result().returncode != 0
         wait_until(lambda: (None, admin.ctl("status").returncode == 0))
@@ -340,7 +343,13 @@ def test_routes_are_told_letter_by_letter(site: Site) -> None:
     )
     with Administered(site) as admin:
         assert admin.server.request(raw.get("/")).status == 200
-        [route] = json.loads(admin.page("stats").body)["routes"]
+
+        def told() -> tuple[list[dict[str, Any]], bool]:
+            # The answer is there a moment before it is counted.
+            routes = json.loads(admin.page("stats").body)["routes"]
+            return routes, bool(routes)
+
+        [route] = wait_until(told)
         assert route["route"] == 'GET /caf\u00e9/"{x}"/\u20ac\\{y}'
 
 
