@@ -257,19 +257,6 @@ def test_a_refused_reload_is_not_the_end_of_the_one_under_way(site: Site) -> Non
         assert ask(admin.server)[0] == "2"
 
 
-def test_the_next_admin_process_is_not_told_what_the_last_one_asked(site: Site) -> None:
-    with Administered(site) as admin, ThreadPoolExecutor(1) as beside:
-        old = wait_ready(admin.server, 1)
-        first = reload_that_waits(admin, site, beside)
-        os.kill(admin.process, signal.SIGKILL)
-        assert first.result().returncode != 0
-        wait_until(lambda: (None, admin.ctl("status").returncode == 0))
-        asked = beside.submit(admin.ctl, "profile", "2")
-        (site.folder / "hold").unlink()
-        renewed(admin.server, old)
-        assert "Traceback" not in asked.result().stderr
-
-
 def test_drain_turns_readiness_off_and_serves(site: Site) -> None:
     with Administered(site) as admin:
         wait_ready(admin.server, 1)
