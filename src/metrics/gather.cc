@@ -1,6 +1,7 @@
 #include "metrics/gather.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "metrics/declaration.h"
 
@@ -54,17 +55,20 @@ void add_all(const SeriesList& list, std::size_t slot, Gathered& out) {
   out.dropped += list.dropped();
 }
 
-// Slots that are leased, the youngest last.
+// Slots that are leased, the youngest last. When each was leased is read once:
+// a worker that takes a slot meanwhile must not change the order that is being
+// made.
 std::vector<std::size_t> leased_slots(const Slab& slab) {
-  std::vector<std::size_t> leased;
+  std::vector<std::pair<Nanos, std::size_t>> by_age;
   const auto slots = slab.slots();
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    if (slots[i].state.load(std::memory_order_acquire) != SlotState::Free)
-      leased.push_back(i);
+    if (slots[i].state.load(std::memory_order_acquire) == SlotState::Free) continue;
+    by_age.emplace_back(slots[i].leased_at.load(std::memory_order_relaxed), i);
   }
-  std::ranges::stable_sort(leased, {}, [slots](std::size_t i) {
-    return slots[i].leased_at.load(std::memory_order_relaxed);
-  });
+  std::ranges::sort(by_age);
+  std::vector<std::size_t> leased;
+  leased.reserve(by_age.size());
+  for (const auto& [leased_at, i] : by_age) leased.push_back(i);
   return leased;
 }
 
