@@ -124,7 +124,8 @@ class Worker:
 
     ``pid`` is None until the fork; ``age`` counts workers, ``nr`` requests; ``booted``
     once the application is loaded, which is ``wsgi`` then: a hook may put another one
-    there, around it; ``alive`` until it is told to end, which a hook may do by it.
+    there, around it; ``alive`` until it is told to end, which a hook may do by it: then
+    another worker takes its place.
     """
 
     aborted = False
@@ -154,9 +155,17 @@ class Worker:
 
     @alive.setter
     def alive(self, value: bool) -> None:
-        is_told = self._alive and not value
         self._alive = value
-        if is_told and self.when_ended is not None:
+        self._tell_if_ended()
+
+    def serve_until(self, when_ended: Callable[[], None]) -> None:
+        """It serves from now on; `when_ended` is told that it is not to be alive, also
+        where a hook has said so before."""
+        self.when_ended = when_ended
+        self._tell_if_ended()
+
+    def _tell_if_ended(self) -> None:
+        if not self._alive and self.when_ended is not None:
             self.when_ended()
 
     def notify(self) -> None:

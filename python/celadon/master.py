@@ -205,7 +205,6 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         worker.booted = True
         told = teller_of(supervisor.told)
         app = hooked.with_request_hooks(worker.wsgi, worker, settings, told)
-        worker.when_ended = functools.partial(os.kill, os.getpid(), signal.SIGTERM)
         serve_as_worker(app, settings, worker, seat, rotation)
     except Exception as error:
         _log_end(error)

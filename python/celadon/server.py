@@ -218,6 +218,7 @@ def serve_as_worker(
     except ValueError as error:
         raise UsageError(str(error)) from None
     health.start(core)
+    worker.serve_until(core.ask_for_another)
     spawn_later(0, rotation.repeat)
     core.run(True)
     logging.tell_repeats()

@@ -309,6 +309,7 @@ void Master::on_word(pid_t pid, char word) noexcept {
   switch (word) {
     case 'R': return on_ready(pid);
     case 'M': return recycle(pid, Why::Requests, "has served max_requests");
+    case 'A': return recycle(pid, Why::Hook, "is told by a hook to end");
     case 'D': return recycle(pid, Why::Stubborn, "has a request that does not end");
     default: return;
   }

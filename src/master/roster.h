@@ -27,6 +27,7 @@ enum class Why : std::uint8_t {
   Unasked,
   Fewer,  // are wanted, or none
   Reload,
+  Hook,  // of the user's has said so
   Requests,
   Lifetime,
   Memory,

@@ -26,6 +26,7 @@ class Control final : public loop::IoHandler {
   static constexpr char kReady = 'R';
   static constexpr char kStubborn = 'D';  // a request of ours cannot be ended
   static constexpr char kRecycle = 'M';   // it has served max_requests
+  static constexpr char kReplace = 'A';   // a hook says that it is to end
 
   // Says that this worker serves, and listens from now on.
   [[nodiscard]] bool start() noexcept;

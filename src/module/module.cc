@@ -97,6 +97,11 @@ PyObject* server_publish_health(PyObject* self, PyObject* args) noexcept {
   return py::none();
 }
 
+PyObject* server_ask_for_another(PyObject* self, PyObject*) noexcept {
+  worker_of(self).ask_for_another();
+  return py::none();
+}
+
 PyObject* server_stats(PyObject* self, PyObject*) noexcept {
   const server::Server& s = worker_of(self).server();
   const server::Counters& c = s.counters();
@@ -118,6 +123,8 @@ PyMethodDef server_methods[] = {
     {"bind", server_bind, METH_O, "bind(address) -> (description, port)"},
     {"run", server_run, METH_O, "run(signals)\n\nServe until stopped."},
     {"stop", server_stop, METH_O, "stop(quick)\n\nAny thread may call it."},
+    {"ask_for_another", server_ask_for_another, METH_NOARGS,
+     "Of the master: it takes the place of this worker. Any thread may call it."},
     {"stats", server_stats, METH_NOARGS, "Counters."},
     {"publish_health", server_publish_health, METH_VARARGS,
      "publish_health(good, seconds)\n\nThe verdict stands for so long."},

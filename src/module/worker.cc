@@ -241,6 +241,17 @@ void Worker::recycle_if_due() noexcept {
   control_->say(Control::kRecycle);
 }
 
+void Worker::ask_for_another() noexcept {
+  another_.store(true, std::memory_order_relaxed);
+  hub_.loop().wake();
+}
+
+void Worker::ask_if_wanted() noexcept {
+  if (!another_.load(std::memory_order_relaxed) || !control_) return;
+  another_.store(false, std::memory_order_relaxed);
+  control_->say(Control::kReplace);
+}
+
 // A job that no exception ends holds what it has for ever: its worker is replaced.
 void Worker::give_up_if_stubborn() noexcept {
   const std::uint64_t ignored = hub_.stats().deadlines_ignored;
@@ -343,6 +354,7 @@ void Worker::on_timer() noexcept {
 void Worker::on_turn_end() noexcept {
   if (phase_ == Phase::Serving) {
     give_up_if_stubborn();
+    ask_if_wanted();
     return recycle_if_due();
   }
   if (phase_ == Phase::Stopped) return;

@@ -45,6 +45,9 @@ class Worker final : public loop::SignalHandler,
   [[nodiscard]] bool run(bool watch_signals) noexcept;
   // Any thread, GIL held. The second call, or a quick one, does not wait for requests.
   void stop(bool quick) noexcept;
+  // Another worker is to take the place of this one, which serves until then. Any
+  // thread, also before it serves.
+  void ask_for_another() noexcept;
   // The verdict of the application's checks, which stands for so long.
   void publish_health(bool good, Nanos stands_for) noexcept;
 
@@ -69,6 +72,7 @@ class Worker final : public loop::SignalHandler,
   void take_signals() noexcept;
   void draw_last_request() noexcept;
   void recycle_if_due() noexcept;
+  void ask_if_wanted() noexcept;
   void give_up_if_stubborn() noexcept;
   [[nodiscard]] std::atomic<Nanos>& fit_until() noexcept;
   void begin_drain() noexcept;
@@ -97,6 +101,7 @@ class Worker final : public loop::SignalHandler,
   std::unique_ptr<Control> control_;  // where there is a master
   std::unique_ptr<Colleagues> colleagues_;
   std::uint64_t last_request_ = UINT64_MAX;  // after it another worker is asked for
+  std::atomic<bool> another_ = false;        // was asked for
   std::uint64_t ignored_deadlines_ = 0;      // of which the master has heard
   Phase phase_ = Phase::Serving;
   bool told_quick_ = false;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from pathlib import Path
@@ -203,6 +204,43 @@ def test_max_requests_jitter_is_drawn_for_each_worker(site: Site) -> None:
         (worker,) = wait_ready(server, 1)
         for _ in range(20):
             assert ask(server)[1] == worker
+
+
+ENDED_BY_HOOKS = """
+import os
+workers = 1
+def post_worker_init(worker): worker.alive = worker.age > 1
+def pre_request(worker, req):
+    if req.path != "/fork": return
+    child = os.fork()
+    if not child:
+        worker.alive = False
+        os._exit(0)
+    os.waitpid(child, 0)
+def post_request(worker, req):
+    if req.path == "/last": worker.alive = False
+"""
+
+
+def test_a_worker_that_a_hook_ends_is_replaced_first(site: Site) -> None:
+    (site.folder / "gunicorn.conf.py").write_text(ENDED_BY_HOOKS)
+    with site.serve() as server:
+        told = r"worker (\d+) is told by a hook to end: another one takes its place"
+
+        def replaced() -> int:
+            worker = int(server.wait_line(told)[1])
+            server.wait_line(r"worker \d+ is ready")
+            wait_until(lambda: (None, gone(worker)))
+            return worker
+
+        replaced()  # in post_worker_init
+        for path in ("/last", "/last", "/fork", "/last", "/last"):
+            worker = ask(server, path)[1]
+            if path == "/last":
+                assert replaced() == worker
+        ended = [line for line in server.lines if re.search(told, line)]
+        assert len(ended) == 5
+        assert not [line for line in server.lines if "ERROR" in line]
 
 
 def test_a_worker_past_its_lifetime_is_replaced(site: Site) -> None:
