@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-import os
 import time
 from collections.abc import Callable, Iterable
+from http.client import responses
 from typing import Any
 
 from celadon import logging
 from celadon._core import green
+from celadon._core.wsgi import RequestInfo
 from celadon.config import Config
 from celadon.hooks import HOOKS, Hook, argument_count
 from celadon.lifecycle import Worker
-
-_FAILED = "500 Internal Server Error"  # where the application has said nothing
 
 
 class Request:
@@ -106,8 +105,8 @@ def with_request_hooks(
         response = Response(request)
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            response.status, response.headers = status, headers
             write = start_response(status, headers, *rest)
+            response.status, response.headers = status, headers
 
             def counted(data: bytes) -> None:
                 response.sent += len(data)
@@ -116,16 +115,24 @@ def with_request_hooks(
             return counted
 
         exchange = (worker, request, environ, response)
+        end = functools.partial(_end, environ["celadon.request"], exchange, after)
         try:
-            body = app(environ, start)
-            return _followed(body, exchange, after)
-        except BaseException:
-            if os.getpid() == worker.pid:  # no child that the application has forked
-                response.status = response.status or _FAILED
-                after(exchange)
-            raise
+            return _counted(app(environ, start), exchange)
+        finally:
+            leftovers = green.job_leftovers()
+            if leftovers is not None:
+                leftovers[id(exchange)] = end
 
     return hooked
+
+
+def _end(info: RequestInfo, exchange: Exchange, after: After) -> None:
+    """The answer is out. What the application said of it holds no more where it has
+    failed since, or its time was over."""
+    response = exchange[3]
+    if info.status not in (0, response.status_code):
+        response.status = f"{info.status} {responses.get(info.status, '')}"
+    after(exchange)
 
 
 def _after(each: list[After | None]) -> After | None:
@@ -140,15 +147,14 @@ def _after(each: list[After | None]) -> After | None:
     return call_all
 
 
-def _followed(body: Any, exchange: Exchange, after: After) -> Any:
-    """What to answer with, so that `after` hears of its end. What the server knows the
-    length of, or sends as a file, it is given as it is."""
-    leftovers = green.job_leftovers()
+def _counted(body: Any, exchange: Exchange) -> Any:
+    """What to answer with. What the server knows the length of, or sends as a file, it
+    is given as it is."""
+    response = exchange[3]
     length = _length(body, exchange)
-    if leftovers is None or length is None:
-        return _Answer(body, exchange, after)
-    exchange[3].sent += length
-    leftovers[id(exchange)] = functools.partial(after, exchange)
+    if length is None:
+        return _Answer(body, response)
+    response.sent += length
     return body
 
 
@@ -164,28 +170,24 @@ def _length(body: Any, exchange: Exchange) -> int | None:
 
 
 class _Answer:
-    """The application's iterable, whose end is heard of."""
+    """The application's iterable, whose bytes are counted."""
 
-    def __init__(self, body: Iterable[bytes], exchange: Exchange, after: After) -> None:
+    def __init__(self, body: Iterable[bytes], response: Response) -> None:
         self._body = body
         self._parts = iter(body)
-        self._exchange = exchange
-        self._after = after
+        self._response = response
 
     def __iter__(self) -> _Answer:
         return self
 
     def __next__(self) -> bytes:
         part = next(self._parts)
-        self._exchange[3].sent += len(part)
+        self._response.sent += len(part)
         return part
 
     def close(self) -> None:
-        try:
-            if hasattr(self._body, "close"):
-                self._body.close()
-        finally:
-            self._after(self._exchange)
+        if hasattr(self._body, "close"):
+            self._body.close()
 
 
 def _caller(post: Hook) -> After:

@@ -59,6 +59,12 @@ int set_route(PyObject* self, PyObject* value, void*) noexcept {
   return 0;
 }
 
+PyObject* get_status(PyObject* self, void*) noexcept {
+  const RequestInfoObject& info = self_of(self);
+  return PyLong_FromLong(info.request ? info.request->exchange().status()
+                                      : info.status);
+}
+
 // Seconds by kind, until now. Empty once the request has ended.
 PyObject* get_timings(PyObject* self, void*) noexcept {
   py::Object found(PyDict_New());
@@ -102,6 +108,8 @@ PyGetSetDef fields[] = {
      "What such requests are called, such as /users/<id>, in metrics and logs: set by "
      "the framework, or by you. Empty: unknown.",
      nullptr},
+    {"status", get_status, nullptr,
+     "Of the answer, as the access log has it. 0: none has begun.", nullptr},
     {"timings", get_timings, nullptr,
      "Where its time went until now: seconds queued, running, ready, and waiting by "
      "kind (socket, db, lock, sleep, dns, thread, client).",
@@ -121,8 +129,9 @@ py::Owned<RequestInfoObject> make_request_info() noexcept {
       reinterpret_cast<RequestInfoObject*>(info_type->tp_alloc(info_type, 0)));
 }
 
-void keep_identity(RequestInfoObject& info) noexcept {
+void keep_what_it_was(RequestInfoObject& info) noexcept {
   if (!info.request || info.identity) return;
+  info.status = info.request->exchange().status();
   info.identity = new server::Identity(info.request->exchange().identity());
 }
 

@@ -320,7 +320,7 @@ bool Kit::detach() noexcept {
   // The responder is held by us and by its two functions.
   constexpr Py_ssize_t kOwn = 3;
   const bool alone = held(info.get(), responder->lent);
-  if (!alone) keep_identity(*info.get());
+  if (!alone) keep_what_it_was(*info.get());
   responder->request = nullptr;
   info->request = nullptr;
   return alone && held(input.get(), responder->lent) &&

@@ -16,9 +16,27 @@ from tests.support.raw import TIMEOUT, Client, get
 from tests.support.servers import BIN, Command
 
 APP = """
+from threading import Event
+
+def early():
+    raise ValueError("on purpose")
+    yield b""
+
+def late(start_response):
+    start_response("200 OK", [])
+    raise ValueError("on purpose")
+    yield b""
+
 def app(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/raise": raise ValueError("on purpose")
+    if path == "/without": return [b"nobody has said of what status"]
+    if path == "/early": return early()
+    if path == "/text":
+        start_response("200 OK", [])
+        return iter(["no bytes"])
+    if path == "/late": return late(start_response)
+    if path == "/slow": Event().wait()
     start_response("404 Not Found" if path == "/no" else "200 OK", [])
     return [b"hello"]
 """
@@ -95,6 +113,35 @@ def test_statsd_is_told_as_gunicorn_does(
                 rf"^shop\.gunicorn\.request\.status\.{status}:1\|c\|@1\.0{tags}$",
             )
         daemon.lines.said(rf"^shop\.gunicorn\.log\.exception:1\|c\|@1\.0{tags}$")
+
+
+@pytest.mark.parametrize("daemon", ["udp"], indirect=True)
+@pytest.mark.parametrize("name", ["gunicorn with our worker", "celadon"])
+def test_a_request_that_fails_is_told_by_what_its_client_saw(
+    daemon: Daemon, name: str, tmp_path: Path
+) -> None:
+    program, *words = SERVERS[name]
+    (tmp_path / "counted.py").write_text(APP)
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "bind = '127.0.0.1:0'\ntimeout = 120\n"
+        f"statsd_host = {daemon.address!r}\n"
+        "def post_request(worker, req, environ, resp):\n"
+        "    worker.log.info('of %s: %s', req.path, resp.status)\n"
+    )
+    ends = {"/slow": 504} if program == "celadon" else {}
+    env = {"CELADON_REQUEST_TIMEOUT": "0.2s"} if ends else {}
+    server = Command.__new__(Command)
+    server.start([str(BIN / program), *words, "counted:app"], tmp_path, env)
+    with server:
+        port = int(server.said(r"[Ll]istening at:? .*http://127.0.0.1:(\d+)")[1])
+        fails = dict.fromkeys(("/early", "/late", "/text", "/without", "/raise"), 500)
+        for path, status in {**fails, **ends, "/": 200}.items():
+            with Client(("127.0.0.1", port)) as client:
+                client.send(get(path))
+                assert client.response().status == status
+            said = daemon.lines.wait(r"^gunicorn\.request\.status\.(.*):1\|c")
+            assert said[1] == str(status)
+            server.wait_line(f"of {path}: {status} ")
 
 
 @pytest.mark.parametrize(
