@@ -397,7 +397,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
     options["preempt"] = v["preempt"] if v["green"] else 0.0
     options["stack_signal"] = options["stacks_signal"] = options["preempt_signal"] = 0
     options["stack_pipe"] = -1
-    options["log_fd"] = 2
+    options["log_fd"], options["log_level"], options["log_later"] = 2, 0, False
     if not v["green"]:
         options["max_concurrent_requests"] = 1
     if not v["watchdog"]:

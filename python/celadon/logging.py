@@ -41,7 +41,7 @@ class _ErrorLogger(_ServersLogger):
 
     def callHandlers(self, record: logging.LogRecord) -> None:
         super().callHandlers(record)
-        for handler in logging.getLogger(_GUNICORN).handlers:
+        for handler in _theirs.handlers:
             if handler not in self.handlers and record.levelno >= handler.level:
                 handler.handle(record)
 
@@ -77,6 +77,7 @@ def _servers(name: str, kind: type[_ServersLogger]) -> logging.Logger:
 
 
 logger = _servers("celadon.error", _ErrorLogger)
+_theirs = logging.getLogger(_GUNICORN)
 
 
 class RequestFilter(logging.Filter):
@@ -270,21 +271,20 @@ def _set_up(settings: LogSettings) -> None:
 
 def _configure(settings: LogSettings) -> None:
     """Applies what the user says of all loggers; gunicorn's names are ours as well."""
-    theirs = logging.getLogger(_GUNICORN)
-    theirs.handlers[:] = []
+    _theirs.handlers[:] = []
     kept = logger.handlers[:]
     if settings.logconfig_dict or settings.logconfig_json or settings.logconfig:
         described = _apply_config(settings)
     else:
-        theirs.handlers[:] = kept
-        theirs.setLevel(logger.level)
-        theirs.propagate = False
+        _theirs.handlers[:] = kept
+        _theirs.setLevel(logger.level)
+        _theirs.propagate = False
         return
-    if theirs.handlers:
-        logger.handlers[:] = theirs.handlers
-        logger.propagate = theirs.propagate
-        if theirs.level:
-            logger.setLevel(theirs.level)
+    if _theirs.handlers:
+        logger.handlers[:] = _theirs.handlers
+        logger.propagate = _theirs.propagate
+        if _theirs.level:
+            logger.setLevel(_theirs.level)
     elif _is_of_all(described):
         logger.handlers[:] = []
         logger.propagate = True
@@ -373,8 +373,8 @@ def _capture_output(handler: logging.FileHandler) -> None:
 
 def set_level(level: int) -> None:
     """The least level that the error log has, until `setup` is called again."""
-    for name in (logger.name, _GUNICORN):
-        logging.getLogger(name).setLevel(level)
+    for each in (logger, _theirs):
+        each.setLevel(level)
 
 
 def reopen() -> None:
@@ -446,6 +446,37 @@ def descriptor() -> int:
         return int(stream().fileno())
     except (OSError, AttributeError, ValueError):
         return 2
+
+
+def is_plain() -> bool:
+    """Whether a line goes to one place, as we write it: the core may do that itself."""
+    outlets = _outlets()
+    return len(outlets) == 1 and type(outlets[0].formatter) is _Formatter
+
+
+def last_words(text: str) -> None:
+    """Of a process that ends at once, and waits for no lock of `logging`'s."""
+    if is_plain():
+        stream().write(text)
+        stream().flush()
+        return
+    record = logger.makeRecord(
+        logger.name, logging.CRITICAL, __file__, 0, "%s", (text.rstrip(),), None
+    )
+    for handler in _outlets():
+        if record.levelno < handler.level or not handler.filter(record):
+            continue
+        if handler.lock is None or handler.lock.acquire(blocking=False):
+            handler.emit(record)
+
+
+def _outlets() -> Sequence[logging.Handler]:
+    """Where lines of the error log end."""
+    found = [*logger.handlers, *_theirs.handlers]
+    each: logging.Logger | None = logger
+    while each and each.propagate and (each := each.parent):
+        found += each.handlers
+    return list(dict.fromkeys(found))
 
 
 def log_line(level: int, text: str) -> None:

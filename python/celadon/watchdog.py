@@ -40,6 +40,8 @@ def prepare(on_abort: Callable[[], None] | None = None) -> dict[str, int]:
         "stack_pipe": _descriptors[0],
         "stacks_signal": _STACKS,
         "log_fd": log,
+        "log_later": not logging.is_plain(),
+        "log_level": logging.logger.getEffectiveLevel(),
         "preempt_signal": preemption.handle_signal(),
     }
 
@@ -49,10 +51,8 @@ def _abort_handler(
 ) -> Callable[[int, object], None]:
     def handle(_signal: int, _frame: object) -> None:
         # What can be told is told, then this process ends.
-        stream = logging.stream()
         try:
-            report.dump_greenlets(stream)
-            stream.flush()
+            logging.last_words(report.as_text())
             if on_abort is not None:
                 on_abort()
         finally:

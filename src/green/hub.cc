@@ -257,10 +257,9 @@ void Hub::end_held(Nanos began, Nanos now) noexcept {
     std::string who = current_->job()->describe();
     if (!who.empty()) held_.set_holder(std::move(who));
   }
-  const std::string line = held_.released(began, now);
-  if (line.empty()) return;
-  if (blocking_.watchdog) blocking_.watchdog->on_released(now - began);
-  if (log_) log_->log(Level::Warning, line);
+  std::string line = held_.released(began, now);
+  if (line.empty() || !blocking_.watchdog) return;
+  blocking_.watchdog->on_released(now - began, std::move(line));
 }
 
 void Hub::set_cells(HubStats& stats, HubLoad& load) noexcept {

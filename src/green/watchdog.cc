@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <ctime>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
@@ -108,6 +109,19 @@ void write_out(int fd, std::string_view text) noexcept {
   [[maybe_unused]] const auto n = ::write(fd, text.data(), text.size());
 }
 
+// A line for a log that only the loop's thread may write.
+class Warning final : public loop::Task {
+ public:
+  Warning(Hub& hub, std::string text) noexcept : hub_(hub), text_(std::move(text)) {}
+  void run() noexcept override {
+    if (hub_.log()) hub_.log()->log(Level::Warning, text_);
+  }
+
+ private:
+  Hub& hub_;
+  std::string text_;
+};
+
 }  // namespace
 
 Watchdog::Watchdog(Hub& hub, const WatchLimits& limits)
@@ -121,8 +135,7 @@ Watchdog::Watchdog(Hub& hub, const WatchLimits& limits)
 std::expected<void, Error> Watchdog::start() noexcept {
   auto started = thread_.start([this]() noexcept { run(); });
   if (!started) {
-    write_out(limits_.log_fd, log_prefix("WARNING") + "the watchdog is off: " +
-                                  std::string(describe(started.error())) + '\n');
+    warn("the watchdog is off: " + std::string(describe(started.error())));
   }
   return started;
 }
@@ -249,8 +262,7 @@ void Watchdog::sample(Nanos began, Nanos held) noexcept {
   hub_.held().sampled(began, held, top_of(stack_), stack_);
 }
 
-// What is new is logged: straight to the descriptor, since the thread that would write
-// the log is the one that hangs.
+// What is new is logged.
 void Watchdog::report(Nanos began, Nanos held) noexcept {
   const Nanos now = monotonic_now();
   const std::string place = top_of(stack_);
@@ -263,12 +275,14 @@ void Watchdog::report(Nanos began, Nanos held) noexcept {
   passed_over_ = 0;
   reported_ = began;
   repeats_.told(place, held, now);
-  std::string line = log_prefix("WARNING") + "the loop is held for " +
-                     std::to_string(held / kMillisecond) + " ms at " + place + '\n';
+  if (!logs(Level::Warning)) return;
+  std::string line = "the loop is held for " + std::to_string(held / kMillisecond) +
+                     " ms at " + place + '\n';
   line += stack_;
   line += describe_file_wait();
   hub_.held().set_logged();
-  write_out(limits_.log_fd, line);
+  if (line.ends_with('\n')) line.pop_back();
+  warn(std::move(line));
 }
 
 // Of what is not new, once a minute.
@@ -279,11 +293,9 @@ void Watchdog::sum_up(Nanos began) noexcept {
   }
   const auto rest = repeats_.rest(monotonic_now());
   if (!rest) return;
-  write_out(limits_.log_fd, log_prefix("WARNING") + "the loop was held " +
-                                std::to_string(rest->count) +
-                                " more times since the last report, for " +
-                                std::to_string(rest->largest / kMillisecond) +
-                                " ms or more at " + rest->place + '\n');
+  warn("the loop was held " + std::to_string(rest->count) +
+       " more times since the last report, for " +
+       std::to_string(rest->largest / kMillisecond) + " ms or more at " + rest->place);
 }
 
 // Also of a slice that is exempt from reports. Again at each look: more may have come
@@ -300,17 +312,41 @@ void Watchdog::relieve() noexcept {
   const Nanos now = monotonic_now();
   if (now - relieved_at_ < kReliefPeriod) return;
   relieved_at_ = now;
-  write_out(limits_.log_fd, log_prefix("WARNING") + "the loop is held for " +
-                                std::to_string(held / kMillisecond) +
-                                " ms: " + std::to_string(went) +
-                                " idle connections go to other workers\n");
+  warn("the loop is held for " + std::to_string(held / kMillisecond) +
+       " ms: " + std::to_string(went) + " idle connections go to other workers");
 }
 
 void Watchdog::alarm(Nanos began, Nanos held) noexcept {
+  if (!logs(Level::Error)) return;
+  // Wherever lines go else: these may be the last words.
   write_out(limits_.log_fd, log_prefix("ERROR") + "the loop is held for " +
                                 std::to_string(held / kMillisecond) +
                                 " ms; the stacks of all threads:\n");
   ask_for_stacks(began, limits_.alarm_signal);
+}
+
+bool Watchdog::logs(Level level) const noexcept {
+  return !limits_.least || level >= limits_.least->load(std::memory_order_relaxed);
+}
+
+void Watchdog::on_released(Nanos length, std::string line) noexcept {
+  repeats_.grew(length);
+  if (limits_.log_later) {  // behind the report
+    hub_.loop().post(std::make_unique<Warning>(hub_, std::move(line)));
+  } else if (hub_.log()) {
+    hub_.log()->log(Level::Warning, line);
+  }
+}
+
+// Straight to the descriptor, since the thread that would write the log is the one that
+// hangs; later where the log is one that only this can write.
+void Watchdog::warn(std::string text) noexcept {
+  if (!logs(Level::Warning)) return;
+  if (limits_.log_later) {
+    hub_.loop().post(std::make_unique<Warning>(hub_, std::move(text)));
+  } else {
+    write_out(limits_.log_fd, log_prefix("WARNING") + text + '\n');
+  }
 }
 
 }  // namespace celadon::green

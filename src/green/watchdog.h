@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/repeats.h"
 #include "loop/thread.h"
 
@@ -28,12 +29,14 @@ class Relief {
 };
 
 struct WatchLimits {
-  Nanos report = kNever;     // a slice so long is reported with the stack that holds it
-  int report_signal = 0;     // faulthandler writes this thread's stack at it, to a pipe
-  int report_pipe = -1;      // whose end this is; owned by who gives it
-  Nanos alarm = kNever;      // a slice so long is reported with all stacks
-  int alarm_signal = 0;      // faulthandler writes them at it, to the error log
-  int log_fd = 2;            // of the error log
+  Nanos report = kNever;   // a slice so long is reported with the stack that holds it
+  int report_signal = 0;   // faulthandler writes this thread's stack at it, to a pipe
+  int report_pipe = -1;    // whose end this is; owned by who gives it
+  Nanos alarm = kNever;    // a slice so long is reported with all stacks
+  int alarm_signal = 0;    // faulthandler writes them at it, to the error log
+  int log_fd = 2;          // of the error log
+  bool log_later = false;  // warnings go to the hub's log instead, once it turns
+  const std::atomic<Level>* least = nullptr;  // what is below it is not logged
   Nanos preempt = kNever;    // a slice that is preempted is at most about so long
   Nanos raise = kNever;      // LoopBlocked is raised in a slice so long
   int preempt_signal = 0;    // one whose Python handler is on_preempt, for both
@@ -78,8 +81,8 @@ class Watchdog {
   }
   // By the thread that is watched, between two bytecodes: writes what was asked for.
   void write_stacks() noexcept;
-  // A slice that was reported is over, after so long.
-  void on_released(Nanos length) noexcept { repeats_.grew(length); }
+  // By the thread that is watched: a slice that was reported is over, after so long.
+  void on_released(Nanos length, std::string line) noexcept;
   // After a fork, in the child: the thread is the parent's.
   void abandon() noexcept;
 
@@ -98,6 +101,8 @@ class Watchdog {
   void sum_up(Nanos began) noexcept;
   void alarm(Nanos began, Nanos held) noexcept;
   void relieve() noexcept;
+  [[nodiscard]] bool logs(Level level) const noexcept;
+  void warn(std::string text) noexcept;
 
   static constexpr Nanos kReliefPeriod = kSecond;       // at the most one is told in it
   static constexpr Nanos kStackPatience = 3 * kSecond;  // then it goes without one

@@ -18,4 +18,12 @@ namespace celadon::module {
   std::unreachable();
 }
 
+// The least that is logged where that is the least.
+[[nodiscard]] inline Level from_python_level(int level) noexcept {
+  for (const Level each : {Level::Debug, Level::Info, Level::Warning, Level::Error}) {
+    if (level <= to_python_level(each)) return each;
+  }
+  return Level::Critical;
+}
+
 }  // namespace celadon::module

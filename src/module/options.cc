@@ -237,6 +237,8 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   if (raises) out.watch.raise = out.watch.alarm;
   r.integer("stacks_signal", out.watch.alarm_signal);
   r.integer("log_fd", out.watch.log_fd);
+  r.flag("log_later", out.watch.log_later);
+  r.integer("log_level", out.log_level);
   r.duration("preempt", out.watch.preempt);
   r.integer("preempt_signal", out.watch.preempt_signal);
   r.flag("metrics", out.metrics);

@@ -24,6 +24,7 @@ struct Options {
   std::uint32_t umask = 0;
   bool reuse_port = false;
   int tcp_keepalive = 0;           // seconds
+  int log_level = 0;               // the least that the error log has, as Python counts
   std::uint64_t max_requests = 0;  // then another worker takes its place; 0: never
   std::uint64_t max_requests_jitter = 0;
   std::string access_log;  // path, "-", or empty for none

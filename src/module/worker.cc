@@ -141,6 +141,8 @@ bool Worker::run(bool watch_signals) noexcept {
     signals_ = std::make_unique<loop::Signals>(hub_.loop(), *this);
     take_signals();
     green::WatchLimits watch = options_.watch;
+    least_.store(from_python_level(options_.log_level), std::memory_order_relaxed);
+    watch.least = &least_;
     if (seat_) watch.relief = this;
     hub_.watch(watch);
   } else if (options_.watch.preempt != kNever) {
@@ -304,6 +306,8 @@ void Worker::on_signal(int signo) noexcept {
         seat_
             ? seat_->commons.slab().summary().log_level.load(std::memory_order_relaxed)
             : 0;
+    if (level > 0)
+      least_.store(static_cast<Level>(level - 1), std::memory_order_relaxed);
     notices_.tell(Notices::kSignal, signo,
                   level > 0 ? to_python_level(static_cast<Level>(level - 1)) : 0);
     return;

@@ -103,6 +103,7 @@ class Worker final : public loop::SignalHandler,
   std::uint64_t last_request_ = UINT64_MAX;  // after it another worker is asked for
   std::atomic<bool> another_ = false;        // was asked for
   std::uint64_t ignored_deadlines_ = 0;      // of which the master has heard
+  std::atomic<Level> least_ = Level::Debug;  // that the watchdog logs
   Phase phase_ = Phase::Serving;
   bool told_quick_ = false;
   green::Strand* waiting_ = nullptr;  // who called run()
