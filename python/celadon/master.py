@@ -33,6 +33,7 @@ from celadon import (
     showing,
     signals,
     systemd,
+    watchdog,
 )
 from celadon.errors import AppFailed, CeladonError, UsageError, printable
 from celadon.importer import Application, own_frames
@@ -200,6 +201,7 @@ def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
         if account := process.account_of(settings):
             process.become(account)
             supervisor.core.end_with_it(arbiter.pid)
+        watchdog.trace_crashes()
         worker.app.callable = worker.wsgi = load(settings)
         lifecycle.call(settings, "post_worker_init", worker)
         worker.booted = True

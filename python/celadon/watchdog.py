@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import weakref
 from collections.abc import Callable
 
 from celadon import logging, signals
@@ -19,6 +20,36 @@ _STACK = int(signal.SIGRTMIN) + 6
 _STACKS = int(signal.SIGRTMIN) + 5
 
 _descriptors: list[int] = []  # of this process's pipe, for as long as it lives
+
+
+class _ErrorLog:
+    """Where a process that crashes writes its stacks; `faulthandler` keeps it as long as
+    it writes there, and not elsewhere as the application wants."""
+
+    def __init__(self) -> None:
+        self._descriptor = logging.descriptor()
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def flush(self) -> None:
+        pass
+
+
+_ours: weakref.ref[_ErrorLog] | None = None
+
+
+def trace_crashes() -> bool:
+    """One that crashes in C writes its stacks into the error log, as that is now, unless
+    the application has them written elsewhere; whether it is so."""
+    global _ours
+    is_ours = _ours is not None and _ours() is not None
+    if is_ours or not faulthandler.is_enabled():
+        log = _ErrorLog()
+        faulthandler.enable(file=log)
+        _ours = weakref.ref(log)
+        return True
+    return False
 
 
 def prepare(on_abort: Callable[[], None] | None = None) -> dict[str, int]:
@@ -33,7 +64,7 @@ def prepare(on_abort: Callable[[], None] | None = None) -> dict[str, int]:
             os.set_blocking(descriptor, False)
     faulthandler.register(_STACK, file=_descriptors[1], all_threads=False)
     faulthandler.register(_STACKS, file=log, all_threads=True)
-    if not faulthandler.is_enabled():  # else it writes the stacks itself
+    if trace_crashes():  # else the application's writes the stacks
         signals.take([signal.SIGABRT], _abort_handler(on_abort))
     return {
         "stack_signal": _STACK,

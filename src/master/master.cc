@@ -263,6 +263,7 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
   const std::uint64_t requests = commons_.slot(slot).gauges[metrics::gauge::kInFlight];
   deeds.lost += requests;
   const std::string last_words = commons_.slot(slot).last_words.get();
+  const std::string lost = requests > 0 ? name_requests(slot, requests) : "";
   commons_.slab().take_back(slot);
   heir_.inherit(commons_.ring(slot), log_);
   commons_.forward(slot, loop_->now());
@@ -270,7 +271,7 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
                 [pid](const auto& control) { return control->pid() == pid; });
   hooks_.worker_gone(pid);
   std::string line = name_of(pid) + " " + describe(how);
-  if (requests > 0) line += ", with " + std::to_string(requests) + " requests";
+  if (!lost.empty()) line += ", with " + lost;
   if (ended == Ended::Planned) return info(line);
   complain(Level::Error, line);
   look_at_reload(last_words.empty() ? line : last_words);
@@ -281,6 +282,17 @@ void Master::on_end(pid_t pid, Exit how) noexcept {
                 : kNoWorkerBoots;
   quick_ = true;
   roster_.stop(loop_->now());
+}
+
+// As far as the worker has noted them.
+std::string Master::name_requests(int slot, std::uint64_t count) {
+  std::string text = std::to_string(count) + (count == 1 ? " request" : " requests");
+  std::uint64_t named = 0;
+  for (const std::string& each : commons_.slot(slot).under_way.lines()) {
+    text += (named++ == 0 ? ": " : ", ") + escape_for_log(each);
+  }
+  if (named > 0 && named < count) text += " and others";
+  return text;
 }
 
 void Master::info(const std::string& line) {

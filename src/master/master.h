@@ -122,6 +122,7 @@ class Master final : public loop::SignalHandler,
   void on_ready(pid_t pid) noexcept;
   void on_word(pid_t pid, char word) noexcept;
   void recycle(pid_t pid, Why why, std::string_view said) noexcept;
+  [[nodiscard]] std::string name_requests(int slot, std::uint64_t count);
   void info(const std::string& line);
   void complain(Level level, const std::string& line);
   void note(std::string_view line) noexcept;

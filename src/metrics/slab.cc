@@ -70,6 +70,7 @@ void Slab::lease(std::size_t at, Nanos now) noexcept {
   slot.fit_until.store(0, std::memory_order_relaxed);
   slot.leased_at.store(now, std::memory_order_relaxed);
   slot.last_words.set({});
+  slot.under_way.clear();
   slot.lease.fetch_add(1, std::memory_order_relaxed);
   slot.state.store(SlotState::Booting, std::memory_order_release);
 }

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/shared_memory.h"
 #include "base/short_text.h"
+#include "base/under_way.h"
 #include "metrics/series.h"
 #include "metrics/text_ring.h"
 
@@ -65,6 +66,7 @@ struct alignas(kLine) Slot {
   alignas(kLine) GaugeRow gauges;
   alignas(kLine) CounterRow counters;
   ShortText<256> last_words;  // why this worker gave up
+  UnderWay under_way;         // what it was at
 };
 
 // Why a worker ended.

@@ -56,11 +56,13 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
   }
   bridge_ = std::make_unique<wsgi::Bridge>(
       hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
-  server_ = seat ? std::make_unique<server::Server>(
-                       hub_.loop(), *bridge_, options_.server, log_,
-                       server::Cells{counts_->server, load_->server})
-                 : std::make_unique<server::Server>(hub_.loop(), *bridge_,
-                                                    options_.server, log_);
+  server_ =
+      seat
+          ? std::make_unique<server::Server>(
+                hub_.loop(), *bridge_, options_.server, log_,
+                server::Cells{counts_->server, load_->server, &seat->cells().under_way})
+          : std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server,
+                                             log_);
   heap_.emplace(hub_.loop(), *server_);
   if (options_.metrics) {
     const metrics::TextRing slow =

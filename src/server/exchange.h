@@ -31,6 +31,7 @@
 #include "base/clock.h"
 #include "base/intrusive_list.h"
 #include "base/out_queue.h"
+#include "base/under_way.h"
 #include "http/method.h"
 #include "http/rejection.h"
 #include "http/request.h"
@@ -147,9 +148,11 @@ struct ExchangeState {
   const Account* account = nullptr;
   Carrier carrier;
 
-  // Of the ledger: it is with the application; the method that it is counted by.
+  // Of the ledger: it is with the application; the method that it is counted by; its
+  // place among those that are named where this process dies.
   bool running = false;
   http::Method counted_as = http::Method::Other;
+  std::int8_t noted_at = UnderWay::kNone;
 
  protected:
   Channel* channel_ = nullptr;

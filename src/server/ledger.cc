@@ -16,6 +16,7 @@ Ledger::Ledger(loop::Loop& loop, App& app, const Settings& settings, LogSink& lo
       log_(log),
       counters_(cells.counters),
       load_(cells.load),
+      under_way_(cells.under_way),
       naming_(settings.request_id_header),
       slow_after_(settings.slow_request > 0 ? settings.slow_request : kSlow) {
   own_lines_.renew();
@@ -59,6 +60,8 @@ void Ledger::enter(Exchange& x) noexcept {
 
 void Ledger::run(Exchange& x) noexcept {
   enter(x);
+  if (under_way_)
+    x.noted_at = under_way_->note(x.method(), x.request().text(x.request().target));
   app_.on_request(x);
 }
 
@@ -66,6 +69,8 @@ void Ledger::leave(Exchange& x) noexcept {
   if (!std::exchange(x.running, false)) return;
   --load_.in_flight;
   --load_.active[static_cast<std::size_t>(x.counted_as)];
+  if (x.noted_at != UnderWay::kNone)
+    under_way_->forget(std::exchange(x.noted_at, UnderWay::kNone));
 }
 
 void Ledger::overload(Exchange& x, Refused why) noexcept {

@@ -13,6 +13,7 @@
 
 #include "base/free_list.h"
 #include "base/log.h"
+#include "base/under_way.h"
 #include "loop/loop.h"
 #include "server/access_log.h"
 #include "server/admission.h"
@@ -29,6 +30,7 @@ namespace celadon::server {
 struct Cells {
   Counters& counters;
   Load& load;
+  UnderWay* under_way = nullptr;
 };
 
 // At most so many lines of a kind in a second; the others are counted.
@@ -138,6 +140,7 @@ class Ledger final : private loop::Timer {
   LogSink& log_;
   Counters& counters_;
   Load& load_;
+  UnderWay* const under_way_;
   Naming naming_;
   OwnLines own_lines_{loop_, settings_};
   Admission admission_{settings_};

@@ -84,7 +84,9 @@ def test_a_stuck_loop_is_reported_and_its_worker_replaced(
         server.wait_line(
             f"worker {worker} does not answer for \\d+ s and is aborted: state"
         )
-        server.wait_line(f"worker {worker} (was killed by|exited).*, with 1 requests")
+        server.wait_line(
+            f"worker {worker} (was killed by|exited).*, with 1 request: GET /{how}$"
+        )
         assert client.read_to_end() == b""
         assert worker not in wait_ready(server, 2)
     report = "\n".join(server.lines)
