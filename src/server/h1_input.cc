@@ -210,7 +210,7 @@ void H1Session::offer_collected() noexcept {
 // Refuses what is not a request yet.
 void H1Session::reject(http::Rejection why, std::string_view head) noexcept {
   const bool says_nothing = asks_for_head_alone(head);  // before it is thrown away
-  server_.ledger().note_refusal(connection_.peer, why, nullptr);
+  server_.ledger().note_refusal(connection_.peer, why, nullptr, head);
   parser_.reset();
   if (state().stage == Stage::Head) set_stage(Stage::None);
   take_no_more();

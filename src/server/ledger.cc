@@ -7,6 +7,47 @@
 #include "server/slow_request.h"
 
 namespace celadon::server {
+namespace {
+
+constexpr std::size_t kShownOfHead = 100;  // bytes
+
+// The setting that would let it pass.
+std::string_view setting_of(http::Rejection why) noexcept {
+  using enum http::Rejection;
+  switch (why) {
+    case LineTooLong: return "limit_request_line";
+    case HeadTooLarge:
+      return "limit_request_fields, limit_request_field_size, limit_request_head";
+    case BodyTooLarge: return "limit_request_body";
+    case SlowHead: return "header_timeout";
+    case SlowBody: return "body_timeout, body_min_rate";
+    case WrongHost: return "allowed_hosts";
+    default: return {};
+  }
+}
+
+// What those who speak something else begin with.
+std::string_view other_protocol(std::string_view head) noexcept {
+  if (head.starts_with("\x16\x03")) {
+    return "; that is TLS, which is not served: a proxy in front ends it";
+  }
+  // A uwsgi packet: a zero, the size of what follows in two bytes, a zero.
+  if (head.size() >= 4 && head[0] == '\0' && head[3] == '\0') {
+    return "; that is the uwsgi protocol: proxy_pass in place of uwsgi_pass";
+  }
+  return {};
+}
+
+// The first line of what was no request, or as much of it as fits a log.
+std::string beginning_of(std::string_view head) {
+  if (const std::string_view other = other_protocol(head); !other.empty()) {
+    return std::string(other);
+  }
+  const std::string_view line = head.substr(0, head.find_first_of("\r\n"));
+  return line.empty() ? "" : " \"" + escape_for_log(line, kShownOfHead) + "\"";
+}
+
+}  // namespace
 
 Ledger::Ledger(loop::Loop& loop, App& app, const Settings& settings, LogSink& log,
                Cells cells)
@@ -147,7 +188,11 @@ void Ledger::send_refusal(Exchange& x, http::Rejection why) noexcept {
 }
 
 void Ledger::complain(Exchange& x, Misfit what) noexcept {
-  const std::string target = escape_for_log(x.request().text(x.request().target));
+  name(x);
+  std::string target = escape_for_log(x.request().text(x.request().target));
+  if (const std::string_view id = x.names().request_id(); !id.empty()) {
+    target.append(" [request_id=").append(id).append("]");
+  }
   if (what == Misfit::TooMuch) {
     log_.log(
         Level::Warning,
@@ -161,7 +206,8 @@ void Ledger::complain(Exchange& x, Misfit what) noexcept {
 }
 
 void Ledger::note_refusal(const net::Address& peer, http::Rejection why,
-                          const http::Request* request) noexcept {
+                          const http::Request* request,
+                          std::string_view head) noexcept {
   ++counters_.rejected;
   if (why != http::Rejection::Overloaded) {
     ++counters_.refused[static_cast<std::size_t>(refused_for(why))];
@@ -180,7 +226,11 @@ void Ledger::note_refusal(const net::Address& peer, http::Rejection why,
   if (!refusals_.allows(loop_.now(), tell)) return;
   std::string line = "refused a request from " + peer.text() + ": " +
                      std::to_string(info.status) + " " + std::string(info.text);
+  if (const std::string_view name = setting_of(why); !name.empty()) {
+    line.append(" (").append(name).append(")");
+  }
   if (request) line += " \"" + escape_for_log(request->text(request->target)) + "\"";
+  if (!head.empty()) line += beginning_of(head);
   log_.log(Level::Warning, line);
 }
 

@@ -89,9 +89,10 @@ class Ledger final : private loop::Timer {
   // A page of ours as its answer, and a line about it.
   void send_refusal(Exchange& x, http::Rejection why) noexcept;
   void complain(Exchange& x, Misfit what) noexcept;
-  // A refusal in the log and in the counters; `request` is null where none was read.
+  // A refusal in the log and in the counters; `request` is null where none was read, of
+  // which `head` came.
   void note_refusal(const net::Address& peer, http::Rejection why,
-                    const http::Request* request) noexcept;
+                    const http::Request* request, std::string_view head = {}) noexcept;
 
   // The field that carries the id of a request; empty: none does.
   [[nodiscard]] std::string_view id_header() const noexcept { return naming_.header(); }
