@@ -3,12 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools/place.sh
+PYTHON=$PYTHON VENV=$VENV tools/environment.sh
 # Two builds of one checkout would write to the same files.
 exec 9>build/.lock
 flock -n 9 || { echo "another build of this checkout goes on: waiting for it"; flock 9; }
-
-PYTHON=$PYTHON VENV=$VENV tools/venv.sh
 
 # What is installed: modules of Python are read where they are, the rest is built.
 fingerprint() {
@@ -21,9 +19,8 @@ fingerprint() {
 now=$(fingerprint)
 if [ "$now" != "$(cat "$VENV/.installed" 2>/dev/null)" ]; then
   rm -f "$VENV/.installed"
-  pip=("$VENV/bin/python" -m pip install -q --disable-pip-version-check)
-  "${pip[@]}" "scikit-build-core>=0.10" "greenlet>=3.1"
-  "${pip[@]}" --no-build-isolation --no-deps -e .
+  "$VENV/bin/python" -m pip install -q --disable-pip-version-check \
+    --no-build-isolation --no-deps -e .
   "$PYTHON" -B tools/plain_pth.py "$VENV"
   echo "$now" > "$VENV/.installed"
 fi

@@ -15,7 +15,7 @@ if ! is_of_here; then
   exec 9>build/.lock
   flock 9
   if ! is_of_here; then
-    find build -mindepth 1 -maxdepth 1 ! -name .lock -exec rm -rf {} +
+    find build -mindepth 1 -maxdepth 1 ! -name '.lock*' -exec rm -rf {} +
     echo "$PWD" > build/.place
   fi
 fi

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what the tests import into $VENV, which tools/build.sh has made.
+# Installs what the tests import into $VENV, which tools/environment.sh has made. The
+# extension may be built into it meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-exec 9>build/.lock
-flock -n 9 || { echo "another build of this checkout goes on: waiting for it"; flock 9; }
+exec 9>build/.lock-tools
+flock -n 9 || { echo "another installation into this checkout goes on: waiting for it"; flock 9; }
 
 # Those that are compiled, each with what tells that the distribution's library is there.
 requirements() {

@@ -78,14 +78,12 @@ def _verb(text: str) -> Callable[[Options], list[Step]]:
     return lambda _: [Step(tuple(text.split()), text)]
 
 
-def _build(options: Options) -> list[Step]:
-    environment = {"PYTHON": options.python, "VENV": options.venv}
-    return [Step(("tools/build.sh",), "make build", environment=environment)]
+def _tool(name: str, again: str) -> Callable[[Options], list[Step]]:
+    def steps(options: Options) -> list[Step]:
+        environment = {"PYTHON": options.python, "VENV": options.venv}
+        return [Step((f"tools/{name}.sh",), again, environment=environment)]
 
-
-def _tools(options: Options) -> list[Step]:
-    command = ("tools/test-tools.sh",)
-    return [Step(command, "make test-tools", environment={"VENV": options.venv})]
+    return steps
 
 
 def _configure(options: Options) -> str:
@@ -204,6 +202,7 @@ def _make(options: Options) -> str:
     return f"make --no-print-directory -j{options.jobs} VENV={venv}"
 
 
+READY = ("extension", "tools")  # what every test in Python needs
 PARTS = (
     Part(
         "system",
@@ -219,17 +218,24 @@ PARTS = (
         after=("system",),
     ),
     Part(
+        "environment",
+        "a virtual environment of Python",
+        _tool("environment", "make build"),
+        after=("system",),
+        prepares=True,
+    ),
+    Part(
         "extension",
         "celadon, built into the environment",
-        _build,
-        after=("system", "c++ base"),
+        _tool("build", "make build"),
+        after=("environment", "c++ base"),
         prepares=True,
     ),
     Part(
         "tools",
         "what the tests need of Python",
-        _tools,
-        after=("extension",),
+        _tool("test-tools", "make test-tools"),
+        after=("environment",),
         prepares=True,
     ),
     Part(
@@ -257,46 +263,46 @@ PARTS = (
         "python",
         "tests over real sockets, many at a time",
         _pytest("-m", "not alone"),
-        after=("tools",),
+        after=READY,
     ),
     Part(
         "alone",
         "tests that measure, one after another",
         _pytest("-m", "alone", parallel=False),
-        after=("tools", "python"),
+        after=(*READY, "python"),
         quiet=True,
     ),
     Part(
         "unit",
         "Python tests that take no time",
         _pytest("-m", "not alone and not slow", *QUICK),
-        after=("tools",),
+        after=READY,
     ),
     Part(
         "changed",
         "style, types and imports; static analysis of what changed",
         _lint_of_changed,
-        after=("tools",),
+        after=READY,
     ),
     Part(
         "lint",
         "style, types and imports",
         _lint,
-        after=("tools", "alone"),
+        after=(*READY, "alone"),
         minutes=2,
     ),
     Part(
         "tidy",
         "static analysis of all C++",
         _tidy,
-        after=("tools", "lint"),
+        after=(*READY, "lint"),
         minutes=12,
     ),
     Part(
         "chaos",
         "kills, stops and reloads at random under load, for longer",
         _pytest("tests/chaos", parallel=False, CHAOS_SECONDS="15"),
-        after=("tools", "alone", "tidy"),
+        after=(*READY, "alone", "tidy"),
         quiet=True,
         minutes=4,
     ),
@@ -304,7 +310,7 @@ PARTS = (
         "clients",
         "random clients on the real server, for longer",
         _clients,
-        after=("tools", "chaos"),
+        after=(*READY, "chaos"),
         quiet=True,
         minutes=3,
     ),
@@ -312,7 +318,7 @@ PARTS = (
         "applications",
         "applications of others, as gunicorn serves them and under many clients",
         _applications,
-        after=("tools", "clients"),
+        after=(*READY, "clients"),
         quiet=True,
         minutes=15,  # their environments are made the first time
     ),
