@@ -16,7 +16,6 @@ from celadon import config, flags, routes, showing, sources, surroundings
 from celadon.errors import AppFailed, CeladonError, UsageError
 from celadon.importer import check_name
 from celadon.patch.imports import when_imported
-from celadon.sources import paste
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -113,6 +112,8 @@ class _Invocation:
         settings = config.load(self.options, os.environ, layers)
         if not settings.paste:
             return settings
+        from celadon.sources import paste
+
         lowest = paste.read(settings.paste, self.folder, settings.raw_paste_global_conf)
         return config.load(self.options, os.environ, [lowest, *layers])
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
-import hashlib
 import json
 import os
 import re
 import socket
 import struct
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +66,8 @@ def _name_of(address: str, listening: Sequence[str]) -> str:
         address = listening[0].removeprefix("http://")
     if address.startswith("unix:") and not address.startswith("unix:@"):
         path = os.path.abspath(address.removeprefix("unix:"))
+        import hashlib  # with OpenSSL, which is dear for who only asks a server
+
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
         return f"unix-{_plain(os.path.basename(path))[:_SHOWN]}-{digest}"
     if address.endswith(":0") and listening:
@@ -189,8 +190,8 @@ def _as_text(command: str, answer: dict[str, Any]) -> str:
 def _reload_as_text(last: dict[str, Any]) -> str:
     text: str = last["outcome"]
     if "at" in last:
-        at = datetime.datetime.fromtimestamp(last["at"]).astimezone()
-        text += f", {at:%Y-%m-%d %H:%M:%S %z}"
+        at = time.localtime(last["at"])
+        text += time.strftime(", %Y-%m-%d %H:%M:%S %z", at)
     return f"{text}: {last['error']}" if "error" in last else text
 
 

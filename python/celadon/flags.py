@@ -6,6 +6,7 @@ import argparse
 import difflib
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from celadon.errors import UsageError
@@ -71,7 +72,8 @@ def make_parser() -> argparse.ArgumentParser:
         description="Serve a WSGI application, one greenlet per request.",
         epilog=_EPILOG,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # One is made for each argument: without a width it asks the terminal for it.
+        formatter_class=partial(argparse.HelpFormatter, width=80),
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("target", nargs="?", help=argparse.SUPPRESS)
@@ -107,6 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
         )
         _add_flag(group, row)
     _add_foreign(parser)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable
-from http.client import responses
+from http import HTTPStatus
 from typing import Any
 
 from celadon import logging
@@ -83,6 +83,7 @@ class Response:
 # Of a worker, its request, the environ and the answer.
 Exchange = tuple[Any, Request, dict[str, Any], Response]
 After = Callable[[Exchange], None]
+_PHRASES = {int(each): each.phrase for each in HTTPStatus}
 
 
 def with_request_hooks(
@@ -131,7 +132,7 @@ def _end(info: RequestInfo, exchange: Exchange, after: After) -> None:
     failed since, or its time was over."""
     response = exchange[3]
     if info.status not in (0, response.status_code):
-        response.status = f"{info.status} {responses.get(info.status, '')}"
+        response.status = f"{info.status} {_PHRASES.get(info.status, '')}"
     after(exchange)
 
 

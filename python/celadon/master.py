@@ -12,6 +12,7 @@ import contextlib
 import functools
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -270,18 +271,13 @@ def _say_why(error: BaseException) -> None:
 
 def _build_labels() -> str:
     """The labels of the metric celadon_build_info: versions of what is in here."""
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
+    import greenlet
 
     from celadon import __version__
 
-    try:
-        greenlet = version("greenlet")
-    except PackageNotFoundError:
-        greenlet = "unknown"
     return _core.metrics.label_text(
         ("version", "python", "greenlet"),
-        (__version__, platform.python_version(), greenlet),
+        (__version__, sys.version.split()[0], greenlet.__version__),
     )
 
 

@@ -7,7 +7,6 @@ import fcntl
 import grp
 import os
 import pwd
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -159,7 +158,7 @@ class PidFile:
 
     def _put(self) -> None:
         # At once whole, and not through a link that somebody else has laid there.
-        fresh = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
+        fresh = self._path.with_name(f".{self._path.name}.{os.urandom(8).hex()}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         writer = os.open(fresh, flags, 0o644)
         try:

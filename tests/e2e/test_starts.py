@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.raw import Client, get
-from tests.support.servers import Started
+from tests.support.servers import Command, Started
 from tests.support.site import wait_ready
 
 PROGRAM = """
@@ -121,3 +122,31 @@ def test_s27_a_program_keeps_what_is_its_own(tmp_path: Path) -> None:
         said = [line for line in server.out if line.startswith(what)]
         assert said == [f"{what} {program}"], list(server.out)
     assert not any("Traceback" in line for line in server.lines)
+
+
+def modules_of(text: str) -> set[str]:
+    return {*text.split()}
+
+
+def bare(*words: str) -> set[str]:
+    """What a Python has imported that does nothing else: an environment may add to it."""
+    code = f"{'; '.join(words)}; import sys; print(*sys.modules)"
+    return modules_of(subprocess.check_output([sys.executable, "-c", code], text=True))
+
+
+def test_a_server_imports_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(
+        "import sys\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [' '.join([*sys.modules]).encode()]\n"
+    )
+    unused = {"concurrent.futures", "configparser", "csv", "datetime", "email"}
+    unused |= {"importlib.abc", "importlib.metadata", "importlib.resources", "platform"}
+    unused |= {"secrets", "zipfile"}
+    with Command("small:app", cwd=tmp_path) as server:
+        found = modules_of(server.request(get("/")).body.decode())
+    assert "celadon.master" in found
+    assert found & unused - bare("pass") == set()
+    unused |= {"ast", "dataclasses", "inspect", "logging", "traceback"}
+    assert bare("import celadon") & unused - bare("pass") == set()

@@ -8,10 +8,9 @@ import os
 import signal
 import socket
 import sys
-import traceback
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
 from types import FrameType
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from celadon._core import green as _green
 from celadon._core.green import Described
@@ -32,19 +31,18 @@ class LoopExit(RuntimeError):
     """
 
 
-@dataclass
-class Entry:
+class Entry(TypedDict):
     """One greenlet, as `dump_greenlets` reports it; times in seconds."""
 
     id: int  # the slot's number in its thread; 0: the main script
     thread: int
     name: str
     state: str  # running, ready or parked
-    waits_on: str | None = None
-    request: str | None = None
-    age: float | None = None
-    deadline_left: float | None = None
-    stack: list[dict[str, Any]] = field(default_factory=list)
+    waits_on: str | None
+    request: str | None
+    age: float | None
+    deadline_left: float | None
+    stack: list[dict[str, Any]]
 
 
 def dump_greenlets(file: IO[str] | None = None, format: str = "text") -> None:
@@ -111,9 +109,7 @@ def as_data() -> dict[str, Any]:
     names = {each.ident: _name(each) for each in raw}
     threads = frames.of_threads()
     return {
-        "greenlets": [
-            asdict(_entry(each, names, threads)) for each in raw if _counts(each)
-        ],
+        "greenlets": [_entry(each, names, threads) for each in raw if _counts(each)],
         "idle": sum(each.state == "idle" for each in raw),
         "cycles": _cycles(raw, names),
     }
@@ -189,10 +185,20 @@ def _stack(raw: Described, threads: dict[int, FrameType]) -> list[dict[str, Any]
     """Outermost first, as in a traceback."""
     frame = frames.of_greenlet(raw, threads)
     return [
-        {"file": f.f_code.co_filename, "line": line, "function": f.f_code.co_qualname}
-        for f, line in reversed(list(traceback.walk_stack(frame) if frame else ()))
+        {
+            "file": f.f_code.co_filename,
+            "line": f.f_lineno,
+            "function": f.f_code.co_qualname,
+        }
+        for f in reversed([*_callers(frame)])
         if f.f_code.co_filename != __file__
     ]
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _waits_on(raw: Described, names: dict[int, str]) -> str | None:

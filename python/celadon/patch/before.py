@@ -16,7 +16,6 @@ import threading
 import types
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from celadon import origins
@@ -74,6 +73,8 @@ class _Walk:
         self._rlock = original("_thread", "RLock")
         self._local = original("_thread", "_local")
         self._queue = original("_queue", "SimpleQueue")
+        futures = sys.modules.get("concurrent.futures.thread")
+        self._executor: Any = getattr(futures, "ThreadPoolExecutor", None)
         self._semaphore: Any = None
         self._natives = {self._lock, self._rlock, self._queue}
         if patched("_multiprocessing", "SemLock"):
@@ -148,7 +149,7 @@ class _Walk:
                 for name, each in [*vars(value).items()]:
                     yield f".{name}", each, _putter(setattr, value, name)
         elif kind is not types.ModuleType:
-            if issubclass(kind, ThreadPoolExecutor):
+            if self._executor is not None and issubclass(kind, self._executor):
                 _forget_threads(value)
             yield from _of_instance(value)
 

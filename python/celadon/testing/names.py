@@ -50,8 +50,9 @@ class Names:
 
 
 def _told(name: str, entry: report.Entry) -> list[str]:
-    state = f"waits for {entry.waits_on}" if entry.waits_on else f"is {entry.state}"
-    stack = [at for at in entry.stack if _is_users(at["file"])]
+    waits_on, state = entry["waits_on"], entry["state"]
+    state = f"waits for {waits_on}" if waits_on else f"is {state}"
+    stack = [at for at in entry["stack"] if _is_users(at["file"])]
     return [
         f"  {name}: {state}",
         *(f"    {at['file']}:{at['line']} {at['function']}" for at in stack[-3:]),

@@ -8,11 +8,11 @@ installed: under the ``celadon`` command, after `install`, and in
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 _NAMES = ("common", "gmeinheld", "middleware", "patch", "server")
 __version__ = "1.0.2"  # of the interface
@@ -24,7 +24,7 @@ def install() -> None:
         sys.meta_path.append(_Finder())
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _Finder:
     """Asked last: the real one comes first."""
 
     def find_spec(
@@ -36,7 +36,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         package, _, name = fullname.partition(".")
         if package != "meinheld" or (name and name not in _NAMES):
             return None
-        return importlib.machinery.ModuleSpec(fullname, self, is_package=not name)
+        # importlib.abc, of which a loader is to be, loads half the standard library.
+        loader: Any = self
+        return importlib.machinery.ModuleSpec(fullname, loader, is_package=not name)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         return importlib.import_module(__name__ + spec.name.removeprefix("meinheld"))
