@@ -282,6 +282,24 @@ def run_pytest(
     )
 
 
+def test_tests_are_compiled_once_before_all_workers_import_them(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_small.py").write_text("def test_it() -> None: pass\n")
+    code = """
+        import os, subprocess, sys
+        from tools.suite.parts import BYTECODE_FOLDER, Options, _pytest
+        steps = lambda: _pytest("tests")(Options(sys.prefix, sys.executable, 2, 2))
+        first, run = steps()
+        subprocess.run(first.command, env={**os.environ, **first.environment}, check=True)
+        assert [*BYTECODE_FOLDER.rglob("test_small*.pyc")]
+        assert [step.command for step in steps()] == [run.command]
+    """
+    more = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    env = {**os.environ, **more}
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    subprocess.run(command, cwd=tmp_path, env=env, check=True)
+
+
 TESTS = """
 import os, pytest
 @pytest.fixture

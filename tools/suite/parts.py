@@ -27,9 +27,10 @@ LINT = (
 )
 CLANG_FORMAT = "{bin}/clang-format --dry-run --Werror"
 # Compiled once for all processes of all tests, beside the sources' folders, not in them.
+BYTECODE_FOLDER = Path("build/suite/bytecode").absolute()
 BYTECODE = {
     "PYTHONDONTWRITEBYTECODE": "",
-    "PYTHONPYCACHEPREFIX": str(Path("build/suite/bytecode").absolute()),
+    "PYTHONPYCACHEPREFIX": str(BYTECODE_FOLDER),
 }
 QUICK = ("tests/protocol", "tests/py", "tests/config", "tests/house")
 
@@ -123,6 +124,17 @@ def _simulator(options: Options) -> list[Step]:
     ]
 
 
+def _compiled_first(pytest: str, words: tuple[str, ...]) -> list[Step]:
+    """Each worker imports all tests, at the same time: each would compile all of them, and
+    what they import, where no run has done it before."""
+    sources = Path("tests").absolute().relative_to("/")
+    if (BYTECODE_FOLDER / sources).exists():
+        return []
+    # What is wrong with them is for the run itself to say.
+    text = f"{pytest} --collect-only -q {shlex.join(words)} >/dev/null 2>&1 || true"
+    return [Step(("bash", "-c", text), pytest, environment=BYTECODE)]
+
+
 def _pytest(
     *words: str, parallel: bool = True, **environment: str
 ) -> Callable[[Options], list[Step]]:
@@ -134,7 +146,7 @@ def _pytest(
             command += ["-n", str(options.workers), "--dist", "loadgroup"]
             command += ["--no-loadscope-reorder"]
         step = Step(tuple(command), again, Pytest, "pytest", environment | BYTECODE)
-        return [step]
+        return [*_compiled_first(again, words), step] if parallel else [step]
 
     return steps
 
