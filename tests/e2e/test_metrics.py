@@ -275,7 +275,7 @@ def test_counters_never_go_back_and_nothing_is_counted_twice() -> None:
 
         def watch() -> None:
             before: Samples = {}
-            while not stop.is_set():
+            while not stop.wait(0.01):
                 now = samples(page(server).body.decode())
                 backwards.extend(
                     (key, before[key], now.get(key, 0.0))
@@ -468,9 +468,9 @@ class Marks(Crowd):
         return self._counts[min(bisect.bisect(self.times, when), len(self._counts) - 1)]
 
 
-@pytest.mark.slow("twenty reloads of four workers")
+@pytest.mark.slow("ten reloads of four workers")
 def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:
-    """20 reloads and some kills under load: no resets, and increase() is what was asked."""
+    """10 reloads and two kills under load: no resets, and increase() is what was asked."""
     with measured(4) as server:
         target = f"127.0.0.1:{admin_port(server)}"
         with prometheus(tmp_path / "prometheus", target) as url:
@@ -478,7 +478,7 @@ def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:
             total = "sum(http_server_request_duration_seconds_count)"
             wait_until(lambda: (n := queries.number("up"), n == 1))
             with Load(server, FOREVER, FOREVER) as load, Marks(load) as marks:
-                for round_ in range(20):
+                for round_ in range(10):
                     old = ready(server)
                     if round_ % 5 == 4:
                         old = kill_worker(server, old[0])
@@ -513,9 +513,9 @@ def test_a_real_prometheus_through_reloads_and_kills(tmp_path: Path) -> None:
             for name in queries.names():
                 if name.endswith(("_total", "_count", "_sum", "_bucket")):
                     assert queries.ask(f"resets({name}[5m]) > 0") == [], name
-            assert queries.number("last_over_time(celadon_generation[5s])") == 20
+            assert queries.number("last_over_time(celadon_generation[5s])") == 10
             scrapes = queries.number("sum_over_time(up[1m])")
-            assert scrapes > 20
+            assert scrapes > 10
             # All were answered that had time for it.
             refused = f"up == 0 and scrape_duration_seconds < {SCRAPE_TIME - 0.02}"
             assert queries.ask(f"count_over_time(({refused})[1m:50ms])") == []

@@ -13,7 +13,7 @@ from tests.support.servers import Command, wait_until
 
 FOREVER = 10**9  # requests on one connection
 # Seconds from an answer to the next request of a client: the machine has other tests.
-_PAUSE = 0.001
+_PAUSE = 0.004
 _BODY = re.compile(rb"\d+ \d+$")
 
 
