@@ -132,3 +132,9 @@ def test_the_environment_starts_in_any_locale(tmp_path: Path) -> None:
     env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
     done = subprocess.run(words, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr
+
+
+def test_what_is_broken_on_purpose_fits_its_source() -> None:
+    command = [sys.executable, "tests/sim/mutate.py", "--list"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stderr
