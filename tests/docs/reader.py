@@ -54,6 +54,9 @@ class Reader:
             "CELADON": str(ROOT),
             "CELADON_BIND": "127.0.0.1:0",
             "CELADON_CONTROL_SOCKET": "control",
+            # What pages install is here, with all it needs: pip need not look for more.
+            "PIP_NO_DEPS": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
         for name, text in given.FILES.items():
             (folder / name).write_text(text)
