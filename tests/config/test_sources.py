@@ -307,6 +307,16 @@ def test_every_setting_of_gunicorn_is_known() -> None:
     assert names - own - set(SETTINGS) - set(gunicorn.VERDICTS) - set(HOOKS) == set()
 
 
+@pytest.mark.row("S22")
+def test_every_flag_of_gunicorn_is_known() -> None:
+    from celadon.flags import make_parser
+    from gunicorn.config import KNOWN_SETTINGS
+
+    ours = {flag for action in make_parser()._actions for flag in action.option_strings}
+    theirs = {flag for setting in KNOWN_SETTINGS for flag in setting.cli or ()}
+    assert theirs - ours == set()
+
+
 def test_every_default_of_gunicorn_is_accepted(place: Place) -> None:
     from gunicorn.config import KNOWN_SETTINGS
 

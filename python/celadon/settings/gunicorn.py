@@ -106,7 +106,9 @@ def _no_effect(reason: str) -> Verdict:
 _SPELLINGS = {
     "daemon": ("--daemon", "-D"),
     "enable_stdio_inheritance": ("-R", "--enable-stdio-inheritance"),
+    "dirty_apps": ("--dirty-app",),
     "sendfile": ("--no-sendfile",),
+    "uwsgi_allow_ips": ("--uwsgi-allow-from",),
     "syslog": ("--log-syslog",),
     "syslog_addr": ("--log-syslog-to",),
     "syslog_prefix": ("--log-syslog-prefix",),

@@ -46,7 +46,13 @@ def rows() -> Iterable[Setting]:
         "still there; one that does not answer within as many again is gone; 0: never",
     )
     yield s("reuse_port", parse_bool, False, "set SO_REUSEPORT on TCP listeners")
-    yield s("umask", parse_umask, 0, "mode bits taken off a unix socket's file")
+    yield s(
+        "umask",
+        parse_umask,
+        0,
+        "mode bits taken off a unix socket's file",
+        ("--umask", "-m"),
+    )
     yield s(
         "workers",
         parse_workers,
