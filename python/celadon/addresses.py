@@ -20,6 +20,7 @@ from celadon import logging, process, systemd
 from celadon._core import Master
 from celadon.config import Config
 from celadon.errors import UsageError
+from celadon.values import is_for_v6_only
 
 _PREFIX = "fd://"
 _PATIENCE = 5  # seconds for an address that somebody has still
@@ -38,6 +39,7 @@ class Addresses:
         self._is_open = False
         self._left: dict[str, str] = {}  # those that close once nobody accepts there
         self._owner: process.Account | None = None
+        self._v6_only: set[str] = set()
 
     @property
     def descriptions(self) -> list[str]:
@@ -53,7 +55,7 @@ class Addresses:
 
         Raises `OSError` for an address that cannot be bound, `UsageError` for a bad one.
         """
-        self._owner = process.account_of(settings)
+        self._look_at(settings)
         wanted = {store_name(text): text for text in settings.bind}
         for name, descriptor in stored.items():
             text = wanted.pop(name, None)
@@ -76,7 +78,7 @@ class Addresses:
         `settle`. Until then to follow the settings of before opens nothing, and cannot
         fail. Raises as `open`, and then nothing has changed.
         """
-        self._owner = process.account_of(settings)
+        self._look_at(settings)
         new = [text for text in settings.bind if text not in self._bound]
         opened: list[str] = []
         try:
@@ -90,6 +92,15 @@ class Addresses:
             raise
         for text in [text for text in self._bound if text not in settings.bind]:
             self._leave(text)
+
+    def _look_at(self, settings: Config) -> None:
+        self._owner = process.account_of(settings)
+        self._v6_only = {
+            text
+            for texts in (settings.bind, settings.admin_bind)
+            for text in texts
+            if is_for_v6_only(text, texts)
+        }
 
     def _open_admin(self, settings: Config) -> None:
         opened: dict[str, str] = {}
@@ -126,17 +137,21 @@ class Addresses:
     def _opened(
         self,
         text: str,
-        bind: Callable[[str], tuple[str, int]],
+        bind: Callable[[str, bool], tuple[str, int]],
         unbind: Callable[[str], object],
     ) -> str:
+        def attempt(text: str) -> tuple[str, int]:
+            return bind(text, text in self._v6_only)
+
         try:
-            described = (bind(text) if self._is_open else patiently(bind, text))[0]
+            opened = attempt(text) if self._is_open else patiently(attempt, text)
         except ValueError as error:
             raise UsageError(str(error)) from None
         except OSError as error:
             if why := _unknown_host(text):
                 raise UsageError(f"{error}: {why}") from None
             raise
+        described = opened[0]
         try:
             if not text.startswith(_PREFIX):
                 self._give_away(described)

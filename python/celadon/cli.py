@@ -12,7 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from celadon import config, flags, routes, showing, sources, surroundings
+from celadon import (
+    bodies,
+    config,
+    flags,
+    paths,
+    routes,
+    showing,
+    sources,
+    surroundings,
+)
 from celadon.errors import AppFailed, CeladonError, UsageError
 from celadon.importer import check_name
 from celadon.patch.imports import when_imported
@@ -71,7 +80,7 @@ class _Invocation:
         self.file = self.options.pop("config", None)
         self.strict = self.options.pop("strict_config", False)
         # What is relative is meant from here, at each reload and wherever we are by then.
-        self.folder = surroundings.here()
+        self.folder = paths.here()
         surroundings.import_from(str(self.folder))
 
     def take(self, name: str) -> bool:
@@ -301,6 +310,7 @@ def _load(target: str, settings: config.Config) -> Any:
     surroundings.prepare(settings)
     surroundings.import_from(*settings.pythonpath, os.getcwd())
     routes.install()
+    bodies.install()
     if settings.metrics:
         when_imported("prometheus_client", _bridge)
     if settings.green:

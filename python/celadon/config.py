@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from celadon import cgroup
+from celadon import cgroup, paths
 from celadon.errors import UsageError, brief
 from celadon.hooks import Hook
 from celadon.settings import SETTINGS, gunicorn
@@ -223,6 +223,7 @@ def _contradictions(config: Config) -> list[str]:
     if config.reload and config.preload_app:
         problems.append("reload: what preload_app has imported cannot be renewed")
     settle_request_timeout(config)
+    paths.settle(config.values)
     config.notes += [
         f"access_log_format: {each} is no atom: it prints -, or what it is"
         for each in strange_atoms(config.access_log_format)

@@ -27,6 +27,7 @@ from celadon import (
 from celadon.errors import UsageError
 from celadon.green import profile, report, spawn_later
 from celadon.importer import Application
+from celadon.values import is_for_v6_only
 
 _SWITCH_INTERVAL = 0.0005
 
@@ -163,7 +164,10 @@ def _serve(app: Application, settings: config.Config) -> None:
             others.call(value)
 
         core = make_core(app, settings, watch, None, notify, access)
-        addresses = [core.bind(address)[0] for address in settings.bind]
+        addresses = [
+            core.bind(address, is_for_v6_only(address, settings.bind))[0]
+            for address in settings.bind
+        ]
     except ValueError as error:
         raise UsageError(str(error)) from None
     logging.logger.info(
@@ -292,7 +296,8 @@ class Server:
             self._config.values["max_requests"] = 0
             core = make_core(self._app, self._config)
             for address in self._config.bind:
-                described, port = core.bind(address)
+                alone = is_for_v6_only(address, self._config.bind)
+                described, port = core.bind(address, alone)
                 self.addresses.append(described)
                 self.port = self.port or port
             self._core = core

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path
 
 from celadon.config import Config
 from celadon.errors import UsageError
-
-
-def here() -> Path:
-    """The working directory as the user has named it: a link may lead elsewhere later."""
-    named = os.environ.get("PWD", "")
-    with contextlib.suppress(OSError):
-        if os.path.isabs(named) and os.path.samefile(named, "."):
-            return Path(named)
-    return Path.cwd()
 
 
 def enter(folder: Path) -> None:

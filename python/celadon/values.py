@@ -185,6 +185,21 @@ def _check_port(address: str) -> None:
         raise ValueError(f"the largest port is {_LARGEST_PORT}")
 
 
+def is_for_v6_only(address: str, among: list[str]) -> bool:
+    """Whether ``[::]:PORT`` leaves IPv4 to another of `among`; else it serves both."""
+    port = _port_of(address)
+    return port != "0" and any(
+        not each.startswith(("[", "unix:", "fd://")) and _port_of(each) == port
+        for each in among
+    )
+
+
+def _port_of(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    is_port = colon and port.isdigit() and (not host.startswith("[") or host[-1] == "]")
+    return port if is_port else "8000"
+
+
 def parse_paths(value: Any) -> list[str]:
     """Paths of requests: what does not begin with a slash names none."""
     paths = parse_list(value)

@@ -184,15 +184,27 @@ PyObject* open_for(PyObject* self, PyObject* address, const net::ListenOptions& 
   return described;
 }
 
-PyObject* master_bind(PyObject* self, PyObject* address) noexcept {
-  return open_for(self, address, self_of(self).listen,
+// Of (address, v6_only).
+template <class Use>
+PyObject* open_of(PyObject* self, PyObject* args, const char* format,
+                  Use use) noexcept {
+  PyObject* address = nullptr;
+  int v6_only = 0;
+  if (!PyArg_ParseTuple(args, format, &address, &v6_only)) return nullptr;
+  net::ListenOptions options = self_of(self).listen;
+  options.v6_only = v6_only != 0;
+  return open_for(self, address, options, use);
+}
+
+PyObject* master_bind(PyObject* self, PyObject* args) noexcept {
+  return open_of(self, args, "U|p:bind",
                   [](Supervisor& supervisor, net::ListenSocket socket) {
                     supervisor.master.add_listener(std::move(socket));
                   });
 }
 
-PyObject* master_bind_admin(PyObject* self, PyObject* address) noexcept {
-  return open_for(self, address, self_of(self).listen,
+PyObject* master_bind_admin(PyObject* self, PyObject* args) noexcept {
+  return open_of(self, args, "U|p:bind_admin",
                   [](Supervisor& supervisor, net::ListenSocket socket) {
                     supervisor.hooks.admin_sockets().pages.push_back(std::move(socket));
                     supervisor.master.want_admin();
@@ -325,9 +337,9 @@ PyObject* master_run(PyObject* self, PyObject*) noexcept {
 }
 
 PyMethodDef master_methods[] = {
-    {"bind", master_bind, METH_O, "bind(address) -> (description, port)"},
-    {"bind_admin", master_bind_admin, METH_O,
-     "bind_admin(address) -> (description, port)"},
+    {"bind", master_bind, METH_VARARGS, "bind(address, v6_only=False) -> (description, port)"},
+    {"bind_admin", master_bind_admin, METH_VARARGS,
+     "bind_admin(address, v6_only=False) -> (description, port)"},
     {"bind_control", master_bind_control, METH_VARARGS,
      "bind_control(address, mode) -> (description, port)"},
     {"unbind", master_unbind, METH_O,

@@ -65,11 +65,13 @@ void server_dealloc(PyObject* self) noexcept {
   py::free_object(self);
 }
 
-PyObject* server_bind(PyObject* self, PyObject* address) noexcept {
+PyObject* server_bind(PyObject* self, PyObject* args) noexcept {
+  const char* text = nullptr;
   Py_ssize_t size = 0;
-  const char* text = PyUnicode_AsUTF8AndSize(address, &size);
-  if (!text) return nullptr;
-  if (!worker_of(self).bind({text, static_cast<std::size_t>(size)})) return nullptr;
+  int v6_only = 0;
+  if (!PyArg_ParseTuple(args, "s#|p:bind", &text, &size, &v6_only)) return nullptr;
+  const std::string_view address(text, static_cast<std::size_t>(size));
+  if (!worker_of(self).bind(address, v6_only != 0)) return nullptr;
   const auto& listener = worker_of(self).server().listeners().back();
   return Py_BuildValue("si", listener->socket().describe().c_str(),
                        static_cast<int>(listener->socket().address().port()));
@@ -120,7 +122,7 @@ PyObject* server_stats(PyObject* self, PyObject*) noexcept {
 }
 
 PyMethodDef server_methods[] = {
-    {"bind", server_bind, METH_O, "bind(address) -> (description, port)"},
+    {"bind", server_bind, METH_VARARGS, "bind(address, v6_only=False) -> (description, port)"},
     {"run", server_run, METH_O, "run(signals)\n\nServe until stopped."},
     {"stop", server_stop, METH_O, "stop(quick)\n\nAny thread may call it."},
     {"ask_for_another", server_ask_for_another, METH_NOARGS,

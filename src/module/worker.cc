@@ -120,12 +120,13 @@ bool Worker::open_access_log() noexcept {
   return true;
 }
 
-bool Worker::bind(std::string_view address) noexcept {
+bool Worker::bind(std::string_view address, bool v6_only) noexcept {
   net::ListenOptions listen;
   listen.backlog = options_.backlog;
   listen.unix_mode = 0777 & ~options_.umask;
   listen.reuse_port = options_.reuse_port;
   listen.keepalive = options_.tcp_keepalive;
+  listen.v6_only = v6_only;
   auto socket = open_listener(address, listen);
   if (!socket) return false;
   const auto added = server_->add_listener(std::move(*socket));

@@ -39,7 +39,7 @@ class Worker final : public loop::SignalHandler,
 
   // False with an exception.
   [[nodiscard]] bool prepare(PyObject* errors) noexcept;
-  [[nodiscard]] bool bind(std::string_view address) noexcept;
+  [[nodiscard]] bool bind(std::string_view address, bool v6_only) noexcept;
   // Serves until stopped; called by the main strand, which parks. False with an
   // exception.
   [[nodiscard]] bool run(bool watch_signals) noexcept;

@@ -39,7 +39,10 @@ OpenResult bind_and_listen(int family, const sockaddr* sa, socklen_t size,
     kernel::keep_alive(fd, options.keepalive);
     if (options.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   }
-  if (family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (family == AF_INET6) {
+    const int alone = options.v6_only ? 1 : 0;  // else as the system has it
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &alone, sizeof alone);
+  }
   if (::bind(fd, sa, size) < 0 || ::listen(fd, options.backlog) < 0) return fail(fd);
   return fd;
 }

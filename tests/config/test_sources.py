@@ -798,6 +798,7 @@ def test_s24_each_word_has_its_help(place: Place, word: str) -> None:
     assert not any(f"`celadon {other}`" in done.stdout for other in others)
 
 
+@pytest.mark.row("S34")
 def test_a_prefix_of_paths(place: Place) -> None:
     """As gunicorn takes it from the environment, and with its last slash or without."""
     for env in ({"SCRIPT_NAME": "/app/"}, {"CELADON_ROOT_PATH": "/app"}):

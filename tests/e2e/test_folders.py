@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import Command
+from tests.support.servers import Command, wait_until
 from tests.support.site import Site, ask, kill_worker, ready, renewed, wait_ready
 
 
@@ -33,6 +33,36 @@ def test_s05_relative_paths_mean_the_same_at_each_reload(site: Site) -> None:
         for _ in range(2):
             reload(server)
             assert ask(server)[0] == "1"
+
+
+IN_SUB = """
+chdir = "sub"
+errorlog, accesslog, pidfile = "error.log", "access.log", "it.pid"
+bind = ["127.0.0.1:0", "unix:it.sock"]
+tmp_upload_dir, reload_extra_files = ".", ["more"]
+"""
+
+
+@pytest.mark.row("S22")
+def test_relative_paths_are_those_of_chdir(site: Site) -> None:
+    """Files are where gunicorn makes them, also after a reload from where it was started."""
+    sub = site.folder / "sub"
+    sub.mkdir()
+    (site.folder / "site_app.py").rename(sub / "site_app.py")
+    (site.folder / "gunicorn.conf.py").write_text(IN_SUB)
+    made = {"error.log", "access.log", "it.pid", "it.sock"}
+
+    def ready(count: int) -> tuple[str, bool]:
+        log = sub / "error.log"
+        text = log.read_text() if log.exists() else ""
+        return text, text.count(" is ready") >= count
+
+    with Command("site_app:app", cwd=site.folder, bind=None) as server:
+        wait_until(lambda: ready(1))
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: ready(2))
+        assert made <= {each.name for each in sub.iterdir()}
+    assert not made & {each.name for each in site.folder.iterdir()}
 
 
 def release(site: Site, version: int) -> Path:

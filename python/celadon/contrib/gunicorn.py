@@ -18,7 +18,17 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as Base
 
-from celadon import _core, config, health, hooked, logging, patch, routes, server
+from celadon import (
+    _core,
+    bodies,
+    config,
+    health,
+    hooked,
+    logging,
+    patch,
+    routes,
+    server,
+)
 from celadon.drivers import budget
 from celadon.green import report, sleep, spawn
 from celadon.patch import before
@@ -72,6 +82,7 @@ class Worker(Base):
         """In the master, which imports the application where it is preloaded."""
         patch.install()
         routes.install()
+        bodies.install()
 
     def init_process(self) -> None:
         """After the fork; returns when the worker is to end."""

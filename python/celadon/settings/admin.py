@@ -30,6 +30,7 @@ def rows() -> Iterable[Setting]:
         "ADDRESS",
         section=t,
         needs_master=True,
+        in_chdir=True,
     )
     yield s(
         "admin_token",

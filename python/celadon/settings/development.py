@@ -37,4 +37,5 @@ def rows() -> Iterable[Setting]:
         True,
         "FILE",
         section=t,
+        in_chdir=True,
     )

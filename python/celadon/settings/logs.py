@@ -33,6 +33,7 @@ def rows() -> Iterable[Setting]:
         ("--access-logfile",),
         metavar="FILE",
         section=t,
+        in_chdir=True,
     )
     yield s(
         "access_log_format",
@@ -116,6 +117,7 @@ def rows() -> Iterable[Setting]:
         ("--error-logfile", "--log-file"),
         metavar="FILE",
         section=t,
+        in_chdir=True,
     )
     yield s(
         "loglevel",
@@ -133,6 +135,7 @@ def rows() -> Iterable[Setting]:
         ("--log-config",),
         metavar="FILE",
         section=t,
+        in_chdir=True,
     )
     yield s(
         "logconfig_json",
@@ -142,6 +145,7 @@ def rows() -> Iterable[Setting]:
         ("--log-config-json",),
         metavar="FILE",
         section=t,
+        in_chdir=True,
     )
     yield s(
         "logconfig_dict",

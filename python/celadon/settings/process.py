@@ -31,11 +31,12 @@ def rows() -> Iterable[Setting]:
         "bind",
         parse_addresses,
         ["127.0.0.1:8000"],
-        "HOST, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME or fd://N; repeatable; "
+        "HOST, HOST:PORT, [V6]:PORT ([::] is IPv4 too), unix:PATH, unix:@NAME or fd://N; repeatable; "
         "0.0.0.0:$PORT where PORT is set",
         ("--bind", "-b"),
         True,
         "ADDRESS",
+        in_chdir=True,
     )
     yield s("backlog", parse_count, 2048, "listen queue of the kernel, in connections")
     yield s(
@@ -244,6 +245,7 @@ def rows() -> Iterable[Setting]:
         parse_text,
         "",
         "where bodies are spooled; the system's temporary directory by default",
+        in_chdir=True,
     )
     yield s(
         "raw_env",
@@ -295,6 +297,7 @@ def rows() -> Iterable[Setting]:
         ("--pid", "-p"),
         metavar="FILE",
         needs_master=True,
+        in_chdir=True,
     )
     yield s(
         "proc_name",

@@ -17,7 +17,8 @@ class Setting:
     is `file_only` has none, as only Python or TOML can hold its value.
     The value of one that `is_secret` is shown to nobody, but for the names in it.
     One that `needs_master` means nothing to a process that serves by itself, one that
-    `needs_command` nothing to who has the application already.
+    `needs_command` nothing to who has the application already. Paths of one that is
+    `in_chdir` are relative to that folder where there is one.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Setting:
     is_secret: bool = False
     needs_master: bool = False
     needs_command: bool = False
+    in_chdir: bool = False
 
     @property
     def is_bool(self) -> bool:

@@ -1,0 +1,53 @@
+"""Which files relative paths in settings mean: those in `chdir`, as gunicorn takes them.
+
+The master, which opens some of them, stays where it was started: a reload looks there for
+what is relative to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from celadon.settings import SETTINGS
+from celadon.values import parse_addresses
+
+_UNIX = "unix:"
+
+
+def here() -> Path:
+    """The working directory as the user has named it: a link may lead elsewhere later."""
+    named = os.environ.get("PWD", "")
+    with contextlib.suppress(OSError):
+        if os.path.isabs(named) and os.path.samefile(named, "."):
+            return Path(named)
+    return Path.cwd()
+
+
+def settle(values: dict[str, Any]) -> None:
+    """Makes relative paths whole where there is a `chdir`."""
+    if not values["chdir"]:
+        return
+    folder = os.path.join(here(), values["chdir"])
+    for name, row in SETTINGS.items():
+        if not row.in_chdir:
+            continue
+        whole = _whole_address if row.parse is parse_addresses else _whole
+        value = values[name]
+        if isinstance(value, list):
+            values[name] = [whole(each, folder) for each in value]
+        else:
+            values[name] = whole(value, folder)
+
+
+def _whole(path: str, folder: str) -> str:
+    return path if path in ("", "-") else os.path.join(folder, path)
+
+
+def _whole_address(address: str, folder: str) -> str:
+    path = address.removeprefix(_UNIX)
+    if path == address or path[:1] in ("", "@"):
+        return address
+    return _UNIX + os.path.join(folder, path)
