@@ -198,17 +198,17 @@ PyObject* open_of(PyObject* self, PyObject* args, const char* format,
 
 PyObject* master_bind(PyObject* self, PyObject* args) noexcept {
   return open_of(self, args, "U|p:bind",
-                  [](Supervisor& supervisor, net::ListenSocket socket) {
-                    supervisor.master.add_listener(std::move(socket));
-                  });
+                 [](Supervisor& supervisor, net::ListenSocket socket) {
+                   supervisor.master.add_listener(std::move(socket));
+                 });
 }
 
 PyObject* master_bind_admin(PyObject* self, PyObject* args) noexcept {
   return open_of(self, args, "U|p:bind_admin",
-                  [](Supervisor& supervisor, net::ListenSocket socket) {
-                    supervisor.hooks.admin_sockets().pages.push_back(std::move(socket));
-                    supervisor.master.want_admin();
-                  });
+                 [](Supervisor& supervisor, net::ListenSocket socket) {
+                   supervisor.hooks.admin_sockets().pages.push_back(std::move(socket));
+                   supervisor.master.want_admin();
+                 });
 }
 
 PyObject* master_bind_control(PyObject* self, PyObject* args) noexcept {
@@ -337,7 +337,8 @@ PyObject* master_run(PyObject* self, PyObject*) noexcept {
 }
 
 PyMethodDef master_methods[] = {
-    {"bind", master_bind, METH_VARARGS, "bind(address, v6_only=False) -> (description, port)"},
+    {"bind", master_bind, METH_VARARGS,
+     "bind(address, v6_only=False) -> (description, port)"},
     {"bind_admin", master_bind_admin, METH_VARARGS,
      "bind_admin(address, v6_only=False) -> (description, port)"},
     {"bind_control", master_bind_control, METH_VARARGS,

@@ -122,7 +122,8 @@ PyObject* server_stats(PyObject* self, PyObject*) noexcept {
 }
 
 PyMethodDef server_methods[] = {
-    {"bind", server_bind, METH_VARARGS, "bind(address, v6_only=False) -> (description, port)"},
+    {"bind", server_bind, METH_VARARGS,
+     "bind(address, v6_only=False) -> (description, port)"},
     {"run", server_run, METH_O, "run(signals)\n\nServe until stopped."},
     {"stop", server_stop, METH_O, "stop(quick)\n\nAny thread may call it."},
     {"ask_for_another", server_ask_for_another, METH_NOARGS,

@@ -15,7 +15,7 @@ struct ListenOptions {
   int backlog = 2048;
   std::uint32_t unix_mode = 0777;  // of a unix socket's file, as after `umask`
   bool reuse_port = false;
-  int keepalive = 0;  // seconds of silence until the kernel probes a peer; 0: never
+  int keepalive = 0;     // seconds of silence until the kernel probes a peer; 0: never
   bool v6_only = false;  // an address of IPv6 that stands for every one is not IPv4's
 };
 

@@ -290,7 +290,14 @@ def test_idle_runners_decay_and_serve_again() -> None:
     with Command(PROBE) as server:
         clients = [server.client() for _ in range(100)]
         for client in clients:
-            client.send(raw.get("/sleep?s=0.05"))
+            client.send(raw.get("/gate?gate=all"))
+
+        def there() -> tuple[bytes, bool]:
+            body = server.request(raw.get("/waiting")).body
+            return body, body.count(b"all") == len(clients)
+
+        wait_until(there)
+        server.request(raw.get("/open?gate=all"))
         for client in clients:
             client.response()
             client.close()

@@ -91,7 +91,7 @@ def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
         env=env,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=5 * TIMEOUT,  # a whole run of tests, with a database
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.support.machine import program
+from tests.support.machine import plain_folder, program
 from tests.support.raw import TIMEOUT
 
 WIDTHS = {"narrow": 360, "middle": 800, "wide": 1440}
@@ -19,6 +21,13 @@ expect.set_options(timeout=TIMEOUT * 1000)
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    # Its folder of temporary files has a socket, whose path may not be long.
+    with plain_folder("celadon-chromium-") as folder:
+        with patch.dict(os.environ, TMPDIR=str(folder)):
+            yield from _chromium()
+
+
+def _chromium() -> Iterator[Browser]:
     with sync_playwright() as play:
         # Its own sandbox refuses root, whom tests may be run by.
         browser = play.chromium.launch(

@@ -31,8 +31,8 @@ def rows() -> Iterable[Setting]:
         "bind",
         parse_addresses,
         ["127.0.0.1:8000"],
-        "HOST, HOST:PORT, [V6]:PORT ([::] is IPv4 too), unix:PATH, unix:@NAME or fd://N; repeatable; "
-        "0.0.0.0:$PORT where PORT is set",
+        "HOST, HOST:PORT, [V6]:PORT ([::] is IPv4 too), unix:PATH, unix:@NAME or fd://N; "
+        "repeatable; 0.0.0.0:$PORT where PORT is set",
         ("--bind", "-b"),
         True,
         "ADDRESS",
