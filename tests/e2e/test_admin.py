@@ -270,7 +270,7 @@ def test_drain_turns_readiness_off_and_serves(site: Site) -> None:
 
 def test_drain_delay(site: Site) -> None:
     """design §2.4: not ready at once, new connections served, each told to close."""
-    with Administered(site, "--drain-delay", "3") as admin:
+    with Administered(site, "--drain-delay", "600") as admin:
         wait_ready(admin.server, 1)
         with admin.server.client() as early:
             early.send(raw.get("/"))
@@ -283,6 +283,11 @@ def test_drain_delay(site: Site) -> None:
             assert (answer.status, answer.get("Connection")) == (200, "close")
             early.send(raw.get("/"))
             assert early.response().get("Connection") == "close"
+        admin.server.signal(signal.SIGQUIT)
+        assert admin.server.wait() == 0
+    with Administered(site, "--drain-delay", "0.1") as admin:
+        wait_ready(admin.server, 1)
+        admin.server.signal(signal.SIGTERM)
         assert admin.server.wait() == 0
 
 
