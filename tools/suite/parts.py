@@ -308,7 +308,7 @@ PARTS = (
         "static analysis of all C++",
         _tidy,
         after=(*READY, "lint"),
-        minutes=12,
+        minutes=20,
     ),
     Part(
         "chaos",
