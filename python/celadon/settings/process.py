@@ -192,7 +192,13 @@ def rows() -> Iterable[Setting]:
         "the target is a function that returns the app",
         needs_command=True,
     )
-    yield s("chdir", parse_text, "", "directory to change to before the import")
+    yield s(
+        "chdir",
+        parse_text,
+        "",
+        "directory to change to before the import; relative paths of logs, the pid file "
+        "and unix sockets are those there",
+    )
     yield s("pythonpath", parse_list, [], "directories put first on sys.path", (), True)
     yield s(
         "root_path",
