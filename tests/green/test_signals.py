@@ -73,6 +73,36 @@ assert "Late" in out.getvalue()
     )
 
 
+def test_a_time_limit_is_not_lost_in_a_handler_that_waits() -> None:
+    run_green(
+        """
+import signal
+heard = []
+def wait_here(*_): begun.set(); go_on.wait(); heard.append(green.current())
+signal.signal(signal.SIGUSR1, wait_here)
+def ring_within(limited):
+    with limited:
+        signal.raise_signal(signal.SIGUSR1)
+        never.wait()
+def end(task):
+    try: task.get(timeout=TIMEOUT)
+    except BaseException as error: return error
+for way in ("timeout", "kill"):
+    begun, go_on, never = green.Event(), green.Event(), green.Event()
+    limit = green.Timeout(0.001 if way == "timeout" else None)
+    host = green.spawn(ring_within, limit)
+    begun.wait(TIMEOUT)
+    if way == "kill": host.kill(KeyError, block=False)
+    else:
+        while not limit.expired: time.sleep(0.001)
+    assert not host.ready()
+    go_on.set()
+    assert end(host) is limit if way == "timeout" else isinstance(end(host), KeyError)
+assert len(heard) == 2
+"""
+    )
+
+
 AGE = """
 from celadon._core import green as core
 ended, ages = [], green.Queue()

@@ -1,5 +1,7 @@
 """Handlers of signals that raise, as time limits by SIGALRM do: what they raise comes to
 the greenlet that asked for it, never to one that happens to run, and never to the hub.
+What is sent to the one that happens to run, a kill or a time limit, waits for the end of
+a handler that waits there.
 
 Who waits for signals that are blocked, as `signal.sigwait` does, lets others run.
 
@@ -52,13 +54,18 @@ class Handler:
         self.owner: Greenlet | None = current()
 
     def __call__(self, signum: int, frame: types.FrameType | None) -> Any:
+        is_guest = not self._runs_here()
         try:
+            if is_guest:
+                green.enter_shield(None)  # what is sent to the host is not for its guest
             return self.own(signum, frame)
         except BaseException as error:
             if self._runs_here():
                 raise
             self._deliver(signum, error)
         finally:
+            if is_guest:
+                green.leave_shield()
             green.read_clock()
 
     def _runs_here(self) -> bool:
