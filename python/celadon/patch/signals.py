@@ -57,7 +57,8 @@ class Handler:
         is_guest = not self._runs_here()
         try:
             if is_guest:
-                green.enter_shield(None)  # what is sent to the host is not for its guest
+                # What is sent to the host is not for its guest.
+                green.enter_shield(None)
             return self.own(signum, frame)
         except BaseException as error:
             if self._runs_here():
