@@ -67,6 +67,34 @@ def test_others_run_while_one_waits(way: str, prelude: str) -> None:
 
 
 @WAYS
+def test_a_full_peer_is_not_asked_all_the_time(prelude: str) -> None:
+    """Of a peer that a datagram socket is not connected to nothing tells when it has room."""
+    run_green(
+        """
+        folder = tempfile.mkdtemp()
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); peer.bind(folder + "/peer")
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sent = []
+        def fill():
+            while len(sent) < 10000: sent.append(sender.sendto(b"x" * 1000, folder + "/peer"))
+        task = green.spawn(fill)
+        full = 0
+        while not 0 < full == len(sent):
+            full, before = len(sent), core.hub_stats()["switches"]
+            time.sleep(0.3)
+        assert len(sent) == full < 10000
+        assert core.hub_stats()["switches"] - before < 60
+        while len(sent) == full: peer.recv(1000)
+        task.kill()
+        assert peer.recv(1000) == b"x" * 1000
+        shutil.rmtree(folder)
+        """,
+        prelude=prelude
+        + "import shutil, tempfile\nfrom celadon._core import green as core\n",
+    )
+
+
+@WAYS
 def test_accept_and_connect(prelude: str) -> None:
     run_green(
         """

@@ -13,6 +13,8 @@
 namespace celadon::green::sockets {
 namespace {
 
+constexpr Nanos kLongestPause = 50 * kMillisecond;
+
 short to_poll(std::uint8_t events) noexcept {
   return static_cast<short>(((events & loop::kRead) ? POLLIN : 0) |
                             ((events & loop::kWrite) ? POLLOUT : 0));
@@ -91,12 +93,13 @@ bool SocketCall::wait_natively(std::uint8_t events, const char* late) noexcept {
   }
 }
 
-bool SocketCall::pause(Nanos nanos) noexcept {
+bool SocketCall::pause() noexcept {
   if (deadline_ == 0) deadline_ = deadline_after(state_.timeout);
   const Nanos now = monotonic_now();
   if (now >= deadline_) return be_late("timed out");
   WaitQueue nobody;
-  const Nanos until = std::min(deadline_, now + nanos);
+  const Nanos until = std::min(deadline_, now + pause_);
+  pause_ = std::min(2 * pause_, kLongestPause);
   if (can_park()) {
     Strand& strand = *current_strand();
     strand.granted = false;

@@ -28,9 +28,9 @@ class SocketCall {
                                          const char* late = "timed out") noexcept;
   // Ready now? Asks the kernel.
   [[nodiscard]] bool ready_now(std::uint8_t events) const noexcept;
-  // For `nanos` at most, whatever happens to the descriptor. False with an exception;
-  // that of the deadline included.
-  [[nodiscard]] bool pause(Nanos nanos) noexcept;
+  // For what nobody tells of: a moment, longer each time, whatever happens to the
+  // descriptor. False with an exception; that of the deadline included.
+  [[nodiscard]] bool pause() noexcept;
   // Its own deadline has passed: a TimeoutError may also be somebody's else.
   [[nodiscard]] bool late() const noexcept { return late_; }
   // OSError of `error`; null.
@@ -44,6 +44,7 @@ class SocketCall {
   PyObject* socket_;  // borrowed: its method runs
   SocketState state_;
   Nanos deadline_ = 0;  // 0: not fixed yet
+  Nanos pause_ = kMillisecond;
   bool late_ = false;
 };
 

@@ -4,7 +4,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "green/sockets/call.h"
@@ -70,11 +69,9 @@ int pending_error(int fd) noexcept {
 // A Unix listener with a full backlog tells nobody when there is room.
 int retry_unix(PyObject* method, PyObject* self, SocketCall& call,
                PyObject* address) noexcept {
-  Nanos pause = kMillisecond;
   int error = EAGAIN;
   while (error == EAGAIN) {
-    if (!call.pause(pause)) return -1;
-    pause = std::min(2 * pause, 50 * kMillisecond);
+    if (!call.pause()) return -1;
     error = attempt(method, self, call, address);
   }
   return error;

@@ -47,11 +47,17 @@ class Message {
       PyObject* result = attempt(self, call);
       if (result || !PyErr_ExceptionMatches(PyExc_BlockingIOError)) return result;
       PyErr_Clear();
-      if (!call.wait(events_)) return nullptr;
+      if (!wait(call)) return nullptr;
     }
   }
 
  private:
+  // One that has room itself waits for that of its peer, a datagram socket it is not
+  // connected to: nobody tells when that comes.
+  [[nodiscard]] bool wait(SocketCall& call) const noexcept {
+    const bool is_peers = events_ == loop::kWrite && call.ready_now(events_);
+    return is_peers ? call.pause() : call.wait(events_);
+  }
   [[nodiscard]] PyObject* attempt(PyObject* self, const SocketCall& call) noexcept {
     PyObject* args[kMostArguments] = {};
     for (std::size_t i = 0; i < count_; ++i) args[i] = owned_[i].get();
