@@ -1,4 +1,5 @@
-"""Writes the pictures of the dashboard, docs/pictures: what the example does in a minute.
+"""Writes the pictures of the dashboard and of `celadon top`, docs/pictures: what the
+example does in a minute.
 
 The example is visited by a few people at a time. One view beside it computes, which holds
 the loop, and one worker is killed.
@@ -21,13 +22,21 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support import raw
 from tests.support.browser import SCHEMES, WIDTHS, chromium, watched
 from tests.support.load import Crowd
-from tests.support.servers import ROOT, Command
+from tests.support.servers import CELADON, ROOT, Command
 from tests.support.services import postgres
 from tests.support.site import wait_ready
 from tests.support.studio import FOLDER, town
+from tests.support.terminal import Terminal
 
 COLOURS = "64"
 PATHS = ("/", "/", "/courses/1", "/courses/2", "/kiln")
+TERMINAL = """
+body { background: #16191d; margin: 0; width: max-content }
+pre { color: #d6dae0; font: 15px/1.3 "DejaVu Sans Mono", monospace; margin: 0; padding: 20px }
+.bold { color: #fff; font-weight: bold }
+.under { text-decoration: underline }
+.reverse { background: #d6dae0; color: #16191d }
+"""
 # A view that computes, as somebody would write it.
 REPORTS = """
 from studio import app
@@ -79,6 +88,7 @@ def visited(folder: Path, **env: str) -> Iterator[Command]:
 
 
 def let_it_burn(server: Command, page: Page) -> None:
+    """The minute of which there are pictures."""
     for second in range(60):
         page.wait_for_timeout(1000)
         if second in (20, 35, 50):
@@ -97,7 +107,18 @@ def take(page: Page, path: Path) -> None:
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes", file=sys.stderr)
 
 
-def take_all(browser: Browser, server: Command, target: Path) -> None:
+def take_terminal(
+    browser: Browser, terminal: Terminal, folder: Path, path: Path
+) -> None:
+    terminal.wait(r"HELD THE LOOP[\s\S]*report[\s\S]*HISTORY[\s\S]*SIGKILL")
+    page = browser.new_page(viewport={"width": 400, "height": 300})
+    # Where it lay for this picture is of no interest.
+    shown = terminal.html().replace(str(folder), "/srv")
+    page.set_content(f"<style>{TERMINAL}</style>{shown}")
+    take(page, path)
+
+
+def take_all(browser: Browser, server: Command, parent: Path, target: Path) -> None:
     url = server.said(r"admin pages at (http://.*:\d+)")[1] + "/-/"
     with ExitStack() as stack:
         pages = {}
@@ -106,7 +127,10 @@ def take_all(browser: Browser, server: Command, target: Path) -> None:
                 view = {"width": width, "height": 900}
                 seen = watched(browser, url, color_scheme=scheme, viewport=view)
                 pages[f"{scheme}-{name}"] = stack.enter_context(seen).page
+        words = (CELADON, "top", "--url", url.removesuffix("/-/"))
+        top = stack.enter_context(Terminal(*words, lines=32, columns=130))
         let_it_burn(server, pages["light-wide"])
+        take_terminal(browser, top, parent, target / "top.png")
         for name, page in pages.items():
             take(page, target / f"dashboard-{name}.png")
 
@@ -123,7 +147,7 @@ def main() -> None:
             "STUDIO_POSTGRES": f"postgresql://celadon@127.0.0.1:{database}/celadon",
         }
         server = stack.enter_context(visited(parent / "studio", **env))
-        take_all(stack.enter_context(chromium()), server, target)
+        take_all(stack.enter_context(chromium()), server, parent, target)
 
 
 if __name__ == "__main__":

@@ -2,88 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-import pty
 import re
-import signal
-import struct
 import subprocess
-import termios
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyte
 import pytest
 from celadon.top.screen import with_place
 
 from tests.support import raw
 from tests.support.load import FOREVER, Load
-from tests.support.servers import CELADON, TIMEOUT, Command, wait_until
+from tests.support.servers import CELADON, TIMEOUT, Command
 from tests.support.site import wait_ready
+from tests.support.terminal import Terminal
 
 PROGRAM = [CELADON, "top"]
-
-
-class Terminal:
-    """A program in a terminal of 40 lines; what a person would see there."""
-
-    def __init__(self, *words: str) -> None:
-        self.screen = pyte.Screen(120, 40)
-        self._stream = pyte.ByteStream(self.screen)
-        self._lock = threading.Lock()
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        self.process = subprocess.Popen(
-            words,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env={**os.environ, "TERM": "linux"},
-            start_new_session=True,
-        )
-        os.close(slave)
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError):  # its other end is closed
-            while data := os.read(self._master, 65536):
-                with self._lock:
-                    self._stream.feed(data)
-
-    def text(self) -> str:
-        with self._lock:
-            return "\n".join(self.screen.display)
-
-    def wait(self, pattern: str) -> re.Match[str]:
-        found: re.Match[str] = wait_until(
-            lambda: (m := re.search(pattern, t := self.text()) or t, m is not t)
-        )
-        return found
-
-    def press(self, keys: bytes) -> None:
-        os.write(self._master, keys)
-
-    def resize(self, lines: int, columns: int) -> None:
-        size = struct.pack("HHHH", lines, columns, 0, 0)
-        with self._lock:
-            fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
-            self.screen.resize(lines, columns)
-        os.killpg(self.process.pid, signal.SIGWINCH)
-
-    def __enter__(self) -> Terminal:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(TIMEOUT)
-        os.close(self._master)
-        self._reader.join(TIMEOUT)
 
 
 @pytest.fixture
