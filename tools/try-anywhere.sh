@@ -183,7 +183,7 @@ as_user() {
   local status=0
   env -u XDG_RUNTIME_DIR -u CCACHE_DIR HOME="$home" USER="$USER_NAME" LOGNAME="$USER_NAME" \
     PATH="$ROOM/bin:/usr/local/bin:/usr/bin:/bin" \
-    runuser -u "$USER_NAME" -- bash -euo pipefail -c "cd ~/celadon && $1" || status=$?
+    "$(PATH=/usr/sbin:/sbin:$PATH command -v runuser)" -u "$USER_NAME" -- bash -euo pipefail -c "cd ~/celadon && $1" || status=$?
   [ ! -s "$LOGS/asked-for-more" ] || { echo "it called sudo:"; cat "$LOGS/asked-for-more"; return 1; }
   return $status
 }
