@@ -18,6 +18,7 @@ requirements() {
 
 now=$(requirements)
 if [ "$now" != "$(cat "$VENV/.tests" 2>/dev/null)" ]; then
-  "$VENV/bin/python" -m pip install -q --disable-pip-version-check -r <(requirements)
+  # The suite has its bytecode elsewhere.
+  "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-compile -r <(requirements)
   echo "$now" > "$VENV/.tests"
 fi
