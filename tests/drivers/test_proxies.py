@@ -358,9 +358,11 @@ def test_pyodbc(services: Services) -> None:
         conn.autocommit = True
         assert conn.autocommit and cursor.execute("SELECT max(n) FROM numbers").fetchone()[0] == 99
         # One that is killed leaves at once, and who comes next waits for the end of its call.
-        task = green.spawn(conn.execute, "SELECT pg_sleep(0.2)")
+        holder = connect(autocommit=True); holder.execute("SELECT pg_advisory_lock(7)")
+        task = green.spawn(conn.execute, "SELECT pg_advisory_lock(7)")
         for _ in range(10): green.sleep(0.001)
         task.kill()
+        soon(holder.execute, "SELECT pg_advisory_unlock(7)")
         got, count = ticks(lambda: conn.execute("SELECT 7").fetchone()[0])
         assert got == 7 and count >= 3
         conn.close()
