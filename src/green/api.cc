@@ -241,6 +241,12 @@ PyObject* py_checkpoint(PyObject*, PyObject*) noexcept {
   return py::none();
 }
 
+// raise_again(exception): False where it is none that was sent to what runs here.
+PyObject* py_raise_again(PyObject*, PyObject* exception) noexcept {
+  Strand* strand = current_strand();
+  return py::boolean(strand && strand->raise_again(exception));
+}
+
 // A descriptor is about to be closed: whoever waits for it is woken.
 PyObject* py_fd_closing(PyObject*, PyObject* file) noexcept {
   const int fd = PyObject_AsFileDescriptor(file);
@@ -402,6 +408,8 @@ PyMethodDef functions[] = {
      "Send an exception to the main script; False where that serves requests."},
     {"leave_shield", py_leave_shield, METH_NOARGS, "Let them through again."},
     {"checkpoint", py_checkpoint, METH_NOARGS, "Raise what is pending."},
+    {"raise_again", py_raise_again, METH_O,
+     "Raise this one, which was sent and came to nobody, at the next wait."},
     {"wait_fd", py::as_method(py_wait_fd), METH_VARARGS | METH_KEYWORDS,
      "wait_fd(fd, events, timeout=None) -> ready events"},
     {"poll_fd", py::as_method(py_poll_fd), METH_VARARGS | METH_KEYWORDS,

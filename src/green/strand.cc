@@ -48,23 +48,33 @@ bool Strand::take_back(const void* source) noexcept {
   const std::vector<Interrupt> taken(std::make_move_iterator(first),
                                      std::make_move_iterator(last));
   pending_.erase(first, last);
+  py::Object raised;
+  if (raised_.source == source) raised = std::move(raised_.exception);
   return !taken.empty();
 }
 
 void Strand::forget_pending() noexcept {
   const std::vector<Interrupt> forgotten = std::exchange(pending_, {});
+  const py::Object raised = std::move(raised_.exception);
 }
 
 bool Strand::raise_pending() noexcept {
   if (pending_.empty() || !deliverable()) return false;
-  const py::Object exception = std::move(pending_.front().exception);
+  Interrupt next = std::move(pending_.front());
   pending_.erase(pending_.begin());
-  PyObject* object = exception.get();
-  if (PyExceptionInstance_Check(object)) {
-    PyErr_SetObject(PyExceptionInstance_Class(object), object);
-  } else {
-    PyErr_SetNone(object);
+  if (!PyExceptionInstance_Check(next.exception.get())) {
+    next.exception.reset(PyObject_CallNoArgs(next.exception.get()));
+    if (!next.exception) return true;  // by what making it raised
   }
+  PyObject* object = next.exception.get();
+  const Interrupt before = std::exchange(raised_, std::move(next));
+  PyErr_SetObject(PyExceptionInstance_Class(object), object);
+  return true;
+}
+
+bool Strand::raise_again(const PyObject* exception) noexcept {
+  if (!exception || raised_.exception.get() != exception) return false;
+  pending_.push_back(std::move(raised_));
   return true;
 }
 

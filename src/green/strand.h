@@ -79,6 +79,9 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   void forget_pending() noexcept;
   // Raises the first pending interrupt, if it may be delivered now.
   [[nodiscard]] bool raise_pending() noexcept;
+  // What was raised here last came to nobody, since it met a finalizer: it comes at the
+  // next wait. False: it was another exception, or was taken back meanwhile.
+  bool raise_again(const PyObject* exception) noexcept;
 
   // They nest; what is held back is held until the latest end of all that are open.
   void enter_shield(Nanos bound) noexcept;
@@ -164,6 +167,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   py::Object greenlet_;  // the runner itself
   py::Object resume_;    // the greenlet that parked: the runner, or one it started
   std::vector<Interrupt> pending_;
+  Interrupt raised_{{}, nullptr};  // the last one
   py::Object locals_;
   py::Object leftovers_;
   py::DataStack frames_;  // of a runner

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.green.test_sockets import SOCKETS
-from tests.support.green import run_green
+from tests.support.green import PRELUDE, run_green
 
 
 def test_g05_locals_of_greenlets_in_other_threads() -> None:
@@ -414,4 +414,79 @@ def test_g15_a_wait_that_was_shielded_is_over_with_its_end() -> None:
         assert type(task.value).__name__ == "GreenletExit", task.exception
         killer.join()
         """
+    )
+
+
+FINALIZERS = {
+    "del": """
+class Thing:
+    def __del__(self): wait_here()
+def drop(): Thing()
+""",
+    "generator": """
+def numbers():
+    try: yield 1
+    finally: wait_here()
+def drop(): next(numbers())
+""",
+    "weakref": """
+class Thing: pass
+def drop():
+    thing = Thing()
+    ref = weakref.ref(thing, lambda _: wait_here())
+    del thing
+""",
+}
+
+
+@pytest.mark.parametrize("kind", FINALIZERS)
+@pytest.mark.parametrize("way", ["timeout", "kill"])
+def test_what_meets_a_finalizer_is_not_lost(kind: str, way: str) -> None:
+    run_green(
+        FINALIZERS[kind]
+        + f"""
+way = {way!r}
+begun, never = green.Event(), green.Event()
+def wait_here():
+    begun.set(); never.wait()
+class Late(Exception): pass
+limit = green.Timeout(0.001 if way == "timeout" else None, Late)
+def work():
+    with limit:
+        drop()
+        outside.append(1)
+        never.wait()
+outside = []
+task = green.spawn(work)
+if way == "kill":
+    begun.wait(TIMEOUT)
+    task.kill(Late, block=False)
+try: task.get(timeout=TIMEOUT)
+except Late: pass
+else: raise AssertionError
+assert outside
+"""
+    )
+
+
+def test_a_time_limit_of_a_finalizers_own_ends_there() -> None:
+    run_green(
+        """
+reports = []
+sys.unraisablehook, before = lambda args: reports.append(args.exc_type), sys.unraisablehook
+celadon.patch.finalizers.install()
+class Late(Exception): pass
+never = green.Event()
+class Limited:
+    def __del__(self):
+        with green.Timeout(0.001, Late): never.wait()
+class Broken:
+    def __del__(self): raise KeyError
+def work():
+    Limited(); time.sleep(0.002); Broken(); time.sleep(0.002)
+    return "to its end"
+assert green.spawn(work).get(timeout=TIMEOUT) == "to its end"
+assert reports == [Late, KeyError], reports
+""",
+        prelude=PRELUDE + "import celadon.patch.finalizers\n",
     )

@@ -27,6 +27,7 @@ _MODULES = {
 }
 _ALWAYS = (
     "celadon.patch.collector",
+    "celadon.patch.finalizers",
     "celadon.patch.extensions",
     "celadon.patch.threads",
     "celadon.patch.times",
