@@ -28,12 +28,16 @@ def test_sleeping_greenlets_overlap_and_wake_in_order() -> None:
 def test_sleep_zero_lets_everything_ready_go_first() -> None:
     run_green(
         """
-        order = []
+        order, begun, gate = [], [], green.Event()
         def work(name):
+            begun.append(name)
+            gate.wait()
             for i in range(3):
                 order.append(name + str(i))
                 green.sleep(0)
         tasks = [green.spawn(work, name) for name in "ab"]
+        while len(begun) < 2: green.sleep(0)
+        gate.set()
         for t in tasks: t.join()
         assert order == ["a0", "b0", "a1", "b1", "a2", "b2"], order
         for bad, error in ((-1, ValueError), ("x", TypeError), (float("nan"), ValueError)):
