@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from celadon._core.green import LoopBlocked, RequestKilled, RequestTimeout
 from celadon._core.wsgi import BodyError, ClientDisconnected
+from celadon.base.version import VERSION
 from celadon.green import (
     Event,
     Lock,
@@ -21,9 +22,10 @@ from celadon.green import (
 )
 
 if TYPE_CHECKING:
-    from celadon.server import Server, run
+    from celadon.master.running import run
+    from celadon.serving.embedded import Server
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "BodyError",
@@ -49,9 +51,10 @@ def __getattr__(name: str) -> object:
     """`Server` and `run`: most who import this package only want to wait."""
     if name not in ("Server", "run"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from celadon import server
+    from celadon.master.running import run
+    from celadon.serving.embedded import Server
 
-    globals().update(Server=server.Server, run=server.run)
+    globals().update(Server=Server, run=run)
     return globals()[name]
 
 

@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> int:
-    from celadon.cli import run_command
+    from celadon.command.cli import run_command
 
     return run_command(sys.argv[1:])
 

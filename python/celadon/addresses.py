@@ -20,7 +20,7 @@ from celadon import logging, process, systemd
 from celadon._core import Master
 from celadon.config import Config
 from celadon.errors import UsageError
-from celadon.values import is_for_v6_only
+from celadon.values.addresses import is_for_v6_only
 
 _PREFIX = "fd://"
 _PATIENCE = 5  # seconds for an address that somebody has still

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from celadon import process
-from celadon.config import Config, settle_request_timeout
+from celadon.config import Config
+from celadon.config.settling import settle_request_timeout
 from celadon.hooks import HOOKS
 from celadon.settings import SETTINGS, gunicorn
 

@@ -82,7 +82,7 @@ def start(core: Server) -> None:
     if not _checks:
         return
     from celadon.green import spawn
-    from celadon.metrics import ServersGauge
+    from celadon.metrics.levels import ServersGauge
 
     up = ServersGauge(
         "celadon_health_check_up",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from celadon import config
+from celadon.config.settling import settle_request_timeout
 from celadon.errors import UsageError, brief
 from celadon.patch import gevents
 from celadon.settings import SETTINGS
@@ -51,7 +52,7 @@ def examine(name: str, folder: Path) -> Report:
             ignored.append(settings.notes[-1])
         elif key in SETTINGS:
             same.append(f"{key} = {brief(value)}")
-    config.settle_request_timeout(settings)
+    settle_request_timeout(settings)
     if gevents.was_asked():
         ignored.append(gevents.NOTHING)
     for hook in layer.hooks:

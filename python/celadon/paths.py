@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from celadon.settings import SETTINGS
-from celadon.values import parse_addresses
+from celadon.values.addresses import parse_addresses
 
 _UNIX = "unix:"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celadon import cli, control, flags
+from celadon import control, flags
+from celadon.command import words as command_words
 from celadon.settings import SETTINGS
 
 from tests.docs.pages import PAGES, Block, Page
@@ -149,7 +150,9 @@ def known() -> set[str]:
 def test_flags_and_commands_exist(page: Page, known: set[str]) -> None:
     assert flags_of(page.text) - known == set()
     spans = re.findall(r"`celadon ([a-z-]+)(?: ([a-z-]+))?[^:`]*`", page.text)
-    assert {first for first, _ in spans if not first.startswith("-")} <= set(cli._WORDS)
+    assert {first for first, _ in spans if not first.startswith("-")} <= set(
+        command_words.WORDS
+    )
     words = {second for first, second in spans if first == "ctl" and second}
     assert words <= set(control.COMMANDS)
 

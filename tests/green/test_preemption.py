@@ -104,7 +104,7 @@ def test_who_counts_errors_is_not_preempted_with_its_lock() -> None:
     """It is made before anything is patched, as the `celadon` command imports it."""
     run_green(
         """
-        seen = celadon.logging._repeats
+        seen = celadon.logging.exceptions._repeats
         def count():
             for _ in range(30000): seen.admit(ValueError())
         before, end = green.stats()["preemptions"], time.monotonic() + TIMEOUT

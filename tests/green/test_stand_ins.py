@@ -12,7 +12,7 @@ FUNCTIONS = (
     + """
 import copy, fcntl, inspect, io, pickle, signal, sqlite3, subprocess, types
 import asyncio, multiprocessing.synchronize, selectors
-from celadon.patch import registry
+from celadon.patch import installing, registry
 def functions():
     # Each that was one of C, with what stands there now.
     for (module, name), before in registry.replaced().items():
@@ -128,12 +128,12 @@ def test_what_is_there_comes_back_with_the_patch_withdrawn(own: str) -> None:
         close, read = registry.original("os", "close"), os.read
         mine = (lambda fd: read) if {own!r} == "def" else len
         os.read = mine
-        registry.withdraw()
+        installing.withdraw()
         assert os.close is posix.close is close and os.read is mine
-        registry.install()
+        installing.install()
         assert os.close is posix.close is not close and type(os.close) is type(close)
         assert os.read is mine
-        registry.withdraw()
+        installing.withdraw()
         assert os.close is posix.close is close
         """,
         prelude=FUNCTIONS,
@@ -149,7 +149,7 @@ def test_what_is_said_of_a_function_is_said_of_the_one_in_its_place() -> None:
         assert os.open in os.supports_dir_fd
         assert importlib.reload(shutil).rmtree.avoids_symlink_attacks
         ours = os.open
-        registry.withdraw()
+        installing.withdraw()
         assert os.open in os.supports_dir_fd and ours not in os.supports_dir_fd
         """,
         prelude=FUNCTIONS,

@@ -499,9 +499,9 @@ class Late:
             pool.close(timeout=0)
         return self.lock.__enter__()
     def __exit__(self, *exc_info): return self.lock.__exit__(*exc_info)
-pool._lock = Late(pool._lock)
+pool._roster.lock = Late(pool._roster.lock)
 pool.release(conn)
-pool._empty.wait(60)
+pool._roster.empty.wait(60)
 assert pool.stats().size == 0, pool.stats()
 assert pool.stats().discarded == {"close": 1}, pool.stats()
 """
@@ -565,7 +565,7 @@ def test_a_check_that_has_a_time_limit_of_its_own_costs_nobody_else() -> None:
         pool = ConnectionPool(Conn, min_size=4, max_size=4, check=check, keepalive=0.01)
         pool.open(wait=True)
         until(lambda: 2 not in Conn.alive and pool.stats().idle == 4)
-        assert pool._tended and pool.stats().in_use == 0
+        assert pool._roster.tended and pool.stats().in_use == 0
         stuck = {min(Conn.alive)}
         pool.keepalive = 60
         until(lambda: pool.stats().idle == 4)
@@ -608,7 +608,7 @@ def test_the_first_user_is_not_kept() -> None:
         first = green.spawn(view).get()
         def is_gone(): gc.collect(); return first() is None
         until(is_gone)
-        assert pool._tended
+        assert pool._roster.tended
         """
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from celadon import cgroup
-from celadon.values import parse_workers
+from celadon.values.plain import parse_workers
 
 
 @pytest.fixture

@@ -27,11 +27,11 @@ from celadon import (
     logging,
     patch,
     routes,
-    server,
 )
 from celadon.drivers import budget
 from celadon.green import report, sleep, spawn
 from celadon.patch import before
+from celadon.serving import core as serving
 from celadon.sources.layer import Layer
 from celadon.sources.python_files import read_own
 
@@ -106,13 +106,13 @@ class Worker(Base):
         from celadon import watchdog
 
         _borrow_logger(self.log)
-        server.settle(self._settings.gc_freeze)
+        serving.settle(self._settings.gc_freeze)
         _core.green.set_base_context()
         worker: Any = self
         told = self._tell_access if _has_own_access(self.log) else None
         app = hooked.with_request_hooks(self.wsgi, worker, self._settings, told)
         watch = watchdog.prepare(lambda: self.cfg.worker_abort(self))
-        core = server.make_core(
+        core = serving.make_core(
             app,
             self._settings,
             watch,

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from celadon.drivers import budget
+from celadon.drivers import budget, budget_async
 from celadon.patch.registry import replace
 
 
@@ -17,7 +17,7 @@ def adapt(connection: ModuleType) -> None:
 
     @functools.wraps(native)
     async def connect(dsn: str | None = None, **kwargs: Any) -> Any:
-        conn, place = await budget.connect_async(
+        conn, place = await budget_async.connect_async(
             _server(dsn, kwargs),
             connection.exceptions.TooManyConnectionsError,
             lambda: native(dsn, **kwargs),

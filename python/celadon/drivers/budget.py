@@ -11,12 +11,11 @@ its size for a budget; it is said where it is made, since one of the two was not
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from celadon._core import green as _green
@@ -44,6 +43,11 @@ def configure(limit: int, wait: float = WAIT) -> None:
     one more waits for `wait` seconds at the most."""
     global _limit, _wait
     _limit, _wait = limit, wait
+
+
+def patience() -> float:
+    """Seconds that somebody waits for a place at the most."""
+    return _wait
 
 
 def add_reclaimer(reclaimer: Reclaimer) -> None:
@@ -140,7 +144,7 @@ class Place:
             self.free()
 
 
-class _Turn(Protocol):
+class Turn(Protocol):
     """Somebody's place in the queue."""
 
     def set(self) -> None: ...
@@ -150,7 +154,7 @@ class _Server:
     def __init__(self, name: str) -> None:
         self.name = name
         self.places: set[Place] = set()
-        self.waiters: deque[_Turn] = deque()
+        self.waiters: deque[Turn] = deque()
         self.claimed = 0  # by the largest pool
         self._lock = _green.Lock()
         self._open = _gauge("open", "Connections to a server of databases.", name)
@@ -172,7 +176,7 @@ class _Server:
     def is_full(self) -> bool:
         return _limit > 0 and max(_limit, self.claimed) <= len(self.places)
 
-    def take(self, turn: _Turn | None) -> Place | None:
+    def take(self, turn: Turn | None) -> Place | None:
         """A place, if there is one and it is the caller's turn."""
         with self._lock:
             first = self.waiters[0] if self.waiters else None
@@ -195,20 +199,20 @@ def take(server: str, error: type[Exception]) -> Place:
 
     Raises `error`, the driver's own, which says what to change.
     """
-    known = _known(server)
+    known = known_server(server)
     place = known.take(None)
     if place is None:
         place = _take_in_turn(known, time.monotonic() + _wait)
     if place is None:
-        raise error(_refusal(server))
+        raise error(refusal(server))
     return place
 
 
-def _known(name: str) -> _Server:
+def known_server(name: str) -> _Server:
     return _servers.get(name) or _servers.setdefault(name, _Server(name))
 
 
-def _refusal(server: str) -> str:
+def refusal(server: str) -> str:
     return (
         f"celadon: all connections to {server} were in use for {_wait:g} s, and {_limit} "
         "are the most that db_connections allows in this worker: use a pool, close "
@@ -250,67 +254,6 @@ def connect(
     place.attach(conn, is_closed)
     conn._celadon_place = place
     return conn
-
-
-class _AsyncTurn:
-    """A turn that a coroutine waits for, set from any greenlet or thread."""
-
-    def __init__(self) -> None:
-        import asyncio
-
-        self._wait_for = asyncio.wait_for
-        self._loop = asyncio.get_running_loop()
-        self._event = asyncio.Event()
-
-    def set(self) -> None:
-        with contextlib.suppress(RuntimeError):  # its loop is closed
-            self._loop.call_soon_threadsafe(self._event.set)
-
-    async def wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await self._wait_for(self._event.wait(), seconds)
-        self._event.clear()
-
-
-async def _take_async(server: str, error: type[Exception]) -> Place:
-    """As `take`; only the calling task waits."""
-    known = _known(server)
-    place = known.take(None)
-    if place is not None:
-        return place
-    end = time.monotonic() + _wait
-    turn = _AsyncTurn()
-    known.waiters.append(turn)
-    try:
-        while True:
-            known.make_room()
-            place = known.take(turn)
-            left = end - time.monotonic()
-            if place is not None:
-                return place
-            if left <= 0:
-                raise error(_refusal(server))
-            await turn.wait(left)
-    finally:
-        known.waiters.remove(turn)
-        known.wake_first()
-
-
-async def connect_async(
-    server: str,
-    error: type[Exception],
-    make: Callable[[], Awaitable[Any]],
-    is_closed: Callable[[Any], Any],
-) -> tuple[Any, Place]:
-    """``await make()`` in a place of the budget, and that place."""
-    place = await _take_async(server, error)
-    try:
-        conn = await make()
-    except BaseException:
-        place.free()
-        raise
-    place.attach(conn, is_closed)
-    return conn, place
 
 
 def leave(conn: Any) -> None:

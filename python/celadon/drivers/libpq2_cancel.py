@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from celadon.green.offload import NativePool
+from celadon.green.native_pool import NativePool
 
 _natives = NativePool(4, "celadon-cancel")
 _MESSAGE = 256  # bytes

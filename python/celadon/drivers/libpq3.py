@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any
 
 from celadon._core.green import fd_closing
-from celadon.drivers import budget
+from celadon.drivers import budget, budget_async
 from celadon.drivers.libpq3_waits import Waits
 from celadon.drivers.names import libpq_server
-from celadon.green.offload import NativePool, pauses
+from celadon.green.native_calls import pauses
+from celadon.green.native_pool import NativePool
 from celadon.green.timeout import Timeout
 from celadon.patch.registry import replace
 
@@ -126,7 +127,7 @@ def _use_budget_in_asyncio(psycopg: ModuleType) -> None:
 
     @functools.wraps(native)
     async def connect(cls: Any, conninfo: str = "", **kwargs: Any) -> Any:
-        conn, place = await budget.connect_async(
+        conn, place = await budget_async.connect_async(
             _server(psycopg, conninfo, kwargs),
             psycopg.OperationalError,
             lambda: native(cls, conninfo, **kwargs),

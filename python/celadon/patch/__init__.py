@@ -7,14 +7,7 @@ patched together: one without the others freezes a worker. Each other part can b
 out.
 """
 
-from celadon.patch.registry import (
-    all,
-    configure,
-    install,
-    original,
-    patched,
-    start,
-    withdraw,
-)
+from celadon.patch.installing import all, configure, install, start, withdraw
+from celadon.patch.registry import original, patched
 
 __all__ = ["all", "configure", "install", "original", "patched", "start", "withdraw"]

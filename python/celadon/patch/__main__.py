@@ -7,7 +7,7 @@ import os
 import runpy
 import sys
 
-from celadon.patch.registry import PARTS, all
+from celadon.patch.installing import PARTS, all
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from celadon._core import green, sockets
-from celadon.green.offload import NativePool
+from celadon.green.native_pool import NativePool
 from celadon.patch.imports import when_imported
 from celadon.patch.registry import replace
 

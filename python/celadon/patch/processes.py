@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from celadon._core import green
-from celadon.green.offload import NativePool
+from celadon.green.native_pool import NativePool
 from celadon.patch.buffered import CooperativeIO
 from celadon.patch.imports import when_imported
 from celadon.patch.pipes import PipeEnd

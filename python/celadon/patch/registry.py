@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
 from celadon._core import green
 
-# The parts that can be left out, in the order in which they are applied, and the
-# modules of this package that apply them. Locks, identities, sleep and queues are one
-# part and always on: one without the others freezes a worker.
-_MODULES = {
-    "select": "celadon.patch.selects",
-    "socket": "celadon.patch.sockets",
-    "dns": "celadon.patch.dns",
-    "ssl": "celadon.patch.tls",
-    "os": "celadon.patch.files",
-    "subprocess": "celadon.patch.processes",
-    "asyncio": "celadon.patch.asyncios",
-    "drivers": "celadon.drivers",
-    "gevent": "celadon.patch.gevents",
-}
-_ALWAYS = (
-    "celadon.patch.collector",
-    "celadon.patch.finalizers",
-    "celadon.patch.extensions",
-    "celadon.patch.threads",
-    "celadon.patch.times",
-    "celadon.patch.queues",
-    "celadon.patch.functions",
-    "celadon.patch.signals",
-    "celadon.patch.identities",
-    "celadon.patch.semaphores",
-    "celadon.patch.multiprocesses",
-)
-PARTS = tuple(_MODULES)
-
 _originals: dict[tuple[str, str], Any] = {}
-_ALWAYS_ON = "always"
 # Who was changed in each place, to what, by which part, and whether it had one of its own.
 _set: dict[tuple[str, str], tuple[Any, Any, str | None, bool]] = {}
 _part: str | None = None  # that is applied just now
-_done = False
 
 
 def replace(module: ModuleType | type, name: str, value: Any) -> None:
@@ -101,17 +69,9 @@ def replacements() -> Iterator[tuple[str, Any, Any]]:
             yield f"{owner}.{name}", before, value
 
 
-def withdraw(*parts: str) -> None:
-    """What stood there before `install` comes back, of these parts, or of all.
-
-    For settings that are known only once code has run which had to find all patched. A
-    place where somebody has put something else since stays as it is; objects that were
-    made in between wait natively, as those of a process without greenlets do.
-    """
-    global _done
-    from celadon.patch import imports
-
-    imports.forget(parts)
+def take_back(parts: Sequence[str]) -> None:
+    """What stood there before comes back, of these parts, or of all; but for places where
+    somebody has put something else since."""
     for place, (owner, value, part, is_own) in [*_set.items()]:
         if parts and part not in parts:
             continue
@@ -125,7 +85,6 @@ def withdraw(*parts: str) -> None:
             for each in _sets_of(owner):
                 each.discard(value)
         del _set[place], _originals[place]
-    _done = bool(parts) and _done
 
 
 def current_part() -> str | None:
@@ -142,57 +101,3 @@ def applying(part: str | None) -> Iterator[None]:
         yield
     finally:
         _part = before
-
-
-def configure(offload_threads: int, dns_ttl: float, dns_threads: int) -> None:
-    """Sets how many native threads calls that block in C may have, for how many seconds
-    addresses found by name are kept, and how many threads look them up."""
-    from celadon.green.offload import set_threads
-    from celadon.patch import dns
-
-    set_threads(offload_threads)
-    dns.configure(dns_ttl, dns_threads)
-
-
-def all(**parts: bool) -> None:
-    """Patches everything, once. Only in the main thread, before other threads run.
-
-    A part is left out by its name: ``all(ssl=False)``. The parts are ``select``,
-    ``socket``, ``dns``, ``ssl``, ``os``, ``subprocess``, ``asyncio``, ``drivers`` and
-    ``gevent``.
-
-    Raises `RuntimeError` in another thread and `TypeError` for a part there is not.
-    """
-    install(**parts)
-    start()
-
-
-def start() -> None:
-    """Greenlets from now on, in a process where `install` was enough until now."""
-    green.start_hub()
-
-
-def install(**parts: bool) -> None:
-    """As `all`, but without greenlets: everything waits natively until `start`.
-
-    For a process that only imports, and forks others which serve.
-    """
-    global _done
-    unknown = [name for name in parts if name not in _MODULES]
-    if unknown:
-        known = ", ".join(PARTS)
-        raise TypeError(
-            f"no such part to patch: {', '.join(unknown)} (there are {known})"
-        )
-    if _done:
-        return
-    import threading
-
-    if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("celadon.patch.all() belongs in the main thread")
-    _done = True
-    wanted = [(name, _MODULES[name]) for name in PARTS if parts.get(name, True)]
-    always = [(_ALWAYS_ON, name) for name in _ALWAYS]
-    for part, module in (*always, *wanted, (_ALWAYS_ON, "celadon.patch.fork")):
-        with applying(part):
-            importlib.import_module(module).install()

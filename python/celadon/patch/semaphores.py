@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from celadon._core import green
-from celadon.green.offload import NativePool
+from celadon.green.native_pool import NativePool
 from celadon.patch.registry import replace
 
 try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from celadon._core import green as _green
 from celadon.green.helpers import HelperThread
-from celadon.green.offload import NativePool
+from celadon.green.native_pool import NativePool
 from celadon.green.spawn import spawn
 from celadon.green.timeout import Timeout
 

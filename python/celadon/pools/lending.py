@@ -6,42 +6,52 @@ Where no driver is adapted there is no budget of connections, and nothing to len
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from celadon.pools.member import Member
 from celadon.weakly import Weakly
-
-if TYPE_CHECKING:
-    from celadon.pools.pool import ConnectionPool
 
 _BUDGET = "celadon.drivers.budget"
 
-_pools: Weakly[ConnectionPool[Any]] = Weakly()
+
+class Lender(Protocol):
+    """A pool."""
+
+    name: str
+    max_size: int
+
+    def close_idle_one(self, is_one: Callable[[Any], bool]) -> bool: ...
 
 
-def note_pool(pool: ConnectionPool[Any]) -> None:
-    _pools.add(pool)
+_lenders: Weakly[Lender] = Weakly()
+
+
+def note_pool(pool: Lender) -> None:
+    _lenders.add(pool)
     if (budget := _budget()) is not None:
         budget.compare(pool.max_size, f"pool {pool.name}", "its max_size")
 
 
-def note_first(pool: ConnectionPool[Any], conn: Any) -> None:
-    """`conn` was opened: so many may be, of the server that it is one of."""
+def note_first(conn: Any, max_size: int) -> str | None:
+    """`conn` was opened: so many may be, of the server that it is one of, which is
+    returned."""
+    if (budget := _budget()) is None:
+        return None
+    server = _server(budget, conn)
+    budget.claim(server, max_size)
+    return server
+
+
+def note_idle(conn: Any) -> None:
     if (budget := _budget()) is not None:
-        pool._server = _server(budget, conn)
-        budget.claim(pool._server, pool.max_size)
+        budget.came_back(_server(budget, conn))
 
 
-def note_idle(member: Member) -> None:
-    if (budget := _budget()) is not None:
-        budget.came_back(_server(budget, member.conn))
-
-
-def has_room(pool: ConnectionPool[Any]) -> bool:
+def has_room(server: str | None) -> bool:
     """Whether one more may be opened that nobody wants yet: none is taken for that from
     who lends it."""
     budget = _budget()
-    return budget is None or budget.has_room(pool._server)
+    return budget is None or budget.has_room(server)
 
 
 def _budget() -> Any:
@@ -59,20 +69,8 @@ def _server(budget: Any, conn: Any) -> str | None:
 
 def _close_idle_one(server: str) -> bool:
     budget = _budget()
-    for pool in _pools.all():
-        member = _take_idle_one(budget, pool, server)
-        if member is not None:
-            pool._discard(member, "budget")
-            return True
-    return False
 
+    def is_one(conn: Any) -> bool:
+        return _server(budget, conn) == server
 
-def _take_idle_one(
-    budget: Any, pool: ConnectionPool[Any], server: str
-) -> Member | None:
-    with pool._lock:
-        for member in pool._idle:
-            if _server(budget, member.conn) == server:
-                pool._take_idle(member)
-                return member
-    return None
+    return any(lender.close_idle_one(is_one) for lender in _lenders.all())

@@ -6,12 +6,7 @@ keeps for itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from celadon._core.metrics import Series
-
-if TYPE_CHECKING:
-    from celadon.pools.pool import ConnectionPool
 
 _POOL = "db_client_connection_pool_name"
 _BOUNDS = "0.001,0.005,0.01,0.05,0.1,0.5,1,5,10"
@@ -65,12 +60,12 @@ class Measures:
             cells=_BUCKETS + 1,
         )
 
-    def note(self, pool: ConnectionPool[Any]) -> None:
-        """How it stands now. Takes no lock."""
-        self._used.set(0, len(pool._lent))
-        self._idle.set(0, len(pool._idle))
-        self._pending.set(0, len(pool._waiters))
-        self._max.set(0, pool.max_size)
+    def note(self, used: int, idle: int, waiting: int, most: int) -> None:
+        """How many connections there are now, wait, and may be. Takes no lock."""
+        self._used.set(0, used)
+        self._idle.set(0, idle)
+        self._pending.set(0, waiting)
+        self._max.set(0, most)
 
     def note_timeout(self) -> None:
         self._timeouts.add(0, 1)

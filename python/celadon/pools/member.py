@@ -58,7 +58,7 @@ class Member:
         self.slot = _green.current_slot()
         self.is_lent, self.leak_known = True, False
         if keep_stack:
-            frames = traceback.walk_stack(sys._getframe(2))
+            frames = traceback.walk_stack(sys._getframe(3))  # of `acquire`
             self.stack = traceback.StackSummary.extract(frames, lookup_lines=False)
             self.stack.reverse()
         self.leftovers = _green.job_leftovers()

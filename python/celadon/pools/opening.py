@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from greenlet import GreenletExit
 
@@ -12,39 +12,39 @@ from celadon.logging import logger
 from celadon.pools import lending
 from celadon.pools.background import bounded
 from celadon.pools.errors import PoolError
+from celadon.pools.keeping import Keeping
 from celadon.pools.member import Member
-
-if TYPE_CHECKING:
-    from celadon.pools.pool import ConnectionPool
 
 C = TypeVar("C")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0  # seconds between attempts
 
 
-def open_one(pool: ConnectionPool[C], era: int) -> None:
+def open_one(pool: Keeping[C], era: int) -> None:
+    roster = pool._roster
     conn = error = None
     try:
         conn = _connect_patiently(pool)
     except BaseException as last:
         error = last
     finally:
-        with pool._lock:
-            pool._connecting -= 1
+        with roster.lock:
+            roster.connecting -= 1
             if conn is not None:
-                pool._lent[id(conn)] = member = _new_member(pool, conn, era)
+                member = _new_member(pool, conn, era)
+                roster.lend(member)
                 pool._counters.opened += 1
-            pool._gave_up = error is not None and not _ends_the_greenlet(error)
-            pool._note_empty()
+            roster.gave_up = error is not None and not _ends_the_greenlet(error)
+            roster.note_empty()
     if conn is not None:
         try:
-            lending.note_first(pool, conn)
+            pool._server = lending.note_first(conn, pool.max_size)
         finally:
             pool._put(member)
     was_stopped = error is not None and _ends_the_greenlet(error)
     if error is not None and not was_stopped:
         _give_up(pool, error)
-    with pool._lock:
+    with roster.lock:
         pool._grow()
     if error is not None and was_stopped:
         raise error
@@ -54,24 +54,23 @@ def _ends_the_greenlet(error: BaseException) -> bool:
     return isinstance(error, GreenletExit | KeyboardInterrupt | SystemExit)
 
 
-def _give_up(pool: ConnectionPool[C], error: BaseException) -> None:
-    with pool._lock:
-        waiter = pool._waiters.popleft() if pool._waiters else None
+def _give_up(pool: Keeping[C], error: BaseException) -> None:
+    with pool._roster.lock:
+        waiter = pool._roster.next_waiter()
     if waiter is not None:
         waiter.error = PoolError(f"pool {pool.name} cannot connect: {error!r}")
         waiter.error.__cause__ = error
         waiter.done.set()
-    if pool._reconnect_failed is not None:
-        pool._reconnect_failed(pool)
+    pool._say_it_failed()
 
 
-def _new_member(pool: ConnectionPool[C], conn: C, era: int) -> Member:
+def _new_member(pool: Keeping[C], conn: C, era: int) -> Member:
     now = time.monotonic()
     life = pool.max_lifetime * random.uniform(0.95, 1.0)
     return Member(conn, era, now, now + life if life else float("inf"))
 
 
-def _connect_patiently(pool: ConnectionPool[C]) -> C | None:
+def _connect_patiently(pool: Keeping[C]) -> C | None:
     """A connection; None when nobody wants one any more.
 
     Raises what the last attempt raised once `reconnect_timeout` has passed.
@@ -97,14 +96,14 @@ def _connect_patiently(pool: ConnectionPool[C]) -> C | None:
             pool._counters.create_seconds += took
             pool._measures.create_time.observe(took)
             return conn
-        if pool._news.wait(wait):
+        if pool._roster.news.wait(wait):
             return None
         pause = min(2 * pause, _LONGEST_PAUSE)
-        if not pool._waiters and pool._size() > pool.min_size:
+        if not pool._roster.waiters and pool._roster.size() > pool.min_size:
             return None
 
 
-def _connect(pool: ConnectionPool[C]) -> C:
+def _connect(pool: Keeping[C]) -> C:
     conn = pool._factory()
     if pool._configure is None:
         return conn

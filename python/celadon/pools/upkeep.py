@@ -4,82 +4,80 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celadon.green.timeout import Timeout
 from celadon.logging import logger
+from celadon.pools.keeping import Keeping
 from celadon.pools.member import Member
-
-if TYPE_CHECKING:
-    from celadon.pools.pool import ConnectionPool
 
 _LONGEST_TICK = 30.0  # seconds
 
 
-def tend(pool: ConnectionPool[Any]) -> None:
+def tend(pool: Keeping[Any]) -> None:
     """Looks after the connections until there are none at all."""
     try:
         _look_after(pool)
     except BaseException:
-        with pool._lock:
-            pool._tended = False  # who grows it next has it tended again
+        with pool._roster.lock:
+            pool._roster.tended = False  # who grows it next has it tended again
         raise
 
 
-def _look_after(pool: ConnectionPool[Any]) -> None:
-    while not pool._news.wait(_tick(pool)):
+def _look_after(pool: Keeping[Any]) -> None:
+    while not pool._roster.news.wait(_tick(pool)):
         _discard_idle(pool)
         _check_idle(pool)
         if pool.leak_threshold:
             _report_leaks(pool)
-        with pool._lock:
+        with pool._roster.lock:
             pool._grow()
-            if pool._size() == 0:
-                pool._tended = False
+            if pool._roster.size() == 0:
+                pool._roster.tended = False
                 return
-    pool._tended = False
+    pool._roster.tended = False
 
 
-def _tick(pool: ConnectionPool[Any]) -> float:
+def _tick(pool: Keeping[Any]) -> float:
     limits = [pool.max_idle, pool.max_lifetime, pool.leak_threshold]
     if pool._check is not None:
         limits.append(pool.keepalive)
     return min([_LONGEST_TICK, *(limit / 4 for limit in limits if limit)])
 
 
-def _discard_idle(pool: ConnectionPool[Any]) -> None:
+def _discard_idle(pool: Keeping[Any]) -> None:
     now = time.monotonic()
     going: list[tuple[Member, str]] = []
-    with pool._lock:
-        spare = pool._size() - pool.min_size
-        for member in list(pool._idle):
+    with pool._roster.lock:
+        spare = pool._roster.size() - pool.min_size
+        for member in list(pool._roster.idle):
             reason = pool._reason_to_go(member, now)
             if reason is None and pool.max_idle and spare > 0:
                 reason = "idle" if now - member.used_at >= pool.max_idle else None
             if reason is not None:
                 spare -= 1
-                pool._take_idle(member)
+                pool._roster.take_idle(member)
                 going.append((member, reason))
     for member, reason in going:
         pool._discard(member, reason)
 
 
-def _check_idle(pool: ConnectionPool[Any]) -> None:
+def _check_idle(pool: Keeping[Any]) -> None:
     if pool._check is None or not pool.keepalive:
         return
     now = time.monotonic()
-    with pool._lock:
-        due = [m for m in pool._idle if now - m.used_at >= pool.keepalive]
-        pool._take_idle(*due)
+    with pool._roster.lock:
+        due = [m for m in pool._roster.idle if now - m.used_at >= pool.keepalive]
+        pool._roster.take_idle(*due)
     for member in due:
         member.used_at = now
     with suppress(Timeout):  # the hook's own: nobody else waits for this
         pool._check_all(due)
 
 
-def _report_leaks(pool: ConnectionPool[Any]) -> None:
+def _report_leaks(pool: Keeping[Any]) -> None:
     now = time.monotonic()
-    for member in list(pool._lent.values()):
+    for member in list(pool._roster.lent.values()):
         held = now - member.lent_at
         if member.is_lent and not member.leak_known and held > pool.leak_threshold:
             member.leak_known = True

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.settings.row import Setting
-from celadon.values import (
-    parse_addresses,
+from celadon.values.addresses import parse_addresses, parse_networks
+from celadon.values.plain import (
     parse_bool,
     parse_duration,
     parse_list,
-    parse_networks,
     parse_text,
     parse_umask,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.settings.row import Setting
-from celadon.values import one_of, parse_bool, parse_list
+from celadon.values.plain import one_of, parse_bool, parse_list
 
 
 def rows() -> Iterable[Setting]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.settings.row import Setting
-from celadon.values import (
+from celadon.values.addresses import parse_paths
+from celadon.values.names import parse_header_name, parse_log_level
+from celadon.values.plain import (
     one_of,
     parse_bool,
     parse_count,
     parse_duration,
-    parse_header_name,
-    parse_log_level,
-    parse_paths,
     parse_ring,
     parse_share,
     parse_table,

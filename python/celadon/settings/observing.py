@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.settings.row import Setting
-from celadon.values import (
+from celadon.values.addresses import parse_datagram_address, parse_health_paths
+from celadon.values.plain import (
     parse_bool,
     parse_buckets,
     parse_count,
-    parse_datagram_address,
     parse_duration,
-    parse_health_paths,
     parse_text,
 )
 

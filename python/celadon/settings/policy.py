@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.settings.row import Setting
-from celadon.values import (
+from celadon.values.names import parse_proxy_protocol
+from celadon.values.plain import (
     one_of,
     parse_bool,
     parse_list,
     parse_mapping,
-    parse_proxy_protocol,
     parse_text,
 )
 

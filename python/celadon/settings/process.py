@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.settings.row import Setting
-from celadon.values import (
-    parse_account,
-    parse_addresses,
+from celadon.values.addresses import parse_addresses, parse_prefix
+from celadon.values.names import parse_account, parse_environment, parse_worker_class
+from celadon.values.plain import (
     parse_bool,
     parse_count,
     parse_duration,
-    parse_environment,
     parse_list,
     parse_memory,
     parse_milliseconds,
     parse_positive,
-    parse_prefix,
     parse_text,
     parse_umask,
-    parse_worker_class,
     parse_workers,
 )
 

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from celadon._core import green as _green
-from celadon.green.offload import forget_threads
+from celadon.green.native_pool import forget_threads
 from celadon.patch.registry import patched
 from celadon.testing.clock import Clock
 from celadon.testing.native import native

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from celadon import green
-from celadon.green.offload import NativePool
+from celadon.green.native_pool import NativePool
 from celadon.patch import dns
 from celadon.testing import Stage
 

@@ -1,17 +1,8 @@
-"""The master process: it keeps the listening sockets and the workers.
-
-The core decides who is spawned, retired and killed; here is what needs the interpreter.
-The master imports no application, but may run code of the user's (configuration, hooks), for
-which the standard library is patched. A worker is a fork of it that starts greenlets,
-imports the application, and serves.
-"""
+"""What the core's master asks of the interpreter."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -24,25 +15,22 @@ from celadon import (
     cfg,
     config,
     control,
-    ending,
-    hooked,
     lifecycle,
     logging,
     output,
-    preload,
     process,
     showing,
     signals,
     systemd,
-    watchdog,
 )
-from celadon.errors import AppFailed, CeladonError, UsageError, printable
-from celadon.importer import Application, own_frames
-from celadon.server import raise_descriptor_limit, serve_as_worker
-from celadon.statsd import Statsd, counter_of, open_statsd, teller_of
+from celadon.errors import CeladonError, UsageError
+from celadon.statsd import Statsd
 
 if TYPE_CHECKING:
     from celadon.development import reload
+from celadon.base.version import VERSION
+from celadon.master.logs import give_logs_away, open_logs
+from celadon.master.telling import in_a_line, say_why
 
 # What a reload cannot change.
 _FOR_LIFE = (
@@ -64,116 +52,6 @@ _ADMIN = (
     *("timeout", "queue_depth", "user", "group"),
 )
 
-Load = Callable[[config.Config], Application]
-
-
-def supervise(
-    load: Load,
-    reread: Callable[[], config.Config],
-    settings: config.Config,
-    forked: Callable[[], None] | None = None,
-) -> int:
-    """Runs workers until a signal ends it; returns the exit status of the process.
-
-    In a worker `forked` is called first, `load` gives the application, and the return
-    comes when it has stopped.
-    `reread` reads the configuration again for a reload (SIGHUP). Raises `UsageError` for
-    a bad address and `OSError` for one that cannot be bound.
-    """
-    output.relay()
-    try:
-        return _supervise(load, reread, settings, forked)
-    finally:
-        output.stop()
-
-
-def _supervise(
-    load: Load,
-    reread: Callable[[], config.Config],
-    settings: config.Config,
-    forked: Callable[[], None] | None,
-) -> int:
-    signals.begin()
-    told = _open_logs(settings)
-    raise_descriptor_limit()
-    if settings.preload_app:
-        before = os.getcwd()
-        app = lifecycle.App()
-        app.callable = preload.load(lambda: load(settings), settings.gc_freeze)
-        load = functools.partial(_begin, app, os.getcwd())
-        os.chdir(before)  # from where relative paths of a reload are meant
-    supervisor = _Supervisor(reread, settings, told)
-    if settings.preload_app:
-        supervisor.arbiter.app = app
-    if settings.reload:
-        supervisor.watch_files()
-        load = functools.partial(_load_or_tell, supervisor, load)
-    pidfile = process.PidFile(settings.pidfile) if settings.pidfile else None
-    if pidfile:
-        pidfile.write()
-    try:
-        outcome = supervisor.run()
-    finally:
-        if pidfile:
-            pidfile.remove()  # a worker leaves it alone
-        supervisor.end_watching()
-        if supervisor.is_master():
-            supervisor.core.close()
-    if isinstance(outcome, int):
-        lifecycle.call_logged(supervisor.settings, "on_exit", supervisor.arbiter)
-        return outcome
-    if forked:
-        forked()
-    return _work(load, supervisor, outcome)
-
-
-def _open_logs(settings: config.Config) -> Statsd | None:
-    """And what counts their lines. Raises `UsageError`."""
-    try:
-        told = open_statsd(settings)
-    except OSError as error:
-        raise UsageError(f"statsd_host: {settings.statsd_host}: {error}") from None
-    logging.setup(settings)
-    if told:
-        logging.logger.addHandler(counter_of(told))
-    _give_logs_away(settings)
-    return told
-
-
-def _give_logs_away(settings: config.Config) -> None:
-    if account := process.account_of(settings):
-        logging.give_away(account.uid, account.gid, config.access_log(settings))
-
-
-def _begin(app: lifecycle.App, folder: str, settings: config.Config) -> Application:
-    """In a worker whose application the master has imported, which was in `folder` then."""
-    os.chdir(folder)
-    if settings.green:
-        from celadon import patch
-
-        patch.start()
-    found: Application = app.wsgi()
-    return found
-
-
-def _load_or_tell(
-    supervisor: _Supervisor, load: Load, settings: config.Config
-) -> Application:
-    """For development: where there is no application, one that says why."""
-    from celadon.development import debugger, failure
-
-    debugger.install()
-    try:
-        return load(settings)
-    except CeladonError as error:
-        for line in str(error).splitlines():
-            logging.logger.error("%s", line)
-        failed: Application = failure.application(str(error))
-        return failed
-    finally:
-        if supervisor.watcher:
-            supervisor.watcher.tell_modules()
-
 
 def _activated(settings: config.Config, sockets: systemd.Sockets) -> config.Config:
     """With the sockets that systemd has opened, unless others were asked for."""
@@ -183,101 +61,13 @@ def _activated(settings: config.Config, sockets: systemd.Sockets) -> config.Conf
     return settings
 
 
-def _work(load: Load, supervisor: _Supervisor, seat: Any) -> int:
-    """A worker, from the fork to its end."""
-    # Sent to all workers, or to the whole group by a terminal, also while one imports.
-    signals.take_free(signals.MASTERS, signals.ignore)
-    rotation = signals.Kept(signal.SIGUSR1, logging.reopen)
-    settings, arbiter = supervisor.settings, supervisor.arbiter
-    worker = supervisor.forked
-    worker.pid = os.getpid()
-    supervisor.leave()
-    _end_on_signals(supervisor, worker)
-    supervisor.core.end_with_it(arbiter.pid)
-    process.set_title(settings.proc_name, "worker")
-    if settings.worker_affinity:
-        process.pin(supervisor.core.slot() or 0)
-    try:
-        lifecycle.call(settings, "post_fork", arbiter, worker)
-        if account := process.account_of(settings):
-            process.become(account)
-            supervisor.core.end_with_it(arbiter.pid)
-        watchdog.trace_crashes()
-        worker.app.callable = worker.wsgi = load(settings)
-        lifecycle.call(settings, "post_worker_init", worker)
-        worker.booted = True
-        told = teller_of(supervisor.told)
-        app = hooked.with_request_hooks(worker.wsgi, worker, settings, told)
-        serve_as_worker(app, settings, worker, seat, rotation)
-    except Exception as error:
-        _log_end(error)
-        # Its text may be code of the application's.
-        with contextlib.suppress(Exception):
-            supervisor.core.last_words(printable(_in_a_line(error)))
-        return error.status if isinstance(error, CeladonError) else 1
-    finally:
-        signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending
-        worker.when_ended = None
-        worker.alive = False
-        lifecycle.call_logged(settings, "worker_exit", arbiter, worker)
-        ending.bound(settings.graceful_timeout)
-    return 0
-
-
-def _log_end(error: Exception) -> None:
-    """Where all else is logged: standard error may lead nowhere."""
-    if isinstance(error, CeladonError):
-        problems = error.problems if isinstance(error, UsageError) else (str(error),)
-        for problem in problems:
-            logging.logger.error("%s", problem)
-    elif isinstance(error, OSError):
-        logging.logger.error("%s", error)
-    else:
-        trace = own_frames(error.__traceback__) or error.__traceback__
-        logging.logger.error(
-            "this worker ends by an error", exc_info=(type(error), error, trace)
-        )
-
-
-def _end_on_signals(supervisor: _Supervisor, worker: lifecycle.Worker) -> None:
-    """Until it serves, a worker that is told to end does so at once, with its hook."""
-
-    def end(_signal: int, _frame: object) -> None:
-        worker.alive = False
-        lifecycle.call_logged(
-            supervisor.settings, "worker_exit", supervisor.arbiter, worker
-        )
-        os._exit(0)
-
-    signals.take(signals.ENDS, end)
-
-
-def _in_a_line(error: BaseException) -> str:
-    if isinstance(error, AppFailed):
-        return error.brief
-    if isinstance(error, CeladonError | OSError):
-        return "; ".join(str(error).splitlines())
-    return f"{type(error).__name__}: {error}"
-
-
-def _say_why(error: BaseException) -> None:
-    """A reload failed."""
-    if isinstance(error, CeladonError | OSError):
-        for line in str(error).splitlines():
-            logging.logger.error("%s", line)
-    else:
-        logging.logger.error("the reload failed", exc_info=error)
-
-
 def _build_labels() -> str:
     """The labels of the metric celadon_build_info: versions of what is in here."""
     import greenlet
 
-    from celadon import __version__
-
     return _core.metrics.label_text(
         ("version", "python", "greenlet"),
-        (__version__, sys.version.split()[0], greenlet.__version__),
+        (VERSION, sys.version.split()[0], greenlet.__version__),
     )
 
 
@@ -292,7 +82,7 @@ class _Before:
     told: Statsd | None
 
 
-class _Supervisor:
+class Supervisor:
     """What the core asks of the interpreter; its methods are called by the core."""
 
     def __init__(
@@ -353,8 +143,6 @@ class _Supervisor:
 
     def run(self) -> Any:
         """The exit status of the master, or in a new worker its seat."""
-        from celadon import __version__
-
         settings, arbiter = self.settings, self.arbiter
         lifecycle.call(settings, "on_starting", arbiter)
         self._addresses.open(settings, self._sockets.stored)
@@ -363,7 +151,7 @@ class _Supervisor:
         process.set_title(settings.proc_name, "master")
         logging.logger.info(
             "celadon %s on %s, master %d, workers: %d",
-            __version__,
+            VERSION,
             settings.mode,
             os.getpid(),
             settings.workers,
@@ -447,9 +235,9 @@ class _Supervisor:
             self._prepare()
         except (Exception, SystemExit) as error:
             self._go_back(before)
-            _say_why(error)
+            say_why(error)
             self._notifier.ready("the reload was refused: the log says why")
-            return _in_a_line(error)
+            return in_a_line(error)
         if self._before:
             before.logs.forget()  # of a reload that nothing goes back to
         self._before = self._before or before
@@ -469,7 +257,7 @@ class _Supervisor:
         self._check_room(settings)
         self.core.configure(options)
         self._given = options
-        self.told = _open_logs(settings)
+        self.told = open_logs(settings)
         self._addresses.follow(settings)
         self._take(settings)
         lifecycle.call(settings, "on_reload", self.arbiter)
@@ -517,7 +305,7 @@ class _Supervisor:
 
     def reopen_logs(self) -> None:
         logging.reopen()
-        _give_logs_away(self.settings)  # before workers hear of it
+        give_logs_away(self.settings)  # before workers hear of it
 
     def set_log_level(self, level: int) -> None:
         logging.set_level(level)

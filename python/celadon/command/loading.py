@@ -1,0 +1,47 @@
+"""The application that the command was asked for."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celadon import (
+    bodies,
+    config,
+    routes,
+    surroundings,
+)
+from celadon.patch.imports import when_imported
+
+
+def load(target: str, settings: config.Config) -> Any:
+    surroundings.prepare(settings)
+    surroundings.import_from(*settings.pythonpath, os.getcwd())
+    routes.install()
+    bodies.install()
+    if settings.metrics:
+        when_imported("prometheus_client", _bridge)
+    if settings.green:
+        from celadon import patch
+        from celadon.contrib import meinheld
+        from celadon.patch import before
+
+        meinheld.install()
+        patch.install(**config.patched_parts(settings))
+        if not settings.preload_app:
+            before.settle()
+            patch.start()
+        surroundings.configure(settings)
+    if settings.paste:
+        from celadon.contrib.paste import load
+
+        return load(settings.paste, settings.raw_paste_global_conf)
+    from celadon.importer import load_app
+
+    return load_app(target, settings.factory)
+
+
+def _bridge(_client: object) -> None:
+    from celadon.contrib import prometheus
+
+    prometheus.install()

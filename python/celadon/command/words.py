@@ -1,0 +1,133 @@
+"""`celadon check`, `config`, `ctl`, `migrate` and `top`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from celadon import (
+    config,
+    flags,
+    showing,
+    surroundings,
+)
+from celadon.command.invocation import Invocation
+from celadon.command.loading import load
+from celadon.errors import AppFailed, CeladonError, UsageError
+
+
+def lines_of(error: CeladonError) -> list[str]:
+    problems = error.problems if isinstance(error, UsageError) else (str(error),)
+    return [f"celadon: {problem}" for problem in problems]
+
+
+def _check(argv: Sequence[str]) -> int:
+    """`celadon check [options] [target]`: 1 where something blocks, or the application
+    could not be loaded to its end."""
+    from celadon import check
+
+    invocation = Invocation(flags.parse(argv))
+    settings = invocation.read_patched()
+    target = invocation.target or settings.wsgi_app
+    subject = target or settings.paste
+    failure = ""
+    if subject:
+        try:
+            load(target or "", settings)
+        except AppFailed as error:
+            failure = error.brief
+        findings, later = check.imported(), check.not_imported()
+    else:
+        findings, later = check.installed(), []
+    for line in check.report(findings, subject or "installed here", later, failure):
+        print(line)
+    return int(bool(failure) or any(each.kind == "blocks" for each in findings))
+
+
+def show_config(argv: Sequence[str]) -> int:
+    """`celadon config [--json] [options]`."""
+    invocation = Invocation(flags.parse(argv))
+    show = showing.as_json if invocation.take("json") else showing.as_text
+    print(show(invocation.read()))
+    return 0
+
+
+def _migrate(argv: Sequence[str]) -> int:
+    """`celadon migrate FILE`: 1 where something is refused."""
+    from celadon import migrate, migrate_uwsgi
+
+    files = [word for word in argv if not word.startswith("-")]
+    if len(argv) > 1 or len(files) != len(argv):
+        raise UsageError("celadon migrate takes one configuration file")
+    file = files[0] if files else "gunicorn.conf.py"
+    surroundings.import_from(str(Path.cwd()))
+    if migrate_uwsgi.is_one(Path(file)):
+        print(migrate_uwsgi.examine(Path(file)))
+        return 0
+    report = migrate.examine(file, Path.cwd())
+    print(report.text)
+    return int(bool(report.refused))
+
+
+def check_config(invocation: Invocation) -> int:
+    """All that is wrong at once: settings, then the import."""
+    from celadon import starting
+
+    problems: list[str] = []
+    settings = None
+    try:
+        settings = invocation.read_patched()
+        problems += [f"celadon: {each}" for each in starting.problems(settings)]
+        load(invocation.target_of(settings), settings)
+    except CeladonError as error:
+        problems += lines_of(error)
+    if settings is None and invocation.target:
+        try:
+            load(invocation.target, config.load({}, {}))
+        except CeladonError as error:
+            problems += lines_of(error)
+    for note in settings.notes if settings else ():
+        print(f"celadon: note: {note}", file=sys.stderr)
+    for line in problems:
+        print(line, file=sys.stderr)
+    if not problems:
+        print("configuration is fine")
+    return int(bool(problems))
+
+
+def _ctl(argv: Sequence[str]) -> int:
+    """`celadon ctl [options] [command]`: options are those that name the server."""
+    from celadon import control
+
+    options, words = flags.parse_words(argv)
+    invocation = Invocation(options)
+    as_json = invocation.take("json")
+    address = invocation.named_control() or control.address_of(invocation.read())
+    return control.run(words, address, as_json)
+
+
+def _top(argv: Sequence[str]) -> int:
+    """`celadon top [--url URL] [--once [--json]] [options]`."""
+    from celadon import control, top
+
+    def find(rest: list[str]) -> tuple[str, str]:
+        options, words = flags.parse_words(rest)
+        if words:
+            raise UsageError(f"celadon top takes no {words[0]!r}")
+        invocation = Invocation(options)
+        if named := invocation.named_control():
+            return named, ""
+        settings = invocation.read()
+        return control.address_of(settings), str(settings.admin_token)
+
+    return top.run(argv, find)
+
+
+WORDS = {
+    "check": _check,
+    "config": show_config,
+    "ctl": _ctl,
+    "migrate": _migrate,
+    "top": _top,
+}

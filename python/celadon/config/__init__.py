@@ -1,0 +1,15 @@
+"""Settings: the table, where values come from, and what the core is told of them."""
+
+from celadon.config.core import access_log, core_options, master_options
+from celadon.config.effective import Config
+from celadon.config.loading import load
+from celadon.config.settling import patched_parts
+
+__all__ = [
+    "Config",
+    "access_log",
+    "core_options",
+    "load",
+    "master_options",
+    "patched_parts",
+]

@@ -1,0 +1,174 @@
+"""What the core is told of the settings."""
+
+from __future__ import annotations
+
+import resource
+from typing import Any
+
+from celadon import cgroup
+from celadon.config.effective import Config
+
+# Slots of the shared memory: three for each worker, and some for those that a SIGTTIN or a
+# reload asks for. One that nobody uses costs a pair of descriptors, of which there may be
+# few.
+_SPARE_SLOTS = 8
+_USUAL_SLOTS = 64
+_SHARE_OF_DESCRIPTORS = 8
+
+_PROXY_MODES = {"off": 0, "v1": 1, "v2": 2, "auto": 3}
+
+
+def core_options(config: Config, version: str) -> dict[str, Any]:
+    """The dict that the core reads; every key of it is required there."""
+    v = dict(config.values)
+    same = [
+        "limit_request_line",
+        "limit_request_fields",
+        "limit_request_field_size",
+        "limit_request_head",
+        "limit_request_body",
+        "chunk_extension_limit",
+        "header_timeout",
+        "body_timeout",
+        "body_total_timeout",
+        "keepalive",
+        "write_timeout",
+        "linger_timeout",
+        "linger_total_timeout",
+        "queue_timeout",
+        "body_min_rate",
+        "write_min_rate",
+        "body_buffer",
+        "response_buffer",
+        "linger_bytes",
+        "worker_connections",
+        "max_concurrent_requests",
+        "queue_depth",
+        "retry_after",
+        "priority_paths",
+        "request_id_header",
+        "trace_context",
+        "access_log_sample",
+        "access_log_slow",
+        "access_log_min_status",
+        "access_log_skip",
+        "request_buffering",
+        "date_header",
+        "proxy_allow_ips",
+        "forwarded_allow_ips",
+        "allowed_hosts",
+        "cancel_on_disconnect",
+        "request_timeout",
+        "request_deadline_header",
+        "root_path",
+        "proxy_headers",
+        "clear_untrusted_proxy_headers",
+        "secure_scheme_headers",
+        "forwarder_headers",
+        "graceful_timeout",
+        "max_requests",
+        "max_requests_jitter",
+        "backlog",
+        "umask",
+        "reuse_port",
+        "tcp_keepalive",
+        "timeout",
+        "watchdog_threshold",
+        "watchdog_raise",
+        "hand_over_after",
+        "slow_request",
+        "server_timing",
+        "metrics",
+        "metrics_buckets",
+        "health_paths",
+    ]
+    options = {name: v[name] for name in same}
+    options["preempt"] = v["preempt"] if v["green"] else 0.0
+    options["stack_signal"] = options["stacks_signal"] = options["preempt_signal"] = 0
+    options["stack_pipe"] = -1
+    options["log_fd"], options["log_level"], options["log_later"] = 2, 0, False
+    if not v["green"]:
+        options["max_concurrent_requests"] = 1
+    if not v["watchdog"]:
+        options["watchdog_threshold"] = 0.0
+        options["watchdog_raise"] = False
+    if options["hand_over_after"] == "auto":
+        options["hand_over_after"] = 5 * options["watchdog_threshold"]
+    options.update(
+        refuse_underscores=v["header_map"] == "refuse",
+        refuse_absolute_form=v["absolute_form"] == "reject",
+        tmp_upload_dir=v["tmp_upload_dir"] or _system_temp(),
+        server_header="celadon" if v["server_header"] else "",
+        server_software="celadon/" + version,
+        proxy_protocol=_PROXY_MODES[v["proxy_protocol"]],
+        multiprocess=v["workers"] > 1,
+        access_log=access_log(config),
+        access_log_format=v["access_log_format"],
+        access_log_style=_STYLES.index(v["access_log_style"]),
+        log_overflow_blocks=v["log_overflow"] == "block",
+        stdout_fd=1,
+    )
+    return options
+
+
+_STYLES = ("apache", "json", "logfmt")
+
+
+def access_log(config: Config) -> str:
+    """Its file, ``-`` for standard output; empty: none is written."""
+    return config.accesslog if config.accesslog not in ("", "None") else ""
+
+
+def master_options(config: Config) -> dict[str, Any]:
+    """The dict that the core's master reads; every key of it is required there."""
+    same = [
+        "workers",
+        "startup_timeout",
+        "graceful_timeout",
+        "respawn_backoff",
+        "respawn_backoff_max",
+        "reload_surge",
+        "worker_max_lifetime",
+        "worker_max_lifetime_jitter",
+        "timeout",
+        "backlog",
+        "umask",
+        "reuse_port",
+        "tcp_keepalive",
+        "drain_delay",
+        "admin_token",
+        "admin_allow_ips",
+        "admin_open",
+        "admin_control",
+        "queue_depth",
+        "metrics_buckets",
+        "metrics_max_series",
+    ]
+    options = {name: config.values[name] for name in same}
+    options["uid"] = options["gid"] = -1
+    options["alive_period"] = 0.0
+    options["build_labels"] = ""
+    options["access_log"] = access_log(config)
+    options["log_ring"] = config.log_ring if options["access_log"] else 0
+    options["stdout_fd"] = 1
+    for name in ("worker_max_rss", "worker_kill_rss"):
+        value = config.values[name]
+        options[name] = cgroup.memory_share(config.workers) if value < 0 else value
+    options["slots"] = max(3 * config.workers + _SPARE_SLOTS, _slots_at_ease())
+    return options
+
+
+def _slots_at_ease() -> int:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most == resource.RLIM_INFINITY:
+        return _USUAL_SLOTS
+    return min(_USUAL_SLOTS, most // _SHARE_OF_DESCRIPTORS)
+
+
+def _system_temp() -> str:
+    import tempfile
+
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return "/tmp"  # read-only: a body that does not fit into memory is refused

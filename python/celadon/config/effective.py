@@ -1,0 +1,96 @@
+"""The values of all settings, and where each came from."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Any
+
+from celadon.errors import UsageError, brief
+from celadon.hooks import Hook
+from celadon.settings import SETTINGS, gunicorn
+
+
+@dataclass
+class Config:
+    """Effective values, and where each came from.
+
+    `hooks` are functions of the configuration file; `notes` are lines for the log about
+    settings that have no effect, or another one than under gunicorn; `environment` is
+    what `env_file` has, which a worker without privileges may be unable to read.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    hooks: dict[str, Hook] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        for where in ("values", "hooks"):
+            if name in self.__dict__.get(where, ()):
+                return self.__dict__[where][name]
+        raise AttributeError(name)
+
+    @property
+    def mode(self) -> str:
+        """How requests run, in words."""
+        return "greenlets" if self.green else "one request at a time (--no-green)"
+
+    def is_default(self, name: str) -> bool:
+        return self.sources[name] == "default"
+
+    def chosen(self, column: str) -> list[str]:
+        """Settings with that column of the table which have another value than by
+        default."""
+        return [
+            name
+            for name, row in SETTINGS.items()
+            if getattr(row, column) and self.values[name] != row.default
+        ]
+
+    def keep(self, running: Config, *names: str) -> None:
+        """What cannot change while the server runs stays as it is, and is noted."""
+        for name in names:
+            if self.values[name] != running.values[name]:
+                self.notes.append(f"{name} changes with a restart, not with a reload")
+            self.values[name] = running.values[name]
+            self.sources[name] = running.sources[name]
+
+    def set(self, name: str, raw: Any, source: str) -> None:
+        """Parses and stores one value; raises `UsageError` with the setting's name."""
+        row = SETTINGS.get(name)
+        if row is None:
+            self._judge(name, raw, source)
+            return
+        try:
+            value = row.parse(raw)
+        except (ValueError, TypeError) as error:
+            given = "" if row.is_secret else f", not {brief(raw)}"
+            raise UsageError(f"{name}: {error}{given} ({source})") from None
+        self.values[name] = value
+        self.sources[name] = source
+
+    def _judge(self, name: str, raw: Any, source: str) -> None:
+        verdict = gunicorn.VERDICTS.get(name)
+        if verdict is None:
+            raise unknown_setting(name, source)
+        if not verdict.applies(raw):
+            return
+        if verdict.refused:
+            raise UsageError(f"{name} is refused: {verdict.reason} ({source})")
+        self.notes.append(f"{name} has no effect: {verdict.reason} ({source})")
+
+
+def unknown_setting(name: str, source: str = "") -> UsageError:
+    near = difflib.get_close_matches(name, [*SETTINGS, *gunicorn.VERDICTS], n=2)
+    hint = " (did you mean " + " or ".join(repr(n) for n in near) + "?)" if near else ""
+    where = f" ({source})" if source and source != GIVEN else ""
+    if source.startswith("environment CELADON_") and not near:
+        where += (
+            "; all variables that begin with CELADON_ are settings: name it otherwise"
+        )
+    return UsageError(f"unknown setting {name!r}{hint}{where}")
+
+
+GIVEN = "given"

@@ -1,0 +1,93 @@
+"""Where the values of the settings come from.
+
+Sources, highest first: command line or keywords of `celadon.run`, ``CELADON_<SETTING>``
+in the environment, ``CELADON_CMD_ARGS``, ``GUNICORN_CMD_ARGS``, one configuration file,
+defaults (some of which the environment feeds as gunicorn reads it: ``PORT``,
+``WEB_CONCURRENCY``, ``FORWARDED_ALLOW_IPS``, ``SCRIPT_NAME``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from celadon.config.effective import GIVEN, Config
+from celadon.config.settling import contradictions
+from celadon.errors import UsageError
+from celadon.settings import SETTINGS
+from celadon.sources import Layer
+
+_RESERVED = {
+    "CELADON_CMD_ARGS",
+    "CELADON_PATCH",
+    "CELADON_INHERIT",
+    "CELADON_POISON_STACK",
+}
+# Names that Kubernetes makes up for Services.
+_KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)$")
+
+
+def load(
+    explicit: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+    layers: Iterable[Layer] = (),
+) -> Config:
+    """Merges all sources into one checked `Config`.
+
+    `explicit` are flags or keywords; `layers` come below the environment, the lowest
+    first. Raises `UsageError` with all that is wrong, a line each.
+    """
+    env = os.environ if environ is None else environ
+    config = Config()
+    for row in SETTINGS.values():
+        config.values[row.name] = row.default
+        config.sources[row.name] = "default"
+    problems: list[str] = []
+
+    def apply(name: str, raw: Any, source: str) -> None:
+        try:
+            config.set(name, raw, source)
+        except UsageError as error:
+            variable = source.removeprefix("environment ")
+            is_empty = raw == "" and variable != source
+            hint = f"; {variable} is set, but empty: unset it" if is_empty else ""
+            problems.append(f"{error}{hint}")
+
+    for name, raw, source in _platform(env):
+        apply(name, raw, source)
+    for layer in layers:
+        problems += layer.problems
+        config.notes += layer.warnings
+        config.hooks.update(layer.hooks)
+        for name, raw in layer.values.items():
+            apply(name, raw, layer.source)
+    for name, raw, source in _environment(env):
+        apply(name, raw, source)
+    for name, raw in explicit.items():
+        apply(name, raw, GIVEN)
+    problems += contradictions(config)
+    if problems:
+        raise UsageError(*problems)
+    return config
+
+
+def _environment(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
+    for key, raw in env.items():
+        if not key.startswith("CELADON_") or key in _RESERVED:
+            continue
+        name = key.removeprefix("CELADON_").lower()
+        if name == "config" or (name not in SETTINGS and _KUBERNETES.match(key)):
+            continue
+        yield name, raw, "environment " + key
+
+
+def _platform(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
+    if env.get("PORT"):
+        yield "bind", "0.0.0.0:" + env["PORT"], "environment PORT"
+    keys = {"workers": "WEB_CONCURRENCY", "root_path": "SCRIPT_NAME"}
+    for name in ("workers", "forwarded_allow_ips", "root_path"):
+        key = keys.get(name, name.upper())
+        if env.get(key):
+            yield name, env[key], "environment " + key

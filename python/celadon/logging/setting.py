@@ -1,0 +1,159 @@
+"""From the settings to handlers of loggers."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from celadon.errors import UsageError
+from celadon.logging.before import Before
+from celadon.logging.files import File, capture_output
+from celadon.logging.known import GUNICORN
+from celadon.logging.lines import DATE_FORMAT, FORMAT, Formatter
+from celadon.logging.loggers import logger, theirs
+
+
+class LogSettings(Protocol):
+    """The settings that `setup` reads."""
+
+    errorlog: str
+    loglevel: str
+    logconfig: str
+    logconfig_json: str
+    logconfig_dict: dict[str, Any]
+    capture_output: bool
+
+
+def setup(settings: LogSettings) -> None:
+    """Sends the error log to a file or, for ``-``, to standard error.
+
+    Then applies ``logconfig_dict``, ``logconfig_json`` or ``logconfig``, the first that
+    is set. Raises `UsageError` where that is bad or a file cannot be opened; what was
+    there before then stays.
+    """
+    before = Before()
+    try:
+        _set_up(settings)
+    except Exception as error:  # also of classes that a configuration names
+        before.restore()
+        raise UsageError(f"errorlog or logconfig: {error}") from None
+    before.forget()
+    while _noted:
+        logger.info("%s", _noted.pop(0))
+
+
+_noted: list[str] = []
+
+
+def note(line: str) -> None:
+    """Says it, once there is a log: what runs in a configuration file comes before it."""
+    if logger.handlers:
+        logger.info("%s", line)
+    else:
+        _noted.append(line)
+
+
+def _set_up(settings: LogSettings) -> None:
+    handler: logging.Handler
+    if settings.errorlog == "-":
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        handler = File(settings.errorlog, errors="backslashreplace")
+        if settings.capture_output:
+            capture_output(handler)
+    handler.setFormatter(Formatter(FORMAT, DATE_FORMAT))
+    logger.handlers[:] = [handler]
+    logger.setLevel(settings.loglevel.upper())
+    logger.propagate = False
+    _configure(settings)
+
+
+def _configure(settings: LogSettings) -> None:
+    """Applies what the user says of all loggers; gunicorn's names are ours as well."""
+    theirs.handlers[:] = []
+    kept = logger.handlers[:]
+    if settings.logconfig_dict or settings.logconfig_json or settings.logconfig:
+        described = _apply_config(settings)
+    else:
+        theirs.handlers[:] = kept
+        theirs.setLevel(logger.level)
+        theirs.propagate = False
+        return
+    if theirs.handlers:
+        logger.handlers[:] = theirs.handlers
+        logger.propagate = theirs.propagate
+        if theirs.level:
+            logger.setLevel(theirs.level)
+    elif _is_of_all(described):
+        logger.handlers[:] = []
+        logger.propagate = True
+        logger.setLevel(settings.loglevel.upper())  # dictConfig takes that of a child
+    elif not logger.handlers and not logger.propagate:
+        logger.handlers[:] = kept  # nothing was said of us: do not fall silent
+
+
+def _is_of_all(described: Mapping[str, Any]) -> bool:
+    """Whether it says where all lines go, and nothing of the server's own."""
+    loggers = described.get("loggers", {})
+    above = (described.get("root", {}), loggers.get(logger.name.partition(".")[0], {}))
+    is_said = any(each.get("handlers") for each in above)
+    return is_said and loggers.keys().isdisjoint((logger.name, GUNICORN))
+
+
+def _apply_config(settings: LogSettings) -> Mapping[str, Any]:
+    """What `dictConfig` was given; nothing of `fileConfig`, which is of those it names."""
+    # Imported only where they are needed: a start must be short.
+    import json
+    import logging.config
+
+    if settings.logconfig_dict:
+        described = _complete(settings.logconfig_dict)
+    elif settings.logconfig_json:
+        with open(settings.logconfig_json) as file:
+            described = _complete(json.load(file))
+    else:
+        _apply_file(settings.logconfig)
+        return {}
+    logging.config.dictConfig(described)
+    return described
+
+
+def _apply_file(path: str) -> None:
+    import logging.config
+
+    with open(path):  # else a file that is not there lacks a section
+        pass
+    logging.config.fileConfig(path, disable_existing_loggers=False)
+
+
+def _complete(described: dict[str, Any]) -> dict[str, Any]:
+    """With what a configuration for gunicorn may name without saying what it is."""
+    if described.get("incremental"):
+        return {"version": 1, **described}
+    everybody = (described.get("root", {}), *described.get("loggers", {}).values())
+    named = {name for each in everybody for name in each.get("handlers") or ()}
+    ours = {name: each for name, each in _GUNICORNS.items() if name in named}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        **described,
+        "formatters": {"generic": _GENERIC, **described.get("formatters", {})},
+        "handlers": {**ours, **described.get("handlers", {})},
+    }
+
+
+_GENERIC = {
+    "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
+    "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
+}
+
+_GUNICORNS = {
+    name: {
+        "class": "logging.StreamHandler",
+        "formatter": "generic",
+        "stream": f"ext://sys.{stream}",
+    }
+    for name, stream in (("console", "stdout"), ("error_console", "stderr"))
+}

@@ -1,0 +1,1 @@
+"""The master process: it keeps the listening sockets and the workers."""

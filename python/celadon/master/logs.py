@@ -1,0 +1,34 @@
+"""The logs of a master and its workers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from celadon import (
+    config,
+    logging,
+    process,
+)
+from celadon.errors import UsageError
+from celadon.statsd import Statsd, counter_of, open_statsd
+
+if TYPE_CHECKING:
+    pass
+
+
+def open_logs(settings: config.Config) -> Statsd | None:
+    """And what counts their lines. Raises `UsageError`."""
+    try:
+        told = open_statsd(settings)
+    except OSError as error:
+        raise UsageError(f"statsd_host: {settings.statsd_host}: {error}") from None
+    logging.setup(settings)
+    if told:
+        logging.logger.addHandler(counter_of(told))
+    give_logs_away(settings)
+    return told
+
+
+def give_logs_away(settings: config.Config) -> None:
+    if account := process.account_of(settings):
+        logging.give_away(account.uid, account.gid, config.access_log(settings))

@@ -1,0 +1,46 @@
+"""What is said of an error that ends a worker or a reload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from celadon import (
+    logging,
+)
+from celadon.errors import AppFailed, CeladonError, UsageError
+from celadon.importer import own_frames
+
+if TYPE_CHECKING:
+    pass
+
+
+def log_end(error: Exception) -> None:
+    """Where all else is logged: standard error may lead nowhere."""
+    if isinstance(error, CeladonError):
+        problems = error.problems if isinstance(error, UsageError) else (str(error),)
+        for problem in problems:
+            logging.logger.error("%s", problem)
+    elif isinstance(error, OSError):
+        logging.logger.error("%s", error)
+    else:
+        trace = own_frames(error.__traceback__) or error.__traceback__
+        logging.logger.error(
+            "this worker ends by an error", exc_info=(type(error), error, trace)
+        )
+
+
+def in_a_line(error: BaseException) -> str:
+    if isinstance(error, AppFailed):
+        return error.brief
+    if isinstance(error, CeladonError | OSError):
+        return "; ".join(str(error).splitlines())
+    return f"{type(error).__name__}: {error}"
+
+
+def say_why(error: BaseException) -> None:
+    """A reload failed."""
+    if isinstance(error, CeladonError | OSError):
+        for line in str(error).splitlines():
+            logging.logger.error("%s", line)
+    else:
+        logging.logger.error("the reload failed", exc_info=error)

@@ -1,0 +1,115 @@
+"""A worker, from the fork to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from celadon import (
+    config,
+    ending,
+    hooked,
+    lifecycle,
+    logging,
+    process,
+    signals,
+    watchdog,
+)
+from celadon.errors import CeladonError, printable
+from celadon.importer import Application
+from celadon.serving.worker import serve_as_worker
+from celadon.statsd import teller_of
+
+if TYPE_CHECKING:
+    pass
+from celadon.master.supervisor import Supervisor
+from celadon.master.telling import in_a_line, log_end
+
+Load = Callable[[config.Config], Application]
+
+
+def begin(app: lifecycle.App, folder: str, settings: config.Config) -> Application:
+    """In a worker whose application the master has imported, which was in `folder` then."""
+    os.chdir(folder)
+    if settings.green:
+        from celadon import patch
+
+        patch.start()
+    found: Application = app.wsgi()
+    return found
+
+
+def load_or_tell(
+    supervisor: Supervisor, load: Load, settings: config.Config
+) -> Application:
+    """For development: where there is no application, one that says why."""
+    from celadon.development import debugger, failure
+
+    debugger.install()
+    try:
+        return load(settings)
+    except CeladonError as error:
+        for line in str(error).splitlines():
+            logging.logger.error("%s", line)
+        failed: Application = failure.application(str(error))
+        return failed
+    finally:
+        if supervisor.watcher:
+            supervisor.watcher.tell_modules()
+
+
+def work(load: Load, supervisor: Supervisor, seat: Any) -> int:
+    """A worker, from the fork to its end."""
+    # Sent to all workers, or to the whole group by a terminal, also while one imports.
+    signals.take_free(signals.MASTERS, signals.ignore)
+    rotation = signals.Kept(signal.SIGUSR1, logging.reopen)
+    settings, arbiter = supervisor.settings, supervisor.arbiter
+    worker = supervisor.forked
+    worker.pid = os.getpid()
+    supervisor.leave()
+    _end_on_signals(supervisor, worker)
+    supervisor.core.end_with_it(arbiter.pid)
+    process.set_title(settings.proc_name, "worker")
+    if settings.worker_affinity:
+        process.pin(supervisor.core.slot() or 0)
+    try:
+        lifecycle.call(settings, "post_fork", arbiter, worker)
+        if account := process.account_of(settings):
+            process.become(account)
+            supervisor.core.end_with_it(arbiter.pid)
+        watchdog.trace_crashes()
+        worker.app.callable = worker.wsgi = load(settings)
+        lifecycle.call(settings, "post_worker_init", worker)
+        worker.booted = True
+        told = teller_of(supervisor.told)
+        app = hooked.with_request_hooks(worker.wsgi, worker, settings, told)
+        serve_as_worker(app, settings, worker, seat, rotation)
+    except Exception as error:
+        log_end(error)
+        # Its text may be code of the application's.
+        with contextlib.suppress(Exception):
+            supervisor.core.last_words(printable(in_a_line(error)))
+        return error.status if isinstance(error, CeladonError) else 1
+    finally:
+        signals.take(signals.ENDS, signal.SIG_IGN)  # it is ending
+        worker.when_ended = None
+        worker.alive = False
+        lifecycle.call_logged(settings, "worker_exit", arbiter, worker)
+        ending.bound(settings.graceful_timeout)
+    return 0
+
+
+def _end_on_signals(supervisor: Supervisor, worker: lifecycle.Worker) -> None:
+    """Until it serves, a worker that is told to end does so at once, with its hook."""
+
+    def end(_signal: int, _frame: object) -> None:
+        worker.alive = False
+        lifecycle.call_logged(
+            supervisor.settings, "worker_exit", supervisor.arbiter, worker
+        )
+        os._exit(0)
+
+    signals.take(signals.ENDS, end)

@@ -1,0 +1,1 @@
+"""A process that serves: the application, its hooks, its signals and its end."""

@@ -1,0 +1,70 @@
+"""A server of the core, made of an application and settings."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from celadon import (
+    _core,
+    config,
+    logging,
+    output,
+)
+from celadon.base.version import VERSION
+from celadon.green import spawn_later
+from celadon.importer import Application
+
+_SWITCH_INTERVAL = 0.0005
+
+
+def make_core(
+    app: Application,
+    settings: config.Config,
+    watch: Mapping[str, int] | None = None,
+    seat: Any = None,
+    notify: Callable[[str, int, int], None] | None = None,
+    access: Callable[[int, str], None] | None = None,
+) -> _core.Server:
+    """A server of the core, not bound yet.
+
+    `watch` is what the watchdog needs to look at this thread, the main one; without it
+    nothing is watched. `seat` is what the master gave this worker. `notify` hears of
+    what the core was told, on a greenlet: ``"signal"`` and its number, ``"report"`` and
+    a descriptor to write where greenlets are, ``"profile"`` or ``"profile all"``, a
+    descriptor and milliseconds. `access` takes lines of the access log instead of its
+    file.
+    """
+    logging.log_later(spawn_later)
+    options = config.core_options(settings, VERSION)
+    options.update(watch or {})
+    options["stdout_fd"] = output.original_stdout()
+    return _core.Server(
+        app,
+        options,
+        logging.log_exception,
+        logging.log_line,
+        access,
+        logging.ErrorStream(),
+        notify,
+        seat,
+    )
+
+
+def settle(gc_freeze: bool) -> None:
+    """After the application is loaded: what it made stays, the collector skips it."""
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    if gc_freeze:
+        gc.collect()
+        gc.freeze()
+
+
+def raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ValueError, OSError):
+        return  # what we have must do

@@ -1,0 +1,68 @@
+"""A server in a worker of a master."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from celadon import (
+    _core,
+    config,
+    ending,
+    health,
+    lifecycle,
+    logging,
+    signals,
+    watchdog,
+)
+from celadon.errors import UsageError
+from celadon.green import profile, report, spawn_later
+from celadon.importer import Application
+from celadon.serving.core import make_core, settle
+
+
+def serve_as_worker(
+    app: Application,
+    settings: config.Config,
+    worker: lifecycle.Worker,
+    seat: Any,
+    rotation: signals.Kept,
+) -> None:
+    """Serves at the master's sockets until it says so, or is gone."""
+
+    def notify(what: str, value: int, more: int) -> None:
+        if what == "report":
+            report.write_to(value)
+            return
+        if what.startswith("profile"):
+            profile.write_to(value, more / 1000, what == "profile all")
+            return
+        if value == signal.SIGUSR1:
+            logging.reopen()
+            if more:
+                logging.set_level(more)
+        if value in signals.ENDS:
+            ending.told(value != signal.SIGTERM)
+        if value in (signal.SIGINT, signal.SIGQUIT):
+            lifecycle.call_logged(settings, "worker_int", worker)
+        others.call(value)
+
+    others = signals.Others()
+
+    def on_abort() -> None:
+        lifecycle.call_logged(settings, "worker_abort", worker)
+
+    settle(settings.gc_freeze)
+    _core.green.set_base_context()
+    try:
+        access = logging.access_writer()
+        core = make_core(
+            app, settings, watchdog.prepare(on_abort), seat, notify, access
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    health.start(core)
+    worker.serve_until(core.ask_for_another)
+    spawn_later(0, rotation.repeat)
+    core.run(True)
+    logging.tell_repeats()

@@ -1,0 +1,90 @@
+"""Parsers of what has a name: users, workers, headers, atoms of the access log."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from celadon.values.plain import FALSE, TRUE, one_of
+
+_ATOM = re.compile(r"%\(([^()]*)\)s")
+_ATOMS = re.compile(r"[hlutrsbfaBmUqHLDTMp]|\{[^{}]+\}[ioex]")
+
+
+def strange_atoms(form: str) -> list[str]:
+    """What of an access log's format is no atom."""
+    unknown = [name for name in _ATOM.findall(form) if not _ATOMS.fullmatch(name)]
+    rest = _ATOM.sub("", form).replace("%%", "")
+    return [*(f"%({name})s" for name in unknown), *(["%"] if "%" in rest else [])]
+
+
+_GREEN = {
+    "auto",
+    "green",
+    "gevent",
+    "gevent_pywsgi",
+    "eventlet",
+    "gunicorn.workers.ggevent.geventworker",
+    "gunicorn.workers.geventlet.eventletworker",
+    "meinheld.gmeinheld.meinheldworker",
+    "egg:meinheld#gunicorn_worker",
+}
+
+
+def parse_worker_class(value: Any) -> str:
+    """A name of gunicorn's, or a class, to one of ``auto green sync gthread``."""
+    if isinstance(value, type):
+        value = f"{value.__module__}.{value.__qualname__}"
+    text = str(value).strip().lower()
+    if text in ("sync", "gunicorn.workers.sync.syncworker"):
+        return "sync"
+    if text in ("gthread", "gunicorn.workers.gthread.threadworker"):
+        return "gthread"
+    if text in _GREEN:
+        return "auto" if text == "auto" else "green"
+    if "uvicorn" in text or text == "asgi":
+        raise ValueError("ASGI is not served yet: expected auto")
+    raise ValueError(
+        "expected auto, green, sync, gthread, or a name of gevent's, eventlet's or "
+        "meinheld's worker; a class with a loop of its own cannot run here"
+    )
+
+
+def parse_environment(value: Any) -> list[str]:
+    """``NAME=value`` each."""
+    items = [value] if isinstance(value, str) else list(value)
+    for item in items:
+        if "=" not in str(item):
+            raise ValueError("expected NAME=value")
+    return [str(item) for item in items]
+
+
+def parse_account(value: Any) -> str:
+    """The name or the number of a user or group, as text."""
+    if isinstance(value, bool):
+        raise ValueError("expected a name or a number")
+    return str(value).strip()
+
+
+_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]*")
+
+
+def parse_header_name(value: Any) -> str:
+    """The name of a header, or nothing."""
+    text = str(value).strip()
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("expected the name of a header")
+    return text
+
+
+def parse_proxy_protocol(value: Any) -> str:
+    text = str(value).strip().lower()
+    if text in TRUE:
+        return "auto"
+    if text in FALSE:
+        return "off"
+    return one_of("off", "v1", "v2", "auto")(value)
+
+
+def parse_log_level(value: Any) -> str:
+    return one_of("debug", "info", "warning", "error", "critical")(value)
