@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from celadon.flags import show
-from celadon.settings import SETTINGS
+from celadon.config.flags import show
+from celadon.config.settings import SETTINGS
 
 
 def main() -> None:

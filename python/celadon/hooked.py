@@ -12,7 +12,7 @@ from celadon import logging
 from celadon._core import green
 from celadon._core.wsgi import RequestInfo
 from celadon.config import Config
-from celadon.hooks import HOOKS, Hook, argument_count
+from celadon.config.hooks import HOOKS, Hook, argument_count
 from celadon.lifecycle import Worker
 
 

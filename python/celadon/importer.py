@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from celadon import origins
+from celadon.base import origins
 from celadon.errors import AppError, AppFailed, printable
 
 Application = Callable[..., Any]

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from celadon import logging
-from celadon.cfg import Cfg, Listener
 from celadon.config import Config
+from celadon.config.cfg import Cfg, Listener
 from celadon.errors import AppFailed, CeladonError
 from celadon.importer import own_failure
 

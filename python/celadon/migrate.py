@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from celadon import config
+from celadon.config.settings import SETTINGS
 from celadon.config.settling import settle_request_timeout
+from celadon.config.sources import Layer, files
 from celadon.errors import UsageError, brief
 from celadon.patch import gevents
-from celadon.settings import SETTINGS
-from celadon.sources import Layer, files
 
 # What gunicorn does without being told, where it is not what is done here.
 _OTHER_DEFAULTS = {

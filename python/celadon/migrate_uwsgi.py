@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-from celadon.settings import SETTINGS
-from celadon.settings.uwsgi import OPTIONS, Option
+from celadon.config.settings import SETTINGS
+from celadon.config.settings.uwsgi import OPTIONS, Option
 
 _SECTION = "[uwsgi]"
 _TARGETS = ("module", "wsgi", "wsgi-file", "file", "callable")

@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from celadon import logging, origins
+from celadon import logging
+from celadon.base import origins
 
 
 def load(import_application: Callable[[], Any], gc_freeze: bool) -> Any:

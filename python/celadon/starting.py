@@ -13,8 +13,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 
-from celadon import control, logging, process
+from celadon import control, logging
 from celadon._core import check_networks, parse_address
+from celadon.base import process
 from celadon.config import Config, access_log
 from celadon.errors import UsageError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from celadon import config
-from celadon.cfg import Cfg
+from celadon.config.cfg import Cfg
 
 from tests.support import raw
 from tests.support.gunicorn import WORKER

@@ -246,7 +246,7 @@ def test_what_is_the_authors_may_begin_as_celadons_settings_do(place: Place) -> 
 
 @pytest.mark.row("S21")
 def test_names_that_gunicorn_shares_are_those_of_both() -> None:
-    from celadon.settings import SETTINGS, gunicorn
+    from celadon.config.settings import SETTINGS, gunicorn
     from gunicorn.config import KNOWN_SETTINGS
 
     theirs = {setting.name for setting in KNOWN_SETTINGS}
@@ -298,8 +298,8 @@ def test_refusals_have_a_reason(place: Place, text: str, expected: str) -> None:
 
 def test_every_setting_of_gunicorn_is_known() -> None:
     """Honoured, accepted without effect, or refused with a reason: never unknown."""
-    from celadon.hooks import HOOKS
-    from celadon.settings import SETTINGS, gunicorn
+    from celadon.config.hooks import HOOKS
+    from celadon.config.settings import SETTINGS, gunicorn
     from gunicorn.config import KNOWN_SETTINGS
 
     names = {setting.name for setting in KNOWN_SETTINGS}
@@ -309,7 +309,7 @@ def test_every_setting_of_gunicorn_is_known() -> None:
 
 @pytest.mark.row("S22")
 def test_every_flag_of_gunicorn_is_known() -> None:
-    from celadon.flags import make_parser
+    from celadon.config.flags import make_parser
     from gunicorn.config import KNOWN_SETTINGS
 
     ours = {flag for action in make_parser()._actions for flag in action.option_strings}
@@ -541,8 +541,8 @@ def test_migrate_of_uwsgi_takes_no_switch_for_seconds(
 
 def test_every_option_of_uwsgi_on_the_page_is_known() -> None:
     """And becomes the setting that the page names."""
-    from celadon.settings import SETTINGS
-    from celadon.settings.uwsgi import OPTIONS
+    from celadon.config.settings import SETTINGS
+    from celadon.config.settings.uwsgi import OPTIONS
 
     page = (ROOT / "docs/howto/from-uwsgi.md").read_text()
     rows = re.findall(r"^\| (`.*?) \| (.*?) \|", page, re.MULTILINE)

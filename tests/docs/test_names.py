@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from celadon.settings import SETTINGS
+from celadon.config.settings import SETTINGS
 
 from tests.docs.pages import Page
 from tests.support.servers import ROOT

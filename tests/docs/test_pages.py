@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celadon import control, flags
+from celadon import control
 from celadon.command import words as command_words
-from celadon.settings import SETTINGS
+from celadon.config import flags
+from celadon.config.settings import SETTINGS
 
 from tests.docs.pages import PAGES, Block, Page
 from tests.docs.reader import Reader

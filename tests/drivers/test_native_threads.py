@@ -38,7 +38,7 @@ def test_django_connects_in_native_threads_while_others_look() -> None:
 def test_what_is_remembered_may_go_and_come_while_it_is_looked_at() -> None:
     run_green(
         """
-        from celadon.weakly import Weakly
+        from celadon.base.weakly import Weakly
         class One: pass
         sys.setswitchinterval(1e-6)
         known, kept, done = Weakly(), One(), []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from celadon.values.addresses import is_for_v6_only
+from celadon.config.values.addresses import is_for_v6_only
 
 from tests.support import raw
 from tests.support.machine import free_port, ipv6

@@ -523,8 +523,8 @@ def test_no_green_serves_one_request_at_a_time() -> None:
 
 def test_options_have_settings_behind_them() -> None:
     """Every flag of the command has a row, and the defaults parse as they are shown."""
-    from celadon import flags
-    from celadon.settings import SETTINGS
+    from celadon.config import flags
+    from celadon.config.settings import SETTINGS
 
     known = {a.dest for a in flags.make_parser()._actions}
     for row in SETTINGS.values():

@@ -16,7 +16,8 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
-from celadon import config, flags
+from celadon import config
+from celadon.config import flags
 
 from tests.support import raw
 from tests.support.raw import Client, get

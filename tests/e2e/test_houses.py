@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from celadon.sources import paste
+from celadon.config.sources import paste
 
 from tests.support.raw import get
 from tests.support.servers import BIN, CELADON, Command, Started, wait_until

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from celadon import process
+from celadon.base import process
 from celadon.errors import CeladonError
 
 from tests.support.servers import Started
@@ -79,9 +79,7 @@ def test_s11_a_file_that_was_replaced_is_another_ones(tmp_path: Path) -> None:
     path = tmp_path / "pid"
     file = process.PidFile(str(path))
     file.write()
-    code = (
-        "import sys; from celadon import process\nprocess.PidFile(sys.argv[1]).write()"
-    )
+    code = "import sys; from celadon.base import process\nprocess.PidFile(sys.argv[1]).write()"
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from celadon.settings import SETTINGS, Setting
+from celadon.config.settings import SETTINGS, Setting
 
 from tests.support.servers import ROOT
 

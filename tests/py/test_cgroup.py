@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from celadon import cgroup
-from celadon.values.plain import parse_workers
+from celadon.base import cgroup
+from celadon.config.values.plain import parse_workers
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import celadon
 import pytest
-from celadon import origins
+from celadon.base import origins
 
 from tests.support import raw
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celadon.repeats import MOST, PERIOD, PLACES, Place, Repeats
+from celadon.base.repeats import MOST, PERIOD, PLACES, Place, Repeats
 
 
 class Told:

@@ -10,15 +10,12 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from celadon import (
-    config,
-    flags,
-    surroundings,
-)
+from celadon import config, surroundings
 from celadon.base.version import VERSION
 from celadon.command.invocation import Invocation
 from celadon.command.loading import load
 from celadon.command.words import WORDS, check_config, lines_of, show_config
+from celadon.config import flags
 from celadon.errors import CeladonError, UsageError
 from celadon.importer import check_name
 

@@ -6,13 +6,8 @@ import contextlib
 import os
 from typing import Any
 
-from celadon import (
-    config,
-    flags,
-    paths,
-    sources,
-    surroundings,
-)
+from celadon import config, surroundings
+from celadon.config import flags, paths, sources
 from celadon.errors import UsageError
 
 
@@ -66,7 +61,7 @@ class Invocation:
         settings = config.load(self.options, os.environ, layers)
         if not settings.paste:
             return settings
-        from celadon.sources import paste
+        from celadon.config.sources import paste
 
         lowest = paste.read(settings.paste, self.folder, settings.raw_paste_global_conf)
         return config.load(self.options, os.environ, [lowest, *layers])

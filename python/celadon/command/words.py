@@ -6,14 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from celadon import (
-    config,
-    flags,
-    showing,
-    surroundings,
-)
+from celadon import config, surroundings
 from celadon.command.invocation import Invocation
 from celadon.command.loading import load
+from celadon.config import flags, showing
 from celadon.errors import AppFailed, CeladonError, UsageError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from typing import Any
 
-from celadon import cgroup
+from celadon.base import cgroup
 from celadon.config.effective import Config
 
 # Slots of the shared memory: three for each worker, and some for those that a SIGTTIN or a

@@ -6,9 +6,9 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
+from celadon.config.hooks import Hook
+from celadon.config.settings import SETTINGS, gunicorn
 from celadon.errors import UsageError, brief
-from celadon.hooks import Hook
-from celadon.settings import SETTINGS, gunicorn
 
 
 @dataclass

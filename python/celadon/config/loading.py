@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celadon.config.effective import GIVEN, Config
+from celadon.config.settings import SETTINGS
 from celadon.config.settling import contradictions
+from celadon.config.sources import Layer
 from celadon.errors import UsageError
-from celadon.settings import SETTINGS
-from celadon.sources import Layer
 
 _RESERVED = {
     "CELADON_CMD_ARGS",

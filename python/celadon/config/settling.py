@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from celadon import paths
+from celadon.config import paths
 from celadon.config.effective import Config
-from celadon.settings import SETTINGS
-from celadon.values.names import strange_atoms
+from celadon.config.settings import SETTINGS
+from celadon.config.values.names import strange_atoms
 
 
 def contradictions(config: Config) -> list[str]:

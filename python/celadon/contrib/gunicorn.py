@@ -28,12 +28,12 @@ from celadon import (
     patch,
     routes,
 )
+from celadon.config.sources.layer import Layer
+from celadon.config.sources.python_files import read_own
 from celadon.drivers import budget
 from celadon.green import report, sleep, spawn
 from celadon.patch import before
 from celadon.serving import core as serving
-from celadon.sources.layer import Layer
-from celadon.sources.python_files import read_own
 
 # Settings of gunicorn's that are for the process that serves.
 _HONOURED = (

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from celadon import origins
+from celadon.base import origins
 from celadon.green.offload import native_thread
 
 _PERIOD = 1.0  # seconds between two looks for modules that were imported late

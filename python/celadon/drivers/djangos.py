@@ -12,9 +12,9 @@ from types import ModuleType
 from typing import Any
 
 from celadon._core.green import get_ident, slot_idle
+from celadon.base.weakly import Weakly
 from celadon.drivers import budget
 from celadon.patch.registry import replace
-from celadon.weakly import Weakly
 
 _opened: Weakly[Any] = Weakly()
 

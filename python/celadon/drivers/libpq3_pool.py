@@ -10,10 +10,10 @@ from typing import Any
 from greenlet import GreenletExit
 
 from celadon._core.green import RequestKilled
+from celadon.base.weakly import Weakly
 from celadon.drivers import budget
 from celadon.green.timeout import Timeout
 from celadon.patch.registry import replace
-from celadon.weakly import Weakly
 
 _pools: Weakly[Any] = Weakly()
 

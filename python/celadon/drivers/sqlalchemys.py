@@ -13,10 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from celadon._core.green import RequestTimeout
+from celadon.base.weakly import Weakly
 from celadon.drivers import budget
 from celadon.patch.queues import adapt_class
 from celadon.patch.registry import replace
-from celadon.weakly import Weakly
 
 _pools: Weakly[Any] = Weakly()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from celadon import repeats
 from celadon._core import wsgi
+from celadon.base import repeats
 from celadon.logging.lines import escape
 from celadon.logging.loggers import logger
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from celadon import (
-    config,
-    logging,
-    process,
-)
+from celadon import config, logging
+from celadon.base import process
 from celadon.errors import UsageError
 from celadon.statsd import Statsd, counter_of, open_statsd
 

@@ -13,14 +13,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from celadon import (
-    config,
-    lifecycle,
-    output,
-    preload,
-    process,
-    signals,
-)
+from celadon import config, lifecycle, preload, signals
+from celadon.base import output, process
 from celadon.serving.core import raise_descriptor_limit
 
 if TYPE_CHECKING:

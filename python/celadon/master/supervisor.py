@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 from celadon import (
     _core,
     addresses,
-    cfg,
     config,
     control,
     lifecycle,
     logging,
-    output,
-    process,
-    showing,
     signals,
     systemd,
 )
+from celadon.base import output, process
+from celadon.config import cfg, showing
 from celadon.errors import CeladonError, UsageError
 from celadon.statsd import Statsd
 

@@ -8,16 +8,8 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from celadon import (
-    config,
-    ending,
-    hooked,
-    lifecycle,
-    logging,
-    process,
-    signals,
-    watchdog,
-)
+from celadon import config, ending, hooked, lifecycle, logging, signals, watchdog
+from celadon.base import process
 from celadon.errors import CeladonError, printable
 from celadon.importer import Application
 from celadon.serving.worker import serve_as_worker

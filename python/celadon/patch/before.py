@@ -18,8 +18,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from celadon import origins
 from celadon._core import green
+from celadon.base import origins
 from celadon.logging import logger
 from celadon.patch import brief
 from celadon.patch.registry import original, patched, replacements

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from celadon.weakly import Weakly
+from celadon.base.weakly import Weakly
 
 _BUDGET = "celadon.drivers.budget"
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 import os
 import signal
 
-from celadon import (
-    _core,
-    config,
-    health,
-    logging,
-    output,
-    signals,
-    watchdog,
-)
+from celadon import _core, config, health, logging, signals, watchdog
+from celadon.base import output
 from celadon.base.version import VERSION
+from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
 from celadon.importer import Application
 from celadon.serving.core import make_core, raise_descriptor_limit, settle
 from celadon.serving.keywords import prepare
-from celadon.values.addresses import is_for_v6_only
 
 
 def serve(app: Application, settings: config.Config) -> None:

@@ -8,12 +8,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from celadon import (
-    _core,
-    config,
-    logging,
-    output,
-)
+from celadon import _core, config, logging
+from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.green import spawn_later
 from celadon.importer import Application

@@ -10,10 +10,10 @@ from celadon import (
     _core,
     health,
 )
+from celadon.config.values.addresses import is_for_v6_only
 from celadon.importer import Application
 from celadon.serving.core import make_core
 from celadon.serving.keywords import load, refuse
-from celadon.values.addresses import is_for_v6_only
 
 
 class Server:

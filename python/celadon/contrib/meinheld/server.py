@@ -12,7 +12,8 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from celadon import _core, config, logging, output, watchdog
+from celadon import _core, config, logging, watchdog
+from celadon.base import output
 from celadon.contrib.meinheld.greenlets import (
     get_ident,
     schedule_call,

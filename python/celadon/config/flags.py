@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
 
+from celadon.config.settings import SETTINGS, Setting, gunicorn
+from celadon.config.settings.uwsgi import OPTIONS, Option
 from celadon.errors import UsageError
-from celadon.settings import SETTINGS, Setting, gunicorn
-from celadon.settings.uwsgi import OPTIONS, Option
 
 _USAGE = """celadon [options] module:attribute
        celadon check [options] [module:attribute]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from celadon.config import Config
-from celadon.flags import show
-from celadon.settings import SETTINGS
+from celadon.config.flags import show
+from celadon.config.settings import SETTINGS
 
 _HIDDEN = "***"
 

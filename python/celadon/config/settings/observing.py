@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from celadon.settings.row import Setting
-from celadon.values.addresses import parse_datagram_address, parse_health_paths
-from celadon.values.plain import (
+from celadon.config.settings.row import Setting
+from celadon.config.values.addresses import parse_datagram_address, parse_health_paths
+from celadon.config.values.plain import (
     parse_bool,
     parse_buckets,
     parse_count,

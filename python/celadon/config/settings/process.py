@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from celadon.settings.row import Setting
-from celadon.values.addresses import parse_addresses, parse_prefix
-from celadon.values.names import parse_account, parse_environment, parse_worker_class
-from celadon.values.plain import (
+from celadon.config.settings.row import Setting
+from celadon.config.values.addresses import parse_addresses, parse_prefix
+from celadon.config.values.names import (
+    parse_account,
+    parse_environment,
+    parse_worker_class,
+)
+from celadon.config.values.plain import (
     parse_bool,
     parse_count,
     parse_duration,

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from celadon.settings import SETTINGS
-from celadon.values.addresses import parse_addresses
+from celadon.config.settings import SETTINGS
+from celadon.config.values.addresses import parse_addresses
 
 _UNIX = "unix:"
 

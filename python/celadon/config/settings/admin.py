@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from celadon.settings.row import Setting
-from celadon.values.addresses import parse_addresses, parse_networks
-from celadon.values.plain import (
+from celadon.config.settings.row import Setting
+from celadon.config.values.addresses import parse_addresses, parse_networks
+from celadon.config.values.plain import (
     parse_bool,
     parse_duration,
     parse_list,

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from celadon.config.hooks import HOOKS, check_hook
+from celadon.config.settings import SETTINGS, gunicorn
+from celadon.config.sources import stand_in
+from celadon.config.sources.layer import Layer
 from celadon.errors import UsageError
-from celadon.hooks import HOOKS, check_hook
-from celadon.settings import SETTINGS, gunicorn
-from celadon.sources import stand_in
-from celadon.sources.layer import Layer
 
 _NEAR = 0.85  # so alike that it is a slip of the pen
 _PREFIX = "celadon_"

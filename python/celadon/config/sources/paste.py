@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from celadon.config.sources.layer import Layer
 from celadon.errors import UsageError
-from celadon.sources.layer import Layer
 
 _SECTION = "server:main"
 

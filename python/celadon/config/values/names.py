@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from celadon.values.plain import FALSE, TRUE, one_of
+from celadon.config.values.plain import FALSE, TRUE, one_of
 
 _ATOM = re.compile(r"%\(([^()]*)\)s")
 _ATOMS = re.compile(r"[hlutrsbfaBmUqHLDTMp]|\{[^{}]+\}[ioex]")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from celadon.settings.row import Setting
-from celadon.values.addresses import parse_paths
-from celadon.values.names import parse_header_name, parse_log_level
-from celadon.values.plain import (
+from celadon.config.settings.row import Setting
+from celadon.config.values.addresses import parse_paths
+from celadon.config.values.names import parse_header_name, parse_log_level
+from celadon.config.values.plain import (
     one_of,
     parse_bool,
     parse_count,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from celadon.config.sources import files
+from celadon.config.sources.layer import Layer
 from celadon.errors import UsageError
-from celadon.sources import files
-from celadon.sources.layer import Layer
 
 # Parses words of a command line to settings by name.
 Parse = Callable[[Sequence[str]], Mapping[str, Any]]

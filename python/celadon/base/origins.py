@@ -9,7 +9,7 @@ import os
 import site
 import sys
 
-_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 # Below the standard library's folder in a Python that is not a distribution's.
 _INSTALLED = tuple(

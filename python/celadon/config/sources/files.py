@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from celadon.config.sources import python_files
+from celadon.config.sources.layer import Layer
 from celadon.errors import UsageError
-from celadon.sources import python_files
-from celadon.sources.layer import Layer
 
 # The first that is found is read; they are never merged.
 NAMES = ("celadon.conf.py", "celadon.toml", "pyproject.toml", "gunicorn.conf.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from celadon.values.plain import parse_list, parse_text
+from celadon.config.values.plain import parse_list, parse_text
 
 _LARGEST_PORT = 65535
 

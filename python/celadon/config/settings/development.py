@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from celadon.settings.row import Setting
-from celadon.values.plain import one_of, parse_bool, parse_list
+from celadon.config.settings.row import Setting
+from celadon.config.values.plain import one_of, parse_bool, parse_list
 
 
 def rows() -> Iterable[Setting]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from celadon.settings import (
+from celadon.config.settings import (
     admin,
     development,
     limits,
@@ -13,7 +13,7 @@ from celadon.settings import (
     policy,
     process,
 )
-from celadon.settings.row import Setting
+from celadon.config.settings.row import Setting
 
 _TABLES = (process, limits, policy, logs, observing, admin, development)
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from celadon import process
+from celadon.base import process
 from celadon.config import Config
+from celadon.config.hooks import HOOKS
+from celadon.config.settings import SETTINGS, gunicorn
 from celadon.config.settling import settle_request_timeout
-from celadon.hooks import HOOKS
-from celadon.settings import SETTINGS, gunicorn
 
 # None where they are not set, which is nothing here.
 _NOTHING = {

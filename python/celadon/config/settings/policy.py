@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from celadon.settings.row import Setting
-from celadon.values.names import parse_proxy_protocol
-from celadon.values.plain import (
+from celadon.config.settings.row import Setting
+from celadon.config.values.names import parse_proxy_protocol
+from celadon.config.values.plain import (
     one_of,
     parse_bool,
     parse_list,

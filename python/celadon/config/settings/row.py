@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from celadon.values.plain import parse_bool
+from celadon.config.values.plain import parse_bool
 
 
 @dataclass(frozen=True)
