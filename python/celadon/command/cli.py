@@ -10,14 +10,15 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from celadon import config, surroundings
+from celadon import config
 from celadon.base.version import VERSION
 from celadon.command.invocation import Invocation
 from celadon.command.loading import load
 from celadon.command.words import WORDS, check_config, lines_of, show_config
 from celadon.config import flags
 from celadon.errors import CeladonError, UsageError
-from celadon.importer import check_name
+from celadon.serving import surroundings
+from celadon.serving.importer import check_name
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -79,7 +80,7 @@ def _run(argv: Sequence[str]) -> int:
         return status
     if invocation.take("json"):
         raise UsageError("--json goes with --print-config")
-    from celadon import signals
+    from celadon.serving import signals
 
     signals.begin()
     settings = invocation.read_patched()

@@ -6,9 +6,10 @@ import contextlib
 import os
 from typing import Any
 
-from celadon import config, surroundings
+from celadon import config
 from celadon.config import flags, paths, sources
 from celadon.errors import UsageError
+from celadon.serving import surroundings
 
 
 class Invocation:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from celadon import (
-    bodies,
-    config,
-    routes,
-    surroundings,
-)
+from celadon import config
 from celadon.patch.imports import when_imported
+from celadon.serving import bodies, routes, surroundings
 
 
 def load(target: str, settings: config.Config) -> Any:
@@ -36,7 +32,7 @@ def load(target: str, settings: config.Config) -> Any:
         from celadon.contrib.paste import load
 
         return load(settings.paste, settings.raw_paste_global_conf)
-    from celadon.importer import load_app
+    from celadon.serving.importer import load_app
 
     return load_app(target, settings.factory)
 

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from celadon import config, surroundings
+from celadon import config
 from celadon.command.invocation import Invocation
 from celadon.command.loading import load
 from celadon.config import flags, showing
 from celadon.errors import AppFailed, CeladonError, UsageError
+from celadon.serving import surroundings
 
 
 def lines_of(error: CeladonError) -> list[str]:

@@ -18,21 +18,13 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as Base
 
-from celadon import (
-    _core,
-    bodies,
-    config,
-    health,
-    hooked,
-    logging,
-    patch,
-    routes,
-)
+from celadon import _core, config, health, logging, patch
 from celadon.config.sources.layer import Layer
 from celadon.config.sources.python_files import read_own
 from celadon.drivers import budget
 from celadon.green import report, sleep, spawn
 from celadon.patch import before
+from celadon.serving import bodies, hooked, routes
 from celadon.serving import core as serving
 
 # Settings of gunicorn's that are for the process that serves.
@@ -103,7 +95,7 @@ class Worker(Base):
 
     def run(self) -> None:
         """Serves at gunicorn's sockets until a signal, or the master, ends it."""
-        from celadon import watchdog
+        from celadon.serving import watchdog
 
         _borrow_logger(self.log)
         serving.settle(self._settings.gc_freeze)

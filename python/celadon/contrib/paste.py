@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from celadon.errors import AppError
-from celadon.importer import own_failure
+from celadon.serving.importer import own_failure
 
 
 def load(name: str, global_conf: Sequence[str]) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from celadon import config, logging
 from celadon.base import process
 from celadon.errors import UsageError
-from celadon.statsd import Statsd, counter_of, open_statsd
+from celadon.serving.statsd import Statsd, counter_of, open_statsd
 
 if TYPE_CHECKING:
     pass

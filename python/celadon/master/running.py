@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from celadon import (
-    config,
-    ending,
-    signals,
-)
-from celadon.importer import Application
+from celadon import config
 from celadon.master.supervising import supervise
+from celadon.serving import ending, signals
 from celadon.serving.alone import serve
+from celadon.serving.importer import Application
 from celadon.serving.keywords import load, prepare
 
 

@@ -13,8 +13,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from celadon import config, lifecycle, preload, signals
+from celadon import config, preload
 from celadon.base import output, process
+from celadon.serving import lifecycle, signals
 from celadon.serving.core import raise_descriptor_limit
 
 if TYPE_CHECKING:

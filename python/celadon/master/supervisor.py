@@ -9,20 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from celadon import (
-    _core,
-    addresses,
-    config,
-    control,
-    lifecycle,
-    logging,
-    signals,
-    systemd,
-)
+from celadon import _core, addresses, config, control, logging, systemd
 from celadon.base import output, process
 from celadon.config import cfg, showing
 from celadon.errors import CeladonError, UsageError
-from celadon.statsd import Statsd
+from celadon.serving import lifecycle, signals
+from celadon.serving.statsd import Statsd
 
 if TYPE_CHECKING:
     from celadon.development import reload

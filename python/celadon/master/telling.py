@@ -8,7 +8,7 @@ from celadon import (
     logging,
 )
 from celadon.errors import AppFailed, CeladonError, UsageError
-from celadon.importer import own_frames
+from celadon.serving.importer import own_frames
 
 if TYPE_CHECKING:
     pass

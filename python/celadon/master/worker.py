@@ -8,12 +8,13 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from celadon import config, ending, hooked, lifecycle, logging, signals, watchdog
+from celadon import config, logging
 from celadon.base import process
 from celadon.errors import CeladonError, printable
-from celadon.importer import Application
+from celadon.serving import ending, hooked, lifecycle, signals, watchdog
+from celadon.serving.importer import Application
+from celadon.serving.statsd import teller_of
 from celadon.serving.worker import serve_as_worker
-from celadon.statsd import teller_of
 
 if TYPE_CHECKING:
     pass

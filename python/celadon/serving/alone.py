@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 
-from celadon import _core, config, health, logging, signals, watchdog
+from celadon import _core, config, health, logging
 from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
-from celadon.importer import Application
+from celadon.serving import signals, watchdog
 from celadon.serving.core import make_core, raise_descriptor_limit, settle
+from celadon.serving.importer import Application
 from celadon.serving.keywords import prepare
 
 

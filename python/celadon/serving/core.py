@@ -12,7 +12,7 @@ from celadon import _core, config, logging
 from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.green import spawn_later
-from celadon.importer import Application
+from celadon.serving.importer import Application
 
 _SWITCH_INTERVAL = 0.0005
 

@@ -11,8 +11,8 @@ from celadon import (
     health,
 )
 from celadon.config.values.addresses import is_for_v6_only
-from celadon.importer import Application
 from celadon.serving.core import make_core
+from celadon.serving.importer import Application
 from celadon.serving.keywords import load, refuse
 
 

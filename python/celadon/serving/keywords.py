@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from celadon import (
-    config,
-    surroundings,
-)
+from celadon import config
 from celadon.errors import UsageError
+from celadon.serving import surroundings
 
 
 def load(given: Mapping[str, Any]) -> config.Config:

@@ -5,20 +5,12 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from celadon import (
-    _core,
-    config,
-    ending,
-    health,
-    lifecycle,
-    logging,
-    signals,
-    watchdog,
-)
+from celadon import _core, config, health, logging
 from celadon.errors import UsageError
 from celadon.green import profile, report, spawn_later
-from celadon.importer import Application
+from celadon.serving import ending, lifecycle, signals, watchdog
 from celadon.serving.core import make_core, settle
+from celadon.serving.importer import Application
 
 
 def serve_as_worker(

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from celadon import _core, config, logging, watchdog
+from celadon import _core, config, logging
 from celadon.base import output
 from celadon.contrib.meinheld.greenlets import (
     get_ident,
@@ -27,6 +27,7 @@ from celadon.contrib.meinheld.wrapping import dressed
 from celadon.green import sleep as _sleep
 from celadon.green import spawn as _spawn
 from celadon.serving import core as _serving
+from celadon.serving import watchdog
 
 _BEAT = 1.0  # seconds between two calls of a watchdog
 

@@ -6,8 +6,9 @@ import sys
 import time
 from typing import Any
 
-from celadon import config, hooked, lifecycle
+from celadon import config
 from celadon.contrib.meinheld.state import DEFAULT, state
+from celadon.serving import hooked, lifecycle
 
 
 def dressed(app: Any, settings: config.Config) -> Any:

@@ -12,8 +12,9 @@ import signal
 import weakref
 from collections.abc import Callable
 
-from celadon import logging, signals
+from celadon import logging
 from celadon.green import preemption, report
+from celadon.serving import signals
 
 # Below those that applications pick by counting up from SIGRTMIN, and preemption's.
 _STACK = int(signal.SIGRTMIN) + 6

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from celadon.hooked import After, Exchange
+from celadon.serving.hooked import After, Exchange
 
 _COUNTED = {
     logging.WARNING: "warning",

@@ -13,7 +13,7 @@ from celadon._core import green
 from celadon._core.wsgi import RequestInfo
 from celadon.config import Config
 from celadon.config.hooks import HOOKS, Hook, argument_count
-from celadon.lifecycle import Worker
+from celadon.serving.lifecycle import Worker
 
 
 class Request:

@@ -17,7 +17,7 @@ from celadon import logging
 from celadon.config import Config
 from celadon.config.cfg import Cfg, Listener
 from celadon.errors import AppFailed, CeladonError
-from celadon.importer import own_failure
+from celadon.serving.importer import own_failure
 
 _SLOW = 0.1  # seconds that a hook may take in the master before it is mentioned
 
