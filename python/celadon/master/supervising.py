@@ -13,8 +13,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from celadon import config, preload
+from celadon import config
 from celadon.base import output, process
+from celadon.master import preload
 from celadon.serving import lifecycle, signals
 from celadon.serving.core import raise_descriptor_limit
 

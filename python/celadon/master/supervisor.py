@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from celadon import _core, addresses, config, control, logging, systemd
+from celadon import _core, config, control, logging
 from celadon.base import output, process
 from celadon.config import cfg, showing
 from celadon.errors import CeladonError, UsageError
+from celadon.master import addresses, systemd
 from celadon.serving import lifecycle, signals
 from celadon.serving.statsd import Statsd
 

@@ -16,12 +16,13 @@ import stat
 import time
 from collections.abc import Callable
 
-from celadon import logging, systemd
+from celadon import logging
 from celadon._core import Master
 from celadon.base import process
 from celadon.config import Config
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
+from celadon.master import systemd
 
 _PREFIX = "fd://"
 _PATIENCE = 5  # seconds for an address that somebody has still
