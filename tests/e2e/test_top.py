@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from celadon.top.screen import with_place
+from celadon.command.top.screen import with_place
 
 from tests.support import raw
 from tests.support.load import FOREVER, Load

@@ -22,7 +22,7 @@ def lines_of(error: CeladonError) -> list[str]:
 def _check(argv: Sequence[str]) -> int:
     """`celadon check [options] [target]`: 1 where something blocks, or the application
     could not be loaded to its end."""
-    from celadon import check
+    from celadon.command import check
 
     invocation = Invocation(flags.parse(argv))
     settings = invocation.read_patched()
@@ -52,7 +52,7 @@ def show_config(argv: Sequence[str]) -> int:
 
 def _migrate(argv: Sequence[str]) -> int:
     """`celadon migrate FILE`: 1 where something is refused."""
-    from celadon import migrate, migrate_uwsgi
+    from celadon.command import migrate, migrate_uwsgi
 
     files = [word for word in argv if not word.startswith("-")]
     if len(argv) > 1 or len(files) != len(argv):
@@ -69,7 +69,7 @@ def _migrate(argv: Sequence[str]) -> int:
 
 def check_config(invocation: Invocation) -> int:
     """All that is wrong at once: settings, then the import."""
-    from celadon import starting
+    from celadon.command import starting
 
     problems: list[str] = []
     settings = None
@@ -106,7 +106,8 @@ def _ctl(argv: Sequence[str]) -> int:
 
 def _top(argv: Sequence[str]) -> int:
     """`celadon top [--url URL] [--once [--json]] [options]`."""
-    from celadon import control, top
+    from celadon import control
+    from celadon.command import top
 
     def find(rest: list[str]) -> tuple[str, str]:
         options, words = flags.parse_words(rest)

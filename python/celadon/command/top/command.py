@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from celadon.command.top import screen
+from celadon.command.top.figures import Figures, Snapshot, derive
+from celadon.command.top.source import Pages, Socket, Source
 from celadon.errors import CeladonError, UsageError
-from celadon.top import screen
-from celadon.top.figures import Figures, Snapshot, derive
-from celadon.top.source import Pages, Socket, Source
 
 _ENTER = (curses.KEY_ENTER, 10, 13)
 _ESCAPE = 27

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from celadon.command.top.figures import Figures, WorkerFigures
 from celadon.green.report import text_of
-from celadon.top.figures import Figures, WorkerFigures
 
 # Name, width, text of a worker, key to sort by.
 COLUMNS: list[tuple[str, int, Callable[[WorkerFigures], str], str]] = [
