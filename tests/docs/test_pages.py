@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celadon import control
+from celadon.command import ctl
 from celadon.command import words as command_words
 from celadon.config import flags
 from celadon.config.settings import SETTINGS
@@ -155,7 +155,7 @@ def test_flags_and_commands_exist(page: Page, known: set[str]) -> None:
         command_words.WORDS
     )
     words = {second for first, second in spans if first == "ctl" and second}
-    assert words <= set(control.COMMANDS)
+    assert words <= set(ctl.COMMANDS)
 
 
 # --- the reader himself ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from celadon import control
+from celadon.command.asking import ask
 
 from tests.support import raw
 from tests.support.servers import Command, wait_until
@@ -67,7 +67,7 @@ def test_of_many_requests_some_are_named(folder: Path) -> None:
         clients = [server.client() for _ in range(20)]
         for client in clients:
             client.send(raw.get("/wait"))
-        wait_until(lambda: (s := control.ask(place, "status"), s["requests"] == 20))
+        wait_until(lambda: (s := ask(place, "status"), s["requests"] == 20))
         server.kill(server.worker)
         line = server.wait_line(r"was killed by SIGKILL, with 20 requests: (.*)")[1]
         assert line == ", ".join(["GET /wait"] * 16) + " and others"

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from celadon import control
+from celadon.command.asking import ask
 from celadon.errors import CeladonError
 
 from tests.support import raw
@@ -317,6 +317,6 @@ def test_who_answers_for_another_is_told_nothing() -> None:
         assert squatter.stdout
         assert squatter.stdout.readline() == "listens\n"
         with pytest.raises(CeladonError, match=f"is user {USER.pw_uid}, not you"):
-            control.ask(name, "shutdown")
+            ask(name, "shutdown")
         assert squatter.stdout.readline() == "b''\n"
         squatter.wait(TIMEOUT)

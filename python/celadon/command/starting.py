@@ -13,10 +13,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 
-from celadon import control, logging
+from celadon import logging
 from celadon._core import check_networks, parse_address
 from celadon.base import process
-from celadon.config import Config, access_log
+from celadon.config import Config, access_log, control
 from celadon.errors import UsageError
 
 _NETWORKS = ("proxy_allow_ips", "forwarded_allow_ips", "admin_allow_ips")

@@ -95,19 +95,20 @@ def check_config(invocation: Invocation) -> int:
 
 def _ctl(argv: Sequence[str]) -> int:
     """`celadon ctl [options] [command]`: options are those that name the server."""
-    from celadon import control
+    from celadon.command import ctl
+    from celadon.config import control
 
     options, words = flags.parse_words(argv)
     invocation = Invocation(options)
     as_json = invocation.take("json")
     address = invocation.named_control() or control.address_of(invocation.read())
-    return control.run(words, address, as_json)
+    return ctl.run(words, address, as_json)
 
 
 def _top(argv: Sequence[str]) -> int:
     """`celadon top [--url URL] [--once [--json]] [options]`."""
-    from celadon import control
     from celadon.command import top
+    from celadon.config import control
 
     def find(rest: list[str]) -> tuple[str, str]:
         options, words = flags.parse_words(rest)

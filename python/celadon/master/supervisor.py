@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from celadon import _core, config, control, logging
+from celadon import _core, config, logging
 from celadon.base import output, process
-from celadon.config import cfg, showing
+from celadon.config import cfg, control, showing
 from celadon.errors import CeladonError, UsageError
 from celadon.master import addresses, systemd
 from celadon.serving import lifecycle, signals

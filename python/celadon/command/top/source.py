@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any, Protocol
 
-from celadon import control
+from celadon.command.asking import ask
 from celadon.errors import CeladonError
 
 
@@ -25,7 +25,7 @@ class Socket:
         self._address = address
 
     def ask(self, what: str) -> Any:
-        return control.ask(self._address, what)
+        return ask(self._address, what)
 
 
 class Pages:

@@ -1,25 +1,16 @@
-"""`celadon ctl`: asks a running server, by its control socket."""
+"""`celadon ctl`: what a running server answers, for people and for scripts."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import socket
-import struct
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from celadon.config import Config
-from celadon.errors import CeladonError, UsageError
+from celadon.command.asking import ask
+from celadon.errors import UsageError
 
-_LONGEST = 107  # bytes of a path in a socket's address
-_SHOWN = 40  # letters of a socket's own name in that of its control socket
-_TIMEOUT = 35.0  # seconds; the server's own patience is 30
-_LONG = ("reload",)  # as long as the workers take
 COMMANDS = {
     "status": "state, uptime, connections and requests of the server",
     "health": "live, ready, startup; exits with 1 unless live and ready",
@@ -34,90 +25,6 @@ COMMANDS = {
     "config": "every setting with its value and where that came from",
     "shutdown": "as SIGTERM; `shutdown quick` as SIGINT",
 }
-
-
-def address_of(settings: Config, listening: Sequence[str] = ()) -> str:
-    """Where the control socket of a server with these settings is; empty: nowhere.
-
-    `listening`: what the server itself calls its addresses.
-    """
-    if settings.control_socket_disable:
-        return ""
-    if settings.control_socket != "auto":
-        return str(settings.control_socket)
-    name = f"celadon-{_name_of(settings.bind[0], listening)}"
-    for variable in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
-        folder = os.environ.get(variable, "").split(":")[0]
-        if folder and os.access(folder, os.W_OK):
-            path = str(Path(folder, name + ".ctl"))
-            if len(os.fsencode(path)) <= _LONGEST:
-                return path
-    return f"@{name}-{os.getuid()}"
-
-
-def _name_of(address: str, listening: Sequence[str]) -> str:
-    """Of its first listener: no other server of this machine has it at the same time.
-
-    A port that the system has chosen is told by its number, a path by a hash of the whole:
-    it may be long, and have letters that the name of a file or socket cannot have. Who
-    asks knows the address of a socket that was handed over, and not its number.
-    """
-    if address.startswith("fd://") and listening:
-        address = listening[0].removeprefix("http://")
-    if address.startswith("unix:") and not address.startswith("unix:@"):
-        path = os.path.abspath(address.removeprefix("unix:"))
-        import hashlib  # with OpenSSL, which is dear for who only asks a server
-
-        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-        return f"unix-{_plain(os.path.basename(path))[:_SHOWN]}-{digest}"
-    if address.endswith(":0") and listening:
-        address = address[:-1] + listening[0].rpartition(":")[2]
-    return _plain(address)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
-
-
-def ask(address: str, words: str) -> Any:
-    """The answer to `words`. Raises `CeladonError` where nobody answers."""
-    target = "\0" + address[1:] if address.startswith("@") else address
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(None if words in _LONG else _TIMEOUT)
-            connection.connect(target)
-            if target != address:
-                _check_owner(connection, address)
-            connection.sendall(words.encode() + b"\n")
-            with connection.makefile("rb") as reply:
-                size = reply.readline()
-                text = reply.read(int(size or b"0"))
-    except (OSError, ValueError) as error:
-        raise CeladonError(
-            f"no server answers at {address} ({_reason(error)}): it is named by the "
-            "settings that it was started with, so ask in its folder, or with its --bind, "
-            "--config or --control-socket"
-        ) from None
-    if not text:
-        raise CeladonError(
-            f"the server at {address} does not answer this user: it is another's"
-        )
-    return json.loads(text)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _check_owner(connection: socket.socket, address: str) -> None:
-    """Anybody may take an abstract name. Raises `CeladonError`."""
-    size = struct.calcsize("3i")
-    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    _, uid, _ = struct.unpack("3i", peer)
-    if uid not in (0, os.getuid()):
-        raise CeladonError(
-            f"who listens at {address} is user {uid}, not you: nothing was asked"
-        )
 
 
 def run(words: Sequence[str], address: str, as_json: bool) -> int:
