@@ -93,7 +93,6 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
         )
 
 
-_CEILINGS = ("limit_request_line", "limit_request_fields", "limit_request_field_size")
 _WITHOUT_MOMENT = {
     "pre_exec": "USR2 starts no second master: HUP renews code and settings"
 }
@@ -105,8 +104,8 @@ def _advice(workers: int) -> str:
 
 
 def _watch(layer: Layer, settings: config.Config) -> Iterator[str]:
-    for name in _CEILINGS:
-        if layer.values.get(name) == 0:
+    for name, row in SETTINGS.items():
+        if row.ceiling and layer.values.get(name) == 0:
             yield f"{name}: 0 is the most that there can be, not without limit"
     fields = settings.limit_request_fields * settings.limit_request_field_size
     if fields > settings.limit_request_head and (

@@ -12,12 +12,6 @@ from celadon.config.hooks import HOOKS
 from celadon.config.settings import SETTINGS, gunicorn
 from celadon.config.settling import settle_request_timeout
 
-# None where they are not set, which is nothing here.
-_NOTHING = {
-    *("accesslog", "logconfig", "logconfig_json", "paste", "pidfile"),
-    *("tmp_upload_dir", "wsgi_app"),
-}
-
 
 class Listener(str):
     """An address as the log has it, with what hooks ask of a socket."""
@@ -62,7 +56,7 @@ class Cfg:
             raise AttributeError(name)
         if name in SETTINGS:
             value = settings.values[name]
-            return None if value == "" and name in _NOTHING else value
+            return None if value == "" and SETTINGS[name].none_if_empty else value
         if name in HOOKS:
             return settings.hooks.get(name, _do_nothing)
         if (verdict := gunicorn.VERDICTS.get(name)) is not None:

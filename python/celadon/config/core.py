@@ -21,68 +21,7 @@ _PROXY_MODES = {"off": 0, "v1": 1, "v2": 2, "auto": 3}
 def core_options(config: Config, version: str) -> dict[str, Any]:
     """The dict that the core reads; every key of it is required there."""
     v = dict(config.values)
-    same = [
-        "limit_request_line",
-        "limit_request_fields",
-        "limit_request_field_size",
-        "limit_request_head",
-        "limit_request_body",
-        "chunk_extension_limit",
-        "header_timeout",
-        "body_timeout",
-        "body_total_timeout",
-        "keepalive",
-        "write_timeout",
-        "linger_timeout",
-        "linger_total_timeout",
-        "queue_timeout",
-        "body_min_rate",
-        "write_min_rate",
-        "body_buffer",
-        "response_buffer",
-        "linger_bytes",
-        "worker_connections",
-        "max_concurrent_requests",
-        "queue_depth",
-        "retry_after",
-        "priority_paths",
-        "request_id_header",
-        "trace_context",
-        "access_log_sample",
-        "access_log_slow",
-        "access_log_min_status",
-        "access_log_skip",
-        "request_buffering",
-        "date_header",
-        "proxy_allow_ips",
-        "forwarded_allow_ips",
-        "allowed_hosts",
-        "cancel_on_disconnect",
-        "request_timeout",
-        "request_deadline_header",
-        "root_path",
-        "proxy_headers",
-        "clear_untrusted_proxy_headers",
-        "secure_scheme_headers",
-        "forwarder_headers",
-        "graceful_timeout",
-        "max_requests",
-        "max_requests_jitter",
-        "backlog",
-        "umask",
-        "reuse_port",
-        "tcp_keepalive",
-        "timeout",
-        "watchdog_threshold",
-        "watchdog_raise",
-        "hand_over_after",
-        "slow_request",
-        "server_timing",
-        "metrics",
-        "metrics_buckets",
-        "health_paths",
-    ]
-    options = {name: v[name] for name in same}
+    options = config.told("for_server")
     options["preempt"] = v["preempt"] if v["green"] else 0.0
     options["stack_signal"] = options["stacks_signal"] = options["preempt_signal"] = 0
     options["stack_pipe"] = -1
@@ -121,30 +60,7 @@ def access_log(config: Config) -> str:
 
 def master_options(config: Config) -> dict[str, Any]:
     """The dict that the core's master reads; every key of it is required there."""
-    same = [
-        "workers",
-        "startup_timeout",
-        "graceful_timeout",
-        "respawn_backoff",
-        "respawn_backoff_max",
-        "reload_surge",
-        "worker_max_lifetime",
-        "worker_max_lifetime_jitter",
-        "timeout",
-        "backlog",
-        "umask",
-        "reuse_port",
-        "tcp_keepalive",
-        "drain_delay",
-        "admin_token",
-        "admin_allow_ips",
-        "admin_open",
-        "admin_control",
-        "queue_depth",
-        "metrics_buckets",
-        "metrics_max_series",
-    ]
-    options = {name: config.values[name] for name in same}
+    options = config.told("for_master")
     options["uid"] = options["gid"] = -1
     options["alive_period"] = 0.0
     options["build_labels"] = ""

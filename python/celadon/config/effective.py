@@ -49,9 +49,17 @@ class Config:
             if getattr(row, column) and self.values[name] != row.default
         ]
 
-    def keep(self, running: Config, *names: str) -> None:
+    def told(self, column: str) -> dict[str, Any]:
+        """The values of settings with that column of the table."""
+        return {
+            name: self.values[name]
+            for name, row in SETTINGS.items()
+            if getattr(row, column)
+        }
+
+    def keep(self, running: Config) -> None:
         """What cannot change while the server runs stays as it is, and is noted."""
-        for name in names:
+        for name in running.told("for_life"):
             if self.values[name] != running.values[name]:
                 self.notes.append(f"{name} changes with a restart, not with a reload")
             self.values[name] = running.values[name]

@@ -86,8 +86,6 @@ def _environment(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
 def _platform(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
     if env.get("PORT"):
         yield "bind", "0.0.0.0:" + env["PORT"], "environment PORT"
-    keys = {"workers": "WEB_CONCURRENCY", "root_path": "SCRIPT_NAME"}
-    for name in ("workers", "forwarded_allow_ips", "root_path"):
-        key = keys.get(name, name.upper())
-        if env.get(key):
-            yield name, env[key], "environment " + key
+    for name, row in SETTINGS.items():
+        if value := env.get(row.variable):
+            yield name, value, "environment " + row.variable

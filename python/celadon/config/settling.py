@@ -26,15 +26,9 @@ def contradictions(config: Config) -> list[str]:
         problems.append("bind: no address given")
     if config.reuse_port and any(a.startswith("unix:") for a in config.bind):
         problems.append("reuse_port: a unix socket cannot be shared by address")
-    # 0 means the ceiling, never unlimited.
-    ceilings = {
-        "limit_request_line": 64 << 10,
-        "limit_request_fields": 1000,
-        "limit_request_field_size": 64 << 10,
-    }
-    for name, ceiling in ceilings.items():
-        if not 0 < config.values[name] <= ceiling:
-            config.values[name] = ceiling
+    for name, row in SETTINGS.items():
+        if row.ceiling and not 0 < config.values[name] <= row.ceiling:
+            config.values[name] = row.ceiling  # 0 is never without limit
     if config.worker_connections < 1:
         problems.append("worker_connections: at least one is needed")
     if not config.green and (config.threads > 1 or config.worker_class == "gthread"):

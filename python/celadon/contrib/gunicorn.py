@@ -19,6 +19,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as Base
 
 from celadon import _core, config, health, logging, patch
+from celadon.config.settings import SETTINGS
 from celadon.config.sources.layer import Layer
 from celadon.config.sources.python_files import read_own
 from celadon.drivers import budget
@@ -27,24 +28,6 @@ from celadon.patch import before
 from celadon.serving import bodies, hooked, routes
 from celadon.serving import core as serving
 
-# Settings of gunicorn's that are for the process that serves.
-_HONOURED = (
-    "access_log_format",
-    "forwarded_allow_ips",
-    "forwarder_headers",
-    "graceful_timeout",
-    "header_map",
-    "keepalive",
-    "limit_request_field_size",
-    "limit_request_fields",
-    "limit_request_line",
-    "proxy_allow_ips",
-    "proxy_protocol",
-    "secure_scheme_headers",
-    "timeout",
-    "tmp_upload_dir",
-    "worker_connections",
-)
 # Those that are refused, or have no effect, for the reasons that `celadon` gives.
 _JUDGED = (
     "ca_certs",
@@ -157,7 +140,8 @@ class Worker(Base):
 def _settings_of(cfg: Any) -> config.Config:
     """What the user set for gunicorn, as settings of the core. Raises `UsageError`."""
     given: dict[str, Any] = {}
-    for name in (*_HONOURED, *_JUDGED):
+    honoured = [row.name for row in SETTINGS.values() if row.under_gunicorn]
+    for name in (*honoured, *_JUDGED):
         setting = cfg.settings.get(name)
         if setting is not None and setting.get() != setting.default:
             given[name] = _plain(setting.get())

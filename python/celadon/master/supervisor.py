@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from celadon import _core, config, logging
-from celadon.base import output, process
+from celadon.base import process
+from celadon.base.version import VERSION
 from celadon.config import cfg, control, showing
 from celadon.errors import CeladonError, UsageError
 from celadon.master import addresses, systemd
+from celadon.master.logs import give_logs_away, open_logs
+from celadon.master.options import activated, options_of
+from celadon.master.telling import in_a_line, say_why
 from celadon.serving import lifecycle, signals
 from celadon.serving.statsd import Statsd
 
 if TYPE_CHECKING:
     from celadon.development import reload
-from celadon.base.version import VERSION
-from celadon.master.logs import give_logs_away, open_logs
-from celadon.master.telling import in_a_line, say_why
-
-# What a reload cannot change.
-_FOR_LIFE = (
-    "green",
-    "green_patch",
-    "preload_app",
-    "reload",
-    "pidfile",
-    "log_ring",
-    "metrics_buckets",
-    "metrics_max_series",
-    "control_socket",
-    "control_socket_mode",
-    "control_socket_disable",
-)
-# What the admin process is told when it starts.
-_ADMIN = (
-    *("admin_bind", "admin_token", "admin_allow_ips", "admin_open", "admin_control"),
-    *("timeout", "queue_depth", "user", "group"),
-)
-
-
-def _activated(settings: config.Config, sockets: systemd.Sockets) -> config.Config:
-    """With the sockets that systemd has opened, unless others were asked for."""
-    for name, given in (("bind", sockets.http), ("admin_bind", sockets.admin)):
-        if given and settings.is_default(name):
-            settings.set(name, given, "socket activation")
-    return settings
-
-
-def _build_labels() -> str:
-    """The labels of the metric celadon_build_info: versions of what is in here."""
-    import greenlet
-
-    return _core.metrics.label_text(
-        ("version", "python", "greenlet"),
-        (VERSION, sys.version.split()[0], greenlet.__version__),
-    )
 
 
 @dataclass(frozen=True)
@@ -85,28 +47,17 @@ class Supervisor:
         self._reread = reread
         self.told = told
         self._sockets = systemd.take_sockets()
-        self.settings = _activated(settings, self._sockets)
+        self.settings = activated(settings, self._sockets)
         self.arbiter = lifecycle.Arbiter(settings)
         self._notifier = systemd.Notifier()
         self.forked = lifecycle.Worker(0, settings)  # the last one
-        self._given = self._options(settings)
+        self._given = options_of(settings, self._notifier.watchdog_period)
         self._slots = self._given["slots"]  # for life
         self.core = _core.Master(self, self._given)
         self._before: _Before | None = None  # a reload that may fail still
         self._addresses = addresses.Addresses(self.core, self._notifier)
         self.watcher: reload.Watcher | None = None
         self._pid = os.getpid()
-
-    def _options(self, settings: config.Config) -> dict[str, Any]:
-        """For the core. Raises `UsageError` for a user or group that there is not."""
-        options = config.master_options(settings)
-        options["stdout_fd"] = output.original_stdout()
-        options["alive_period"] = self._notifier.watchdog_period
-        options["build_labels"] = _build_labels()
-        # What no worker could do either is said before anything is opened.
-        if account := process.account_of(settings):
-            options["uid"], options["gid"] = account.uid, account.gid
-        return options
 
     def watch_files(self) -> None:
         """For development: a reload follows when a file changes."""
@@ -242,9 +193,9 @@ class Supervisor:
         return int(self.settings.workers)
 
     def _prepare(self) -> None:
-        settings = _activated(self._reread(), self._sockets)
-        settings.keep(self.settings, *_FOR_LIFE)
-        options = self._options(settings)
+        settings = activated(self._reread(), self._sockets)
+        settings.keep(self.settings)
+        options = options_of(settings, self._notifier.watchdog_period)
         self._check_room(settings)
         self.core.configure(options)
         self._given = options
@@ -290,8 +241,7 @@ class Supervisor:
             return
         before.logs.forget()
         self._addresses.settle(self.settings)
-        old, new = before.settings.values, self.settings.values
-        if any(old[name] != new[name] for name in _ADMIN):
+        if before.settings.told("for_admin") != self.settings.told("for_admin"):
             self.core.renew_admin()
 
     def reopen_logs(self) -> None:

@@ -6,20 +6,17 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celadon import config, logging
 from celadon.base import process
 from celadon.errors import CeladonError, printable
+from celadon.master.supervisor import Supervisor
+from celadon.master.telling import in_a_line, log_end
 from celadon.serving import ending, hooked, lifecycle, signals, watchdog
 from celadon.serving.importer import Application
 from celadon.serving.statsd import teller_of
 from celadon.serving.worker import serve_as_worker
-
-if TYPE_CHECKING:
-    pass
-from celadon.master.supervisor import Supervisor
-from celadon.master.telling import in_a_line, log_end
 
 Load = Callable[[config.Config], Application]
 

@@ -26,13 +26,15 @@ class Server:
     def __init__(self, app: Application, **settings: Any) -> None:
         settings.setdefault("bind", "127.0.0.1:0")
         self._app = app
-        self._config = load(settings)
-        others = {"raw_env", "env_file", "chdir", "pythonpath"}
+        self._config = loaded = load(settings)
         refuse(
             [
                 name
-                for name in (*self._config.chosen("needs_master"), *sorted(others))
-                if name in settings and not self._config.is_default(name)
+                for name in (
+                    *loaded.chosen("needs_master"),
+                    *loaded.told("changes_process"),
+                )
+                if name in settings and not loaded.is_default(name)
             ],
             "a server in a thread changes nothing of its process",
         )

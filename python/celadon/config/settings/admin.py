@@ -30,6 +30,7 @@ def rows() -> Iterable[Setting]:
         section=t,
         needs_master=True,
         in_chdir=True,
+        for_admin=True,
     )
     yield s(
         "admin_token",
@@ -40,6 +41,8 @@ def rows() -> Iterable[Setting]:
         metavar="TOKEN",
         is_secret=True,
         needs_master=True,
+        for_master=True,
+        for_admin=True,
     )
     yield s(
         "admin_allow_ips",
@@ -48,6 +51,8 @@ def rows() -> Iterable[Setting]:
         "peers that need no token: IPs, networks or *",
         section=t,
         needs_master=True,
+        for_master=True,
+        for_admin=True,
     )
     yield s(
         "admin_open",
@@ -56,6 +61,8 @@ def rows() -> Iterable[Setting]:
         "pages that are for everyone",
         section=t,
         needs_master=True,
+        for_master=True,
+        for_admin=True,
     )
     yield s(
         "admin_control",
@@ -64,6 +71,8 @@ def rows() -> Iterable[Setting]:
         "the admin pages may reload, drain and resize the server, not only look",
         section=t,
         needs_master=True,
+        for_master=True,
+        for_admin=True,
     )
     yield s(
         "control_socket",
@@ -74,6 +83,7 @@ def rows() -> Iterable[Setting]:
         section=t,
         metavar="PATH",
         needs_master=True,
+        for_life=True,
     )
     yield s(
         "control_socket_mode",
@@ -82,6 +92,7 @@ def rows() -> Iterable[Setting]:
         "mode of its file, such as 0o660",
         section=t,
         needs_master=True,
+        for_life=True,
     )
     yield s(
         "control_socket_disable",
@@ -91,6 +102,7 @@ def rows() -> Iterable[Setting]:
         ("--no-control-socket",),
         section=t,
         needs_master=True,
+        for_life=True,
     )
     yield s(
         "drain_delay",
@@ -99,4 +111,5 @@ def rows() -> Iterable[Setting]:
         "how long to serve on after SIGTERM while readiness fails already",
         section=t,
         needs_master=True,
+        for_master=True,
     )

@@ -19,6 +19,7 @@ def rows() -> Iterable[Setting]:
         "page with the traceback where it cannot be imported",
         section=t,
         needs_command=True,
+        for_life=True,
     )
     yield s(
         "reload_engine",

@@ -33,6 +33,7 @@ def rows() -> Iterable[Setting]:
         metavar="FILE",
         section=t,
         in_chdir=True,
+        none_if_empty=True,
     )
     yield s(
         "access_log_format",
@@ -42,6 +43,7 @@ def rows() -> Iterable[Setting]:
         ("--access-logformat",),
         metavar="FORMAT",
         section=t,
+        under_gunicorn=True,
     )
     yield s(
         "access_log_style",
@@ -57,6 +59,7 @@ def rows() -> Iterable[Setting]:
         1.0,
         "share of requests that get a line; errors always get one",
         section=t,
+        for_server=True,
     )
     yield s(
         "access_log_slow",
@@ -64,6 +67,7 @@ def rows() -> Iterable[Setting]:
         0.0,
         "only requests that took at least as long, and errors; 0: all",
         section=t,
+        for_server=True,
     )
     yield s(
         "access_log_min_status",
@@ -71,6 +75,7 @@ def rows() -> Iterable[Setting]:
         0,
         "only answers with at least that status; 0: all",
         section=t,
+        for_server=True,
     )
     yield s(
         "access_log_skip",
@@ -78,6 +83,7 @@ def rows() -> Iterable[Setting]:
         [],
         "paths without a line, unless the answer is an error",
         section=t,
+        for_server=True,
     )
     yield s(
         "log_ring",
@@ -85,6 +91,7 @@ def rows() -> Iterable[Setting]:
         4 << 20,
         "bytes of access lines that a worker may have waiting to be written",
         section=t,
+        for_life=True,
     )
     yield s(
         "log_overflow",
@@ -100,6 +107,7 @@ def rows() -> Iterable[Setting]:
         "header with the id of a request: read from trusted peers, else made, and sent "
         "with the answer; empty: none",
         section=t,
+        for_server=True,
     )
     yield s(
         "trace_context",
@@ -107,6 +115,7 @@ def rows() -> Iterable[Setting]:
         True,
         "take trace ids from traceparent, or make them, for the logs",
         section=t,
+        for_server=True,
     )
     yield s(
         "errorlog",
@@ -135,6 +144,7 @@ def rows() -> Iterable[Setting]:
         metavar="FILE",
         section=t,
         in_chdir=True,
+        none_if_empty=True,
     )
     yield s(
         "logconfig_json",
@@ -145,6 +155,7 @@ def rows() -> Iterable[Setting]:
         metavar="FILE",
         section=t,
         in_chdir=True,
+        none_if_empty=True,
     )
     yield s(
         "logconfig_dict",

@@ -24,6 +24,7 @@ def rows() -> Iterable[Setting]:
         True,
         "measure requests; /metrics on the admin listener (admin_bind) shows them",
         section=t,
+        for_server=True,
     )
     yield s(
         "metrics_buckets",
@@ -35,6 +36,9 @@ def rows() -> Iterable[Setting]:
         "upper bounds of the buckets of http_server_request_duration_seconds, at most 64; "
         "the default is OpenTelemetry's",
         section=t,
+        for_server=True,
+        for_master=True,
+        for_life=True,
     )
     yield s(
         "metrics_max_series",
@@ -43,6 +47,8 @@ def rows() -> Iterable[Setting]:
         "series with labels that one process may have; the samples of further ones go to "
         "one whose labels are _other",
         section=t,
+        for_master=True,
+        for_life=True,
     )
     yield s(
         "slow_request",
@@ -51,6 +57,7 @@ def rows() -> Iterable[Setting]:
         "log requests that take longer, with what they waited for in order; 0: off (the "
         "dashboard shows those above 1s)",
         section=t,
+        for_server=True,
     )
     yield s(
         "server_timing",
@@ -59,6 +66,7 @@ def rows() -> Iterable[Setting]:
         "answer with Server-Timing: where the time of the request went, until the head of "
         "its answer",
         section=t,
+        for_server=True,
     )
     yield s(
         "statsd_host",
@@ -95,4 +103,5 @@ def rows() -> Iterable[Setting]:
         "PATH=ready or PATH=startup, or a path that ends in such a word",
         metavar="PATH[=WORD],...",
         section=t,
+        for_server=True,
     )

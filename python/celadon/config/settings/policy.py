@@ -26,6 +26,9 @@ def rows() -> Iterable[Setting]:
         _LOOPBACK,
         "peers whose forwarded headers count: IPs, networks or *",
         section=t,
+        for_server=True,
+        variable="FORWARDED_ALLOW_IPS",
+        under_gunicorn=True,
     )
     yield s(
         "proxy_headers",
@@ -33,6 +36,7 @@ def rows() -> Iterable[Setting]:
         False,
         "client address from X-Forwarded-For or Forwarded of those peers",
         section=t,
+        for_server=True,
     )
     yield s(
         "secure_scheme_headers",
@@ -44,6 +48,8 @@ def rows() -> Iterable[Setting]:
         },
         "headers of those peers that mean https, as JSON",
         section=t,
+        for_server=True,
+        under_gunicorn=True,
     )
     yield s(
         "forwarder_headers",
@@ -51,6 +57,8 @@ def rows() -> Iterable[Setting]:
         ["SCRIPT_NAME", "PATH_INFO"],
         "names with underscores those peers may send",
         section=t,
+        for_server=True,
+        under_gunicorn=True,
     )
     yield s(
         "clear_untrusted_proxy_headers",
@@ -58,9 +66,15 @@ def rows() -> Iterable[Setting]:
         False,
         "drop forwarded headers of all others",
         section=t,
+        for_server=True,
     )
     yield s(
-        "proxy_protocol", parse_proxy_protocol, "off", "off, v1, v2 or auto", section=t
+        "proxy_protocol",
+        parse_proxy_protocol,
+        "off",
+        "off, v1, v2 or auto",
+        section=t,
+        under_gunicorn=True,
     )
     yield s(
         "proxy_allow_ips",
@@ -69,6 +83,8 @@ def rows() -> Iterable[Setting]:
         "peers that may use it",
         ("--proxy-allow-from", "--proxy-allow-ips"),
         section=t,
+        for_server=True,
+        under_gunicorn=True,
     )
     yield s(
         "header_map",
@@ -76,6 +92,7 @@ def rows() -> Iterable[Setting]:
         "drop",
         "header names with underscores",
         section=t,
+        under_gunicorn=True,
     )
     yield s(
         "absolute_form",
@@ -90,6 +107,7 @@ def rows() -> Iterable[Setting]:
         [],
         "hosts served; others get 421; .suffix and * are understood",
         section=t,
+        for_server=True,
     )
     yield s(
         "cancel_on_disconnect",
@@ -98,6 +116,14 @@ def rows() -> Iterable[Setting]:
         "methods whose request is cancelled when its client leaves, or closes only its own "
         "side; one that streams is cancelled at a reset, whatever its method",
         section=t,
+        for_server=True,
     )
     yield s("server_header", parse_bool, True, "send a Server header", section=t)
-    yield s("date_header", parse_bool, True, "send a Date header", section=t)
+    yield s(
+        "date_header",
+        parse_bool,
+        True,
+        "send a Date header",
+        section=t,
+        for_server=True,
+    )

@@ -39,21 +39,39 @@ def rows() -> Iterable[Setting]:
         "ADDRESS",
         in_chdir=True,
     )
-    yield s("backlog", parse_count, 2048, "listen queue of the kernel, in connections")
+    yield s(
+        "backlog",
+        parse_count,
+        2048,
+        "listen queue of the kernel, in connections",
+        for_server=True,
+        for_master=True,
+    )
     yield s(
         "tcp_keepalive",
         parse_count,
         60,
         "seconds of silence on a TCP connection until the kernel asks whether the client is "
         "still there; one that does not answer within as many again is gone; 0: never",
+        for_server=True,
+        for_master=True,
     )
-    yield s("reuse_port", parse_bool, False, "set SO_REUSEPORT on TCP listeners")
+    yield s(
+        "reuse_port",
+        parse_bool,
+        False,
+        "set SO_REUSEPORT on TCP listeners",
+        for_server=True,
+        for_master=True,
+    )
     yield s(
         "umask",
         parse_umask,
         0,
         "mode bits taken off a unix socket's file",
         ("--umask", "-m"),
+        for_server=True,
+        for_master=True,
     )
     yield s(
         "workers",
@@ -61,6 +79,8 @@ def rows() -> Iterable[Setting]:
         1,
         "worker processes; auto: as many as there are CPUs for this process",
         ("--workers", "-w"),
+        for_master=True,
+        variable="WEB_CONCURRENCY",
     )
     yield s(
         "worker_affinity",
@@ -76,6 +96,7 @@ def rows() -> Iterable[Setting]:
         "import the application once, in the master: workers share its memory and start "
         "at once, and a reload keeps its code",
         ("--preload",),
+        for_life=True,
     )
     yield s(
         "startup_timeout",
@@ -83,6 +104,7 @@ def rows() -> Iterable[Setting]:
         60.0,
         "from the fork of a worker until it serves; after that it is killed",
         needs_master=True,
+        for_master=True,
     )
     yield s(
         "reload_surge",
@@ -90,6 +112,7 @@ def rows() -> Iterable[Setting]:
         1,
         "how many workers more than `workers` a reload starts at a time",
         needs_master=True,
+        for_master=True,
     )
     yield s(
         "respawn_backoff",
@@ -97,6 +120,7 @@ def rows() -> Iterable[Setting]:
         0.5,
         "pause before the next worker where one did not start, doubled each time",
         needs_master=True,
+        for_master=True,
     )
     yield s(
         "respawn_backoff_max",
@@ -104,6 +128,7 @@ def rows() -> Iterable[Setting]:
         30.0,
         "the longest such pause",
         needs_master=True,
+        for_master=True,
     )
     yield s(
         "max_requests",
@@ -111,6 +136,7 @@ def rows() -> Iterable[Setting]:
         0,
         "requests after which another worker takes a worker's place; 0: never",
         needs_master=True,
+        for_server=True,
     )
     yield s(
         "max_requests_jitter",
@@ -118,6 +144,7 @@ def rows() -> Iterable[Setting]:
         0,
         "so many more at the most, drawn for each worker",
         needs_master=True,
+        for_server=True,
     )
     yield s(
         "worker_max_lifetime",
@@ -125,6 +152,7 @@ def rows() -> Iterable[Setting]:
         0.0,
         "age at which another worker takes a worker's place; 0: never",
         needs_master=True,
+        for_master=True,
     )
     yield s(
         "worker_max_lifetime_jitter",
@@ -132,6 +160,7 @@ def rows() -> Iterable[Setting]:
         0.0,
         "so much more at the most, drawn for each worker",
         needs_master=True,
+        for_master=True,
     )
     yield s(
         "worker_max_rss",
@@ -168,6 +197,7 @@ def rows() -> Iterable[Setting]:
         True,
         "one greenlet per request and a cooperative standard library; off: unpatched, "
         "one request at a time",
+        for_life=True,
     )
     yield s(
         "green_patch",
@@ -179,12 +209,15 @@ def rows() -> Iterable[Setting]:
         (),
         True,
         "PART",
+        for_life=True,
     )
     yield s(
         "worker_connections",
         parse_count,
         1000,
         "open connections; when full the oldest idle one goes, then accepting pauses",
+        for_server=True,
+        under_gunicorn=True,
     )
     yield s(
         "factory",
@@ -199,13 +232,24 @@ def rows() -> Iterable[Setting]:
         "",
         "directory to change to before the import; relative paths of logs, the pid file "
         "and unix sockets are those there",
+        changes_process=True,
     )
-    yield s("pythonpath", parse_list, [], "directories put first on sys.path", (), True)
+    yield s(
+        "pythonpath",
+        parse_list,
+        [],
+        "directories put first on sys.path",
+        (),
+        True,
+        changes_process=True,
+    )
     yield s(
         "root_path",
         parse_prefix,
         "",
         "SCRIPT_NAME of the application; $SCRIPT_NAME where that is set",
+        for_server=True,
+        variable="SCRIPT_NAME",
     )
     yield s(
         "preempt",
@@ -253,6 +297,8 @@ def rows() -> Iterable[Setting]:
         "",
         "where bodies are spooled; the system's temporary directory by default",
         in_chdir=True,
+        none_if_empty=True,
+        under_gunicorn=True,
     )
     yield s(
         "raw_env",
@@ -263,6 +309,7 @@ def rows() -> Iterable[Setting]:
         True,
         "NAME=VALUE",
         is_secret=True,
+        changes_process=True,
     )
     yield s(
         "env_file",
@@ -271,6 +318,7 @@ def rows() -> Iterable[Setting]:
         "file of NAME=value lines, quoted as a shell would; for what the environment "
         "does not have yet; read before the application is imported, and at a reload",
         metavar="FILE",
+        changes_process=True,
     )
     yield s(
         "user",
@@ -279,6 +327,7 @@ def rows() -> Iterable[Setting]:
         "name or number of whom workers run as, from before the import on",
         ("--user", "-u"),
         needs_master=True,
+        for_admin=True,
     )
     yield s(
         "group",
@@ -287,6 +336,7 @@ def rows() -> Iterable[Setting]:
         "likewise, of the group",
         ("--group", "-g"),
         needs_master=True,
+        for_admin=True,
     )
     yield s(
         "initgroups",
@@ -305,6 +355,8 @@ def rows() -> Iterable[Setting]:
         metavar="FILE",
         needs_master=True,
         in_chdir=True,
+        for_life=True,
+        none_if_empty=True,
     )
     yield s(
         "proc_name",
@@ -320,6 +372,7 @@ def rows() -> Iterable[Setting]:
         "the application, where the command line names none",
         file_only=True,
         needs_command=True,
+        none_if_empty=True,
     )
     yield s(
         "paste",
@@ -330,6 +383,7 @@ def rows() -> Iterable[Setting]:
         ("--paste", "--paster"),
         metavar="FILE",
         needs_command=True,
+        none_if_empty=True,
     )
     yield s(
         "raw_paste_global_conf",

@@ -19,6 +19,14 @@ class Setting:
     One that `needs_master` means nothing to a process that serves by itself, one that
     `needs_command` nothing to who has the application already. Paths of one that is
     `in_chdir` are relative to that folder where there is one.
+
+    Those `for_server` and `for_master` are told as they are to a server of the core, and to
+    its master; those `for_admin` to the admin process, when it starts. One that is
+    `for_life` changes with a restart only. `changes_process`: the one that it is read in.
+    `none_if_empty`: gunicorn's own is None then, in the `cfg` of hooks. 0 of one with a
+    `ceiling` means that, and so does what is above it. `variable` of the environment gives
+    the default, as gunicorn reads it. `under_gunicorn`: gunicorn's own, which its worker
+    reads that runs requests on greenlets.
     """
 
     name: str
@@ -34,6 +42,15 @@ class Setting:
     needs_master: bool = False
     needs_command: bool = False
     in_chdir: bool = False
+    for_server: bool = False
+    for_master: bool = False
+    for_admin: bool = False
+    for_life: bool = False
+    changes_process: bool = False
+    none_if_empty: bool = False
+    ceiling: int | None = None
+    variable: str = ""
+    under_gunicorn: bool = False
 
     @property
     def is_bool(self) -> bool:

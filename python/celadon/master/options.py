@@ -1,0 +1,41 @@
+"""What the core's master is told."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from celadon import _core, config
+from celadon.base import output, process
+from celadon.base.version import VERSION
+from celadon.master import systemd
+
+
+def activated(settings: config.Config, sockets: systemd.Sockets) -> config.Config:
+    """With the sockets that systemd has opened, unless others were asked for."""
+    for name, given in (("bind", sockets.http), ("admin_bind", sockets.admin)):
+        if given and settings.is_default(name):
+            settings.set(name, given, "socket activation")
+    return settings
+
+
+def _build_labels() -> str:
+    """The labels of the metric celadon_build_info: versions of what is in here."""
+    import greenlet
+
+    return _core.metrics.label_text(
+        ("version", "python", "greenlet"),
+        (VERSION, sys.version.split()[0], greenlet.__version__),
+    )
+
+
+def options_of(settings: config.Config, alive_period: float) -> dict[str, Any]:
+    """For the core. Raises `UsageError` for a user or group that there is not."""
+    options = config.master_options(settings)
+    options["stdout_fd"] = output.original_stdout()
+    options["alive_period"] = alive_period
+    options["build_labels"] = _build_labels()
+    # What no worker could do either is said before anything is opened.
+    if account := process.account_of(settings):
+        options["uid"], options["gid"] = account.uid, account.gid
+    return options
