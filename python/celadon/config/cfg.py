@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from celadon.base import process
-from celadon.config import Config
+from celadon.config.effective import Config
 from celadon.config.hooks import HOOKS
 from celadon.config.settings import SETTINGS, gunicorn
 from celadon.config.settling import settle_request_timeout

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from celadon.config import Config
+from celadon.config.effective import Config
 
 _LONGEST = 107  # bytes of a path in a socket's address
 _SHOWN = 40  # letters of a socket's own name in that of its control socket

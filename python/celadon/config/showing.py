@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from celadon.config import Config
+from celadon.config.effective import Config
 from celadon.config.flags import show
 from celadon.config.settings import SETTINGS
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from celadon import config, logging
 from celadon.base import process
 from celadon.errors import UsageError
 from celadon.serving.statsd import Statsd, counter_of, open_statsd
-
-if TYPE_CHECKING:
-    pass
 
 
 def open_logs(settings: config.Config) -> Statsd | None:

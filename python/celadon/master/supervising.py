@@ -11,19 +11,15 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from celadon import config
 from celadon.base import output, process
 from celadon.master import preload
-from celadon.serving import lifecycle, signals
-from celadon.serving.core import raise_descriptor_limit
-
-if TYPE_CHECKING:
-    pass
 from celadon.master.logs import open_logs
 from celadon.master.supervisor import Supervisor
 from celadon.master.worker import Load, begin, load_or_tell, work
+from celadon.serving import lifecycle, signals
+from celadon.serving.core import raise_descriptor_limit
 
 
 def supervise(

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from celadon import (
     logging,
 )
 from celadon.errors import AppFailed, CeladonError, UsageError
 from celadon.serving.importer import own_frames
-
-if TYPE_CHECKING:
-    pass
 
 
 def log_end(error: Exception) -> None:
