@@ -32,7 +32,7 @@ _ADAPTERS = {
     "mysql.connector.pooling": "mysqlconnectors",
     "zmq": "zmqs",
     "OpenSSL.SSL": "openssls",
-    # By the table of `proxies`.
+    # By the table of `proxied`.
     "duckdb": "proxies",
     "pymssql._pymssql": "proxies",
     "confluent_kafka.cimpl": "proxies",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from celadon import (
-    logging,
-)
+from celadon import logging
 from celadon.errors import AppFailed, CeladonError, UsageError
 from celadon.serving.importer import own_frames
 

@@ -6,10 +6,7 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from celadon import (
-    _core,
-    health,
-)
+from celadon import _core, health
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.serving.core import make_core
 from celadon.serving.importer import Application
