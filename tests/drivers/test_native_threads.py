@@ -16,7 +16,7 @@ def test_django_connects_in_native_threads_while_others_look() -> None:
         settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
         import django; django.setup()
         from django.db import connections
-        from celadon.drivers import budget, djangos
+        from celadon.drivers import budget, django as djangos
         sys.setswitchinterval(1e-6)
         done, kept = [], []
         def work():

@@ -149,7 +149,7 @@ def test_queries_wait_cooperatively_beside_copies(services: Services) -> None:
         assert got == 42 and count >= 3, "none of them holds up a query"
         # One that is killed is cancelled on the server, and its connection is usable: if
         # the kill comes while it copies, which a commit may follow.
-        from celadon.drivers.libpq2_cancel import Cancelling
+        from celadon.drivers.psycopg2_cancel import Cancelling
         cancels, native = threading.Event(), Cancelling.finish
         Cancelling.finish = lambda *args: (cancels.set(), native(*args))
         tasks[3].kill(block=False)
@@ -188,19 +188,19 @@ def test_nobody_is_about_to_look_for_the_callback_while_it_is_lifted(
 ) -> None:
     run_green(
         f"""
-        from celadon.drivers import libpq2_lift
+        from celadon.drivers import psycopg2_lift
         from celadon.patch.registry import original
         conn.cursor().execute("CREATE TEMP TABLE numbers (n int)")
         seen, over = [], []
         def busy():
             while not over: green.sleep(0)
-        thread, native = original("_thread", "get_ident")(), libpq2_lift.Callback.use
+        thread, native = original("_thread", "get_ident")(), psycopg2_lift.Callback.use
         def use(self):
             # It is about to be put back: what does the thread of the greenlets do?
             frame = sys._current_frames().get(thread)
             seen.append(frame and frame.f_code.co_name)
             native(self)
-        libpq2_lift.Callback.use = use
+        psycopg2_lift.Callback.use = use
         beside = green.spawn(busy)
         {call}
         over.append(1); beside.join()
@@ -216,8 +216,8 @@ def test_nobody_is_about_to_look_for_the_callback_while_it_is_lifted(
 def test_a_late_cancel_meets_no_other_statement(services: Services) -> None:
     run_green(
         """
-        from celadon.drivers import libpq2_cancel
-        from celadon.drivers.libpq2_lift import Lift
+        from celadon.drivers import psycopg2_cancel
+        from celadon.drivers.psycopg2_lift import Lift
         copied, ended, asked, cancels, go = (threading.Event() for _ in range(5))
         met = []
         def lifted(self, call, *args):
@@ -233,7 +233,7 @@ def test_a_late_cancel_meets_no_other_statement(services: Services) -> None:
                 met.append(ended.wait(0.2))
                 return send()
             return late
-        native_request, libpq2_cancel.Cancelling._request = libpq2_cancel.Cancelling._request, request
+        native_request, psycopg2_cancel.Cancelling._request = psycopg2_cancel.Cancelling._request, request
         class Slow:
             def read(self, size):
                 asked.set(); go.wait()
@@ -262,8 +262,8 @@ def test_what_the_server_has_not_read_yet_is_cancelled(services: Services) -> No
     run_green(
         """
         import signal
-        from celadon.drivers.libpq2_cancel import Cancelling
-        from celadon.drivers.libpq2_lift import Lift
+        from celadon.drivers.psycopg2_cancel import Cancelling
+        from celadon.drivers.psycopg2_lift import Lift
         native, native_lifted, cancels = Cancelling.finish, Lift.lifted, []
         sent = threading.Event()
         def lifted(self, call, *args):

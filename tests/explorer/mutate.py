@@ -53,7 +53,7 @@ class Mutant:
 MUTANTS = (
     Mutant(  # a kill while a thread starts
         "G03",
-        "python/celadon/patch/threads.py",
+        "python/celadon/patch/threading.py",
         "green.enter_shield(None)  # the system lets it run, or fails",
         "pass",
     ),

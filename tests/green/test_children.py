@@ -726,7 +726,7 @@ def test_a_handler_that_raises_in_the_start_of_a_thread_leaves_no_shield() -> No
         while came is Late:
             number += 1
             thread = threading.Thread(target=len, args=("",))
-            came = behind_call(number, "patch/threads.py", thread.start)
+            came = behind_call(number, "patch/threading.py", thread.start)
             assert can_be_interrupted(), number
         assert number > 2
         """,

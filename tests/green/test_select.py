@@ -84,7 +84,7 @@ def test_files_are_ready_and_hang_ups_do_not_spin() -> None:
             assert select.select([file, a], [], [], 5) == ([file], [], [])
         b.close()   # the end of `a` is no exceptional condition
         looks = []
-        from celadon.patch import selects
+        from celadon.patch import select as selects
         real = selects._select
         selects._select = lambda *args: looks.append(1) or real(*args)
         assert select.select([], [], [a], 0.05) == ([], [], [])

@@ -13,7 +13,7 @@ from celadon.config.settings import SETTINGS
 from celadon.config.settling import settle_request_timeout
 from celadon.config.sources import Layer, files
 from celadon.errors import UsageError, brief
-from celadon.patch import gevents
+from celadon.patch.gevent import NOTHING, refuse_patches, was_asked
 
 # What gunicorn does without being told, where it is not what is done here.
 _OTHER_DEFAULTS = {
@@ -33,7 +33,7 @@ class Report:
 
 def examine(name: str, folder: Path) -> Report:
     """Reads the file as the server would. Raises `UsageError` where it cannot."""
-    gevents.refuse_patches()
+    refuse_patches()
     layer = files.read_named(name, folder)
     same: list[str] = []
     ignored: list[str] = []
@@ -53,8 +53,8 @@ def examine(name: str, folder: Path) -> Report:
         elif key in SETTINGS:
             same.append(f"{key} = {brief(value)}")
     settle_request_timeout(settings)
-    if gevents.was_asked():
-        ignored.append(gevents.NOTHING)
+    if was_asked():
+        ignored.append(NOTHING)
     for hook in layer.hooks:
         if hook in _WITHOUT_MOMENT:
             ignored.append(f"{hook}() is never called: {_WITHOUT_MOMENT[hook]}")

@@ -12,28 +12,28 @@ from celadon.patch.registry import applying, take_back
 # modules of this package that apply them. Locks, identities, sleep and queues are one
 # part and always on: one without the others freezes a worker.
 _MODULES = {
-    "select": "celadon.patch.selects",
-    "socket": "celadon.patch.sockets",
+    "select": "celadon.patch.select",
+    "socket": "celadon.patch.socket",
     "dns": "celadon.patch.dns",
-    "ssl": "celadon.patch.tls",
+    "ssl": "celadon.patch.ssl",
     "os": "celadon.patch.files",
-    "subprocess": "celadon.patch.processes",
-    "asyncio": "celadon.patch.asyncios",
+    "subprocess": "celadon.patch.subprocess",
+    "asyncio": "celadon.patch.asyncio",
     "drivers": "celadon.drivers",
-    "gevent": "celadon.patch.gevents",
+    "gevent": "celadon.patch.gevent",
 }
 _ALWAYS = (
     "celadon.patch.collector",
     "celadon.patch.finalizers",
     "celadon.patch.extensions",
-    "celadon.patch.threads",
-    "celadon.patch.times",
-    "celadon.patch.queues",
+    "celadon.patch.threading",
+    "celadon.patch.time",
+    "celadon.patch.queue",
     "celadon.patch.functions",
-    "celadon.patch.signals",
+    "celadon.patch.signal",
     "celadon.patch.identities",
     "celadon.patch.semaphores",
-    "celadon.patch.multiprocesses",
+    "celadon.patch.multiprocessing",
 )
 PARTS = tuple(_MODULES)
 _ALWAYS_ON = "always"

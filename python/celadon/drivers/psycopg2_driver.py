@@ -9,9 +9,9 @@ from typing import Any
 
 from celadon._core.green import wait_by_poll
 from celadon.drivers import budget
-from celadon.drivers.libpq2_cancel import Cancelling
-from celadon.drivers.libpq2_lift import Callback, Lift
 from celadon.drivers.names import libpq_server, numeric_hosts
+from celadon.drivers.psycopg2_cancel import Cancelling
+from celadon.drivers.psycopg2_lift import Callback, Lift
 from celadon.green.native_pool import NativePool
 
 natives = NativePool(8, "celadon-copy")

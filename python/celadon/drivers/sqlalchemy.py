@@ -15,7 +15,7 @@ from typing import Any
 from celadon._core.green import RequestTimeout
 from celadon.base.weakly import Weakly
 from celadon.drivers import budget
-from celadon.patch.queues import adapt_class
+from celadon.patch.queue import adapt_class
 from celadon.patch.registry import replace
 
 _pools: Weakly[Any] = Weakly()

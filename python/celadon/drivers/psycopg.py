@@ -12,8 +12,8 @@ from typing import Any
 
 from celadon._core.green import fd_closing
 from celadon.drivers import budget, budget_async
-from celadon.drivers.libpq3_waits import Waits
 from celadon.drivers.names import libpq_server
+from celadon.drivers.psycopg_waits import Waits
 from celadon.green.native_calls import pauses
 from celadon.green.native_pool import NativePool
 from celadon.green.timeout import Timeout

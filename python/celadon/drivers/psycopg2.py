@@ -5,7 +5,7 @@ another one that asked for it would hold the worker, and with it the one that ha
 whatever takes that lock waits for its turn first, as a greenlet waits.
 
 What psycopg2 refuses to do under a callback (COPY, large objects) runs on a native
-thread. The callback is lifted only until the call has looked for it (`libpq2_lift`).
+thread. The callback is lifted only until the call has looked for it (`psycopg2_lift`).
 
 All this is done in classes that stand below those of the application.
 """
@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from celadon import logging
-from celadon.drivers.libpq2_driver import Driver
-from celadon.drivers.libpq2_layers import (
+from celadon.drivers.psycopg2_driver import Driver
+from celadon.drivers.psycopg2_layers import (
     connection_layer,
     copy_class,
     cursor_layers,

@@ -10,8 +10,8 @@ from typing import Any
 from celadon import green
 from celadon._core.green import can_park
 from celadon.drivers import budget
-from celadon.drivers.libpq2_driver import Driver, above, natives
-from celadon.drivers.libpq2_lift import Lift
+from celadon.drivers.psycopg2_driver import Driver, above, natives
+from celadon.drivers.psycopg2_lift import Lift
 
 # What takes a connection's lock, and is waited for by the callback.
 _OF_CONNECTIONS = (
