@@ -19,7 +19,6 @@ from celadon.base import process
 from celadon.config import Config, access_log, control
 from celadon.errors import UsageError
 
-_NETWORKS = ("proxy_allow_ips", "forwarded_allow_ips", "admin_allow_ips")
 _LONGEST = 107  # bytes of a path in a socket's address
 
 
@@ -34,9 +33,9 @@ def problems(settings: Config) -> list[str]:
 
 
 def _networks(settings: Config) -> Iterator[str]:
-    for name in _NETWORKS:
+    for name, value in settings.told("has_networks").items():
         try:
-            check_networks(settings.values[name])
+            check_networks(value)
         except ValueError as error:
             yield f"{name}: {error}"
 

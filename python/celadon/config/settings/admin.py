@@ -53,6 +53,7 @@ def rows() -> Iterable[Setting]:
         needs_master=True,
         for_master=True,
         for_admin=True,
+        has_networks=True,
     )
     yield s(
         "admin_open",

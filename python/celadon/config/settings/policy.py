@@ -29,6 +29,7 @@ def rows() -> Iterable[Setting]:
         for_server=True,
         variable="FORWARDED_ALLOW_IPS",
         under_gunicorn=True,
+        has_networks=True,
     )
     yield s(
         "proxy_headers",
@@ -85,6 +86,7 @@ def rows() -> Iterable[Setting]:
         section=t,
         for_server=True,
         under_gunicorn=True,
+        has_networks=True,
     )
     yield s(
         "header_map",

@@ -26,7 +26,8 @@ class Setting:
     `none_if_empty`: gunicorn's own is None then, in the `cfg` of hooks. 0 of one with a
     `ceiling` means that, and so does what is above it. `variable` of the environment gives
     the default, as gunicorn reads it. `under_gunicorn`: gunicorn's own, which its worker
-    reads that runs requests on greenlets.
+    reads that runs requests on greenlets. One that `has_networks` holds what the core takes
+    for networks, as one text.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Setting:
     ceiling: int | None = None
     variable: str = ""
     under_gunicorn: bool = False
+    has_networks: bool = False
 
     @property
     def is_bool(self) -> bool:
