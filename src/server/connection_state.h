@@ -37,7 +37,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "server/machine.h"
+#include "base/machine.h"
 
 namespace celadon::server {
 

@@ -9,7 +9,7 @@
 
 #include "base/assert.h"
 
-namespace celadon::server {
+namespace celadon {
 
 template <class State>
 struct Edge {
@@ -54,4 +54,4 @@ consteval auto make_edges(const Edge<State> (&edges)[kEdges]) noexcept {
   return EdgeTable<State, kCount, kEdges>(list);
 }
 
-}  // namespace celadon::server
+}  // namespace celadon
