@@ -15,6 +15,7 @@ ROOMS: dict[str, set[str]] = {
     "loop": {"base"},
     "net": {"base", "loop"},
     "http": {"base"},
+    "ws": {"base", "http"},
     "server": {"base", "loop", "net", "http"},
     "metrics": {"base"},
     "admin": {"base", "loop", "net", "http", "server", "metrics"},
@@ -27,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
         "loop",
         "net",
         "http",
+        "ws",
         "server",
         "metrics",
         "admin",
@@ -43,11 +45,11 @@ HOMES = {
     "Python.h": {"py"},
     "greenlet/greenlet.h": {"green"},
     "sys/epoll.h": {"loop"},
+    "zlib.h": {"admin", "ws"},
 }
 # What a room must not even ask the system for.
-FORBIDDEN = {
-    "http": {"unistd.h", "sys/socket.h", "time.h", "ctime", "fcntl.h", "sys/types.h"},
-}
+_SYSTEM_CALLS = {"unistd.h", "sys/socket.h", "time.h", "ctime", "fcntl.h", "sys/types.h"}
+FORBIDDEN = {"http": _SYSTEM_CALLS, "ws": _SYSTEM_CALLS}
 # Only one may start a native thread: by others the process would end where none can be.
 THREADS = {"loop/thread.h", "loop/thread.cc"}
 _STARTS_THREAD = re.compile(r"\bstd::(?:j?thread|async)\b|\bpthread_create\b")
