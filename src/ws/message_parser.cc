@@ -30,7 +30,7 @@ MessageParser::Step MessageParser::next(std::string_view& in) noexcept {
       continue;
     }
     if (in.empty()) {
-      if (!under_way_) drop_message();
+      if (is_between_messages()) drop_message();
       return Step::NeedMore;
     }
     if (part_ == Part::Payload) {
@@ -50,7 +50,7 @@ bool MessageParser::fail(Fault fault) noexcept {
 }
 
 void MessageParser::release() noexcept {
-  under_way_.reset();
+  under_way_ = {};
   give_back(message_);
   if (deflation_ != nullptr) deflation_->release();
 }
@@ -107,15 +107,16 @@ void MessageParser::judge_first() noexcept {
 
 void MessageParser::judge_data_opcode(Opcode opcode, bool compressed) noexcept {
   if (opcode == Opcode::Continuation) {
-    if (!under_way_) fail(Fault::NothingToGoOn);
+    if (is_between_messages()) fail(Fault::NothingToGoOn);
     return;
   }
-  if (under_way_) {
+  if (!is_between_messages()) {
     fail(Fault::Interleaved);
     return;
   }
   drop_message();
-  under_way_ = Message{.opcode = opcode, .compressed = compressed, .text = {}};
+  under_way_.opcode = opcode;
+  under_way_.compressed = compressed;
 }
 
 void MessageParser::judge_second() noexcept {
@@ -148,7 +149,7 @@ void MessageParser::judge_size(std::uint64_t size) noexcept {
   left_ = size;
   await(Part::Key, static_cast<std::uint8_t>(had_ + key_.size()));
   if (is_control(opcode_)) return;
-  Message& message = *under_way_;
+  Message& message = under_way_;
   if (++message.fragments > options_->fragments()) {
     fail(Fault::TooManyFragments);
     return;
@@ -176,9 +177,9 @@ bool MessageParser::take_payload(std::string_view& in) noexcept {
   const std::string_view piece = in.substr(0, size);
   in.remove_prefix(size);
   left_ -= size;
-  const bool good = is_control(opcode_)      ? take_control(piece)
-                    : under_way_->compressed ? take_compressed(piece)
-                                             : take_plain(piece);
+  const bool good = is_control(opcode_)     ? take_control(piece)
+                    : under_way_.compressed ? take_compressed(piece)
+                                            : take_plain(piece);
   at_ += size;
   return good;
 }
@@ -215,8 +216,8 @@ bool MessageParser::take_plain(std::string_view piece) noexcept {
 }
 
 bool MessageParser::judge_grown(std::size_t old) noexcept {
-  if (under_way_->opcode == Opcode::Text &&
-      !under_way_->text.take(std::string_view(message_).substr(old)))
+  if (under_way_.opcode == Opcode::Text &&
+      !under_way_.text.take(std::string_view(message_).substr(old)))
     return fail(Fault::BadText);
   return message_.size() <= options_->message || fail(Fault::MessageTooLarge);
 }
@@ -260,7 +261,7 @@ MessageParser::Step MessageParser::end_frame() noexcept {
 }
 
 MessageParser::Step MessageParser::end_message() noexcept {
-  if (under_way_->compressed) {
+  if (under_way_.compressed) {
     // A message that ends behind a final block of its sender's has no tail.
     if (!deflation_->inflater().is_between_blocks()) {
       if (!inflate(kDeflateTail)) return Step::Faulty;
@@ -271,12 +272,12 @@ MessageParser::Step MessageParser::end_message() noexcept {
     }
     deflation_->end_inflating();
   }
-  if (under_way_->opcode == Opcode::Text && !under_way_->text.is_whole()) {
+  if (under_way_.opcode == Opcode::Text && !under_way_.text.is_whole()) {
     fail(Fault::BadText);
     return Step::Faulty;
   }
-  given_ = under_way_->opcode;
-  under_way_.reset();
+  given_ = under_way_.opcode;
+  under_way_ = {};
   return Step::Message;
 }
 

@@ -13,7 +13,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -80,16 +79,19 @@ class MessageParser {
     part_ = part;
     need_ = head_size;
   }
+  [[nodiscard]] bool is_between_messages() const noexcept {
+    return under_way_.opcode == Opcode::Continuation;
+  }
   [[nodiscard]] std::string_view control_data() const noexcept {
     return {control_.data(), control_size_};
   }
 
   static constexpr std::size_t kLongestHead = 14;
   static constexpr std::size_t kKept = 1024;
-  // A message under way.
+  // A message under way, or none.
   struct Message {
-    Opcode opcode;
-    bool compressed;
+    Opcode opcode = Opcode::Continuation;  // none
+    bool compressed = false;
     std::uint64_t arrived = 0;  // bytes of its payloads, those announced included
     std::uint64_t fragments = 0;
     Utf8 text;
@@ -109,7 +111,7 @@ class MessageParser {
   std::uint64_t at_ = 0;    // and those that came
 
   Opcode given_ = Opcode::Continuation;
-  std::optional<Message> under_way_;
+  Message under_way_;
   std::string message_;
   std::array<char, kMostControl> control_{};
   std::uint8_t control_size_ = 0;
