@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 
 python3 tools/make_corpus.py build/fuzz/corpus
-for target in head chunked forwarded proxy; do
+for target in head chunked forwarded proxy websocket extensions; do
   echo "fuzzing $target for $seconds s"
   log=build/fuzz/$target.log
   status=0

@@ -1,11 +1,14 @@
-"""Writes seeds for the fuzzers from the table of request bytes.
+"""Writes seeds for the fuzzers: from the table of request bytes, and of its own.
 
 python tools/make_corpus.py DIRECTORY
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +28,64 @@ FORWARDED = [
     b"http://example.com:80/x?y",
     b"[::1]:80",
 ]
+EXTENSIONS = [
+    b"permessage-deflate; client_max_window_bits",
+    b"permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+    b"permessage-deflate; server_max_window_bits=10; client_max_window_bits=9, other",
+    b'permessage-deflate; server_max_window_bits="8", permessage-deflate;x=y',
+]
+# Opcodes and bits of frames (RFC 6455 5.2).
+_GO_ON, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
+_FIN, _RSV1 = 0x80, 0x40
+
+
+def frame(first: int, payload: bytes) -> bytes:
+    """One of a client's, masked."""
+    size = len(payload)
+    if size < 126:
+        length = bytes([0x80 | size])
+    elif size < 65536:
+        length = b"\xfe" + size.to_bytes(2, "big")
+    else:
+        length = b"\xff" + size.to_bytes(8, "big")
+    key = b"\x37\xfa\x21\x3d"
+    masked = bytes(a ^ b for a, b in zip(payload, itertools.cycle(key), strict=False))
+    return bytes([first]) + length + key + masked
+
+
+def deflated(text: bytes) -> bytes:
+    """As permessage-deflate has it (RFC 7692 7.2.1)."""
+    stream = zlib.compressobj(wbits=-15)
+    return (stream.compress(text) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def talks() -> Iterator[bytes]:
+    """What clients say, whole conversations and single frames."""
+    text = "Gr\u00fc\u00df Gott \u20ac \U0001f418 ".encode()
+    yield frame(_FIN | _TEXT, text) + frame(_FIN | _CLOSE, b"\x03\xe8bye")
+    cut = frame(_TEXT, text[:3]) + frame(_FIN | _PING, b"ping")
+    yield cut + frame(_GO_ON, text[3:9]) + frame(_FIN | _GO_ON, text[9:])
+    for size in (0, 125, 126, 999, 1001, 65535, 65536):
+        yield frame(_FIN | _BINARY, bytes(size))
+    yield frame(_FIN | _PONG, b"") + frame(_FIN | _CLOSE, b"")
+    yield frame(_FIN | _CLOSE, b"\x03") + frame(_FIN | _TEXT, b"late")
+    yield frame(_FIN | _TEXT, b"bad \xed\xa0\x80")
+    short = frame(_FIN | _RSV1 | _TEXT, deflated(text))
+    yield short + short + frame(_FIN | _RSV1 | _TEXT, b"\x00")
+    half = deflated(text * 20)
+    yield frame(_RSV1 | _TEXT, half[:10]) + frame(_FIN | _GO_ON, half[10:])
+    yield frame(_FIN | _RSV1 | _BINARY, deflated(bytes(200_000)))
+    # With the window of the message before; a final block, and bytes behind it.
+    hello, again = b"\xf2\x48\xcd\xc9\xc9\x07\x00", b"\xf2\x00\x11\x00\x00"
+    first = frame(_FIN | _RSV1 | _TEXT, hello)
+    yield first + frame(_FIN | _RSV1 | _TEXT, again)
+    yield frame(_FIN | _RSV1 | _TEXT, b"\xf3" + hello[1:] + again)
+
+
+def websockets() -> list[bytes]:
+    """Each talk, behind a byte that says what was agreed on (`tests/fuzz/websocket_fuzz.cc`)."""
+    agreed = (0x00, 0x01, 0x72, 0x73, 0x76, 0x77, 0x16)
+    return [bytes([terms]) + talk for terms in agreed for talk in talks()]
 
 
 def main() -> None:
@@ -40,6 +101,8 @@ def main() -> None:
         "chunked": bodies,
         "proxy": PROXY,
         "forwarded": FORWARDED,
+        "websocket": websockets(),
+        "extensions": EXTENSIONS,
     }.items():
         folder = base / name
         folder.mkdir(parents=True, exist_ok=True)
