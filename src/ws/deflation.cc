@@ -65,7 +65,7 @@ bool Deflation::deflate(std::string_view message, std::string& out) {
   if (message.size() < options_->smallest) return false;
   out.clear();
   if (message.empty()) {
-    out = kDeflatedNothing;
+    out.append(kDeflatedNothing);
     return true;
   }
   if (terms_.keeps_sent) {
