@@ -48,7 +48,14 @@ HOMES = {
     "zlib.h": {"admin", "ws"},
 }
 # What a room must not even ask the system for.
-_SYSTEM_CALLS = {"unistd.h", "sys/socket.h", "time.h", "ctime", "fcntl.h", "sys/types.h"}
+_SYSTEM_CALLS = {
+    "unistd.h",
+    "sys/socket.h",
+    "time.h",
+    "ctime",
+    "fcntl.h",
+    "sys/types.h",
+}
 FORBIDDEN = {"http": _SYSTEM_CALLS, "ws": _SYSTEM_CALLS}
 # Only one may start a native thread: by others the process would end where none can be.
 THREADS = {"loop/thread.h", "loop/thread.cc"}
