@@ -43,11 +43,14 @@ void OutQueue::append_owned(std::string_view data, Owner owner) {
 
 std::size_t OutQueue::gather(std::span<iovec> out) const noexcept {
   std::size_t n = 0;
-  std::size_t skip = offset_;
+  std::size_t skip = offset_ + passed_;
   for (const Chunk& chunk : chunks()) {
     if (n == out.size()) break;
-    const std::string_view data = chunk.data().substr(skip);
-    skip = 0;
+    std::string_view data = chunk.data();
+    const std::size_t sent = std::min(skip, data.size());
+    skip -= sent;
+    data.remove_prefix(sent);
+    if (data.empty()) continue;
     out[n++] = iovec{const_cast<char*>(data.data()), data.size()};
   }
   return n;
@@ -56,6 +59,7 @@ std::size_t OutQueue::gather(std::span<iovec> out) const noexcept {
 void OutQueue::consume(std::size_t n) noexcept {
   ASSERT(n <= bytes_, "more consumed than queued");
   bytes_ -= n;
+  n += std::exchange(passed_, 0);
   while (n > 0) {
     const std::size_t left = front().data().size() - offset_;
     if (n < left) {
@@ -65,6 +69,12 @@ void OutQueue::consume(std::size_t n) noexcept {
     n -= left;
     drop_front();
   }
+}
+
+void OutQueue::pass_over(std::size_t n) noexcept {
+  ASSERT(n <= bytes_, "more passed over than queued");
+  bytes_ -= n;
+  passed_ += n;
 }
 
 void OutQueue::drop_front() noexcept {
@@ -86,7 +96,7 @@ void OutQueue::drop_front() noexcept {
 
 void OutQueue::clear() noexcept {
   while (!chunks().empty()) drop_front();
-  bytes_ = 0;
+  bytes_ = passed_ = 0;
 }
 
 void OutQueue::reset() noexcept {

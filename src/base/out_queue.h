@@ -42,6 +42,9 @@ class OutQueue {
   [[nodiscard]] std::size_t gather(std::span<iovec> out) const noexcept;
   // Drops the first `n` bytes, which were sent.
   void consume(std::size_t n) noexcept;
+  // Likewise, by another thread: they are out of the queue, but what they lie in and
+  // its owners stay until something is consumed here, or all of it goes.
+  void pass_over(std::size_t n) noexcept;
   void clear() noexcept;
   // As new, for others; keeps memory that is cheap to keep.
   void reset() noexcept;
@@ -68,6 +71,7 @@ class OutQueue {
   std::vector<Chunk> chunks_;
   std::size_t first_ = 0;   // the chunks before it have left
   std::size_t offset_ = 0;  // sent bytes of the first chunk
+  std::size_t passed_ = 0;  // bytes behind them that were passed over
   std::size_t bytes_ = 0;
   std::string spare_;  // a block that has left
 };

@@ -464,16 +464,15 @@ void Hub::resume(Strand& strand) noexcept {
 
 void Hub::resume_woken() noexcept {
   // Only those that are ready now: one that yields goes behind new jobs.
-  IntrusiveList<Strand, ReadyTag> batch;
-  batch.splice_back(woken_);
+  due_.splice_back(woken_);
   int budget = kWakeBudget;
-  while (Strand* strand = batch.pop_front()) {
+  while (Strand* strand = due_.pop_front()) {
     resume(*strand);
     if (--budget == 0 || loop_.now() > turn_end_) break;
   }
   // Those that did not get their turn stay first.
-  batch.splice_back(woken_);
-  woken_.splice_back(batch);
+  due_.splice_back(woken_);
+  woken_.splice_back(due_);
 }
 
 // Native threads that this one gave work to may be waiting for the interpreter, or for

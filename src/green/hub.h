@@ -177,7 +177,10 @@ class Hub {
     stats_->collector_pauses.observe(static_cast<std::uint64_t>(took));
   }
   [[nodiscard]] HeldSlice& held() noexcept { return held_; }
-  [[nodiscard]] const Pace& pace() const noexcept { return pace_; }
+  // Whether what a slice has finished may wait for the slices behind it.
+  [[nodiscard]] bool batches() const noexcept {
+    return pace_.batches() && !(jobs_.empty() && due_.empty() && woken_.empty());
+  }
   [[nodiscard]] bool forked_child() const noexcept { return forked_child_; }
   // After a fork: in the child nothing of the hub may be used again.
   void after_fork_in_child() noexcept;
@@ -299,6 +302,7 @@ class Hub {
   std::vector<std::unique_ptr<Strand>> strands_;
   std::vector<Strand*> idle_;  // the last one used is the next one used
   ReadyList woken_;
+  ReadyList due_;  // of those, who run in this turn
   ReadyList preempted_;
   Turns turns_;
   IntrusiveList<Job> jobs_;

@@ -21,7 +21,7 @@ bool Custody::prepare() noexcept {
 // back, or it is here to be seen that it has come back already.
 bool Custody::try_take() noexcept {
   if (left_since() == 0) return false;
-  taken_.store(true, std::memory_order_relaxed);
+  if (taken_.exchange(true, std::memory_order_acquire)) return false;
   const bool ordered = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
   if (ordered && left_since() != 0) return true;
   give_back();

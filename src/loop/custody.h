@@ -51,13 +51,13 @@ class Custody {
     const Nanos since_;
   };
 
-  // --- one other thread ---
+  // --- another thread, one at a time ---
 
   // Since when the loop's thread is elsewhere; 0: it is in, or waits to be.
   [[nodiscard]] Nanos left_since() const noexcept {
     return left_.load(std::memory_order_acquire);
   }
-  // False: the loop's thread is in.
+  // False: the loop's thread is in, or another one has it.
   [[nodiscard]] bool try_take() noexcept;
   void give_back() noexcept;
 

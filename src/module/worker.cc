@@ -151,6 +151,7 @@ bool Worker::run(bool watch_signals) noexcept {
   } else if (options_.watch.preempt != kNever) {
     log_.log(Level::Warning, "preempt: only in the main thread, so it is off here");
   }
+  server_->be_punctual();
   if (seat_ && !sit_down()) return false;
   draw_last_request();
   bool interrupted = false;

@@ -84,6 +84,7 @@ Io Stream::write_some(std::span<const iovec> pieces, Leave leave) noexcept {
 Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
                 std::string_view tail, Leave leave) noexcept {
   std::size_t sent = 0;
+  if (out_ && out_->empty()) drop_queue();  // by another thread all of it was sent
   if (leave != Leave::AtTurnEnd && queued() == 0 && open()) {
     std::array<iovec, 3> pieces;
     std::size_t count = 0;
@@ -137,18 +138,30 @@ void Stream::queue_rest(std::size_t sent, std::string_view copied,
   out_->append_copy(rest(tail));
 }
 
+// The kernel that is full would say so if it were asked again.
+Io Stream::write_queued() noexcept {
+  std::array<iovec, 64> pieces;
+  const std::size_t count = out_->gather(pieces);
+  std::size_t offered = 0;
+  for (const iovec& piece : std::span(pieces).first(count)) offered += piece.iov_len;
+  Io io = write_some(std::span(pieces).first(count));
+  if (io.step == Io::Step::Done && io.bytes < offered) io.step = Io::Step::Again;
+  return io;
+}
+
+void Stream::send_queued() noexcept {
+  if (!open() || waits_to_write()) return;
+  while (queued() > 0) {
+    const Io io = write_queued();
+    out_->pass_over(io.bytes);
+    if (io.step != Io::Step::Done) return;
+  }
+}
+
 Io Stream::flush() noexcept {
   while (queued() > 0) {
-    std::array<iovec, 64> pieces;
-    const std::size_t count = out_->gather(pieces);
-    std::size_t offered = 0;
-    for (const iovec& piece : std::span(pieces).first(count)) offered += piece.iov_len;
-    Io io = write_some(std::span(pieces).first(count));
-    if (io.step == Io::Step::Done) {
-      out_->consume(io.bytes);
-      // The kernel is full: asked again it would say so.
-      if (io.bytes < offered) io.step = Io::Step::Again;
-    }
+    const Io io = write_queued();
+    out_->consume(io.bytes);
     if (io.step == Io::Step::Again) want_write();
     if (io.step != Io::Step::Done) return io;
   }

@@ -92,6 +92,9 @@ class Stream : public loop::IoHandler {
           std::string_view tail, Leave leave = Leave::Now) noexcept;
   // Writes what is queued, as far as it goes.
   Io flush() noexcept;
+  // Likewise, by a thread that has the loop in custody: what keeps the bytes stays, and
+  // what has failed the next flush() finds.
+  void send_queued() noexcept;
   // sendfile(2), past the queue, which must be empty. Advances `offset`.
   [[nodiscard]] Io send_file(int file, off_t& offset, std::size_t count) noexcept;
   // Asks for on_drained() once the kernel takes output again.
@@ -115,6 +118,7 @@ class Stream : public loop::IoHandler {
     if (out_) pool_->put(std::move(out_));
   }
   Io write_some(std::span<const iovec> pieces, Leave leave = Leave::Now) noexcept;
+  [[nodiscard]] Io write_queued() noexcept;
   void queue_rest(std::size_t sent, std::string_view copied, std::string_view held,
                   Owner owner, std::string_view tail) noexcept;
 

@@ -93,6 +93,8 @@ class ClientConnection : public loop::Disposable,
   [[nodiscard]] int fd() const noexcept { return stream_.fd(); }
   // What another server has to know that takes it over.
   [[nodiscard]] Passage passage() const noexcept;
+  // Sends what is queued. What follows from that the loop's thread sees to.
+  void send_queued() noexcept { stream_.send_queued(); }
   // Another one has it. Touches nothing that slices of the loop do.
   void let_go() noexcept;
   [[nodiscard]] bool was_let_go() const noexcept { return let_go_; }

@@ -29,6 +29,7 @@ bool H1Session::is_last_answer(const Exchange& x,
 Sent H1Session::write_head(Exchange& x, const http::ResponseHead& head,
                            std::string_view first, Owner owner, Part part,
                            net::Leave leave) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
   Ledger& ledger = server_.ledger();
   auto length = head.content_length;
   if (head.status == 205) length = 0;
@@ -107,6 +108,7 @@ Sent H1Session::send(std::string_view copied, std::string_view held, Owner owner
 
 Sent H1Session::write_data(Exchange& x, std::string_view data, Owner owner,
                            net::Leave leave) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
   std::string& out = server_.render();
   out.clear();
   return send_piece(x, out, data, owner, Part::More, leave);
@@ -114,6 +116,7 @@ Sent H1Session::write_data(Exchange& x, std::string_view data, Owner owner,
 
 Sent H1Session::write_file(Exchange&, int file, off_t& offset,
                            std::size_t count) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
   if (queued() > 0) {
     if (!flush()) return Sent::Gone;
     if (queued() > 0) return Sent::Full;
@@ -130,6 +133,7 @@ Sent H1Session::write_file(Exchange&, int file, off_t& offset,
 
 void H1Session::write_interim(Exchange&, int status,
                               std::span<const http::HeaderView> headers) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
   if (is_full()) return;  // it is of use only as long as it comes early
   std::string& out = server_.render();
   out.clear();
@@ -138,6 +142,7 @@ void H1Session::write_interim(Exchange&, int status,
 }
 
 void H1Session::end_answer(Exchange& x, std::span<const http::HeaderView>) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
   if (std::exchange(framing_, http::h1::Framing::None) == http::h1::Framing::Chunked &&
       x.body_allowed()) {
     send(http::h1::kLastChunk, {}, {}, {}, net::Leave::Now);
@@ -147,6 +152,7 @@ void H1Session::end_answer(Exchange& x, std::span<const http::HeaderView>) noexc
 // Where the framing shows what is missing an ordinary end does; what the end of the
 // connection delimits needs a reset, behind all that came before it (C03).
 void H1Session::break_off(Exchange&) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
   take_no_more();
   if (framing_ == http::h1::Framing::Close || framing_ == http::h1::Framing::Tunnel) {
     end_by_reset();
@@ -155,6 +161,7 @@ void H1Session::break_off(Exchange&) noexcept {
 }
 
 Sent H1Session::open_tunnel(Exchange& x, const http::ResponseHead& head) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
   x.take_body(stored());  // what the peer sent ahead belongs to the tunnel
   if (state().input == Input::Ended) x.end_body();
   take_no_more();

@@ -148,6 +148,7 @@ bool H1Session::waits_for_body() const noexcept {
 
 void H1Session::want_body(Exchange& x) noexcept {
   if (x.body_state() != BodyState::Open || !open()) return;
+  const loop::Custody::Inside inside(server_.loop().custody());
   expect_body();
   credit(x, 0);
   if (open() && x.body().empty()) read_ahead();
@@ -156,6 +157,7 @@ void H1Session::want_body(Exchange& x) noexcept {
 // There may be room again: the wait for the client begins anew then.
 void H1Session::credit(Exchange& x, std::size_t) noexcept {
   if (x.body_state() != BodyState::Open || !open()) return;
+  const loop::Custody::Inside inside(server_.loop().custody());
   resume_reading();
 }
 

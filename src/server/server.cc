@@ -24,6 +24,7 @@ Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cell
 }
 
 Server::~Server() {
+  const loop::Custody::Inside inside(loop_.custody());
   close_all();
   listeners_.clear();
 }
@@ -189,16 +190,15 @@ bool Server::may_read_ahead() noexcept {
 
 void Server::cork(ClientConnection& connection) noexcept {
   const Nanos now = loop_.fresh_now();
-  if (corked_.empty()) corked_since_ = now;
+  if (corked_.empty()) punctual_.begin(now);
   if (!connection.ListHook<CorkTag>::linked()) corked_.push_back(connection);
-  if (now - corked_since_ <= kHold) return;
-  const loop::Custody::Inside inside(loop_.custody());  // others are settled
-  flush_corked();
+  if (punctual_.is_over(now)) flush_corked();
 }
 
 void Server::flush_corked() noexcept {
   constexpr int kFew = 4;  // take no time that is worth a look at the clock
   int flushed = 0;
+  punctual_.end();
   while (ClientConnection* connection = corked_.pop_front()) {
     connection->uncork();
     ++flushed;
@@ -257,6 +257,17 @@ std::size_t Server::hand_over() noexcept {
   counters_.handed_over += went;
   handed_over_ += went;
   return went;
+}
+
+void Server::send_held_back() noexcept {
+  for (ClientConnection* c = corked_.front(); c; c = corked_.next(*c)) c->send_queued();
+}
+
+void Server::be_punctual() noexcept {
+  const auto started = punctual_.start();
+  if (started) return;
+  log().log(Level::Warning, "answers wait while others are computed: " +
+                                std::string(describe(started.error())));
 }
 
 void Server::bury_handed_over() noexcept {
@@ -322,6 +333,7 @@ void Server::close_all() noexcept {
 }
 
 void Server::abandon() noexcept {
+  punctual_.abandon();
   for (auto& listener : listeners_) listener->abandon();
   for (ClientConnection* c = connections_.front(); c; c = connections_.next(*c)) {
     c->abandon();

@@ -15,6 +15,7 @@
 #include "server/client_connection.h"
 #include "server/ledger.h"
 #include "server/peers.h"
+#include "server/punctual.h"
 #include "server/settings.h"
 
 namespace celadon::server {
@@ -51,6 +52,10 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   // nobody takes more. Returns how many went; what is left of them here ends with the
   // turn.
   std::size_t hand_over() noexcept;
+  // Likewise: what was held back for the end of the turn is sent.
+  void send_held_back() noexcept;
+  // From now on that is done in time. Where no thread can be had it is told.
+  void be_punctual() noexcept;
   // The grace period is over: asks the application to end every request.
   void cancel_requests() noexcept;
   // Closes every connection now.
@@ -92,7 +97,8 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   // Whether that much is not reached yet.
   [[nodiscard]] bool may_read_ahead() noexcept;
   void note_read_ahead(std::size_t bytes) noexcept { read_ahead_ += bytes; }
-  // Its output leaves at the end of the turn, or with the first that comes after kHold.
+  // Its output leaves at the end of the turn, or where that takes longer in
+  // Punctual::kHold.
   void cork(ClientConnection& connection) noexcept;
   // It has ended; the loop destroys it.
   void remove(ClientConnection& connection) noexcept;
@@ -126,7 +132,6 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   static constexpr std::size_t kRender = 4096;  // of an ordinary head
   static constexpr Nanos kRetryPeriod = 20 * kMillisecond;
   static constexpr Nanos kTellPeriod = 60 * kSecond;
-  static constexpr Nanos kHold = kMillisecond;
 
   loop::Loop& loop_;
   const Settings settings_;
@@ -139,7 +144,6 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   IntrusiveList<ClientConnection> connections_;
   IntrusiveList<ClientConnection, IdleTag> idle_;  // the oldest first
   IntrusiveList<ClientConnection, CorkTag> corked_;
-  Nanos corked_since_ = 0;
   std::size_t handed_over_ = 0;      // connections that are not buried yet
   std::uint64_t read_ahead_in_ = 0;  // in which turn
   std::size_t read_ahead_ = 0;       // bytes
@@ -156,6 +160,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   http::h1::HeadParser parser_;
   std::string render_;
   OutPool out_pool_;
+  Punctual punctual_{*this};
 };
 
 }  // namespace celadon::server

@@ -181,13 +181,17 @@ bool Request::wait_writable() noexcept {
   return exchange_->gone() ? raise_gone() : true;
 }
 
+// Of what is whole.
+net::Leave Request::leave() const noexcept {
+  return bridge_.hub().batches() ? net::Leave::AtTurnEnd : net::Leave::Now;
+}
+
 // --- the life of a request ---
 
 void Request::run(green::Strand& strand) noexcept {
   strand_ = &strand;
   exchange_->started_at = strand.job_began();
   exchange_->account = &strand.account;
-  leave_ = strand.hub().pace().batches() ? net::Leave::AtTurnEnd : net::Leave::Now;
   if (exchange_->gone() || killed_) {
     exchange_->abort();
   } else if (exchange_->body_state() == server::BodyState::Failed) {
@@ -357,7 +361,7 @@ bool Request::answer(PyObject* result) noexcept {
 bool Request::answer_single(PyObject* bytes) noexcept {
   if (!require_started()) return false;
   if (exchange_->head_sent()) {
-    if (PyBytes_GET_SIZE(bytes) > 0 && !complete() && !send(bytes, leave_))
+    if (PyBytes_GET_SIZE(bytes) > 0 && !complete() && !send(bytes, leave()))
       return false;
     exchange_->finish();
     return true;
@@ -366,7 +370,7 @@ bool Request::answer_single(PyObject* bytes) noexcept {
   const std::string_view data = view_bytes(bytes);
   // Of a 304 the length would be that of the answer it stands for.
   if (!head.content_length && head.status != 304) head.content_length = data.size();
-  const auto sent = exchange_->send_whole(head, data, own_bytes(bytes), leave_);
+  const auto sent = exchange_->send_whole(head, data, own_bytes(bytes), leave());
   return sent == server::Sent::Gone ? raise_gone() : true;
 }
 
@@ -376,7 +380,7 @@ bool Request::answer_empty() noexcept {
     http::ResponseHead head = view_head(kit_.responder->head);
     const bool says_nothing = exchange_->is_head() || head.status == 304;
     if (!head.content_length && !says_nothing) head.content_length = 0;
-    if (exchange_->send_head(head, {}, {}, server::Part::Last, leave_) ==
+    if (exchange_->send_head(head, {}, {}, server::Part::Last, leave()) ==
         server::Sent::Gone)
       return raise_gone();
   }
@@ -406,7 +410,7 @@ bool Request::answer_item(PyObject* item) noexcept {
   }
   if (PyBytes_GET_SIZE(item) == 0) return share_time();
   const bool is_first = !exchange_->head_sent();
-  return require_started() && send(item, leave_) && (is_first || share_time());
+  return require_started() && send(item, leave()) && (is_first || share_time());
 }
 
 // request_timeout ends here; from now on write_timeout watches (http.md §3).

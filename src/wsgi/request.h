@@ -73,6 +73,7 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool call_app(PyObject* environ) noexcept;
   [[gnu::noinline]] void settle_environ(py::Object environ) noexcept;
   [[nodiscard]] Nanos deadline() const noexcept;
+  [[nodiscard]] net::Leave leave() const noexcept;
   [[nodiscard, gnu::noinline]] py::Object make_environ(
       http::Rejection& rejection) noexcept;
   [[nodiscard, gnu::noinline]] bool answer(PyObject* result) noexcept;
@@ -96,10 +97,9 @@ class Request final : public green::Job, public server::Consumer {
   green::Strand* waiter_ = nullptr;  // who waits on the exchange, mostly the runner
   Waiting waiting_ = Waiting::Nothing;
   bool killed_ = false;
-  net::Leave leave_ = net::Leave::Now;  // of what is whole
-  Shape* lender_ = nullptr;             // of the environ, if it is lent
-  std::uint64_t as_made_ = 0;           // its version then; 0: unknown
-  Kit kit_;                             // made by the first run, kept for the next ones
+  Shape* lender_ = nullptr;    // of the environ, if it is lent
+  std::uint64_t as_made_ = 0;  // its version then; 0: unknown
+  Kit kit_;                    // made by the first run, kept for the next ones
 };
 
 }  // namespace celadon::wsgi

@@ -341,6 +341,7 @@ void World::relieve() {
   relieved_at_ = clock_.now();
   note("a thread relieves the loop");
   const Inside inside;
+  server_->send_held_back();
   if (server_->hand_over() > 0) saw("relief");
 }
 

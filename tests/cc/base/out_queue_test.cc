@@ -59,6 +59,31 @@ TEST(OutQueue, AppendingToAPartlySentChunkIsFine) {
   EXPECT_EQ(all(queue), "cdef");
 }
 
+TEST(OutQueue, WhatIsPassedOverIsKeptUntilSomethingIsConsumed) {
+  released = 0;
+  OutQueue queue;
+  queue.append_copy("head");
+  queue.append_owned("body", counting_owner());
+  queue.append_copy("tail");
+  queue.consume(1);
+  queue.pass_over(5);
+  EXPECT_EQ(all(queue), "dytail");
+  EXPECT_EQ(queue.bytes(), 6U);
+  queue.pass_over(2);
+  queue.append_copy("+");
+  EXPECT_EQ(all(queue), "tail+");
+  EXPECT_EQ(released, 0);
+  queue.consume(0);
+  EXPECT_EQ(released, 1);
+  EXPECT_EQ(all(queue), "tail+");
+  queue.pass_over(5);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(all(queue), "");
+  queue.clear();
+  queue.append_copy("as new");
+  EXPECT_EQ(all(queue), "as new");
+}
+
 TEST(OutQueue, ManyChunksLeaveOneByOne) {
   released = 0;
   OutQueue queue;

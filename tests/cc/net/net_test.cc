@@ -208,6 +208,31 @@ TEST_F(StreamTest, WhatOnlyWaitedLeavesWithTheNext) {
   EXPECT_EQ(drain_peer(), "ab");
 }
 
+TEST_F(StreamTest, WhatAnotherThreadHasSentIsNotSentAgain) {
+  const std::string big(100'000, 'x');
+  static int released;
+  released = 0;
+  const auto owner = [] {
+    return Owner{&released,
+                 [](void* object) noexcept { ++*static_cast<int*>(object); }};
+  };
+  stream_->send("a", big, owner(), "b", Leave::AtTurnEnd);
+  stream_->send_queued();
+  EXPECT_EQ(stream_->queued(), 0U);
+  EXPECT_EQ(drain_peer(), "a" + big + "b");
+  EXPECT_EQ(released, 0);  // its owner is for the loop's thread
+  stream_->send("c", {}, {}, {}, Leave::AtTurnEnd);
+  EXPECT_EQ(released, 1);
+  stream_->send_queued();
+  stream_->send("d", {}, {}, {});
+  EXPECT_EQ(drain_peer(), "cd");
+  stream_->send("e", big, owner(), "f", Leave::AtTurnEnd);
+  stream_->send_queued();
+  EXPECT_EQ(stream_->flush().step, Io::Step::Done);
+  EXPECT_EQ(released, 2);
+  EXPECT_EQ(drain_peer(), "e" + big + "f");
+}
+
 // To be added anew it would need room that the poller may not have by then.
 TEST_F(StreamTest, D24ThePollerKnowsWhoRestsInItsHangup) {
   stream_->set_reading(false);
