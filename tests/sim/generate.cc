@@ -244,6 +244,24 @@ void make_untold(Choices& c, Client& made) {
   made.cut = static_cast<Number>(script.spans[0].head_end);
 }
 
+// It waits to be told for longer than a body may, and begins to send in the end.
+void make_patient(Choices& c, Scenario& s) {
+  s.rules.body_timeout = c.any_of({100, 1'000});
+  Client made;
+  made.pieces = c.any_of({2, 5, 20});
+  made.pace = c.between(1, 3);
+  Request upload;
+  upload.method = methods::Post;
+  upload.body = c.between(20, 2'000);
+  upload.expect = 2;
+  upload.stall = s.rules.body_timeout + c.between(10, 500);
+  add(upload, Act::Wait, upload.stall + c.between(5, 3'000));
+  add(upload, Act::Read);
+  add(upload, Act::Whole, 10);
+  made.requests = {upload};
+  s.clients = {made};
+}
+
 // A body of which a part has room, while another one's view holds the loop.
 void make_held(Choices& c, Scenario& s) {
   s.rules.body_buffer = 1'000;
@@ -481,7 +499,8 @@ Scenario generate(std::uint64_t seed) {
     return s;
   }
   using Make = void (*)(Choices&, Scenario&);
-  for (const Make make : {make_held, make_met, make_crossing, make_lazy}) {
+  for (const Make make :
+       {make_patient, make_held, make_met, make_crossing, make_lazy}) {
     if (c.below(300) != 0) continue;
     make(c, s);
     return s;
