@@ -21,8 +21,9 @@
 
 namespace {
 
-std::size_t allocations = 0;
-std::size_t live_bytes = 0;
+// Of the thread that looks at them.
+thread_local std::size_t allocations = 0;
+thread_local std::size_t live_bytes = 0;
 
 // As the C library counts it: with what it needs for itself.
 std::size_t taken_by(void* memory) noexcept {
