@@ -320,6 +320,27 @@ void make_crossing(Choices& c, Scenario& s) {
   }
 }
 
+// All places are taken by idle ones, some of them asked again, and others come.
+void make_idle(Choices& c, Scenario& s) {
+  s.clients.clear();
+  s.rules.worker_connections = c.between(2, 4);
+  for (Number i = s.rules.worker_connections; i > 0; --i) {
+    Client made;
+    made.at = c.between(0, 5);
+    Request small;
+    small.front = c.percent(60) ? 1 : 0;
+    add(small, Act::Whole, 10);
+    made.requests.assign(static_cast<std::size_t>(c.between(1, 2)), small);
+    made.requests.back().wait = c.between(0, 80);
+    s.clients.push_back(made);
+  }
+  Client late;
+  late.at = c.between(90, 150);
+  late.requests.push_back({});
+  late.copies = c.between(1, 3);
+  s.clients.push_back(late);
+}
+
 // All places are taken, the oldest by one that does not read.
 void make_lazy(Choices& c, Scenario& s) {
   s.clients.clear();
@@ -500,7 +521,7 @@ Scenario generate(std::uint64_t seed) {
   }
   using Make = void (*)(Choices&, Scenario&);
   for (const Make make :
-       {make_patient, make_held, make_met, make_crossing, make_lazy}) {
+       {make_patient, make_held, make_met, make_crossing, make_idle, make_lazy}) {
     if (c.below(300) != 0) continue;
     make(c, s);
     return s;
