@@ -16,7 +16,10 @@ class Server;
 
 class Punctual {
  public:
-  static constexpr Nanos kHold = kMillisecond;  // the most that anything is held back
+  // The most that is held back while slices come back to the loop, and while one does
+  // not. To look for the second costs a switch of threads each time.
+  static constexpr Nanos kTurn = kMillisecond;
+  static constexpr Nanos kHold = 5 * kMillisecond;
 
   explicit Punctual(Server& server) noexcept : server_(server) {}
   ~Punctual();
@@ -35,10 +38,10 @@ class Punctual {
   }
   // Nothing is, any more.
   void end() noexcept { since_.store(0, std::memory_order_relaxed); }
-  // Whether what is held back should leave by now, before it is the thread that sends
-  // it.
+  // Whether the slices of this turn have taken so long that the loop sends it between
+  // two.
   [[nodiscard]] bool is_over(Nanos now) const noexcept {
-    return now - since_.load(std::memory_order_relaxed) > kHold - kHold / 4;
+    return now - since_.load(std::memory_order_relaxed) > kTurn;
   }
   // After a fork, in the child: the thread is the parent's.
   void abandon() noexcept;
