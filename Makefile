@@ -22,7 +22,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos clients drivers applications bench docs docs-site pictures test-pythons test-cpython clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos clients drivers applications bench docs docs-site pictures test-pythons test-cpython test-asyncio clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -159,6 +159,9 @@ pictures: test-tools ## Pictures of the dashboard for docs/pictures
 CPYTHONS ?= 3.11 3.13
 test-cpython: test-tools ## CPython's own tests of what is patched, with and without the patch
 	VENV="$(VENV)" tools/test-cpython.sh $(CPYTHONS)
+
+test-asyncio: test-tools ## CPython's own tests of asyncio on celadon's loop
+	VENV="$(VENV)" tools/test-cpython.sh --aio $(CPYTHONS)
 
 test-pythons:      ## Build and test on every CPython of this machine (3.11 to 3.13)
 	tools/test-pythons.sh

@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "master": {"base", "loop", "net", "metrics"},
     "py": {"base"},
     "green": {"base", "loop", "py"},
+    "aio": {"base", "loop", "py", "green"},
     "wsgi": {"base", "http", "server", "py", "green"},
     "module": {
         "base",
@@ -35,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
         "master",
         "py",
         "green",
+        "aio",
         "wsgi",
     },
 }

@@ -12,6 +12,7 @@ from typing import Any
 MODULES: dict[str, tuple[str, ...]] = {
     "celadon": (),
     "celadon.green": (),
+    "celadon.aio": (),
     "celadon.metrics": (),
     "celadon.health": ("check", "status"),
     "celadon.pools": (),

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # Runs CPython's own tests of what is patched, on each version given that this machine
-# has with its test suite; the others are named. Writes docs/cpython-X.Y.md.
-# Usage: tools/test-cpython.sh VERSION ...
+# has with its test suite; the others are named. Writes docs/cpython-X.Y.md. With --aio
+# those of asyncio on our loop: docs/asyncio-X.Y.md.
+# Usage: tools/test-cpython.sh [--aio] VERSION ...
 set -euo pipefail
 cd "$(dirname "$0")/.."
+words=() page=cpython
+if [ "${1-}" = --aio ]; then
+  words=(--aio) page=asyncio
+  shift
+fi
 
 find_python() {
   local found
@@ -31,6 +37,6 @@ for version in "$@"; do
   "$venv/bin/pip" install -q --disable-pip-version-check --no-build-isolation --no-deps \
     --force-reinstall -C "build-dir=build/cpython-$version" .
   "${VENV:-.venv}/bin/python" tests/cpython/suite.py "$venv/bin/python" \
-    --page "docs/cpython-$version.md" || status=1
+    "${words[@]}" --page "docs/$page-$version.md" || status=1
 done
 exit $status

@@ -466,6 +466,8 @@ PyMethodDef functions[] = {
     {"leave_no_switch", py_leave_no_switch, METH_NOARGS, "The end of that."},
     {"keep_set_running_loop", py_keep_set_running_loop, METH_O,
      "Take over what asyncio sets its running loop with."},
+    {"keep_current_tasks", py_keep_current_tasks, METH_O,
+     "Take over where asyncio keeps the task that each loop runs."},
     {"set_running_loop", py_set_running_loop, METH_O,
      "Set the asyncio loop that runs in this greenlet."},
     {"look_at_loaded", py_look_at_loaded, METH_NOARGS,

@@ -7,6 +7,7 @@ namespace celadon::green {
 namespace {
 
 PyObject* set_running_loop = nullptr;  // asyncio's own; lives as long as the process
+PyObject* current_tasks = nullptr;     // likewise
 
 py::Object call_of_sys(const char* name, PyObject* args) noexcept {
   PyObject* function = PySys_GetObject(name);
@@ -23,9 +24,26 @@ void set_hooks_of_thread(PyObject* hooks) noexcept {
   if (!done) PyErr_WriteUnraisable(nullptr);
 }
 
+// Puts `task`, or none, in the place of the one that `loop` runs, and gives that.
+py::Object swap_task(PyObject* loop, PyObject* task) noexcept {
+  if (!current_tasks) return {};
+  if (!PyDict_Check(current_tasks)) {
+    py::Object before(PyObject_CallFunctionObjArgs(current_tasks, loop,
+                                                   task ? task : Py_None, nullptr));
+    if (!before) PyErr_WriteUnraisable(current_tasks);
+    return before.get() == Py_None ? py::Object() : std::move(before);
+  }
+  py::Object before = py::Object::copy(PyDict_GetItemWithError(current_tasks, loop));
+  const int done = task     ? PyDict_SetItem(current_tasks, loop, task)
+                   : before ? PyDict_DelItem(current_tasks, loop)
+                            : 0;
+  if (done < 0 || PyErr_Occurred()) PyErr_WriteUnraisable(current_tasks);
+  return before;
+}
+
 }  // namespace
 
-AsyncioAside::AsyncioAside(const Strand& strand) noexcept {
+AsyncioAside::AsyncioAside(Strand& strand) noexcept {
   if (strand.asyncio_loop) take_off(strand);
 }
 
@@ -33,9 +51,10 @@ AsyncioAside::~AsyncioAside() {
   if (loop_) put_back();
 }
 
-void AsyncioAside::take_off(const Strand& strand) noexcept {
+void AsyncioAside::take_off(Strand& strand) noexcept {
   py::Object pending = py::take_error();
   loop_ = py::Object::copy(strand.asyncio_loop.get());
+  task_ = swap_task(loop_.get(), nullptr);
   set_loop_of_thread(Py_None);
   const py::Object nothing(PyTuple_New(0));
   if (nothing) hooks_ = call_of_sys("get_asyncgen_hooks", nothing.get());
@@ -43,12 +62,16 @@ void AsyncioAside::take_off(const Strand& strand) noexcept {
   if (hooks_ && none) set_hooks_of_thread(none.get());
   PyErr_Clear();
   py::restore_error(std::move(pending));
+  // One that is to go on as soon as the others had their turn drives on then.
+  if (strand.driver && strand.state() == Strand::State::Parked)
+    std::exchange(strand.driver, nullptr)->on_park(strand);
 }
 
 void AsyncioAside::put_back() noexcept {
   py::Object pending = py::take_error();
   set_loop_of_thread(loop_.get());
   if (hooks_) set_hooks_of_thread(hooks_.get());
+  if (task_) swap_task(loop_.get(), task_.get());
   py::restore_error(std::move(pending));
 }
 
@@ -58,7 +81,13 @@ void forget_asyncio_loop(Strand& strand) noexcept {
 }
 
 PyObject* py_keep_set_running_loop(PyObject*, PyObject* original) noexcept {
-  Py_XSETREF(set_running_loop, py::new_ref(original));
+  // The first is asyncio's own, whoever stands in its place by now.
+  if (!set_running_loop) set_running_loop = py::new_ref(original);
+  return py::none();
+}
+
+PyObject* py_keep_current_tasks(PyObject*, PyObject* tasks) noexcept {
+  Py_XSETREF(current_tasks, py::new_ref(tasks));
   return py::none();
 }
 

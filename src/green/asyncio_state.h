@@ -9,28 +9,41 @@ namespace celadon::green {
 
 class Strand;
 
+// An asyncio loop of ours, as far as it concerns the greenlet that runs its callbacks.
+class LoopDriver {
+ public:
+  virtual ~LoopDriver() = default;
+  // That greenlet waits in the middle of a callback, and drives it no longer.
+  virtual void on_park(Strand& strand) noexcept = 0;
+};
+
 // Takes what the greenlet has off the thread while it is parked. Costs one test where
 // no loop runs.
 class AsyncioAside {
  public:
-  explicit AsyncioAside(const Strand& strand) noexcept;
+  explicit AsyncioAside(Strand& strand) noexcept;
   ~AsyncioAside();
   AsyncioAside(const AsyncioAside&) = delete;
   AsyncioAside& operator=(const AsyncioAside&) = delete;
 
  private:
-  void take_off(const Strand& strand) noexcept;
+  void take_off(Strand& strand) noexcept;
   void put_back() noexcept;
   py::Object loop_;
   py::Object hooks_;
+  py::Object task_;  // which others of the same loop may follow meanwhile
 };
 
 // A job that left its loop running does not hand it to the next one.
 void forget_asyncio_loop(Strand& strand) noexcept;
 
-// For asyncio.events: keep(original) takes its function over, set() stands in for it.
+// For asyncio.events: keep(original) takes its function over, unless that was done
+// before; set() stands in for it.
 [[nodiscard]] PyObject* py_keep_set_running_loop(PyObject*,
                                                  PyObject* original) noexcept;
 [[nodiscard]] PyObject* py_set_running_loop(PyObject*, PyObject* loop) noexcept;
+// What knows the task that each loop runs: asyncio's function swap(loop, task), or
+// before CPython 3.12 its dict.
+[[nodiscard]] PyObject* py_keep_current_tasks(PyObject*, PyObject* tasks) noexcept;
 
 }  // namespace celadon::green

@@ -31,7 +31,8 @@ bool Hub::is_deserted() noexcept {
     default: return false;
   }
   return !loop_.has_timers() && !loop_.has_posted() && !pool_.busy() &&
-         native_calls_run() == 0 && !fd_waits_.anyone() && !has_other_threads();
+         native_calls_run() == 0 && outer_waits_ == 0 && !fd_waits_.anyone() &&
+         !has_other_threads();
 }
 
 // A C library's may call back; one that just ends is gone at the next look.

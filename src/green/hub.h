@@ -181,6 +181,9 @@ class Hub {
   [[nodiscard]] bool batches() const noexcept {
     return pace_.batches() && !(jobs_.empty() && due_.empty() && woken_.empty());
   }
+  // Somebody waits for descriptors that this hub does not know.
+  void enter_outer_wait() noexcept { ++outer_waits_; }
+  void leave_outer_wait() noexcept { --outer_waits_; }
   [[nodiscard]] bool forked_child() const noexcept { return forked_child_; }
   // After a fork: in the child nothing of the hub may be used again.
   void after_fork_in_child() noexcept;
@@ -315,6 +318,7 @@ class Hub {
   std::size_t frame_bytes_ = py::DataStack::kLeast;  // that a job needed so far
   std::size_t peak_ = 0;       // runners in use at most in this period
   std::size_t last_peak_ = 0;  // and in the one before
+  std::size_t outer_waits_ = 0;
   std::size_t done_ = 0;
   std::size_t leaving_ = 0;  // runners of a burst that were told to end, and
   std::size_t left_ = 0;     // those that ended since

@@ -16,6 +16,7 @@ namespace celadon::green {
 class Hub;
 class Job;
 class LockState;
+class LoopDriver;
 struct ReadyTag;
 struct TaskObject;
 
@@ -123,6 +124,8 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   [[nodiscard]] IntrusiveList<HeldLock>& locks_held() noexcept { return locks_held_; }
   // The asyncio loop that runs here, if one does.
   py::Object asyncio_loop;
+  // If that is one of ours and its callbacks are run here, until it is parked in one.
+  LoopDriver* driver = nullptr;
   // What the job has and must give back: {key: callable}, called when the job ends.
   [[nodiscard]] PyObject* make_leftovers() noexcept;
   // Calls what is left of them. False: there is nothing.

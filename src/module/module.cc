@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "aio/api.h"
 #include "green/api.h"
 #include "green/hub.h"
 #include "green/sockets/api.h"
@@ -221,6 +222,7 @@ int exec_module(PyObject* module) noexcept {
   if (add_submodule("celadon._core.green", "green", green::add_to_module) < 0 ||
       add_submodule("celadon._core.sockets", "sockets", green::sockets::add_to_module) <
           0 ||
+      add_submodule("celadon._core.aio", "aio", aio::add_to_module) < 0 ||
       add_submodule("celadon._core.wsgi", "wsgi", wsgi::add_to_module) < 0 ||
       add_submodule("celadon._core.metrics", "metrics", add_metrics) < 0) {
     return -1;

@@ -1,6 +1,7 @@
 """Runs one module of CPython's own suite and tells, line by line, how each test ended.
 
-Usage: child.py MODULE REPORT SKIP [--patched]; SKIP is a file of test ids not to run.
+Usage: child.py MODULE REPORT SKIP [--patched] [--aio]; SKIP is a file of test ids not to
+run. With --aio every loop that asyncio makes is celadon's.
 Knows nothing of this repository: it runs in the interpreter under test.
 """
 
@@ -73,23 +74,48 @@ def without(suite: unittest.TestSuite, skipped: set[str]) -> unittest.TestSuite:
     return kept
 
 
+def start_ticking(ticks: list[int]) -> None:
+    """A greenlet that counts shows that tests do not hold up the others."""
+    from celadon import green
+
+    def tick() -> None:
+        while True:
+            green.sleep(0.01)
+            ticks[0] += 1
+
+    green.spawn(tick)
+
+
+def use_our_loop() -> None:
+    import asyncio
+    import asyncio.unix_events as unix
+
+    from celadon.aio import EventLoop
+
+    class Loop(EventLoop):
+        def __init__(self, selector: object = None) -> None:
+            super().__init__()
+
+    asyncio.SelectorEventLoop = Loop  # type: ignore[assignment,misc]
+    unix.SelectorEventLoop = Loop  # type: ignore[assignment,misc]
+    if hasattr(asyncio, "EventLoop"):
+        asyncio.EventLoop = Loop  # type: ignore[misc]
+    unix._UnixDefaultEventLoopPolicy._loop_factory = Loop  # type: ignore[attr-defined]
+
+
 def main() -> None:
     module, report, skip = sys.argv[1:4]
-    patched = "--patched" in sys.argv[4:]
+    patched, aio = (word in sys.argv[4:] for word in ("--patched", "--aio"))
     faulthandler.enable()
     ticks = [0]
     if patched:
         import celadon.patch
-        from celadon import green
 
         celadon.patch.all()
-
-        def tick() -> None:
-            while True:
-                green.sleep(0.01)
-                ticks[0] += 1
-
-        green.spawn(tick)
+    if aio:
+        use_our_loop()
+    if patched or aio:
+        start_ticking(ticks)
     sys.argv = [sys.argv[0]]
     from test import support
     from test.libregrtest import setup
@@ -112,7 +138,7 @@ def main() -> None:
         reporter.tell(module, "skipped", str(error))
         return
     without(suite, skipped).run(reporter)
-    reporter.tell(module, "ticks" if patched else "done", str(ticks[0]))
+    reporter.tell(module, "ticks" if patched or aio else "done", str(ticks[0]))
 
 
 if __name__ == "__main__":

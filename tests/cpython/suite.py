@@ -2,8 +2,10 @@
 
 A test counts if it passes without. What then fails with the patch must stand in
 `expected-X.Y.txt` with a reason, and what stands there must fail: the list only shrinks.
+With --aio it is test_asyncio on `celadon.aio.EventLoop`, first alone, then with the patch;
+`expected-aio-X.Y.txt` is its list.
 
-Usage: suite.py PYTHON [--only MODULE ...] [--page FILE] [--limit SECONDS]
+Usage: suite.py PYTHON [--aio] [--only MODULE ...] [--page FILE] [--limit SECONDS]
 """
 
 from __future__ import annotations
@@ -78,6 +80,10 @@ MODULES = [
 ]
 
 
+# What test_asyncio's loop is, with the words for the child that make it so.
+AIO_WAYS = {"": ["--aio"], ", patched": ["--aio", "--patched"]}
+
+
 @dataclass
 class Run:
     """How the tests of one module ended."""
@@ -101,7 +107,7 @@ class Run:
         return [test for test, outcome in self.outcomes.items() if outcome == "start"]
 
 
-def run_module(python: str, module: str, patched: bool, limit: float) -> Run:
+def run_module(python: str, module: str, words: list[str], limit: float) -> Run:
     """Runs it, and again without the test that hung or crashed, until it gets through."""
     run = Run()
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +118,7 @@ def run_module(python: str, module: str, patched: bool, limit: float) -> Run:
         while True:
             report.write_text("")
             skip.write_text("\n".join(run.outcomes))
-            how = watch(python, module, patched, report, skip, work, end)
+            how = watch(python, module, words, report, skip, work, end)
             for line in report.read_text().splitlines():
                 run.note(line)
             broken = run.interrupted()
@@ -128,7 +134,7 @@ def run_module(python: str, module: str, patched: bool, limit: float) -> Run:
 def watch(
     python: str,
     module: str,
-    patched: bool,
+    words: list[str],
     report: Path,
     skip: Path,
     work: Path,
@@ -140,9 +146,8 @@ def watch(
         module,
         str(report),
         str(skip),
+        *words,
     ]
-    if patched:
-        command.append("--patched")
     with open(work.parent / "output", "w+") as output:
         child = subprocess.Popen(
             command,
@@ -220,13 +225,21 @@ def compare(plain: Run, green: Run) -> Tally:
     return tally
 
 
-def page(version: str, tallies: dict[str, Tally], expected: dict[str, str]) -> str:
+PATCH_HEAD = """\
+# CPython {}'s own tests under the patch
+
+Made by `make test-cpython`. A test counts if it passes without the patch."""
+AIO_HEAD = """\
+# CPython {}'s own tests of asyncio on celadon's loop
+
+Made by `make test-asyncio`. A test counts if it passes on asyncio's own loop."""
+
+
+def page(head: str, tallies: dict[str, Tally], expected: dict[str, str]) -> str:
     counted = sum(t.counted for t in tallies.values())
     passed = sum(t.passed for t in tallies.values())
     lines = [
-        f"# CPython {version}'s own tests under the patch",
-        "",
-        "Made by `make test-cpython`. A test counts if it passes without the patch.",
+        head,
         "",
         f"{passed} of {counted} pass ({100 * passed / max(counted, 1):.2f} %).",
         "",
@@ -247,7 +260,8 @@ def page(version: str, tallies: dict[str, Tally], expected: dict[str, str]) -> s
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("python")
-    parser.add_argument("--only", nargs="*", default=MODULES)
+    parser.add_argument("--aio", action="store_true")
+    parser.add_argument("--only", nargs="*")
     parser.add_argument("--page", type=Path)
     parser.add_argument("--limit", type=float, default=1800.0)
     parser.add_argument("--texts", action="store_true", help="show why tests failed")
@@ -260,34 +274,49 @@ def main() -> int:
         ],
         text=True,
     ).strip()
-    expected = read_expected(HERE / f"expected-{version}.txt")
+    prefix = "expected-aio" if options.aio else "expected"
+    expected = read_expected(HERE / f"{prefix}-{version}.txt")
+    modules = options.only or (["test_asyncio"] if options.aio else MODULES)
+    ways = AIO_WAYS if options.aio else {"": ["--patched"]}
     tallies: dict[str, Tally] = {}
     surprises: list[str] = []
-    for module in options.only:
-        plain = run_module(options.python, module, False, options.limit)
-        green = run_module(options.python, module, True, options.limit)
-        tally = tallies[module] = compare(plain, green)
-        print(
-            f"{module}: {tally.state or f'{tally.passed}/{tally.counted}'}", flush=True
-        )
-        for test in tally.exceptions:
-            known = test in expected
-            print(f"  {'known' if known else 'FAILED'}: {test}", flush=True)
-            if not known:
-                surprises.append(test)
-                if options.texts:
-                    text = green.texts.get(test, "did not run")
-                    print("    " + text.strip().replace("\n", "\n    "), flush=True)
+    for module in modules:
+        plain = run_module(options.python, module, [], options.limit)
+        for way, words in ways.items():
+            row = module + way
+            changed = run_module(options.python, module, words, options.limit)
+            tallies[row] = compare(plain, changed)
+            texts = changed.texts if options.texts else {}
+            surprises += tell(row, tallies[row], expected, texts)
+        failed = {test for row in tallies.values() for test in row.exceptions}
         for test in sorted(expected):
-            if plain.outcomes.get(test) and test not in tally.exceptions:
+            if plain.outcomes.get(test) and test not in failed:
                 print(f"  passes now: {test}", flush=True)
                 surprises.append(test)
     if options.page:
-        options.page.write_text(page(version, tallies, expected))
+        head = AIO_HEAD if options.aio else PATCH_HEAD
+        options.page.write_text(page(head.format(version), tallies, expected))
     counted = sum(t.counted for t in tallies.values())
     passed = sum(t.passed for t in tallies.values())
     print(f"CPython {version}: {passed} of {counted} pass, {len(surprises)} surprises")
     return 1 if surprises else 0
+
+
+def tell(
+    row: str, tally: Tally, expected: dict[str, str], texts: dict[str, str]
+) -> list[str]:
+    """Prints how it went; tests that fail and are not expected to."""
+    print(f"{row}: {tally.state or f'{tally.passed}/{tally.counted}'}", flush=True)
+    surprises = []
+    for test in tally.exceptions:
+        known = test in expected
+        print(f"  {'known' if known else 'FAILED'}: {test}", flush=True)
+        if not known:
+            surprises.append(test)
+            text = texts.get(test, "").strip().replace("\n", "\n    ")
+            if text:
+                print("    " + text, flush=True)
+    return surprises
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 
 from celadon._core import green
 from celadon.green.helpers import HelperThread
+from celadon.green.thread_ends import run_thread_ends
 from celadon.logging import logger
 from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.conditions import make_semaphore_fair, patch_condition
@@ -189,6 +190,7 @@ def _patch_join() -> None:
 
 
 def _tell_of_unfinished(thread: threading.Thread) -> None:
+    run_thread_ends()
     count = green.unfinished()
     if not count:
         return

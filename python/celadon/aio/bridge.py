@@ -1,0 +1,220 @@
+"""From greenlets to tasks, and from tasks to greenlets."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from greenlet import GreenletExit
+
+from celadon._core import aio as _aio
+from celadon._core import green as _green
+from celadon.aio.loop import EventLoop, abandon
+from celadon.green.spawn import Greenlet, spawn
+from celadon.green.thread_ends import at_thread_end
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
+    """As `asyncio.run`, on an `EventLoop`: other greenlets run meanwhile.
+
+    In a greenlet it suspends that greenlet alone. Raises `RuntimeError` where a loop runs
+    already. What the main script runs is the loop that `wait` uses in its thread.
+    """
+    with asyncio.Runner(debug=debug, loop_factory=EventLoop) as runner:
+        return runner.run(main)
+
+
+class _Wait:
+    """One greenlet that waits for one awaitable."""
+
+    __slots__ = ("_awaitable", "_done", "_error", "_future", "_handle", "_loop")
+
+    def __init__(self, awaitable: Awaitable[Any], loop: EventLoop) -> None:
+        self._awaitable = awaitable
+        self._loop = loop
+        self._done = _green.Event()
+        self._future: asyncio.Future[Any] | None = None
+        self._error: BaseException | None = None
+        # In the loop, where what is awaited finds it running, and in our context.
+        self._handle = loop.call_soon(self._begin, context=contextvars.copy_context())
+
+    def _begin(self) -> None:
+        try:
+            self._future = asyncio.ensure_future(self._awaitable, loop=self._loop)
+        except BaseException as error:
+            self._error = error
+            self._done.set()
+        else:
+            self._future.add_done_callback(lambda _: self._done.set())
+
+    def result(self) -> Any:
+        self._loop.waits.add(self._lose_loop)
+        try:
+            self._wait()
+        finally:
+            self._loop.waits.discard(self._lose_loop)
+        error, self._error = self._error, None
+        if error is None:
+            assert self._future is not None
+            return self._future.result()
+        try:
+            raise error
+        finally:
+            del error
+
+    def _wait(self) -> None:
+        try:
+            self._done.wait()
+        except BaseException:
+            if self._future is None:
+                self._forget()
+            else:
+                self._future.cancel()
+            self._done.wait()
+            if self._future is not None and not self._future.cancelled():
+                self._future.exception()  # its loop need not tell of it
+            raise
+
+    def _lose_loop(self) -> None:
+        """The loop is closed: what it has not ended never ends."""
+        self._error = RuntimeError("the loop was closed before the awaitable was done")
+        self._forget()
+
+    def _forget(self) -> None:
+        self._handle.cancel()
+        if self._future is None and inspect.iscoroutine(self._awaitable):
+            self._awaitable.close()
+        self._done.set()
+
+
+def wait(awaitable: Awaitable[T]) -> T:
+    """The result of `awaitable`; suspends the greenlet until it is done.
+
+    It runs on the loop of this thread: the one that the thread's main script runs, if that
+    is an `EventLoop`, else one that is kept for the thread. A future or task runs on the
+    loop that it belongs to. The context is copied, as for a task.
+
+    A kill or `celadon.Timeout` cancels it, waits until it has ended, and is raised; a
+    second one does not wait. Raises what the awaitable raises, `asyncio.CancelledError` if
+    it was cancelled, and `RuntimeError` for a future whose loop does not run in this thread.
+    """
+    if not inspect.isawaitable(awaitable):
+        raise TypeError("An asyncio.Future, a coroutine or an awaitable is required")
+    if asyncio.isfuture(awaitable):
+        if awaitable.done():
+            return awaitable.result()  # type: ignore[no-any-return]
+        loop = awaitable.get_loop()
+        if not isinstance(loop, EventLoop) or not loop.runs_here():
+            raise RuntimeError("the loop of this future does not run in this thread")
+    else:
+        loop = _loop_of_thread()
+    if not _green.can_park():
+        raise RuntimeError("nothing can be suspended here")
+    return _Wait(awaitable, loop).result()  # type: ignore[no-any-return]
+
+
+def _loop_of_thread() -> EventLoop:
+    _green.start_hub()
+    loop: EventLoop | None = _aio.kept_loop()
+    if loop is None or loop.is_closed():
+        for orphan in _aio.take_orphans():
+            abandon(orphan)
+        loop = EventLoop()
+        _aio.keep_loop(loop)
+    if not loop.is_running():
+        spawn(_run_always, loop).name = "celadon.aio"
+        while not loop.is_running():
+            _green.sleep(0)
+    return loop
+
+
+def _run_always(loop: EventLoop) -> None:
+    while not loop.is_running():
+        try:
+            loop.run_forever()
+        except (KeyboardInterrupt, SystemExit):
+            continue  # whoever waits for the task that raised it has it, too
+        break
+
+
+def _end_with_thread() -> None:
+    """What still runs on the loop that is kept for it is cancelled, as `run` does it."""
+    loop = _aio.kept_loop()
+    if loop is None or loop.is_closed():
+        return
+    loop.stop()
+    while loop.is_running():
+        _green.sleep(0)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.get_loop()
+
+
+atexit.register(_end_with_thread)
+at_thread_end(_end_with_thread)
+
+
+class _Call(Greenlet):
+    """A greenlet that a task waits for."""
+
+    def __init__(
+        self, loop: EventLoop, fn: Callable[..., Any], args: Any, kwargs: Any
+    ) -> None:
+        super().__init__(fn, *args, **kwargs)
+        self._loop = loop
+        self._ended: asyncio.Future[None] | None = None
+        self._waited = True
+
+    def _finish(self) -> None:
+        super()._finish()
+        if self._ended is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_settle, self._ended)
+
+    async def wait(self) -> None:
+        while not self.dead:
+            self._ended = self._loop.create_future()
+            await self._ended
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def green(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs ``fn(*args, **kwargs)`` on a greenlet of this thread, and gives its result.
+
+    For synchronous code that waits, as `asyncio.to_thread` is for code that holds a thread.
+    The context is copied. Raises what `fn` raises. A cancellation kills the greenlet, and
+    is raised once that has ended. Raises `RuntimeError` where another kind of loop runs.
+    """
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, EventLoop):
+        raise RuntimeError("celadon.aio.green() needs a running celadon.aio.EventLoop")
+    call = _Call(loop, fn, args, kwargs)
+    call._start()
+    try:
+        await call.wait()
+    except asyncio.CancelledError:
+        await _end(call)
+        raise
+    if isinstance(call.value, GreenletExit):
+        raise call.value
+    return call.get(block=False)  # type: ignore[no-any-return]
+
+
+async def _end(call: _Call) -> None:
+    """Kills it, again for every cancellation that comes meanwhile."""
+    call._waited = False  # an error of its end goes to the log
+    while not call.dead:
+        call.kill(block=False)
+        try:
+            await call.wait()
+        except asyncio.CancelledError:
+            continue

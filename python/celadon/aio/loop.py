@@ -1,0 +1,312 @@
+"""An event loop of asyncio that waits as a greenlet does.
+
+Transports, protocols, sockets, signals and child processes are asyncio's own. What is
+ours is who waits and who is woken: whatever greenlet drives the loop rests in the hub of
+its thread (`celadon._core.aio.LoopWait`), beside all other greenlets, and each of them may
+call the loop's methods, as its own thread could.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import selectors
+import sys
+from _thread import get_native_id
+from asyncio import base_events, events, tasks
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, TypeVarTuple
+
+from celadon._core import aio as _aio
+from celadon._core import green as _green
+
+_Args = TypeVarTuple("_Args")
+_LONGEST_REST = 24 * 3600.0  # seconds
+# A heap in which more than half of more than so many timers are cancelled is made anew.
+_MANY_TIMERS = 100
+
+
+class EventLoop(asyncio.SelectorEventLoop):
+    """An asyncio event loop that runs side by side with greenlets, in the same thread.
+
+    While it has nothing to do, greenlets and requests run, and it may run in any of them:
+    `run_forever` and `run_until_complete` suspend the greenlet that calls them. All of
+    asyncio's interface is there (Python's documentation of "Event Loop Methods").
+
+    A callback that waits itself, as synchronous code in an ``async def`` does under
+    `celadon.patch`, suspends only itself: another greenlet runs the other callbacks of
+    this loop meanwhile. So what comes between two lines of a coroutine without ``await``
+    is nothing, unless one of the two waits. With ``hands_over=False`` the loop stands
+    still meanwhile, as asyncio's own does, and other greenlets run.
+    """
+
+    # asyncio's own, which its stubs do not tell of.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _selector: selectors.EpollSelector
+    _clock_resolution: float
+    _timer_cancelled_count: int
+    _current_handle: asyncio.Handle | None
+    _stopping: bool
+    _debug: bool
+    _thread_id: int | None
+
+    def __init__(self, *, hands_over: bool = True) -> None:
+        super().__init__(selectors.EpollSelector())
+        self._rest = _aio.LoopWait(self._selector.fileno(), hands_over)
+        self._rests = False  # or is about to: who has something for it wakes it
+        self._rests_natively = False
+        self._reign = 0  # goes up whenever another greenlet drives
+        self._raised: BaseException | None = None  # in a helper, for who runs the loop
+        # Of greenlets that wait for something of it: called if it is closed before that.
+        self.waits: set[Callable[[], None]] = set()
+
+    # Who calls from another greenlet or thread wakes it.
+
+    def _wake(self) -> None:
+        if self._rests_natively:
+            super()._write_to_self()  # type: ignore[misc]
+        else:
+            self._rest.wake()
+
+    def _write_to_self(self) -> None:
+        """What `call_soon_threadsafe` and handlers of signals call."""
+        if self._rests:
+            self._wake()
+
+    def _call_soon(
+        self, callback: Callable[..., object], args: Any, context: Context | None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        _forget_caller(handle)
+        self._ready.append(handle)
+        if self._rests:
+            self._wake()
+        return handle
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*_Args], object],
+        *args: *_Args,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        timer = super().call_at(when, callback, *args, context=context)
+        _forget_caller(timer)
+        if self._rests:
+            self._wake()
+        return timer
+
+    def stop(self) -> None:
+        super().stop()
+        if self._rests:
+            self._wake()
+
+    def _check_thread(self) -> None:
+        # Greenlets of one thread have identities of their own.
+        if self._thread_id is not None and self._thread_id != get_native_id():
+            raise RuntimeError(
+                "Non-thread-safe operation invoked on an event loop other than the "
+                "current one"
+            )
+
+    # Its run.
+
+    def run_forever(self) -> None:
+        self._check_closed()  # type: ignore[attr-defined]
+        self._check_running()  # type: ignore[attr-defined]
+        _green.start_hub()
+        self._thread_id = get_native_id()
+        self._set_coroutine_origin_tracking(self._debug)  # type: ignore[attr-defined]
+        is_the_threads = _green.current_slot() == 0  # what its main script runs
+        before = _aio.kept_loop()
+        if is_the_threads:
+            _aio.keep_loop(self)
+        try:
+            self._drive(is_helper=False)
+        finally:
+            if is_the_threads:
+                _aio.keep_loop(before)
+            self._stopping = False
+            self._thread_id = None
+            self._set_coroutine_origin_tracking(False)  # type: ignore[attr-defined]
+
+    def runs_here(self) -> bool:
+        """Whether it runs in this native thread, in whichever greenlet."""
+        return self._thread_id == get_native_id()
+
+    def _help(self) -> None:
+        """Drives while who runs the loop waits in one of its callbacks."""
+        if self._rest.driven or self._thread_id is None or self._stopping:
+            return
+        try:
+            self._drive(is_helper=True)
+        except BaseException as error:
+            self._raised = error
+            self._write_to_self()
+
+    def _drive(self, is_helper: bool) -> None:
+        """Runs what is to be run until the loop is stopped.
+
+        A helper leaves before that, once who runs the loop is back.
+        """
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(
+            firstiter=self._asyncgen_firstiter_hook,  # type: ignore[attr-defined]
+            finalizer=self._asyncgen_finalizer_hook,  # type: ignore[attr-defined]
+        )
+        _set_running_loop(self)
+        try:
+            reign = self._begin_reign()
+            while not self._stopping:
+                self._turn(reign)
+                if self._reign != reign:
+                    if is_helper:
+                        return
+                    reign = self._begin_reign()
+                if self._raised is not None and not is_helper:
+                    self._raise_again()
+        finally:
+            if not is_helper:
+                self._begin_reign()  # a helper, if there is one, leaves
+            self._rest.release()
+            _set_running_loop(None)
+            sys.set_asyncgen_hooks(*hooks)
+
+    def _begin_reign(self) -> int:
+        """What runs here drives from now on, and others no longer."""
+        self._reign += 1
+        self._rests = False
+        self._rest.seize()
+        return self._reign
+
+    def _raise_again(self) -> None:
+        error, self._raised = self._raised, None
+        try:
+            assert error is not None
+            raise error
+        finally:
+            del error
+
+    def _turn(self, reign: int) -> None:
+        """Waits until there is something to run, and runs it once."""
+        self._forget_cancelled()
+        found = self._rest_until_due(reign)
+        if self._reign != reign:
+            return
+        self._process_events(found)  # type: ignore[attr-defined]
+        self._take_due()
+        self._run_ready(reign)
+
+    def _rest_until_due(self, reign: int) -> list[tuple[selectors.SelectorKey, int]]:
+        self._rests = True  # before it looks whether there is something
+        try:
+            left = self._time_left()
+            found = self._rest.rest(left)
+            if found is None:
+                self._rests_natively = True
+                return self._selector.select(left)
+            return self._selector.select(0) if found else []
+        finally:
+            self._rests_natively = False
+            if self._reign == reign:
+                self._rests = False
+
+    def _time_left(self) -> float | None:
+        """Seconds until something is due; None: nobody knows."""
+        if self._ready or self._stopping:
+            return 0
+        if not self._scheduled:
+            return None
+        left = self._scheduled[0].when() - self.time()
+        return min(max(0, left), _LONGEST_REST)
+
+    def _forget_cancelled(self) -> None:
+        timers = self._scheduled
+        if self._timer_cancelled_count > max(_MANY_TIMERS, len(timers)) / 2:
+            self._scheduled = []
+            for timer in timers:
+                if timer.cancelled():
+                    timer._scheduled = False  # type: ignore[attr-defined]
+                else:
+                    self._scheduled.append(timer)
+            heapq.heapify(self._scheduled)
+            self._timer_cancelled_count = 0
+        while self._scheduled and self._scheduled[0].cancelled():
+            self._timer_cancelled_count -= 1
+            heapq.heappop(self._scheduled)._scheduled = False  # type: ignore[attr-defined]
+
+    def _take_due(self) -> None:
+        if not self._scheduled:
+            return
+        end = self.time() + self._clock_resolution
+        while self._scheduled and self._scheduled[0].when() < end:
+            timer = heapq.heappop(self._scheduled)
+            timer._scheduled = False  # type: ignore[attr-defined]
+            self._ready.append(timer)
+
+    def _run_ready(self, reign: int) -> None:
+        """Runs what is ready now; what that adds comes after the next look around."""
+        ready = self._ready
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle.cancelled():
+                continue
+            if self._debug:
+                self._run_watched(handle)
+            else:
+                handle._run()
+            if self._reign != reign:
+                break  # it waited, and others drove meanwhile
+        handle = None  # type: ignore[assignment]  # it may know an exception that knows us
+
+    def _run_watched(self, handle: asyncio.Handle) -> None:
+        began = self.time()
+        self._current_handle = handle
+        try:
+            handle._run()
+        finally:
+            self._current_handle = None
+        took = self.time() - began
+        if took >= self.slow_callback_duration:
+            what = base_events._format_handle(handle)  # type: ignore[attr-defined]
+            base_events.logger.warning(  # type: ignore[attr-defined]
+                "Executing %s took %.3f seconds", what, took
+            )
+
+    def close(self) -> None:
+        if not self.is_running():
+            self._rest.close()
+        super().close()
+        while self.waits:
+            self.waits.pop()()
+
+
+def _set_running_loop(loop: EventLoop | None) -> None:
+    """For asyncio, and for the core, which puts it aside while its greenlet is parked."""
+    events._set_running_loop(loop)
+    _green.set_running_loop(loop)
+
+
+def abandon(loop: EventLoop) -> None:
+    """Closes one whose thread has ended: what ran there never goes on."""
+    loop._thread_id = None
+    loop.close()
+
+
+def _forget_caller(handle: asyncio.Handle) -> None:
+    """Our own frame does not belong to where a handle was made."""
+    if handle._source_traceback:  # type: ignore[attr-defined]
+        del handle._source_traceback[-1]  # type: ignore[attr-defined]
+
+
+def _keep_asyncio_state() -> None:
+    """Tells the core where asyncio keeps the running loop and each loop's task."""
+    _green.keep_set_running_loop(events._set_running_loop)
+    swap = getattr(tasks, "_swap_current_task", None)
+    _green.keep_current_tasks(swap or tasks._current_tasks)  # type: ignore[attr-defined]
+
+
+_keep_asyncio_state()

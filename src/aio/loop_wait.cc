@@ -1,0 +1,95 @@
+#include "aio/loop_wait.h"
+
+#include <utility>
+
+namespace celadon::aio {
+
+bool LoopWait::watch_from(green::Hub& hub) noexcept {
+  if (watch_ && &watch_->hub() != &hub) Watch::end(std::move(watch_));
+  if (!watch_) watch_ = std::make_unique<Watch>(hub, fd_, *this);
+  if (is_readable_ || watch_->arm()) return true;
+  PyErr_SetFromErrno(PyExc_OSError);
+  return false;
+}
+
+LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
+  if (!green::can_park()) return Rested::Impossible;
+  green::Strand& strand = *green::current_strand();
+  green::Hub& hub = strand.hub();
+  if (!watch_from(hub)) return Rested::Raised;
+  if (std::exchange(is_woken_, false) || is_readable_) span = 0;
+  strand.driver = nullptr;  // while it rests no callback waits
+  green::Waited waited{};
+  if (span == 0) {
+    waited = hub.yield_now(strand);
+  } else {
+    resting_ = &strand;
+    strand.granted = false;
+    strand.wanted_fd = fd_;
+    strand.wanted = loop::kRead;
+    hub.enter_outer_wait();
+    const Nanos end = span == kNever ? kNever : hub.loop().fresh_now() + span;
+    waited = hub.park(strand, end, green::ParkReason::Fd, false);
+    hub.leave_outer_wait();
+    strand.wanted_fd = -1;
+    if (resting_ == &strand) resting_ = nullptr;
+  }
+  if (driver_ != &strand) {
+    return waited == green::Waited::Interrupted ? Rested::Raised : Rested::Nothing;
+  }
+  if (hands_over_) strand.driver = this;
+  if (waited == green::Waited::Interrupted) return Rested::Raised;
+  return std::exchange(is_readable_, false) ? Rested::Readable : Rested::Nothing;
+}
+
+void LoopWait::end_rest() noexcept {
+  if (std::exchange(resting_->granted, true)) return;
+  resting_->wake();
+}
+
+void LoopWait::wake() noexcept {
+  if (resting_) return end_rest();
+  is_woken_ = true;
+}
+
+void LoopWait::on_readable() noexcept {
+  is_readable_ = true;
+  if (resting_) end_rest();
+}
+
+void LoopWait::seize() noexcept {
+  green::Strand* me = green::current_strand();
+  if (driver_ && driver_ != me) driver_->driver = nullptr;
+  if (resting_ && resting_ != me) {
+    end_rest();
+    resting_ = nullptr;
+  }
+  driver_ = me;
+  if (me && hands_over_) me->driver = this;
+}
+
+void LoopWait::release() noexcept {
+  green::Strand* me = green::current_strand();
+  if (!me || driver_ != me) return;
+  driver_ = nullptr;
+  me->driver = nullptr;
+}
+
+void LoopWait::on_park(green::Strand& strand) noexcept {
+  driver_ = nullptr;
+  if (help_.linked()) return;
+  help_.loop = py::Object::copy(strand.asyncio_loop.get());
+  strand.hub().submit(help_);
+}
+
+void LoopWait::Help::run(green::Strand&) noexcept {
+  const py::Object helped = std::move(loop);
+  const py::Object done(PyObject_CallMethod(helped.get(), "_help", nullptr));
+  if (!done) PyErr_WriteUnraisable(helped.get());
+}
+
+void LoopWait::close() noexcept {
+  if (watch_) Watch::end(std::move(watch_));
+}
+
+}  // namespace celadon::aio

@@ -1,0 +1,450 @@
+"""celadon.aio.wait and celadon.aio.green: over the border, both ways."""
+
+from __future__ import annotations
+
+from tests.aio.test_loop import AIO, both
+from tests.support.green import PRELUDE, run_green
+
+PATCHED = PRELUDE + AIO
+
+
+@both
+def test_wait_gives_results_and_exceptions(prelude: str) -> None:
+    run_green(
+        """
+        async def work(n):
+            await asyncio.sleep(0.001)
+            if n < 0: raise KeyError(n)
+            return n
+        assert aio.wait(work(1)) == 1
+        try: aio.wait(work(-1))
+        except KeyError as error: assert error.args == (-1,)
+        else: raise AssertionError
+        waits = [green.spawn(aio.wait, work(n)) for n in range(50)]
+        assert [w.get() for w in waits] == list(range(50))
+        try: aio.wait(3)
+        except TypeError: pass
+        else: raise AssertionError
+        class Awaitable:
+            def __await__(self): return work(5).__await__()
+        assert aio.wait(Awaitable()) == 5
+        """,
+        prelude,
+    )
+
+
+@both
+def test_wait_of_one_thread_uses_one_loop(prelude: str) -> None:
+    run_green(
+        """
+        async def which(): return asyncio.get_running_loop()
+        kept = aio.wait(which())
+        assert isinstance(kept, aio.EventLoop)
+        assert green.spawn(aio.wait, which()).get() is kept
+        other = []
+        thread = threading.Thread(target=lambda: other.append(aio.wait(which())))
+        thread.start(); thread.join()
+        assert other[0] is not kept
+        # What the main script runs is the thread's loop as long as it runs.
+        async def main():
+            return await which(), await aio.green(aio.wait, which())
+        mine, seen = aio.run(main())
+        assert mine is seen and mine is not kept
+        assert aio.wait(which()) is kept
+        """,
+        prelude,
+    )
+
+
+@both
+def test_wait_for_a_task_or_future(prelude: str) -> None:
+    run_green(
+        """
+        async def main():
+            loop = asyncio.get_running_loop()
+            future = loop.create_future()
+            task = asyncio.create_task(asyncio.sleep(0.001, "slept"))
+            waits = green.spawn(lambda: (aio.wait(future), aio.wait(task)))
+            await asyncio.sleep(0.002)
+            future.set_result("set")
+            return await aio.green(waits.get)
+        assert aio.run(main()) == ("set", "slept")
+        loop = aio.EventLoop()
+        future = loop.create_future()
+        try: aio.wait(future)
+        except RuntimeError: pass
+        else: raise AssertionError
+        future.set_result(1)
+        assert aio.wait(future) == 1
+        loop.close()
+        """,
+        prelude,
+    )
+
+
+@both
+def test_a_timeout_of_a_wait_cancels_the_task(prelude: str) -> None:
+    run_green(
+        """
+        cleaned = []
+        async def work():
+            try: await asyncio.sleep(TIMEOUT)
+            finally:
+                await asyncio.sleep(0.001)
+                cleaned.append(1)
+        aio.wait(asyncio.sleep(0))
+        try:
+            with green.Timeout(0.01): aio.wait(work())
+        except green.Timeout: pass
+        else: raise AssertionError
+        assert cleaned == [1]   # it has ended when the timeout is raised
+        task = green.spawn(aio.wait, work())
+        green.sleep(0.005)
+        task.kill()
+        assert cleaned == [1, 1] and task.dead
+        """,
+        prelude,
+    )
+
+
+@both
+def test_a_second_timeout_does_not_wait_for_the_task(prelude: str) -> None:
+    run_green(
+        """
+        ended = green.Event()
+        async def stubborn():
+            while not ended.is_set():
+                try: await asyncio.sleep(0.001)
+                except asyncio.CancelledError: pass
+        class Second(BaseException): pass
+        aio.wait(asyncio.sleep(0))
+        try:
+            with green.Timeout(0.02, Second()), green.Timeout(0.005):
+                aio.wait(stubborn())
+        except Second: pass
+        else: raise AssertionError
+        ended.set()
+        assert aio.wait(asyncio.sleep(0, "still")) == "still"
+        """,
+        prelude,
+    )
+
+
+@both
+def test_a_wait_that_is_killed_before_it_began(prelude: str) -> None:
+    run_green(
+        """
+        began, ends = [], []
+        async def work(): began.append(1)
+        aio.wait(asyncio.sleep(0))
+        granted = green.Event()
+        class Late(BaseException): pass
+        def waits():
+            granted.wait()   # who was granted something gets the kill at its next wait
+            try: aio.wait(work())
+            except Late: ends.append(1)
+        task = green.spawn(waits)
+        green.sleep(0)
+        granted.set()
+        task.kill(Late)
+        assert ends == [1] and began == []
+        gc.collect()
+        """,
+        prelude,
+    )
+
+
+@both
+def test_a_wait_whose_loop_is_closed(prelude: str) -> None:
+    run_green(
+        """
+        loop = aio.EventLoop()
+        async def forever():
+            while True: await asyncio.sleep(TIMEOUT)
+        task = loop.create_task(forever())
+        task._log_destroy_pending = False
+        ends = []
+        def waits():
+            try: aio.wait(task)
+            except RuntimeError as error: ends.append(str(error))
+        green.spawn(waits)
+        loop.run_until_complete(asyncio.sleep(0.001))
+        loop.close()
+        green.sleep(0)
+        assert len(ends) == 1 and "closed" in ends[0], ends
+        """,
+        prelude,
+    )
+
+
+@both
+def test_the_cancellation_of_the_task_is_raised_by_wait(prelude: str) -> None:
+    run_green(
+        """
+        async def work(): asyncio.current_task().cancel(); await asyncio.sleep(1)
+        try: aio.wait(work())
+        except asyncio.CancelledError: pass
+        else: raise AssertionError
+        async def leave(): raise SystemExit(3)
+        try: aio.wait(leave())
+        except SystemExit as error: assert error.code == 3
+        else: raise AssertionError
+        assert aio.wait(asyncio.sleep(0, "still")) == "still"
+        """,
+        prelude,
+    )
+
+
+@both
+def test_contexts_cross_the_border(prelude: str) -> None:
+    run_green(
+        """
+        var = contextvars.ContextVar("var", default="none")
+        def look():
+            seen = var.get()
+            var.set("greenlet's")
+            return seen
+        async def work():
+            seen = var.get()
+            var.set("task's")
+            return seen, await aio.green(look), var.get()
+        var.set("script's")
+        assert aio.wait(work()) == ("script's", "task's", "task's")
+        assert var.get() == "script's"
+        """,
+        prelude,
+    )
+
+
+@both
+def test_green_gives_results_and_exceptions(prelude: str) -> None:
+    run_green(
+        """
+        def work(n, *, more=0):
+            green.sleep(0.001)
+            if n < 0: raise KeyError(n)
+            return n + more
+        async def main():
+            assert await aio.green(work, 1, more=2) == 3
+            try: await aio.green(work, -1)
+            except KeyError as error: assert error.args == (-1,)
+            else: raise AssertionError
+            many = await asyncio.gather(*(aio.green(work, n) for n in range(50)))
+            assert many == list(range(50))
+            async def exits():
+                def leave(): raise StopIteration(1)
+                await aio.green(leave)
+            try: await exits()
+            except RuntimeError: pass
+            else: raise AssertionError
+        aio.run(main())
+        async def guest():
+            try: await aio.green(work, 1)
+            except RuntimeError: return "refused"
+        assert asyncio.run(guest()) == "refused"
+        """,
+        prelude,
+    )
+
+
+@both
+def test_a_cancellation_kills_the_greenlet_and_waits_for_its_end(prelude: str) -> None:
+    run_green(
+        """
+        cleaned = []
+        def work():
+            try: green.sleep(TIMEOUT)
+            finally:
+                with green.shield():
+                    green.sleep(0.002)
+                    cleaned.append(1)
+        async def main():
+            try:
+                async with asyncio.timeout(0.005): await aio.green(work)
+            except TimeoutError: pass
+            else: raise AssertionError
+            assert cleaned == [1]
+            task = asyncio.create_task(aio.green(work))
+            await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.sleep(0)
+            task.cancel()
+            try: await task
+            except asyncio.CancelledError: pass
+            assert cleaned == [1, 1]
+            early = asyncio.create_task(aio.green(cleaned.append, 2))
+            early.cancel()
+            await asyncio.wait([early])
+            assert early.cancelled() and cleaned == [1, 1]
+        aio.run(main())
+        """,
+        prelude,
+    )
+
+
+@both
+def test_a_greenlet_that_another_kills(prelude: str) -> None:
+    run_green(
+        """
+        from greenlet import GreenletExit
+        found = []
+        def work():
+            found.append(green.current())
+            green.sleep(TIMEOUT)
+        async def main():
+            task = asyncio.create_task(aio.green(work))
+            while not found: await asyncio.sleep(0)
+            found[0].kill(block=False)
+            try: await task
+            except GreenletExit: return "killed"
+        assert aio.run(main()) == "killed"
+        """,
+        prelude,
+    )
+
+
+def test_a_call_that_waits_holds_up_no_other_task() -> None:
+    run_green(
+        """
+        ticks = []
+        async def tick():
+            while True:
+                await asyncio.sleep(0.001)
+                ticks.append(asyncio.current_task())
+        async def main():
+            loop = asyncio.get_running_loop()
+            ticker = asyncio.create_task(tick())
+            me = asyncio.current_task()
+            for _ in range(3):
+                count = len(ticks)
+                while len(ticks) < count + 5: time.sleep(0.001)   # not asyncio's
+                assert asyncio.get_running_loop() is loop
+                assert asyncio.current_task() is me
+                await asyncio.sleep(0)
+            assert set(ticks) == {ticker}
+            return "done"
+        assert aio.run(main()) == "done"
+        """,
+        PATCHED,
+    )
+
+
+def test_many_calls_of_one_loop_wait_at_the_same_time() -> None:
+    run_green(
+        """
+        there = 0
+        async def work(n):
+            global there
+            there += 1
+            while there < 20: time.sleep(0.001)
+            await asyncio.sleep(0.001)
+            time.sleep(0.001)
+            return n
+        async def main():
+            return await asyncio.gather(*map(work, range(20)))
+        assert aio.run(main()) == list(range(20))
+        assert aio.wait(main()) == list(range(20))
+        """,
+        PATCHED,
+    )
+
+
+def test_wait_within_a_coroutine() -> None:
+    run_green(
+        """
+        async def inner(n):
+            await asyncio.sleep(0.001)
+            return n if n == 0 else aio.wait(inner(n - 1)) + 1
+        async def main():
+            return aio.wait(inner(5)), await asyncio.create_task(inner(3))
+        assert aio.run(main()) == (5, 3)
+        assert aio.wait(main()) == (5, 3)
+        """,
+        PATCHED,
+    )
+
+
+def test_a_loop_that_does_not_hand_over_stands_still() -> None:
+    run_green(
+        """
+        ticks = []
+        async def tick():
+            while True:
+                await asyncio.sleep(0)
+                ticks.append(1)
+        async def main():
+            ticker = asyncio.create_task(tick())
+            await asyncio.sleep(0.001)
+            before = len(ticks)
+            time.sleep(0.02)
+            assert len(ticks) == before
+            await asyncio.sleep(0)
+            ticker.cancel()
+        loop = aio.EventLoop(hands_over=False)
+        loop.run_until_complete(main())
+        loop.close()
+        """,
+        PATCHED,
+    )
+
+
+def test_the_loop_is_stopped_while_a_call_of_it_waits() -> None:
+    run_green(
+        """
+        order = []
+        async def waits():
+            while not order: time.sleep(0.001)
+            time.sleep(0.01)
+            order.append("waited")
+        async def main():
+            task = asyncio.create_task(waits())
+            await asyncio.sleep(0.001)
+            order.append("main ends")
+        # asyncio.run cancels what is left; a call that waits is ended first.
+        aio.run(main())
+        assert order == ["main ends", "waited"], order
+        """,
+        PATCHED,
+    )
+
+
+def test_what_ends_a_script_ends_it_from_a_helper_too() -> None:
+    run_green(
+        """
+        leaves = []
+        async def leave():
+            await asyncio.sleep(0.001)
+            leaves.append(1)
+            raise SystemExit(5)
+        async def main():
+            task = asyncio.create_task(leave())
+            await asyncio.sleep(0)
+            while not leaves: time.sleep(0.001)
+            await asyncio.sleep(TIMEOUT)
+        try: aio.run(main())
+        except SystemExit as error: assert error.code == 5
+        else: raise AssertionError
+        assert asyncio._get_running_loop() is None
+        assert aio.wait(asyncio.sleep(0, 1)) == 1
+        """,
+        PATCHED,
+    )
+
+
+def test_a_timeout_of_the_run_goes_through_what_waits() -> None:
+    run_green(
+        """
+        async def main():
+            with green.Timeout(0.005):
+                time.sleep(TIMEOUT)
+        try: aio.run(main())
+        except green.Timeout: pass
+        else: raise AssertionError
+        async def sleeps(): await asyncio.sleep(TIMEOUT)
+        try:
+            with green.Timeout(0.005): aio.run(sleeps())
+        except green.Timeout: pass
+        else: raise AssertionError
+        """,
+        PATCHED,
+    )
