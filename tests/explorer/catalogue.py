@@ -12,6 +12,7 @@ from typing import Any
 
 MODULES = (
     "locks",
+    "loops",
     "queues",
     "spawns",
     "threads",

@@ -13,7 +13,8 @@ from greenlet import GreenletExit
 
 from celadon._core import aio as _aio
 from celadon._core import green as _green
-from celadon.aio.loop import EventLoop, abandon
+from celadon.aio.loop import EventLoop
+from celadon.aio.state import raise_once
 from celadon.green.spawn import Greenlet, spawn
 from celadon.green.thread_ends import at_thread_end
 
@@ -60,14 +61,10 @@ class _Wait:
             self._wait()
         finally:
             self._loop.waits.discard(self._lose_loop)
-        error, self._error = self._error, None
-        if error is None:
-            assert self._future is not None
-            return self._future.result()
-        try:
-            raise error
-        finally:
-            del error
+        if self._error is not None:
+            raise_once(self._error)
+        assert self._future is not None
+        return self._future.result()
 
     def _wait(self) -> None:
         try:
@@ -125,7 +122,7 @@ def _loop_of_thread() -> EventLoop:
     loop: EventLoop | None = _aio.kept_loop()
     if loop is None or loop.is_closed():
         for orphan in _aio.take_orphans():
-            abandon(orphan)
+            _abandon(orphan)
         loop = EventLoop()
         _aio.keep_loop(loop)
     if not loop.is_running():
@@ -133,6 +130,12 @@ def _loop_of_thread() -> EventLoop:
         while not loop.is_running():
             _green.sleep(0)
     return loop
+
+
+def _abandon(loop: EventLoop) -> None:
+    """Closes one whose thread has ended: what ran there never goes on."""
+    loop._thread_id = None
+    loop.close()
 
 
 def _run_always(loop: EventLoop) -> None:

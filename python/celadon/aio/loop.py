@@ -13,7 +13,7 @@ import heapq
 import selectors
 import sys
 from _thread import get_native_id
-from asyncio import base_events, events, tasks
+from asyncio import base_events
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -21,6 +21,7 @@ from typing import Any, TypeVarTuple
 
 from celadon._core import aio as _aio
 from celadon._core import green as _green
+from celadon.aio.state import forget_caller, raise_once, set_running_loop, take_due
 
 _Args = TypeVarTuple("_Args")
 _LONGEST_REST = 24 * 3600.0  # seconds
@@ -51,6 +52,7 @@ class EventLoop(asyncio.SelectorEventLoop):
     _current_handle: asyncio.Handle | None
     _stopping: bool
     _debug: bool
+    _closed: bool
     _thread_id: int | None
 
     def __init__(self, *, hands_over: bool = True) -> None:
@@ -58,6 +60,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         self._rest = _aio.LoopWait(self._selector.fileno(), hands_over)
         self._rests = False  # or is about to: who has something for it wakes it
         self._rests_natively = False
+        self._must_look = False
         self._reign = 0  # goes up whenever another greenlet drives
         self._raised: BaseException | None = None  # in a helper, for who runs the loop
         # Of greenlets that wait for something of it: called if it is closed before that.
@@ -76,11 +79,27 @@ class EventLoop(asyncio.SelectorEventLoop):
         if self._rests:
             self._wake()
 
+    def call_soon(
+        self,
+        callback: Callable[[*_Args], object],
+        *args: *_Args,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        if self._debug or self._closed:
+            handle = super().call_soon(callback, *args, context=context)
+            forget_caller(handle)
+            return handle
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        if self._rests:
+            self._wake()
+        return handle
+
     def _call_soon(
         self, callback: Callable[..., object], args: Any, context: Context | None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
-        _forget_caller(handle)
+        forget_caller(handle)
         self._ready.append(handle)
         if self._rests:
             self._wake()
@@ -94,7 +113,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         timer = super().call_at(when, callback, *args, context=context)
-        _forget_caller(timer)
+        forget_caller(timer)
         if self._rests:
             self._wake()
         return timer
@@ -157,23 +176,30 @@ class EventLoop(asyncio.SelectorEventLoop):
             firstiter=self._asyncgen_firstiter_hook,  # type: ignore[attr-defined]
             finalizer=self._asyncgen_finalizer_hook,  # type: ignore[attr-defined]
         )
-        _set_running_loop(self)
+        set_running_loop(self)
         try:
             reign = self._begin_reign()
-            while not self._stopping:
+            # As asyncio's, a run that is stopped at once has looked at descriptors once.
+            self._must_look = True
+            while True:
                 self._turn(reign)
-                if self._reign != reign:
-                    if is_helper:
-                        return
-                    reign = self._begin_reign()
                 if self._raised is not None and not is_helper:
-                    self._raise_again()
+                    raise_once(self._take_raised())
+                if self._stopping or (is_helper and self._reign != reign):
+                    break
+                if self._reign != reign:
+                    reign = self._begin_reign()
         finally:
             if not is_helper:
                 self._begin_reign()  # a helper, if there is one, leaves
             self._rest.release()
-            _set_running_loop(None)
+            set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
+
+    def _take_raised(self) -> BaseException:
+        error, self._raised = self._raised, None
+        assert error is not None
+        return error
 
     def _begin_reign(self) -> int:
         """What runs here drives from now on, and others no longer."""
@@ -182,33 +208,32 @@ class EventLoop(asyncio.SelectorEventLoop):
         self._rest.seize()
         return self._reign
 
-    def _raise_again(self) -> None:
-        error, self._raised = self._raised, None
-        try:
-            assert error is not None
-            raise error
-        finally:
-            del error
-
     def _turn(self, reign: int) -> None:
         """Waits until there is something to run, and runs it once."""
-        self._forget_cancelled()
+        if self._scheduled:
+            self._forget_cancelled()
         found = self._rest_until_due(reign)
         if self._reign != reign:
             return
-        self._process_events(found)  # type: ignore[attr-defined]
-        self._take_due()
+        if found:
+            self._process_events(found)  # type: ignore[attr-defined]
+        if self._scheduled:
+            end = self.time() + self._clock_resolution
+            self._ready.extend(take_due(self._scheduled, end))
         self._run_ready(reign)
 
     def _rest_until_due(self, reign: int) -> list[tuple[selectors.SelectorKey, int]]:
         self._rests = True  # before it looks whether there is something
         try:
-            left = self._time_left()
+            left = 0 if self._ready else self._time_left()
             found = self._rest.rest(left)
             if found is None:
                 self._rests_natively = True
                 return self._selector.select(left)
-            return self._selector.select(0) if found else []
+            if not found and not self._must_look:
+                return []
+            self._must_look = False
+            return self._selector.select(0)
         finally:
             self._rests_natively = False
             if self._reign == reign:
@@ -216,7 +241,7 @@ class EventLoop(asyncio.SelectorEventLoop):
 
     def _time_left(self) -> float | None:
         """Seconds until something is due; None: nobody knows."""
-        if self._ready or self._stopping:
+        if self._stopping:
             return 0
         if not self._scheduled:
             return None
@@ -237,15 +262,6 @@ class EventLoop(asyncio.SelectorEventLoop):
         while self._scheduled and self._scheduled[0].cancelled():
             self._timer_cancelled_count -= 1
             heapq.heappop(self._scheduled)._scheduled = False  # type: ignore[attr-defined]
-
-    def _take_due(self) -> None:
-        if not self._scheduled:
-            return
-        end = self.time() + self._clock_resolution
-        while self._scheduled and self._scheduled[0].when() < end:
-            timer = heapq.heappop(self._scheduled)
-            timer._scheduled = False  # type: ignore[attr-defined]
-            self._ready.append(timer)
 
     def _run_ready(self, reign: int) -> None:
         """Runs what is ready now; what that adds comes after the next look around."""
@@ -282,31 +298,3 @@ class EventLoop(asyncio.SelectorEventLoop):
         super().close()
         while self.waits:
             self.waits.pop()()
-
-
-def _set_running_loop(loop: EventLoop | None) -> None:
-    """For asyncio, and for the core, which puts it aside while its greenlet is parked."""
-    events._set_running_loop(loop)
-    _green.set_running_loop(loop)
-
-
-def abandon(loop: EventLoop) -> None:
-    """Closes one whose thread has ended: what ran there never goes on."""
-    loop._thread_id = None
-    loop.close()
-
-
-def _forget_caller(handle: asyncio.Handle) -> None:
-    """Our own frame does not belong to where a handle was made."""
-    if handle._source_traceback:  # type: ignore[attr-defined]
-        del handle._source_traceback[-1]  # type: ignore[attr-defined]
-
-
-def _keep_asyncio_state() -> None:
-    """Tells the core where asyncio keeps the running loop and each loop's task."""
-    _green.keep_set_running_loop(events._set_running_loop)
-    swap = getattr(tasks, "_swap_current_task", None)
-    _green.keep_current_tasks(swap or tasks._current_tasks)  # type: ignore[attr-defined]
-
-
-_keep_asyncio_state()

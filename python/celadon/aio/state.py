@@ -1,0 +1,49 @@
+"""What asyncio keeps for itself, and the core is to know."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from asyncio import events, tasks
+from collections.abc import Iterator
+from typing import NoReturn
+
+from celadon._core import green as _green
+
+
+def set_running_loop(loop: asyncio.AbstractEventLoop | None) -> None:
+    """For asyncio, and for the core, which puts it aside while its greenlet is parked."""
+    events._set_running_loop(loop)
+    _green.set_running_loop(loop)
+
+
+def raise_once(error: BaseException) -> NoReturn:
+    """Its traceback knows this frame, which is to know it no longer."""
+    try:
+        raise error
+    finally:
+        del error
+
+
+def forget_caller(handle: asyncio.Handle) -> None:
+    """The frame of ours that called asyncio does not belong to where a handle was made."""
+    if handle._source_traceback:  # type: ignore[attr-defined]
+        del handle._source_traceback[-1]  # type: ignore[attr-defined]
+
+
+def take_due(timers: list[asyncio.TimerHandle], end: float) -> Iterator[asyncio.Handle]:
+    """Those of a heap that are due before `end`, in their order."""
+    while timers and timers[0].when() < end:
+        timer = heapq.heappop(timers)
+        timer._scheduled = False  # type: ignore[attr-defined]
+        yield timer
+
+
+def _keep_asyncio_state() -> None:
+    """Tells the core where asyncio keeps the running loop and each loop's task."""
+    _green.keep_set_running_loop(events._set_running_loop)
+    swap = getattr(tasks, "_swap_current_task", None)
+    _green.keep_current_tasks(swap or tasks._current_tasks)  # type: ignore[attr-defined]
+
+
+_keep_asyncio_state()
