@@ -66,8 +66,6 @@ class EventLoop(asyncio.SelectorEventLoop):
         # Of greenlets that wait for something of it: called if it is closed before that.
         self.waits: set[Callable[[], None]] = set()
 
-    # Who calls from another greenlet or thread wakes it.
-
     def _wake(self) -> None:
         if self._rests_natively:
             super()._write_to_self()  # type: ignore[misc]
@@ -85,6 +83,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         *args: *_Args,
         context: Context | None = None,
     ) -> asyncio.Handle:
+        """Calls ``callback(*args)`` at the next turn. From any greenlet of its thread."""
         if self._debug or self._closed:
             handle = super().call_soon(callback, *args, context=context)
             forget_caller(handle)
@@ -112,6 +111,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         *args: *_Args,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
+        """Calls ``callback(*args)`` when `time` gives `when`, in seconds. Likewise."""
         timer = super().call_at(when, callback, *args, context=context)
         forget_caller(timer)
         if self._rests:
@@ -119,21 +119,20 @@ class EventLoop(asyncio.SelectorEventLoop):
         return timer
 
     def stop(self) -> None:
+        """Ends `run_forever` after the turn that runs. From any greenlet of its thread."""
         super().stop()
         if self._rests:
             self._wake()
 
     def _check_thread(self) -> None:
         # Greenlets of one thread have identities of their own.
-        if self._thread_id is not None and self._thread_id != get_native_id():
-            raise RuntimeError(
-                "Non-thread-safe operation invoked on an event loop other than the "
-                "current one"
-            )
-
-    # Its run.
+        if self._thread_id not in (None, get_native_id()):
+            what = "Non-thread-safe operation invoked on an event loop other than the "
+            raise RuntimeError(what + "current one")
 
     def run_forever(self) -> None:
+        """Suspends the greenlet until `stop` is called. `RuntimeError`: it runs, or another
+        loop does in this greenlet."""
         self._check_closed()  # type: ignore[attr-defined]
         self._check_running()  # type: ignore[attr-defined]
         _green.start_hub()
@@ -276,7 +275,7 @@ class EventLoop(asyncio.SelectorEventLoop):
                 handle._run()
             if self._reign != reign:
                 break  # it waited, and others drove meanwhile
-        handle = None  # type: ignore[assignment]  # it may know an exception that knows us
+        handle = None  # type: ignore[assignment]  # it may know an error that knows us
 
     def _run_watched(self, handle: asyncio.Handle) -> None:
         began = self.time()
@@ -293,6 +292,7 @@ class EventLoop(asyncio.SelectorEventLoop):
             )
 
     def close(self) -> None:
+        """Frees what it holds. `RuntimeError`: it runs."""
         if not self.is_running():
             self._rest.close()
         super().close()
