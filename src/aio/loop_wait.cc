@@ -7,7 +7,7 @@ namespace celadon::aio {
 bool LoopWait::watch_from(green::Hub& hub) noexcept {
   if (watch_ && &watch_->hub() != &hub) Watch::end(std::move(watch_));
   if (!watch_) watch_ = std::make_unique<Watch>(hub, fd_, *this);
-  if (is_readable_ || watch_->arm()) return true;
+  if (watch_->arm()) return true;
   PyErr_SetFromErrno(PyExc_OSError);
   return false;
 }
@@ -18,8 +18,13 @@ LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
   green::Hub& hub = strand.hub();
   if (!watch_from(hub)) return Rested::Raised;
   if (std::exchange(is_woken_, false) || is_readable_) span = 0;
+  if (span == 0 && hub.has_nothing_else()) {
+    if (strand.raise_pending()) return Rested::Raised;
+    return take_readable();
+  }
   strand.driver = nullptr;  // while it rests no callback waits
   green::Waited waited{};
+  is_at_rest_ = true;
   if (span == 0) {
     waited = hub.yield_now(strand);
   } else {
@@ -34,11 +39,16 @@ LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
     strand.wanted_fd = -1;
     if (resting_ == &strand) resting_ = nullptr;
   }
+  if (driver_ == &strand || !driver_) is_at_rest_ = false;
   if (driver_ != &strand) {
     return waited == green::Waited::Interrupted ? Rested::Raised : Rested::Nothing;
   }
   if (hands_over_) strand.driver = this;
   if (waited == green::Waited::Interrupted) return Rested::Raised;
+  return take_readable();
+}
+
+LoopWait::Rested LoopWait::take_readable() noexcept {
   return std::exchange(is_readable_, false) ? Rested::Readable : Rested::Nothing;
 }
 
@@ -52,9 +62,10 @@ void LoopWait::wake() noexcept {
   is_woken_ = true;
 }
 
-void LoopWait::on_readable() noexcept {
+bool LoopWait::on_readable() noexcept {
   is_readable_ = true;
   if (resting_) end_rest();
+  return is_at_rest_;
 }
 
 void LoopWait::seize() noexcept {
@@ -65,6 +76,7 @@ void LoopWait::seize() noexcept {
     resting_ = nullptr;
   }
   driver_ = me;
+  is_at_rest_ = false;
   if (me && hands_over_) me->driver = this;
 }
 

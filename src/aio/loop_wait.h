@@ -53,15 +53,17 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
     py::Object loop;
   };
 
-  void on_readable() noexcept override;
+  bool on_readable() noexcept override;
   void on_park(green::Strand& strand) noexcept override;
   [[nodiscard]] bool watch_from(green::Hub& hub) noexcept;
   void end_rest() noexcept;
+  [[nodiscard]] Rested take_readable() noexcept;
 
   int fd_;
   bool hands_over_;
-  bool is_woken_ = false;     // while nobody rested
-  bool is_readable_ = false;  // likewise
+  bool is_woken_ = false;  // while nobody rested
+  bool is_readable_ = false;
+  bool is_at_rest_ = false;  // who drives, or lets others go first: it looks soon
   std::unique_ptr<Watch> watch_;
   green::Strand* driver_ = nullptr;
   green::Strand* resting_ = nullptr;

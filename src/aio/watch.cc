@@ -24,14 +24,15 @@ bool is_alive(const green::Hub& hub) noexcept {
 
 bool Watch::arm() noexcept {
   if (armed_) return true;
-  constexpr auto kOnce = static_cast<std::uint8_t>(loop::kRead | loop::kOneShot);
-  armed_ = hub_.loop().poller().modify(fd_, kOnce, *this).has_value();
+  armed_ = hub_.loop().poller().modify(fd_, loop::kRead, *this).has_value();
   return armed_;
 }
 
 void Watch::on_io(std::uint8_t) noexcept {
+  if (!owner_ || owner_->on_readable()) return;
   armed_ = false;
-  if (owner_) owner_->on_readable();
+  // Where that fails it tells of it once more.
+  static_cast<void>(hub_.loop().poller().modify(fd_, 0, *this));
 }
 
 void Watch::end(std::unique_ptr<Watch> watch) noexcept {

@@ -1,8 +1,8 @@
 // The descriptors of an asyncio loop, as one descriptor of a hub: asyncio's own epoll
 // object, which is ready when one of its members is.
 //
-// A hub watches it for one event at a time, so that a loop whose turn has not come yet
-// does not keep the hub from sleeping. It is Python's, which may close it.
+// A hub is told of it as long as it is ready, but for a loop whose turn does not come:
+// that would keep the hub from sleeping. It is Python's, which may close it.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,8 @@ class Watch final : public loop::IoHandler {
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void on_readable() noexcept = 0;
+    // False: it does not look soon, and arms it again when it does.
+    virtual bool on_readable() noexcept = 0;
   };
 
   Watch(green::Hub& hub, int fd, Owner& owner) noexcept

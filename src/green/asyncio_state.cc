@@ -9,19 +9,9 @@ namespace {
 PyObject* set_running_loop = nullptr;  // asyncio's own; lives as long as the process
 PyObject* current_tasks = nullptr;     // likewise
 
-py::Object call_of_sys(const char* name, PyObject* args) noexcept {
-  PyObject* function = PySys_GetObject(name);
-  return py::Object(function ? PyObject_Call(function, args, nullptr) : nullptr);
-}
-
 void set_loop_of_thread(PyObject* loop) noexcept {
   const py::Object done(PyObject_CallOneArg(set_running_loop, loop));
   if (!done) PyErr_WriteUnraisable(set_running_loop);
-}
-
-void set_hooks_of_thread(PyObject* hooks) noexcept {
-  const py::Object done = call_of_sys("set_asyncgen_hooks", hooks);
-  if (!done) PyErr_WriteUnraisable(nullptr);
 }
 
 // Puts `task`, or none, in the place of the one that `loop` runs, and gives that.
@@ -56,11 +46,7 @@ void AsyncioAside::take_off(Strand& strand) noexcept {
   loop_ = py::Object::copy(strand.asyncio_loop.get());
   task_ = swap_task(loop_.get(), nullptr);
   set_loop_of_thread(Py_None);
-  const py::Object nothing(PyTuple_New(0));
-  if (nothing) hooks_ = call_of_sys("get_asyncgen_hooks", nothing.get());
-  const py::Object none(PyTuple_Pack(2, Py_None, Py_None));
-  if (hooks_ && none) set_hooks_of_thread(none.get());
-  PyErr_Clear();
+  hooks_.swap();
   py::restore_error(std::move(pending));
   // One that is to go on as soon as the others had their turn drives on then.
   if (strand.driver && strand.state() == Strand::State::Parked)
@@ -70,7 +56,7 @@ void AsyncioAside::take_off(Strand& strand) noexcept {
 void AsyncioAside::put_back() noexcept {
   py::Object pending = py::take_error();
   set_loop_of_thread(loop_.get());
-  if (hooks_) set_hooks_of_thread(hooks_.get());
+  hooks_.swap();
   if (task_) swap_task(loop_.get(), task_.get());
   py::restore_error(std::move(pending));
 }

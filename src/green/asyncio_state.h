@@ -3,6 +3,7 @@
 // one may run a loop of its own, or none.
 #pragma once
 
+#include "py/asyncgen_hooks.h"
 #include "py/ref.h"
 
 namespace celadon::green {
@@ -30,7 +31,7 @@ class AsyncioAside {
   void take_off(Strand& strand) noexcept;
   void put_back() noexcept;
   py::Object loop_;
-  py::Object hooks_;
+  py::AsyncGenHooks hooks_;
   py::Object task_;  // which others of the same loop may follow meanwhile
 };
 

@@ -398,6 +398,11 @@ Waited Hub::yield_now(Strand& strand) noexcept {
   return Waited::Granted;
 }
 
+bool Hub::has_nothing_else() noexcept {
+  return woken_.empty() && jobs_.empty() && preempted_.empty() && done_ == 0 &&
+         native_calls == 0 && !exploration_ && loop_.fresh_now() < polled_ + kUnpolled;
+}
+
 bool Hub::preempt(Strand& strand) noexcept {
   ++stats_->preemptions;
   stand_aside(strand, preempted_);

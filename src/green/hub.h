@@ -110,6 +110,9 @@ class Hub {
                             bool shielded) noexcept;
   // Parks behind everything that is ready.
   [[nodiscard]] Waited yield_now(Strand& strand) noexcept;
+  // Nobody else has anything to do, and the kernel was asked for news just now: what
+  // yields again and again need not each time.
+  [[nodiscard]] bool has_nothing_else() noexcept;
 
   // Parks behind everything that is ready, at a place that is no wait point: nothing is
   // delivered. False: an exception was thrown in.
