@@ -86,9 +86,15 @@ class _Wait:
 
     def _forget(self) -> None:
         self._handle.cancel()
-        if self._future is None and inspect.iscoroutine(self._awaitable):
-            self._awaitable.close()
+        if self._future is None:
+            _drop(self._awaitable)
         self._done.set()
+
+
+def _drop(awaitable: Awaitable[Any]) -> None:
+    """What never begins is no oversight."""
+    if inspect.iscoroutine(awaitable):
+        awaitable.close()
 
 
 def wait(awaitable: Awaitable[T]) -> T:
@@ -111,7 +117,11 @@ def wait(awaitable: Awaitable[T]) -> T:
         if not isinstance(loop, EventLoop) or not loop.runs_here():
             raise RuntimeError("the loop of this future does not run in this thread")
     else:
-        loop = _loop_of_thread()
+        try:
+            loop = _loop_of_thread()
+        except BaseException:  # killed while that was started
+            _drop(awaitable)
+            raise
     if not _green.can_park():
         raise RuntimeError("nothing can be suspended here")
     return _Wait(awaitable, loop).result()  # type: ignore[no-any-return]
