@@ -399,8 +399,9 @@ Waited Hub::yield_now(Strand& strand) noexcept {
 }
 
 bool Hub::has_nothing_else() noexcept {
-  return woken_.empty() && jobs_.empty() && preempted_.empty() && done_ == 0 &&
-         native_calls == 0 && !exploration_ && loop_.fresh_now() < polled_ + kUnpolled;
+  return woken_.empty() && due_.empty() && jobs_.empty() && preempted_.empty() &&
+         done_ == 0 && native_calls == 0 && !exploration_ &&
+         loop_.fresh_now() < polled_ + kUnpolled;
 }
 
 bool Hub::preempt(Strand& strand) noexcept {
