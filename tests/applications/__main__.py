@@ -23,6 +23,7 @@ from tools import environments
 HERE = Path(__file__).parent
 FOLDER = Path("build/applications")
 MINUTES = 5  # that an installation may take
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def all_applications() -> list[Application]:
@@ -60,7 +61,9 @@ def _passes(application: Application, given: argparse.Namespace) -> bool:
         return False
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as place:
         programs = (folder / "bin").absolute()
-        options = ("--preempt", given.preempt) if given.preempt else ()
+        options = ["--preempt", given.preempt] if given.preempt else []
+        for method in _METHODS if given.kills else ():
+            options += ["--cancel-on-disconnect", method]
         trial = Trial(
             application, programs, Path(place).resolve(), given.seconds, options
         )
@@ -85,6 +88,7 @@ def main() -> int:
     add("--seconds", type=float, default=10, help="that a crowd asks, twice or more")
     add("--seed", type=int, default=int(time.time()), help="what the crowd does")
     add("--preempt", metavar="MS", help="celadon's setting of that name")
+    add("--kills", action="store_true", help="who goes away kills his request")
     add("--pin", action="store_true", help="only write down today's versions")
     given = parser.parse_args()
     chosen = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Template
 
@@ -13,7 +13,8 @@ from string import Template
 @dataclass(frozen=True)
 class Page:
     """One request. `$name` in its path, fields and body is what an earlier answer held, for
-    `keep` a pattern with one group each."""
+    `keep` a pattern with one group each. Of a story also what is answered: `status`, else
+    any below 400, with each of `shows` in it and none of `lacks`."""
 
     path: str
     method: str = "GET"
@@ -21,6 +22,9 @@ class Page:
     body: str = ""
     keep: Mapping[str, str] = field(default_factory=dict)
     again: bool | None = None  # whether the crowd asks for it; else what only reads
+    status: int | None = None
+    shows: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     @property
     def is_asked_again(self) -> bool:
@@ -32,9 +36,28 @@ class Page:
         def fill(text: str) -> str:
             return Template(text).safe_substitute(kept)
 
-        fields = tuple(map(fill, self.fields))
-        path, body = fill(self.path), fill(self.body)
-        return Page(path, self.method, fields, body, self.keep, self.again)
+        return replace(
+            self,
+            path=fill(self.path),
+            fields=tuple(map(fill, self.fields)),
+            body=fill(self.body),
+            keep={name: fill(pattern) for name, pattern in self.keep.items()},
+            shows=tuple(map(fill, self.shows)),
+            lacks=tuple(map(fill, self.lacks)),
+        )
+
+    def gives(
+        self,
+        status: int,
+        *shows: str,
+        lacks: tuple[str, ...] = (),
+        again: bool | None = None,
+        **keep: str,
+    ) -> Page:
+        """The same request, and what a story's answer to it is."""
+        return replace(
+            self, status=status, shows=shows, lacks=lacks, again=again, keep=keep
+        )
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -83,7 +106,10 @@ class Place:
 class Application:
     """`target` are the words for both servers; `{folder}` in `environment` is where it was
     set up; `varies` what may differ between two answers: patterns, of whose groups, or
-    else whole, nothing is compared."""
+    else whole, nothing is compared. `story` is what each of a crowd does in this order, again
+    and again, with nothing known before but `$mark`, new each time and nobody else's, `$client`,
+    the number of who does it, and `$basic`, by which HTTP knows the user `user$client` with the
+    password `secret`."""
 
     name: str
     packages: tuple[str, ...]
@@ -92,3 +118,4 @@ class Application:
     prepare: Callable[[Place], None] = lambda _: None
     environment: Mapping[str, str] = field(default_factory=dict)
     varies: tuple[str, ...] = ()
+    story: tuple[Page, ...] = ()

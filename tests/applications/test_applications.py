@@ -34,7 +34,9 @@ def tried(folder: Path, fault: str) -> Trial:
         place.write("site_app.py", SITE.format(fault=fault))
 
     pages = (Page("/"), Page("/other"))
-    application = Application("site", (), ("site_app:app",), pages, prepare)
+    story = (Page("/my/$mark"), Page("/my", shows=("hello",), lacks=("$mark",)))
+    target = ("site_app:app",)
+    application = Application("site", (), target, pages, prepare, story=story)
     trial = Trial(application, BIN, folder, seconds=0.3)
     trial.go(seed=1)
     return trial
@@ -46,6 +48,7 @@ def test_an_application_that_is_the_same_everywhere_has_no_fault(
     trial = tried(tmp_path, "pass")
     assert trial.faults == []
     assert re.match("2 pages", trial.notes[0])
+    assert re.search(r"[1-9]\d* stories told", trial.notes[1])
 
 
 @pytest.mark.parametrize(
@@ -53,8 +56,16 @@ def test_an_application_that_is_the_same_everywhere_has_no_fault(
     [
         ("if celadon: body = b'hello?'", "GET /other: at 5 of the body"),
         (
-            "if celadon and len(seen) > 20: body = b'late'",
+            "if celadon and path != '/my' and len(seen) > 20: body = b'late'",
             "under load: at 0 of the body",
+        ),
+        (
+            "if celadon and path == '/my' and len(seen) > 20: body = b'none'",
+            "story under load: step 2, GET /my: lacks 'hello'",
+        ),
+        (
+            "if celadon and path == '/my' and len(seen) > 20: body += str(seen).encode()",
+            "story under load: step 2, GET /my: shows 'm1x",
         ),
         (
             "if celadon and len(seen) % 8 == 0: kept.append(open('/dev/null'))",
@@ -63,7 +74,15 @@ def test_an_application_that_is_the_same_everywhere_has_no_fault(
         ("if celadon: kept.append(b'x' * 200_000)", "grows under load"),
         ("if celadon: threading.Thread(target=lambda: 1 / 0).start()", "tracebacks"),
     ],
-    ids=["an answer", "under load", "descriptors", "memory", "the log"],
+    ids=[
+        "an answer",
+        "under load",
+        "of a story",
+        "a mark",
+        "descriptors",
+        "memory",
+        "the log",
+    ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, fault: str, said: str) -> None:
     faults = tried(tmp_path, fault).faults

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.applications.answers import Answer, Reading
 from tests.applications.application import Application, Page, Place
 from tests.applications.crowd import Crowd
+from tests.applications.story import Teller
 from tests.applications.visitor import Unanswered, Visitor
 from tests.support.raw import TIMEOUT
 from tests.support.servers import Started, wait_until
@@ -133,6 +134,10 @@ class Trial:
                     said = "\n".join(server.lines[-30:])
                     raise Unanswered(f"{error}\n{said}") from error
                 answers.append(self._reading.read(response, server.port))
+        teller = Teller(server.port, self._application.story, "alone", 0)
+        if found := teller.tell():
+            said = "\n".join(server.lines[-30:])
+            raise Unanswered(f"story: {found[0]}\n{said}")
         return answers, visitor
 
     def _compare(self, theirs: list[Answer], server: Started) -> Visitor:
@@ -154,7 +159,7 @@ class Trial:
             expected: list[tuple[Page, Answer]] = []
             for page in pages:
                 expected.append((page, read(alone.ask(page), server.port)))
-        crowd = Crowd(visitor, expected, read)
+        crowd = Crowd(visitor, expected, read, self._application.story)
         pid = server.worker
         before = State.of(pid)
         for number in range(ROUNDS):
@@ -167,7 +172,8 @@ class Trial:
             self.faults.append(f"grows under load: {earlier}; a round later {now}")
         self.faults += crowd.wrong
         self.notes.append(
-            f"{crowd.answered} answers to a crowd, {crowd.left} broken off; {now}"
+            f"{crowd.answered} answers to a crowd, {crowd.told} stories told, "
+            f"{crowd.left} broken off; {now}"
         )
 
     def _quiet(self, pid: int, before: State | None) -> State:

@@ -87,11 +87,13 @@ class Visitor:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
     def _learn(self, page: Page, response: Response) -> None:
+        """Cookies, and what the page keeps, from the fields or the body."""
         for line in response.all("Set-Cookie"):
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.coded_value
-        text = response.body.decode("latin-1")
-        for name, pattern in page.keep.items():
+        fields = "".join(f"{name}: {value}\n" for name, value in response.headers)
+        text = fields + response.body.decode("latin-1")
+        for name, pattern in page.filled(self.kept).keep.items():
             found = re.search(pattern, text)
             assert found, f"{page}: no {pattern!r} in {response.status}\n{text[:2000]}"
             self.kept[name] = found[1]
