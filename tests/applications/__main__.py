@@ -22,7 +22,7 @@ from tools import environments
 
 HERE = Path(__file__).parent
 FOLDER = Path("build/applications")
-MINUTES = 5  # that an installation may take
+MINUTES = 10  # that an installation may take
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 

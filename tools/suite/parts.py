@@ -332,7 +332,7 @@ PARTS = (
         _applications,
         after=(*READY, "clients"),
         quiet=True,
-        minutes=15,  # their environments are made the first time
+        minutes=25,  # their environments are made the first time
     ),
     Part(
         "fuzz",

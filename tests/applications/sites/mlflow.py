@@ -53,7 +53,7 @@ APPLICATION = Application(
         _sent("experiments/create", '{"name": "First"}', again=True),
         _sent("experiments/create", "no json", again=True),
         _asked("experiments/get?experiment_id=1"),
-        _asked("experiments/get?experiment_id=99"),
+        _asked("experiments/get?experiment_id=999999999"),
         _asked("experiments/get-by-name?experiment_name=First"),
         _asked("experiments/get"),
         _sent("runs/create", '{"experiment_id": "1", "start_time": 1}'),
