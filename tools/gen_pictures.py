@@ -8,6 +8,7 @@ the loop, and one worker is killed.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -114,6 +115,7 @@ def take_terminal(
     page = browser.new_page(viewport={"width": 400, "height": 300})
     # Where it lay for this picture is of no interest.
     shown = terminal.html().replace(str(folder), "/srv")
+    shown = re.sub(r"[…/]\S*?(/[^/\s]+/site-packages/)", "…\\1", shown)
     page.set_content(f"<style>{TERMINAL}</style>{shown}")
     take(page, path)
 

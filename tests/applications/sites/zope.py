@@ -29,7 +29,11 @@ def _prepare(place: Place) -> None:
 _ADMIN = "Authorization: Basic YWRtaW46c2VjcmV0"
 _USER = "Authorization: Basic $basic"
 _HOME = "/user$client"
-_PAGE = '<p tal:define="n python:{n}">{mark}-<b tal:replace="python:n*n">x</b></p>'
+# Zope keeps every text of a template that it has ever seen: the mark is the folder's name.
+_PAGE = (
+    '<p tal:define="n python:{n}"><i tal:replace="here/getId">x</i>-{which}-'
+    '<b tal:replace="python:n*n">x</b></p>'
+)
 
 
 def _asked(path: str, *fields: str) -> Page:
@@ -45,8 +49,8 @@ def _quoted(text: str) -> str:
     return text.replace(" ", "+").replace("<", "%3C").replace('"', "%22")
 
 
-_ONE = _quoted(_PAGE.format(n=12, mark="$mark-one"))
-_TWO = _quoted(_PAGE.format(n=13, mark="$mark-two"))
+_ONE = _quoted(_PAGE.format(n=12, which="one"))
+_TWO = _quoted(_PAGE.format(n=13, which="two"))
 
 APPLICATION = Application(
     name="zope",
