@@ -42,6 +42,17 @@ RUNNING = {"docs/howto/tuning.md": ["celadon myapp:app"]}
 
 # Python code before and behind that of a page.
 BEFORE = {
+    "docs/howto/asyncio.md": """
+import asyncio
+seen = []
+async def fetch_prices():
+    await asyncio.sleep(0)
+    seen.append("prices")
+def query(number):
+    seen.append(number)
+async def main():
+    await handler()
+""",
     "docs/howto/observing.md": """
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -52,6 +63,11 @@ pool = SimpleNamespace(connection=_connection)
 """,
 }
 AFTER = {
+    "docs/howto/asyncio.md": """
+from celadon import green
+green.spawn(view, None).get()
+assert seen == [17, "prices"], seen
+""",
     "docs/howto/databases.md": """
 assert pool.stats().size == 1
 with engine.connect() as conn:
