@@ -14,6 +14,8 @@ using namespace celadon::ws;
 
 namespace {
 
+constexpr std::uint8_t kMostWindow = 15;  // bits, of zlib
+
 void require(bool condition) {
   if (!condition) std::abort();
 }
@@ -92,7 +94,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // A pong is shorter than its ping, and one close frame ends it.
   require(whole.answers.size() <= size + kMostControl + 2);
   const std::size_t least = size > 2000 ? 7 : 1;
-  for (const std::size_t stride : {least, 3 * least, size / 2 + 1})
-    require(hear(bytes, stride, options, terms) == whole);
+  // A peer that goes back behind the window it has agreed on is found out by zlib only
+  // where what it goes back to was not made by the same call.
+  const bool is_alike = !terms || terms->got_window == kMostWindow;
+  for (const std::size_t stride : {least, 3 * least, size / 2 + 1}) {
+    const Seen cut = hear(bytes, stride, options, terms);
+    require(!is_alike || cut == whole);
+  }
   return 0;
 }
