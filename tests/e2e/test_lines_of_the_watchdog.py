@@ -72,7 +72,7 @@ def test_they_obey_a_configuration(folder: Path, config: str) -> None:
         server.wait_line(r"ERROR\] the loop is held .* the stacks of all threads")
         (folder / "go").touch()
         assert client.response().status == 200
-        server.wait_line(r"^OWN WARNING the loop is held for \d+ ms at .*holding.py:")
+        server.wait_line(r"^OWN WARNING the loop is held for \d+ ms at .*:\d+ in ")
         server.wait_line(r"^OWN WARNING the loop was held for \d+ ms in all at ")
         assert not [line for line in server.lines if "[WARNING]" in line]
 
