@@ -30,9 +30,8 @@ bool Watch::arm() noexcept {
 
 void Watch::on_io(std::uint8_t) noexcept {
   if (!owner_ || owner_->on_readable()) return;
-  armed_ = false;
   // Where that fails it tells of it once more.
-  static_cast<void>(hub_.loop().poller().modify(fd_, 0, *this));
+  armed_ = !hub_.loop().poller().modify(fd_, 0, *this).has_value();
 }
 
 void Watch::end(std::unique_ptr<Watch> watch) noexcept {
