@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "../cc/ws/drain.h"
 #include "ws/conversation.h"
 
 using namespace celadon;
@@ -18,21 +19,6 @@ constexpr std::uint8_t kMostWindow = 15;  // bits, of zlib
 
 void require(bool condition) {
   if (!condition) std::abort();
-}
-
-std::string drain(OutQueue& queue) {
-  std::string out;
-  std::array<iovec, 16> pieces{};
-  while (!queue.empty()) {
-    const std::size_t count = queue.gather(pieces);
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      out.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
-      size += pieces[i].iov_len;
-    }
-    queue.consume(size);
-  }
-  return out;
 }
 
 // Everything that can be seen of a conversation.
@@ -69,7 +55,7 @@ Seen hear(std::string_view bytes, std::size_t stride, const Options& options,
     while (const auto event = talk.receive(in, 0, out)) note(seen, *event, options);
     require(in.empty());
   }
-  seen.answers = drain(out);
+  seen.answers = model::drain(out);
   seen.state = talk.state();
   seen.code = talk.ending().code;
   seen.reason = talk.ending().reason;

@@ -2,8 +2,6 @@
 // plainest way, so that both sides of the wire are not wrong alike.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "base/out_queue.h"
+#include "drain.h"
 #include "ws/conversation.h"
 #include "ws/opcode.h"
 
@@ -86,22 +85,6 @@ inline std::vector<Frame> read_frames(std::string_view bytes) {
                    static_cast<Opcode>(first & 0x0F),
                    std::string(bytes.substr(head, size))});
     bytes.remove_prefix(head + size);
-  }
-  return out;
-}
-
-// All that is queued, as it would be sent.
-inline std::string drain(OutQueue& queue) {
-  std::string out;
-  std::array<iovec, 16> pieces{};
-  while (!queue.empty()) {
-    const std::size_t count = queue.gather(pieces);
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      out.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
-      size += pieces[i].iov_len;
-    }
-    queue.consume(size);
   }
   return out;
 }
