@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.clients.judge import Rules
 from tests.clients.plan import Habits
@@ -27,6 +27,9 @@ PATIENT = (
 BUSY = 100  # requests that a server has had which is busy
 # nginx takes a half-close for the end.
 BEHIND = Habits(half=False, cuts=False, bad=False, proxied=True)
+# HAProxy 2.6 now and then answers 400 to a whole and good head that waited in its full buffer
+# (`show errors` has it, the error at its first byte), and it never pipelines to a server.
+BEHIND_HAPROXY = replace(BEHIND, pipelines=False)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,11 @@ MODES = (
     Mode("sync", ("--no-green",), workers=2),
     Mode("preempt", ("--preempt", "1"), workers=3),
     Mode(
-        "haproxy", workers=2, proxy="haproxy", rules=Rules(via="haproxy"), habits=BEHIND
+        "haproxy",
+        workers=2,
+        proxy="haproxy",
+        rules=Rules(via="haproxy"),
+        habits=BEHIND_HAPROXY,
     ),
     Mode("nginx", workers=2, proxy="nginx", rules=Rules(via="nginx"), habits=BEHIND),
     Mode("reload", workers=3, disturb=reloads),
@@ -107,7 +114,7 @@ MODES = (
         workers=2,
         proxy="haproxy",
         rules=Rules(via="haproxy"),
-        habits=BEHIND,
+        habits=BEHIND_HAPROXY,
         disturb=reloads,
     ),
     Mode("scale", workers=2, disturb=scales),

@@ -46,6 +46,11 @@ class Plan:
     reads: int = 262_144  # bytes at a time
     slow: float = 0.0  # between reads, now and then
 
+    @property
+    def in_turns(self) -> bool:
+        """Whether no request follows before the last is answered."""
+        return self.style == "turns" or len(self.requests) == 1
+
     def wire(self) -> Iterator[tuple[bytes, bytes]]:
         """Heads and bodies as they are sent."""
         last = len(self.requests) - 1
@@ -86,6 +91,7 @@ class Habits:
     )
     large_body: int = 400_000
     proxied: bool = False  # they do nothing that proxies make a mess of
+    pipelines: bool = True  # a request may follow before the last is answered
 
 
 def make(seed: int, habits: Habits) -> Plan:
@@ -98,10 +104,11 @@ def make(seed: int, habits: Habits) -> Plan:
     end = r.choice(ENDS)
     if end == "half" and not habits.half:
         end = "wait"
+    style = r.choice(STYLES)
     plan = Plan(
         seed,
         tuple(requests),
-        style=r.choice(STYLES),
+        style=style if habits.pipelines or count == 1 else "turns",
         pieces=tuple(r.choice(PIECES) for _ in range(r.randint(1, 4))),
         pause=r.choice((0, 0, 0.0005, 0.002)),
         end=end,

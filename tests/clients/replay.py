@@ -23,10 +23,14 @@ def replay(mode: Mode, seed: int) -> int:
         if not wrong:
             print(f"{mode.name}: {seed} is right, {TRIES} times\n{plan.text()}")
             return 0
-        small = shrink(plan, lambda each: bool(attempt(there, each)))
+        small = shrink(plan, lambda each: _fits(mode, each) and attempt(there, each))
         print(f"{mode.name}: {wrong}\n{small.text()}")
         print("\n".join(there.server.lines[-20:]))
     return 1
+
+
+def _fits(mode: Mode, plan: Plan) -> bool:
+    return mode.habits.pipelines or plan.in_turns
 
 
 def attempt(there: Place, plan: Plan, tries: int = TRIES) -> str:
@@ -43,7 +47,7 @@ async def _alone(plan: Plan, job: Job) -> str:
     return wrong
 
 
-def shrink(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
+def shrink(plan: Plan, fails: Callable[[Plan], object]) -> Plan:
     """As little as fails still."""
     while found := next(filter(fails, smaller(plan)), None):
         plan = found

@@ -164,3 +164,11 @@ def test_a_plan_can_be_repeated() -> None:
         plan = make(seed, Habits(stalls=True))
         assert plan == make(seed, Habits(stalls=True))
         assert plan == Plan.of(plan.text())
+
+
+def test_some_clients_never_pipeline() -> None:
+    plans = [make(seed, Habits(bad=False)) for seed in range(300)]
+    assert not all(plan.in_turns for plan in plans)
+    plans = [make(seed, Habits(bad=False, pipelines=False)) for seed in range(300)]
+    assert all(plan.in_turns for plan in plans)
+    assert any(len(plan.requests) > 1 for plan in plans)
