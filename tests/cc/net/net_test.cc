@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -457,8 +459,30 @@ TEST(Listener, D23WhoFindsNoRoomInThePollerTriesAgain) {
   EXPECT_TRUE(listener.started());
 }
 
+// A folder of its own, by a path that is short enough for a socket wherever TMPDIR is.
+class Folder {
+ public:
+  ~Folder() {
+    ::close(fd_);
+    ::rmdir(path_.c_str());
+  }
+  [[nodiscard]] bool make() {
+    if (::mkdtemp(path_.data())) fd_ = ::open(path_.c_str(), O_PATH | O_CLOEXEC);
+    return fd_ >= 0;
+  }
+  [[nodiscard]] std::string at(const char* name) const {
+    return "/proc/self/fd/" + std::to_string(fd_) + "/" + name;
+  }
+
+ private:
+  std::string path_ = ::testing::TempDir() + "celadon-XXXXXX";
+  int fd_ = -1;
+};
+
 TEST(Listener, AFileOfItsOwnGoesWhenItCloses) {
-  const std::string path = ::testing::TempDir() + "celadon-listener.sock";
+  Folder folder;
+  ASSERT_TRUE(folder.make());
+  const std::string path = folder.at("listener.sock");
   ManualClock clock;
   loop::Loop loop{loop::make_epoll_poller(), clock};
   Accepting acceptor;
