@@ -10,7 +10,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import celadon
 import greenlet
@@ -18,8 +20,11 @@ import pytest
 from celadon import _core
 
 from tests.cpython.suite import read_expected
+from tests.support.machine import plain_folder
 from tests.support.raw import TIMEOUT
 from tests.support.servers import ROOT
+
+Ends = Collection[dict[str, Any]]
 
 VERSION = ".".join(map(str, sys.version_info[:2]))
 # What takes seconds, of all that knows a loop.
@@ -60,39 +65,40 @@ def make_importable(folder: Path) -> None:
     (folder / "greenlet").symlink_to(Path(greenlet.__file__).parent)
 
 
+def run_module(python: str, module: str, folder: Path, words: Sequence[str]) -> Ends:
+    """How each of its tests ended."""
+    report, skip, work = (folder / name for name in ("report", "skip", "work"))
+    report.write_text("")
+    child = (ROOT / "tests/cpython/child.py", f"test_asyncio.{module}", report, skip)
+    done = subprocess.run(
+        [python, *map(str, child), "--aio", *words],
+        capture_output=True,
+        text=True,
+        cwd=work,
+        timeout=TIMEOUT * 6,
+        # Many of them have a socket there.
+        env={**os.environ, "PYTHONPATH": str(folder / "home"), "TMPDIR": str(work)},
+    )
+    assert done.returncode == 0, (module, done.stdout, done.stderr)
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    return {line["test"]: line for line in lines}.values()
+
+
 @pytest.mark.parametrize("words", [(), ("--patched",)], ids=["alone", "patched"])
-def test_a_part_of_cpythons_own(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_part_of_cpythons_own(words: tuple[str, ...]) -> None:
     python = find_python()
     if python is None:
         pytest.skip(f"this machine has no CPython {VERSION} with its own tests")
-    home = tmp_path / "home"
-    home.mkdir()
-    make_importable(home)
     expected = read_expected(ROOT / f"tests/cpython/expected-aio-{VERSION}.txt")
-    report, skip, work = (tmp_path / name for name in ("report", "skip", "work"))
-    work.mkdir()
-    skip.write_text("\n".join(expected))
     failed, passed = [], 0
-    for module in MODULES:
-        report.write_text("")
-        child = (
-            ROOT / "tests/cpython/child.py",
-            f"test_asyncio.{module}",
-            report,
-            skip,
-        )
-        done = subprocess.run(
-            [python, *map(str, child), "--aio", *words],
-            capture_output=True,
-            text=True,
-            cwd=work,
-            timeout=TIMEOUT * 6,
-            env={**os.environ, "PYTHONPATH": str(home)},
-        )
-        lines = [json.loads(line) for line in report.read_text().splitlines()]
-        ends = {line["test"]: line for line in lines}.values()
-        failed += [line for line in ends if line["outcome"] in ("start", "failed")]
-        passed += sum(line["outcome"] == "passed" for line in ends)
-        assert done.returncode == 0, (module, done.stdout, done.stderr)
+    with plain_folder() as folder:
+        for name in ("home", "work"):
+            (folder / name).mkdir()
+        make_importable(folder / "home")
+        (folder / "skip").write_text("\n".join(expected))
+        for module in MODULES:
+            ends = run_module(python, module, folder, words)
+            failed += [end for end in ends if end["outcome"] in ("start", "failed")]
+            passed += sum(end["outcome"] == "passed" for end in ends)
     assert failed == []
     assert passed > 200
