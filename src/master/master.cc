@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "loop/signals_blocked.h"
+#include "master/ending.h"
 #include "master/process_info.h"
 #include "metrics/balance.h"
 
@@ -23,36 +24,6 @@ namespace {
 constexpr int kSignals[] = {SIGTERM, SIGINT,  SIGQUIT, SIGHUP,   SIGUSR1,
                             SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, SIGCHLD};
 
-std::string describe(Exit how) {
-  if (!how.by_signal) return "exited with status " + std::to_string(how.status);
-  const char* name = ::sigabbrev_np(how.status);
-  return std::string("was killed by ") + (name ? "SIG" : "signal ") +
-         (name ? name : std::to_string(how.status));
-}
-
-metrics::Ending ending_of(const WorkerProcess& worker, Exit how) noexcept {
-  using metrics::Ending;
-  if (worker.why == Why::Stuck) return Ending::Timeout;
-  // Somebody else's, whatever it was about to do.
-  const bool told = worker.phase == Phase::Retiring &&
-                    (how.status == SIGTERM || how.status == SIGQUIT);
-  if (how.by_signal && !told && !worker.killed && worker.phase != Phase::Booting) {
-    return Ending::Signal;
-  }
-  switch (worker.why) {
-    case Why::Requests: return Ending::Requests;
-    case Why::Lifetime: return Ending::Lifetime;
-    case Why::Memory: return Ending::Memory;
-    case Why::Stubborn: return Ending::Stubborn;
-    default: break;
-  }
-  if (worker.phase == Phase::Booting) return Ending::Boot;
-  if (how.by_signal && !told) return Ending::Signal;
-  if (!how.by_signal && how.status != 0) return Ending::Failed;
-  return worker.why == Why::Reload ? Ending::Reload : Ending::Asked;
-}
-
-constexpr Nanos kAdminPause = kSecond / 2;  // where it dies again and again
 constexpr Nanos kWeighPeriod = 5 * kSecond;
 constexpr int kHeavySamples = 3;  // in a row: a peak is no leak
 constexpr Nanos kGraceOfHeavy = 5 * kSecond;
@@ -154,12 +125,6 @@ void Master::close_retired() noexcept {
                commons_.slot(worker.slot).state.load() != metrics::SlotState::Draining;
       });
   if (!accepted) retired_.clear();
-}
-
-void Master::renew_admin() noexcept {
-  if (admin_pid_ == 0) return;
-  admin_renewed_ = true;
-  admin_.close();  // it ends by itself, once it has told what lies there
 }
 
 Master::~Master() = default;
@@ -481,41 +446,6 @@ bool Master::spawn(int slot, Outcome& outcome) noexcept {
   controls_.push_back(std::make_unique<Control>(*this, pid, std::move(mine)));
   if (!controls_.back()->watch()) complain(Level::Error, "a worker cannot be watched");
   return false;
-}
-
-void Master::spawn_admin() noexcept {
-  admin_at_ = kNever;
-  admin_began_ = loop_->fresh_now();
-  net::OwnedFd theirs = admin_.open();
-  const loop::SignalsBlocked blocked;
-  // It never returns to the interpreter, which therefore need not know.
-  const pid_t pid = theirs ? ::fork() : -1;
-  if (pid == 0) {
-    let_go();
-    for (net::ListenSocket& socket : listeners_) socket.abandon();
-    for (net::ListenSocket& socket : retired_) socket.abandon();
-    hooks_.serve_admin(std::move(theirs));
-  }
-  if (pid < 0) {
-    complain(Level::Error, std::string("no admin process: ") + ::strerror(errno));
-    admin_at_ = admin_began_ + kAdminPause;
-    return;
-  }
-  admin_pid_ = pid;
-}
-
-void Master::on_admin_end(Exit how) noexcept {
-  admin_pid_ = 0;
-  admin_.close();
-  reload_askers_.clear();  // it knows none of their questions
-  if (roster_.stopping()) return;
-  if (std::exchange(admin_renewed_, false)) {
-    admin_at_ = loop_->fresh_now();
-    return;
-  }
-  complain(Level::Error, "the admin process " + describe(how));
-  const Nanos now = loop_->fresh_now();
-  admin_at_ = now - admin_began_ > kSecond ? now : now + kAdminPause;
 }
 
 void Master::become_worker(int slot, net::OwnedFd control, Outcome& outcome) noexcept {
