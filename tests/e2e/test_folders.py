@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
 
+from tests.support import raw
 from tests.support.servers import Command, wait_until
 from tests.support.site import Site, ask, kill_worker, ready, renewed, wait_ready
 
@@ -63,6 +65,37 @@ def test_relative_paths_are_those_of_chdir(site: Site) -> None:
         wait_until(lambda: ready(2))
         assert made <= {each.name for each in sub.iterdir()}
     assert not made & {each.name for each in site.folder.iterdir()}
+
+
+WHERE_BODIES_ARE = """
+import os
+def app(environ, start_response):
+    start_response("200 OK", [])
+    files = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+             if os.path.islink(f"/proc/self/fd/{fd}")]
+    length = len(environ["wsgi.input"].read())
+    return [repr((length, [name for name in files if "/deep/" in name])).encode()]
+"""
+
+
+def test_temporary_files_may_lie_deep(site: Site) -> None:
+    """Deeper than the path of a socket may be."""
+    deep = site.folder / "deep" / "/".join(["folder"] * 30)
+    deep.mkdir(parents=True)
+    (site.folder / "site_app.py").write_text(WHERE_BODIES_ARE)
+    body = bytes(3 << 20)
+    with Command(
+        "site_app:app",
+        *("--request-buffering", "--header-timeout", "2m"),
+        cwd=site.folder,
+        env={"TMPDIR": str(deep)},
+    ) as server:
+        answer = server.request(raw.post("/", body)).body.decode()
+        length, files = literal_eval(answer)
+        assert length == len(body)
+        assert len(files) == 1
+        assert files[0].startswith(str(deep))
+        assert reload(server)
 
 
 def release(site: Site, version: int) -> Path:

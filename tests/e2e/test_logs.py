@@ -558,13 +558,13 @@ def test_what_a_killed_worker_left_is_written(tmp_path: Path, is_moved: bool) ->
                 seen += os.read(reader, 1 << 16)
                 server.wait_line("worker .* was killed by SIGKILL")
 
-            def more() -> tuple[None, bool]:
+            def more() -> tuple[object, bool]:
                 nonlocal seen
                 try:
                     seen += os.read(reader, 1 << 16)
                 except BlockingIOError:
                     pass
-                return None, seen.count(b"\n") >= 90
+                return (len(seen), server.lines[-9:]), seen.count(b"\n") >= 90
 
             wait_until(more)
             numbers = [int(line.split()[0][1:]) for line in seen.splitlines()]

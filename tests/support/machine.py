@@ -66,13 +66,14 @@ def plain_folder(prefix: str = "celadon-") -> Iterator[Path]:
 
 
 def keep_paths_short() -> None:
-    """Where the folder for temporary files is deep, pytest's are in another: the path of
-    a socket has 107 bytes at most, of which pytest's own names and a test's take 78."""
+    """Where the folder for temporary files is deep, those of tests and of their children
+    are in another: the path of a socket has 107 bytes at most, of which pytest's own names
+    and a test's take 78. What a program does whose TMPDIR is deep are tests of its own."""
     user = "unknown"
     with suppress(OSError, KeyError):  # an account without a name
         user = getpass.getuser()
     if len(os.fsencode(tempfile.gettempdir() + user)) > 107 - 78:
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/tmp")
+        os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"
 
 
 def free_port() -> int:

@@ -91,6 +91,7 @@ class _Cluster:
             "listen_addresses=127.0.0.1",
             f"unix_socket_directories={self.data}",
             "fsync=off",
+            "authentication_timeout=10min",  # a client may be slow on a busy machine
             "ssl=on",
             f"ssl_key_file={self.data}/key.pem",
             f"ssl_cert_file={self.data}/cert.pem",
@@ -125,6 +126,7 @@ def _mariadb(
         f"--pid-file={data}/pid",
         "--innodb-flush-log-at-trx-commit=0",
         "--skip-log-bin",
+        "--connect-timeout=600",  # seconds; a client may be slow on a busy machine
     ]
     with daemon(command, account, "ready for connections"):
         sql = (
