@@ -95,13 +95,14 @@ std::optional<Event> Conversation::receive(std::string_view& in, Nanos now,
   return std::nullopt;
 }
 
-// Nothing where the application does not hear of it.
+// Nothing where the application does not hear of it. A ping is answered until the
+// peer's close frame has come: only data may not follow our own (RFC 6455 5.5.2).
 std::optional<Event> Conversation::on_control(OutQueue& out) {
   if (parser_.opcode() == Opcode::Close) return on_close(out);
+  const bool is_ping = parser_.opcode() == Opcode::Ping;
+  if (is_ping) append_control(out, Opcode::Pong, parser_.data());
   if (state_ != State::Open) return std::nullopt;
-  if (parser_.opcode() == Opcode::Pong) return Event{Event::Kind::Pong, parser_.data()};
-  append_control(out, Opcode::Pong, parser_.data());
-  return Event{Event::Kind::Ping, parser_.data()};
+  return Event{is_ping ? Event::Kind::Ping : Event::Kind::Pong, parser_.data()};
 }
 
 Event Conversation::on_close(OutQueue& out) {

@@ -6,7 +6,8 @@
 //     └──► ClosingByPeer ───────────────────┘
 //
 //     Open: messages go both ways.   ClosingByUs: our close frame was sent, the peer's
-//     is awaited; messages that come before it are dropped.   Answered: it came.
+//     is awaited; messages that come before it are dropped, pings are answered.
+//     Answered: it came.
 //     ClosingByPeer: the peer's close frame came first and was answered.   Failed: the
 //     peer broke a rule or is silent, and was told so where it still listens.
 //     Closed: there is no transport any more.
