@@ -1,5 +1,6 @@
 #include "ws/accept_key.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 

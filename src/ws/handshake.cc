@@ -1,6 +1,7 @@
 #include "ws/handshake.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/assert.h"
@@ -12,6 +13,11 @@ namespace celadon::ws {
 namespace {
 
 constexpr std::string_view kVersion = "13";
+// Of a 426: what it asks for, which is of this hop (RFC 9110 15.5.22, RFC 6455 4.4).
+constexpr std::array<http::HeaderView, 3> kAskedFor{
+    {{"Upgrade", "websocket"},
+     {"Connection", "Upgrade"},
+     {"Sec-WebSocket-Version", kVersion}}};
 
 // Calls `each` with the value of every field of that name.
 template <class Each>
@@ -91,8 +97,7 @@ HandshakeFaultInfo handshake_fault_info(HandshakeFault fault) noexcept {
     case HandshakeFault::NoKey: return {400, "missing or invalid Sec-WebSocket-Key"};
     case HandshakeFault::RepeatedKey: return {400, "repeated Sec-WebSocket-Key"};
     case HandshakeFault::OtherVersion:
-      return {
-          426, "WebSocket version not supported", {"Sec-WebSocket-Version", kVersion}};
+      return {426, "WebSocket version not supported", kAskedFor};
     case HandshakeFault::RepeatedVersion:
       return {400, "repeated Sec-WebSocket-Version"};
     case HandshakeFault::BadSubprotocol:

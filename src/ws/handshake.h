@@ -39,7 +39,7 @@ enum class HandshakeFault : std::uint8_t {
 struct HandshakeFaultInfo {
   int status;
   std::string_view text;  // for the log and, without any request byte, for the page
-  http::HeaderView field = {};  // the answer has it; empty: none
+  std::span<const http::HeaderView> fields = {};  // the answer has them
 };
 [[nodiscard]] HandshakeFaultInfo handshake_fault_info(HandshakeFault fault) noexcept;
 

@@ -101,8 +101,12 @@ TEST(Handshake, WS01RefusalsHaveAStatusAndWords) {
                            : fault == HandshakeFault::WrongOrigin ? 403
                                                                   : 400);
     EXPECT_FALSE(info.text.empty());
-    EXPECT_EQ(info.field.name, version ? "Sec-WebSocket-Version" : "");
-    EXPECT_EQ(info.field.value, version ? "13" : "");
+    std::string fields;
+    for (const auto& [name, value] : info.fields)
+      fields.append(name).append(": ").append(value).append("\n");
+    EXPECT_EQ(fields, version ? "Upgrade: websocket\nConnection: Upgrade\n"
+                                "Sec-WebSocket-Version: 13\n"
+                              : "");
   }
 }
 
