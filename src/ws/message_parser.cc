@@ -237,8 +237,8 @@ bool MessageParser::inflate(std::string_view plain) noexcept {
   auto result = Inflater::Result{Inflater::Step::Full, 0};
   while (result.step == Inflater::Step::Full) {
     // One byte more than may be shows that it is too large.
-    const auto room = static_cast<std::size_t>(
-        std::min<std::uint64_t>(kPiece, options_->message + 1 - message_.size()));
+    const auto room = 1 + static_cast<std::size_t>(std::min<std::uint64_t>(
+                              kPiece - 1, options_->message - message_.size()));
     result = deflation_->inflater().inflate(plain, std::span(piece).first(room));
     const std::size_t old = message_.size();
     message_.append(piece.data(), result.made);

@@ -22,7 +22,7 @@ struct DeflateOptions {
 };
 
 struct Options {
-  // websocket_max_message_size: bytes of a message, inflated.
+  // websocket_max_message_size: bytes of a message, inflated; any number.
   std::uint64_t message = 16 << 20;
   Nanos ping_interval = 20 * kSecond;  // websocket_ping_interval; kNever: none is sent
   Nanos ping_timeout = 20 * kSecond;   // websocket_ping_timeout; kNever: waits for ever
@@ -36,7 +36,8 @@ struct Options {
   // Bytes of a compressed message as they come. Data that does not deflate grows; what
   // grows by more than a quarter is not meant to be read.
   [[nodiscard]] constexpr std::uint64_t compressed() const noexcept {
-    return message + message / 4 + 1024;
+    const std::uint64_t more = message / 4 + 1024;
+    return message + std::min(more, UINT64_MAX - message);
   }
 };
 

@@ -191,6 +191,14 @@ TEST_F(DeflateTest, WS07BombsStopBehindTheLimit) {
   EXPECT_EQ(hear(std::string_view(large).substr(0, 4)), refused);
 }
 
+TEST_F(DeflateTest, WS05AnyNumberIsALimit) {
+  for (const std::uint64_t most : {UINT64_MAX, UINT64_MAX / 5 * 4}) {
+    options_.message = most;
+    EXPECT_GE(options_.compressed(), most);
+    EXPECT_EQ(hear_compressed(deflated("Hello")), (Lines{"text:Hello"}));
+  }
+}
+
 TEST_F(DeflateTest, WS06WindowsOfEverySize) {
   const std::string message = prose(100'000);
   for (std::uint8_t bits = 9; bits <= 15; ++bits) {
