@@ -9,7 +9,6 @@
 #include <csignal>
 #include <ctime>
 #include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -133,49 +132,11 @@ Watchdog::Watchdog(Hub& hub, const WatchLimits& limits)
       may_relieve_(limits.hands_over() && loop::Custody::prepare()) {}
 
 std::expected<void, Error> Watchdog::start() noexcept {
-  auto started = thread_.start([this]() noexcept { run(); });
+  auto started = lookout_.start();
   if (!started) {
     warn("the watchdog is off: " + std::string(describe(started.error())));
   }
   return started;
-}
-
-Watchdog::~Watchdog() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_one();
-  thread_.join();
-}
-
-void Watchdog::abandon() noexcept {
-  thread_.forget();
-  ::new (&mutex_) std::mutex();
-  ::new (&changed_) std::condition_variable();
-}
-
-void Watchdog::run() noexcept {
-  while (wait()) {
-    look();
-    idle_looks_ = hub_.resting() ? idle_looks_ + 1 : 0;
-  }
-}
-
-bool Watchdog::wait() noexcept {
-  std::unique_lock lock(mutex_);
-  if (idle_looks_ < kIdleLooks) {
-    changed_.wait_for(lock, std::chrono::nanoseconds(until_next_look()),
-                      [this] { return stopping_; });
-    return !stopping_;
-  }
-  // Said before the second look: either the hub sees that we sleep, or we see its work.
-  asleep_.store(true, std::memory_order_seq_cst);
-  if (hub_.resting()) {
-    changed_.wait(lock, [this] { return stopping_ || !asleep_.load(); });
-  }
-  asleep_.store(false, std::memory_order_relaxed);
-  return !stopping_;
 }
 
 // A period, or less where the slice that runs is to be reported before.
@@ -186,17 +147,17 @@ Nanos Watchdog::until_next_look() const noexcept {
   return std::clamp(left, 100 * kMicrosecond, period_);
 }
 
-void Watchdog::wake_up() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    asleep_.store(false, std::memory_order_relaxed);
-  }
-  changed_.notify_one();
+bool Watchdog::look() noexcept {
+  if (may_relieve_) relieve();
+  look_at_slice(hub_.slice_started());
+  return !hub_.resting();
 }
 
-void Watchdog::look() noexcept {
-  if (may_relieve_) relieve();
-  const Nanos began = hub_.slice_started();
+bool Watchdog::is_empty() const noexcept {
+  return hub_.resting();
+}
+
+void Watchdog::look_at_slice(Nanos began) noexcept {
   if (limits_.reports()) sum_up(began);
   if (began == 0) return;
   const Nanos held = monotonic_now() - began;

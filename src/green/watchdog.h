@@ -5,15 +5,13 @@
 #include <pthread.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/repeats.h"
-#include "loop/thread.h"
+#include "loop/lookout.h"
 
 namespace celadon::green {
 
@@ -66,33 +64,27 @@ struct WatchLimits {
   static constexpr int kLooks = 4;  // for each slice that is preempted
 };
 
-class Watchdog {
+class Watchdog final : private loop::Lookout::Sight {
  public:
   // To watch the calling thread, whose loop `hub` runs.
   Watchdog(Hub& hub, const WatchLimits& limits);
-  ~Watchdog();
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
 
   [[nodiscard]] std::expected<void, Error> start() noexcept;
-  // The hub has work again. Cheap unless the watchdog sleeps.
-  void on_work() noexcept {
-    if (asleep_.load(std::memory_order_seq_cst)) wake_up();
-  }
+  // The hub has work again.
+  void on_work() noexcept { lookout_.tell(); }
   // By the thread that is watched, between two bytecodes: writes what was asked for.
   void write_stacks() noexcept;
   // By the thread that is watched: a slice that was reported is over, after so long.
   void on_released(Nanos length, std::string line) noexcept;
-  // After a fork, in the child: the thread is the parent's.
-  void abandon() noexcept;
+  // After a fork, in the child.
+  void abandon() noexcept { lookout_.abandon(); }
 
  private:
-  void run() noexcept;
-  // Until it is time to look again. False: it is time to stop.
-  [[nodiscard]] bool wait() noexcept;
-  [[nodiscard]] Nanos until_next_look() const noexcept;
-  void wake_up() noexcept;
-  void look() noexcept;
+  // loop::Lookout::Sight
+  [[nodiscard]] bool look() noexcept override;
+  [[nodiscard]] Nanos until_next_look() const noexcept override;
+  [[nodiscard]] bool is_empty() const noexcept override;
+  void look_at_slice(Nanos began) noexcept;
   // False: nothing was sent, the thread waits in the kernel.
   [[nodiscard]] bool interrupt() const noexcept;
   void ask_for_stacks(Nanos began, int signal) noexcept;
@@ -108,14 +100,12 @@ class Watchdog {
   static constexpr Nanos kStackPatience = 3 * kSecond;  // then it goes without one
   static constexpr int kSafeLooks = 50;              // for a place between bytecodes,
   static constexpr Nanos kSafePause = kMillisecond;  // so long after one another
-  static constexpr int kIdleLooks = 20;  // then it sleeps until there is work
 
   Hub& hub_;
   const WatchLimits limits_;
   const Nanos period_;
   const pthread_t watched_;
   const pid_t watched_id_;
-  int idle_looks_ = 0;
   Nanos asked_ = 0;      // start of the slice whose stack was asked for last,
   std::string came_;     // and what came of it
   Nanos wanted_of_ = 0;  // likewise, of the signal below
@@ -130,13 +120,9 @@ class Watchdog {
   Nanos alarmed_ = 0;  // likewise, with all stacks
   Repeats repeats_;
   const bool may_relieve_;
-  Nanos relieved_ = 0;     // start of the slice that was relieved last
-  Nanos relieved_at_ = 0;  // when that was told
-  std::atomic<bool> asleep_{false};
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stopping_ = false;  // guarded by mutex_
-  loop::Thread thread_;
+  Nanos relieved_ = 0;            // start of the slice that was relieved last
+  Nanos relieved_at_ = 0;         // when that was told
+  loop::Lookout lookout_{*this};  // the last: it uses all of these
 };
 
 }  // namespace celadon::green

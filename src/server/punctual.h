@@ -3,18 +3,17 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <cstdint>
 #include <expected>
-#include <mutex>
 
 #include "base/clock.h"
-#include "loop/thread.h"
+#include "loop/lookout.h"
 
 namespace celadon::server {
 
 class Server;
 
-class Punctual {
+class Punctual final : private loop::Lookout::Sight {
  public:
   // The most that is held back while slices come back to the loop, and while one does
   // not. To look for the second costs a switch of threads each time.
@@ -22,19 +21,17 @@ class Punctual {
   static constexpr Nanos kHold = 5 * kMillisecond;
 
   explicit Punctual(Server& server) noexcept : server_(server) {}
-  ~Punctual();
-  Punctual(const Punctual&) = delete;
-  Punctual& operator=(const Punctual&) = delete;
 
   // Without it what is held back leaves when the loop turns.
   [[nodiscard]] std::expected<void, Error> start() noexcept;
 
   // --- the loop's thread ---
 
-  // The first is held back. Cheap unless the thread sleeps.
+  // The first is held back.
   void begin(Nanos now) noexcept {
+    begun_.store(begun_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     since_.store(now, std::memory_order_seq_cst);
-    if (asleep_.load(std::memory_order_seq_cst)) wake_up();
+    lookout_.tell();
   }
   // Nothing is, any more.
   void end() noexcept { since_.store(0, std::memory_order_relaxed); }
@@ -43,30 +40,30 @@ class Punctual {
   [[nodiscard]] bool is_over(Nanos now) const noexcept {
     return now - since_.load(std::memory_order_relaxed) > kTurn;
   }
-  // After a fork, in the child: the thread is the parent's.
-  void abandon() noexcept;
+  // After a fork, in the child.
+  void abandon() noexcept { lookout_.abandon(); }
 
  private:
-  void run() noexcept;
-  // Until it is time to look again. False: it is time to stop.
-  [[nodiscard]] bool wait() noexcept;
+  // loop::Lookout::Sight
+  [[nodiscard]] bool look() noexcept override;
+  [[nodiscard]] Nanos until_next_look() const noexcept override;
+  [[nodiscard]] bool is_empty() const noexcept override;
+  // What was held back since then is not sent.
+  [[nodiscard]] bool waits(Nanos since) const noexcept {
+    return since != 0 && since != sent_of_;
+  }
+  void send(Nanos since) noexcept;
   [[nodiscard]] Nanos now() const noexcept;
-  [[nodiscard]] Nanos until_next_look() const noexcept;
-  void look() noexcept;
-  void wake_up() noexcept;
 
-  static constexpr int kIdleLooks = 20;                // then it sleeps
   static constexpr Nanos kRetry = 100 * kMicrosecond;  // the loop's thread was in
 
   Server& server_;
-  std::atomic<Nanos> since_{0};  // when the first was held back; 0: nothing is
-  std::atomic<bool> asleep_{false};
-  Nanos sent_of_ = 0;  // of its own: what was held back since then it has sent
-  int idle_looks_ = 0;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stopping_ = false;  // guarded by mutex_
-  loop::Thread thread_;
+  std::atomic<std::uint64_t> begun_{0};  // how often something was held back
+  std::atomic<Nanos> since_{0};          // when the first was held back; 0: nothing is
+  // Of its thread: what it has seen of the one, and sent of the other.
+  std::uint64_t seen_ = 0;
+  Nanos sent_of_ = 0;
+  loop::Lookout lookout_{*this};  // the last: it uses all of these
 };
 
 }  // namespace celadon::server
