@@ -128,8 +128,9 @@ Watchdog::Watchdog(Hub& hub, const WatchLimits& limits)
       limits_(limits),
       period_(period_of(limits)),
       watched_(::pthread_self()),
-      watched_id_(::gettid()),
-      may_relieve_(limits.hands_over() && loop::Custody::prepare()) {}
+      watched_id_(::gettid()) {
+  if (limits.hands_over()) hub.loop().custody().share();
+}
 
 std::expected<void, Error> Watchdog::start() noexcept {
   auto started = lookout_.start();
@@ -148,7 +149,7 @@ Nanos Watchdog::until_next_look() const noexcept {
 }
 
 bool Watchdog::look() noexcept {
-  if (may_relieve_) relieve();
+  if (limits_.hands_over()) relieve();
   look_at_slice(hub_.slice_started());
   return !hub_.resting();
 }

@@ -119,7 +119,6 @@ class Watchdog final : private loop::Lookout::Sight {
   Nanos passed_held_ = 0;
   Nanos alarmed_ = 0;  // likewise, with all stacks
   Repeats repeats_;
-  const bool may_relieve_;
   Nanos relieved_ = 0;            // start of the slice that was relieved last
   Nanos relieved_at_ = 0;         // when that was told
   loop::Lookout lookout_{*this};  // the last: it uses all of these

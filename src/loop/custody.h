@@ -9,10 +9,12 @@
 // has left behind can be seen to, and never by two at a time.
 //
 // To leave and to enter costs two plain stores and a load: whoever takes it makes the
-// other thread's writes and reads keep their order (membarrier(2)).
+// other thread's writes and reads keep their order (membarrier(2)). Where the kernel
+// lacks that, or may not be asked for it, the loop's thread sees to its own.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "base/clock.h"
 
@@ -20,18 +22,28 @@ namespace celadon::loop {
 
 class Custody {
  public:
-  // Whether the kernel can do that, which this process asks it for from now on.
-  [[nodiscard]] static bool prepare() noexcept;
+  // Who keeps the order of what the loop's thread writes and reads.
+  enum class Order : std::uint8_t { Kernel, Own };
+  // The kernel where it can, which this process asks it for from now on.
+  [[nodiscard]] static Order best_order() noexcept;
 
   // --- the loop's thread ---
 
+  // Before another thread asks for it. Once more changes nothing.
+  void share(Order order = best_order()) noexcept {
+    order_.store(order, std::memory_order_relaxed);
+  }
   void leave(Nanos now) noexcept { left_.store(now, std::memory_order_release); }
   // Returns since when it was left; 0: it was not.
   Nanos enter() noexcept {
     const Nanos since = left_.load(std::memory_order_relaxed);
-    left_.store(0, std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (taken_.load(std::memory_order_acquire)) [[unlikely]]
+    if (order_.load(std::memory_order_relaxed) == Order::Kernel) {
+      left_.store(0, std::memory_order_relaxed);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+      left_.store(0, std::memory_order_seq_cst);
+    }
+    if (taken_.load(std::memory_order_seq_cst)) [[unlikely]]
       wait();
     return since;
   }
@@ -66,6 +78,7 @@ class Custody {
 
   std::atomic<Nanos> left_{0};
   std::atomic<bool> taken_{false};
+  std::atomic<Order> order_{Order::Kernel};
 };
 
 }  // namespace celadon::loop

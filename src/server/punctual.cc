@@ -8,7 +8,7 @@
 namespace celadon::server {
 
 std::expected<void, Error> Punctual::start() noexcept {
-  if (!loop::Custody::prepare()) return {};  // the kernel has no membarrier(2)
+  server_.loop().custody().share();
   return lookout_.start();
 }
 

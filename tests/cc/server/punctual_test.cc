@@ -39,10 +39,7 @@ struct HoldingApp final : App {
 // The server's thread looks at a clock of its own, so this one is real.
 class PunctualTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(loop::Custody::prepare());
-    server_.be_punctual();
-  }
+  void SetUp() override { server_.be_punctual(); }
   int connect() {
     std::array<int, 2> pair{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,

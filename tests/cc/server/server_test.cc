@@ -875,7 +875,7 @@ std::size_t relieve(Server& server) {
 }
 
 TEST_F(PeersTest, C18WhatWaitsUnreadGoesWhileTheLoopIsHeld) {
-  ASSERT_TRUE(loop::Custody::prepare());
+  loop_.custody().share();
   const std::string_view request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   const int idle = connect();
   send(idle, request);
@@ -918,7 +918,7 @@ TEST_F(PeersTest, C18WhatWaitsUnreadGoesWhileTheLoopIsHeld) {
 }
 
 TEST_F(PeersTest, C18NothingGoesWhereNobodyHasRoomOrTheLoopTurns) {
-  ASSERT_TRUE(loop::Custody::prepare());
+  loop_.custody().share();
   const int client = connect();
   EXPECT_EQ(relieve(server_), 0U);
   loop_.custody().leave(1);
