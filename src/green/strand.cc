@@ -58,7 +58,15 @@ void Strand::forget_pending() noexcept {
   const py::Object raised = std::move(raised_.exception);
 }
 
+// Once nobody else has it, it came to somebody, and is not to keep the frames it went
+// through. To drop it may block, which one that begins to wait must not.
+void Strand::forget_raised() noexcept {
+  PyObject* exception = raised_.exception.get();
+  if (exception && Py_REFCNT(exception) == 1) hub_.bury(raised_.exception.release());
+}
+
 bool Strand::raise_pending() noexcept {
+  forget_raised();
   if (pending_.empty() || !deliverable()) return false;
   Interrupt next = std::move(pending_.front());
   pending_.erase(pending_.begin());
@@ -67,7 +75,7 @@ bool Strand::raise_pending() noexcept {
     if (!next.exception) return true;  // by what making it raised
   }
   PyObject* object = next.exception.get();
-  const Interrupt before = std::exchange(raised_, std::move(next));
+  hub_.bury(std::exchange(raised_, std::move(next)).exception.release());
   PyErr_SetObject(PyExceptionInstance_Class(object), object);
   return true;
 }

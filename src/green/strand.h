@@ -150,6 +150,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   void on_deadline_alarm() noexcept;
   void on_shield_alarm() noexcept;
   void keep_shield() noexcept;
+  void forget_raised() noexcept;
   [[nodiscard]] bool deliverable() const noexcept;
 
   Hub& hub_;
@@ -170,7 +171,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   py::Object greenlet_;  // the runner itself
   py::Object resume_;    // the greenlet that parked: the runner, or one it started
   std::vector<Interrupt> pending_;
-  Interrupt raised_{{}, nullptr};  // the last one
+  Interrupt raised_{{}, nullptr};  // the last one, until it came to somebody
   py::Object locals_;
   py::Object leftovers_;
   py::DataStack frames_;  // of a runner

@@ -490,3 +490,43 @@ assert reports == [Late, KeyError], reports
 """,
         prelude=PRELUDE + "import celadon.patch.finalizers\n",
     )
+
+
+WHO = {
+    "greenlet": """
+task = green.spawn(work)
+while not things: green.sleep(0)
+task.kill(Late, block=False)
+assert task.get(timeout=TIMEOUT) is None
+""",
+    "main": """
+def late(*_): raise Late
+signal.signal(signal.SIGALRM, late)
+begin = lambda: signal.setitimer(signal.ITIMER_REAL, 0.001)
+assert work() is None
+""",
+}
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_what_came_to_somebody_keeps_no_frame(who: str) -> None:
+    run_green(
+        """
+class Late(Exception): pass
+class Thing: pass
+things = []
+begin = lambda: None
+def wait_here():
+    thing = Thing()
+    things.append(weakref.ref(thing))
+    begin()
+    green.Event().wait()
+def work():
+    try: wait_here()
+    except Late: pass
+    green.sleep(0)  # the next wait
+    return things[0]()
+"""
+        + WHO[who],
+        prelude=PRELUDE + "import signal\n",
+    )
