@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,14 +25,30 @@ struct NoLog final : LogSink {
 struct HoldingApp final : App {
   void on_request(Exchange& x) noexcept override { held.push_back(&x); }
   void on_cancel(Exchange&) noexcept override {}
-  void answer(const std::string& body) {
-    ASSERT_FALSE(held.empty());
+  Exchange* take() {
     Exchange* x = std::exchange(held.front(), nullptr);
     held.erase(held.begin());
+    return x;
+  }
+  void answer(const std::string& body) {
+    ASSERT_FALSE(held.empty());
+    Exchange* x = take();
     http::ResponseHead head;
     head.reason = "OK";
     head.content_length = body.size();
     x->send_head(head, body, {}, Part::Last, net::Leave::AtTurnEnd);
+    x->release();
+  }
+  // In every step that there is.
+  void answer_bit_by_bit() {
+    ASSERT_FALSE(held.empty());
+    Exchange* x = take();
+    x->send_interim(103, {});
+    http::ResponseHead head;
+    head.reason = "OK";
+    x->send_head(head, "a", {}, Part::More, net::Leave::AtTurnEnd);
+    x->send_data("bc", {}, net::Leave::AtTurnEnd);
+    x->finish();
     x->release();
   }
   std::vector<Exchange*> held;
@@ -122,6 +140,45 @@ TEST_F(PunctualTest, S28AnAnswerLeavesWhileTheNextOneOfItsPipelineIsMade) {
     turn();
     EXPECT_EQ(server_.load().idle, 1U);
   }
+  ::close(fd);
+}
+
+// With ThreadSanitizer: what a slice does to its own request it does inside. Without:
+// nothing of it is lost.
+TEST_F(PunctualTest, S28ASliceAndWhoSendsForItNeverMeet) {
+  constexpr int kOften = 200;
+  constexpr int kNowAndThen = 50;
+  std::atomic<bool> done = false;
+  std::atomic<int> theirs = 0;
+  std::thread other([&] {
+    loop::Custody& custody = loop_.custody();
+    while (!done) {
+      if (!custody.try_take()) continue;
+      ++theirs;
+      server_.send_held_back();
+      custody.give_back();
+    }
+  });
+  const int fd = connect();
+  const std::string in_bits =
+      "HTTP/1.1 103 Early Hints\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "1\r\na\r\n2\r\nbc\r\n0\r\n\r\n";
+  for (int i = 0; i < kOften || theirs < kNowAndThen; ++i) {
+    ask(fd, 4);
+    loop_.custody().leave(loop_.fresh_now());
+    app_.answer("whole");
+    app_.answer_bit_by_bit();
+    app_.answer(std::string(10'000, 'x'));
+    app_.answer_bit_by_bit();
+    loop_.custody().enter();
+    turn();
+    const std::string all = answer_with("whole") + in_bits +
+                            answer_with(std::string(10'000, 'x')) + in_bits;
+    ASSERT_EQ(receive(fd, all.size()), all);
+  }
+  done = true;
+  other.join();
   ::close(fd);
 }
 
