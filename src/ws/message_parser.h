@@ -1,7 +1,8 @@
 // Reads what a client sends (RFC 6455 5): bytes in, whole messages and control frames
 // out, or the fault for which the conversation is failed. Everything is judged as soon
-// as its last byte is there, so that the result does not depend on how the bytes are
-// cut, and nothing is stored that is refused.
+// as its last byte is there, and nothing is stored that is refused. So the result does
+// not depend on how the bytes are cut, but for a peer that goes back behind the window
+// it has agreed on: zlib sees that only across two calls.
 //
 //   First ─► Second ─┬─► Length ─┬─► Key ─► Payload ─► First ...
 //                    └───────────┘        all of them ─► Faulty
