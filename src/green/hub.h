@@ -79,11 +79,11 @@ class Hub {
   [[nodiscard]] static const std::vector<Hub*>& all() noexcept;
   // The native thread that it runs in.
   [[nodiscard]] unsigned long thread_id() const noexcept { return thread_id_; }
-  // Ends all waits for a descriptor that Python is about to close. Any thread.
   // Of this thread, which ends: nobody runs it any more, and its loop is closed.
   void leave_thread() noexcept;
   // Greenlets that have begun or are to begin, and have not ended.
   [[nodiscard]] std::size_t unfinished() const noexcept;
+  // Ends all waits for a descriptor that Python is about to close. Any thread.
   static void on_fd_closing(int fd) noexcept;
   static void on_fds_closing(int first, int last) noexcept;
   // In a forked child: the hub that the forking thread had in the parent, or null.
@@ -172,13 +172,13 @@ class Hub {
     if (blocking_.watchdog) blocking_.watchdog->write_stacks();
   }
 
-  // The slice that runs now, where it is long enough for the watchdog.
   // Around a collection of garbage.
   void note_collection() noexcept { collecting_since_ = clock_.now(); }
   void end_collection() noexcept {
     const Nanos took = loop_.fresh_now() - collecting_since_;
     stats_->collector_pauses.observe(static_cast<std::uint64_t>(took));
   }
+  // The slice that runs now, where it is long enough for the watchdog.
   [[nodiscard]] HeldSlice& held() noexcept { return held_; }
   // Whether what a slice has finished may wait for the slices behind it.
   [[nodiscard]] bool batches() const noexcept {

@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(  # woken for what is taken back meanwhile: as if its time were up
         "G06",
-        "src/green/hub.cc",
+        "src/green/parking.cc",
         "if (deadline != kNever && !strand.wait_alarm_.armed()) return",
         "return",
     ),
