@@ -81,6 +81,7 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool answer_empty() noexcept;
   [[nodiscard]] bool answer_iterable(PyObject* result) noexcept;
   [[nodiscard]] bool answer_item(PyObject* item) noexcept;
+  [[nodiscard]] bool send_file_head(std::uint64_t size) noexcept;
   [[nodiscard]] bool answer_file(PyObject* wrapper, const FileRange& range) noexcept;
   [[nodiscard]] bool require_started() noexcept;
   void head_is_out() noexcept;
