@@ -187,10 +187,12 @@ PyObject* py_enter_shield(PyObject*, PyObject* seconds) noexcept {
 // interrupt_main(exception): False where the main script serves, or there is none.
 PyObject* py_interrupt_main(PyObject*, PyObject* exception) noexcept {
   Hub* hub = Hub::here();
-  if (!hub || hub->main_strand().reason() == ParkReason::Main)
-    return py::boolean(false);
-  hub->main_strand().interrupt(py::Object::copy(exception), nullptr);
-  return py::boolean(true);
+  if (!hub) return py::boolean(false);
+  Strand& main = hub->main_strand();
+  const bool serves =
+      main.state() == Strand::State::Parked && main.reason() == ParkReason::Main;
+  if (!serves) main.interrupt(py::Object::copy(exception), nullptr);
+  return py::boolean(!serves);
 }
 
 // The greenlet that has this identity and a job; null: none.

@@ -59,6 +59,21 @@ over.set(); assert first.get() == "in time"
     )
 
 
+def test_what_a_handler_raises_comes_to_a_main_script_that_never_waited() -> None:
+    run_green(
+        LATE
+        + """
+busy = green.spawn(spin)
+try:
+    limit(0.005)
+    while not rung: time.sleep(0)
+except Late: pass
+else: raise AssertionError
+assert busy.get() == "calm"
+"""
+    )
+
+
 def test_g02_a_handler_whose_greenlet_has_ended_is_logged() -> None:
     run_green(
         LATE
