@@ -94,10 +94,12 @@ void LoopWait::on_park(green::Strand& strand) noexcept {
   strand.hub().submit(help_);
 }
 
-void LoopWait::Help::run(green::Strand&) noexcept {
-  const py::Object helped = std::move(loop);
-  const py::Object done(PyObject_CallMethod(helped.get(), "_help", nullptr));
-  if (!done) PyErr_WriteUnraisable(helped.get());
+// The loop, of which this is a part, may have nobody else: it goes once this is over.
+void LoopWait::Help::run(green::Strand& strand) noexcept {
+  PyObject* helped = loop.release();
+  const py::Object done(PyObject_CallMethod(helped, "_help", nullptr));
+  if (!done) PyErr_WriteUnraisable(helped);
+  strand.hub().bury(helped);
 }
 
 void LoopWait::close() noexcept {
