@@ -423,6 +423,13 @@ class Thing:
     def __del__(self): wait_here()
 def drop(): Thing()
 """,
+    "del that waits once more": """
+class Thing:
+    def __del__(self):
+        try: wait_here()
+        finally: green.sleep(0)
+def drop(): Thing()
+""",
     "generator": """
 def numbers():
     try: yield 1
