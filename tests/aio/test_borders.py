@@ -448,3 +448,108 @@ def test_a_timeout_of_the_run_goes_through_what_waits() -> None:
         """,
         PATCHED,
     )
+
+
+@both
+def test_wait_leaves_no_circles(prelude: str) -> None:
+    # What it gives or raises would wait for the collector, and with it all that that knows.
+    run_green(
+        """
+        class Result: pass
+        class Failed(Exception): pass
+        async def work():
+            await asyncio.sleep(0)
+            return Result()
+        async def fails():
+            await asyncio.sleep(0)
+            raise Failed
+        async def begin(work): return asyncio.ensure_future(work)
+        def gives(work): return weakref.ref(aio.wait(work))
+        def raises(works):   # what it catches knows this frame
+            try: aio.wait(works.pop())
+            except Failed as error: return weakref.ref(error)
+        aio.wait(asyncio.sleep(0))
+        gc.collect()
+        gc.disable()
+        ends = [gives(work()), raises([fails()])]
+        ends += [gives(aio.wait(begin(work()))), raises([aio.wait(begin(fails()))])]
+        assert [end() for end in ends] == [None] * 4
+        """,
+        prelude,
+    )
+
+
+@both
+def test_ctrl_c_that_meets_the_loop_of_wait_comes_to_the_script(prelude: str) -> None:
+    run_green(
+        """
+        import signal
+        async def busy():
+            asyncio.get_running_loop().call_later(
+                0.005, os.kill, os.getpid(), signal.SIGINT)
+            while True: await asyncio.sleep(0)
+        for _ in range(5):
+            try: aio.wait(busy())
+            except KeyboardInterrupt: pass
+            else: raise AssertionError
+        assert aio.wait(asyncio.sleep(0, 1)) == 1
+        """,
+        prelude,
+    )
+
+
+@both
+def test_what_a_callback_of_the_loop_of_wait_ends_is_the_script(prelude: str) -> None:
+    run_green(
+        """
+        async def begin(): asyncio.get_running_loop().call_later(0.005, sys.exit, 3)
+        aio.wait(begin())
+        try: green.sleep(TIMEOUT)
+        except SystemExit as error: assert error.code == 3
+        else: raise AssertionError
+        assert aio.wait(asyncio.sleep(0, 1)) == 1
+        """,
+        prelude,
+    )
+
+
+def test_what_interrupts_the_loop_of_wait_ends_no_wait() -> None:
+    run_green(
+        """
+        import logging, signal
+        told = []
+        class Keep(logging.Handler):
+            def emit(self, record): told.append(record.exc_info[0])
+        logging.getLogger("celadon.error").addHandler(Keep())
+        class Late(BaseException): pass
+        def handler(signum, frame): raise Late
+        signal.signal(signal.SIGALRM, handler)
+        async def work():
+            signal.setitimer(signal.ITIMER_REAL, 0.005)   # for who runs the loop
+            while not told: await asyncio.sleep(0.001)
+            return "done"
+        assert aio.wait(work()) == "done"
+        assert told == [Late]
+        """,
+        PATCHED,
+    )
+
+
+def test_what_ends_a_script_waits_for_no_call_that_needs_the_loop() -> None:
+    run_green(
+        """
+        left, waited = [], threading.Event()
+        def leave(): left.append(1); sys.exit(5)
+        async def main():
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.001, leave)
+            loop.call_later(0.005, waited.set)
+            left.append(waited.wait(TIMEOUT))
+            await asyncio.sleep(TIMEOUT)
+        try: aio.run(main())
+        except SystemExit as error: assert error.code == 5
+        else: raise AssertionError
+        assert left == [1, True]
+        """,
+        PATCHED,
+    )

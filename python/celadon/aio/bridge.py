@@ -14,9 +14,9 @@ from greenlet import GreenletExit
 from celadon._core import aio as _aio
 from celadon._core import green as _green
 from celadon.aio.loop import EventLoop
-from celadon.aio.state import raise_once
 from celadon.green.spawn import Greenlet, spawn
 from celadon.green.thread_ends import at_thread_end
+from celadon.logging import logger
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -38,17 +38,22 @@ class _Wait:
     __slots__ = ("_awaitable", "_done", "_error", "_future", "_handle", "_loop")
 
     def __init__(self, awaitable: Awaitable[Any], loop: EventLoop) -> None:
-        self._awaitable = awaitable
+        self._awaitable: Any = awaitable  # until it begins
         self._loop = loop
         self._done = _green.Event()
         self._future: asyncio.Future[Any] | None = None
         self._error: BaseException | None = None
         # In the loop, where what is awaited finds it running, and in our context.
-        self._handle = loop.call_soon(self._begin, context=contextvars.copy_context())
+        context = contextvars.copy_context()
+        self._handle: asyncio.Handle | None = loop.call_soon(
+            self._begin, context=context
+        )
 
     def _begin(self) -> None:
+        self._handle = None  # it knows us
+        awaitable, self._awaitable = self._awaitable, None
         try:
-            self._future = asyncio.ensure_future(self._awaitable, loop=self._loop)
+            self._future = asyncio.ensure_future(awaitable, loop=self._loop)
         except BaseException as error:
             self._error = error
             self._done.set()
@@ -56,15 +61,21 @@ class _Wait:
             self._future.add_done_callback(lambda _: self._done.set())
 
     def result(self) -> Any:
-        self._loop.waits.add(self._lose_loop)
+        self._loop.waits.add(self)
         try:
             self._wait()
         finally:
-            self._loop.waits.discard(self._lose_loop)
-        if self._error is not None:
-            raise_once(self._error)
-        assert self._future is not None
-        return self._future.result()
+            self._loop.waits.discard(self)
+        # What is raised knows this frame, and with it us.
+        error, self._error = self._error, None
+        future, self._future = self._future, None
+        try:
+            if error is not None:
+                raise error
+            assert future is not None
+            return future.result()
+        finally:
+            del error, future
 
     def _wait(self) -> None:
         try:
@@ -79,13 +90,20 @@ class _Wait:
                 self._future.exception()  # its loop need not tell of it
             raise
 
-    def _lose_loop(self) -> None:
+    def has(self, error: BaseException) -> bool:
+        """Whether that is what it is about to raise."""
+        future = self._future
+        is_done = future is not None and future.done() and not future.cancelled()
+        return is_done and future.exception() is error  # type: ignore[union-attr]
+
+    def lose_loop(self) -> None:
         """The loop is closed: what it has not ended never ends."""
         self._error = RuntimeError("the loop was closed before the awaitable was done")
         self._forget()
 
     def _forget(self) -> None:
-        self._handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
         if self._future is None:
             _drop(self._awaitable)
         self._done.set()
@@ -124,7 +142,9 @@ def wait(awaitable: Awaitable[T]) -> T:
             raise
     if not _green.can_park():
         raise RuntimeError("nothing can be suspended here")
-    return _Wait(awaitable, loop).result()  # type: ignore[no-any-return]
+    waiting = _Wait(awaitable, loop)
+    del awaitable  # it may know what it raises, which knows this frame
+    return waiting.result()  # type: ignore[no-any-return]
 
 
 def _loop_of_thread() -> EventLoop:
@@ -149,12 +169,27 @@ def _abandon(loop: EventLoop) -> None:
 
 
 def _run_always(loop: EventLoop) -> None:
+    """What ends a run of it ends none of those that wait for something of it."""
     while not loop.is_running():
         try:
             loop.run_forever()
-        except (KeyboardInterrupt, SystemExit):
-            continue  # whoever waits for the task that raised it has it, too
-        break
+        except GreenletExit:
+            raise
+        except BaseException as error:
+            _tell(loop, error)
+            _green.sleep(0)
+        else:
+            break
+
+
+def _tell(loop: EventLoop, error: BaseException) -> None:
+    """A Ctrl-C, an exit and what a handler of a signal raises come to a loop as well."""
+    is_end = isinstance(error, KeyboardInterrupt | SystemExit)
+    if is_end and any(each.has(error) for each in loop.waits):
+        return
+    if is_end and _green.interrupt_main(error):
+        return
+    logger.error("the loop of celadon.aio.wait() goes on after", exc_info=error)
 
 
 def _end_with_thread() -> None:

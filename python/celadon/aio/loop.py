@@ -21,7 +21,7 @@ from typing import Any, TypeVarTuple
 
 from celadon._core import aio as _aio
 from celadon._core import green as _green
-from celadon.aio.state import forget_caller, raise_once, set_running_loop, take_due
+from celadon.aio import state
 
 _Args = TypeVarTuple("_Args")
 _LONGEST_REST = 24 * 3600.0  # seconds
@@ -63,8 +63,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         self._must_look = False
         self._reign = 0  # goes up whenever another greenlet drives
         self._raised: BaseException | None = None  # in a helper, for who runs the loop
-        # Of greenlets that wait for something of it: called if it is closed before that.
-        self.waits: set[Callable[[], None]] = set()
+        self.waits: set[state.Waiting] = set()
 
     def _wake(self) -> None:
         if self._rests_natively:
@@ -86,7 +85,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         """Calls ``callback(*args)`` at the next turn. From any greenlet of its thread."""
         if self._debug or self._closed:
             handle = super().call_soon(callback, *args, context=context)
-            forget_caller(handle)
+            state.forget_caller(handle)
             return handle
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
@@ -98,7 +97,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         self, callback: Callable[..., object], args: Any, context: Context | None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
-        forget_caller(handle)
+        state.forget_caller(handle)
         self._ready.append(handle)
         if self._rests:
             self._wake()
@@ -113,7 +112,7 @@ class EventLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         """Calls ``callback(*args)`` when `time` gives `when`, in seconds. Likewise."""
         timer = super().call_at(when, callback, *args, context=context)
-        forget_caller(timer)
+        state.forget_caller(timer)
         if self._rests:
             self._wake()
         return timer
@@ -156,14 +155,18 @@ class EventLoop(asyncio.SelectorEventLoop):
         return self._thread_id == get_native_id()
 
     def _help(self) -> None:
-        """Drives while who runs the loop waits in one of its callbacks."""
-        if self._rest.driven or self._thread_id is None or self._stopping:
-            return
-        try:
-            self._drive(is_helper=True)
-        except BaseException as error:
-            self._raised = error
-            self._write_to_self()
+        """Drives while who runs the loop waits in one of its callbacks.
+
+        What ends a script is raised there, once it is back from what may need the loop.
+        """
+        while not (self._rest.driven or self._thread_id is None or self._stopping):
+            try:
+                self._drive(is_helper=True)
+            except BaseException as error:
+                self._raised = error
+                self._write_to_self()
+                if not isinstance(error, KeyboardInterrupt | SystemExit):
+                    return
 
     def _drive(self, is_helper: bool) -> None:
         """Runs what is to be run until the loop is stopped.
@@ -175,7 +178,7 @@ class EventLoop(asyncio.SelectorEventLoop):
             firstiter=self._asyncgen_firstiter_hook,  # type: ignore[attr-defined]
             finalizer=self._asyncgen_finalizer_hook,  # type: ignore[attr-defined]
         )
-        set_running_loop(self)
+        state.set_running_loop(self)
         try:
             reign = self._begin_reign()
             # As asyncio's, a run that is stopped at once has looked at descriptors once.
@@ -183,7 +186,7 @@ class EventLoop(asyncio.SelectorEventLoop):
             while True:
                 self._turn(reign)
                 if self._raised is not None and not is_helper:
-                    raise_once(self._take_raised())
+                    state.raise_once(self._take_raised())
                 if self._stopping or (is_helper and self._reign != reign):
                     break
                 if self._reign != reign:
@@ -192,7 +195,7 @@ class EventLoop(asyncio.SelectorEventLoop):
             if not is_helper:
                 self._begin_reign()  # a helper, if there is one, leaves
             self._rest.release()
-            set_running_loop(None)
+            state.set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
 
     def _take_raised(self) -> BaseException:
@@ -218,7 +221,7 @@ class EventLoop(asyncio.SelectorEventLoop):
             self._process_events(found)  # type: ignore[attr-defined]
         if self._scheduled:
             end = self.time() + self._clock_resolution
-            self._ready.extend(take_due(self._scheduled, end))
+            self._ready.extend(state.take_due(self._scheduled, end))
         self._run_ready(reign)
 
     def _rest_until_due(self, reign: int) -> list[tuple[selectors.SelectorKey, int]]:
@@ -250,13 +253,7 @@ class EventLoop(asyncio.SelectorEventLoop):
     def _forget_cancelled(self) -> None:
         timers = self._scheduled
         if self._timer_cancelled_count > max(_MANY_TIMERS, len(timers)) / 2:
-            self._scheduled = []
-            for timer in timers:
-                if timer.cancelled():
-                    timer._scheduled = False  # type: ignore[attr-defined]
-                else:
-                    self._scheduled.append(timer)
-            heapq.heapify(self._scheduled)
+            self._scheduled = state.without_cancelled(timers)
             self._timer_cancelled_count = 0
         while self._scheduled and self._scheduled[0].cancelled():
             self._timer_cancelled_count -= 1
@@ -297,4 +294,4 @@ class EventLoop(asyncio.SelectorEventLoop):
             self._rest.close()
         super().close()
         while self.waits:
-            self.waits.pop()()
+            self.waits.pop().lose_loop()

@@ -1,4 +1,4 @@
-"""What asyncio keeps for itself, and the core is to know."""
+"""What asyncio keeps for itself, and the core is to know; who waits for a loop."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import asyncio
 import heapq
 from asyncio import events, tasks
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from celadon._core import green as _green
+
+
+class Waiting(Protocol):
+    """A greenlet that waits for something of a loop."""
+
+    def has(self, error: BaseException, /) -> bool:
+        """Whether that is what it is about to raise."""
+
+    def lose_loop(self) -> None:
+        """The loop is closed before that."""
 
 
 def set_running_loop(loop: asyncio.AbstractEventLoop | None) -> None:
@@ -37,6 +47,18 @@ def take_due(timers: list[asyncio.TimerHandle], end: float) -> Iterator[asyncio.
         timer = heapq.heappop(timers)
         timer._scheduled = False  # type: ignore[attr-defined]
         yield timer
+
+
+def without_cancelled(timers: list[asyncio.TimerHandle]) -> list[asyncio.TimerHandle]:
+    """Those of a heap that are not, as another one."""
+    left = []
+    for timer in timers:
+        if timer.cancelled():
+            timer._scheduled = False  # type: ignore[attr-defined]
+        else:
+            left.append(timer)
+    heapq.heapify(left)
+    return left
 
 
 def _keep_asyncio_state() -> None:
