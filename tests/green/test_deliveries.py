@@ -309,6 +309,12 @@ def test_g12_an_end_in_a_greenlet_is_the_scripts() -> None:
             try: task.get()
             except (KeyboardInterrupt, SystemExit): pass
             time.sleep(0)
+            # As who waits for its end does: a script may have no other wait.
+            task, got = green.spawn(work), None
+            try: task.join()
+            except (KeyboardInterrupt, SystemExit) as error: got = error
+            assert got is task.exception
+            time.sleep(0)
             """
         )
 

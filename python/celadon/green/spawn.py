@@ -87,6 +87,7 @@ class Greenlet(_green.Task):
     def join(self, timeout: float | None = None) -> None:
         """Waits for the end; `timeout` in seconds."""
         self._done.wait(timeout)
+        _green.checkpoint()  # what ends the script, if it ended by that, came first
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """The result; raises what the function raised, or `TimeoutError`."""
