@@ -407,3 +407,33 @@ def test_a_forked_child_has_a_loop_of_its_own() -> None:
         """,
         PRELUDE + AIO,
     )
+
+
+def test_a_call_of_a_thread_meets_a_loop_that_begins_to_rest_natively() -> None:
+    run_green(
+        """
+        class Rest:
+            def __init__(self, own): self.own = own
+            def __getattr__(self, name): return getattr(self.own, name)
+            def rest(self, seconds):
+                found = self.own.rest(seconds)
+                if found is None and not ends.done() and not sent:
+                    sent.append(1)
+                    loop.call_soon_threadsafe(ends.set_result, 7)   # as another thread's
+                return found
+        class Dropped:
+            def __init__(self): self.me = self
+            def __del__(self):   # nothing can be suspended while the collector runs
+                loop.call_later(TIMEOUT, sys.exit, "not woken")
+                got.append(loop.run_until_complete(ends))
+        sent, got = [], []
+        loop = aio.EventLoop()
+        loop._rest = Rest(loop._rest)
+        ends = loop.create_future()
+        Dropped()
+        gc.collect()
+        assert sent and got == [7]
+        loop.close()
+        """,
+        PRELUDE + AIO,
+    )

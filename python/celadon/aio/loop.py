@@ -231,7 +231,8 @@ class EventLoop(asyncio.SelectorEventLoop):
             found = self._rest.rest(left)
             if found is None:
                 self._rests_natively = True
-                return self._selector.select(left)
+                # What another thread has sent before that woke nobody.
+                return self._selector.select(0 if self._ready else left)
             if not found and not self._must_look:
                 return []
             self._must_look = False
