@@ -26,6 +26,7 @@ _ADAPTERS = {
     "MySQLdb.connections": "mysqlclient",
     "django.db.backends.base.base": "django",
     "sqlalchemy": "sqlalchemy",
+    "sqlalchemy.ext.asyncio": "sqlalchemy_asyncio",
     "redis.connection": "redis",
     "pymongo.network_layer": "pymongo",
     "grpc._channel": "grpc",
