@@ -553,3 +553,57 @@ def test_what_ends_a_script_waits_for_no_call_that_needs_the_loop() -> None:
         """,
         PATCHED,
     )
+
+
+LEFT = """
+async def left(name):
+    try: await asyncio.sleep(TIMEOUT)
+    except asyncio.CancelledError: print(name, "is cancelled", flush=True)
+kept = []
+async def begin(name):
+    kept.append(asyncio.create_task(left(name)))
+    await asyncio.sleep(0)
+"""
+
+
+@both
+def test_what_is_left_on_the_loop_of_wait_is_cancelled_at_the_end(prelude: str) -> None:
+    told = run_green("aio.wait(begin('it')); print('end')", prelude + LEFT)
+    assert told == "end\nit is cancelled\n"
+
+
+def test_what_a_thread_leaves_on_its_loop_is_cancelled_at_its_end() -> None:
+    told = run_green(
+        """
+        thread = threading.Thread(target=lambda: aio.wait(begin("it")))
+        thread.start(); thread.join()
+        print("joined")
+        """,
+        PATCHED + LEFT,
+    )
+    assert told == "it is cancelled\njoined\n"
+
+
+@both
+def test_what_a_cancelled_call_raises_goes_to_the_log(prelude: str) -> None:
+    run_green(
+        """
+        import logging
+        told = []
+        class Keep(logging.Handler):
+            def emit(self, record): told.append(record.exc_info[0])
+        logging.getLogger("celadon.error").addHandler(Keep())
+        def work():
+            try: green.sleep(TIMEOUT)
+            finally: raise KeyError
+        async def main():
+            task = asyncio.create_task(aio.green(work))
+            await asyncio.sleep(0.001)
+            task.cancel()
+            try: await task
+            except asyncio.CancelledError: pass
+        aio.run(main())
+        assert told == [KeyError]
+        """,
+        prelude,
+    )
