@@ -518,16 +518,19 @@ def test_what_interrupts_the_loop_of_wait_ends_no_wait() -> None:
     run_green(
         """
         import logging, signal
-        told = []
+        told, kept = [], []
         class Keep(logging.Handler):
-            def emit(self, record): told.append(record.exc_info[0])
+            def emit(self, record):
+                told.append(record.exc_info[0])
+                kept[0].call_soon(kept[1].set)
         logging.getLogger("celadon.error").addHandler(Keep())
         class Late(BaseException): pass
         def handler(signum, frame): raise Late
         signal.signal(signal.SIGALRM, handler)
         async def work():
-            signal.setitimer(signal.ITIMER_REAL, 0.005)   # for who runs the loop
-            while not told: await asyncio.sleep(0.001)
+            kept.extend([asyncio.get_running_loop(), asyncio.Event()])
+            signal.setitimer(signal.ITIMER_REAL, 0.01)   # for who runs the loop, at rest
+            await kept[1].wait()
             return "done"
         assert aio.wait(work()) == "done"
         assert told == [Late]
