@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from celadon.command import uwsgi_file
+from celadon.command.uwsgi_file import is_on, is_open
 from celadon.config.settings import SETTINGS
 from celadon.config.settings.uwsgi import OPTIONS, Option
 
-_SECTION = "[uwsgi]"
 _TARGETS = ("module", "wsgi", "wsgi-file", "file", "callable")
 _LOGGERS = {"logger", "req-logger", "log-req-logger"}
 _MANY = {"bind", "raw_env", "pythonpath"}
-
-
-def is_one(path: Path) -> bool:
-    """Whether it is a file for uWSGI."""
-    if path.suffix != ".ini":
-        return False
-    try:
-        lines = path.read_text(errors="replace").splitlines()
-    except OSError:
-        return False
-    return any(line.strip().lower() == _SECTION for line in lines)
+_SWITCHES = {"reload", "request_buffering", "proxy_headers", "reuse_port"}
+_SWITCHES |= {"worker_affinity"}
+# What their settings do is done without being told.
+_SAID = {"harakiri-verbose", "harakiri-no-arh"}
+# Only a person knows what is meant.
+_UNCLEAR = {"mount", "manage-script-name", "log-format", "logformat"}
 
 
 def examine(path: Path) -> str:
     """A report, with a `celadon.toml` that says the same."""
-    pairs = list(_pairs(path.read_text(errors="replace")))
-    values, unclear = _values(pairs)
+    file = uwsgi_file.read(path)
+    values, unclear = _values(file.pairs)
     sections = {
         "celadon.toml": [f"{name} = {_toml(value)}" for name, value in values.items()],
         "Becomes": [],
         "Is not there": [],
         "Is not known here, look at it": [],
         "Look at the value": unclear,
+        "Watch": list(_watch(dict(file.pairs))),
     }
-    for name in dict.fromkeys(name for name, _ in pairs):
+    for name in dict.fromkeys(name for name, _ in file.pairs):
         option = OPTIONS.get(name)
         if option is None:
-            sections["Is not known here, look at it"].append(name)
+            if name not in file.variables:
+                sections["Is not known here, look at it"].append(name + _near(name))
         elif option.setting:
             note = f" ({option.note})" if option.note else ""
             sections["Becomes"].append(f"{name}: {option.setting}{note}")
         else:
             sections["Is not there"].append(f"{name}: {option.note}")
+            sections["Is not there"] += _locations(name, file.pairs)
     return "\n".join(
         f"{title}:\n" + "\n".join(f"  {line}" for line in lines)
         for title, lines in sections.items()
@@ -54,16 +55,38 @@ def examine(path: Path) -> str:
     )
 
 
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    """Of its section; uWSGI lets a key stand there more than once."""
-    is_inside = False
-    for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith("["):
-            is_inside = line.lower() == _SECTION
-        elif is_inside and line and line[0] not in "#;":
-            name, _, value = line.partition("=")
-            yield name.strip().replace("_", "-"), value.strip()
+def _near(name: str) -> str:
+    near = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.8)
+    if not near:
+        return ""
+    return f" (did you mean {near[0]}? uWSGI passes over what it does not know)"
+
+
+def _locations(name: str, pairs: list[tuple[str, str]]) -> Iterator[str]:
+    """What nginx says in place of ``static-map = /prefix=FOLDER``."""
+    for each, raw in pairs:
+        prefix, equals, folder = raw.partition("=")
+        if each == name == "static-map" and equals and not is_open(raw):
+            prefix, folder = prefix.rstrip("/"), folder.rstrip("/")
+            yield f"  nginx: location {prefix}/ {{ alias {folder}/; }}"
+
+
+def _watch(options: Mapping[str, str]) -> Iterator[str]:
+    """What uWSGI does where nothing is said, and is not done here."""
+    if not options.keys() & {"harakiri", "http-harakiri"}:
+        yield (
+            "harakiri: there is none, so no request was ended; here request_timeout ends "
+            "one after 120 s, and timeout a worker whose loop is held for 30 s"
+        )
+    if not options.keys() & {"disable-logging", "req-logger", "log-req-logger"}:
+        yield 'disable-logging: each request was logged; here accesslog = "-" does so'
+    if not options.keys() & {"lazy-apps", "lazy"}:
+        yield (
+            "lazy-apps: the application was imported once, before the fork; here each "
+            "worker imports it unless preload_app is on"
+        )
+    if "limit-post" not in options:
+        yield "limit-post: bodies had no limit; limit_request_body is 1G"
 
 
 def _values(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
@@ -72,19 +95,20 @@ def _values(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
     unclear = []
     for name, raw in pairs:
         option = OPTIONS.get(name, Option())
-        if not option.setting or name in _TARGETS:
+        if not option.setting or name in _TARGETS or name in _SAID:
             continue
         value = _value(name, option, raw)
         try:
             parsed = None if value is None else SETTINGS[option.setting].parse(value)
         except (ValueError, TypeError):
             parsed = None
-        if parsed is None or _is_filled_in(raw):
+        if parsed is None or is_open(raw):
             unclear.append(f"{name} = {raw}: {option.setting}")
         elif option.setting in _MANY:
             found.setdefault(option.setting, []).append(value)
         else:
             found[option.setting] = value
+            found |= _besides(option.setting, value, parsed)
     options = dict(pairs)
     target = _target(options)
     if target is None:
@@ -95,29 +119,44 @@ def _values(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
     return found, unclear
 
 
+def _besides(setting: str, value: Any, parsed: Any) -> dict[str, Any]:
+    """Other settings whose default would forbid what this one allowed."""
+    if setting == "limit_request_head":
+        parts = ("limit_request_line", "limit_request_field_size")
+        return {name: value for name in parts if SETTINGS[name].default < parsed}
+    if setting == "request_timeout" and parsed > SETTINGS["timeout"].default:
+        return {"timeout": value}  # a view that computes was let be for as long
+    return {}
+
+
 def _value(name: str, option: Option, raw: str) -> Any:
     """What the setting says; None where a person has to."""
-    if option.setting == "bind":
-        is_path = ":" not in raw
+    if option.setting in ("bind", "admin_bind"):
         host, _, port = raw.rpartition(":")
-        return f"unix:{raw}" if is_path else f"{host or '0.0.0.0'}:{port}"
-    if name in (
-        "mount",
-        "manage-script-name",
-        "log-format",
-        "logformat",
-        "chmod-socket",
-    ):
-        return None
-    if name in ("lazy-apps", "lazy", "harakiri-verbose", "log-x-forwarded-for"):
-        return None
-    if option.setting in ("reload", "request_buffering"):
-        return raw.lower() not in ("false", "0", "no", "off")
-    if option.setting in ("keepalive", "tcp_keepalive"):
+        return f"{host or '0.0.0.0'}:{port}" if ":" in raw else f"unix:{raw}"
+    if option.setting == "umask":
+        return _umask(name, raw)
+    if option.setting == "preload_app":
+        return not is_on(raw)
+    if option.setting in _SWITCHES:
+        return is_on(raw)
+    if name in _UNCLEAR or option.setting in ("keepalive", "tcp_keepalive"):
         return None
     if option.setting in ("errorlog", "accesslog"):
         return _log_of(name, raw)
+    if option.setting == "statsd_host":
+        scheme, _, address = raw.partition(":")
+        return address.partition(",")[0] if scheme == "statsd" else None
     return f"{raw}{option.unit}" if option.unit else int(raw) if raw.isdigit() else raw
+
+
+def _umask(name: str, raw: str) -> str | None:
+    """The bits that are taken off, where ``chmod-socket`` says those that stay."""
+    mode = "666" if name != "umask" and raw in ("", "true", "1") else raw
+    if not re.fullmatch("[0-7]{1,4}", mode):
+        return None
+    bits = int(mode, 8)
+    return f"0o{bits if name == 'umask' else 0o777 & ~bits:03o}"
 
 
 def _target(options: dict[str, str]) -> str | None:
@@ -130,7 +169,7 @@ def _target(options: dict[str, str]) -> str | None:
             return None
     if module and ":" not in module and options.get("callable"):
         module += f":{options['callable']}"
-    return None if _is_filled_in(module) else module
+    return None if is_open(module) else module
 
 
 def _module_of(file: str, chdir: str) -> str:
@@ -142,11 +181,6 @@ def _module_of(file: str, chdir: str) -> str:
         return ""
     parts = path.with_suffix("").parts
     return "" if any("." in part for part in parts) else ".".join(parts)
-
-
-def _is_filled_in(raw: str) -> bool:
-    """By uWSGI, with what it knows when it reads the file."""
-    return "%" in raw or "$(" in raw
 
 
 def _log_of(name: str, raw: str) -> str | None:

@@ -52,14 +52,19 @@ def show_config(argv: Sequence[str]) -> int:
 
 def _migrate(argv: Sequence[str]) -> int:
     """`celadon migrate FILE`: 1 where something is refused."""
-    from celadon.command import migrate, migrate_uwsgi
+    from celadon.command import migrate, migrate_uwsgi, uwsgi_file
 
     files = [word for word in argv if not word.startswith("-")]
     if len(argv) > 1 or len(files) != len(argv):
         raise UsageError("celadon migrate takes one configuration file")
     file = files[0] if files else "gunicorn.conf.py"
     surroundings.import_from(str(Path.cwd()))
-    if migrate_uwsgi.is_one(Path(file)):
+    if file.endswith(".ini") and Path(file).is_file():
+        if not uwsgi_file.is_one(Path(file)):
+            raise UsageError(
+                f"{file} has no [uwsgi] in it; of one of PasteDeploy's `celadon "
+                f"--check-config --paste {file}` says what is not so here"
+            )
         print(migrate_uwsgi.examine(Path(file)))
         return 0
     report = migrate.examine(file, Path.cwd())

@@ -59,7 +59,10 @@ _TABLE: Mapping[Option, str] = {
     Option("raw_env"): "env",
     Option("user"): "uid",
     Option("group"): "gid",
-    Option("pidfile"): "pidfile pidfile2",
+    Option("pidfile"): "pidfile pidfile2 safe-pidfile safe-pidfile2",
+    Option("worker_affinity"): "cpu-affinity",
+    Option("reuse_port"): "reuse-port so-reuseport",
+    Option("statsd_host"): "stats-push",
     Option("proc_name"): "procname procname-prefix procname-prefix-spaced",
     Option("root_path", "one application; a proxy or SCRIPT_NAME says the prefix"): (
         "mount manage-script-name"
@@ -71,7 +74,7 @@ _TABLE: Mapping[Option, str] = {
         "proxy_headers", "of the peers in forwarded_allow_ips"
     ): "log-x-forwarded-for",
     Option("umask", "the bits that are taken off: 660 is 0o117, 666 is 0o111"): (
-        "chmod-socket chmod"
+        "chmod-socket chmod umask"
     ),
     Option("reload"): "py-autoreload python-autoreload py-auto-reload",
     Option("admin_bind", "pages, JSON and Prometheus; `celadon top` for uwsgitop"): (
@@ -88,9 +91,33 @@ _TABLE: Mapping[Option, str] = {
     "http-auto-chunked http-chunked-input ignore-sigpipe ignore-write-errors "
     "disable-write-exception add-header-server wsgi-disable-file-wrapper close-on-exec "
     "close-on-exec2 log-master threaded-logger",
-    _NOTHING: "plugin plugins plugins-dir plugin-dir no-default-app memory-report log-date "
-    "offload-threads cpu-affinity master-fifo http-modifier1 chown-socket reuse-port "
-    "max-fd post-buffering-bufsize log-maxsize log-backupname",
+    _NOTHING: "plugin plugins plugins-dir plugin-dir no-default-app log-date "
+    "offload-threads master-fifo http-modifier1 post-buffering-bufsize log-maxsize "
+    "log-backupname show-config print auto-snapshot worker-exec log-prefix memory-report "
+    "wsgi-accept-buffer wsgi-accept-buffers stats-no-cores stats-no-metrics "
+    "stats-minified",
+    Option(note="LimitNOFILE of the unit, or `ulimit -n`"): "max-fd",
+    Option(note="it belongs to user and group; umask says who may connect"): (
+        "chown-socket"
+    ),
+    Option(note="admin_bind speaks HTTP"): "stats-http",
+    Option(note="admin_bind has metrics for Prometheus, statsd_host tells a daemon"): (
+        "carbon"
+    ),
+    Option(note="`celadon migrate` reads one file: ask it of that one, too"): (
+        "ini include inherit yaml json xml"
+    ),
+    Option(note="a condition: what stands below it is taken as it is"): (
+        "if-env if-not-env if-exists if-not-exists if-file if-not-file if-dir if-not-dir "
+        "if-opt if-not-opt if-reload endif end-if for for-times for-glob for-readline "
+        "endfor end-for"
+    ),
+    Option(note="`celadon ctl reopen`, or USR1"): (
+        "log-reopen touch-logreopen touch-logrotate"
+    ),
+    Option(note="a traceback goes to the log, and to nobody's browser"): (
+        "catch-exceptions"
+    ),
     _GREEN: "threads gevent async ugreen asyncio gevent-monkey-patch threads-stacksize",
     _HOME: "virtualenv venv home pyhome",
     Option(note="use systemd or a container"): "daemonize daemonize2",
