@@ -255,6 +255,16 @@ def test_an_application_that_a_file_has_not_is_said_before_the_port_opens(
     )
 
 
+def test_what_tunes_waitress_has_no_effect(tmp_path: Path) -> None:
+    (tmp_path / "site.ini").write_text(INI.format(server="recv_bytes = 9\nident = x"))
+    read = paste.read("site.ini", tmp_path)
+    assert read.problems == [
+        "ident is waitress's: write server_header, on or off (site.ini [server:main])"
+    ]
+    assert read.warnings[0].startswith("recv_bytes has no effect: it tunes waitress's")
+    assert not {"ident", "recv_bytes"} & read.values.keys()
+
+
 def test_waitress_says_listen(tmp_path: Path) -> None:
     text = INI.format(server="listen = *:6543 localhost:6544")
     (tmp_path / "site.ini").write_text(text)
@@ -268,6 +278,11 @@ def test_waitress_says_listen(tmp_path: Path) -> None:
     [
         ("none.ini", None, "No such file"),
         ("site.ini", INI.format(server="worker = 2"), "did you mean 'workers'"),
+        (
+            "site.ini",
+            INI.format(server="channel_timeout = 9"),
+            "channel_timeout is waitress's: write keepalive (site.ini [server:main])",
+        ),
         ("site.ini#nothing", INI.format(server=""), "nothing"),
         ("site.ini", "[app:main]\nuse = egg:nothere\n", "nothere"),
     ],

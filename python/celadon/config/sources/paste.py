@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from celadon.config.settings import waitress
 from celadon.config.sources.layer import Layer
-from celadon.errors import UsageError
+from celadon.errors import UsageError, reason
 
 _SECTION = "server:main"
 
@@ -64,7 +65,7 @@ def read(name: str, folder: Path, global_conf: Sequence[str] = ()) -> Layer:
         with path.open() as file:
             parser.read_file(file)
     except (OSError, configparser.Error) as error:
-        raise UsageError(f"paste: {error}") from None
+        raise UsageError(f"paste: {reason(error)}") from None
     for key in parser.options(_SECTION) if parser.has_section(_SECTION) else ():
         try:
             items[key] = parser.get(_SECTION, key, vars=given)
@@ -90,6 +91,16 @@ def read(name: str, folder: Path, global_conf: Sequence[str] = ()) -> Layer:
                 f"[{_SECTION}] of {path.name} is for {use}: {', '.join(items)}: left out"
             )
         items = {}
+    for key in [key for key in items if key in waitress.INSTEAD]:
+        del items[key]
+        layer.problems.append(
+            f"{key} is waitress's: {waitress.INSTEAD[key]} ({layer.source})"
+        )
+    for key in [key for key in items if key in waitress.NOTHING]:
+        del items[key]
+        layer.warnings.append(
+            f"{key} has no effect: it tunes waitress's own machinery ({layer.source})"
+        )
     layer.values.update(items)
     if parser.has_section("loggers"):
         layer.values["logconfig"] = str(path)
