@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celadon.config.flags import show
+from celadon.config.flags import show_of
 from celadon.config.settings import SETTINGS
 
 
@@ -24,7 +24,7 @@ def main() -> None:
             print("| Setting | Flags | Default | Meaning |\n|---|---|---|---|")
         flags = " ".join(f"`{flag}`" for flag in row.all_flags)
         flags = "file only" if row.file_only else flags
-        default = show(row.default).replace("|", "\\|")
+        default = show_of(row, row.default).replace("|", "\\|")
         text = row.help.replace("|", "\\|")
         print(f"| `{row.name}` | {flags} | `{default}` | {text} |")
 

@@ -223,7 +223,6 @@ CASES = {
     ),
     "a context for TLS": Case(
         "def ssl_context(conf, default): return default()\n",
-        refused="ssl_context is refused: TLS is not served yet",
     ),
     "a certificate where there is one": Case(
         "certificate = '/nosuch/tls.crt'\n"

@@ -188,7 +188,7 @@ def test_names_are_taken_as_they_are_written(tmp_path: Path) -> None:
         (["tests.apps.probe:make(x)"], 4, "literal arguments"),
         (["tests.apps.broken:app"], 4, "ZeroDivisionError"),
         (["tests.apps.leaving:app"], 4, "SystemExit"),
-        (["--bind", "127.0.0.1:http", PROBE], 2, "cannot bind"),
+        (["--bind", "127.0.0.1:http", PROBE], 2, "bind: expected HOST:PORT"),
         (["--bind", "unix:", PROBE], 2, "cannot bind"),
         (["--bind", "fd://77", PROBE], 1, "cannot bind"),
         (["--bind", "unix:/" + "x" * 107, PROBE], 2, "the path is too long"),
@@ -214,6 +214,24 @@ def test_mistakes_get_one_clear_line(
     assert done.returncode == status, done.stderr
     assert message in done.stderr
     assert f"{Path(celadon.__file__).parent}/" not in done.stderr  # no frame of ours
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ([], 1, "usage: "),
+        (["--help"], 0, "usage: "),
+        (["nowhere.py"], 1, "there is no file 'nowhere.py'"),
+    ],
+)
+def test_a_program_of_meinhelds_that_is_not_there(
+    words: list[str], status: int, said: str
+) -> None:
+    command = [sys.executable, "-m", "celadon.contrib.meinheld", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == status
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 
 from celadon import config
 from celadon.base.version import VERSION
+from celadon.command import ctl
 from celadon.command.invocation import Invocation
 from celadon.command.loading import load
 from celadon.command.words import WORDS, check_config, lines_of, show_config
@@ -64,7 +65,7 @@ def _run(argv: Sequence[str]) -> int:
     if argv and argv[0] in WORDS:
         if argv[0] != "top" and not {"-h", "--help"}.isdisjoint(argv):
             print(flags.help_of(argv[0]))
-            return 0
+            return ctl.show_commands() if argv[0] == "ctl" else 0
         status = WORDS[argv[0]](argv[1:])
         _leave_threads(status)
         return status

@@ -30,10 +30,7 @@ COMMANDS = {
 def run(words: Sequence[str], address: str, as_json: bool) -> int:
     """One command; prints the answer. The exit status is 1 where the answer is no."""
     if not words:
-        width = max(map(len, COMMANDS))
-        for name, text in COMMANDS.items():
-            print(f"{name:{width}}  {text}")
-        return 0
+        return show_commands()
     if words[0] not in COMMANDS:
         raise UsageError(f"unknown command {words[0]!r}; one of {', '.join(COMMANDS)}")
     if not address:
@@ -43,6 +40,14 @@ def run(words: Sequence[str], address: str, as_json: bool) -> int:
     answer = ask(address, " ".join(words))
     print(json.dumps(answer, indent=2) if as_json else _as_text(words[0], answer))
     return 0 if answer.get("ok", True) else 1
+
+
+def show_commands() -> int:
+    """All there are, with what each answers."""
+    width = max(map(len, COMMANDS))
+    for name, text in COMMANDS.items():
+        print(f"{name:{width}}  {text}")
+    return 0
 
 
 def _profile(words: Sequence[str], address: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from celadon import config
+from celadon.config.hooks import WITHOUT_MOMENT
 from celadon.config.settings import SETTINGS
 from celadon.config.settling import settle_request_timeout
 from celadon.config.sources import Layer, files
@@ -51,13 +52,14 @@ def examine(name: str, folder: Path) -> Report:
         if len(settings.notes) > before:
             ignored.append(settings.notes[-1])
         elif key in SETTINGS:
-            same.append(f"{key} = {brief(value)}")
+            is_mode = SETTINGS[key].is_mode and isinstance(value, int)
+            same.append(f"{key} = {f'0o{value:03o}' if is_mode else brief(value)}")
     settle_request_timeout(settings)
     if was_asked():
         ignored.append(NOTHING)
     for hook in layer.hooks:
-        if hook in _WITHOUT_MOMENT:
-            ignored.append(f"{hook}() is never called: {_WITHOUT_MOMENT[hook]}")
+        if hook in WITHOUT_MOMENT:
+            ignored.append(f"{hook}() is never called: {WITHOUT_MOMENT[hook]}")
         else:
             same.append(f"{hook}()")
     changed = list(_changes(layer, settings))
@@ -91,11 +93,6 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
             "timeout: is about a loop that is stuck; a request that takes long is "
             + (f"ended by request_timeout ({limit:g} s)" if limit else "not ended")
         )
-
-
-_WITHOUT_MOMENT = {
-    "pre_exec": "USR2 starts no second master: HUP renews code and settings"
-}
 
 
 def _advice(workers: int) -> str:

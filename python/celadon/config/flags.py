@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -17,7 +18,7 @@ _USAGE = """celadon [options] module:attribute
        celadon check [options] [module:attribute]
        celadon config [options]
        celadon ctl [--control-socket PATH] [command]
-       celadon migrate FILE
+       celadon migrate [FILE]
        celadon top [--url URL] [--once [--json]]"""
 
 _EPILOG = """\
@@ -25,9 +26,10 @@ _EPILOG = """\
 runs on native threads, what blocks, and what to do about it; without a target, what is
 installed. It exits with 1 where something blocks.
 `celadon config` shows every setting with its value and where that came from.
-`celadon ctl` asks a running server: status, health, workers, reload, reopen, drain,
-stats, stacks, config, shutdown; alone it lists them.
-`celadon migrate gunicorn.conf.py` says what stays, what changes and what to watch.
+`celadon ctl` asks a running server: status, health, workers, reload, reopen, log-level,
+drain, stats, stacks, profile, config, shutdown; alone it lists them.
+`celadon migrate FILE` says what stays, what changes and what to watch, of gunicorn.conf.py
+(which it takes where no file is named) and of uWSGI's ini files.
 `celadon top` shows a running server: load, latency, workers, what holds their loops.
 
 The target is module:attribute, module:factory() or a module that has `application` or
@@ -52,6 +54,15 @@ _OTHERS = {
 }
 
 
+_WORDS = re.findall(r"celadon ([a-z]+) ", _USAGE)
+
+
+def nearest_word(text: str) -> str:
+    """The word of the command that `text` was to be; empty where it is none."""
+    near = difflib.get_close_matches(text, _WORDS, n=1, cutoff=0.7)
+    return near[0] if near else ""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -62,7 +73,8 @@ def help_of(word: str) -> str:
     usage = next(line for line in _USAGE.splitlines() if f"celadon {word}" in line)
     about = _EPILOG.partition(f"`celadon {word}")[2].partition("\n`celadon")[0]
     text = f"`celadon {word}{about}".partition("\n\n")[0]
-    return f"usage: {usage.strip()}\n\n{text}\n\nOptions are those of `celadon --help`."
+    options = "" if word == "migrate" else "\n\nOptions are those of `celadon --help`."
+    return f"usage: {usage.strip()}\n\n{text}{options}"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -114,7 +126,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_flag(group: Any, row: Setting) -> None:
-    text = f"{row.help} (default: {show(row.default)})".replace("%", "%%")
+    text = f"{row.help} (default: {show_of(row, row.default)})".replace("%", "%%")
     if row.name == "control_socket_disable":  # its flag is the negation
         group.add_argument(
             *row.all_flags, dest=row.name, action="store_true", help=text
@@ -143,6 +155,11 @@ def _add_flag(group: Any, row: Setting) -> None:
             metavar=row.metavar or row.name.split("_")[-1].upper(),
             help=text,
         )
+
+
+def show_of(row: Setting, value: Any) -> str:
+    """A value of that setting, as it would be written."""
+    return f"0o{value:03o}" if row.is_mode and value else show(value)
 
 
 def show(value: Any) -> str:
@@ -176,7 +193,9 @@ def parse(argv: Sequence[str]) -> dict[str, Any]:
     """
     options, words = parse_words(argv)
     if len(words) > 1:
-        raise UsageError(f"one target only, what is {words[1]!r}?")
+        near = nearest_word(words[0])
+        hint = f" (did you mean `celadon {near}`?)" if near else ""
+        raise UsageError(f"one target only, what is {words[1]!r}?{hint}")
     return {**options, **({"target": words[0]} if words else {})}
 
 

@@ -32,13 +32,15 @@ HOOKS: Mapping[str, tuple[int, ...]] = {
     "ssl_context": (2,),
 }
 
-_REFUSED = {"ssl_context": "TLS is not served yet: put a proxy in front"}
+# Of these the moment never comes, as under gunicorn where no USR2 and no certificate is.
+WITHOUT_MOMENT = {
+    "pre_exec": "USR2 starts no second master: HUP renews code and settings",
+    "ssl_context": "TLS is not served yet: put a proxy in front",
+}
 
 
 def check_hook(name: str, value: object) -> str | None:
     """Why `value` cannot be the hook `name`; None: it can."""
-    if name in _REFUSED:
-        return f"{name} is refused: {_REFUSED[name]}"
     if not callable(value):
         return f"{name}: a function is wanted, not {brief(value)}"
     counts = HOOKS[name]

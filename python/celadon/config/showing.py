@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from celadon.config.effective import Config
-from celadon.config.flags import show
+from celadon.config.flags import show_of
 from celadon.config.settings import SETTINGS
 
 _HIDDEN = "***"
@@ -14,7 +14,7 @@ _HIDDEN = "***"
 def as_text(settings: Config) -> str:
     """A line for each setting, then hooks and notes."""
     lines = [
-        f"{name} = {show(_shown(name, value))}  # {settings.sources[name]}"
+        f"{name} = {show_of(SETTINGS[name], _shown(name, value))}  # {settings.sources[name]}"
         for name, value in settings.values.items()
     ]
     for name, hook in settings.hooks.items():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from celadon.config.values.plain import parse_bool
+from celadon.config.values.plain import parse_bool, parse_umask
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class Setting:
     @property
     def is_bool(self) -> bool:
         return self.parse is parse_bool
+
+    @property
+    def is_mode(self) -> bool:
+        """Whether its number is written in octal digits."""
+        return self.parse is parse_umask
 
     @property
     def all_flags(self) -> tuple[str, ...]:

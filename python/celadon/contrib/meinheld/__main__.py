@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 
@@ -9,8 +10,14 @@ from celadon.contrib.meinheld import install
 
 
 def main() -> None:
+    usage = "usage: python -m celadon.contrib.meinheld script.py [args ...]"
+    if sys.argv[1:2] in (["-h"], ["--help"]):
+        print(usage)
+        return
     if len(sys.argv) < 2:
-        sys.exit("usage: python -m celadon.contrib.meinheld script.py [args ...]")
+        sys.exit(usage)
+    if not os.path.exists(sys.argv[1]):
+        sys.exit(f"{usage}\nthere is no file {sys.argv[1]!r}")
     install()
     del sys.argv[0]
     sys.path[0] = sys.argv[0].rpartition("/")[0]
