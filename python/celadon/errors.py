@@ -13,6 +13,16 @@ def brief(value: object) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
+def reason(error: BaseException) -> str:
+    """What an exception says, without the number of an errno, and why it came."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        name = "" if error.filename is None else f": {error.filename!r}"
+        text = f"{error.strerror}{name}"
+    cause = reason(error.__cause__) if error.__cause__ else ""
+    return text if cause in text else f"{text} ({cause})"
+
+
 def printable(text: str) -> str:
     """As UTF-8 can say it: a path that is none has surrogates in it."""
     return text.encode(errors="backslashreplace").decode()

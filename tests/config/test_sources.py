@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from celadon.command import ctl
 
 from tests.support import raw
 from tests.support.servers import CELADON, ROOT, Command
@@ -286,7 +288,6 @@ workers = 3 if gunicorn.__version__ else 0
         ("header_map = 'dangerous'", "header_map: expected one of drop, refuse"),
         ("def post_fork(worker): pass", "post_fork: it must take 2 arguments"),
         ("pre_fork = 5", "pre_fork: a function is wanted, not 5"),
-        ("def ssl_context(c, f): pass", "ssl_context is refused: TLS is not"),
         ("reuse_port = True\nbind = 'unix:/x'", "reuse_port: a unix socket cannot"),
     ],
 )
@@ -453,6 +454,7 @@ def test_migrate_of_uwsgi(place: Place) -> None:
         "wsgi_app": "shop.wsgi:app",
         "bind": ["0.0.0.0:8000", "unix:/tmp/shop.sock"],
         "request_timeout": 60.0,
+        "timeout": 60.0,
         "worker_max_rss": 400 << 20,
         "backlog": 100,
         "raw_env": ["A=***", "B=***"],
@@ -528,6 +530,59 @@ def test_migrate_of_uwsgi_takes_no_scheme_of_a_log_for_a_file(place: Place) -> N
         written, unclear = migrated(place, f"{line}\n")
         assert (written, unclear) == ({}, [f"  {line}: errorlog\n"])
     assert migrated(place, "logto = /e.log\n")[0] == {"errorlog": "/e.log"}
+
+
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        ("base = /srv\nname = shop\nchdir = %(base)/%(name)\n", {"chdir": "/srv/shop"}),
+        ("socket = /run/x.sock\nchmod-socket = 660\n", {"umask": "0o117"}),
+        ("chmod-socket\n", {"umask": "0o111"}),
+        ("umask = 022\n", {"umask": "0o022"}),
+        ("lazy-apps\n", {"preload_app": False}),
+        ("lazy-apps = false\n", {"preload_app": True}),
+        ("stats = /run/stats.sock\n", {"admin_bind": "unix:/run/stats.sock"}),
+        ("stats = :1717\n", {"admin_bind": "0.0.0.0:1717"}),
+        ("stats-push = statsd:10.0.0.1:8125,shop\n", {"statsd_host": "10.0.0.1:8125"}),
+        ("harakiri = 300\n", {"request_timeout": "300s", "timeout": "300s"}),
+        ("harakiri = 20\n", {"request_timeout": "20s"}),
+        ("buffer-size = 4096\n", {"limit_request_head": 4096}),
+        ("log-x-forwarded-for = true\n", {"proxy_headers": True}),
+        ("cpu-affinity = 1\nreuse-port = 1\n", {"worker_affinity": True}),
+        ("harakiri-verbose = true\nsafe-pidfile = /run/x\n", {"pidfile": "/run/x"}),
+    ],
+)
+def test_migrate_of_uwsgi_leaves_nothing_to_look_at_that_is_clear(
+    place: Place, options: str, written: dict[str, Any]
+) -> None:
+    found, unclear = migrated(place, options)
+    assert written.items() <= found.items()
+    assert ("timeout" in found) == ("timeout" in written)
+    assert unclear == [""]
+
+
+def test_migrate_of_uwsgi_lets_pass_what_a_large_buffer_did(place: Place) -> None:
+    """A line and a field may be as long as the whole head, as there."""
+    written, _ = migrated(place, "buffer-size = 32768\n")
+    names = ("head", "line", "field_size")
+    assert written == {f"limit_request_{name}": 32768 for name in names}
+
+
+def test_migrate_of_uwsgi_says_what_is_not_said(place: Place) -> None:
+    text = "[uwsgi]\nproject = x\nhararkiri = 3\nsocket = /%(project).sock\nfoo = 1\n"
+    place.write("uwsgi.ini", f"{text}static-map = /a=/srv/b/\nif-env = X\n")
+    said = place.run("migrate", "uwsgi.ini").stdout
+    assert "hararkiri (did you mean harakiri?" in said
+    assert "  foo\n" in said
+    assert "project" not in said
+    assert "nginx: location /a/ { alias /srv/b/; }" in said
+    assert "if-env: a condition" in said
+    watch = said.partition("Watch:\n")[2]
+    for name in ("harakiri", "disable-logging", "lazy-apps", "limit-post"):
+        assert f"  {name}: " in watch
+        place.write("uwsgi.ini", f"[uwsgi]\n{name} = 1\n")
+        again = place.run("migrate", "uwsgi.ini").stdout.partition("Watch:\n")[2]
+        assert f"  {name}: " not in again
 
 
 @pytest.mark.parametrize("option", ["http-keepalive", "so-keepalive"])
@@ -648,6 +703,22 @@ def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
             ("--access-log-skip", "x"),
             r"access_log_skip: expected paths that begin with /",
         ),
+        (
+            ("--bind", "localhost:http"),
+            r"bind: expected HOST:PORT, .*, not .*localhost:h",
+        ),
+        (
+            ("--bind", "http://a:80"),
+            r"bind: expected HOST:PORT, .* fd://N, not .*http:",
+        ),
+        (("--bind", "::1"), r"bind: expected HOST:PORT, \[V6\]:PORT, .*, not .*'::1'"),
+        (
+            ("--admin-bind", "a", "--bind", "a:8000"),
+            r"admin_bind: a is an address of bind: it needs a port of its own$",
+        ),
+        (("--error-logfile", "/no/x"), r"celadon: errorlog: No such .*: '/no/x'$"),
+        (("--log-config", "/no/x"), r"celadon: logconfig: No such .*: '/no/x'$"),
+        (("--paste", "/no/x.ini"), r"celadon: paste: No such .*: '/no/x.ini'$"),
         (("--log-ring", "1"), r"log_ring: expected at least 4096 bytes"),
         (("--uid", "1"), r"unknown option --uid of uWSGI's: celadon calls it --user$"),
         (
@@ -684,6 +755,7 @@ def test_s24_good_messages(place: Place, words: tuple[str, ...], said: str) -> N
         (":app", r"no module in ':app'; expected module:attribute"),
         ("shop..wsgi:app", r"'shop..wsgi' cannot be a module"),
         ("my-shop:app", r"there is no module 'my-shop'; expected"),
+        ("chek", r"there is no module 'chek' \(did you mean `celadon check`\?\)"),
     ],
 )
 def test_what_can_be_no_module_is_said_before_the_port_opens(
@@ -694,6 +766,99 @@ def test_what_can_be_no_module_is_said_before_the_port_opens(
     assert re.fullmatch(f"celadon: .*{said}.*\n", done.stderr), done.stderr
     place.write("stop.py", f"from {PROBE.partition(':')[0]} import app\n")
     assert place.run("--check-config", "stop").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("web/wsgi.py", "web.wsgi"),
+        ("web/wsgi.py:application", "web.wsgi:application"),
+        ("lib/shop/main.py", "shop.main with --chdir lib"),
+        ("manage.py", "web.wsgi"),
+        ("lib/loose.py", "loose:app with --chdir lib"),
+    ],
+)
+def test_of_a_file_the_module_is_named(place: Place, target: str, meant: str) -> None:
+    """Also where it lies in a package, as Django's and others do."""
+    for folder in ("web", "lib/shop"):
+        (place.folder / folder).mkdir(parents=True)
+        place.write(f"{folder}/__init__.py", "")
+    place.write("web/wsgi.py", "")
+    done = place.run(target)
+    assert done.stderr.endswith(f"is a file, a module is wanted: {meant}\n")
+
+
+SHOP = f"""
+from {PROBE.partition(":")[0]} import app as application
+class Shop:
+    def __init__(self, name, folder=None): pass
+class Answer:
+    def __init__(self, environ, start_response): start_response("200 OK", [])
+    def __iter__(self): return iter([b""])
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("web", r"nor 'app' \(did you mean web.wsgi\?\)$"),
+        ("web.settings", r"nor 'app' \(did you mean web.wsgi\?\)$"),
+        ("web.wsgi:app", r"no attribute 'app' \(did you mean web.wsgi:application\?"),
+        ("factory", r"nor 'app' \(did you mean factory:create_app\(\)\?\)$"),
+        ("factory:creat_app", r"did you mean factory:create_app\(\)\?\)$"),
+        ("factory:thing.other", r"has no attribute 'thing.other'$"),
+        ("web.wsgi:Shop", r"'web.wsgi:Shop' is a class, and what it makes is no"),
+        ("old", r"No module named 'uwsgi'; that is uWSGI's own module, and only"),
+        ("caused", r"cannot import 'caused': ValueError: told \(No such .*: '/no'\)$"),
+    ],
+)
+def test_what_was_meant_is_named(place: Place, target: str, said: str) -> None:
+    (place.folder / "web").mkdir()
+    place.write("web/__init__.py", "")
+    place.write("web/settings.py", "")
+    place.write("web/wsgi.py", SHOP)
+    place.write("factory.py", "def create_app(): ...\nthing = 1\n")
+    place.write("old.py", "import uwsgi\n")
+    raised = "    raise ValueError('told') from error\n"
+    place.write("caused.py", f"try: open('/no')\nexcept OSError as error:\n{raised}")
+    done = place.run("--check-config", target)
+    assert done.returncode == 1
+    assert re.search(said, done.stderr, re.MULTILINE), done.stderr
+    assert place.run("--check-config", "web.wsgi:Answer").returncode == 0
+
+
+def test_a_word_of_the_command_that_is_misspelt(place: Place) -> None:
+    done = place.run("chek", PROBE)
+    assert done.stderr.endswith("(did you mean `celadon check`?)\n")
+    assert "did you mean" not in place.run(PROBE, PROBE).stderr
+
+
+def test_help_of_a_word_has_all_of_it(place: Place) -> None:
+    said = place.run("ctl", "--help").stdout
+    assert [name for name in ctl.COMMANDS if f"\n{name}  " not in said] == []
+    said = place.run("migrate", "--help").stdout
+    assert "uWSGI" in said
+    assert "Options are" not in said
+
+
+def test_a_handler_of_a_log_that_fails_says_why(place: Place) -> None:
+    handler = {"class": "logging.FileHandler", "filename": "/no/x.log"}
+    described = {"handlers": {"own": handler}, "root": {"handlers": ["own"]}}
+    place.write("celadon.conf.py", f"logconfig_dict = {described}\n")
+    for words in ((), ("--check-config",)):
+        done = place.run(*words, PROBE)
+        assert done.stderr == (
+            "celadon: logconfig_dict: Unable to configure handler 'own' "
+            "(No such file or directory: '/no/x.log')\n"
+        )
+
+
+def test_modes_are_shown_as_they_are_written(place: Place) -> None:
+    place.write("gunicorn.conf.py", "umask = 0o027\ncontrol_socket_mode = 0o660\n")
+    said = place.run("migrate").stdout
+    assert "  umask = 0o027\n" in said
+    assert "  control_socket_mode = 0o660\n" in said
+    assert "umask = 0o027 " in place.run("config").stdout
 
 
 @pytest.mark.parametrize("name", ["start", "serve"])
@@ -727,6 +892,11 @@ def test_a_module_may_be_called_what_is_no_name(place: Place, target: str) -> No
 
 def test_a_configuration_of_another_kind_is_named(place: Place) -> None:
     place.write("uwsgi.ini", "[uwsgi]\nmaster = true\n")
+    place.write("site.ini", "[app:main]\nuse = call:shop:make\n")
+    assert (
+        "`celadon --check-config --paste site.ini`"
+        in place.run("migrate", "site.ini").stderr
+    )
     assert place.problems("-c", "uwsgi.ini") == [
         "celadon: config: uwsgi.ini: --paste FILE takes PasteDeploy's, "
         "`celadon migrate FILE` reads uWSGI's"

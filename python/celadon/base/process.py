@@ -95,8 +95,9 @@ def become(account: Account) -> None:
         os.setresgid(account.gid, account.gid, account.gid)
         os.setresuid(account.uid, account.uid, account.uid)
     except OSError as error:
+        hint = "" if was_root else "; only root can: leave user and group out"
         raise CeladonError(
-            f"cannot become {account.uid}:{account.gid}: {error}"
+            f"cannot become {account.uid}:{account.gid}: {error.strerror}{hint}"
         ) from None
     if not _is(account, was_root):
         raise CeladonError(f"has not become {account.uid}:{account.gid}")

@@ -74,7 +74,7 @@ class Config:
         try:
             value = row.parse(raw)
         except (ValueError, TypeError) as error:
-            given = "" if row.is_secret else f", not {brief(raw)}"
+            given = "" if row.is_secret else f", not {brief(_alone(raw))}"
             raise UsageError(f"{name}: {error}{given} ({source})") from None
         self.values[name] = value
         self.sources[name] = source
@@ -88,6 +88,11 @@ class Config:
         if verdict.refused:
             raise UsageError(f"{name} is refused: {verdict.reason} ({source})")
         self.notes.append(f"{name} has no effect: {verdict.reason} ({source})")
+
+
+def _alone(value: Any) -> Any:
+    """The one of a list of one: a flag that may be repeated was given once."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def unknown_setting(name: str, source: str = "") -> UsageError:

@@ -7,6 +7,7 @@ import os
 from celadon.config import paths
 from celadon.config.effective import Config
 from celadon.config.settings import SETTINGS
+from celadon.config.values.addresses import in_both
 from celadon.config.values.names import strange_atoms
 
 
@@ -24,6 +25,10 @@ def contradictions(config: Config) -> list[str]:
     problems += _problems_of_environment(config)
     if not config.bind:
         problems.append("bind: no address given")
+    problems += [
+        f"admin_bind: {each} is an address of bind: it needs a port of its own"
+        for each in in_both(config.admin_bind, config.bind)
+    ]
     if config.reuse_port and any(a.startswith("unix:") for a in config.bind):
         problems.append("reuse_port: a unix socket cannot be shared by address")
     for name, row in SETTINGS.items():

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from celadon.errors import UsageError
+from celadon.errors import UsageError, reason
 from celadon.logging.before import Before
 from celadon.logging.files import File, capture_output
 from celadon.logging.known import GUNICORN
@@ -34,11 +34,14 @@ def setup(settings: LogSettings) -> None:
     there before then stays.
     """
     before = Before()
+    setting = "errorlog"
     try:
         _set_up(settings)
+        setting = _described_by(settings)
+        _configure(settings)
     except Exception as error:  # also of classes that a configuration names
         before.restore()
-        raise UsageError(f"errorlog or logconfig: {error}") from None
+        raise UsageError(f"{setting}: {reason(error)}") from None
     before.forget()
     while _noted:
         logger.info("%s", _noted.pop(0))
@@ -67,7 +70,12 @@ def _set_up(settings: LogSettings) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(settings.loglevel.upper())
     logger.propagate = False
-    _configure(settings)
+
+
+def _described_by(settings: LogSettings) -> str:
+    """The setting that says of all loggers how they are."""
+    names = ("logconfig_dict", "logconfig_json", "logconfig")
+    return next((name for name in names if getattr(settings, name)), names[-1])
 
 
 def _configure(settings: LogSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import importlib
 import importlib.util
 import inspect
@@ -15,7 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from celadon.base import origins
-from celadon.errors import AppError, AppFailed, printable
+from celadon.config import flags
+from celadon.errors import AppError, AppFailed, printable, reason
 
 Application = Callable[..., Any]
 
@@ -69,6 +71,11 @@ def check_name(target: str, folders: Sequence[str] = ()) -> tuple[str, str]:
             f"there is no module {module_name!r}; `celadon ctl` asks a running server, "
             "`celadon --help` lists options"
         )
+    word = flags.nearest_word(target) if target.isidentifier() else ""
+    if word and not _is_found(module_name, folders):
+        raise AppError(
+            f"there is no module {module_name!r} (did you mean `celadon {word}`?)"
+        )
     return module_name, expression
 
 
@@ -97,7 +104,7 @@ def _no_wsgi(app: Any, target: str) -> str | None:
     except TypeError:
         pass
     else:
-        return None
+        return _no_answer(app, target)
     try:
         signature.bind()
     except TypeError:
@@ -112,10 +119,28 @@ def _no_wsgi(app: Any, target: str) -> str | None:
     )
 
 
+def _no_answer(app: Any, target: str) -> str | None:
+    """A class is an application if what it makes can be gone through."""
+    is_plain = inspect.isclass(app) and type(app).__call__ is type.__call__
+    if not is_plain or hasattr(app, "__iter__") or hasattr(app, "__getitem__"):
+        return None
+    return (
+        f"{target!r} is a class, and what it makes is no answer of a request: name an "
+        "application that is made of it"
+    )
+
+
 def _not_a_file(name: str, expression: str) -> str:
     path = Path(name.removesuffix(".py"))
-    where = f" with --chdir {path.parent}" if path.parent != Path() else ""
-    meant = f"{path.name}:{expression or 'app'}"
+    root = path.parent
+    while (root / "__init__.py").is_file():  # of a package, whose module it is
+        root = root.parent
+    where = f" with --chdir {root}" if root != Path() else ""
+    is_packaged = root != path.parent
+    named = expression or ("" if is_packaged else "app")
+    if path.name == "manage" and (sites := sorted(root.glob("*/wsgi.py"))):
+        path, named = sites[0].with_suffix(""), expression  # Django's own command
+    meant = ".".join(path.relative_to(root).parts) + (f":{named}" if named else "")
     return f"{name!r} is a file, a module is wanted: {meant}{where}"
 
 
@@ -135,6 +160,13 @@ def _import(name: str) -> Any:
         raise own_failure(f"cannot import {name!r}", error) from None
 
 
+_UWSGI = {"uwsgi", "uwsgidecorators"}
+_OF_UWSGI = (
+    "; that is uWSGI's own module, and only what uWSGI serves has it: hooks of a "
+    "configuration, Redis, Celery or cron take its place"
+)
+
+
 def own_failure(what: str, error: BaseException) -> AppError:
     """The application's own frames, without ours and the import system's."""
     frames = own_frames(error.__traceback__)
@@ -142,6 +174,9 @@ def own_failure(what: str, error: BaseException) -> AppError:
     if frames is not None or isinstance(error, SyntaxError):
         shown = "".join(traceback.format_exception(type(error), error, frames))
     detail = traceback.format_exception_only(type(error), error)[-1].strip()
+    cause = reason(error.__cause__) if error.__cause__ else ""
+    detail += f" ({cause})" if cause not in detail else ""
+    detail += _OF_UWSGI if getattr(error, "name", None) in _UWSGI else ""
     brief = printable(f"{what}: {detail}")
     return AppFailed(printable(shown) + brief, brief)
 
@@ -191,16 +226,39 @@ def _find(module: Any, module_name: str, name: str | None) -> Any:
         for usual in ("application", "app"):
             if hasattr(module, usual):
                 return getattr(module, usual)
-        raise AppError(f"module {module_name!r} has neither 'application' nor 'app'")
+        hint = _elsewhere(module, module_name)
+        raise AppError(
+            f"module {module_name!r} has neither 'application' nor 'app'{hint}"
+        )
     found = module
     for part in name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
+            hint = _elsewhere(module, module_name, name)
             raise AppError(
-                f"module {module_name!r} has no attribute {name!r}"
+                f"module {module_name!r} has no attribute {name!r}{hint}"
             ) from None
     return found
+
+
+def _elsewhere(module: Any, module_name: str, wanted: str = "") -> str:
+    """What was meant, by what there is: an application, who makes one, or the module that
+    Django and others have for it."""
+    if "." in wanted:
+        return ""
+    near = difflib.get_close_matches(wanted, vars(module), n=1)
+    for name in (*near, "application", "app", "create_app", "make_app"):
+        if callable(getattr(module, name, None)):
+            made = "()" if name in ("create_app", "make_app") else ""
+            return f" (did you mean {module_name}:{name}{made}?)"
+    package = module_name
+    if not hasattr(module, "__path__"):
+        package = module_name.rpartition(".")[0]
+    other = f"{package}.wsgi"
+    if package and other != module_name and importlib.util.find_spec(other):
+        return f" (did you mean {other}?)"
+    return ""
 
 
 def _call(make: Any, call: tuple[list[Any], dict[str, Any]], target: str) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 from celadon.config.values.plain import parse_list, parse_text
 
 _LARGEST_PORT = 65535
+_TCP = re.compile(r"(\[[^\]]*\]|[^][:/]*)(:[0-9]+)?")
+_PORT = "8000"  # where none is named
 
 
 def parse_networks(value: Any) -> str:
@@ -61,6 +63,8 @@ def parse_addresses(value: Any) -> list[str]:
             )
         if each.startswith(("/", "./", "../")):
             raise ValueError(f"a path is written unix:{each}")
+        if not each.startswith(("unix:", "fd://")) and not _TCP.fullmatch(each):
+            raise ValueError("expected HOST:PORT, [V6]:PORT, unix:PATH or fd://N")
         _check_port(each)
     return addresses
 
@@ -83,7 +87,21 @@ def is_for_v6_only(address: str, among: list[str]) -> bool:
 def _port_of(address: str) -> str:
     host, colon, port = address.rpartition(":")
     is_port = colon and port.isdigit() and (not host.startswith("[") or host[-1] == "]")
-    return port if is_port else "8000"
+    return port if is_port else _PORT
+
+
+def in_both(some: list[str], others: list[str]) -> list[str]:
+    """Addresses of `some` that are among `others`, however their port is written."""
+    named = {_whole(each) for each in others}
+    return [each for each in some if _whole(each) in named and _port_of(each) != "0"]
+
+
+def _whole(address: str) -> str:
+    """With its port, where it has one."""
+    if address.startswith(("unix:", "fd://")):
+        return address
+    host = address.removesuffix(f":{_port_of(address)}")
+    return f"{host}:{_port_of(address)}"
 
 
 def parse_paths(value: Any) -> list[str]:
