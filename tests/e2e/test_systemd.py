@@ -164,6 +164,21 @@ def test_sockets_that_were_handed_over(site: Site) -> None:
     admin.close()
 
 
+def test_sockets_that_nobody_serves_are_named(site: Site) -> None:
+    """gunicorn takes them before its `bind`; who connects to one here waits for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as pages:
+        handed = {"web": pages.fileno()}
+        bind = ("--bind", "127.0.0.1:0")
+        with activated(handed, *bind, folder=site.folder) as server:
+            server.said(
+                r"bind \(given\) says .* nobody serves fd://3 of systemd: leave"
+            )
+            wait_ready(server, 1)
+        with activated(handed, "--bind", "fd://3", folder=site.folder) as server:
+            wait_ready(server, 1)
+            assert not any("nobody serves" in line for line in server.lines)
+
+
 @pytest.mark.row("S19")
 def test_the_control_socket_of_one_that_was_activated_is_found(site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as pages:

@@ -16,6 +16,12 @@ def activated(settings: config.Config, sockets: systemd.Sockets) -> config.Confi
     for name, given in (("bind", sockets.http), ("admin_bind", sockets.admin)):
         if given and settings.is_default(name):
             settings.set(name, given, "socket activation")
+        elif left := [each for each in given if each not in getattr(settings, name)]:
+            # gunicorn would take them; a proxy that connects to one waits for ever.
+            settings.notes.append(
+                f"{name} ({settings.sources[name]}) says where to listen, so nobody serves "
+                f"{', '.join(left)} of systemd: leave {name} out, or the socket unit"
+            )
     return settings
 
 
