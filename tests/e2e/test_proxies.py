@@ -114,6 +114,11 @@ def app(environ, start_response):
         told = json.loads(answer.body)
         assert told == [answer.get("X-Request-ID"), "http", "127.0.0.1", "a", True]
         assert len(told[0]) == 32  # nginx's, not ours
+        (tmp_path / "static").mkdir()
+        (tmp_path / "static/site.css").write_text("body {}")
+        with Client(("127.0.0.1", proxy.port)) as client:
+            client.send(get("/static/site.css"))
+            assert client.response().body == b"body {}"  # its own
 
 
 def test_s25_nobody_says_who_he_is_himself(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def nginx(folder: Path, sockets: list[Path]) -> Proxy:
     text = NGINX.read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
     for name, path in zip(("one", "two"), sockets, strict=True):
         text = text.replace(f"unix:/run/celadon/{name}.sock", f'"unix:{path}"')
+    text = text.replace("/srv/shop/static/", f"{folder}/static/")
     user = "user root;" if os.getuid() == 0 else ""
     temporary = "".join(
         f'{kind}_temp_path "{folder}/{kind}";'
