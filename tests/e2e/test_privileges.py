@@ -320,3 +320,17 @@ def test_who_answers_for_another_is_told_nothing() -> None:
             ask(name, "shutdown")
         assert squatter.stdout.readline() == "b''\n"
         squatter.wait(TIMEOUT)
+
+
+def test_who_is_not_root_is_told_that_only_root_can() -> None:
+    code = f"""
+import os
+from celadon.base.process import Account, become
+os.setresuid(*[{USER.pw_uid}] * 3)
+become(Account(1, 1, (1,), ""))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.endswith(
+        "cannot become 1:1: Operation not permitted; "
+        "only root can: leave user and group out\n"
+    )
