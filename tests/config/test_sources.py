@@ -422,6 +422,38 @@ def test_migrate_says_what_to_watch(place: Place) -> None:
     assert f"; {len(os.sched_getaffinity(0))} are enough, one for each CPU" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "worker_class = 'gevent'\nworkers = 2\n",
+            "2 x 1000 requests at a time before",
+        ),
+        ("worker_class = 'eventlet'\nworker_connections = 9\n", "1 x 9 requests at a "),
+        (
+            "reload = True\npreload_app = True\n",
+            "start:\n  reload: what preload_app has",
+        ),
+        (
+            "access_log_format = '%(foo)s'\n",
+            "Watch:\n  access_log_format: %(foo)s is no",
+        ),
+        ("access_logfile = '-'\n", "'access_logfile' (did you mean 'accesslog'?)"),
+    ],
+)
+def test_migrate_says_no_more_and_no_less_than_is_so(
+    place: Place, text: str, said: str
+) -> None:
+    place.write("gunicorn.conf.py", text)
+    assert said in place.run("migrate").stdout
+
+
+def test_names_of_flags_may_be_the_authors_own(place: Place) -> None:
+    text = "access_logfile = log_file = '-'\naccesslog = access_logfile\n"
+    place.write("gunicorn.conf.py", text)
+    assert "unknown setting" not in place.run("migrate").stdout
+
+
 UWSGI = """
 [other]
 module = not:this

@@ -11,7 +11,7 @@ from typing import Any
 from celadon import config
 from celadon.config.hooks import WITHOUT_MOMENT
 from celadon.config.settings import SETTINGS
-from celadon.config.settling import settle_request_timeout
+from celadon.config.settling import ON_GREENLETS, contradictions
 from celadon.config.sources import Layer, files
 from celadon.errors import UsageError, brief
 from celadon.patch.gevent import NOTHING, refuse_patches, was_asked
@@ -54,7 +54,9 @@ def examine(name: str, folder: Path) -> Report:
         elif key in SETTINGS:
             is_mode = SETTINGS[key].is_mode and isinstance(value, int)
             same.append(f"{key} = {f'0o{value:03o}' if is_mode else brief(value)}")
-    settle_request_timeout(settings)
+    before = len(settings.notes)
+    refused += contradictions(settings)
+    odd = [each for each in settings.notes[before:] if each != ON_GREENLETS]
     if was_asked():
         ignored.append(NOTHING)
     for hook in layer.hooks:
@@ -68,7 +70,7 @@ def examine(name: str, folder: Path) -> Report:
         ("Changes", changed),
         ("Has no effect", ignored + layer.warnings),
         ("Is refused, and stops the start", refused),
-        ("Watch", list(_watch(layer, settings))),
+        ("Watch", [*odd, *_watch(layer, settings)]),
     ]
     text = "\n".join(
         f"{title}:\n" + "\n".join(f"  {line}" for line in lines)
@@ -95,6 +97,14 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
         )
 
 
+_OF_GREENLETS = (
+    "gevent",
+    "eventlet",
+    "gunicorn.workers.ggevent",
+    "gunicorn.workers.geventlet",
+)
+
+
 def _advice(workers: int) -> str:
     cpus = len(os.sched_getaffinity(0))
     return f"; {cpus} are enough, one for each CPU" if workers > cpus else ""
@@ -119,6 +129,8 @@ def _watch(layer: Layer, settings: config.Config) -> Iterator[str]:
         )
     workers: Any = settings.workers
     before = max(settings.threads, 1)
+    if str(layer.values.get("worker_class", "")).lower().startswith(_OF_GREENLETS):
+        before = settings.worker_connections
     if (
         settings.worker_class == "sync"
         and settings.threads == 1

@@ -10,6 +10,8 @@ from celadon.config.settings import SETTINGS
 from celadon.config.values.addresses import in_both
 from celadon.config.values.names import strange_atoms
 
+ON_GREENLETS = "requests run on greenlets, not on threads"
+
 
 def contradictions(config: Config) -> list[str]:
     """Settles what settings say of each other; what cannot be settled is returned."""
@@ -145,4 +147,4 @@ def _settle_worker_class(config: Config) -> None:
             config.values["request_timeout"] = config.timeout
             config.sources["request_timeout"] = "timeout, by worker_class = sync"
     elif threaded and config.green:
-        config.notes.append("requests run on greenlets, not on threads")
+        config.notes.append(ON_GREENLETS)

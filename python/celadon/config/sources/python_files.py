@@ -18,6 +18,14 @@ from celadon.config.sources import stand_in
 from celadon.config.sources.layer import Layer
 from celadon.errors import UsageError
 
+# Flags of several words that are spelt otherwise than their settings: --access-logfile.
+# A log_file may be the author's, for whichever log.
+_FLAGS = {
+    flag[2:].replace("-", "_"): [name]
+    for name, row in SETTINGS.items()
+    for flag in row.flags
+    if flag.count("-") > 2 and flag != "--log-file"
+}
 _NEAR = 0.85  # so alike that it is a slip of the pen
 _PREFIX = "celadon_"
 
@@ -64,7 +72,7 @@ def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> L
             if value is not None:
                 layer.values[name] = value
         elif not _is_authors(name, value):
-            _note_unknown(layer, name, strict)
+            _note_unknown(layer, name, strict, namespace)
     return layer
 
 
@@ -107,7 +115,9 @@ def _is_authors(name: str, value: Any) -> bool:
     return name.startswith("_") or name.isupper() or isinstance(value, kinds)
 
 
-def _note_unknown(layer: Layer, name: str, strict: bool) -> None:
+def _note_unknown(
+    layer: Layer, name: str, strict: bool, namespace: Mapping[str, Any]
+) -> None:
     if name in SETTINGS:
         layer.warnings.append(
             f"{name} is left alone, as by gunicorn, which has no such setting: "
@@ -116,6 +126,7 @@ def _note_unknown(layer: Layer, name: str, strict: bool) -> None:
         return
     known = [*(SETTINGS if strict else gunicorn.SHARED), *HOOKS, *gunicorn.VERDICTS]
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.6 if strict else _NEAR)
+    near = near or [each for each in _FLAGS.get(name, ()) if each not in namespace]
     hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
     line = f"unknown setting {name!r}{hint} ({layer.source})"
     if strict:
