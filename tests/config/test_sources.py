@@ -873,6 +873,21 @@ def test_help_of_a_word_has_all_of_it(place: Place) -> None:
     assert "Options are" not in said
 
 
+def test_a_server_is_asked_though_its_file_is_bad_by_now(place: Place) -> None:
+    env = {"PYTHONPATH": str(ROOT)}
+    with Command(PROBE, cwd=place.folder, env=env) as server:
+        assert server.request(raw.get("/")).body == b"hello"
+        place.write("celadon.conf.py", "workers = (\n")
+        done = place.run("ctl", "status")
+        assert done.returncode == 2
+        assert done.stderr.endswith(
+            "name it: celadon ctl --config '' --bind ADDRESS, or --control-socket PATH\n"
+        )
+        bind = f"127.0.0.1:{server.port}"
+        done = place.run("ctl", "--config", "", "--bind", bind, "status")
+        assert "state: serving" in done.stdout, done.stderr
+
+
 def test_a_handler_of_a_log_that_fails_says_why(place: Place) -> None:
     handler = {"class": "logging.FileHandler", "filename": "/no/x.log"}
     described = {"handlers": {"own": handler}, "root": {"handlers": ["own"]}}

@@ -98,6 +98,12 @@ def check_config(invocation: Invocation) -> int:
     return int(bool(problems))
 
 
+_UNREAD = (
+    "the server is found by its settings; where they are bad by now, name it: "
+    "celadon ctl --config '' --bind ADDRESS, or --control-socket PATH"
+)
+
+
 def _ctl(argv: Sequence[str]) -> int:
     """`celadon ctl [options] [command]`: options are those that name the server."""
     from celadon.command import ctl
@@ -106,7 +112,10 @@ def _ctl(argv: Sequence[str]) -> int:
     options, words = flags.parse_words(argv)
     invocation = Invocation(options)
     as_json = invocation.take("json")
-    address = invocation.named_control() or control.address_of(invocation.read())
+    try:
+        address = invocation.named_control() or control.address_of(invocation.read())
+    except UsageError as error:
+        raise UsageError(*error.problems, _UNREAD) from None
     return ctl.run(words, address, as_json)
 
 
