@@ -195,6 +195,7 @@ class ClientConnection : public loop::Disposable,
   void end(Closed why) noexcept;
   void act(Due due) noexcept;
   void on_write_due(Due due) noexcept;
+  void on_idle_due() noexcept;
   void on_linger_due() noexcept;
   void on_delivery_due() noexcept;
 

@@ -53,7 +53,7 @@ void ClientConnection::act(Due due) noexcept {
     case Why::Nothing: return;
     case Why::Preface: return close(Closed::Slow);
     case Why::FirstHead: ++counters.timeouts_header; return close(Closed::Slow);
-    case Why::Idle: ++counters.timeouts_keepalive; return end(Closed::Idle);
+    case Why::Idle: return on_idle_due();
     case Why::Closing:
       // Where no request can have been answered nothing can be lost.
       return state_.stage == Stage::Preface ? close(Closed::Server)
@@ -66,6 +66,19 @@ void ClientConnection::act(Due due) noexcept {
     case Why::Body:
     case Why::Rest: return on_due(due.why);
   }
+}
+
+// An answer that the kernel has is not over for who still takes it: the time until the
+// next request runs anew while it gets shorter.
+void ClientConnection::on_idle_due() noexcept {
+  const std::size_t unsent = stream_.unsent();
+  if (unsent > 0 && unsent != marks_.sent) {
+    marks_.sent = unsent;
+    marks_.since = now();
+    return;
+  }
+  ++server_.ledger().counters().timeouts_keepalive;
+  end(Closed::Idle);
 }
 
 // Not at once: a request may be on its way, and a reset that meets it would destroy

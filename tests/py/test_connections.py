@@ -311,6 +311,30 @@ def test_sl03_a_slow_reader_gets_what_the_kernel_holds() -> None:
         assert server.stats()["timeouts_write"] == 0
 
 
+def test_a_slow_reader_is_not_idle_while_it_takes_its_answer() -> None:
+    """What the kernel holds is not with the client yet (http.md 3: end of a response)."""
+    size, piece, keepalive = 60_000, 1000, 3.0
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [*TEXT, ("Content-Length", str(size))])
+        return [b"x" * size]
+
+    with serving(app, validate=False, keepalive=keepalive) as server:
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(server.address)
+            sock.settimeout(raw.TIMEOUT)
+            sock.sendall(raw.get())
+            got = b""
+            while not got.endswith(b"x" * size):
+                got += sock.recv(piece)
+                # Its pace: the whole takes a little longer than keepalive.
+                threading.Event().wait(1.2 * keepalive * piece / size)
+            sock.sendall(raw.get())
+            assert sock.recv(piece)
+        assert server.stats()["timeouts_keepalive"] == 0
+
+
 def test_sl04_the_oldest_idle_connection_makes_room() -> None:
     """New clients are served when all places are taken by idle ones."""
     with serving(echo, worker_connections=4) as server:

@@ -101,6 +101,7 @@ class Oracle {
   [[nodiscard]] std::size_t others_waiting(const Conversation& c, Nanos since) const;
   // Which request is next or at hand, and what is late with it.
   [[nodiscard]] std::size_t served(const Conversation& c) const;
+  [[nodiscard]] static bool has_all(const Link& link);
   void check_linger(const Link& link);
   void check_write(const Link& link);
   void check_request(const Conversation& c, const Link& link);
@@ -111,6 +112,7 @@ class Oracle {
   void late(const Link& link, Nanos due, const char* what);
   void check_ahead(const Conversation& c, const Link& link, std::size_t k);
   [[nodiscard]] Nanos ends_from(Nanos since) const;
+  [[nodiscard]] Nanos kept_until(const Link& link, Nanos since) const;
   [[nodiscard]] Nanos idle_since(const Conversation& c, const Link& link) const;
   struct Ending {
     Nanos at;

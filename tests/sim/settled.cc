@@ -252,18 +252,20 @@ void Oracle::check_settled(const Link& link) {
   check_request(of(link.client), link);
 }
 
+bool Oracle::has_all(const Link& link) {
+  return link.down.sending.empty() && !(link.unix_socket && !link.down.arrived.empty());
+}
+
 void Oracle::check_linger(const Link& link) {
   constexpr std::uint64_t kOneRead = 64 * 1024;
   const Rules& rules = scenario_.rules;
   // Whether something was taken is looked at once in each period.
-  const bool has_all =
-      link.down.sending.empty() && !(link.unix_socket && !link.down.arrived.empty());
   const Nanos last_taken = std::max(link.last_delivery, link.shut_at);
-  const bool takes = !has_all || link.last_delivery >= link.shut_at;
+  const bool takes = !has_all(link) || link.last_delivery >= link.shut_at;
   const Nanos look = takes ? ms(rules.linger_timeout) + kSlack : 0;
   late(link, std::max(link.last_arrival, last_taken) + look + ms(rules.linger_timeout),
        "it lingers for a silent client");
-  if (link.evicted && has_all) {
+  if (link.evicted && has_all(link)) {
     late(link, last_taken + kDeliveryPeriod,
          "it has all and keeps a place that another one waits for");
   }
@@ -319,6 +321,14 @@ Nanos Oracle::ends_from(Nanos since) const {
   return std::max({since, drained_at_, scenario_.plan.colleague != 0 ? alone_at_ : 0});
 }
 
+// From when its client had all; whether one that lacks something takes it is looked at
+// once in each period.
+Nanos Oracle::kept_until(const Link& link, Nanos since) const {
+  const Nanos keepalive = ms(scenario_.rules.keepalive);
+  const Nanos look = has_all(link) ? 0 : keepalive + kSlack;
+  return std::max(since, link.last_delivery) + look + keepalive;
+}
+
 // For the next request: its begin, its head, or a body that is collected first.
 void Oracle::check_wait(const Conversation& c, const Link& link, std::size_t k) {
   const auto& spans = c.client->script().spans;
@@ -333,7 +343,7 @@ void Oracle::check_wait(const Conversation& c, const Link& link, std::size_t k) 
     return late(link, since + ms(rules.header_timeout), "a first head is waited for");
   if (k >= spans.size() || link.up.delivered <= spans[k].begin) {
     if (drained_) late(link, ends_from(since) + kDrainTime, "it is kept in a drain");
-    return late(link, since + ms(rules.keepalive), "a request is waited for");
+    return late(link, kept_until(link, since), "a request is waited for");
   }
   const Nanos head = arrival(link, spans[k].head_end);
   if (head == kNever) {
