@@ -69,6 +69,7 @@ void read_connection(RequestLine& request, std::string_view value) noexcept {
   for_each_element(value, [&request](std::string_view option) {
     if (equals_ignoring_case(option, "close")) request.close = true;
     if (equals_ignoring_case(option, "keep-alive")) request.keep_alive = true;
+    if (equals_ignoring_case(option, "upgrade")) request.upgrade = true;
   });
 }
 
@@ -125,6 +126,7 @@ Rejection FieldRules::finish(Request& request) noexcept {
     if (seen_ & bit(HeaderId::ContentLength)) return Rejection::BadTransferEncoding;
     request.body = BodyKind::Chunked;
   }
+  if (request.upgrade && !request.find(HeaderId::Upgrade)) request.upgrade = false;
   if (request.body == BodyKind::Length && request.content_length > limits_->body)
     return Rejection::BodyTooLarge;
   if (request.version == Version::Http10 && !request.keep_alive) request.close = true;

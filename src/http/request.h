@@ -44,6 +44,7 @@ struct BlockFacts {
   bool expects_continue = false;
   bool close = false;       // the connection ends with this request
   bool keep_alive = false;  // HTTP/1.0 asked to keep it
+  bool upgrade = false;     // Connection names it, and an Upgrade field is there
 };
 
 // Likewise, and what the request line says.
@@ -80,6 +81,11 @@ struct Request : RequestLine {
       if (f.id == id) return &f;
     }
     return nullptr;
+  }
+  // Another protocol may follow this request (RFC 9110 7.8): behind a body it would not
+  // be known where it begins, and HTTP/1.0 has none (CN12).
+  [[nodiscard]] bool asks_to_upgrade() const noexcept {
+    return upgrade && version == Version::Http11 && body == BodyKind::None;
   }
   // As new, but keeps the memory of the fields.
   void clear() noexcept {

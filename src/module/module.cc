@@ -29,13 +29,13 @@ Worker& worker_of(PyObject* self) noexcept {
   return *reinterpret_cast<ServerObject*>(self)->worker;
 }
 
-// Server(app, options, log_exception, log, access, errors, notify, seat)
+// Server(app, options, log_exception, log, access, errors, make_socket, notify, seat)
 PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   PyObject *app = nullptr, *dict = nullptr, *log_exception = nullptr, *log = nullptr,
-           *access = nullptr, *errors = nullptr, *notify = nullptr,
-           *seat_object = nullptr;
-  if (!PyArg_ParseTuple(args, "OO!OOOOOO:Server", &app, &PyDict_Type, &dict,
-                        &log_exception, &log, &access, &errors, &notify,
+           *access = nullptr, *errors = nullptr, *make_socket = nullptr,
+           *notify = nullptr, *seat_object = nullptr;
+  if (!PyArg_ParseTuple(args, "OO!OOOOOOO:Server", &app, &PyDict_Type, &dict,
+                        &log_exception, &log, &access, &errors, &make_socket, &notify,
                         &seat_object)) {
     return nullptr;
   }
@@ -51,7 +51,7 @@ PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   auto worker = std::make_unique<Worker>(
       *hub, std::move(options), py::Object::copy(app), py::Object::copy(log_exception),
       py::Object::copy(log), py::Object::copy(access), py::Object::copy(notify), seat);
-  if (!worker->prepare(errors)) return nullptr;
+  if (!worker->prepare(errors, make_socket)) return nullptr;
   auto* self = reinterpret_cast<ServerObject*>(type->tp_alloc(type, 0));
   if (!self) return nullptr;
   self->worker = worker.release();

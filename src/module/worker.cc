@@ -89,8 +89,8 @@ Worker::~Worker() {
   hub_.set_log(nullptr);
 }
 
-bool Worker::prepare(PyObject* errors) noexcept {
-  if (!bridge_->prepare(errors)) return false;
+bool Worker::prepare(PyObject* errors, PyObject* make_socket) noexcept {
+  if (!bridge_->prepare(errors, make_socket)) return false;
   return open_access_log();
 }
 

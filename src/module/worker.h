@@ -38,7 +38,7 @@ class Worker final : public loop::SignalHandler,
   ~Worker() override;
 
   // False with an exception.
-  [[nodiscard]] bool prepare(PyObject* errors) noexcept;
+  [[nodiscard]] bool prepare(PyObject* errors, PyObject* make_socket) noexcept;
   [[nodiscard]] bool bind(std::string_view address, bool v6_only) noexcept;
   // Serves until stopped; called by the main strand, which parks. False with an
   // exception.

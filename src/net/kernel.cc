@@ -114,6 +114,10 @@ int make_ours(int fd) noexcept {
   return ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+int duplicate(int fd) noexcept {
+  return ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 int accept(int listener, sockaddr* peer, socklen_t& size) noexcept {
   return ::accept4(listener, peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }

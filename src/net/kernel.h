@@ -40,6 +40,8 @@ void keep_alive(int fd, int seconds) noexcept;
 [[nodiscard]] bool is_listener(int fd) noexcept;
 // No call on it waits, and no program that is executed inherits it.
 [[nodiscard]] int make_ours(int fd) noexcept;
+// Another one of the same connection, which no program that is executed inherits.
+[[nodiscard]] int duplicate(int fd) noexcept;
 // Of a connection for which that holds.
 [[nodiscard]] int accept(int listener, sockaddr* peer, socklen_t& size) noexcept;
 

@@ -212,16 +212,26 @@ std::size_t Stream::unsent() const noexcept {
   return open() ? kernel::unsent(fd_) : 0;
 }
 
+void Stream::let_rest() noexcept {
+  ASSERT(queued() == 0, "a stream is lent with output queued");
+  was_lent_ = true;
+  set_interest(loop::kOneShot);
+}
+
+void Stream::take_back() noexcept {
+  if (!open()) return;
+  // He may have had it block.
+  [[maybe_unused]] const int done = kernel::make_ours(fd_);
+}
+
 void Stream::shutdown_write() noexcept {
   kernel::shutdown(fd_, SHUT_WR);
 }
 
 void Stream::close() noexcept {
   if (fd_ < 0) return;
-  if (loop_) {
-    loop_->poller().remove(fd_, *this);
-    if (loop_->forked()) kernel::shutdown(fd_, SHUT_RDWR);
-  }
+  if (loop_) loop_->poller().remove(fd_, *this);
+  if (is_shared()) kernel::shutdown(fd_, SHUT_RDWR);
   kernel::close(std::exchange(fd_, -1));
   drop_queue();
 }
@@ -229,9 +239,8 @@ void Stream::close() noexcept {
 void Stream::reset() noexcept {
   if (fd_ < 0) return;
   kernel::reset_on_close(fd_);
-  // A child may hold it too: then a close ends nothing, and a shutdown sends a FIN
-  // first.
-  if (loop_ && loop_->forked()) kernel::disconnect(fd_);
+  // Where others hold it too a close ends nothing, and a shutdown sends a FIN first.
+  if (is_shared()) kernel::disconnect(fd_);
   close();
 }
 

@@ -100,6 +100,12 @@ class Stream : public loop::IoHandler {
   // Asks for on_drained() once the kernel takes output again.
   void want_write() noexcept;
 
+  // Somebody else reads and writes from here on, by a descriptor of his own: nothing is
+  // told of it, and nothing may be queued. Once the stream is closed his has its end.
+  void let_rest() noexcept;
+  // It is read and written here again.
+  void take_back() noexcept;
+
   void shutdown_write() noexcept;
   // Bytes on their way that the peer does not have yet.
   [[nodiscard]] std::size_t unsent() const noexcept;
@@ -114,6 +120,9 @@ class Stream : public loop::IoHandler {
   void set_interest(std::uint8_t interest) noexcept;
   void rest_in_hangup() noexcept;
   [[nodiscard]] bool rests() const noexcept { return interest_ == loop::kOneShot; }
+  [[nodiscard]] bool is_shared() const noexcept {
+    return was_lent_ || (loop_ && loop_->forked());
+  }
   void drop_queue() noexcept {
     if (out_) pool_->put(std::move(out_));
   }
@@ -124,6 +133,7 @@ class Stream : public loop::IoHandler {
 
   int fd_;
   std::uint8_t interest_ = 0;
+  bool was_lent_ = false;  // others may have the socket still
   std::uint64_t sent_ = 0;
   StreamEvents* events_;
   OutPool* pool_;

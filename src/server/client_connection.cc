@@ -177,6 +177,11 @@ void ClientConnection::resume_reading() noexcept {
   rearm();
 }
 
+// One that is lent rests already, and whoever has it hears of its end.
+void ClientConnection::pause_reading() noexcept {
+  if (state_.stage != Stage::Lent) stream_.set_reading(false);
+}
+
 bool ClientConnection::wants_input() const noexcept {
   if (state_.input == Input::Ended) return false;
   if (state_.lingers()) return true;
@@ -260,7 +265,7 @@ void ClientConnection::settle() noexcept {
   if (wants_input()) {
     resume_reading();
   } else {
-    stream_.set_reading(false);
+    pause_reading();
   }
   const bool idle = is_idle();
   server_.set_idle(*this, idle);

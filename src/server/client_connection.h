@@ -143,6 +143,9 @@ class ClientConnection : public loop::Disposable,
   // The peer is gone, or nothing goes to it.
   void lose(Closed why = Closed::Client) noexcept;
   void remove() noexcept;
+  // Another one has the socket, from here until take_back().
+  void let_rest() noexcept { stream_.let_rest(); }
+  void take_back() noexcept { stream_.take_back(); }
   // Reads again, if it does not and may: the wait for input begins here then.
   void resume_reading() noexcept;
   // The wait for input begins here.
@@ -182,6 +185,7 @@ class ClientConnection : public loop::Disposable,
   void on_input_end() noexcept;
   void discard(std::size_t bytes) noexcept;
   [[nodiscard]] bool wants_input() const noexcept;
+  void pause_reading() noexcept;
   [[nodiscard]] bool is_finished() const noexcept;
   void say_goodbye() noexcept;
   void reset_when_delivered() noexcept;

@@ -21,11 +21,13 @@
 //                          │  ▲ answered at once          │ its body is over
 //                          ▼  │                           │
 //                  Head ─► Offered ─► Active ─────► Answered
+//                                       └─► Lent ─► None
 //             Preface: waits for its PROXY header.   None: between two requests. Head:
 //             part of a head is there.   Offered: its receiver is being called. Active:
 //             it is with the application, or on the way there.   Answered: only the
-//             rest of its body is still to come. (A body that is collected first is
-//             Active, and then Offered.)
+//             rest of its body is still to come.   Lent: the application has the
+//             socket, until it returns. (A body that is collected first is Active, and
+//             then Offered.)
 //
 // A connection is over once Input and Output have Ended; then it is closed. One whose
 // Output has Ended and whose Input has not lingers: the peer's bytes are discarded, so
@@ -43,11 +45,19 @@ namespace celadon::server {
 
 enum class Input : std::uint8_t { Open, Last, Ended };
 enum class Output : std::uint8_t { Idle, Queued, Blocked, Ended };
-enum class Stage : std::uint8_t { Preface, None, Head, Offered, Active, Answered };
+enum class Stage : std::uint8_t {
+  Preface,
+  None,
+  Head,
+  Offered,
+  Active,
+  Answered,
+  Lent
+};
 
 inline constexpr std::size_t kInputs = 3;
 inline constexpr std::size_t kOutputs = 4;
-inline constexpr std::size_t kStages = 6;
+inline constexpr std::size_t kStages = 7;
 
 inline constexpr Edge<Input> kInputEdges[]{
     {Input::Open, Input::Last},   // an answer or a refusal is the last
@@ -78,6 +88,8 @@ inline constexpr Edge<Stage> kStageEdges[]{
     {Stage::Active, Stage::None},       // answered
     {Stage::Active, Stage::Answered},   // likewise, but for its body
     {Stage::Answered, Stage::None},     // which came, or will not be waited for
+    {Stage::Active, Stage::Lent},       // the application took the socket (WS12)
+    {Stage::Lent, Stage::None},         // it has returned
 };
 
 inline constexpr auto kInputTable = make_edges<Input, kInputs>(kInputEdges);
@@ -119,6 +131,11 @@ struct ConnectionState {
   // Our end is shut only behind the last answer.
   if (s.output == Output::Ended && s.input == Input::Open) return false;
   if (s.lingers() && s.stage != Stage::None) return false;
+  // Neither reads nor writes are the server's while another one has the socket.
+  if (s.stage == Stage::Lent && !s.over() &&
+      (s.input == Input::Open || s.output != Output::Idle)) {
+    return false;
+  }
   return true;
 }
 

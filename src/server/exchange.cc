@@ -162,16 +162,29 @@ void Exchange::send_interim(int status,
   channel_->write_interim(*this, status, headers);
 }
 
+// Another protocol may begin here.
+bool Exchange::may_switch() const noexcept {
+  return can_send() && !head_sent() && body_state_ == BodyState::Complete &&
+         channel_->may_tunnel();
+}
+
 Sent Exchange::open_tunnel(const http::ResponseHead& head) noexcept {
-  if (!can_send() || head_sent() || body_state_ != BodyState::Complete ||
-      !channel_->may_tunnel()) {
-    return Sent::Gone;
-  }
+  if (!may_switch()) return Sent::Gone;
   answer_ = Answer::Begun;
   status_ = head.status;
   body_state_ = BodyState::Open;
   spooling_ = nullptr;  // it goes by as it comes
   return channel_->open_tunnel(*this, head);
+}
+
+Sent Exchange::lend(Loan& loan) noexcept {
+  if (!may_switch()) return Sent::Gone;
+  const Sent sent = channel_->lend(*this, loan);
+  if (sent != Sent::Ok) return sent;
+  answer_ = Answer::Begun;
+  status_ = kSwitched;
+  body_allowed_ = false;
+  return Sent::Ok;
 }
 
 void Exchange::finish(std::span<const http::HeaderView> trailers) noexcept {

@@ -37,6 +37,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "net/address.h"
+#include "net/owned_fd.h"
 #include "net/stream.h"
 #include "server/body_store.h"
 #include "server/identity.h"
@@ -82,11 +83,17 @@ enum class Sent : std::uint8_t {
   Ok,
   Full,    // taken, but wait for on_writable before the next
   Gone,    // the client left, or the answer cannot go on
-  NoFile,  // the file cannot be read; errno says why
+  NoFile,  // the file cannot be read, or no descriptor is left; errno says why
 };
 
 // An application that breaks the length it has announced.
 enum class Misfit : std::uint8_t { TooMuch, TooLittle };
+
+// The socket of a connection, for as long as its request lasts.
+struct Loan {
+  net::OwnedFd socket;  // another descriptor than the server's
+  std::string ahead;    // what was read of it already
+};
 
 // The protocol's side of an exchange. What it is handed fits the answer already.
 class Channel {
@@ -112,6 +119,8 @@ class Channel {
   // From here bytes go both ways without end: 101, or 2xx to CONNECT.
   virtual Sent open_tunnel(Exchange& exchange,
                            const http::ResponseHead& head) noexcept = 0;
+  // From here nothing is read or written for the application, which has the socket.
+  virtual Sent lend(Exchange& exchange, Loan& loan) noexcept = 0;
   // The application wants more body than is buffered, or has taken `n` bytes of it.
   virtual void want_body(Exchange& exchange) noexcept = 0;
   virtual void credit(Exchange& exchange, std::size_t n) noexcept = 0;
@@ -242,6 +251,10 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   // what the peer sends until its end of file is the body. Gone also where that of the
   // request is not complete, or its client said that nothing follows.
   Sent open_tunnel(const http::ResponseHead& head) noexcept;
+  // The application speaks for itself on the socket, its own answer's head included
+  // (WS12): nothing is sent here any more, and the connection ends with the release.
+  // Full: wait for on_writable, and ask again. Gone as with open_tunnel().
+  Sent lend(Loan& loan) noexcept;
   void finish(std::span<const http::HeaderView> trailers = {}) noexcept;
   void abort() noexcept;
   // Answers with the server's own page, if no head is out; else aborts.
@@ -259,6 +272,10 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
     return remaining_;
   }
   [[nodiscard]] bool gone() const noexcept { return gone_; }
+  // The application has its socket.
+  [[nodiscard]] bool lent() const noexcept {
+    return status_ == kSwitched && !body_allowed_;
+  }
   [[nodiscard]] std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
   [[nodiscard]] int status() const noexcept { return status_; }
 
@@ -308,6 +325,8 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   }
 
  private:
+  static constexpr int kSwitched = 101;  // whatever the application says there
+  [[nodiscard]] bool may_switch() const noexcept;
   [[nodiscard]] bool can_send() const noexcept { return !gone_ && !ended(); }
   [[nodiscard]] std::string_view clip(std::string_view data) noexcept;
 

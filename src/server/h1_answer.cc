@@ -1,6 +1,7 @@
 // From answers to bytes.
 #include <algorithm>
 
+#include "net/kernel.h"
 #include "server/h1_session.h"
 #include "server/server.h"
 #include "server/slow_request.h"
@@ -176,6 +177,20 @@ Sent H1Session::open_tunnel(Exchange& x, const http::ResponseHead& head) noexcep
   // Others heard of it when that began.
   if (sent != Sent::Gone && server_.draining()) x.note_closing();
   return sent;
+}
+
+Sent H1Session::lend(Exchange& x, Loan& loan) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
+  if (queued() > 0 && !flush()) return Sent::Gone;
+  if (queued() > 0) return Sent::Full;
+  loan.socket = net::OwnedFd(net::kernel::duplicate(fd()));
+  if (!loan.socket) return Sent::NoFile;
+  loan.ahead = stored();
+  take_no_more();
+  set_stage(Stage::Lent);
+  let_rest();
+  x.answered_at = server_.loop().fresh_now();
+  return Sent::Ok;
 }
 
 void H1Session::refuse(Exchange& x, http::Rejection why) noexcept {

@@ -53,6 +53,7 @@ void H1Session::on_bytes(std::string_view bytes) noexcept {
     case Stage::Answered:
       skip_rest(bytes);
       return state().stage == Stage::None ? serve({}) : void();
+    case Stage::Lent: return;
     case Stage::Offered:
     case Stage::Active: break;
   }

@@ -25,6 +25,7 @@ std::size_t H1Session::read_room() const noexcept {
     case Stage::Preface:
     case Stage::Head:
     case Stage::Answered: return Server::kScratch;
+    case Stage::Lent: return 0;
     case Stage::Offered:
     case Stage::Active: break;
   }
@@ -46,7 +47,8 @@ void H1Session::on_end() noexcept {
   switch (state().stage) {
     case Stage::Preface:
     case Stage::None:
-    case Stage::Head: return;
+    case Stage::Head:
+    case Stage::Lent: return;
     case Stage::Answered: chunked_.reset(); return set_stage(Stage::None);
     case Stage::Offered:
     case Stage::Active: break;
@@ -129,6 +131,7 @@ void H1Session::release(Exchange& x) noexcept {
   auto done = std::move(exchange_);
   const bool rest = body_open && open() && state().input == Input::Open;
   if (!rest) chunked_.reset();
+  if (state().stage == Stage::Lent) take_back();
   set_stage(rest ? Stage::Answered : Stage::None);
   discarded_ = 0;
   marks().until = kNever;

@@ -56,6 +56,7 @@ class H1Session final : public ClientConnection, public Channel {
     return state().input != Input::Last;
   }
   Sent open_tunnel(Exchange& x, const http::ResponseHead& head) noexcept override;
+  Sent lend(Exchange& x, Loan& loan) noexcept override;
   void want_body(Exchange& x) noexcept override;
   void credit(Exchange& x, std::size_t n) noexcept override;
   void refuse(Exchange& x, http::Rejection why) noexcept override;

@@ -56,7 +56,7 @@ net::Leave Request::leave() const noexcept {
 }
 
 bool Request::require_started() noexcept {
-  if (kit_.responder->started) return true;
+  if (kit_.responder->started || exchange_->head_sent()) return true;
   PyErr_SetString(PyExc_AssertionError,
                   "the application did not call start_response before its first byte");
   return false;

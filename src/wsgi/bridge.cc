@@ -28,8 +28,8 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
 
 Bridge::~Bridge() = default;
 
-bool Bridge::prepare(PyObject* errors) noexcept {
-  return environ_.prepare(errors);
+bool Bridge::prepare(PyObject* errors, PyObject* make_socket) noexcept {
+  return environ_.prepare(errors) && sockets_.prepare(make_socket);
 }
 
 void Bridge::on_request(server::Exchange& exchange) noexcept {

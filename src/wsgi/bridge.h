@@ -15,6 +15,7 @@
 #include "wsgi/constant_fields.h"
 #include "wsgi/environ.h"
 #include "wsgi/responder.h"
+#include "wsgi/upgrade.h"
 
 namespace celadon::wsgi {
 
@@ -40,7 +41,9 @@ class Bridge final : public server::App, public loop::Keeper {
   Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
          BridgeOptions options, LogSink& log) noexcept;
   ~Bridge() override;
-  [[nodiscard]] bool prepare(PyObject* errors) noexcept;
+  // `make_socket(info)`: what an application gets as its socket, of requests that ask
+  // for another protocol.
+  [[nodiscard]] bool prepare(PyObject* errors, PyObject* make_socket) noexcept;
 
   void on_request(server::Exchange& exchange) noexcept override;
   void on_cancel(server::Exchange& exchange) noexcept override;
@@ -51,6 +54,7 @@ class Bridge final : public server::App, public loop::Keeper {
     return log_exception_.get();
   }
   [[nodiscard]] EnvironBuilder& environ() noexcept { return environ_; }
+  [[nodiscard]] Sockets& sockets() noexcept { return sockets_; }
   [[nodiscard]] const BridgeOptions& options() const noexcept { return options_; }
   [[nodiscard]] BridgeCounters& counters() noexcept { return *counters_; }
   // Memory that others may read; outlives the bridge.
@@ -77,6 +81,7 @@ class Bridge final : public server::App, public loop::Keeper {
   py::Object log_exception_;
   const BridgeOptions options_;
   EnvironBuilder environ_;
+  Sockets sockets_;
   LogSink& log_;
   BridgeCounters own_counters_;
   BridgeCounters* counters_ = &own_counters_;

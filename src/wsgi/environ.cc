@@ -136,7 +136,7 @@ py::Object EnvironBuilder::build(server::Exchange& x, const Kit& kit,
 bool EnvironBuilder::may_lend(const server::Exchange& x, Scheme scheme) const noexcept {
   const http::Request& r = x.request();
   const server::Connection& connection = x.connection();
-  return lends_ && scheme == Scheme::Http && !x.carrier.is_http10() &&
+  return lends_ && scheme == Scheme::Http && !x.carrier.is_http10() && !r.upgrade &&
          is_plain_target(r) && r.body != http::BodyKind::Chunked &&
          connection.peer.family() != net::Family::Unix &&
          connection.local.family() != net::Family::Unix && options_.root_path.empty();

@@ -203,6 +203,8 @@ py::Object Request::make_environ(http::Rejection& rejection) noexcept {
   if (!kit_.responder && !kit_.make()) return {};
   kit_.attach(*this);
   py::Object environ = bridge_.environ().build(*exchange_, kit_, rejection, lender_);
+  if (environ && !bridge_.sockets().add(environ.get(), *exchange_, *kit_.info.get()))
+    return {};
   if (environ) as_made_ = py::dict_version(environ.get());
   return environ;
 }
@@ -281,6 +283,13 @@ void Request::log_environ(PyObject* environ) noexcept {
 
 // --- failures ---
 
+// How libraries that took the socket tell a server that there is nothing to send: by
+// what its own loop knows. Or their client has left.
+bool Request::leaves_a_socket() const noexcept {
+  return exchange_->lent() && (PyErr_ExceptionMatches(PyExc_StopIteration) ||
+                               PyErr_ExceptionMatches(PyExc_ConnectionError));
+}
+
 void Request::on_exception(PyObject* environ) noexcept {
   if (bridge_.hub().forked_child()) green::Hub::end_child();
   server::Exchange& x = *exchange_;
@@ -289,7 +298,7 @@ void Request::on_exception(PyObject* environ) noexcept {
   const bool our_kill = PyErr_ExceptionMatches(green::greenlet_exit_type());
   const bool of_client = is_of_client();
   const bool body_broke = of_client && x.body_state() == server::BodyState::Failed;
-  const bool left = of_client && x.gone();
+  const bool left = (of_client && x.gone()) || leaves_a_socket();
   if (!PyErr_ExceptionMatches(PyExc_Exception)) strand_->retire();
   if (our_kill || body_broke || left) {
     PyErr_Clear();

@@ -52,6 +52,9 @@ class Request final : public green::Job, public server::Consumer {
   // Between two pieces that did not have to wait: others get their turn by the clock.
   // False with an exception.
   [[nodiscard]] bool share_time() noexcept;
+  // (descriptor, bytes read ahead): from here on the application alone talks to its
+  // client, and without a deadline. Null with an exception.
+  [[nodiscard]] PyObject* take_socket() noexcept;
   // True once everything the declared length allows has been sent.
   [[nodiscard]] bool complete() const noexcept;
   [[nodiscard]] bool takes_a_file() const noexcept;
@@ -89,6 +92,7 @@ class Request final : public green::Job, public server::Consumer {
   void log_error(PyObject* environ) noexcept;
   [[gnu::noinline]] void log_environ(PyObject* environ) noexcept;
   [[gnu::noinline]] void on_exception(PyObject* environ) noexcept;
+  [[nodiscard]] bool leaves_a_socket() const noexcept;
   [[gnu::noinline]] void end() noexcept;
   void detach() noexcept;
 

@@ -6,6 +6,7 @@
 #include "py/type.h"
 #include "wsgi/request.h"
 #include "wsgi/text.h"
+#include "wsgi/upgrade.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -115,9 +116,17 @@ PyGetSetDef fields[] = {
      "kind (socket, db, lock, sleep, dns, thread, client).",
      nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyMethodDef methods[] = {
+    {"take_socket", take_socket, METH_NOARGS,
+     "take_socket() -> (descriptor, bytes)\n\nThe socket of the connection and what "
+     "was "
+     "read of it ahead; the server says nothing more on it and closes it after the "
+     "application has returned. For requests that ask for another protocol."},
+    {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(info_dealloc)},
                        {Py_tp_repr, py::as_slot(info_repr)},
                        {Py_tp_getset, fields},
+                       {Py_tp_methods, methods},
                        {0, nullptr}};
 PyType_Spec spec{"celadon._core.RequestInfo", sizeof(RequestInfoObject), 0,
                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};

@@ -96,6 +96,11 @@ int make_ours(int) noexcept {
   return 0;
 }
 
+// Its applications take no socket.
+int duplicate(int) noexcept {
+  return -1;
+}
+
 int accept(int listener, sockaddr* peer, socklen_t& size) noexcept {
   const Outside outside;
   bool unix_socket = false;

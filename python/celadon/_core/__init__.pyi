@@ -8,6 +8,7 @@ from celadon._core import green as green
 from celadon._core import metrics as metrics
 from celadon._core import sockets as sockets
 from celadon._core import wsgi as wsgi
+from celadon._core.wsgi import RequestInfo
 
 @final
 class Server:
@@ -19,6 +20,7 @@ class Server:
         log: Callable[[int, str], None],
         access: Callable[[int, str], None] | None,
         errors: Any,
+        make_socket: Callable[[RequestInfo], Any],
         notify: Callable[[str, int, int], None] | None,
         seat: Any,
     ) -> Server: ...

@@ -13,6 +13,7 @@ from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.green import spawn_later
 from celadon.serving.importer import Application
+from celadon.serving.upgraded import UpgradedSocket
 
 _SWITCH_INTERVAL = 0.0005
 
@@ -45,6 +46,7 @@ def make_core(
         logging.log_line,
         access,
         logging.ErrorStream(),
+        UpgradedSocket,
         notify,
         seat,
     )

@@ -203,6 +203,24 @@ TEST(FieldRules, WhatFramesTheBody) {
       Rejection::BodyTooLarge);
 }
 
+TEST(FieldRules, CN12WhoAsksForAnotherProtocol) {
+  using Fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+  const auto asks = [](Fields fields, Version version = Version::Http11) {
+    Section section({}, version);
+    EXPECT_EQ(section.add("host", "a"), Rejection::None);
+    EXPECT_EQ(section.add_all(fields), Rejection::None);
+    return section.request.asks_to_upgrade();
+  };
+  EXPECT_TRUE(asks({{"upgrade", "websocket"}, {"connection", "keep-alive, Upgrade"}}));
+  EXPECT_TRUE(asks({{"connection", "upgrade"}, {"upgrade", "x"}}));
+  EXPECT_FALSE(asks({{"connection", "upgrade"}}));
+  EXPECT_FALSE(asks({{"upgrade", "websocket"}}));
+  EXPECT_FALSE(asks({{"upgrade", "websocket"}, {"connection", "upgraded"}}));
+  EXPECT_FALSE(asks({{"connection", "upgrade"}, {"upgrade", "x"}}, Version::Http10));
+  EXPECT_FALSE(
+      asks({{"connection", "upgrade"}, {"upgrade", "x"}, {"content-length", "1"}}));
+}
+
 TEST(FieldRules, WhatIsSaidOfTheConnection) {
   Section section;
   ASSERT_EQ(section.add_all({{"host", "a"}, {"connection", "x, CLOSE"}}),

@@ -1,6 +1,7 @@
 // Sessions over real sockets, with an App in C++ and a clock that tests move.
 #include "server/server.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -358,6 +359,91 @@ TEST_F(ServerTest, D22ATunnelThatIsOpenedInADrainHearsOfIt) {
   ::close(fd);
 }
 
+// What the application says on the socket is all that the client gets.
+TEST_F(ServerTest, WS12ALentSocketIsTheApplicationsUntilItReturns) {
+  const int fd = connect();
+  send(fd, std::string(kGet) + "ahead");
+  Exchange& x = *app_.held.front();
+  Loan loan;
+  ASSERT_EQ(x.lend(loan), Sent::Ok);
+  EXPECT_EQ(loan.ahead, "ahead");
+  EXPECT_TRUE(x.lent());
+  send(fd, "more");
+  EXPECT_EQ(receive(loan.socket.get()), "more");
+  clock_.advance(3600 * kSecond);
+  round();
+  EXPECT_EQ(x.send_data("the server's", {}), Sent::Ok);
+  EXPECT_EQ(::send(loan.socket.get(), "bye", 3, MSG_NOSIGNAL), 3);
+  ::fcntl(loan.socket.get(), F_SETFL, 0);
+  x.finish();
+  x.release();
+  round();
+  EXPECT_EQ(receive(fd), "bye");
+  EXPECT_EQ(receive(fd), "<eof>");
+  EXPECT_NE(::fcntl(loan.socket.get(), F_GETFL) & O_NONBLOCK, 0);
+  // It lingers, as ever: what the client still sends destroys nothing.
+  send(fd, "late");
+  EXPECT_EQ(server_.load().connections, 1U);
+  ::close(fd);
+  round();
+  EXPECT_EQ(server_.load().connections, 0U);
+  EXPECT_EQ(receive(loan.socket.get()), "<eof>");
+}
+
+// Whoever has the socket hears of the reset, and nobody else.
+TEST_F(ServerTest, WS12AResetIsForWhoHasTheSocket) {
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange& x = *app_.held.front();
+  Loan loan;
+  ASSERT_EQ(x.lend(loan), Sent::Ok);
+  const linger hard{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  ::close(fd);
+  clock_.advance(3600 * kSecond);
+  round();
+  EXPECT_FALSE(x.gone());
+  char byte = 0;
+  EXPECT_EQ(::recv(loan.socket.get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  x.release();
+  round();
+  EXPECT_EQ(server_.load().connections, 0U);
+}
+
+// Who goes on to read from it would wait for ever, should its client never leave.
+TEST_F(ServerTest, WS12ALentSocketEndsWithItsConnection) {
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange& x = *app_.held.front();
+  Loan loan;
+  ASSERT_EQ(x.lend(loan), Sent::Ok);
+  x.abort();
+  x.release();
+  clock_.advance(3600 * kSecond);
+  round();
+  EXPECT_EQ(server_.load().connections, 0U);
+  EXPECT_EQ(receive(loan.socket.get()), "<eof>");
+  EXPECT_EQ(receive(fd), "<eof>");
+  ::close(fd);
+}
+
+TEST_F(ServerTest, WS12NoSocketIsLentInTheMiddle) {
+  for (const std::string_view request :
+       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe",
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nahead"}) {
+    const int fd = connect();
+    send(fd, request);
+    Loan loan;
+    EXPECT_EQ(app_.held.front()->lend(loan), Sent::Gone);
+    EXPECT_FALSE(app_.held.front()->lent());
+    app_.answer("no");
+    EXPECT_TRUE(receive(fd).ends_with("no"));
+    ::close(fd);
+    round();
+  }
+}
+
 // It goes by as it comes, and no more of it than anybody takes.
 TEST_F(BufferingTest, D18ATunnelIsNotCollected) {
   const int fd = connect();
@@ -693,7 +779,7 @@ TEST(ConnectionStates, WhatGoesTogether) {
     EXPECT_FALSE(s.output == Output::Ended && s.input == Input::Open);
     EXPECT_FALSE(s.lingers() && s.stage != Stage::None);
   });
-  EXPECT_EQ(legal, 44);
+  EXPECT_EQ(legal, 47);
   EXPECT_TRUE(is_legal({}));
 }
 
@@ -703,7 +789,8 @@ TEST(ConnectionStates, EveryStateHasADeadlineOrWaitsForTheApplication) {
   const Marks marks{.since = kSecond, .until = 90 * kSecond, .blocked = kSecond};
   for_each_state([&](ConnectionState s) {
     if (!is_legal(s)) return;
-    const bool with_application = s.stage == Stage::Offered || s.stage == Stage::Active;
+    const bool with_application =
+        s.stage == Stage::Offered || s.stage == Stage::Active || s.stage == Stage::Lent;
     const bool leaves_soon = s.output == Output::Queued || s.discards();
     // The last request's own end is the application's too, and so is what follows it.
     const bool ends_now = s.input == Input::Ended && s.stage <= Stage::Head;

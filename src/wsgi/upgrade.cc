@@ -1,0 +1,64 @@
+#include "wsgi/upgrade.h"
+
+#include "green/remote_call.h"
+#include "wsgi/bridge.h"
+#include "wsgi/request.h"
+
+namespace celadon::wsgi {
+
+bool Sockets::prepare(PyObject* make) noexcept {
+  make_ = py::Object::copy(make);
+  werkzeug_.reset(PyUnicode_InternFromString("werkzeug.socket"));
+  gunicorn_.reset(PyUnicode_InternFromString("gunicorn.socket"));
+  return werkzeug_ && gunicorn_;
+}
+
+bool Sockets::add(PyObject* environ, const server::Exchange& x,
+                  RequestInfoObject& info) noexcept {
+  if (!x.request().asks_to_upgrade()) return true;
+  const py::Object socket(
+      PyObject_CallOneArg(make_.get(), reinterpret_cast<PyObject*>(&info)));
+  return socket && PyDict_SetItem(environ, werkzeug_.get(), socket.get()) == 0 &&
+         PyDict_SetItem(environ, gunicorn_.get(), socket.get()) == 0;
+}
+
+// (descriptor, bytes that were read of it).
+PyObject* Request::take_socket() noexcept {
+  server::Loan loan;
+  server::Sent sent = exchange_->lend(loan);
+  while (sent == server::Sent::Full) {
+    if (!wait_writable()) return nullptr;
+    sent = exchange_->lend(loan);
+  }
+  if (sent == server::Sent::NoFile) return PyErr_SetFromErrno(PyExc_OSError);
+  if (sent == server::Sent::Gone) {
+    if (exchange_->gone()) {
+      raise_gone();
+    } else {
+      PyErr_SetString(PyExc_RuntimeError,
+                      "the answer has begun, or this connection ends with it: its "
+                      "socket cannot be taken");
+    }
+    return nullptr;
+  }
+  head_is_out();
+  PyObject* taken = Py_BuildValue("iy#", loan.socket.get(), loan.ahead.data(),
+                                  static_cast<Py_ssize_t>(loan.ahead.size()));
+  if (!taken) return nullptr;
+  [[maybe_unused]] const int given = loan.socket.release();
+  return taken;
+}
+
+PyObject* take_socket(PyObject* self, PyObject*) noexcept {
+  const auto* info = reinterpret_cast<RequestInfoObject*>(self);
+  const auto take = [info]() noexcept -> PyObject* {
+    if (info->request) return info->request->take_socket();
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the socket of a request was asked for after its end");
+    return nullptr;
+  };
+  if (!info->request) return take();
+  return green::in_thread_of(info->request->bridge().hub(), take);
+}
+
+}  // namespace celadon::wsgi

@@ -1,0 +1,120 @@
+"""Flask with the usual packages for WebSocket, and views that take the socket by hand."""
+
+import hashlib
+
+import flask
+import simple_websocket
+from flask_sock import Sock
+from flask_socketio import SocketIO, emit, join_room
+
+site = flask.Flask(__name__)
+site.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 25, "subprotocols": ["chat"]}
+sock = Sock(site)
+# Of eventlet and gevent, which it would take where they are installed, nothing is here.
+events = SocketIO(site, async_mode="threading")
+ended: list[str] = []
+
+
+@sock.route("/echo")
+def echo(ws):
+    """Until the client closes."""
+    try:
+        while True:
+            ws.send(ws.receive())
+    finally:
+        ended.append("echo")
+
+
+@sock.route("/three")
+def three(ws):
+    """Closes by itself."""
+    for number in range(3):
+        ws.send(str(number))
+
+
+@sock.route("/raises")
+def raises(ws):
+    ws.send("before")
+    raise ValueError("of the view")
+
+
+@site.route("/wait", websocket=True)
+def wait():
+    """By simple-websocket alone."""
+    ws = simple_websocket.Server.accept(flask.request.environ)
+    text = ws.receive()
+    ws.close(4001, f"got {text}")
+    return ""
+
+
+@site.route("/raw")
+def raw():
+    """Another protocol: lines that come back, until there is an empty one."""
+    taken = flask.request.environ["gunicorn.socket"]
+    taken.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+    with taken.makefile("rwb") as lines:
+        while line := lines.readline().strip():
+            lines.write(line.upper() + b"\n")
+            lines.flush()
+    return "nobody sees this"
+
+
+@site.route("/late")
+def late():
+    """The socket of a request that has ended."""
+    ended.append(flask.request.environ["werkzeug.socket"])
+    return "kept"
+
+
+@site.route("/ask-late")
+def ask_late():
+    try:
+        ended.pop().send(b"x")
+    except RuntimeError as error:
+        return str(error)
+    return "sent"
+
+
+@site.route("/begun")
+def begun():
+    """Once the answer has begun it is too late."""
+    environ = flask.request.environ
+
+    def pieces():
+        yield b"one "
+        try:
+            environ["werkzeug.socket"].recv(1)
+        except RuntimeError as error:
+            yield str(error).encode()
+
+    return flask.Response(pieces())
+
+
+@site.route("/ended")
+def tell_ended():
+    return ",".join(map(str, ended))
+
+
+@events.on("join")
+def on_join(room):
+    join_room(room)
+    return hashlib.sha256(room.encode()).hexdigest()
+
+
+@events.on("say")
+def on_say(message):
+    emit("said", message["text"], to=message["room"])
+
+
+@events.on("disconnect")
+def on_disconnect(reason):
+    ended.append("socket.io")
+
+
+def app(environ, start_response):
+    """The site, and what Flask would not route: which keys a request has."""
+    if environ["PATH_INFO"] != "/keys":
+        return site(environ, start_response)
+    body = ",".join(sorted(key for key in environ if key.endswith(".socket")))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [body.encode()]

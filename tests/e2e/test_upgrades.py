@@ -1,0 +1,183 @@
+"""WebSocket by libraries that speak it themselves, on the socket that they are given."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+import pytest
+import socketio
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import ClientConnection, connect
+
+from tests.support import raw
+from tests.support.raw import TIMEOUT, get
+from tests.support.servers import Command, wait_until
+
+CLIENTS = 32
+UPGRADE = ("Connection: Upgrade", "Upgrade: lines")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Command]:
+    with Command("tests.apps.live:app", "--access-logfile", "-") as command:
+        yield command
+
+
+def websocket(server: Command, path: str, **more: Any) -> ClientConnection:
+    address = f"ws://127.0.0.1:{server.port}{path}"
+    return connect(
+        address, max_size=None, open_timeout=TIMEOUT, close_timeout=TIMEOUT, **more
+    )
+
+
+def test_ws12_flask_sock_echoes(server: Command) -> None:
+    with websocket(server, "/echo", subprotocols=["chat"]) as ws:
+        assert ws.subprotocol == "chat"
+        for message in ("text", b"\0binary", "ü" * 70_000, os.urandom(3 << 20)):
+            ws.send(message)
+            assert ws.recv(TIMEOUT) == message
+        assert ws.ping().wait(TIMEOUT)
+    assert ws.close_code == 1000
+    wait_until(lambda: (None, b"echo" in server.request(get("/ended")).body))
+
+
+def test_ws12_a_view_that_returns_closes_with_1000(server: Command) -> None:
+    with websocket(server, "/three") as ws:
+        assert list(ws) == ["0", "1", "2"]
+    assert ws.close_code == 1000
+    assert server.out.wait(r'"GET /three HTTP/1.1" 101 ')
+
+
+def test_ws12_simple_websocket_says_its_own_code(server: Command) -> None:
+    with websocket(server, "/wait") as ws:
+        ws.send("this")
+        with pytest.raises(ConnectionClosedError):
+            ws.recv(TIMEOUT)
+    assert (ws.close_code, ws.close_reason) == (4001, "got this")
+
+
+def test_ws12_what_a_view_raises_is_logged_once(server: Command) -> None:
+    with websocket(server, "/raises") as ws:
+        assert ws.recv(TIMEOUT) == "before"
+        with pytest.raises(ConnectionClosedError):
+            ws.recv(TIMEOUT)
+    server.wait_line("ValueError: of the view")
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"]])
+def test_ws12_flask_socketio(server: Command, transports: list[str]) -> None:
+    heard: list[str] = []
+    one, two = (socketio.Client(reconnection=False) for _ in range(2))
+    one.on("said", heard.append)
+    for client in (one, two):
+        client.connect(f"http://127.0.0.1:{server.port}", transports=transports)
+        digest = client.call("join", "room", timeout=TIMEOUT)
+        assert digest == sha256(b"room").hexdigest()
+    wait_until(lambda: (two.transport(), two.transport() == "websocket"))
+    two.emit("say", {"room": "room", "text": "hello"})
+    wait_until(lambda: (heard, heard == ["hello"]))
+    before = server.request(get("/ended")).body.count(b"socket.io")
+    one.disconnect()
+    two.disconnect()
+    wait_until(
+        lambda: (
+            None,
+            server.request(get("/ended")).body.count(b"socket.io") == before + 2,
+        )
+    )
+
+
+def test_ws12_many_at_once_beside_ordinary_requests(server: Command) -> None:
+    wrong: list[object] = []
+
+    def talk(number: int) -> None:
+        with websocket(server, "/echo") as ws:
+            for turn in range(20):
+                ws.send(message := json.dumps([number, turn]))
+                if (answer := ws.recv(TIMEOUT)) != message:
+                    wrong.append((message, answer))
+
+    threads = [threading.Thread(target=talk, args=(n,)) for n in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert server.request(get("/keys")).body == b""
+    assert wrong == []
+
+
+def test_ws12_bytes_that_were_read_ahead_come_first(server: Command) -> None:
+    with server.client() as client:
+        client.send(get("/raw", *UPGRADE) + b"one\ntwo\n")
+        assert client.any_response().status == 101
+        assert client.read_until(b"TWO\n") == b"ONE\nTWO\n"
+        client.send(b"three\n\n")
+        # Nothing of the server's comes behind it.
+        assert client.read_to_end() == b"THREE\n"
+
+
+def test_ws12_a_client_that_resets_ends_the_view(server: Command) -> None:
+    with server.client() as client:
+        client.send(get("/raw", *UPGRADE) + b"one\n")
+        client.read_until(b"ONE\n")
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    assert server.out.wait(r'"GET /raw HTTP/1.1" 101 ')
+
+
+def test_ws12_the_socket_ends_with_its_request(server: Command) -> None:
+    with server.client() as client:
+        client.send(get("/late", *UPGRADE))
+        assert client.response().body == b"kept"
+        client.send(get("/ask-late"))
+        assert b"after its end" in client.response().body
+
+
+def test_ws12_an_answer_that_has_begun_goes_on(server: Command) -> None:
+    with server.client() as client:
+        client.send(get("/begun", *UPGRADE))
+        assert b"the answer has begun" in client.response().body
+        client.send(get("/keys"))
+        assert client.response().status == 200
+
+
+ORDINARY = {
+    "no Connection": ["Upgrade: websocket"],
+    "no Upgrade": ["Connection: upgrade"],
+    "a body": ["Connection: upgrade", "Upgrade: websocket", "Content-Length: 1"],
+}
+
+
+@pytest.mark.parametrize("fields", ORDINARY.values(), ids=ORDINARY)
+def test_cn12_what_is_no_upgrade_has_no_socket(
+    server: Command, fields: list[str]
+) -> None:
+    method = "POST" if "Content-Length: 1" in fields else "GET"
+    answer = server.request(get("/keys", *fields, method=method) + b"x")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_cn12_http10_has_no_socket(server: Command) -> None:
+    answer = server.request(get("/keys", *UPGRADE, version="1.0"))
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_cn12_who_does_not_use_it_answers_as_ever(server: Command) -> None:
+    with server.client() as client:
+        for _ in range(2):
+            client.send(get("/keys", *UPGRADE))
+            assert client.response().body == b"gunicorn.socket,werkzeug.socket"
+
+
+def test_ws12_a_stop_ends_them(tmp_path: object) -> None:
+    with Command("tests.apps.live:app", "--graceful-timeout", "1") as command:
+        client = raw.Client(("127.0.0.1", command.port))
+        with client:
+            client.send(get("/raw", *UPGRADE) + b"one\n")
+            client.read_until(b"ONE\n")
+            assert command.stop() == 0
+            assert client.read_to_end() == b""
