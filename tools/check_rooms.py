@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "py": {"base"},
     "green": {"base", "loop", "py"},
     "aio": {"base", "loop", "py", "green"},
-    "wsgi": {"base", "http", "server", "py", "green"},
+    "wsgi": {"base", "http", "ws", "server", "py", "green"},
     "module": {
         "base",
         "loop",

@@ -199,6 +199,11 @@ void read_bridge(Reader& r, wsgi::BridgeOptions& b) noexcept {
   r.pairs("secure_scheme_headers", b.environ.secure_scheme_headers);
   r.list("forwarder_headers", b.environ.forwarder_headers);
   r.networks("forwarded_allow_ips", b.environ.forwarded_allow);
+  r.integer("websocket_max_message_size", b.websocket.protocol.message);
+  r.integer("websocket_max_queue", b.websocket.queue);
+  r.duration("websocket_ping_interval", b.websocket.protocol.ping_interval);
+  r.duration("websocket_ping_timeout", b.websocket.protocol.ping_timeout);
+  r.list("websocket_origins", b.websocket.origins);
 }
 
 void read_access_log(Reader& r, Options& out) noexcept {

@@ -99,8 +99,10 @@ Sent H1Session::send(std::string_view copied, std::string_view held, Owner owner
   // More requests wait in the input: their answers leave together.
   if (has_input()) leave = net::Leave::AtTurnEnd;
   const std::size_t after = queued() + copied.size() + held.size();
-  if (leave == net::Leave::AtTurnEnd &&
-      (state().input == Input::Last || after >= kCorkLimit)) {
+  // Behind the last answer nothing comes; in a tunnel something may.
+  const bool is_last =
+      state().input == Input::Last && framing_ != http::h1::Framing::Tunnel;
+  if (leave == net::Leave::AtTurnEnd && (is_last || after >= kCorkLimit)) {
     leave = net::Leave::Now;
   }
   if (!put(copied, held, owner, tail, leave)) return Sent::Gone;

@@ -63,6 +63,7 @@ bool Request::require_started() noexcept {
 }
 
 bool Request::complete() const noexcept {
+  if (offered_.accepted()) return true;
   return exchange_->head_sent() &&
          (!exchange_->body_allowed() || exchange_->remaining().value_or(1) == 0);
 }
@@ -75,6 +76,7 @@ bool Request::takes_a_file() const noexcept {
 }
 
 bool Request::answer(PyObject* result) noexcept {
+  if (offered_.accepted()) return true;  // nothing of it is sent
   if (PyList_CheckExact(result) && PyList_GET_SIZE(result) == 1) {
     PyObject* only = PyList_GET_ITEM(result, 0);
     if (PyBytes_CheckExact(only)) return answer_single(only);
@@ -106,6 +108,7 @@ bool Request::answer_single(PyObject* bytes) noexcept {
 }
 
 bool Request::answer_empty() noexcept {
+  if (offered_.accepted()) return true;
   if (!exchange_->head_sent()) {
     if (!require_started()) return false;
     http::ResponseHead head = view_head(kit_.responder->head);
@@ -152,6 +155,7 @@ void Request::head_is_out() noexcept {
 bool Request::send(PyObject* bytes, net::Leave leave) noexcept {
   if (!require_started()) return false;
   if (exchange_->gone()) return raise_gone();
+  if (offered_.accepted()) return true;
   const std::string_view data = view_bytes(bytes);
   server::Sent sent = server::Sent::Ok;
   if (!exchange_->head_sent()) {

@@ -6,6 +6,7 @@
 #include "wsgi/input.h"
 #include "wsgi/request.h"
 #include "wsgi/responder.h"
+#include "wsgi/websocket_object.h"
 
 namespace celadon::wsgi {
 
@@ -21,6 +22,7 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
       log_exception_(std::move(log_exception)),
       options_(std::move(options)),
       environ_(options_.environ),
+      deflate_pool_(options_.websocket.protocol.deflate.level),
       log_(log),
       free_(kKept) {
   hub_.loop().add_keeper(*this);
@@ -118,7 +120,8 @@ int add_to_module(PyObject* module) noexcept {
     return -1;
   }
   return add_input_type(module) < 0 || add_responder_type(module) < 0 ||
-                 add_file_wrapper_type(module) < 0 || add_request_info_type(module) < 0
+                 add_file_wrapper_type(module) < 0 ||
+                 add_request_info_type(module) < 0 || add_websocket_type(module) < 0
              ? -1
              : 0;
 }

@@ -10,12 +10,14 @@
 
 #include "base/free_list.h"
 #include "base/log.h"
+#include "base/out_queue.h"
 #include "green/hub.h"
 #include "server/exchange.h"
 #include "wsgi/constant_fields.h"
 #include "wsgi/environ.h"
 #include "wsgi/responder.h"
 #include "wsgi/upgrade.h"
+#include "wsgi/websocket.h"
 
 namespace celadon::wsgi {
 
@@ -27,6 +29,7 @@ struct BridgeOptions {
   std::string request_deadline_header;    // of trusted peers; empty: none
   std::vector<std::string> cancel_on_disconnect;
   std::vector<std::string> logged_environ;  // keys that the access log wants
+  WebSocketOptions websocket;
 };
 
 struct BridgeCounters {
@@ -55,6 +58,9 @@ class Bridge final : public server::App, public loop::Keeper {
   }
   [[nodiscard]] EnvironBuilder& environ() noexcept { return environ_; }
   [[nodiscard]] Sockets& sockets() noexcept { return sockets_; }
+  [[nodiscard]] ws::DeflatePool& deflate_pool() noexcept { return deflate_pool_; }
+  // Of WebSockets, on their way to their connection.
+  [[nodiscard]] OutQueue& frames() noexcept { return frames_; }
   [[nodiscard]] const BridgeOptions& options() const noexcept { return options_; }
   [[nodiscard]] BridgeCounters& counters() noexcept { return *counters_; }
   // Memory that others may read; outlives the bridge.
@@ -82,6 +88,8 @@ class Bridge final : public server::App, public loop::Keeper {
   const BridgeOptions options_;
   EnvironBuilder environ_;
   Sockets sockets_;
+  ws::DeflatePool deflate_pool_;
+  OutQueue frames_;
   LogSink& log_;
   BridgeCounters own_counters_;
   BridgeCounters* counters_ = &own_counters_;

@@ -59,7 +59,26 @@ void Request::wake_waiter(Waiting what) noexcept {
   waiter_->wake();
 }
 
+void Request::on_body() noexcept {
+  if (WebSocket* socket = offered_.accepted()) return socket->on_body();
+  wake_waiter(Waiting::Body);
+}
+
+void Request::on_writable() noexcept {
+  if (WebSocket* socket = offered_.accepted()) return socket->on_writable();
+  wake_waiter(Waiting::Write);
+}
+
+void Request::on_closing() noexcept {
+  if (WebSocket* socket = offered_.accepted()) socket->on_closing();
+}
+
 void Request::on_gone() noexcept {
+  if (WebSocket* socket = offered_.accepted()) {
+    socket->on_gone();
+    if (bridge_.cancels(exchange_->method())) kill();
+    return;
+  }
   const bool is_told = waiting_ != Waiting::Nothing && waiter_;
   if (is_told) {
     waiter_->granted = true;
@@ -196,6 +215,7 @@ void Request::end() noexcept {
 
 void Request::detach() noexcept {
   strand_->take_back(this);
+  offered_.end();
   if (kit_.responder && !kit_.detach()) kit_.drop();
 }
 
@@ -203,13 +223,13 @@ py::Object Request::make_environ(http::Rejection& rejection) noexcept {
   if (!kit_.responder && !kit_.make()) return {};
   kit_.attach(*this);
   py::Object environ = bridge_.environ().build(*exchange_, kit_, rejection, lender_);
-  if (environ && !bridge_.sockets().add(environ.get(), *exchange_, *kit_.info.get()))
-    return {};
+  if (environ && !offer_sockets(environ.get())) return {};
   if (environ) as_made_ = py::dict_version(environ.get());
   return environ;
 }
 
 void Request::serve() noexcept {
+  if (exchange_->request().upgrade && refuses_handshake()) return detach();
   http::Rejection rejection = http::Rejection::None;
   py::Object environ = make_environ(rejection);
   if (rejection != http::Rejection::None) {
@@ -243,6 +263,7 @@ bool Request::call_app(PyObject* environ) noexcept {
   if (!result) return false;
   const bool answered = answer(result.get());
   close_result(result.get());
+  if (answered && offered_.accepted()) end_socket(false, false);
   return answered;
 }
 
@@ -298,7 +319,8 @@ void Request::on_exception(PyObject* environ) noexcept {
   const bool our_kill = PyErr_ExceptionMatches(green::greenlet_exit_type());
   const bool of_client = is_of_client();
   const bool body_broke = of_client && x.body_state() == server::BodyState::Failed;
-  const bool left = (of_client && x.gone()) || leaves_a_socket();
+  const bool left =
+      (of_client && (x.gone() || offered_.accepted())) || leaves_a_socket();
   if (!PyErr_ExceptionMatches(PyExc_Exception)) strand_->retire();
   if (our_kill || body_broke || left) {
     PyErr_Clear();
@@ -306,6 +328,7 @@ void Request::on_exception(PyObject* environ) noexcept {
     ++(timed_out ? bridge_.counters().timed_out : bridge_.counters().failed);
     log_error(environ ? environ : Py_None);
   }
+  if (offered_.accepted()) return end_socket(our_kill, true);
   x.refuse(timed_out                 ? http::Rejection::AppTimedOut
            : body_broke && !x.gone() ? x.body_rejection()
                                      : http::Rejection::AppFailed);

@@ -14,6 +14,7 @@
 #include "green/hub.h"
 #include "server/exchange.h"
 #include "wsgi/responder.h"
+#include "wsgi/websocket_object.h"
 
 namespace celadon::wsgi {
 
@@ -30,9 +31,10 @@ class Request final : public green::Job, public server::Consumer {
   void run(green::Strand& strand) noexcept override;
   [[nodiscard]] std::string describe() const override;
 
-  void on_body() noexcept override { wake_waiter(Waiting::Body); }
-  void on_writable() noexcept override { wake_waiter(Waiting::Write); }
+  void on_body() noexcept override;
+  void on_writable() noexcept override;
   void on_gone() noexcept override;
+  void on_closing() noexcept override;
 
   [[nodiscard]] server::Exchange& exchange() noexcept { return *exchange_; }
   [[nodiscard]] Bridge& bridge() noexcept { return bridge_; }
@@ -55,6 +57,10 @@ class Request final : public green::Job, public server::Consumer {
   // (descriptor, bytes read ahead): from here on the application alone talks to its
   // client, and without a deadline. Null with an exception.
   [[nodiscard]] PyObject* take_socket() noexcept;
+  // Another protocol goes on: request_timeout ends here.
+  void on_switched() noexcept { strand_->set_deadline(kNever); }
+  // When what is whole leaves.
+  [[nodiscard]] net::Leave leave() const noexcept;
   // True once everything the declared length allows has been sent.
   [[nodiscard]] bool complete() const noexcept;
   [[nodiscard]] bool takes_a_file() const noexcept;
@@ -76,7 +82,6 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool call_app(PyObject* environ) noexcept;
   [[gnu::noinline]] void settle_environ(py::Object environ) noexcept;
   [[nodiscard]] Nanos deadline() const noexcept;
-  [[nodiscard]] net::Leave leave() const noexcept;
   [[nodiscard, gnu::noinline]] py::Object make_environ(
       http::Rejection& rejection) noexcept;
   [[nodiscard, gnu::noinline]] bool answer(PyObject* result) noexcept;
@@ -93,6 +98,10 @@ class Request final : public green::Job, public server::Consumer {
   [[gnu::noinline]] void log_environ(PyObject* environ) noexcept;
   [[gnu::noinline]] void on_exception(PyObject* environ) noexcept;
   [[nodiscard]] bool leaves_a_socket() const noexcept;
+  // Of WebSockets (upgrade.cc).
+  [[nodiscard, gnu::noinline]] bool refuses_handshake() noexcept;
+  [[nodiscard, gnu::noinline]] bool offer_sockets(PyObject* environ) noexcept;
+  [[gnu::noinline]] void end_socket(bool our_kill, bool raised) noexcept;
   [[gnu::noinline]] void end() noexcept;
   void detach() noexcept;
 
@@ -104,6 +113,7 @@ class Request final : public green::Job, public server::Consumer {
   bool killed_ = false;
   Shape* lender_ = nullptr;    // of the environ, if it is lent
   std::uint64_t as_made_ = 0;  // its version then; 0: unknown
+  OfferedSocket offered_;      // where it asks for a WebSocket
   Kit kit_;                    // made by the first run, kept for the next ones
 };
 

@@ -1,5 +1,8 @@
 #include "wsgi/upgrade.h"
 
+#include <utility>
+#include <vector>
+
 #include "green/remote_call.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
@@ -22,6 +25,49 @@ bool Sockets::add(PyObject* environ, const server::Exchange& x,
          PyDict_SetItem(environ, gunicorn_.get(), socket.get()) == 0;
 }
 
+// --- WebSockets ---
+
+// WS01, WS02: before the application hears of it. What is no handshake is a request
+// like any other (CN12).
+bool Request::refuses_handshake() noexcept {
+  const http::Request& request = exchange_->request();
+  if (!ws::is_handshake(request)) return false;
+  const auto handshake =
+      ws::read_handshake(request, bridge_.options().websocket.origins);
+  if (handshake) return false;
+  const ws::HandshakeFaultInfo info = ws::handshake_fault_info(handshake.error());
+  const std::string body = std::string(info.text) + "\n";
+  std::vector<http::HeaderView> fields{{"Content-Type", "text/plain"}};
+  fields.insert(fields.end(), info.fields.begin(), info.fields.end());
+  http::ResponseHead head;
+  head.status = info.status;
+  head.reason = http::reason_phrase(info.status);
+  head.headers = fields;
+  head.content_length = body.size();
+  [[maybe_unused]] const server::Sent sent =
+      exchange_->send_whole(head, body, {}, leave());
+  return true;
+}
+
+bool Request::offer_sockets(PyObject* environ) noexcept {
+  const http::Request& request = exchange_->request();
+  if (!request.asks_to_upgrade()) return true;
+  if (!bridge_.sockets().add(environ, *exchange_, *kit_.info.get())) return false;
+  if (!ws::is_handshake(request)) return true;
+  auto handshake = ws::read_handshake(request, bridge_.options().websocket.origins);
+  return !handshake || offered_.offer(*this, std::move(*handshake), environ);
+}
+
+void Request::end_socket(bool our_kill, bool raised) noexcept {
+  WebSocket& socket = *offered_.accepted();
+  if (our_kill)
+    return socket.end(ws::close_code::kGoingAway, WebSocket::Answer::Unheard);
+  socket.end(raised ? ws::close_code::kInternalError : ws::close_code::kNormal,
+             WebSocket::Answer::Awaited);
+}
+
+// --- the socket itself ---
+
 // (descriptor, bytes that were read of it).
 PyObject* Request::take_socket() noexcept {
   server::Loan loan;
@@ -41,7 +87,7 @@ PyObject* Request::take_socket() noexcept {
     }
     return nullptr;
   }
-  head_is_out();
+  on_switched();
   PyObject* taken = Py_BuildValue("iy#", loan.socket.get(), loan.ahead.data(),
                                   static_cast<Py_ssize_t>(loan.ahead.size()));
   if (!taken) return nullptr;

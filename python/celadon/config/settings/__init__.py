@@ -12,10 +12,11 @@ from celadon.config.settings import (
     observing,
     policy,
     process,
+    websocket,
 )
 from celadon.config.settings.row import Setting
 
-_TABLES = (process, limits, policy, logs, observing, admin, development)
+_TABLES = (process, limits, policy, websocket, logs, observing, admin, development)
 
 SETTINGS: dict[str, Setting] = {
     row.name: row for row in chain.from_iterable(table.rows() for table in _TABLES)

@@ -61,6 +61,7 @@ SHARED = frozenset(
         "worker_connections",
         "workers",
         "wsgi_app",
+        "websocket_max_message_size",
     }
 )
 
@@ -168,7 +169,6 @@ _TABLE: Mapping[str, Verdict] = {
     "asgi_loop": _no_effect(_LATER_ASGI),
     "asgi_lifespan": _no_effect(_LATER_ASGI),
     "asgi_disconnect_grace_period": _no_effect(_LATER_ASGI),
-    "websocket_max_message_size": _no_effect("WebSocket is not served yet"),
     "dirty_apps": _refused(_NO_ARBITER, []),
     "dirty_workers": _refused(_NO_ARBITER),
     "dirty_timeout": _no_effect(_NO_ARBITER),

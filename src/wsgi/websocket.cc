@@ -1,0 +1,305 @@
+#include "wsgi/websocket.h"
+
+#include <utility>
+#include <vector>
+
+#include "green/switch.h"
+#include "wsgi/bridge.h"
+#include "wsgi/request.h"
+
+namespace celadon::wsgi {
+namespace {
+
+constexpr std::size_t kInboxBytes = std::size_t{4} << 20;  // WS09
+
+}  // namespace
+
+WebSocket::WebSocket(Request& request, ws::Handshake handshake) noexcept
+    : request_(request),
+      options_(request.bridge().options().websocket),
+      handshake_(std::move(handshake)),
+      out_(request.bridge().frames()) {}
+
+// Who still waits belongs to a request that has ended, and is told so.
+WebSocket::~WebSocket() {
+  for (green::Strand* waiter : waiters_) {
+    if (!waiter) continue;
+    waiter->waits_for = nullptr;
+    waiter->granted = true;
+    waiter->wake();
+  }
+}
+
+green::Hub& WebSocket::hub() const noexcept {
+  return request_.bridge().hub();
+}
+
+Nanos WebSocket::now() const noexcept {
+  return hub().loop().now();
+}
+
+bool WebSocket::is_full() const noexcept {
+  return inbox_.size() >= options_.queue || inbox_bytes_ >= kInboxBytes;
+}
+
+// --- what the application calls ---
+
+bool WebSocket::accept(std::string_view subprotocol) noexcept {
+  if (accepted()) {
+    PyErr_SetString(PyExc_RuntimeError, "the WebSocket was accepted already");
+    return false;
+  }
+  const ws::Acceptance acceptance =
+      ws::accept(handshake_, subprotocol, options_.protocol.deflate);
+  const std::vector<http::HeaderView> fields = acceptance.fields();
+  http::ResponseHead head;
+  head.status = 101;
+  head.reason = "Switching Protocols";
+  head.headers = fields;
+  server::Exchange& x = request_.exchange();
+  conversation_ = std::make_unique<ws::Conversation>(
+      options_.protocol, now(), acceptance.deflate, request_.bridge().deflate_pool());
+  if (x.open_tunnel(head) == server::Sent::Gone) {
+    loop::TurnHook::unlink();
+    conversation_.reset();
+    if (x.gone()) return request_.raise_gone();
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the answer has begun, or this connection ends with it: it cannot "
+                    "be a WebSocket");
+    return false;
+  }
+  subprotocol_ = subprotocol;
+  request_.on_switched();
+  look_soon();  // at what came meanwhile
+  return true;
+}
+
+bool WebSocket::receive(std::optional<Message>& out) noexcept {
+  if (!accept_first()) return false;
+  while (true) {
+    if (inbox_.empty()) look();
+    if (!inbox_.empty()) break;
+    if (!is_open()) return true;
+    if (!wait_for(In)) return false;
+  }
+  out = std::move(inbox_.front());
+  inbox_.pop_front();
+  inbox_bytes_ -= out->data.size();
+  if (pauses_) look_soon();
+  return true;
+}
+
+bool WebSocket::send(bool is_text, std::string_view data) noexcept {
+  if (!accept_first()) return false;
+  const ws::Refusal refusal = is_text ? conversation_->send_text(data, out_)
+                                      : conversation_->send_binary(data, out_);
+  if (refusal != ws::Refusal::None) return raise_closed();
+  flush(request_.leave());
+  while (blocked_ && is_open()) {
+    if (!wait_for(Out)) return false;
+  }
+  return conversation_->state() == ws::State::Closed ? raise_closed() : true;
+}
+
+bool WebSocket::close(std::uint16_t code, std::string_view reason) noexcept {
+  if (!accept_first()) return false;
+  switch (conversation_->close(code, reason, now(), out_)) {
+    case ws::Refusal::None: break;
+    case ws::Refusal::NotOpen: return true;
+    case ws::Refusal::BadCode:
+      PyErr_Format(PyExc_ValueError, "%d is no code to close a WebSocket with",
+                   static_cast<int>(code));
+      return false;
+    case ws::Refusal::BadReason:
+    case ws::Refusal::TooLong:
+      PyErr_SetString(PyExc_ValueError,
+                      "the reason to close a WebSocket has at most 123 bytes");
+      return false;
+  }
+  flush(request_.leave());
+  rearm();
+  wake_all();
+  return true;
+}
+
+void WebSocket::end(std::uint16_t code, Answer answer) noexcept {
+  [[maybe_unused]] const auto refusal = conversation_->close(code, {}, now(), out_);
+  wake_all();
+  inbox_.clear();
+  inbox_bytes_ = 0;
+  while (true) {
+    look();
+    if (!ws::hears(conversation_->state())) break;
+    if (answer == Answer::Awaited && wait_for(End)) continue;
+    PyErr_Clear();  // a kill: the peer's answer is not waited for
+    break;
+  }
+  flush(net::Leave::Now);
+  request_.exchange().finish();
+}
+
+bool WebSocket::raise_closed() noexcept {
+  PyErr_SetString(exceptions().client_disconnected, "the WebSocket is closed");
+  return false;
+}
+
+// --- what the exchange tells ---
+
+void WebSocket::on_body() noexcept {
+  look_soon();
+  wake(In);
+}
+
+void WebSocket::on_writable() noexcept {
+  blocked_ = false;
+  wake(Out);
+}
+
+void WebSocket::on_gone() noexcept {
+  if (accepted()) lose();
+}
+
+void WebSocket::on_closing() noexcept {
+  closes_ = true;
+  look_soon();
+}
+
+// --- what follows ---
+
+void WebSocket::look_soon() noexcept {
+  if (!loop::TurnHook::linked()) hub().loop().add_hook(*this);
+}
+
+void WebSocket::on_turn_end() noexcept {
+  loop::TurnHook::unlink();
+  if (accepted()) look();
+}
+
+void WebSocket::on_timer() noexcept {
+  pump();
+  if (!pauses_) conversation_->on_time(now(), out_);
+  look();
+}
+
+void WebSocket::look() noexcept {
+  pump();
+  if (closes_ && is_open()) {
+    [[maybe_unused]] const auto refusal =
+        conversation_->close(ws::close_code::kGoingAway, {}, now(), out_);
+  }
+  flush(net::Leave::Now);
+  rearm();
+  if (!inbox_.empty() || !is_open()) wake(In);
+  if (!is_open()) wake(Out);
+  if (!ws::hears(conversation_->state())) wake(End);
+}
+
+void WebSocket::pump() noexcept {
+  if (is_full() && is_open()) return;
+  if (std::exchange(pauses_, false)) conversation_->on_reading_again(now());
+  server::Exchange& x = request_.exchange();
+  while (ws::hears(conversation_->state())) {
+    pauses_ = is_full() && is_open();
+    if (pauses_) return;
+    std::string_view in = x.body();
+    const std::size_t before = in.size();
+    const auto event = conversation_->receive(in, now(), out_);
+    if (event) take(*event);
+    if (before > in.size()) x.consume_body(before - in.size());
+    if (!event) break;
+  }
+  note_end_of_body();
+}
+
+void WebSocket::take(const ws::Event& event) {
+  const bool is_text = event.kind == ws::Event::Kind::Text;
+  if (!is_text && event.kind != ws::Event::Kind::Binary) return;
+  inbox_.push_back({is_text, conversation_->take_message()});
+  inbox_bytes_ += inbox_.back().data.size();
+}
+
+// Its end of file, where no close frame came before it.
+void WebSocket::note_end_of_body() noexcept {
+  const server::Exchange& x = request_.exchange();
+  if (x.body_state() == server::BodyState::Open || !x.body().empty()) return;
+  if (ws::hears(conversation_->state())) conversation_->on_transport_end();
+}
+
+// As one write, where it is not much.
+void WebSocket::flush(net::Leave leave) noexcept {
+  while (!out_.empty()) {
+    std::array<iovec, 16> pieces;
+    const std::size_t count = out_.gather(pieces);
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      size += pieces[i].iov_len;
+      const bool is_last = size == out_.bytes();
+      const std::string_view piece{static_cast<const char*>(pieces[i].iov_base),
+                                   pieces[i].iov_len};
+      const server::Sent sent = request_.exchange().send_data(
+          piece, {}, is_last ? leave : net::Leave::AtTurnEnd);
+      if (sent == server::Sent::Gone) {
+        out_.clear();
+        return lose();
+      }
+      if (sent == server::Sent::Full) blocked_ = true;
+    }
+    out_.consume(size);
+  }
+}
+
+// Within flush() of another one maybe, to whom the queue belongs then.
+void WebSocket::lose() noexcept {
+  conversation_->on_transport_end();
+  wake_all();
+}
+
+void WebSocket::rearm() noexcept {
+  const Nanos when = pauses_ ? kNever : conversation_->due();
+  if (when == kNever) return loop::Timer::cancel();
+  if (!loop::Timer::armed() || loop::Timer::deadline() != when)
+    hub().loop().arm(*this, when);
+}
+
+// --- who waits ---
+
+void WebSocket::wake(Side side) noexcept {
+  green::Strand* waiter = waiters_[side];
+  if (!waiter) return;
+  waiter->granted = true;
+  waiter->wake();
+}
+
+void WebSocket::wake_all() noexcept {
+  for (const Side side : {In, Out, End}) wake(side);
+}
+
+bool WebSocket::wait_for(Side side) noexcept {
+  green::Strand* strand = green::current_strand();
+  if (!strand || !green::can_park() || waiters_[side]) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    waiters_[side]
+                        ? "another greenlet waits for this WebSocket already"
+                        : "a WebSocket can be waited for only in a greenlet of its "
+                          "worker");
+    return false;
+  }
+  waiters_[side] = strand;
+  strand->granted = false;
+  strand->waits_for = this;
+  const auto reason = side == Out ? green::ParkReason::Write : green::ParkReason::Body;
+  const green::Waited waited = strand->hub().park(*strand, kNever, reason, false);
+  if (strand->waits_for != this) {
+    // A greenlet that was spawned outlived its request, and this.
+    if (waited != green::Waited::Interrupted) {
+      PyErr_SetString(PyExc_RuntimeError,
+                      "the request ended while this greenlet waited for its WebSocket");
+    }
+    return false;
+  }
+  strand->waits_for = nullptr;
+  waiters_[side] = nullptr;
+  return waited != green::Waited::Interrupted;
+}
+
+}  // namespace celadon::wsgi

@@ -1,0 +1,108 @@
+// A WebSocket of a synchronous view: a conversation on the tunnel of its exchange, and
+// who waits for it (WS11).
+//
+//   exchange ─► on_body ─► pump ─► Conversation ─► inbox ─► receive()
+//                                        └► pongs ─┐
+//   exchange ◄─ flush ◄──────────────────── frames ◄─ send(), close()
+//
+// It is offered until the application first uses it, and an ordinary request as long:
+// whoever answers as ever has refused it. What comes while nobody receives is taken at
+// the end of the turn, so that pings are answered and an end is heard of.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/out_queue.h"
+#include "green/hub.h"
+#include "server/exchange.h"
+#include "ws/conversation.h"
+#include "ws/handshake.h"
+
+namespace celadon::wsgi {
+
+class Request;
+
+struct WebSocketOptions {
+  ws::Options protocol;
+  std::size_t queue = 32;            // messages that wait, then reading stops
+  std::vector<std::string> origins;  // that may ask; empty: all
+};
+
+struct Message {
+  bool is_text;
+  std::string data;
+};
+
+class WebSocket final : private loop::TurnHook, private loop::Timer {
+ public:
+  WebSocket(Request& request, ws::Handshake handshake) noexcept;
+  ~WebSocket() override;
+
+  [[nodiscard]] green::Hub& hub() const noexcept;
+  [[nodiscard]] const ws::Handshake& handshake() const noexcept { return handshake_; }
+  [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
+  [[nodiscard]] bool accepted() const noexcept { return conversation_ != nullptr; }
+
+  // What the application calls. They suspend its greenlet alone; one may wait for each
+  // direction. False with an exception.
+  [[nodiscard]] bool accept(std::string_view subprotocol) noexcept;
+  // Nothing: none comes any more.
+  [[nodiscard]] bool receive(std::optional<Message>& out) noexcept;
+  [[nodiscard]] bool send(bool is_text, std::string_view data) noexcept;
+  [[nodiscard]] bool close(std::uint16_t code, std::string_view reason) noexcept;
+  // It has returned, or raised: closes, and mostly waits for the peer's answer to that.
+  enum class Answer : std::uint8_t { Awaited, Unheard };
+  void end(std::uint16_t code, Answer answer) noexcept;
+
+  // What the exchange tells.
+  void on_body() noexcept;
+  void on_writable() noexcept;
+  void on_gone() noexcept;
+  void on_closing() noexcept;
+
+ private:
+  enum Side : std::uint8_t { In, Out, End };
+
+  void on_turn_end() noexcept override;
+  void on_timer() noexcept override;
+
+  void look_soon() noexcept;
+  void look() noexcept;
+  void pump() noexcept;
+  void take(const ws::Event& event);
+  void note_end_of_body() noexcept;
+  void flush(net::Leave leave) noexcept;
+  void lose() noexcept;
+  void rearm() noexcept;
+  [[nodiscard]] bool is_open() const noexcept {
+    return conversation_->state() == ws::State::Open;
+  }
+  [[nodiscard]] bool is_full() const noexcept;
+  [[nodiscard]] bool accept_first() noexcept { return accepted() || accept({}); }
+  [[nodiscard]] Nanos now() const noexcept;
+  [[nodiscard]] bool raise_closed() noexcept;
+  void wake(Side side) noexcept;
+  void wake_all() noexcept;
+  [[nodiscard]] bool wait_for(Side side) noexcept;
+
+  Request& request_;
+  const WebSocketOptions& options_;
+  ws::Handshake handshake_;  // its texts are the request's
+  std::string subprotocol_;
+  std::unique_ptr<ws::Conversation> conversation_;  // once it was accepted
+  OutQueue& out_;  // all of them have one: it is empty between two calls
+  std::deque<Message> inbox_;
+  std::size_t inbox_bytes_ = 0;
+  bool pauses_ = false;   // the inbox was full: what came is not looked at
+  bool blocked_ = false;  // the client does not take what is sent
+  bool closes_ = false;   // the server ends
+  std::array<green::Strand*, 3> waiters_{};
+};
+
+}  // namespace celadon::wsgi
