@@ -148,6 +148,7 @@ Sent Exchange::send_file(int file, off_t& offset, std::size_t count) noexcept {
   if (!body_allowed_) return Sent::Ok;
   ASSERT(remaining_, "a file is sent where its length was not said");
   count = std::min<std::uint64_t>(count, remaining_.value_or(0));
+  if (count == 0) return Sent::Ok;  // more than was declared is not sent
   const off_t before = offset;
   const Sent sent = channel_->write_file(*this, file, offset, count);
   const auto taken = static_cast<std::uint64_t>(offset - before);
