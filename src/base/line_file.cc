@@ -14,8 +14,6 @@
 #include <cstring>
 #include <utility>
 
-#include "base/clock.h"
-
 namespace celadon {
 namespace {
 
@@ -103,39 +101,44 @@ ssize_t LineFile::put(std::string_view first, std::string_view second) noexcept 
   return ::write(fd_, out.data(), out.size());
 }
 
-LineFile::Written LineFile::write(std::string_view first, std::string_view second,
-                                  int wait_ms) noexcept {
-  Written written;
-  SystemClock clock;
-  Nanos end = kNever;  // of the wait, once there is one
+LineFile::Written LineFile::write(std::string_view first,
+                                  std::string_view second) noexcept {
   if (torn_ && ::write(fd_, "\n", 1) == 1) torn_ = false;
-  while (!first.empty() || !second.empty()) {
-    if (first.empty()) std::swap(first, second);
-    const ssize_t n = put(first, second);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) {
-      if (wait_ms <= 0) return written;
-      if (end == kNever) end = clock.now() + wait_ms * kMillisecond;
-      const Nanos left = end - clock.now();
-      pollfd waited{fd_, POLLOUT, 0};
-      const auto ms = static_cast<int>(left / kMillisecond);
-      if (left > 0 && ::poll(&waited, 1, ms + 1) > 0) continue;
-      return written;
-    }
-    if (n <= 0) {
-      written.failed = true;
-      return written;
-    }
-    auto done = static_cast<std::size_t>(n);
-    written.bytes += done;
-    const std::size_t from_first = std::min(done, first.size());
-    torn_ = kind_ == Kind::File &&
-            (done > first.size() ? second[done - first.size() - 1] : first[done - 1]) !=
-                '\n';
-    first.remove_prefix(from_first);
-    second.remove_prefix(done - from_first);
+  if (first.empty()) std::swap(first, second);
+  if (first.empty()) return {};
+  ssize_t n = put(first, second);
+  while (n < 0 && errno == EINTR) n = put(first, second);
+  if (n < 0 && errno == EAGAIN) return {};
+  if (n <= 0) return {.failed = true};
+  const auto done = static_cast<std::size_t>(n);
+  torn_ = kind_ == Kind::File && (done > first.size() ? second[done - first.size() - 1]
+                                                      : first[done - 1]) != '\n';
+  return {.bytes = done};
+}
+
+bool LineFile::wait(int ms) const noexcept {
+  pollfd waited{fd_, POLLOUT, 0};
+  return ::poll(&waited, 1, ms) > 0;
+}
+
+LineFile::Written LineFile::write_all(std::string_view text, int wait_ms) noexcept {
+  Written all;
+  Patience patience(wait_ms);
+  while (!text.empty()) {
+    const Written piece = write(text);
+    all.bytes += piece.bytes;
+    all.failed = piece.failed;
+    text.remove_prefix(piece.bytes);
+    if (piece.failed || (piece.bytes == 0 && !patience.wait_for(*this))) break;
   }
-  return written;
+  return all;
+}
+
+bool Patience::wait_for(const LineFile& file) noexcept {
+  SystemClock clock;
+  if (end_ == kNever) end_ = clock.now() + wait_ms_ * kMillisecond;
+  const Nanos left = end_ - clock.now();
+  return left > 0 && file.wait(static_cast<int>(left / kMillisecond) + 1);
 }
 
 }  // namespace celadon

@@ -86,7 +86,7 @@ void StdioRelay::Stream::read() noexcept {
 
 void StdioRelay::Stream::write() noexcept {
   if (waiting.empty() || !out) return;
-  const LineFile::Written written = out->write(waiting, {}, 0);
+  const LineFile::Written written = out->write_all(waiting, 0);
   if (written.failed) {
     waiting.clear();  // nobody will ever read it
   } else {
@@ -231,7 +231,7 @@ void StdioRelay::flush() noexcept {
     if (stream.in) stream.read();
     if (!stream.waiting.empty()) {
       // What cannot be written now is lost.
-      static_cast<void>(stream.out->write(stream.waiting, {}, kLastMoment));
+      static_cast<void>(stream.out->write_all(stream.waiting, kLastMoment));
     }
   }
 }

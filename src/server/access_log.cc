@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 namespace celadon::server {
@@ -140,12 +141,20 @@ void AccessLog::run(LineFile& file) noexcept {
 
 // What there is now. False: nobody takes what is left.
 bool AccessLog::write_out(LineFile& file, int wait_ms) noexcept {
-  const auto [first, second] = ring_.peek();
-  if (first.empty()) return true;
-  const LineFile::Written written = file.write(first, second, wait_ms);
-  ring_.take(written.bytes);
-  if (written.failed) lose_all();  // a full disk, or a pipe that nobody reads
-  return ring_.peek().first.empty();
+  Patience patience(wait_ms);
+  for (auto [first, second] = ring_.peek(); !first.empty();
+       std::tie(first, second) = ring_.peek()) {
+    const LineFile::Written written = file.write(first, second);
+    // At once: who inherits this from a worker that is killed writes all that was not
+    // taken, and a pipe may have no room for anything twice.
+    ring_.take(written.bytes);
+    if (written.failed) {
+      lose_all();  // a full disk, or a pipe that nobody reads
+    } else if (written.bytes == 0 && !patience.wait_for(file)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 void AccessLog::lose_all() noexcept {

@@ -24,7 +24,7 @@ from tests.support import raw
 from tests.support.machine import program
 from tests.support.raw import Client, get
 from tests.support.servers import CELADON, ROOT, Command, wait_until
-from tests.support.site import gone, renewed, wait_ready
+from tests.support.site import gone, ready, renewed, wait_ready
 
 LOGS = "tests.apps.logs:app"
 UUID7 = re.compile(
@@ -529,6 +529,10 @@ def test_a_full_disk_fails_no_request_that_writes_to_the_error_log(
             assert server.wait(raw.TIMEOUT) == 0
 
 
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+
 def is_full(fifo: Path) -> bool:
     end = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
     try:
@@ -561,18 +565,18 @@ def test_what_a_killed_worker_left_is_written(tmp_path: Path, is_moved: bool) ->
             for number in range(90):  # 64 KiB fit
                 server.request(get(f"/{number}"))
             wait_until(lambda: (None, is_full(fifo)))
-            seen = b""
-            # Room for what is left, as soon as the worker has gone.
-            with server.client() as client:
-                client.send(get("/die"))
-                seen += os.read(reader, 1 << 16)
-                server.wait_line("worker .* was killed by SIGKILL")
+            # Room for what is left, which the worker has no chance to use.
+            [worker] = ready(server)
+            os.kill(worker, signal.SIGSTOP)
+            wait_until(lambda: (None, state_of(worker) == "T"))
+            seen = os.read(reader, 1 << 16)
+            os.kill(worker, signal.SIGKILL)
+            server.wait_line("worker .* was killed by SIGKILL")
 
             def more() -> tuple[object, bool]:
                 nonlocal seen
                 with suppress(BlockingIOError):
                     seen += os.read(reader, 1 << 16)
-                # Some are there twice where it died between writing and noting that.
                 whole = seen[: seen.rfind(b"\n") + 1].splitlines()
                 numbers = {int(line.split()[0][1:]) for line in whole}
                 return (numbers, server.lines[-9:]), numbers == set(range(90))

@@ -107,7 +107,7 @@ TEST(LineFileTest, APipeTakesWholeLines) {
   const std::string line = std::string(999, 'x') + "\n";
   std::string lines;
   for (int i = 0; i < 200; ++i) lines += line;
-  const auto written = file->write(lines, {}, 0);
+  const auto written = file->write_all(lines, 0);
   EXPECT_FALSE(written.failed);
   EXPECT_GT(written.bytes, 0U);
   EXPECT_LT(written.bytes, lines.size());
@@ -116,10 +116,26 @@ TEST(LineFileTest, APipeTakesWholeLines) {
   EXPECT_EQ(::fcntl(pipe.ends[1], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 }
 
+TEST(LineFileTest, WhatAPipeTookIsKnownAtOnce) {
+  Pipe pipe;
+  auto file = LineFile::open("-", pipe.ends[1]);
+  std::string lines;
+  for (int i = 0; i < 200; ++i) lines += std::string(999, 'x') + "\n";
+  std::size_t count = 0;
+  while (const std::size_t n = file->write(lines).bytes) {
+    EXPECT_EQ(n, 4000U);
+    ++count;
+  }
+  EXPECT_GE(count, 16U);
+  EXPECT_FALSE(file->wait(0));
+  EXPECT_EQ(pipe.read().size(), count * 4000);
+  EXPECT_TRUE(file->wait(0));
+}
+
 TEST(LineFileTest, TwoPartsOfALineAreOne) {
   Pipe pipe;
   auto file = LineFile::open("-", pipe.ends[1]);
-  EXPECT_EQ(file->write("first\nsec", "ond\n", 0).bytes, 13U);
+  EXPECT_EQ(file->write("first\nsec", "ond\n").bytes, 13U);
   EXPECT_EQ(pipe.read(), "first\nsecond\n");
 }
 
@@ -130,7 +146,7 @@ TEST(LineFileTest, OthersDescriptorsKeepTheirFlags) {
     auto file = LineFile::open("-", ends[1]);
     ASSERT_TRUE(file);
     const std::string much(std::size_t{1} << 20, '\n');
-    EXPECT_LT(file->write(much, {}, 0).bytes, much.size());  // and returned
+    EXPECT_LT(file->write_all(much, 0).bytes, much.size());  // and returned
   }
   EXPECT_EQ(::fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
   ::close(ends[0]);
@@ -140,7 +156,7 @@ TEST(LineFileTest, OthersDescriptorsKeepTheirFlags) {
 TEST(LineFileTest, AFullDiskIsAnError) {
   auto file = LineFile::open("/dev/full");
   ASSERT_TRUE(file);
-  EXPECT_TRUE(file->write("a line\n", {}, 1000).failed);
+  EXPECT_TRUE(file->write("a line\n").failed);
 }
 
 TEST(LineFileTest, AReaderThatIsGoneIsAnError) {
@@ -149,7 +165,7 @@ TEST(LineFileTest, AReaderThatIsGoneIsAnError) {
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   auto file = LineFile::open("-", ends[1]);
   ::close(ends[0]);
-  EXPECT_TRUE(file->write("a line\n", {}, 1000).failed);
+  EXPECT_TRUE(file->write("a line\n").failed);
   ::close(ends[1]);
 }
 
