@@ -355,6 +355,8 @@ ssize_t Kernel::send(int fd, std::span<const iovec> pieces) {
 }
 
 ssize_t Kernel::send_file(int fd, int file, off_t& offset, std::size_t count) {
+  // A kernel that is full and one that is not say different things to that.
+  CHECK(count > 0, "no bytes of a file are asked for");
   const Descriptor& source = at(file);
   const auto from = static_cast<std::uint64_t>(offset);
   if (from >= source.size) return 0;
