@@ -74,7 +74,7 @@ void ClientConnection::on_idle_due() noexcept {
   const std::size_t unsent = stream_.unsent();
   if (unsent > 0 && unsent != marks_.sent) {
     marks_.sent = unsent;
-    marks_.since = now();
+    marks_.taken = now();
     return;
   }
   ++server_.ledger().counters().timeouts_keepalive;

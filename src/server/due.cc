@@ -43,8 +43,10 @@ Due of_input(const Situation& s, const Marks& marks, const Settings& set) noexce
   if (s.state.output != Output::Idle) return {};  // what is queued goes first
   if (s.has_input) return {marks.since + kTurn, Why::More};
   if (ends) return {};
-  const Due idle = s.fresh ? Due{after(marks.since, set.header_timeout), Why::FirstHead}
-                           : Due{after(marks.since, set.keepalive), Why::Idle};
+  const Due idle =
+      s.fresh
+          ? Due{after(marks.since, set.header_timeout), Why::FirstHead}
+          : Due{after(std::max(marks.since, marks.taken), set.keepalive), Why::Idle};
   return before_closing(s, marks, idle);
 }
 

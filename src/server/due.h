@@ -39,6 +39,7 @@ struct Marks {
   Nanos blocked = 0;       // the wait for output began
   std::uint64_t sent = 0;  // bytes that had been sent at `blocked`
   Nanos asked = 0;         // whether all was delivered
+  Nanos taken = 0;         // a look saw that the client still takes the last answer
 };
 
 // What they follow from, beside the marks.
