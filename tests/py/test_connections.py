@@ -13,7 +13,7 @@ import pytest
 from celadon import green
 
 from tests.support import raw
-from tests.support.servers import serving
+from tests.support.servers import Running, serving
 from tests.support.timing import once_right
 
 TEXT = [("Content-Type", "text/plain")]
@@ -288,27 +288,39 @@ def test_sl03_readers_that_stop_are_reset() -> None:
         assert produced < 200
 
 
+SLOWLY_READ = 60_000  # bytes, which the kernel takes at once
+
+
+def read_slowly(server: Running, piece: int, pace: float, then: bytes = b"") -> bytes:
+    """An answer, piece by piece; what follows to `then` is returned."""
+    whole = b"x" * SLOWLY_READ
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(server.address)
+        sock.settimeout(raw.TIMEOUT)
+        sock.sendall(raw.get())
+        got = b""
+        while not got.endswith(whole):
+            data = sock.recv(piece)
+            assert data, len(got)
+            got += data
+            threading.Event().wait(pace)  # nothing is waited for
+        if not then:
+            return b""
+        sock.sendall(then)
+        return sock.recv(piece)
+
+
+def slowly_read(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [*TEXT, ("Content-Length", str(SLOWLY_READ))])
+    return [b"x" * SLOWLY_READ]
+
+
 @pytest.mark.row("C17")
 def test_sl03_a_slow_reader_gets_what_the_kernel_holds() -> None:
     """However long it takes: TCP_USER_TIMEOUT would end it, though it reads on."""
-    size = 60_000
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", [*TEXT, ("Content-Length", str(size))])
-        return [b"x" * size]
-
-    with serving(app, validate=False, write_timeout=1) as server:
-        with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.connect(server.address)
-            sock.settimeout(raw.TIMEOUT)
-            sock.sendall(raw.get())
-            got = b""
-            while not got.endswith(b"x" * size):
-                piece = sock.recv(4096)
-                assert piece, len(got)
-                got += piece
-                threading.Event().wait(0.25)  # its pace: nothing is waited for
+    with serving(slowly_read, validate=False, write_timeout=1) as server:
+        read_slowly(server, 4096, 0.25)
         assert server.stats()["timeouts_write"] == 0
 
 
@@ -318,25 +330,11 @@ def test_a_slow_reader_is_not_idle_while_it_takes_its_answer() -> None:
 
 
 def _a_slow_reader_is_kept() -> None:
-    size, piece, keepalive = 60_000, 1000, 3.0
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", [*TEXT, ("Content-Length", str(size))])
-        return [b"x" * size]
-
-    with serving(app, validate=False, keepalive=keepalive) as server:
-        with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.connect(server.address)
-            sock.settimeout(raw.TIMEOUT)
-            sock.sendall(raw.get())
-            got = b""
-            while not got.endswith(b"x" * size):
-                got += sock.recv(piece)
-                # Its pace: the whole takes a little longer than keepalive.
-                threading.Event().wait(1.2 * keepalive * piece / size)
-            sock.sendall(raw.get())
-            assert sock.recv(piece)
+    piece, keepalive = 1000, 3.0
+    # The whole takes a little longer than keepalive.
+    pace = 1.2 * keepalive * piece / SLOWLY_READ
+    with serving(slowly_read, validate=False, keepalive=keepalive) as server:
+        assert read_slowly(server, piece, pace, then=raw.get())
         assert server.stats()["timeouts_keepalive"] == 0
 
 
