@@ -330,7 +330,7 @@ def when_ready(server):
     say("pidfile", os.path.basename(server.pidfile.fname), server.pidfile.pid == server.pid)
     say("listeners", [str(each).startswith("http://127") for each in server.LISTENERS],
         server.LISTENERS[0].getsockname()[1] > 0)
-    server.kill_worker(1, 0)
+    server.kill_worker(server.pid, 0)
     server.wakeup()
 
 def post_fork(server, worker):
