@@ -73,7 +73,8 @@ try() {
 # As a newcomer does first: the example answers, its dashboard too, and it ends when told to.
 # Arguments go to make.
 serves() {
-  local log=$LOGS/serve-$BASHPID server address
+  local log server address
+  log=$(mktemp)
   make serve PORT=0 ADMIN_PORT=0 "$@" > "$log" 2>&1 & server=$!
   address_of() { sed -n "s|.*$1 at \(http://[^ ]*\).*|\1|p" "$log"; }
   while [ -z "$(address_of listening)" ] || [ -z "$(address_of "admin pages")" ]; do
