@@ -8,11 +8,13 @@ import pytest
 
 from tests.support import raw
 from tests.support.servers import CELADON, Command, Started
-from tests.support.site import TOGETHER, all_at_once
+from tests.support.site import TOGETHER, all_at_once, kill_worker, wait_ready
 
 APP = (
     TOGETHER
     + """
+from gevent import monkey
+monkey.patch_all()
 def app(environ, start_response):
     together(6)
     start_response("200 OK", [("Content-Length", "2")])
@@ -60,7 +62,10 @@ def test_s01_what_patches_in_the_configuration_file(
             assert server.request(raw.get("/")).body == b"ok"
 
         all_at_once(6, ask)
+        kill_worker(server, wait_ready(server, 2)[0])
+    # Whoever has asked for it, and nothing else of it: os is in gevent.os as a whole.
     assert sum("monkey" in line for line in server.lines) == 1
+    assert not any("was imported before" in line for line in server.lines)
 
 
 @pytest.mark.library("gevent")

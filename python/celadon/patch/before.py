@@ -11,6 +11,7 @@ swapped is swapped, and what cannot be is named.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 import types
@@ -29,6 +30,10 @@ _MOST = 200_000  # objects that are looked at: an import of a large project make
 _DEEP = 8
 _CELL = "<closure>"
 _WRAPPERS = (classmethod, staticmethod)
+_OF_OS = (
+    *(os.supports_dir_fd, os.supports_effective_ids),
+    *(os.supports_fd, os.supports_follow_symlinks),
+)
 
 Put = Callable[[Any], None]
 
@@ -67,7 +72,9 @@ class _Walk:
 
     def __init__(self) -> None:
         self.left: dict[str, list[str]] = {}
-        self._seen: dict[int, Any] = {}  # kept alive: a number is of one object
+        # Kept alive: a number is of one object. What says which functions can do what is
+        # called by nobody, and is in each module that has imported all of os.
+        self._seen: dict[int, Any] = {id(each): each for each in _OF_OS}
         self._swapped: dict[int, Any] = {}
         self._lock = type(original("_thread", "allocate_lock")())
         self._rlock = original("_thread", "RLock")
