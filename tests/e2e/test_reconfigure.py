@@ -105,14 +105,30 @@ def test_s03_as_many_workers_as_a_reload_asks_for(site: Site) -> None:
         renewed(server, old, 1)
 
 
-def test_s03_no_more_are_added_than_there_is_room_for(site: Site) -> None:
-    configure(site, "workers = 1\nreload_surge = 62")
+@pytest.mark.parametrize("surge", [62, 64, 10_000])
+def test_s03_no_more_are_added_than_there_is_room_for(site: Site, surge: int) -> None:
+    """Nor started at a time by a reload, which is no reason to refuse one."""
+    configure(site, f"workers = 1\nreload_surge = {surge}")
     with Command("site_app:app", cwd=site.folder) as server:
-        wait_ready(server, 1)
-        server.signal(signal.SIGTTIN)
-        wait_ready(server, 2)
+        old = wait_ready(server, 1)
+        server.signal(signal.SIGHUP)
+        old = renewed(server, old)
+        for count in range(2, 10):
+            server.signal(signal.SIGTTIN)
+            wait_ready(server, count)
         server.signal(signal.SIGTTIN)
         server.wait_line("SIGTTIN is ignored: there is room for no more")
+
+
+def test_s03_as_many_as_there_is_room_for(site: Site) -> None:
+    """One more would have no place beside the one that is replaced."""
+    with Command("site_app:app", cwd=site.folder) as server:
+        [old] = wait_ready(server, 1)
+        for count in (64, 1_000):
+            configure(site, f"workers = {count}\nreload_surge = 10")
+            server.signal(signal.SIGHUP)
+            server.wait_line(f"there is room for 63 until a restart, not for {count}")
+        assert ready(server) == [old]
 
 
 def test_time_outs_of_the_master_follow(site: Site) -> None:

@@ -1,6 +1,11 @@
 """Settings: the table, where values come from, and what the core is told of them."""
 
-from celadon.config.core import access_log, core_options, master_options
+from celadon.config.core import (
+    access_log,
+    core_options,
+    lack_of_descriptors,
+    master_options,
+)
 from celadon.config.effective import Config
 from celadon.config.loading import load
 from celadon.config.settling import patched_parts
@@ -9,6 +14,7 @@ __all__ = [
     "Config",
     "access_log",
     "core_options",
+    "lack_of_descriptors",
     "load",
     "master_options",
     "patched_parts",

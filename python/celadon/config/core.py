@@ -14,6 +14,7 @@ from celadon.config.effective import Config
 _SPARE_SLOTS = 8
 _USUAL_SLOTS = 64
 _SHARE_OF_DESCRIPTORS = 8
+_OTHER_DESCRIPTORS = 8  # that any master has, at the least
 
 _PROXY_MODES = {"off": 0, "v1": 1, "v2": 2, "auto": 3}
 
@@ -58,8 +59,11 @@ def access_log(config: Config) -> str:
     return config.accesslog if config.accesslog not in ("", "None") else ""
 
 
-def master_options(config: Config) -> dict[str, Any]:
-    """The dict that the core's master reads; every key of it is required there."""
+def master_options(config: Config, slots: int = 0) -> dict[str, Any]:
+    """The dict that the core's master reads; every key of it is required there.
+
+    `slots`: how many there are since the start, if it was one before.
+    """
     options = config.told("for_master")
     options["uid"] = options["gid"] = -1
     options["alive_period"] = 0.0
@@ -70,15 +74,38 @@ def master_options(config: Config) -> dict[str, Any]:
     for name in ("worker_max_rss", "worker_kill_rss"):
         value = config.values[name]
         options[name] = cgroup.memory_share(config.workers) if value < 0 else value
-    options["slots"] = max(3 * config.workers + _SPARE_SLOTS, _slots_at_ease())
+    options["slots"] = slots or _slots_of(config)
+    # More than fit would leave no room for any reload, nor for SIGTTIN.
+    room = options["slots"] - config.workers - _SPARE_SLOTS
+    options["reload_surge"] = max(1, min(config.reload_surge, room))
     return options
 
 
+def lack_of_descriptors(config: Config) -> str:
+    """Why there is no room for so many workers; empty: there is."""
+    needed, most = 2 * _slots_of(config) + _OTHER_DESCRIPTORS, _most_descriptors()
+    if not 0 < most < needed:
+        return ""
+    return (
+        f"workers: {config.workers} need {needed} descriptors in the master, and {most} "
+        "is the limit (ulimit -Hn)"
+    )
+
+
+def _slots_of(config: Config) -> int:
+    workers: int = config.workers
+    return max(3 * workers + _SPARE_SLOTS, _slots_at_ease())
+
+
 def _slots_at_ease() -> int:
+    most = _most_descriptors()
+    return min(_USUAL_SLOTS, most // _SHARE_OF_DESCRIPTORS) if most else _USUAL_SLOTS
+
+
+def _most_descriptors() -> int:
+    """As many as a process of the server may open; 0: without limit."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if most == resource.RLIM_INFINITY:
-        return _USUAL_SLOTS
-    return min(_USUAL_SLOTS, most // _SHARE_OF_DESCRIPTORS)
+    return 0 if most == resource.RLIM_INFINITY else most
 
 
 def _system_temp() -> str:

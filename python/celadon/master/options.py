@@ -35,9 +35,12 @@ def _build_labels() -> str:
     )
 
 
-def options_of(settings: config.Config, alive_period: float) -> dict[str, Any]:
-    """For the core. Raises `UsageError` for a user or group that there is not."""
-    options = config.master_options(settings)
+def options_of(
+    settings: config.Config, alive_period: float, slots: int = 0
+) -> dict[str, Any]:
+    """For the core, which has `slots` of its start, if it has started. Raises
+    `UsageError` for a user or group that there is not."""
+    options = config.master_options(settings, slots)
     options["stdout_fd"] = output.original_stdout()
     options["alive_period"] = alive_period
     options["build_labels"] = _build_labels()

@@ -51,6 +51,8 @@ class Supervisor:
         self.arbiter = lifecycle.Arbiter(settings)
         self._notifier = systemd.Notifier()
         self.forked = lifecycle.Worker(0, settings)  # the last one
+        if lack := config.lack_of_descriptors(settings):
+            raise UsageError(lack)
         self._given = options_of(settings, self._notifier.watchdog_period)
         self._slots = self._given["slots"]  # for life
         self.core = _core.Master(self, self._given)
@@ -195,8 +197,9 @@ class Supervisor:
     def _prepare(self) -> None:
         settings = activated(self._reread(), self._sockets)
         settings.keep(self.settings)
-        options = options_of(settings, self._notifier.watchdog_period)
-        self._check_room(settings)
+        period = self._notifier.watchdog_period
+        options = options_of(settings, period, self._slots)
+        self._check_room(options["reload_surge"], settings.workers)
         self.core.configure(options)
         self._given = options
         self.told = open_logs(settings)
@@ -204,12 +207,11 @@ class Supervisor:
         self._take(settings)
         lifecycle.call(settings, "on_reload", self.arbiter)
 
-    def _check_room(self, settings: config.Config) -> None:
-        room = self._slots - settings.reload_surge
-        if settings.workers > room:
+    def _check_room(self, surge: int, workers: int) -> None:
+        room = self._slots - surge
+        if workers > room:
             raise UsageError(
-                f"workers: there is room for {room} until a restart, not for "
-                f"{settings.workers}"
+                f"workers: there is room for {room} until a restart, not for {workers}"
             )
 
     def _go_back(self, before: _Before) -> None:
