@@ -308,6 +308,7 @@ with socket.socket(socket.AF_UNIX) as server:
 """
 
 
+@pytest.mark.row("S19")
 def test_who_answers_for_another_is_told_nothing() -> None:
     name = f"@celadon-test-{os.getpid()}"
     with subprocess.Popen(

@@ -8,6 +8,7 @@ from celadon.logging.loggers import access_writer, log_line, logger, set_level
 from celadon.logging.outlets import (
     ErrorStream,
     descriptor,
+    is_on_standard_error,
     is_plain,
     last_words,
     stream,
@@ -22,6 +23,7 @@ __all__ = [
     "descriptor",
     "escape",
     "give_away",
+    "is_on_standard_error",
     "is_plain",
     "last_words",
     "log_exception",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from celadon.logging import files
 from celadon.logging.lines import Formatter
 from celadon.logging.loggers import logger, theirs
 
@@ -32,6 +33,13 @@ def is_plain() -> bool:
     """Whether a line goes to one place, as we write it: the core may do that itself."""
     outlets = _outlets()
     return len(outlets) == 1 and type(outlets[0].formatter) is Formatter
+
+
+def is_on_standard_error() -> bool:
+    """Whether who looks there sees a line: it ends there, or all of that in the log."""
+    return files.captured is not None or any(
+        getattr(each, "stream", None) is sys.stderr for each in _outlets()
+    )
 
 
 def last_words(text: str) -> None:

@@ -17,9 +17,11 @@ from celadon.base import output, process
 from celadon.master import preload
 from celadon.master.logs import open_logs
 from celadon.master.supervisor import Supervisor
+from celadon.master.telling import log_end_of_start
 from celadon.master.worker import Load, begin, load_or_tell, work
 from celadon.serving import lifecycle, signals
 from celadon.serving.core import raise_descriptor_limit
+from celadon.serving.statsd import Statsd
 
 
 def supervise(
@@ -50,6 +52,20 @@ def _supervise(
 ) -> int:
     signals.begin()
     told = open_logs(settings)
+    try:
+        return _run(load, reread, settings, forked, told)
+    except Exception as error:
+        log_end_of_start(error)
+        raise
+
+
+def _run(
+    load: Load,
+    reread: Callable[[], config.Config],
+    settings: config.Config,
+    forked: Callable[[], None] | None,
+    told: Statsd | None,
+) -> int:
     raise_descriptor_limit()
     if settings.preload_app:
         before = os.getcwd()

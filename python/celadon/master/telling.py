@@ -7,7 +7,7 @@ from celadon.errors import AppFailed, CeladonError, UsageError
 from celadon.serving.importer import own_frames
 
 
-def log_end(error: Exception) -> None:
+def log_end(error: Exception, whose: str = "this worker") -> None:
     """Where all else is logged: standard error may lead nowhere."""
     if isinstance(error, CeladonError):
         problems = error.problems if isinstance(error, UsageError) else (str(error),)
@@ -18,8 +18,14 @@ def log_end(error: Exception) -> None:
     else:
         trace = own_frames(error.__traceback__) or error.__traceback__
         logging.logger.error(
-            "this worker ends by an error", exc_info=(type(error), error, trace)
+            "%s ends by an error", whose, exc_info=(type(error), error, trace)
         )
+
+
+def log_end_of_start(error: Exception) -> None:
+    """Unless that is where the command says it."""
+    if not logging.is_on_standard_error():
+        log_end(error, "the server")
 
 
 def in_a_line(error: BaseException) -> str:
