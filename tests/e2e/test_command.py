@@ -119,6 +119,23 @@ def test_s23_others_are_served(tmp_path: Path, name: str) -> None:
         assert server.request(raw.get()).body == b"ok"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("asgi", "is an ASGI application"),
+        ("three", "takes no two arguments"),
+        ("make", "makes an application: give what it returns"),
+    ],
+)
+@pytest.mark.parametrize("how", ["run", "Server"])
+def test_s23_from_python_too(tmp_path: Path, how: str, name: str, said: str) -> None:
+    (tmp_path / "kinds.py").write_text(NO_WSGI)
+    code = f"import celadon, kinds; celadon.{how}(kinds.{name}, bind='127.0.0.1:0')"
+    with Started(sys.executable, "-c", code, cwd=tmp_path) as server:
+        assert server.wait() == 1
+        server.said(f"AppError: .*{said}")
+
+
 @pytest.mark.row("S19")
 @pytest.mark.parametrize("bad", ["1 / 0", "def app(environ): pass"])
 def test_why_a_worker_does_not_boot_is_in_the_error_log(
@@ -131,6 +148,37 @@ def test_why_a_worker_does_not_boot_is_in_the_error_log(
     text = log.read_text()
     assert "bad_app" in text
     assert "ZeroDivisionError" in text or "takes no two arguments" in text
+
+
+@pytest.mark.row("S19")
+@pytest.mark.parametrize(
+    ("words", "hooks", "said"),
+    [
+        (("--preload",), "", "ZeroDivisionError: "),
+        ((), "def on_starting(server): 1 / 0", "ZeroDivisionError: "),
+        (("--bind", "192.0.2.1:0"), "", "cannot bind to '192.0.2.1:0'"),
+        (("--pid", "/nosuch/x"), "", "pidfile: /nosuch/x: No such file"),
+    ],
+)
+def test_why_a_server_does_not_start_is_in_the_error_log(
+    tmp_path: Path, words: tuple[str, ...], hooks: str, said: str
+) -> None:
+    """And on standard error, once also where that is the log, or goes there."""
+    (tmp_path / "bad_app.py").write_text("1 / 0\n")
+    (tmp_path / "celadon.conf.py").write_text(hooks)
+    log = tmp_path / "error.log"
+    told = []
+    for more in ([str(log)], ["-"], [str(log), "--capture-output"]):
+        log.write_text("")
+        options = ("--error-logfile", *more, *words)
+        with Command("bad_app:app", *options, cwd=tmp_path) as server:
+            assert server.wait() in (1, 4)
+        told.append(
+            [text.count(said) for text in ("\n".join(server.lines), log.read_text())]
+        )
+    count = told[0][0]
+    assert count > 0
+    assert told == [[count, count], [count, 0], [0, count]]
 
 
 @pytest.mark.row("S19")

@@ -8,8 +8,9 @@ from typing import Any
 
 from celadon import _core, health
 from celadon.config.values.addresses import is_for_v6_only
+from celadon.errors import brief
 from celadon.serving.core import make_core
-from celadon.serving.importer import Application
+from celadon.serving.importer import Application, refuse_no_wsgi
 from celadon.serving.keywords import load, refuse
 
 
@@ -22,6 +23,7 @@ class Server:
 
     def __init__(self, app: Application, **settings: Any) -> None:
         settings.setdefault("bind", "127.0.0.1:0")
+        refuse_no_wsgi(app, brief(app), "give what it returns")
         self._app = app
         self._config = loaded = load(settings)
         refuse(

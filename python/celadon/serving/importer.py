@@ -43,8 +43,9 @@ def load_app(target: str, factory: bool = False) -> Application:
             f"{target!r} is not callable but {type(app).__name__}; "
             "if it is a module or a class, name the application in it"
         )
-    if problem := _no_wsgi(app, target):
-        raise AppError(problem)
+    module, _, made = target.partition(":")
+    made = made or getattr(app, "__name__", "make_app")
+    refuse_no_wsgi(app, repr(target), f"write {module}:{made}(), or --factory")
     return app  # type: ignore[no-any-return]
 
 
@@ -87,12 +88,19 @@ def _is_found(module: str, folders: Sequence[str]) -> bool:
     return there is not None or importlib.util.find_spec(module) is not None
 
 
-def _no_wsgi(app: Any, target: str) -> str | None:
-    """Why it cannot be called as a WSGI application; None where nothing tells that."""
+def refuse_no_wsgi(app: Any, name: str, instead: str) -> None:
+    """Raises `AppError` for what cannot be called as a WSGI application; `instead` is
+    what to do with a function that makes one."""
+    if problem := _no_wsgi(app, name, instead):
+        raise AppError(problem)
+
+
+def _no_wsgi(app: Any, name: str, instead: str) -> str | None:
+    """Why it is none; None where nothing tells that."""
     called = getattr(app, "__call__", app)  # noqa: B004
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):
         return (
-            f"{target!r} is an ASGI application, which is not served yet: "
+            f"{name} is an ASGI application, which is not served yet: "
             "a2wsgi.ASGIMiddleware(app) makes a WSGI application of it"
         )
     try:
@@ -104,28 +112,21 @@ def _no_wsgi(app: Any, target: str) -> str | None:
     except TypeError:
         pass
     else:
-        return _no_answer(app, target)
+        return _no_answer(app, name)
     try:
         signature.bind()
     except TypeError:
-        return (
-            f"{target!r} takes no two arguments (environ, start_response): {signature}"
-        )
-    module, _, name = target.partition(":")
-    made = name or getattr(app, "__name__", "make_app")
-    return (
-        f"{target!r} is a function that makes an application: write {module}:{made}(), "
-        "or --factory"
-    )
+        return f"{name} takes no two arguments (environ, start_response): {signature}"
+    return f"{name} is a function that makes an application: {instead}"
 
 
-def _no_answer(app: Any, target: str) -> str | None:
+def _no_answer(app: Any, name: str) -> str | None:
     """A class is an application if what it makes can be gone through."""
     is_plain = inspect.isclass(app) and type(app).__call__ is type.__call__
     if not is_plain or hasattr(app, "__iter__") or hasattr(app, "__getitem__"):
         return None
     return (
-        f"{target!r} is a class, and what it makes is no answer of a request: name an "
+        f"{name} is a class, and what it makes is no answer of a request: name an "
         "application that is made of it"
     )
 
