@@ -250,15 +250,35 @@ def test_pre_request_that_fails_is_500(tmp_path: Path) -> None:
 
 
 S18_APP = """
-import io
+import io, tempfile
+def temporary():
+    file = tempfile.NamedTemporaryFile()
+    file.write(b"no hello")
+    file.flush()
+    file.seek(3)
+    return file
+FILES = {
+    "/file": lambda: open("five", "rb"),
+    "/file/raw": lambda: open("five", "rb", buffering=0),
+    "/file/both": lambda: open("five", "r+b"),
+    "/file/temporary": temporary,
+    "/read/memory": lambda: io.BytesIO(b"hello"),
+}
 def app(environ, start_response):
     path = environ["PATH_INFO"]
-    if path == "/file":
+    wrap = environ["wsgi.file_wrapper"]
+    if path == "/given":
         start_response("200 OK", [("Content-Length", "5")])
-        return environ["wsgi.file_wrapper"](open("five", "rb"))
+        return wrap(open("five", "rb"))
     start_response("200 OK", [])
-    return iter([b"he", b"llo"]) if path == "/parts" else [b"hello"]
+    if path in FILES: return wrap(FILES[path]())
+    if path == "/tuple": return (b"hello",)
+    return iter([b"he", b"llo"]) if path == "/read/parts" else [b"hello"]
 """
+S18_PATHS = [
+    *("/", "/tuple", "/given", "/file", "/file/raw", "/file/both", "/file/temporary"),
+    *("/read/memory", "/read/parts", "/", "/"),
+]
 S18_FILE = """
 import inspect
 def say(line):
@@ -281,11 +301,11 @@ def test_s18_a_hook_after_requests_changes_no_answer(tmp_path: Path) -> None:
     said = tmp_path / "said"
     with Command("s18:app", cwd=tmp_path) as server, server.client() as client:
         looked = 0
-        for count, path in enumerate(["/", "/file", "/parts", "/", "/"], 1):
+        for count, path in enumerate(S18_PATHS, 1):
             client.send(raw.get(path))
             answer = client.response()
             assert answer.body == b"hello"
-            length = None if path == "/parts" else "5"
+            length = None if path.startswith("/read/") else "5"
             assert answer.get("Content-Length") == length
             lines = wait_until(
                 lambda count=count: (  # type: ignore[misc]

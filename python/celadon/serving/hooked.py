@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import io
+import os
+import stat
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -167,7 +170,23 @@ def _length(body: Any, exchange: Exchange) -> int | None:
         return None
     fields = {name.lower(): value for name, value in response.headers}
     given = fields.get("content-length", "")
-    return int(given) if given.isdigit() else None
+    return int(given) if given.isdigit() else _rest(body.filelike)
+
+
+def _rest(file: Any) -> int | None:
+    """Bytes from here to the end of what the server sends as a file, whoever says how
+    long that is; None of what it reads."""
+    if type(file).__name__ == "_TemporaryFileWrapper":
+        file = file.file
+    buffered = type(file) in (io.BufferedReader, io.BufferedRandom)
+    if type(file.raw if buffered else file) is not io.FileIO:
+        return None
+    try:
+        info, position = os.fstat(file.fileno()), file.tell()
+    except (OSError, ValueError):
+        return None
+    is_whole = stat.S_ISREG(info.st_mode) and info.st_size > 0
+    return max(0, info.st_size - position) if is_whole else None
 
 
 class _Answer:
