@@ -12,7 +12,8 @@ import pytest
 from tests.support.load import FOREVER, Load
 from tests.support.raw import Client, get
 from tests.support.servers import Command, wait_until
-from tests.support.site import ready, renewed, wait_ready
+from tests.support.site import kill_worker, ready, renewed, wait_ready
+from tests.support.statsd import Daemon
 
 APP = """
 import os
@@ -141,6 +142,46 @@ def test_s04_nothing_is_seen_of_a_reload_that_fails(
             is_served(server, folder, "three")
         assert load.wrong == []
         assert load.closed == 0
+
+
+REFUSED = "def on_reload(server): raise ValueError('on purpose')"
+
+
+def test_s04_the_core_has_the_options_of_before(folder: Path) -> None:
+    """What nobody could start in is no limit for those who come later."""
+    with serve(folder) as server:
+        wait_ready(server, 2)
+        for more in ("", REFUSED, REFUSED):
+            configure(folder, "two", f"startup_timeout = 0.001\n{more}")
+            server.signal(signal.SIGHUP)
+            server.wait_line("everything stays as it is|the old ones stay")
+            kill_worker(server, ready(server)[0])
+
+
+@pytest.mark.parametrize("step", ["a hook", "the boot"])
+def test_s04_statsd_is_told_where_it_was_before(folder: Path, step: str) -> None:
+    with udp() as one, udp() as two:
+        host = 'statsd_host = "{}"\n'
+        configure(folder, "one", host.format(one.address))
+        with serve(folder) as server:
+            wait_ready(server, 2)
+            configure(folder, "two", host.format(two.address) + STEPS[step])
+            server.signal(signal.SIGHUP)
+            server.wait_line("everything stays as it is|the old ones stay")
+            for _ in range(2):
+                two.read_all()
+                one.lines.act()
+                kill_worker(server, ready(server)[0])
+                one.lines.wait("workers:2")
+            before = len(two.lines)
+            assert server.request(get("/")).status == 200
+            one.lines.wait("requests:1")
+            two.read_all()
+            assert [*two.lines[before:]] == ["until here"]
+
+
+def udp() -> Daemon:
+    return Daemon(socket.AF_INET, ("127.0.0.1", 0))
 
 
 def test_s04_the_logs_are_those_of_before(folder: Path) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.gunicorn import WORKER
-from tests.support.lines import Lines
-from tests.support.raw import TIMEOUT, Client, get
+from tests.support.raw import Client, get
 from tests.support.servers import BIN, Command
+from tests.support.statsd import Daemon
 
 APP = """
 from threading import Event
@@ -42,40 +41,14 @@ def app(environ, start_response):
 """
 
 
-class Daemon:
-    """Who takes datagrams, and knows them line by line."""
-
-    def __init__(self, family: int, address: str | tuple[str, int]) -> None:
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.bind(address)
-        self.lines = Lines()
-        self._reader = threading.Thread(target=self.lines.read, args=(self._read(),))
-        self._reader.start()
-
-    def _read(self) -> Iterator[str]:
-        while data := self._socket.recv(4096):
-            yield from data.decode().split("\n")
-
-    @property
-    def address(self) -> str:
-        name = self._socket.getsockname()
-        return f"unix:{name}" if isinstance(name, str) else f"{name[0]}:{name[1]}"
-
-    def stop(self) -> None:
-        with socket.socket(self._socket.family, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", self._socket.getsockname())
-        self._reader.join(TIMEOUT)
-        self._socket.close()
-
-
 @pytest.fixture(params=["udp", "unix"])
 def daemon(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Daemon]:
     if request.param == "udp":
         running = Daemon(socket.AF_INET, ("127.0.0.1", 0))
     else:
         running = Daemon(socket.AF_UNIX, str(tmp_path / "statsd"))
-    yield running
-    running.stop()
+    with running:
+        yield running
 
 
 SERVERS = {
