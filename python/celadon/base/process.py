@@ -17,7 +17,7 @@ from celadon.errors import CeladonError, UsageError
 def find_user(name: str) -> int:
     """The number of a user by name or number. Raises `UsageError`."""
     try:
-        return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
+        return _number(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
     except KeyError:
         raise UsageError(f"user: there is no user {name!r}") from None
 
@@ -25,9 +25,19 @@ def find_user(name: str) -> int:
 def find_group(name: str) -> int:
     """Likewise of a group."""
     try:
-        return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
+        return _number(name) if name.isdigit() else grp.getgrnam(name).gr_gid
     except KeyError:
         raise UsageError(f"group: there is no group {name!r}") from None
+
+
+_NOBODY = 2**32 - 1  # what system calls take for nobody: the first number of none
+
+
+def _number(digits: str) -> int:
+    """Raises `KeyError` for what no user and no group can have."""
+    if (number := int(digits)) >= _NOBODY:
+        raise KeyError(digits)
+    return number
 
 
 def pin(slot: int) -> None:

@@ -16,8 +16,9 @@ from contextlib import suppress
 from celadon import logging
 from celadon._core import check_networks, parse_address
 from celadon.base import process
-from celadon.config import Config, access_log, control
+from celadon.config import Config, access_log, control, lack_of_descriptors
 from celadon.errors import UsageError
+from celadon.serving.statsd import open_statsd
 
 _LONGEST = 107  # bytes of a path in a socket's address
 
@@ -27,8 +28,10 @@ def problems(settings: Config) -> list[str]:
         *_networks(settings),
         *_addresses(settings),
         *_users(settings),
+        *_room(settings),
         *_files(settings),
         *_logs(settings),
+        *_statsd(settings),
     ]
 
 
@@ -109,6 +112,11 @@ def _users(settings: Config) -> Iterator[str]:
         yield f"{name}: only root can start workers that are another one"
 
 
+def _room(settings: Config) -> Iterator[str]:
+    if lack := lack_of_descriptors(settings):
+        yield lack
+
+
 def _files(settings: Config) -> Iterator[str]:
     made = {
         "errorlog": settings.errorlog,
@@ -140,3 +148,10 @@ def _logs(settings: Config) -> Iterator[str]:
         yield from error.problems
     finally:
         before.restore()
+
+
+def _statsd(settings: Config) -> Iterator[str]:
+    try:
+        open_statsd(settings)
+    except OSError as error:
+        yield f"statsd_host: {settings.statsd_host}: {error}"
