@@ -96,10 +96,12 @@ def _alone(value: Any) -> Any:
 
 
 def unknown_setting(name: str, source: str = "") -> UsageError:
-    near = difflib.get_close_matches(name, [*SETTINGS, *gunicorn.VERDICTS], n=2)
+    is_variable = source.startswith("environment CELADON_")
+    known = [*SETTINGS] if is_variable else [*SETTINGS, *gunicorn.VERDICTS]
+    near = difflib.get_close_matches(name, known, n=2)
     hint = " (did you mean " + " or ".join(repr(n) for n in near) + "?)" if near else ""
     where = f" ({source})" if source and source != GIVEN else ""
-    if source.startswith("environment CELADON_") and not near:
+    if is_variable and not near:
         where += (
             "; all variables that begin with CELADON_ are settings: name it otherwise"
         )
