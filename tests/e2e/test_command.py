@@ -559,10 +559,14 @@ def test_modules_of_the_project_are_found(
         "helper": str(tmp_path / "helper.py"),
         "in_lib": str(tmp_path / "lib" / "in_lib.py"),
     }
-    shown = subprocess.run(
-        [*command, "config"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert "root_path = /by/helper " in shown.stdout, shown.stderr
+    for words, line in (
+        (["config"], "root_path = /by/helper "),
+        (["migrate", name], "  root_path = '/by/helper'\n"),
+    ):
+        shown = subprocess.run(
+            [*command, *words], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert line in shown.stdout, shown.stderr
 
 
 def test_importing_celadon_patches_and_starts_nothing() -> None:
