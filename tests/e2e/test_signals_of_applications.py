@@ -130,7 +130,7 @@ def test_s06_process_1_is_told_to_end_while_it_imports(tmp_path: Path) -> None:
     if not may_unshare():
         pytest.skip("this machine lends no namespaces")
     command = f"exec {shlex.quote(CELADON)} --bind 127.0.0.1:0 --preload slow_app:app"
-    unshare = ("unshare", "--mount", "--pid", "--fork", "--mount-proc")
+    unshare = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     with Started(*unshare, "sh", "-c", command, cwd=tmp_path) as server:
         until_there(tmp_path / "importing")
         pid = server.process.pid
