@@ -179,8 +179,11 @@ class Command:
         self.lines = Lines()
         self.out = Lines()
         self._readers = [
-            threading.Thread(target=self.lines.read, args=(self.process.stderr,)),
-            threading.Thread(target=self.out.read, args=(self.process.stdout,)),
+            threading.Thread(target=lines.read, args=(stream,), daemon=True)
+            for lines, stream in (
+                (self.lines, self.process.stderr),
+                (self.out, self.process.stdout),
+            )
         ]
         self.listen()
 
@@ -228,6 +231,9 @@ class Command:
         status = self.process.wait(TIMEOUT)
         for reader in self._readers:
             reader.join(TIMEOUT)
+        # To close what is read yet would wait for whoever writes there.
+        held = any(reader.is_alive() for reader in self._readers)
+        assert not held, "a process that it has left holds its output"
         self.process.stdout.close()  # type: ignore[union-attr]
         self.process.stderr.close()  # type: ignore[union-attr]
         return status
