@@ -1,6 +1,8 @@
 """Flask with the usual packages for WebSocket, and views that take the socket by hand."""
 
 import hashlib
+import socket
+import ssl
 
 import flask
 import simple_websocket
@@ -13,6 +15,7 @@ sock = Sock(site)
 # Of eventlet and gevent, which it would take where they are installed, nothing is here.
 events = SocketIO(site, async_mode="threading")
 ended: list[str] = []
+kept: list[socket.socket] = []
 
 
 @sock.route("/echo")
@@ -22,7 +25,7 @@ def echo(ws):
         while True:
             ws.send(ws.receive())
     finally:
-        ended.append("echo")
+        ended.append(flask.request.full_path)
 
 
 @sock.route("/three")
@@ -53,23 +56,63 @@ def raw():
     taken = flask.request.environ["gunicorn.socket"]
     taken.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
     with taken.makefile("rwb") as lines:
-        while line := lines.readline().strip():
-            lines.write(line.upper() + b"\n")
-            lines.flush()
+        try:
+            while line := lines.readline().strip():
+                lines.write(line.upper() + b"\n")
+                lines.flush()
+        except ConnectionResetError:
+            ended.append("reset")
+            raise
     return "nobody sees this"
+
+
+@site.route("/early")
+def early():
+    """Answers with what it received, by all methods there are: of 20 bytes."""
+    with flask.request.environ["werkzeug.socket"] as taken:
+        taken.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        pieces = [taken.recv(1), taken.recvfrom(1)[0], taken.recvmsg(1)[0]]
+        for name in ("recv_into", "recvfrom_into"):
+            getattr(taken, name)(piece := bytearray(1))
+            pieces.append(piece)
+        taken.recvmsg_into([piece := bytearray(1)])
+        pieces.append(piece)
+        with taken.dup() as second:
+            pieces.append(second.recv(1))
+        pieces.append(taken.recv(13, socket.MSG_WAITALL))
+        taken.sendall(b" ".join(pieces))
+    return ""
+
+
+@site.route("/tls")
+def tls():
+    """Goes on by TLS, with the certificate in the folder that the query names."""
+    folder = flask.request.query_string.decode()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{folder}/cert", f"{folder}/key")
+    taken = flask.request.environ["werkzeug.socket"]
+    taken.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+    try:
+        safe = context.wrap_socket(taken, server_side=True)
+    except RuntimeError as error:
+        taken.sendall(str(error).encode())
+    else:
+        safe.sendall(safe.recv(100).upper())
+        safe.unwrap()
+    return ""
 
 
 @site.route("/late")
 def late():
     """The socket of a request that has ended."""
-    ended.append(flask.request.environ["werkzeug.socket"])
+    kept.append(flask.request.environ["werkzeug.socket"])
     return "kept"
 
 
 @site.route("/ask-late")
 def ask_late():
     try:
-        ended.pop().send(b"x")
+        kept.pop().send(b"x")
     except RuntimeError as error:
         return str(error)
     return "sent"
@@ -92,7 +135,7 @@ def begun():
 
 @site.route("/ended")
 def tell_ended():
-    return ",".join(map(str, ended))
+    return ",".join(ended)
 
 
 @events.on("join")

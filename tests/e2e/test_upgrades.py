@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support import raw
+from tests.support.machine import program
 from tests.support.raw import TIMEOUT, get
 from tests.support.servers import Command, wait_until
 
@@ -36,15 +40,20 @@ def websocket(server: Command, path: str, **more: Any) -> ClientConnection:
     )
 
 
+def ended(server: Command) -> list[str]:
+    """What has ended until now."""
+    return server.request(get("/ended")).body.decode().split(",")
+
+
 def test_ws12_flask_sock_echoes(server: Command) -> None:
-    with websocket(server, "/echo", subprotocols=["chat"]) as ws:
+    with websocket(server, "/echo?first", subprotocols=["chat"]) as ws:
         assert ws.subprotocol == "chat"
         for message in ("text", b"\0binary", "ü" * 70_000, os.urandom(3 << 20)):
             ws.send(message)
             assert ws.recv(TIMEOUT) == message
         assert ws.ping().wait(TIMEOUT)
     assert ws.close_code == 1000
-    wait_until(lambda: (None, b"echo" in server.request(get("/ended")).body))
+    wait_until(lambda: (None, "/echo?first" in ended(server)))
 
 
 def test_ws12_a_view_that_returns_closes_with_1000(server: Command) -> None:
@@ -68,6 +77,8 @@ def test_ws12_what_a_view_raises_is_logged_once(server: Command) -> None:
         with pytest.raises(ConnectionClosedError):
             ws.recv(TIMEOUT)
     server.wait_line("ValueError: of the view")
+    assert server.out.wait(r'"GET /raises HTTP/1.1" 101 ')
+    assert sum("ValueError: of the view" in line for line in server.lines) == 1
 
 
 @pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"]])
@@ -82,15 +93,10 @@ def test_ws12_flask_socketio(server: Command, transports: list[str]) -> None:
     wait_until(lambda: (two.transport(), two.transport() == "websocket"))
     two.emit("say", {"room": "room", "text": "hello"})
     wait_until(lambda: (heard, heard == ["hello"]))
-    before = server.request(get("/ended")).body.count(b"socket.io")
+    before = ended(server).count("socket.io")
     one.disconnect()
     two.disconnect()
-    wait_until(
-        lambda: (
-            None,
-            server.request(get("/ended")).body.count(b"socket.io") == before + 2,
-        )
-    )
+    wait_until(lambda: (None, ended(server).count("socket.io") == before + 2))
 
 
 def test_ws12_many_at_once_beside_ordinary_requests(server: Command) -> None:
@@ -121,12 +127,54 @@ def test_ws12_bytes_that_were_read_ahead_come_first(server: Command) -> None:
         assert client.read_to_end() == b"THREE\n"
 
 
+def test_ws12_early_bytes_come_by_every_method(server: Command) -> None:
+    with server.client() as client:
+        client.send(get("/early", *UPGRADE) + b"0123456789")
+        assert client.any_response().status == 101
+        # The view waits for the rest, and it alone.
+        assert server.request(get("/keys")).status == 200
+        client.send(b"abcdefghij")
+        assert client.read_to_end() == b"0 1 2 3 4 5 6 789abcdefghij"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files ``cert`` and ``key``."""
+    folder: Path = tmp_path_factory.mktemp("tls")
+    request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    command = f"{program('openssl', 'openssl')} {request} -keyout key -out cert"
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_ws12_it_can_be_wrapped_for_tls(server: Command, certificate: Path) -> None:
+    with server.client() as client:
+        client.send(get(f"/tls?{certificate}", *UPGRADE))
+        assert client.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with context.wrap_socket(client.sock.dup()) as safe:
+            safe.sendall(b"hello")
+            assert safe.recv(100) == b"HELLO"
+            assert safe.recv(100) == b""
+
+
+def test_ws12_bytes_that_tls_would_lose_are_told(
+    server: Command, certificate: Path
+) -> None:
+    with server.client() as client:
+        client.send(get(f"/tls?{certificate}", *UPGRADE) + b"early")
+        assert b"\r\n\r\n5 bytes that the client sent early" in client.read_to_end()
+
+
 def test_ws12_a_client_that_resets_ends_the_view(server: Command) -> None:
     with server.client() as client:
-        client.send(get("/raw", *UPGRADE) + b"one\n")
+        client.send(get("/raw?reset", *UPGRADE) + b"one\n")
         client.read_until(b"ONE\n")
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    assert server.out.wait(r'"GET /raw HTTP/1.1" 101 ')
+    # That of no other test: lines may come long after the end of their connection.
+    assert server.out.wait(r'"GET /raw\?reset HTTP/1.1" 101 ')
+    assert "reset" in ended(server)
 
 
 def test_ws12_the_socket_ends_with_its_request(server: Command) -> None:

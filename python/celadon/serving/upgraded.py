@@ -7,13 +7,12 @@ Flask-SocketIO, look for it in ``environ["werkzeug.socket"]`` and
 
 from __future__ import annotations
 
-import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from celadon.serving.read_ahead import Ahead, ReadAheadSocket
 
+if TYPE_CHECKING:
     from celadon._core.wsgi import RequestInfo
 
 
@@ -29,7 +28,7 @@ class UpgradedSocket:
     def __init__(self, info: RequestInfo) -> None:
         self._info = info
         self._lock = threading.Lock()
-        self._socket: _Socket | None = None
+        self._socket: ReadAheadSocket | None = None
 
     def __getattr__(self, name: str) -> Any:
         # Who looks whether it can be copied, shown or pickled does not use it.
@@ -37,39 +36,16 @@ class UpgradedSocket:
             raise AttributeError(name)
         return getattr(self._taken(), name)
 
-    def _taken(self) -> _Socket:
+    def __enter__(self) -> ReadAheadSocket:
+        return self._taken()
+
+    def __exit__(self, *_: object) -> None:
+        self._taken().close()
+
+    def _taken(self) -> ReadAheadSocket:
         with self._lock:
             if self._socket is None:
                 descriptor, ahead = self._info.take_socket()
-                self._socket = _Socket(descriptor, ahead)
+                self._socket = ReadAheadSocket(descriptor, Ahead(ahead))
+                self._socket.setblocking(True)  # the server's does not
             return self._socket
-
-
-class _Socket(socket.socket):
-    """Gives first what the server has read already."""
-
-    def __init__(self, descriptor: int, ahead: bytes) -> None:
-        super().__init__(fileno=descriptor)
-        self.setblocking(True)  # the server's does not
-        self._ahead = ahead
-
-    def _take(self, size: int, flags: int) -> bytes:
-        taken = self._ahead[:size]
-        if not flags & socket.MSG_PEEK:
-            self._ahead = self._ahead[size:]
-        return taken
-
-    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        if not self._ahead or bufsize <= 0:
-            return super().recv(bufsize, flags)
-        return self._take(bufsize, flags)
-
-    def recv_into(
-        self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0
-    ) -> int:
-        if not self._ahead:
-            return super().recv_into(buffer, nbytes, flags)
-        with memoryview(buffer).cast("B") as view:
-            taken = self._take(min(nbytes or len(view), len(view)), flags)
-            view[: len(taken)] = taken
-        return len(taken)
