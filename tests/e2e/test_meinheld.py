@@ -6,12 +6,17 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 from tests.support import raw
-from tests.support.raw import get
+from tests.support.raw import TIMEOUT, get
 from tests.support.servers import Command, Started, wait_until
 
 PROGRAM = """
@@ -175,6 +180,109 @@ app = ContinuationMiddleware(app)
     options = ["-k", "meinheld.gmeinheld.MeinheldWorker"]
     with Command("old_app:app", *options, cwd=tmp_path) as server:
         assert server.request(get("/")).body == b"True"
+
+
+CHAT = """
+import socket, sys
+from meinheld import middleware, server, websocket
+
+participants = set()
+
+def chat(environ):
+    ws = environ.get("wsgi.websocket")
+    participants.add(ws)
+    try:
+        while True:
+            message = ws.wait()
+            if message is None:
+                break
+            for each in participants:
+                each.send(message)
+    finally:
+        participants.remove(ws)
+    return [""]
+
+@websocket.WebSocketWSGI
+def alone(ws):
+    ws.send("%s of %s: %s" % (ws.path, ws.origin, ws.wait()))
+    ws.close()
+    assert ws.wait() is None
+
+def dispatch(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/chat":
+        return chat(environ)
+    if path == "/fails":
+        raise ValueError("on purpose")
+    if path == "/people":
+        body = b"%d" % len(participants)
+    else:
+        body = b"WebSocket" if "wsgi.websocket" in environ else b"page"
+        assert middleware.CONTINUATION_KEY in environ
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+rooms = middleware.WebSocketMiddleware(dispatch)
+
+def app(environ, start_response):
+    return (alone if environ["PATH_INFO"] == "/alone" else rooms)(environ, start_response)
+
+if __name__ == "__main__":
+    class AccessLog:
+        def access(self, environ):
+            print("ACCESS", environ["PATH_INFO"], environ["STATUS_CODE"], flush=True)
+
+    server.set_access_logger(AccessLog())
+    listener = socket.create_server(("127.0.0.1", 0))
+    print("listening at http://127.0.0.1:%d" % listener.getsockname()[1], file=sys.stderr)
+    server.listen(socket_fd=listener.fileno())
+    server.run(app)
+"""
+
+
+@pytest.fixture(params=["a program", "the command"])
+def chat(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Command]:
+    (tmp_path / "chat.py").write_text(CHAT)
+    if request.param == "the command":
+        options = ("--access-logfile", "-", "--access-logformat", "ACCESS %(U)s %(s)s")
+        with Command("chat:app", *options, cwd=tmp_path) as server:
+            yield server
+        return
+    program = (sys.executable, "-m", "celadon.contrib.meinheld", "chat.py")
+    with Started(*program, cwd=tmp_path) as server:
+        yield server
+
+
+def websocket(server: Command, path: str, **more: Any) -> ClientConnection:
+    address = f"ws://127.0.0.1:{server.port}{path}"
+    return connect(address, open_timeout=TIMEOUT, close_timeout=TIMEOUT, **more)
+
+
+def test_a_chat_by_websocketmiddleware(chat: Command) -> None:
+    offered = [Subprotocol("one"), Subprotocol("two")]
+    with websocket(chat, "/chat") as first, websocket(chat, "/chat") as second:
+        wait_until(lambda: (None, chat.request(get("/people")).body == b"2"))
+        for message in ("text", b"\0binary", "ü" * 70_000):
+            first.send(message)
+            assert first.recv(TIMEOUT) == second.recv(TIMEOUT) == message
+    wait_until(lambda: (None, chat.request(get("/people")).body == b"0"))
+    assert first.close_code == second.close_code == 1000
+    # meinheld answers before the application is asked, whatever that does then.
+    with websocket(chat, "/", subprotocols=offered) as ws:
+        assert ws.subprotocol == "one"
+        assert list(ws) == []
+    with websocket(chat, "/fails") as ws, pytest.raises(ConnectionClosedError):
+        ws.recv(TIMEOUT)
+    assert (ws.close_code, chat.request(get("/")).body) == (1011, b"page")
+    chat.out.wait_all("^ACCESS / 101$", "^ACCESS /fails 101$", "^ACCESS / 200$")
+
+
+def test_an_application_of_one_function(chat: Command) -> None:
+    with websocket(chat, "/alone", origin=Origin("http://a")) as ws:
+        ws.send("hello")
+        assert list(ws) == ["/alone of http://a: hello"]
+    assert ws.close_code == 1000
+    assert chat.request(get("/alone")).status == 400
 
 
 def test_listening_fails_at_once_where_the_address_is_taken() -> None:

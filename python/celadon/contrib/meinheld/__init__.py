@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-_NAMES = ("common", "gmeinheld", "middleware", "patch", "server")
+_NAMES = ("common", "gmeinheld", "middleware", "patch", "server", "websocket")
 __version__ = "1.0.2"  # of the interface
 
 

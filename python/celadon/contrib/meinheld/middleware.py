@@ -9,6 +9,7 @@ from celadon.contrib.meinheld.common import (
     CONTINUATION_KEY,
     Continuation,
 )
+from celadon.contrib.meinheld.websocket import WebSocketMiddleware
 
 __all__ = [
     "CLIENT_KEY",
@@ -28,10 +29,3 @@ class ContinuationMiddleware:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         environ[CONTINUATION_KEY] = Continuation(environ.get(CLIENT_KEY))
         return self.app(environ, start_response)
-
-
-class WebSocketMiddleware:
-    """Not there yet: raises `NotImplementedError`."""
-
-    def __init__(self, app: Any) -> None:
-        raise NotImplementedError("celadon does not serve WebSockets yet")
