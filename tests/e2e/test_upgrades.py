@@ -63,6 +63,7 @@ def test_ws12_a_view_that_returns_closes_with_1000(server: Command) -> None:
     assert server.out.wait(r'"GET /three HTTP/1.1" 101 ')
 
 
+@pytest.mark.library("simple_websocket")
 def test_ws12_simple_websocket_says_its_own_code(server: Command) -> None:
     with websocket(server, "/wait") as ws:
         ws.send("this")

@@ -33,6 +33,8 @@ _ADAPTERS = {
     "mysql.connector.pooling": "mysqlconnector",
     "zmq": "zmq",
     "OpenSSL.SSL": "openssl",
+    "geventwebsocket.exceptions": "geventwebsocket",
+    "geventwebsocket.resource": "geventwebsocket",
     # By the table of `proxied`.
     "duckdb": "proxies",
     "pymssql._pymssql": "proxies",

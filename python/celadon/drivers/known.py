@@ -113,6 +113,25 @@ LIBRARIES = (
     ),
     Library("zmq", COOPERATIVE, "adapted: waits by its sockets' descriptors", "zmq"),
     Library(
+        "simple_websocket",
+        COOPERATIVE,
+        "on the socket of its request: Flask-Sock, and Flask-SocketIO with "
+        'async_mode="threading"',
+    ),
+    Library(
+        "geventwebsocket",
+        COOPERATIVE,
+        'adapted: environ["wsgi.websocket"] is the server\'s own, without `handler` and '
+        "`send_frame`",
+        "geventwebsocket.resource",
+    ),
+    Library(
+        "flask_sockets",
+        COOPERATIVE,
+        "on the server's own WebSockets; since Werkzeug 1.0 its rules match none, whatever "
+        "the server, unless they say websocket=True",
+    ),
+    Library(
         "uvloop", BLOCKS, "its loop waits in C: run it in celadon.green.native_thread"
     ),
     Library(
