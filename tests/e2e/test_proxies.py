@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.support import proxies
 from tests.support.load import FOREVER, Load
 from tests.support.machine import free_port
-from tests.support.raw import Client, Response, get
+from tests.support.raw import TIMEOUT, Client, Response, get
 from tests.support.servers import Command, wait_until
 from tests.support.site import Site, renewed, wait_ready
 
@@ -119,6 +120,30 @@ def app(environ, start_response):
         with Client(("127.0.0.1", proxy.port)) as client:
             client.send(get("/static/site.css"))
             assert client.response().body == b"body {}"  # its own
+
+
+@pytest.mark.parametrize("kind", ["haproxy", "nginx"])
+def test_websockets_come_through_a_proxy(tmp_path: Path, kind: str) -> None:
+    own, admin = free_port(), free_port()
+    path = tmp_path / "one.sock"
+    listening = ("--bind", f"127.0.0.1:{own}", "--bind", f"unix:{path}")
+    options = (*listening, "--admin-bind", f"127.0.0.1:{admin}")
+    with Command("tests.apps.websockets:app", *options, bind=None) as server:
+        wait_ready(server, 1)
+        proxy = (
+            proxies.haproxy(tmp_path, [(own, admin), (free_port(), free_port())])
+            if kind == "haproxy"
+            else proxies.nginx(tmp_path, [path, tmp_path / "two.sock"])
+        )
+        with proxy:
+            wait_until(lambda: (None, proxy.answers()))
+            address = f"ws://127.0.0.1:{proxy.port}/echo"
+            with connect(address, open_timeout=TIMEOUT, close_timeout=TIMEOUT) as ws:
+                for message in ("text", b"x" * 100_000):
+                    ws.send(message)
+                    assert ws.recv(TIMEOUT) == message
+            assert ws.close_code == 1000
+            assert proxy.answers()
 
 
 def test_s25_nobody_says_who_he_is_himself(tmp_path: Path) -> None:
