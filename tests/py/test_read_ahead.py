@@ -13,6 +13,7 @@ import pytest
 from celadon.serving.read_ahead import Ahead, ReadAheadSocket
 
 from tests.support.raw import TIMEOUT
+from tests.support.servers import wait_until
 
 AHEAD, LATER = b"ABC", b"DEFGHI"
 PEEK, WAITALL, DONTWAIT = socket.MSG_PEEK, socket.MSG_WAITALL, socket.MSG_DONTWAIT
@@ -37,8 +38,7 @@ def ends() -> Iterator[tuple[ReadAheadSocket, socket.socket]]:
     with early, client:
         client.sendall(LATER)
         # It is there: what follows needs no wait.
-        while len(early.recv(9, PEEK)) < 9:
-            pass
+        wait_until(lambda: (early.recv(9, PEEK), len(early.recv(9, PEEK)) == 9))
         yield early, client
 
 
@@ -187,12 +187,15 @@ def test_urgent_bytes_are_the_kernels(
 ) -> None:
     early, client = ends
     client.send(b"!", OOB)
-    while True:
+
+    def urgent() -> tuple[bytes, bool]:
         try:
-            assert early.recv(1, OOB) == b"!"
-        except OSError:
-            continue  # not there yet
-        break
+            found = early.recv(1, OOB)
+        except OSError:  # not there yet
+            return b"", False
+        return found, True
+
+    assert wait_until(urgent) == b"!"
     assert early.recv(9) == AHEAD
 
 
