@@ -108,6 +108,13 @@ def test_an_application_of_paste(tmp_path: Path) -> None:
     assert "cooperative" in line_of(done.stdout, "redis")
 
 
+def test_what_takes_the_place_of_uwsgis_websockets(tmp_path: Path) -> None:
+    write_app(tmp_path, "uwsgi")
+    done = check(tmp_path, "shop:app")
+    assert done.returncode == 1
+    assert 'environ["wsgi.websocket"]' in done.stdout
+
+
 def test_nothing_to_say(tmp_path: Path) -> None:
     write_app(tmp_path, "json")
     done = check(tmp_path, "shop:app")

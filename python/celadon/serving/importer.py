@@ -164,7 +164,7 @@ def _import(name: str) -> Any:
 _UWSGI = {"uwsgi", "uwsgidecorators"}
 _OF_UWSGI = (
     "; that is uWSGI's own module, and only what uWSGI serves has it: hooks of a "
-    "configuration, Redis, Celery or cron take its place"
+    'configuration, environ["wsgi.websocket"], Redis, Celery or cron take its place'
 )
 
 
