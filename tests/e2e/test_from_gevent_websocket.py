@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.support.raw import TIMEOUT, get
-from tests.support.servers import Command, wait_until
+from tests.support.servers import CELADON, Command, wait_until
 
 APPS = """
 import flask
@@ -70,10 +71,16 @@ def app(environ, start_response):
 """
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Command]:
+WORKERS = [
+    "geventwebsocket.gunicorn.workers.GeventWebSocketWorker",
+    "flask_sockets.worker",
+]
+
+
+@pytest.fixture(params=WORKERS)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Command]:
     (tmp_path / "old.py").write_text(APPS)
-    with Command("old:app", cwd=tmp_path) as command:
+    with Command("old:app", "-k", request.param, cwd=tmp_path) as command:
         yield command
 
 
@@ -125,3 +132,37 @@ def test_one_that_fails_is_told_of_its_end(server: Command) -> None:
     assert ws.close_code == 1011
     assert said(server) == ["open /chat", "closed"]
     server.wait_line("ValueError: on purpose")
+
+
+def migrated(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(text)
+    command = [CELADON, "migrate", name]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_migrate_says_what_differs(tmp_path: Path, worker: str) -> None:
+    text = f"worker_class = {worker!r}\nworkers = 2\nworker_connections = 300\n"
+    report = migrated(tmp_path, "gunicorn.conf.py", text)
+    assert f"Stays as it is:\n  worker_class = {worker!r}\n" in report
+    assert 'worker_class: environ["wsgi.websocket"] is the server\'s own' in report
+    assert "2 x 300 requests at a time before, 2 x 300 now" in report
+
+
+def test_migrate_knows_the_options_of_uwsgi(tmp_path: Path) -> None:
+    text = """
+[uwsgi]
+module = shop:app
+http-websockets = true
+websockets-ping-freq = 30
+websocket-pong-tolerance = 3
+websockets-max-size = 2048
+"""
+    report = migrated(tmp_path, "uwsgi.ini", text)
+    assert 'websocket_ping_interval = "30s"' in report
+    assert 'websocket_ping_timeout = "3s"' in report
+    assert 'websocket_max_message_size = "2048K"' in report
+    assert 'http-websockets: it is always so: environ["wsgi.websocket"]' in report
+    assert "not known" not in report

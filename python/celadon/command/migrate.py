@@ -89,6 +89,11 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
         kind is not None and settings.worker_class == "gthread"
     ) or settings.threads > 1:
         yield "threads: requests run on greenlets, as many as worker_connections"
+    if str(kind).lower().startswith(_OF_GEVENT_WEBSOCKET):
+        yield (
+            'worker_class: environ["wsgi.websocket"] is the server\'s own, which answers '
+            "101 with its first use and has no handler and no send_frame"
+        )
     if "timeout" in layer.values:
         limit = settings.request_timeout
         yield (
@@ -97,7 +102,9 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
         )
 
 
+_OF_GEVENT_WEBSOCKET = ("geventwebsocket.", "flask_sockets.")
 _OF_GREENLETS = (
+    *_OF_GEVENT_WEBSOCKET,
     "gevent",
     "eventlet",
     "gunicorn.workers.ggevent",

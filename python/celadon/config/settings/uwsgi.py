@@ -70,6 +70,15 @@ _TABLE: Mapping[Option, str] = {
     Option("errorlog"): "logto logto2 logger",
     Option("accesslog"): "req-logger log-req-logger",
     Option("access_log_format", "the atoms are gunicorn's"): "log-format logformat",
+    Option("websocket_ping_interval", unit="s"): (
+        "websockets-ping-freq websocket-ping-freq"
+    ),
+    Option("websocket_ping_timeout", unit="s"): (
+        "websockets-pong-tolerance websocket-pong-tolerance"
+    ),
+    Option("websocket_max_message_size", unit="K"): (
+        "websockets-max-size websocket-max-size"
+    ),
     Option(
         "proxy_headers", "of the peers in forwarded_allow_ips"
     ): "log-x-forwarded-for",
@@ -96,6 +105,10 @@ _TABLE: Mapping[Option, str] = {
     "log-backupname show-config print auto-snapshot worker-exec log-prefix memory-report "
     "wsgi-accept-buffer wsgi-accept-buffers stats-no-cores stats-no-metrics "
     "stats-minified",
+    Option(
+        note='it is always so: environ["wsgi.websocket"] in place of '
+        "uwsgi.websocket_handshake, _recv and _send"
+    ): "http-websockets",
     Option(note="LimitNOFILE of the unit, or `ulimit -n`"): "max-fd",
     Option(note="it belongs to user and group; umask says who may connect"): (
         "chown-socket"

@@ -26,6 +26,8 @@ _GREEN = {
     "eventlet",
     "gunicorn.workers.ggevent.geventworker",
     "gunicorn.workers.geventlet.eventletworker",
+    "geventwebsocket.gunicorn.workers.geventwebsocketworker",
+    "flask_sockets.worker",
     "meinheld.gmeinheld.meinheldworker",
     "egg:meinheld#gunicorn_worker",
 }
