@@ -73,7 +73,7 @@ def test_each_source_wins_over_the_one_below(place: Place) -> None:
         (2, "environment GUNICORN_CMD_ARGS"),
         (3, "environment CELADON_CMD_ARGS"),
         (4, f"environment CELADON_{NAMES[3].upper()}"),
-        (5, "given"),
+        (5, "command line"),
     ]
     assert found["keepalive"] == (75.0, "default")
     assert place.settings("-c", "", WEB_CONCURRENCY="9")["workers"] == (
@@ -152,7 +152,7 @@ def test_all_that_is_wrong_is_said_at_once(place: Place) -> None:
         "celadon: unknown setting 'workres' (did you mean 'workers' or 'worker_class'?) "
         "(environment CELADON_WORKRES)",
         "celadon: keepalive: expected a duration such as 30, 250ms or 5m, not 'soon' "
-        "(given)",
+        "(command line)",
     ]
 
 

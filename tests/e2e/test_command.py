@@ -338,7 +338,7 @@ def test_version_help_and_configuration() -> None:
     done = run("--check-config", PROBE)
     assert (done.returncode, done.stdout.strip()) == (0, "configuration is fine")
     shown = run("--print-config", "--keep-alive", "7").stdout
-    assert "keepalive = 7  # given" in shown
+    assert "keepalive = 7  # command line" in shown
     given = {"CELADON_KEEPALIVE": "8", "PORT": "99", "CELADON_BIND": None}
     shown = run("--print-config", env=given).stdout
     assert "keepalive = 8  # environment CELADON_KEEPALIVE" in shown

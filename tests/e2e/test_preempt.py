@@ -37,4 +37,4 @@ def test_without_it_one_view_runs_on() -> None:
 def test_milliseconds(value: str) -> None:
     with Command("tests.apps.hog:app", "--print-config", "--preempt", value) as command:
         assert command.wait() == 0
-        assert "preempt = 0.005  # given" in command.out
+        assert "preempt = 0.005  # command line" in command.out

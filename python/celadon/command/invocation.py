@@ -11,6 +11,8 @@ from celadon.config import flags, paths, sources
 from celadon.errors import UsageError
 from celadon.serving import surroundings
 
+_SOURCE = "command line"
+
 
 class Invocation:
     """The words of the command, from which settings are read, and read again."""
@@ -59,13 +61,13 @@ class Invocation:
             for layer in layers:
                 layer.problems += layer.warnings
                 layer.warnings.clear()
-        settings = config.load(self.options, os.environ, layers)
+        settings = config.load(self.options, os.environ, layers, _SOURCE)
         if not settings.paste:
             return settings
         from celadon.config.sources import paste
 
         lowest = paste.read(settings.paste, self.folder, settings.raw_paste_global_conf)
-        return config.load(self.options, os.environ, [lowest, *layers])
+        return config.load(self.options, os.environ, [lowest, *layers], _SOURCE)
 
     def named_control(self) -> str:
         """The control socket where it is named: then no other setting matters, and no

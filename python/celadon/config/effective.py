@@ -100,7 +100,7 @@ def unknown_setting(name: str, source: str = "") -> UsageError:
     known = [*SETTINGS] if is_variable else [*SETTINGS, *gunicorn.VERDICTS]
     near = difflib.get_close_matches(name, known, n=2)
     hint = " (did you mean " + " or ".join(repr(n) for n in near) + "?)" if near else ""
-    where = f" ({source})" if source and source != GIVEN else ""
+    where = f" ({source})" if source and source != KEYWORD else ""
     if is_variable and not near:
         where += (
             "; all variables that begin with CELADON_ are settings: name it otherwise"
@@ -108,4 +108,4 @@ def unknown_setting(name: str, source: str = "") -> UsageError:
     return UsageError(f"unknown setting {name!r}{hint}{where}")
 
 
-GIVEN = "given"
+KEYWORD = "keyword"

@@ -16,7 +16,7 @@ from celadon.errors import UsageError
 
 _USAGE = """celadon [options] module:attribute
        celadon check [options] [module:attribute]
-       celadon config [options]
+       celadon config [options] [module:attribute]
        celadon ctl [--control-socket PATH] [command]
        celadon migrate [FILE]
        celadon top [--url URL] [--once [--json]]"""

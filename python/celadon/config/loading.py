@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from celadon.config.effective import GIVEN, Config
+from celadon.config.effective import KEYWORD, Config
 from celadon.config.settings import SETTINGS
 from celadon.config.settling import contradictions
 from celadon.config.sources import Layer
@@ -33,11 +33,12 @@ def load(
     explicit: Mapping[str, Any],
     environ: Mapping[str, str] | None = None,
     layers: Iterable[Layer] = (),
+    source: str = KEYWORD,
 ) -> Config:
     """Merges all sources into one checked `Config`.
 
-    `explicit` are flags or keywords; `layers` come below the environment, the lowest
-    first. Raises `UsageError` with all that is wrong, a line each.
+    `explicit` are flags or keywords, and `source` what people call those; `layers` come
+    below the environment, the lowest first. Raises `UsageError` with all that is wrong, a line each.
     """
     env = os.environ if environ is None else environ
     config = Config()
@@ -46,27 +47,27 @@ def load(
         config.sources[row.name] = "default"
     problems: list[str] = []
 
-    def apply(name: str, raw: Any, source: str) -> None:
+    def apply(name: str, raw: Any, origin: str) -> None:
         try:
-            config.set(name, raw, source)
+            config.set(name, raw, origin)
         except UsageError as error:
-            variable = source.removeprefix("environment ")
-            is_empty = raw == "" and variable != source
+            variable = origin.removeprefix("environment ")
+            is_empty = raw == "" and variable != origin
             hint = f"; {variable} is set, but empty: unset it" if is_empty else ""
             problems.append(f"{error}{hint}")
 
-    for name, raw, source in _platform(env):
-        apply(name, raw, source)
+    for name, raw, variable in _platform(env):
+        apply(name, raw, variable)
     for layer in layers:
         problems += layer.problems
         config.notes += layer.warnings
         config.hooks.update(layer.hooks)
         for name, raw in layer.values.items():
             apply(name, raw, layer.source)
-    for name, raw, source in _environment(env):
-        apply(name, raw, source)
+    for name, raw, variable in _environment(env):
+        apply(name, raw, variable)
     for name, raw in explicit.items():
-        apply(name, raw, GIVEN)
+        apply(name, raw, source)
     problems += contradictions(config)
     if problems:
         raise UsageError(*problems)

@@ -145,7 +145,7 @@ def _settings_of(cfg: Any) -> config.Config:
         setting = cfg.settings.get(name)
         if setting is not None and setting.get() != setting.default:
             given[name] = _plain(setting.get())
-    settings = config.load(given, layers=[_own_layer(cfg)])
+    settings = config.load(given, layers=[_own_layer(cfg)], source="gunicorn")
     settings.values["workers"] = cfg.workers
     settings.values["max_requests"] = cfg.max_requests
     settings.values["max_requests_jitter"] = cfg.max_requests_jitter
