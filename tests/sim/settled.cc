@@ -107,9 +107,12 @@ void Oracle::check_ahead(const Conversation& c, const Link& link, std::size_t k)
   if (link.server_shut || scenario_.rules.buffering != 0) return;
   // Behind one that is refused all is read, and thrown away.
   // Behind one that is the last, too, while it waits to be handed over.
+  // So is it where its body came too late.
   const std::vector<Request>& requests = c.client->plan().requests;
+  const auto& spans = c.client->script().spans;
   if (k + 1 < requests.size() &&
-      (may_be_refused(c, link, k + 1) || requests[k + 1].asks_close())) {
+      (may_be_refused(c, link, k + 1) || requests[k + 1].asks_close() ||
+       body_is_overdue(link, spans[k + 1], nullptr))) {
     return;
   }
   const std::uint64_t end = c.client->script().spans[k].end;
