@@ -261,6 +261,11 @@ std::string take_snapshot(const Site& site, const metrics::Catalogue& catalogue,
     json.key("idle").number(read.value("celadon_connections_idle"));
     json.key("accepted").number(read.value("celadon_connections_accepted_total"));
     json.close('}');
+    json.key("websockets").open('{');
+    json.key("open").number(read.value("celadon_websockets"));
+    json.key("accepted").number(read.value("celadon_websockets_accepted_total"));
+    json.key("faults").number(read.value("celadon_websocket_faults_total"));
+    json.close('}');
     put_loop(json, read);
     put_greenlets(json, read);
     put_workers(json, site, read);

@@ -125,6 +125,23 @@ void add_requests(Catalogue& all) {
                         COUNT_CELL(server.client_gone)));
 }
 
+void add_websockets(Catalogue& all) {
+  all.push_back(
+      gauge("celadon_websockets", "Open WebSockets.", LOAD_CELL(bridge.websockets)));
+  all.push_back(counter("celadon_websockets_accepted_total", "WebSockets accepted.",
+                        COUNT_CELL(bridge.websockets)));
+  all.push_back(counter("celadon_websocket_faults_total",
+                        "WebSockets that the server failed: their client broke a rule, "
+                        "or was silent.",
+                        COUNT_CELL(bridge.websocket_faults)));
+  all.push_back(
+      {"celadon_websocket_messages_total",
+       "counter",
+       "Messages of WebSockets.",
+       {{label("direction", "received"), COUNT_CELL(bridge.messages_received)},
+        {label("direction", "sent"), COUNT_CELL(bridge.messages_sent)}}});
+}
+
 void add_connections(Catalogue& all) {
   all.push_back(counter("celadon_connections_accepted_total", "Connections accepted.",
                         COUNT_CELL(server.accepted)));
@@ -224,6 +241,7 @@ void add_collector(Catalogue& all) {
 Catalogue make_catalogue() {
   Catalogue all;
   add_requests(all);
+  add_websockets(all);
   add_connections(all);
   add_loop(all);
   add_greenlets(all);

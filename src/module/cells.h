@@ -18,6 +18,7 @@ struct WorkerCounts {
 struct WorkerLoad {
   server::Load server;
   green::HubLoad hub;
+  wsgi::BridgeLoad bridge;
 };
 static_assert(sizeof(WorkerCounts) <= sizeof(metrics::CounterRow));
 static_assert(sizeof(WorkerLoad) <= sizeof(metrics::GaugeRow));

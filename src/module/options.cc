@@ -204,6 +204,7 @@ void read_bridge(Reader& r, wsgi::BridgeOptions& b) noexcept {
   r.duration("websocket_ping_interval", b.websocket.protocol.ping_interval);
   r.duration("websocket_ping_timeout", b.websocket.protocol.ping_timeout);
   r.list("websocket_origins", b.websocket.origins);
+  r.flag("websocket_compression", b.websocket.protocol.deflate.enabled);
 }
 
 void read_access_log(Reader& r, Options& out) noexcept {

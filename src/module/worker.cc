@@ -80,7 +80,7 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
                                            fit_until(), options_.timeout);
     server_->set_front(front_.get());
   }
-  if (seat_) bridge_->set_counters(counts_->bridge);
+  if (seat_) bridge_->set_cells(counts_->bridge, load_->bridge);
   hub_.set_log(&log_);
   hub_.loop().add_hook(*this);
 }

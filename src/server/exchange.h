@@ -65,6 +65,10 @@ struct Carrier {
   }
 };
 
+// The server ends: as all of them do, or because another one of the same site goes on
+// in its place.
+enum class Closing : std::uint8_t { Stop, Restart };
+
 // What wakes an application that waits for its exchange. Callbacks only mark it ready:
 // none of them may end the exchange or release it.
 class Consumer {
@@ -73,7 +77,7 @@ class Consumer {
   virtual void on_body() noexcept = 0;      // more of the body, its end, or its failure
   virtual void on_writable() noexcept = 0;  // the answer's buffer is below its mark
   virtual void on_gone() noexcept = 0;      // the client left; writes fail from now on
-  virtual void on_closing() noexcept {}     // the server ends; also at open_tunnel()
+  virtual void on_closing(Closing) noexcept {}  // also at open_tunnel()
 };
 
 // Whether a piece of an answer completes it.
@@ -247,6 +251,10 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   Sent send_file(int file, off_t& offset, std::size_t count) noexcept;
   // 103 and its like, where the protocol has them and the head is not out.
   void send_interim(int status, std::span<const http::HeaderView> headers) noexcept;
+  // Whether a tunnel may be opened, or the socket be lent.
+  [[nodiscard]] bool may_switch() const noexcept;
+  // It was.
+  [[nodiscard]] bool switched() const noexcept { return status_ == kSwitched; }
   // The body of the exchange has no end of its own from here on, in both directions:
   // what the peer sends until its end of file is the body. Gone also where that of the
   // request is not complete, or its client said that nothing follows.
@@ -320,13 +328,12 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   void note_room() noexcept {
     if (consumer_) consumer_->on_writable();
   }
-  void note_closing() noexcept {
-    if (consumer_) consumer_->on_closing();
+  void note_closing(Closing how) noexcept {
+    if (consumer_) consumer_->on_closing(how);
   }
 
  private:
   static constexpr int kSwitched = 101;  // whatever the application says there
-  [[nodiscard]] bool may_switch() const noexcept;
   [[nodiscard]] bool can_send() const noexcept { return !gone_ && !ended(); }
   [[nodiscard]] std::string_view clip(std::string_view data) noexcept;
 

@@ -177,7 +177,7 @@ Sent H1Session::open_tunnel(Exchange& x, const http::ResponseHead& head) noexcep
                         {.field = id_field(x, head)});
   const Sent sent = send(out, {}, {}, {}, net::Leave::Now);
   // Others heard of it when that began.
-  if (sent != Sent::Gone && server_.draining()) x.note_closing();
+  if (sent != Sent::Gone && server_.draining()) x.note_closing(server_.how_it_closes());
   return sent;
 }
 

@@ -83,7 +83,7 @@ void H1Session::cancel() noexcept {
 }
 
 void H1Session::tell_closing() noexcept {
-  if (exchange_ && exchange_->running) exchange_->note_closing();
+  if (exchange_ && exchange_->running) exchange_->note_closing(server_.how_it_closes());
 }
 
 void H1Session::on_room() noexcept {

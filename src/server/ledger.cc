@@ -277,7 +277,8 @@ void Ledger::count(Exchange& x) noexcept {
   }
   counters_.response_body.observe(x.bytes_sent());
   if (meter_) meter_->on_finished(request);
-  if (request.duration >= slow_after_) note_slow(request);
+  // A socket lasts as long as its client likes.
+  if (request.duration >= slow_after_ && !x.switched()) note_slow(request);
   if (access_log_) log_access(request);
 }
 

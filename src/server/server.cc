@@ -291,6 +291,10 @@ Nanos Server::closing_since() noexcept {
   return closing_since_;
 }
 
+Closing Server::how_it_closes() noexcept {
+  return peers_ && !peers_->ending() ? Closing::Restart : Closing::Stop;
+}
+
 void Server::drain() noexcept {
   if (draining_) return;
   draining_ = true;

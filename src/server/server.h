@@ -89,6 +89,8 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   // kNever: it does not.
   [[nodiscard]] Nanos closing_since() noexcept;
   [[nodiscard]] bool closing() noexcept { return closing_since() != kNever; }
+  // Of one that drains: whether a successor serves on, or will.
+  [[nodiscard]] Closing how_it_closes() noexcept;
   [[nodiscard]] bool accept_paused() const noexcept { return accept_paused_; }
   [[nodiscard]] bool pass(int fd, const Passage& passage) noexcept;
   void set_idle(ClientConnection& connection, bool idle) noexcept;

@@ -93,13 +93,15 @@ bool is_handshake(const http::Request& request) noexcept {
 
 HandshakeFaultInfo handshake_fault_info(HandshakeFault fault) noexcept {
   switch (fault) {
-    case HandshakeFault::HasBody: return {400, "WebSocket handshake with a body"};
+    case HandshakeFault::HasBody:
+      return {400, "WebSocket handshake with a body", {}, true};
     case HandshakeFault::NoKey: return {400, "missing or invalid Sec-WebSocket-Key"};
-    case HandshakeFault::RepeatedKey: return {400, "repeated Sec-WebSocket-Key"};
+    case HandshakeFault::RepeatedKey:
+      return {400, "repeated Sec-WebSocket-Key", {}, true};
     case HandshakeFault::OtherVersion:
       return {426, "WebSocket version not supported", kAskedFor};
     case HandshakeFault::RepeatedVersion:
-      return {400, "repeated Sec-WebSocket-Version"};
+      return {400, "repeated Sec-WebSocket-Version", {}, true};
     case HandshakeFault::BadSubprotocol:
       return {400, "malformed Sec-WebSocket-Protocol"};
     case HandshakeFault::BadExtension:
@@ -130,6 +132,12 @@ std::expected<Handshake, HandshakeFault> read_handshake(
   if (!may_ask(origin, origins)) return std::unexpected(HandshakeFault::WrongOrigin);
   handshake.origin = origin.value;
   return handshake;
+}
+
+std::vector<std::string_view> offered_subprotocols(const http::Request& request) {
+  std::vector<std::string_view> out;
+  [[maybe_unused]] const bool good = read_subprotocols(request, out);
+  return out;
 }
 
 std::optional<std::string_view> choose_subprotocol(

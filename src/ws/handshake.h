@@ -40,6 +40,7 @@ struct HandshakeFaultInfo {
   int status;
   std::string_view text;  // for the log and, without any request byte, for the page
   std::span<const http::HeaderView> fields = {};  // the answer has them
+  bool closes = false;                            // the connection ends with it
 };
 [[nodiscard]] HandshakeFaultInfo handshake_fault_info(HandshakeFault fault) noexcept;
 
@@ -54,6 +55,10 @@ struct Handshake {
 // case; empty: all. Clients that are no browser send none, and may ask as well.
 [[nodiscard]] std::expected<Handshake, HandshakeFault> read_handshake(
     const http::Request& request, std::span<const std::string> origins = {});
+
+// Of such a request, in the order of the client's liking.
+[[nodiscard]] std::vector<std::string_view> offered_subprotocols(
+    const http::Request& request);
 
 // The first of `known`, in the server's order, that the client offers.
 [[nodiscard]] std::optional<std::string_view> choose_subprotocol(

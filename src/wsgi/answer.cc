@@ -172,10 +172,14 @@ bool Request::send(PyObject* bytes, net::Leave leave) noexcept {
 
 // A stream whose reader is fast never has to wait.
 bool Request::share_time() noexcept {
+  if (!has_had_its_share()) return true;
+  return bridge_.hub().yield_now(*green::current_strand()) !=
+         green::Waited::Interrupted;
+}
+
+bool Request::has_had_its_share() const noexcept {
   green::Hub& hub = bridge_.hub();
-  const Nanos began = hub.slice_started();
-  if (hub.loop().clock().now() - began < kShare || !green::can_park()) return true;
-  return hub.yield_now(*green::current_strand()) != green::Waited::Interrupted;
+  return hub.loop().clock().now() - hub.slice_started() >= kShare && green::can_park();
 }
 
 // It leaves in the file's first segment.

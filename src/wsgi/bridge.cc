@@ -58,10 +58,11 @@ void Bridge::give_back(Request& request) noexcept {
 }
 
 bool Bridge::keeps_memory() const noexcept {
-  return !free_.empty() || environ_.remembers();
+  return !free_.empty() || environ_.remembers() || deflate_pool_.keeps_memory();
 }
 
 void Bridge::give_back_unused() noexcept {
+  deflate_pool_.give_back_unused();
   free_.give_back_unused();
   environ_.forget_unused();
   if (environ_.remembers()) {
@@ -72,6 +73,7 @@ void Bridge::give_back_unused() noexcept {
 }
 
 void Bridge::give_back_all() noexcept {
+  deflate_pool_.give_back_all();
   free_.give_back_all();
   environ_.forget();
   constant_fields_.clear();

@@ -36,6 +36,14 @@ struct BridgeCounters {
   std::uint64_t failed = 0;     // the application raised or broke a rule
   std::uint64_t timed_out = 0;  // request_timeout
   std::uint64_t dropped_headers = 0;
+  std::uint64_t websockets = 0;        // accepted
+  std::uint64_t websocket_faults = 0;  // failed: the client broke a rule, or was silent
+  std::uint64_t messages_received = 0;
+  std::uint64_t messages_sent = 0;
+};
+
+struct BridgeLoad {
+  std::uint64_t websockets = 0;  // open
 };
 
 class Bridge final : public server::App, public loop::Keeper {
@@ -64,10 +72,13 @@ class Bridge final : public server::App, public loop::Keeper {
   [[nodiscard]] const BridgeOptions& options() const noexcept { return options_; }
   [[nodiscard]] BridgeCounters& counters() noexcept { return *counters_; }
   // Memory that others may read; outlives the bridge.
-  void set_counters(BridgeCounters& counters) noexcept {
+  void set_cells(BridgeCounters& counters, BridgeLoad& load) noexcept {
     counters = *counters_;
     counters_ = &counters;
+    load = *load_;
+    load_ = &load;
   }
+  [[nodiscard]] BridgeLoad& load() noexcept { return *load_; }
   [[nodiscard]] LogSink& log() noexcept { return log_; }
   // A hop-by-hop field the application set: counted, and said once per name.
   void note_dropped_header(std::string_view name) noexcept;
@@ -93,6 +104,8 @@ class Bridge final : public server::App, public loop::Keeper {
   LogSink& log_;
   BridgeCounters own_counters_;
   BridgeCounters* counters_ = &own_counters_;
+  BridgeLoad own_load_;
+  BridgeLoad* load_ = &own_load_;
   std::unordered_set<std::string> dropped_names_;
   ConstantFields constant_fields_;
   static constexpr std::size_t kKept = 256;

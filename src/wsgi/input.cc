@@ -35,10 +35,12 @@ class Source {
       return Step::Failed;
     }
     const server::Exchange& x = input_.request->exchange();
+    if (x.switched()) return Step::End;  // what comes is another protocol's
     if (x.spool() >= 0) return fill_from_spool(x.spool());
     if (!x.body().empty()) return Step::Data;
     if (x.body_state() == server::BodyState::Complete) return Step::End;
     if (!input_.request->wait_body()) return Step::Failed;
+    if (x.switched()) return Step::End;
     if (!x.body().empty()) return Step::Data;
     if (x.body_state() == server::BodyState::Complete) return Step::End;
     return Step::Failed;

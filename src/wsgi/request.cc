@@ -69,25 +69,23 @@ void Request::on_writable() noexcept {
   wake_waiter(Waiting::Write);
 }
 
-void Request::on_closing() noexcept {
-  if (WebSocket* socket = offered_.accepted()) socket->on_closing();
+void Request::on_closing(server::Closing how) noexcept {
+  if (WebSocket* socket = offered_.accepted()) socket->on_closing(how);
 }
 
 void Request::on_gone() noexcept {
-  if (WebSocket* socket = offered_.accepted()) {
-    socket->on_gone();
-    if (bridge_.cancels(exchange_->method())) kill();
-    return;
-  }
-  const bool is_told = waiting_ != Waiting::Nothing && waiter_;
+  bool is_told = waiting_ != Waiting::Nothing && waiter_;
   if (is_told) {
     waiter_->granted = true;
     waiter_->wake();
   }
+  WebSocket* socket = offered_.accepted();
+  if (socket && socket->on_gone()) is_told = true;
   // One whose client waits for more would hear of it with its next piece, which may
   // come hours later. Not who finds out by sending just now: what he does then is clean
   // up.
-  const bool owes = exchange_->head_sent() && !exchange_->ended() && !complete();
+  const bool owes =
+      exchange_->head_sent() && !exchange_->ended() && (socket || !complete());
   const bool sends = strand_ && strand_ == green::current_strand();
   if ((owes && !is_told && !sends) || bridge_.cancels(exchange_->method())) kill();
 }
@@ -135,13 +133,20 @@ bool Request::raise_gone() noexcept {
 bool Request::wait_body() noexcept {
   server::Exchange& x = *exchange_;
   x.want_body();
-  while (x.body().empty() && x.body_state() == server::BodyState::Open && !x.gone()) {
+  const auto may_come = [&x] {
+    return x.body().empty() && x.body_state() == server::BodyState::Open && !x.gone() &&
+           !x.switched();
+  };
+  while (may_come()) {
     if (wait_for(Waiting::Body, green::ParkReason::Body) ==
         green::Waited::Interrupted) {
       return false;
     }
   }
-  if (!x.body().empty() || x.body_state() == server::BodyState::Complete) return true;
+  if (!x.body().empty() || x.body_state() == server::BodyState::Complete ||
+      x.switched()) {
+    return true;
+  }
   if (x.gone() || x.body_rejection() == http::Rejection::IncompleteBody) {
     PyErr_SetString(exceptions().client_disconnected,
                     "the client left before the body was complete");

@@ -34,7 +34,7 @@ class Request final : public green::Job, public server::Consumer {
   void on_body() noexcept override;
   void on_writable() noexcept override;
   void on_gone() noexcept override;
-  void on_closing() noexcept override;
+  void on_closing(server::Closing how) noexcept override;
 
   [[nodiscard]] server::Exchange& exchange() noexcept { return *exchange_; }
   [[nodiscard]] Bridge& bridge() noexcept { return bridge_; }
@@ -54,11 +54,16 @@ class Request final : public green::Job, public server::Consumer {
   // Between two pieces that did not have to wait: others get their turn by the clock.
   // False with an exception.
   [[nodiscard]] bool share_time() noexcept;
+  // Whether who runs is to let others run.
+  [[nodiscard]] bool has_had_its_share() const noexcept;
   // (descriptor, bytes read ahead): from here on the application alone talks to its
   // client, and without a deadline. Null with an exception.
   [[nodiscard]] PyObject* take_socket() noexcept;
-  // Another protocol goes on: request_timeout ends here.
-  void on_switched() noexcept { strand_->set_deadline(kNever); }
+  // Another protocol goes on: request_timeout ends here, and so does the body.
+  void on_switched() noexcept {
+    strand_->set_deadline(kNever);
+    wake_waiter(Waiting::Body);
+  }
   // When what is whole leaves.
   [[nodiscard]] net::Leave leave() const noexcept;
   // True once everything the declared length allows has been sent.

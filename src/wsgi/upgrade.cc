@@ -44,6 +44,7 @@ bool Request::refuses_handshake() noexcept {
   head.reason = http::reason_phrase(info.status);
   head.headers = fields;
   head.content_length = body.size();
+  head.close = info.closes;
   [[maybe_unused]] const server::Sent sent =
       exchange_->send_whole(head, body, {}, leave());
   return true;
@@ -51,7 +52,7 @@ bool Request::refuses_handshake() noexcept {
 
 bool Request::offer_sockets(PyObject* environ) noexcept {
   const http::Request& request = exchange_->request();
-  if (!request.asks_to_upgrade()) return true;
+  if (!request.asks_to_upgrade() || !exchange_->may_switch()) return true;
   if (!bridge_.sockets().add(environ, *exchange_, *kit_.info.get())) return false;
   if (!ws::is_handshake(request)) return true;
   auto handshake = ws::read_handshake(request, bridge_.options().websocket.origins);

@@ -1,7 +1,8 @@
 #include "wsgi/websocket.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
-#include <vector>
 
 #include "green/switch.h"
 #include "wsgi/bridge.h"
@@ -22,12 +23,9 @@ WebSocket::WebSocket(Request& request, ws::Handshake handshake) noexcept
 
 // Who still waits belongs to a request that has ended, and is told so.
 WebSocket::~WebSocket() {
-  for (green::Strand* waiter : waiters_) {
-    if (!waiter) continue;
-    waiter->waits_for = nullptr;
-    waiter->granted = true;
-    waiter->wake();
-  }
+  for (const Waiter& each : waiters_) each.strand->waits_for = nullptr;
+  wake_all();
+  if (accepted()) --request_.bridge().load().websockets;
 }
 
 green::Hub& WebSocket::hub() const noexcept {
@@ -38,8 +36,10 @@ Nanos WebSocket::now() const noexcept {
   return hub().loop().now();
 }
 
-bool WebSocket::is_full() const noexcept {
-  return inbox_.size() >= options_.queue || inbox_bytes_ >= kInboxBytes;
+// Who does not take what is sent would only add pongs to it.
+bool WebSocket::stops_reading() const noexcept {
+  if (blocked_) return true;
+  return is_open() && (inbox_.size() >= options_.queue || inbox_bytes_ >= kInboxBytes);
 }
 
 // --- what the application calls ---
@@ -69,13 +69,26 @@ bool WebSocket::accept(std::string_view subprotocol) noexcept {
     return false;
   }
   subprotocol_ = subprotocol;
+  handshake_ = {};  // a client may make it large
+  ++request_.bridge().load().websockets;
+  ++request_.bridge().counters().websockets;
   request_.on_switched();
   look_soon();  // at what came meanwhile
   return true;
 }
 
+bool WebSocket::offers(std::string_view subprotocol) const {
+  const auto offered = subprotocols();
+  return std::ranges::find(offered, subprotocol) != offered.end();
+}
+
+std::vector<std::string_view> WebSocket::subprotocols() const {
+  return ws::offered_subprotocols(request_.exchange().request());
+}
+
 bool WebSocket::receive(std::optional<Message>& out) noexcept {
-  if (!accept_first()) return false;
+  // Whose client sends much would never have to wait.
+  if (!accept_first() || !share_time()) return false;
   while (true) {
     if (inbox_.empty()) look();
     if (!inbox_.empty()) break;
@@ -90,14 +103,15 @@ bool WebSocket::receive(std::optional<Message>& out) noexcept {
 }
 
 bool WebSocket::send(bool is_text, std::string_view data) noexcept {
-  if (!accept_first()) return false;
-  const ws::Refusal refusal = is_text ? conversation_->send_text(data, out_)
-                                      : conversation_->send_binary(data, out_);
-  if (refusal != ws::Refusal::None) return raise_closed();
-  flush(request_.leave());
+  if (!accept_first() || !share_time()) return false;
   while (blocked_ && is_open()) {
     if (!wait_for(Out)) return false;
   }
+  const ws::Refusal refusal = is_text ? conversation_->send_text(data, out_)
+                                      : conversation_->send_binary(data, out_);
+  if (refusal != ws::Refusal::None) return raise_closed();
+  ++request_.bridge().counters().messages_sent;
+  flush(request_.leave());
   return conversation_->state() == ws::State::Closed ? raise_closed() : true;
 }
 
@@ -111,6 +125,8 @@ bool WebSocket::close(std::uint16_t code, std::string_view reason) noexcept {
                    static_cast<int>(code));
       return false;
     case ws::Refusal::BadReason:
+      PyErr_SetString(PyExc_ValueError, "a reason to close a WebSocket needs a code");
+      return false;
     case ws::Refusal::TooLong:
       PyErr_SetString(PyExc_ValueError,
                       "the reason to close a WebSocket has at most 123 bytes");
@@ -151,16 +167,22 @@ void WebSocket::on_body() noexcept {
 }
 
 void WebSocket::on_writable() noexcept {
-  blocked_ = false;
+  if (std::exchange(blocked_, false) && accepted()) {
+    conversation_->on_reading_again(now());
+    look_soon();
+  }
   wake(Out);
 }
 
-void WebSocket::on_gone() noexcept {
-  if (accepted()) lose();
+bool WebSocket::on_gone() noexcept {
+  const bool is_told = !waiters_.empty() || !is_open();
+  lose();
+  return is_told;
 }
 
-void WebSocket::on_closing() noexcept {
-  closes_ = true;
+void WebSocket::on_closing(server::Closing how) noexcept {
+  closes_ = how == server::Closing::Restart ? ws::close_code::kServiceRestart
+                                            : ws::close_code::kGoingAway;
   look_soon();
 }
 
@@ -177,15 +199,18 @@ void WebSocket::on_turn_end() noexcept {
 
 void WebSocket::on_timer() noexcept {
   pump();
-  if (!pauses_) conversation_->on_time(now(), out_);
+  if (!rests() && ws::hears(conversation_->state())) {
+    conversation_->on_time(now(), out_);
+    if (conversation_->state() == ws::State::Failed) log_fault();
+  }
   look();
 }
 
 void WebSocket::look() noexcept {
   pump();
-  if (closes_ && is_open()) {
+  if (closes_ != 0 && is_open()) {
     [[maybe_unused]] const auto refusal =
-        conversation_->close(ws::close_code::kGoingAway, {}, now(), out_);
+        conversation_->close(closes_, {}, now(), out_);
   }
   flush(net::Leave::Now);
   rearm();
@@ -195,11 +220,10 @@ void WebSocket::look() noexcept {
 }
 
 void WebSocket::pump() noexcept {
-  if (is_full() && is_open()) return;
-  if (std::exchange(pauses_, false)) conversation_->on_reading_again(now());
+  if (!stops_reading() && pauses_) conversation_->on_reading_again(now());
   server::Exchange& x = request_.exchange();
   while (ws::hears(conversation_->state())) {
-    pauses_ = is_full() && is_open();
+    pauses_ = stops_reading();
     if (pauses_) return;
     std::string_view in = x.body();
     const std::size_t before = in.size();
@@ -212,10 +236,22 @@ void WebSocket::pump() noexcept {
 }
 
 void WebSocket::take(const ws::Event& event) {
+  if (event.kind == ws::Event::Kind::Closed) return log_fault();
   const bool is_text = event.kind == ws::Event::Kind::Text;
   if (!is_text && event.kind != ws::Event::Kind::Binary) return;
+  ++request_.bridge().counters().messages_received;
   inbox_.push_back({is_text, conversation_->take_message()});
   inbox_bytes_ += inbox_.back().data.size();
+}
+
+// Why it was failed, as of a bad request; nothing where it ends as it may.
+void WebSocket::log_fault() noexcept {
+  const ws::Ending& ending = conversation_->ending();
+  if (ending.fault == ws::Fault::None) return;
+  ++request_.bridge().counters().websocket_faults;
+  request_.bridge().log().log(Level::Info,
+                              request_.describe() + ": WebSocket closed with " +
+                                  std::to_string(ending.code) + ": " + ending.reason);
 }
 
 // Its end of file, where no close frame came before it.
@@ -255,7 +291,7 @@ void WebSocket::lose() noexcept {
 }
 
 void WebSocket::rearm() noexcept {
-  const Nanos when = pauses_ ? kNever : conversation_->due();
+  const Nanos when = rests() ? kNever : conversation_->due();
   if (when == kNever) return loop::Timer::cancel();
   if (!loop::Timer::armed() || loop::Timer::deadline() != when)
     hub().loop().arm(*this, when);
@@ -264,31 +300,43 @@ void WebSocket::rearm() noexcept {
 // --- who waits ---
 
 void WebSocket::wake(Side side) noexcept {
-  green::Strand* waiter = waiters_[side];
-  if (!waiter) return;
-  waiter->granted = true;
-  waiter->wake();
+  for (const Waiter& each : waiters_) {
+    if (each.side != side) continue;
+    each.strand->granted = true;
+    each.strand->wake();
+  }
+}
+
+bool WebSocket::waits(Side side) const noexcept {
+  return std::ranges::find(waiters_, side, &Waiter::side) != waiters_.end();
 }
 
 void WebSocket::wake_all() noexcept {
   for (const Side side : {In, Out, End}) wake(side);
 }
 
+bool WebSocket::share_time() noexcept {
+  return !request_.has_had_its_share() || wait_for(Turn);
+}
+
 bool WebSocket::wait_for(Side side) noexcept {
   green::Strand* strand = green::current_strand();
-  if (!strand || !green::can_park() || waiters_[side]) {
+  const bool is_second = (side == In || side == End) && waits(side);
+  if (!strand || !green::can_park() || is_second) {
     PyErr_SetString(PyExc_RuntimeError,
-                    waiters_[side]
+                    is_second
                         ? "another greenlet waits for this WebSocket already"
                         : "a WebSocket can be waited for only in a greenlet of its "
                           "worker");
     return false;
   }
-  waiters_[side] = strand;
+  waiters_.push_back({strand, side});
   strand->granted = false;
   strand->waits_for = this;
   const auto reason = side == Out ? green::ParkReason::Write : green::ParkReason::Body;
-  const green::Waited waited = strand->hub().park(*strand, kNever, reason, false);
+  const green::Waited waited = side == Turn
+                                   ? strand->hub().yield_now(*strand)
+                                   : strand->hub().park(*strand, kNever, reason, false);
   if (strand->waits_for != this) {
     // A greenlet that was spawned outlived its request, and this.
     if (waited != green::Waited::Interrupted) {
@@ -298,7 +346,7 @@ bool WebSocket::wait_for(Side side) noexcept {
     return false;
   }
   strand->waits_for = nullptr;
-  waiters_[side] = nullptr;
+  std::erase_if(waiters_, [=](const Waiter& each) { return each.strand == strand; });
   return waited != green::Waited::Interrupted;
 }
 

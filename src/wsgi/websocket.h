@@ -10,7 +10,6 @@
 // the end of the turn, so that pings are answered and an end is heard of.
 #pragma once
 
-#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -45,12 +44,17 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   ~WebSocket() override;
 
   [[nodiscard]] green::Hub& hub() const noexcept;
-  [[nodiscard]] const ws::Handshake& handshake() const noexcept { return handshake_; }
+  // Those that the client offers, in the order of its liking.
+  [[nodiscard]] std::vector<std::string_view> subprotocols() const;
+  [[nodiscard]] bool offers(std::string_view subprotocol) const;
   [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
   [[nodiscard]] bool accepted() const noexcept { return conversation_ != nullptr; }
+  // It was open, and nothing can be sent any more; messages may wait.
+  [[nodiscard]] bool has_closed() const noexcept { return accepted() && !is_open(); }
+  [[nodiscard]] bool has_messages() const noexcept { return !inbox_.empty(); }
 
-  // What the application calls. They suspend its greenlet alone; one may wait for each
-  // direction. False with an exception.
+  // What the application calls. They suspend its greenlet alone; one at a time may
+  // receive, any number may send. False with an exception, and then nothing was sent.
   [[nodiscard]] bool accept(std::string_view subprotocol) noexcept;
   // Nothing: none comes any more.
   [[nodiscard]] bool receive(std::optional<Message>& out) noexcept;
@@ -63,11 +67,13 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   // What the exchange tells.
   void on_body() noexcept;
   void on_writable() noexcept;
-  void on_gone() noexcept;
-  void on_closing() noexcept;
+  // Whether somebody hears of it, or need not any more.
+  [[nodiscard]] bool on_gone() noexcept;
+  void on_closing(server::Closing how) noexcept;
 
  private:
-  enum Side : std::uint8_t { In, Out, End };
+  // Turn: for no event, but behind others.
+  enum Side : std::uint8_t { In, Out, End, Turn };
 
   void on_turn_end() noexcept override;
   void on_timer() noexcept override;
@@ -83,26 +89,37 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   [[nodiscard]] bool is_open() const noexcept {
     return conversation_->state() == ws::State::Open;
   }
-  [[nodiscard]] bool is_full() const noexcept;
+  [[nodiscard]] bool stops_reading() const noexcept;
+  // The peer is not silent: it is not read.
+  [[nodiscard]] bool rests() const noexcept {
+    return is_open() && (pauses_ || blocked_);
+  }
   [[nodiscard]] bool accept_first() noexcept { return accepted() || accept({}); }
   [[nodiscard]] Nanos now() const noexcept;
   [[nodiscard]] bool raise_closed() noexcept;
+  void log_fault() noexcept;
   void wake(Side side) noexcept;
   void wake_all() noexcept;
+  [[nodiscard]] bool waits(Side side) const noexcept;
   [[nodiscard]] bool wait_for(Side side) noexcept;
+  [[nodiscard]] bool share_time() noexcept;
 
   Request& request_;
   const WebSocketOptions& options_;
-  ws::Handshake handshake_;  // its texts are the request's
+  ws::Handshake handshake_;  // until it was accepted; its texts are the request's
   std::string subprotocol_;
   std::unique_ptr<ws::Conversation> conversation_;  // once it was accepted
   OutQueue& out_;  // all of them have one: it is empty between two calls
   std::deque<Message> inbox_;
   std::size_t inbox_bytes_ = 0;
-  bool pauses_ = false;   // the inbox was full: what came is not looked at
+  bool pauses_ = false;   // what came is not looked at: the inbox is full, or blocked_
   bool blocked_ = false;  // the client does not take what is sent
-  bool closes_ = false;   // the server ends
-  std::array<green::Strand*, 3> waiters_{};
+  std::uint16_t closes_ = 0;  // the code that the server ends it with
+  struct Waiter {
+    green::Strand* strand;
+    Side side;
+  };
+  std::vector<Waiter> waiters_;
 };
 
 }  // namespace celadon::wsgi

@@ -23,7 +23,8 @@ PyObject* at_home(PyObject* self, std::predicate<WebSocket&> auto&& use) noexcep
   const auto call = [self, &use]() -> PyObject* {
     if (WebSocket* socket = self_of(self).socket)
       return use(*socket) ? py::none() : nullptr;
-    PyErr_SetString(PyExc_RuntimeError, "the request of this WebSocket has ended");
+    PyErr_SetString(exceptions().client_disconnected,
+                    "the request of this WebSocket has ended");
     return nullptr;
   };
   WebSocket* socket = self_of(self).socket;
@@ -36,7 +37,14 @@ PyObject* to_object(const Message& message) noexcept {
                          : PyBytes_FromStringAndSize(message.data.data(), size);
 }
 
-PyObject* receive(PyObject* self, PyObject*) noexcept {
+PyObject* raise_closed() noexcept {
+  PyErr_SetString(exceptions().client_disconnected, "the WebSocket is closed");
+  return nullptr;
+}
+
+// None where none comes any more.
+PyObject* take_message(PyObject* self) noexcept {
+  if (!self_of(self).socket) return py::none();
   std::optional<Message> message;
   const py::Object done(
       at_home(self, [&message](WebSocket& socket) { return socket.receive(message); }));
@@ -44,23 +52,66 @@ PyObject* receive(PyObject* self, PyObject*) noexcept {
   return message ? to_object(*message) : py::none();
 }
 
-PyObject* send(PyObject* self, PyObject* data) noexcept {
-  if (PyUnicode_Check(data)) {
-    Py_ssize_t size = 0;
-    const char* text = PyUnicode_AsUTF8AndSize(data, &size);
-    if (!text) return nullptr;
-    return at_home(self, [=](WebSocket& socket) {
-      return socket.send(true, {text, static_cast<std::size_t>(size)});
-    });
-  }
+// Who asks on and on is stopped.
+PyObject* receive(PyObject* self, PyObject*) noexcept {
+  py::Object message(take_message(self));
+  if (message.get() == Py_None && std::exchange(self_of(self).told_end, true))
+    return raise_closed();
+  return message.release();
+}
+
+// Also before what is to be sent is looked at.
+bool has_closed(PyObject* self, bool& in_use) noexcept {
+  if (!self_of(self).socket) return true;
+  bool closed = false;
+  const py::Object done(at_home(self, [&](WebSocket& socket) {
+    closed = socket.has_closed();
+    in_use = closed && socket.has_messages();
+    return true;
+  }));
+  PyErr_Clear();
+  return closed || !done;
+}
+
+PyObject* send_bytes(PyObject* self, PyObject* data, bool is_text) noexcept {
   Py_buffer view;
   if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) return nullptr;
-  PyObject* sent = at_home(self, [&view](WebSocket& socket) {
-    return socket.send(false, {static_cast<const char*>(view.buf),
-                               static_cast<std::size_t>(view.len)});
-  });
+  const py::Object checked(
+      is_text
+          ? PyUnicode_DecodeUTF8(static_cast<const char*>(view.buf), view.len, nullptr)
+          : py::none());
+  PyObject* sent =
+      checked
+          ? at_home(self,
+                    [&](WebSocket& socket) {
+                      return socket.send(is_text, {static_cast<const char*>(view.buf),
+                                                   static_cast<std::size_t>(view.len)});
+                    })
+          : nullptr;
   PyBuffer_Release(&view);
   return sent;
+}
+
+PyObject* send(PyObject* self, PyObject* args, PyObject* names) noexcept {
+  static char message_name[] = "message";
+  static char binary_name[] = "binary";
+  static char* keywords[] = {message_name, binary_name, nullptr};
+  PyObject* data = nullptr;
+  PyObject* binary = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, names, "O|O:send", keywords, &data, &binary))
+    return nullptr;
+  bool in_use = false;
+  if (has_closed(self, in_use)) return raise_closed();
+  const int is_binary =
+      binary == Py_None ? !PyUnicode_Check(data) : PyObject_IsTrue(binary);
+  if (is_binary < 0) return nullptr;
+  if (!PyUnicode_Check(data)) return send_bytes(self, data, is_binary == 0);
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(data, &size);
+  if (!text) return nullptr;
+  return at_home(self, [=](WebSocket& socket) {
+    return socket.send(is_binary == 0, {text, static_cast<std::size_t>(size)});
+  });
 }
 
 PyObject* close(PyObject* self, PyObject* args, PyObject* names) noexcept {
@@ -74,6 +125,7 @@ PyObject* close(PyObject* self, PyObject* args, PyObject* names) noexcept {
                                    &size)) {
     return nullptr;
   }
+  if (!self_of(self).socket) return py::none();
   const auto number = static_cast<std::uint16_t>(code < 0 || code > 0xFFFF ? 0 : code);
   return at_home(self, [=](WebSocket& socket) {
     return socket.close(number, {reason, static_cast<std::size_t>(size)});
@@ -89,7 +141,7 @@ PyObject* accept(PyObject* self, PyObject* args, PyObject* names) noexcept {
     return nullptr;
   const std::string_view wanted(text ? text : "", static_cast<std::size_t>(size));
   return at_home(self, [=](WebSocket& socket) {
-    if (!wanted.empty() && !ws::offers_subprotocol(socket.handshake(), wanted)) {
+    if (!wanted.empty() && !socket.offers(wanted)) {
       PyErr_SetString(PyExc_ValueError, "the client has not offered that subprotocol");
       return false;
     }
@@ -98,7 +150,7 @@ PyObject* accept(PyObject* self, PyObject* args, PyObject* names) noexcept {
 }
 
 PyObject* next(PyObject* self) noexcept {
-  py::Object message(receive(self, nullptr));
+  py::Object message(take_message(self));
   return message.get() == Py_None ? nullptr : message.release();
 }
 
@@ -133,11 +185,16 @@ PyObject* get_subprotocols(PyObject* self, void*) noexcept {
   py::Object list(PyList_New(0));
   const WebSocket* socket = self_of(self).socket;
   if (!list || !socket) return list.release();
-  for (const std::string_view each : socket->handshake().subprotocols) {
+  for (const std::string_view each : socket->subprotocols()) {
     const py::Object text = to_str(each);
     if (!text || PyList_Append(list.get(), text.get()) < 0) return nullptr;
   }
   return list.release();
+}
+
+PyObject* get_closed(PyObject* self, void*) noexcept {
+  bool in_use = false;
+  return PyBool_FromLong(has_closed(self, in_use) && !in_use);
 }
 
 PyObject* get_version(PyObject*, void*) noexcept {
@@ -156,12 +213,15 @@ PyMethodDef methods[] = {
      "ValueError for a subprotocol that was not offered, RuntimeError once the answer "
      "has begun."},
     {"receive", receive, METH_NOARGS,
-     "receive() -> str, bytes or None\n\nThe next message; None once none comes any "
-     "more."},
+     "receive() -> str, bytes or None\n\nThe next message; None when none comes any "
+     "more. Raises ClientDisconnected from then on."},
     {"wait", receive, METH_NOARGS, "As receive()."},
-    {"send", send, METH_O,
-     "send(message)\n\nA str as text, bytes as binary. Waits while the client does not "
-     "keep up. Raises ClientDisconnected once the WebSocket is closed."},
+    {"send", py::as_method(send), METH_VARARGS | METH_KEYWORDS,
+     "send(message, binary=None)\n\nA str as text, bytes as binary, unless `binary` "
+     "says "
+     "which. Waits while the client does not "
+     "keep up; what is raised meanwhile comes before it was sent. Raises "
+     "ClientDisconnected once the WebSocket is closed."},
     {"close", py::as_method(close), METH_VARARGS | METH_KEYWORDS,
      "close(code=1000, reason=\"\")\n\nBegin the end; nothing happens where it has "
      "begun. "
@@ -173,6 +233,8 @@ PyGetSetDef fields[] = {
     {"protocol", get_protocol, nullptr, "The accepted subprotocol, or None.", nullptr},
     {"subprotocols", get_subprotocols, nullptr, "Those that the client offers.",
      nullptr},
+    {"closed", get_closed, nullptr,
+     "Whether it was open and is not any more, and no message waits.", nullptr},
     {"version", get_version, nullptr, "13.", nullptr},
     {"environ", get_environ, nullptr, "Of its request; None once that has ended.",
      nullptr},

@@ -12,6 +12,7 @@ namespace celadon::wsgi {
 struct WebSocketObject {
   PyObject_HEAD WebSocket* socket;  // null once the request has ended
   PyObject* environ;                // owned; likewise
+  bool told_end;                    // receive() has said that none comes any more
 };
 
 // The WebSocket that a request asks for, and what its environ holds of it.

@@ -1,12 +1,18 @@
 """Views that have WebSockets by `environ["wsgi.websocket"]`, in plain WSGI."""
 
+import contextlib
+import json
 import threading
 import time
+from collections import Counter
+from typing import Any
 
 import celadon
 
 seen: list[str] = []
-_doors = {name: threading.Event() for name in ("queue", "park")}
+_doors = {name: threading.Event() for name in ("queue", "park", "sleep")}
+_left: list[Any] = []
+_sent: Counter[str] = Counter()
 
 
 def _echo(ws):
@@ -103,7 +109,100 @@ def _park(ws):
         seen.append("gone")
 
 
+def _senders(ws):
+    """Three send more than the client takes; none is refused."""
+    ws.accept()
+
+    def send(letter):
+        for _ in range(20):
+            ws.send(letter * 1_000_000)
+            _sent[letter] += 1
+
+    senders = [threading.Thread(target=send, args=(letter,)) for letter in "abc"]
+    for each in senders:
+        each.start()
+    for each in senders:
+        each.join()
+
+
+def _late(ws):
+    """Is told to stop when it waits to send: that message was not sent."""
+    ws.accept()
+    with contextlib.suppress(celadon.Timeout), celadon.Timeout(0.2):
+        for number in range(1 << 20):
+            ws.send(f"{number:08d}" * 1000)
+    _sent["late"] = number
+    ws.send("then")
+
+
+def _input(ws):
+    """The body of such a request is over, also for who reads it since before."""
+    environ = ws.environ
+    got = []
+    reader = threading.Thread(target=lambda: got.append(environ["wsgi.input"].read()))
+    ws.accept()
+    reader.start()
+    reader.join()
+    ws.send(repr([*got, environ["wsgi.input"].readline()]))
+
+
+def _sleeps(ws):
+    """Waits for something else when its client leaves."""
+    ws.accept()
+    seen[:] = ["sleeps"]
+    try:
+        _doors["sleep"].wait()
+    finally:
+        seen.append("ended")
+
+
+def _costly(ws):
+    for message in ws:
+        end = time.monotonic() + 0.001
+        while time.monotonic() < end:
+            pass
+        _sent["costly"] += 1
+        if _sent["costly"] == 1:
+            ws.send(message)
+
+
+def _kept(ws):
+    ws.accept()
+    _left.append(ws)
+
+
+def _after():
+    """What one is like whose request has ended."""
+    ws = _left.pop()
+    try:
+        ws.send("late")
+    except celadon.ClientDisconnected as error:
+        raised = type(error).__name__
+    return f"{ws.receive()} {raised} {ws.close()} {ws.closed}"
+
+
+def _asks_on(ws):
+    """As `while True` does, and as `while not ws.closed` does."""
+    found = [ws.closed, ws.receive(), ws.closed]
+    ws.send(b"text", binary=False)
+    ws.send("bytes", True)
+    found += [ws.receive(), ws.receive(), ws.closed]
+    for call in (ws.receive, lambda: ws.send(None)):
+        try:
+            call()
+        except celadon.ClientDisconnected as error:
+            found.append(type(error).__name__)
+    seen[:] = [repr(found)]
+
+
 VIEWS = {
+    "/costly": _costly,
+    "/kept": _kept,
+    "/asks": _asks_on,
+    "/senders": _senders,
+    "/late": _late,
+    "/input": _input,
+    "/sleeps": _sleeps,
     "/echo": _echo,
     "/about": _about,
     "/long": _long,
@@ -125,6 +224,12 @@ def app(environ, start_response):
         return []
     if path == "/open":
         _doors[environ["QUERY_STRING"]].set()
+    if path == "/sent":
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(_sent).encode()]
+    if path == "/after":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [_after().encode()]
     if path == "/clear":
         seen.clear()
     start_response("200 OK", [("Content-Type", "text/plain")])

@@ -16,6 +16,7 @@ from tests.support.browser import SCHEMES, WIDTHS, Watched, chromium, watched
 from tests.support.load import FOREVER, Load
 from tests.support.servers import Command
 from tests.support.site import admin_processes, wait_ready
+from tests.support.websockets import opened
 
 ADMIN = ("--admin-bind", "127.0.0.1:0")
 
@@ -167,3 +168,15 @@ def test_without_scripts_the_basics_are_a_link_away(browser: Browser) -> None:
         with watched(browser, url, java_script_enabled=False) as seen:
             seen.page.get_by_role("link", name="state as text").click()
             expect(seen.page.locator("body")).to_contain_text("live yes, ready yes")
+
+
+def test_open_websockets_are_counted(browser: Browser) -> None:
+    with Command("tests.apps.websockets:app", *ADMIN) as server:
+        url = server.said(r"admin pages at (http://.*:\d+)")[1] + "/-/"
+        with watched(browser, url) as seen:
+            cards = seen.page.locator("#cards")
+            expect(cards).to_contain_text("Connections")
+            assert "WebSockets" not in cards.inner_text()
+            with opened(server, "/echo"):
+                expect(cards).to_contain_text(re.compile(r"WebSockets\s*1"))
+            expect(cards).to_contain_text(re.compile(r"WebSockets\s*0"))

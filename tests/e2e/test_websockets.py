@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
+from celadon.config import load
+from celadon.errors import UsageError
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests.support.raw import TIMEOUT, Client, get
+from tests.support.raw import TIMEOUT, get
 from tests.support.servers import Command, wait_until
+from tests.support.websockets import HANDSHAKE, KEY, frame, opened, websocket
 
-KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-HANDSHAKE = (
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    f"Sec-WebSocket-Key: {KEY}",
-    "Sec-WebSocket-Version: 13",
-)
 APP = "tests.apps.websockets:app"
 
 
@@ -33,28 +28,8 @@ def server() -> Iterator[Command]:
         yield command
 
 
-def websocket(server: Command, path: str, **more: Any) -> ClientConnection:
-    address = f"ws://127.0.0.1:{server.port}{path}"
-    more = {"max_size": None, "ping_interval": None, "compression": None, **more}
-    return connect(address, open_timeout=TIMEOUT, close_timeout=TIMEOUT, **more)
-
-
 def seen(server: Command) -> list[str]:
     return server.request(get("/")).body.decode().split("\n")
-
-
-def frame(opcode: int, payload: bytes, first: int = 0x80) -> bytes:
-    """A short one, masked with zeros."""
-    return bytes([first | opcode, 0x80 | len(payload)]) + bytes(4) + payload
-
-
-def opened(server: Command, path: str, *fields: str) -> Client:
-    client = server.client()
-    client.send(get(path, *HANDSHAKE, *fields))
-    answer = client.any_response()
-    assert answer.status == 101
-    assert answer.get("Sec-WebSocket-Accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-    return client
 
 
 def test_ws11_messages_come_back(server: Command) -> None:
@@ -221,6 +196,11 @@ def test_origins_that_may_not_are_refused() -> None:
         with pytest.raises(InvalidStatus) as refused:
             websocket(server, "/echo", origin="http://c")
         assert refused.value.response.status_code == 403
+    with Command(APP, "--websocket-origins", "*") as server:
+        with websocket(server, "/echo", origin="http://c") as ws:
+            ws.send("x")
+    with pytest.raises(UsageError, match="expected origins such as https"):
+        load({"websocket_origins": "http://b,a.example"}, {})
 
 
 @pytest.mark.row("CN12", "CN08")
@@ -263,3 +243,17 @@ def test_a_stop_closes_with_1001() -> None:
         with pytest.raises(ConnectionClosed):
             ws.recv(TIMEOUT)
         assert ws.close_code == 1001
+
+
+@pytest.mark.row("WS09")
+def test_a_reload_closes_with_1012() -> None:
+    with Command(APP) as server, websocket(server, "/echo") as ws:
+        ws.send("x")
+        assert ws.recv(TIMEOUT) == "x"
+        server.signal(signal.SIGHUP)
+        with pytest.raises(ConnectionClosed):
+            ws.recv(TIMEOUT)
+        assert (ws.close_code, ws.close_reason) == (1012, "")
+        with websocket(server, "/echo") as successor:
+            successor.send("y")
+            assert successor.recv(TIMEOUT) == "y"

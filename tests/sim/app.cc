@@ -51,7 +51,7 @@ class Job final : public server::Consumer {
   void on_writable() noexcept override {
     if (blocked_ == Blocked::Output) blocked_ = Blocked::No;
   }
-  void on_closing() noexcept override { record_.told_closing = true; }
+  void on_closing(server::Closing) noexcept override { record_.told_closing = true; }
   void on_gone() noexcept override {
     const Outside outside;
     app_.host_.on_gone(record_);

@@ -252,6 +252,7 @@ function showCards(now, last) {
     ["Queued", count(now.requests.queued), now.requests.queued > 0 ? "warn" : ""],
     ["Loop in use", last ? percent(last.use) : "–", last?.use > 0.9 ? "warn" : ""],
     ["Connections", count(now.connections.open)],
+    ...(now.websockets.accepted > 0 ? [["WebSockets", count(now.websockets.open)]] : []),
     ["Greenlets", count(now.greenlets.alive)],
     ["Requests lost", count(now.lost), now.lost > 0 ? "bad" : ""],
   ];

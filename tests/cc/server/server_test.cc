@@ -344,7 +344,7 @@ struct ClosingFlag final : Consumer {
   void on_body() noexcept override {}
   void on_writable() noexcept override {}
   void on_gone() noexcept override {}
-  void on_closing() noexcept override { ++closing; }
+  void on_closing(Closing) noexcept override { ++closing; }
   int closing = 0;
 };
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from celadon.config.settings.row import Setting
 from celadon.config.values.plain import (
+    parse_bool,
     parse_duration,
-    parse_list,
+    parse_origins,
     parse_positive,
     parse_room,
 )
@@ -50,9 +51,18 @@ def rows() -> Iterable[Setting]:
     )
     yield s(
         "websocket_origins",
-        parse_list,
+        parse_origins,
         [],
-        "origins of pages that may open one; those of others get 403; empty: all may",
+        "origins of pages that may open one, such as https://example.org; those of others "
+        "get 403; empty or *: all may",
+        section=t,
+        for_server=True,
+    )
+    yield s(
+        "websocket_compression",
+        parse_bool,
+        False,
+        "agree on permessage-deflate with clients that offer it (RFC 7692)",
         section=t,
         for_server=True,
     )

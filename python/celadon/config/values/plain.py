@@ -13,6 +13,7 @@ from celadon.base import cgroup
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?$")
+_ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/]+|null")
 _SIZE = re.compile(r"(\d+)([KMG])?i?B?$", re.IGNORECASE)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _LONGEST = 10 * 365 * 86400.0  # seconds
@@ -121,6 +122,17 @@ def parse_list(value: Any) -> list[str]:
     items: Iterable[Any] = value.split(",") if isinstance(value, str) else value
     result = [str(item).strip() for item in items]
     return [item for item in result if item]
+
+
+def parse_origins(value: Any) -> list[str]:
+    """Of pages (RFC 6454); `*`, or none: all."""
+    origins = parse_list(value)
+    if "*" in origins:
+        return []
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError("expected origins such as https://example.org, or *")
+    return origins
 
 
 def parse_ring(value: Any) -> int:
