@@ -34,6 +34,7 @@ AWAITED = ("http_server_request_duration_seconds_count{", "celadon_health_check_
 SECTIONS = {
     "Requests": r"http_server_|celadon_(requests?_|timeouts_)",
     "Connections": r"celadon_(connections|accept|received|sent|listen)",
+    "WebSockets": r"celadon_websocket",
     "Loops and greenlets": r"celadon_(loop|gil|greenlet|offload|gc)|cpython_gc_",
     "Databases": r"db_client_|celadon_db_",
     "Workers": r"celadon_(worker|generation|config|health|build)",
