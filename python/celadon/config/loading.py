@@ -38,7 +38,8 @@ def load(
     """Merges all sources into one checked `Config`.
 
     `explicit` are flags or keywords, and `source` what people call those; `layers` come
-    below the environment, the lowest first. Raises `UsageError` with all that is wrong, a line each.
+    below the environment, the lowest first. Raises `UsageError` with all that is wrong, a
+    line each.
     """
     env = os.environ if environ is None else environ
     config = Config()
