@@ -76,7 +76,7 @@ def sent(server: Command) -> dict[str, int]:
 
 def test_what_was_refused_was_not_sent(server: Command) -> None:
     with websocket(server, "/late") as ws:
-        late = wait_until(lambda: (late_of(server), late_of(server) is not None))
+        late = wait_until(lambda: (found := late_of(server), found is not None))
         numbers = [message[:8] for message in ws]
     assert numbers[-1] == "then"
     assert numbers[:-1] == [f"{number:08d}" for number in range(late)]
