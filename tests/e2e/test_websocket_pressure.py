@@ -169,8 +169,10 @@ def test_a_fault_is_said_and_counted() -> None:
             assert client.read_exactly(4)[2:] == b"\x03\xea"
         server.wait_line("GET /echo: WebSocket closed with 1002: .+")
         with opened(server, "/echo") as client:
+            # A moment after its 101.
+            accepted = "celadon_websockets_accepted_total"
+            wait_until(lambda: (n := value(server, accepted), n == 2))
             assert value(server, "celadon_websockets") == 1
-            assert value(server, "celadon_websockets_accepted_total") == 2
             assert value(server, "celadon_websocket_faults_total") == 1
             url = f"http://127.0.0.1:{admin_port(server)}/-/stats"
             with urllib.request.urlopen(url) as answer:
