@@ -60,17 +60,22 @@ PyObject* receive(PyObject* self, PyObject*) noexcept {
   return message.release();
 }
 
-// Also before what is to be sent is looked at.
-bool has_closed(PyObject* self, bool& in_use) noexcept {
+struct End {
+  bool closed = true;
+  bool has_messages = false;
+};
+
+// False with an exception: other threads wait for their answer.
+bool look_at_end(PyObject* self, End& end) noexcept {
   if (!self_of(self).socket) return true;
-  bool closed = false;
-  const py::Object done(at_home(self, [&](WebSocket& socket) {
-    closed = socket.has_closed();
-    in_use = closed && socket.has_messages();
+  const py::Object done(at_home(self, [&end](WebSocket& socket) {
+    end = {socket.has_closed(), socket.has_messages()};
     return true;
   }));
-  PyErr_Clear();
-  return closed || !done;
+  if (done) return true;
+  if (!PyErr_ExceptionMatches(exceptions().client_disconnected)) return false;
+  PyErr_Clear();  // it ended meanwhile
+  return true;
 }
 
 PyObject* send_bytes(PyObject* self, PyObject* data, bool is_text) noexcept {
@@ -100,8 +105,10 @@ PyObject* send(PyObject* self, PyObject* args, PyObject* names) noexcept {
   PyObject* binary = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, names, "O|O:send", keywords, &data, &binary))
     return nullptr;
-  bool in_use = false;
-  if (has_closed(self, in_use)) return raise_closed();
+  // Before what is to be sent is looked at.
+  End end;
+  if (!look_at_end(self, end)) return nullptr;
+  if (end.closed) return raise_closed();
   const int is_binary =
       binary == Py_None ? !PyUnicode_Check(data) : PyObject_IsTrue(binary);
   if (is_binary < 0) return nullptr;
@@ -193,8 +200,9 @@ PyObject* get_subprotocols(PyObject* self, void*) noexcept {
 }
 
 PyObject* get_closed(PyObject* self, void*) noexcept {
-  bool in_use = false;
-  return PyBool_FromLong(has_closed(self, in_use) && !in_use);
+  End end;
+  if (!look_at_end(self, end)) return nullptr;
+  return PyBool_FromLong(end.closed && !end.has_messages);
 }
 
 PyObject* get_version(PyObject*, void*) noexcept {
