@@ -57,6 +57,17 @@ std::size_t unsent(int fd) noexcept {
              : 0;
 }
 
+// The answer to a probe (SO_KEEPALIVE) counts as an acknowledgement there. That of the
+// last byte came before it would have been sent again.
+std::optional<Nanos> since_acknowledged(int fd) noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return std::nullopt;
+  const Nanos sent = info.tcpi_last_data_sent * kMillisecond;
+  const Nanos longest = info.tcpi_rto * kMicrosecond;
+  return std::max(info.tcpi_last_ack_recv * kMillisecond, sent - longest);
+}
+
 bool is_broken(int fd) noexcept {
   int error = 0;
   socklen_t size = sizeof error;

@@ -10,7 +10,10 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <optional>
 #include <span>
+
+#include "base/clock.h"
 
 namespace celadon::net::kernel {
 
@@ -22,6 +25,9 @@ namespace celadon::net::kernel {
 void shutdown(int fd, int how) noexcept;
 // Bytes that were sent and that the peer's kernel has not acknowledged yet.
 [[nodiscard]] std::size_t unsent(int fd) noexcept;
+// How long ago the peer's kernel acknowledged the last byte that was sent, on a few
+// milliseconds, where it has acknowledged all of them; nullopt where nothing tells.
+[[nodiscard]] std::optional<Nanos> since_acknowledged(int fd) noexcept;
 // The peer has reset it, or it broke otherwise; says so once.
 [[nodiscard]] bool is_broken(int fd) noexcept;
 void close(int fd) noexcept;

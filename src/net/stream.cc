@@ -212,6 +212,10 @@ std::size_t Stream::unsent() const noexcept {
   return open() ? kernel::unsent(fd_) : 0;
 }
 
+std::optional<Nanos> Stream::since_acknowledged() const noexcept {
+  return open() ? kernel::since_acknowledged(fd_) : std::nullopt;
+}
+
 void Stream::let_rest() noexcept {
   ASSERT(queued() == 0, "a stream is lent with output queued");
   was_lent_ = true;

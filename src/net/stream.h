@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -109,6 +110,7 @@ class Stream : public loop::IoHandler {
   void shutdown_write() noexcept;
   // Bytes on their way that the peer does not have yet.
   [[nodiscard]] std::size_t unsent() const noexcept;
+  [[nodiscard]] std::optional<Nanos> since_acknowledged() const noexcept;
   void close() noexcept;
   // Closes so that the peer sees a reset and never a complete-looking end.
   void reset() noexcept;

@@ -1,5 +1,7 @@
 // Deadlines of a connection. Its timer is moved only when it would fire too late, so
 // that a busy connection does not touch the wheel per request.
+#include <algorithm>
+
 #include "server/client_connection.h"
 #include "server/server.h"
 
@@ -69,12 +71,16 @@ void ClientConnection::act(Due due) noexcept {
 }
 
 // An answer that the kernel has is not over for who still takes it: the time until the
-// next request runs anew while it gets shorter.
+// next request begins when its last byte was taken.
 void ClientConnection::on_idle_due() noexcept {
   const std::size_t unsent = stream_.unsent();
-  if (unsent > 0 && unsent != marks_.sent) {
+  const bool was_seen = marks_.taken > marks_.since && unsent == marks_.sent;
+  const Nanos begun = std::max(marks_.since, marks_.taken);
+  const Nanos taken =
+      unsent > 0 ? now() : now() - stream_.since_acknowledged().value_or(now());
+  if (!was_seen && (unsent > 0 || taken > begun + kKernelTick)) {
     marks_.sent = unsent;
-    marks_.taken = now();
+    marks_.taken = taken;
     return;
   }
   ++server_.ledger().counters().timeouts_keepalive;

@@ -39,7 +39,7 @@ struct Marks {
   Nanos blocked = 0;       // the wait for output began
   std::uint64_t sent = 0;  // bytes that had been sent at `blocked`
   Nanos asked = 0;         // whether all was delivered
-  Nanos taken = 0;         // a look saw that the client still takes the last answer
+  Nanos taken = 0;         // the client took some of the last answer
 };
 
 // What they follow from, beside the marks.
@@ -57,6 +57,7 @@ inline constexpr Nanos kDrainTime = kSecond;             // CN07, CN16
 inline constexpr Nanos kTurn = kMillisecond;             // others have theirs
 inline constexpr Nanos kLongestDelivery = 30 * kSecond;  // where write_timeout is off
 inline constexpr Nanos kDeliveryPeriod = 10 * kMillisecond;
+inline constexpr Nanos kKernelTick = 10 * kMillisecond;  // its times are that exact
 
 [[nodiscard]] Due due(const Situation& now, const Marks& marks,
                       const Settings& settings) noexcept;

@@ -284,6 +284,12 @@ std::size_t Kernel::unsent(int fd) const noexcept {
   return link.down.sending.size() + (link.unix_socket ? link.down.arrived.size() : 0);
 }
 
+std::optional<Nanos> Kernel::since_acknowledged(int fd) const noexcept {
+  const Link& link = *at(fd).link;
+  if (link.unix_socket) return std::nullopt;
+  return clock_.now() - link.last_delivery;
+}
+
 bool Kernel::is_broken(int fd) noexcept {
   Link& link = *at(fd).link;
   return link.broken && !std::exchange(link.told_broken, true);
@@ -376,6 +382,7 @@ void Kernel::shutdown(int fd, int) {
   link.shut_at = clock_.now();
   link.shut_taken = link.up.taken;
   link.shut_delivered = link.up.delivered;
+  link.shut_taking = link.last_delivery;
   link.shut_behind_end = link.up.end_arrived;
   events_.on_server_shut(link);
 }

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -105,6 +106,7 @@ struct Link {
   Nanos whole_write_at = 0;
   std::uint64_t shut_taken = 0;      // up.taken, then
   std::uint64_t shut_delivered = 0;  // up.delivered, then
+  Nanos shut_taking = 0;             // last_delivery, then
   bool shut_behind_end = false;      // the client's end had arrived before
   std::uint64_t destroyed = 0;       // unsent bytes that a close of ours threw away
   std::deque<Moment> writes;         // down.accepted after each
@@ -180,6 +182,7 @@ class Kernel {
   void shutdown(int fd, int how);
   // Not acknowledged by the peer's kernel yet.
   [[nodiscard]] std::size_t unsent(int fd) const noexcept;
+  [[nodiscard]] std::optional<Nanos> since_acknowledged(int fd) const noexcept;
   [[nodiscard]] bool is_broken(int fd) noexcept;
   void close(int fd);
   void reset_on_close(int fd);

@@ -445,15 +445,16 @@ bool Oracle::may_end_after(const Conversation& c, const Link& link,
       record->plan->framed == framing::Open) {
     return true;
   }
-  return link.up.end_arrived && link.up.delivered <= span.end;
+  const Ending ending = ending_of(link);
+  return ending.behind_end && ending.delivered <= span.end;
 }
 
 // What the server could know when it decided that the connection ends.
 Oracle::Ending Oracle::ending_of(const Link& link) const {
   if (link.server_shut) {
-    return {link.shut_at, link.shut_delivered, link.shut_behind_end};
+    return {link.shut_at, link.shut_delivered, link.shut_behind_end, link.shut_taking};
   }
-  return {clock_.now(), link.up.delivered, link.up.end_arrived};
+  return {clock_.now(), link.up.delivered, link.up.end_arrived, link.last_delivery};
 }
 
 void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t served) {
@@ -469,8 +470,10 @@ void Oracle::judge_idle_end(Conversation& c, const Link& link, std::size_t serve
   Nanos due = link.accepted_at + ms(scenario_.rules.header_timeout);
   if (served > 0) {
     const Record* last = c.records.empty() ? nullptr : c.records.back();
+    // A unix socket does not tell when its client took the last answer.
+    const Nanos taking = link.unix_socket ? 0 : ending.taking;
     due = last && last->released_at != kNever
-              ? last->released_at + ms(scenario_.rules.keepalive)
+              ? std::max(last->released_at, taking) + ms(scenario_.rules.keepalive)
               : kNever;
     if (served < spans.size() && ending.delivered > spans[served].begin) {
       due = arrival(link, spans[served].begin + 1) + ms(scenario_.rules.header_timeout);

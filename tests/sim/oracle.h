@@ -118,6 +118,7 @@ class Oracle {
     Nanos at;
     std::uint64_t delivered;
     bool behind_end;
+    Nanos taking;  // its client had taken some of the last answer
   };
   [[nodiscard]] Ending ending_of(const Link& link) const;
   void judge_end(Conversation& c, const Link& link);

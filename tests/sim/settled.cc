@@ -324,7 +324,7 @@ Nanos Oracle::ends_from(Nanos since) const {
   return std::max({since, drained_at_, scenario_.plan.colleague != 0 ? alone_at_ : 0});
 }
 
-// From when its client had all; whether one that lacks something takes it is looked at
+// From when its client had all. Whether one that lacks something takes it is looked at
 // once in each period.
 Nanos Oracle::kept_until(const Link& link, Nanos since) const {
   const Nanos keepalive = ms(scenario_.rules.keepalive);

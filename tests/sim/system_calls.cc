@@ -64,6 +64,10 @@ std::size_t unsent(int fd) noexcept {
   return Kernel::current().unsent(fd);
 }
 
+std::optional<Nanos> since_acknowledged(int fd) noexcept {
+  return Kernel::current().since_acknowledged(fd);
+}
+
 bool is_broken(int fd) noexcept {
   return Kernel::current().is_broken(fd);
 }

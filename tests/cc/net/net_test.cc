@@ -1,9 +1,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +14,9 @@
 #include <vector>
 
 #include "net/address.h"
+#include "net/kernel.h"
 #include "net/listener.h"
+#include "net/owned_fd.h"
 #include "net/proxy_protocol.h"
 #include "net/stream.h"
 
@@ -457,6 +462,30 @@ TEST(Listener, D23WhoFindsNoRoomInThePollerTriesAgain) {
     loop.turn(0);
   }
   EXPECT_TRUE(listener.started());
+}
+
+// The kernel asks a silent peer, whose answer is an acknowledgement (SO_KEEPALIVE).
+TEST(Kernel, WhatAProbeHearsAcknowledgesNoData) {
+  auto socket = ListenSocket::open(*parse_bind("127.0.0.1:0"), {});
+  ASSERT_TRUE(socket);
+  const OwnedFd client(connect_to(socket->address().port()));
+  const OwnedFd ours(::accept(socket->fd(), nullptr, nullptr));
+  kernel::keep_alive(ours.get(), 1);
+  iovec piece{const_cast<char*>("x"), 1};
+  ASSERT_EQ(kernel::send(ours.get(), {&piece, 1}, 0), 1);
+  const auto since_anything = [&] {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    EXPECT_EQ(::getsockopt(ours.get(), IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+    return info.tcpi_last_ack_recv * kMillisecond;
+  };
+  constexpr Nanos kProbed = 900 * kMillisecond;
+  Nanos longest = 0;
+  while (since_anything() >= longest || longest < kProbed) {
+    longest = std::max(longest, since_anything());
+    ::poll(nullptr, 0, 10);
+  }
+  EXPECT_GE(kernel::since_acknowledged(ours.get()).value_or(0), kProbed / 2);
 }
 
 // A folder of its own, by a path that is short enough for a socket wherever TMPDIR is.
