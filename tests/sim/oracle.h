@@ -106,6 +106,7 @@ class Oracle {
   void check_write(const Link& link);
   void check_request(const Conversation& c, const Link& link);
   void check_tunnel(const Conversation& c, const Link& link, const Record& record);
+  void check_news(const Conversation& c, const Link& link, const Record& record);
   void check_body(const Conversation& c, const Link& link, const Span& span,
                   Nanos begun);
   void check_wait(const Conversation& c, const Link& link, std::size_t k);

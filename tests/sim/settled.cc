@@ -288,6 +288,21 @@ void Oracle::check_write(const Link& link) {
   late(link, moved + 3 * ms(scenario_.rules.write_timeout), "it takes nothing");
 }
 
+// What a tunnel hears of beside its bytes.
+void Oracle::check_news(const Conversation& c, const Link& link, const Record& record) {
+  if (record.gone) return;
+  if (drained_ && !record.told_closing) {
+    return fault("not-told",
+                 about(c, record.request) + "its tunnel does not hear of the drain");
+  }
+  const bool waits = record.reads_since != kNever && link.blocked_since == kNever;
+  if (waits && link.up.end_arrived && link.up.arrived.empty()) {
+    fault("not-told", about(c, record.request) +
+                          "who reads its tunnel waits behind the "
+                          "end of that");
+  }
+}
+
 void Oracle::check_request(const Conversation& c, const Link& link) {
   const auto& spans = c.client->script().spans;
   const Record* last = c.records.empty() ? nullptr : c.records.back();
@@ -295,11 +310,7 @@ void Oracle::check_request(const Conversation& c, const Link& link) {
   if (last && !last->released) {
     const Span& span = spans[last->request];
     const bool over = last->plan->body < 0 || last->whole_body;
-    if (last->tunnelled) {
-      if (!drained_ || last->told_closing || last->gone) return;
-      return fault("not-told",
-                   about(c, last->request) + "its tunnel does not hear of the drain");
-    }
+    if (last->tunnelled) return check_news(c, link, *last);
     if (scenario_.rules.cancels != 0 && last->plan->method == methods::Get && over &&
         !last->gone && !last->front && link.up.end_at > last->seen_at &&
         link.up.arrived.empty() && link.up.delivered == span.end) {
