@@ -85,10 +85,12 @@ Sent H1Session::send_piece(Exchange& x, std::string& out, std::string_view data,
     owner = {};
     data = tail = {};
   }
-  const bool whole = last || !x.body_allowed() || x.remaining() == 0;
   // Only what is whole and small waits for others; only what is not has a next piece.
-  if (whole ? leave == net::Leave::WithNext || !data.empty()
-            : leave == net::Leave::AtTurnEnd) {
+  // In a tunnel each piece may be a message.
+  const bool whole = last || !x.body_allowed() || x.remaining() == 0;
+  const bool is_message = framing_ == http::h1::Framing::Tunnel;
+  if (!is_message && (whole ? leave == net::Leave::WithNext || !data.empty()
+                            : leave == net::Leave::AtTurnEnd)) {
     leave = net::Leave::Now;
   }
   return send(out, data, owner, tail, leave);

@@ -102,6 +102,9 @@ class Job final : public server::Consumer {
   }
   [[nodiscard]] std::uint64_t planned() const noexcept;
   [[nodiscard]] std::uint64_t announced() const noexcept;
+  [[nodiscard]] net::Leave leave() const noexcept {
+    return record_.plan->together != 0 ? net::Leave::AtTurnEnd : net::Leave::Now;
+  }
   [[nodiscard]] std::uint64_t content() const noexcept {
     return answer_content(record_.client, record_.request);
   }
@@ -341,8 +344,7 @@ void Job::send_head(std::uint64_t n, Part part) {
   }
   record_.declared = head.content_length.value_or(0);
   const auto& ops = record_.plan->ops;
-  net::Leave leave =
-      record_.plan->together != 0 ? net::Leave::AtTurnEnd : net::Leave::Now;
+  net::Leave leave = this->leave();
   if (!whole && n == 0 && at_ < ops.size() && ops[at_].kind() == Act::File &&
       record_.plan->framed == framing::Length) {
     leave = net::Leave::WithNext;
@@ -384,7 +386,7 @@ void Job::send(std::uint64_t n) {
   Sent sent = Sent::Ok;
   {
     const Inside inside;
-    sent = exchange_->send_data(lent->bytes, {lent, Lent::release});
+    sent = exchange_->send_data(lent->bytes, {lent, Lent::release}, leave());
   }
   note(sent);
 }

@@ -95,6 +95,7 @@ void make_tunnel(Choices& c, Request& r) {
   r.turn = turn;
   r.tunnel = c.percent(20) ? 0 : size(c);
   r.inline_ = c.percent(35) ? 1 : 0;
+  r.together = c.percent(50) ? 1 : 0;
   if (c.percent(40)) {
     r.hurries = 1;
   } else if (c.percent(25)) {

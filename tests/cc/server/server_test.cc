@@ -348,6 +348,50 @@ TEST_F(ServerTest, D18ATunnelThatBreaksOffHasNoEnd) {
   ::close(fd);
 }
 
+// Segments with bytes that have come. The C library's tcp_info ends before them.
+std::uint32_t segments_at(int fd) {
+  constexpr std::size_t kDataSegmentsIn = 38;
+  std::uint32_t info[64]{};
+  socklen_t size = sizeof info;
+  EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size), 0);
+  return info[kDataSegmentsIn];
+}
+
+TEST_F(ServerTest, MessagesInATunnelLeaveTogether) {
+  constexpr auto kHeld = net::Leave::AtTurnEnd;
+  const int fd = connect();
+  send(fd, kGet);
+  Exchange& x = *app_.held.front();
+  ASSERT_EQ(open_tunnel(x), Sent::Ok);
+  EXPECT_EQ(receive(fd), kSwitched);
+  const std::uint32_t before = segments_at(fd);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(x.send_data("message", {}, kHeld), Sent::Ok);
+  EXPECT_EQ(receive(fd), "");
+  loop_.settle();
+  EXPECT_EQ(receive(fd), "messagemessagemessagemessagemessage");
+  EXPECT_EQ(segments_at(fd) - before, 1U);
+
+  const std::string large(20'000, 'x');
+  EXPECT_EQ(x.send_data("head", {}, kHeld), Sent::Ok);
+  EXPECT_EQ(x.send_data(large, {}, kHeld), Sent::Ok);
+  EXPECT_EQ(receive(fd), "");
+  loop_.settle();
+  EXPECT_EQ(receive(fd), "head" + large);
+  EXPECT_EQ(x.send_data("head", {}, kHeld), Sent::Ok);
+  EXPECT_EQ(x.send_data(large, {}), Sent::Ok);
+  EXPECT_EQ(receive(fd), "head" + large);
+  EXPECT_EQ(segments_at(fd) - before, 3U);
+
+  // What is much does not wait for more.
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(x.send_data(large, {}, kHeld), Sent::Ok);
+  EXPECT_EQ(receive(fd), "");
+  EXPECT_EQ(x.send_data(large, {}, kHeld), Sent::Ok);
+  EXPECT_FALSE(receive(fd).empty());
+  x.finish();
+  x.release();
+  ::close(fd);
+}
+
 struct ClosingFlag final : Consumer {
   void on_body() noexcept override {}
   void on_writable() noexcept override {}
