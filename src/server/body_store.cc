@@ -10,6 +10,7 @@ namespace celadon::server {
 namespace {
 
 constexpr std::size_t kGathered = std::size_t{64} * 1024;  // before it is written
+constexpr std::size_t kKept = 2048;                        // where nothing waits
 
 }  // namespace
 
@@ -60,6 +61,8 @@ void BodyStore::consume(std::size_t n) noexcept {
   at_ += n;
   if (at_ < bytes_.size()) return;
   at_ = 0;
+  // More of a body, or of what comes in a tunnel, may be hours away.
+  if (bytes_.capacity() > kKept) return give_back(bytes_);
   bytes_.clear();
 }
 

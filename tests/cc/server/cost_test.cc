@@ -323,6 +323,57 @@ TEST_F(IdleCostTest, C10_AfterAnAnswerThatItsClientTookSlowly) {
             kMostIdle);
 }
 
+// --- tunnels ---
+
+class TunnelCostTest : public CostTest {
+ protected:
+  TunnelCostTest() {
+    app_.holds = true;
+    send(fd_, kGet);
+    while (app_.held.empty()) turn();
+    http::ResponseHead head;
+    head.status = 101;
+    EXPECT_EQ(tunnel().open_tunnel(head), Sent::Ok);
+    turn();
+  }
+  ~TunnelCostTest() override {
+    tunnel().finish();
+    tunnel().release();
+    ::close(fd_);
+  }
+  [[nodiscard]] Exchange& tunnel() { return *app_.held.front(); }
+  void pass(std::size_t size) {
+    send(fd_, std::string(size, 'x'));
+    while (tunnel().body().size() < size) turn();
+    tunnel().consume_body(size);
+    turn();
+  }
+
+  const int fd_ = connect();
+};
+
+// It may be silent for hours then.
+TEST_F(TunnelCostTest, ALargeMessageLeavesNothing) {
+  pass(10);
+  server_.give_back_all();
+  const std::size_t before = live_bytes;
+  pass(50'000);
+  server_.give_back_all();
+  EXPECT_LE(live_bytes, before);
+}
+
+TEST_F(TunnelCostTest, SmallMessagesAskForNoMemory) {
+  pass(1'000);
+  const std::string message(1'000, 'x');
+  for (int i = 0; i < 10; ++i) {
+    send(fd_, message);
+    const std::size_t mallocs = allocations;
+    while (tunnel().body().size() < message.size()) turn();
+    tunnel().consume_body(message.size());
+    EXPECT_EQ(allocations - mallocs, 0U);
+  }
+}
+
 // --- what is kept for the next requests ---
 
 class KeptTest : public CostTest {
