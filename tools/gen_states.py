@@ -18,7 +18,7 @@ MACHINES = {
 
 def edges(machine: str, text: str) -> list[tuple[str, str, str]]:
     """From, to, and the comment beside it."""
-    entry = rf"\{{{machine}::(\w+), {machine}::(\w+)\}},(?:\s*//\s*(.*))?"
+    entry = rf"\{{{machine}::(\w+),\s*{machine}::(\w+)\}},(?:\s*//\s*(.*))?"
     return re.findall(entry, text)
 
 
@@ -55,7 +55,8 @@ def page() -> str:
         "",
         "A connection is closed once its input and its output have `Ended`. While only its",
         "output has, it lingers: what the peer still sends is thrown away, so that no reset",
-        "destroys an answer that the peer has not read yet.",
+        "destroys an answer that the peer has not read yet. Its application may be at work",
+        "still (`Whole`): it lives on without its connection.",
         "",
     ]
     for machine in MACHINES:

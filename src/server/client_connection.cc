@@ -132,7 +132,7 @@ bool ClientConnection::read_some() noexcept {
   switch (io.step) {
     case net::Io::Step::Again: return false;
     case net::Io::Step::Eof: on_input_end(); return false;
-    case net::Io::Step::Failed: lose(); return false;
+    case net::Io::Step::Failed: on_input_failure(); return false;
     case net::Io::Step::Done: break;
   }
   server_.ledger().counters().received_bytes += io.bytes;
@@ -154,9 +154,14 @@ bool ClientConnection::read_ahead() noexcept {
 }
 
 void ClientConnection::on_input_end() noexcept {
-  const bool discarded = state_.discards() || state_.lingers();
   set_input(Input::Ended);
-  if (!discarded) on_end();
+  on_end();
+}
+
+// Who resets what was told to end anyway has only ended it sooner.
+void ClientConnection::on_input_failure() noexcept {
+  if (!state_.lingers()) return lose();
+  set_input(Input::Ended);
 }
 
 // The peer still sends, so it has not read its answer yet: it is given time, within
@@ -339,8 +344,9 @@ void ClientConnection::drain() noexcept {
 bool ClientConnection::is_finished() const noexcept {
   switch (state_.input) {
     case Input::Open: return false;
-    case Input::Last: return state_.stage == Stage::None;
+    case Input::Last: return state_.has_answered();
     case Input::Ended:
+      if (state_.stage == Stage::Whole) return true;
       // A head that is partly here never gets whole.
       return state_.stage <= Stage::Head &&
              !(state_.stage == Stage::None && has_input());
@@ -372,7 +378,7 @@ void ClientConnection::say_goodbye() noexcept {
   if (state_.over()) {
     stream_.close();
     finish_close();
-    remove();
+    if (!on_over()) remove();
   }
 }
 

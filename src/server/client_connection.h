@@ -111,6 +111,8 @@ class ClientConnection : public loop::Disposable,
   // The stream is closed, nothing comes or goes any more. True: an application has an
   // exchange still, and release() follows.
   virtual bool on_lost() noexcept = 0;
+  // Likewise, of one that has ended as it should.
+  virtual bool on_over() noexcept = 0;
   // Everything queued is with the kernel: who waits for that goes on.
   virtual void on_room() noexcept = 0;
   // Likewise, and so does what is stored.
@@ -183,6 +185,7 @@ class ClientConnection : public loop::Disposable,
   void note_output() noexcept;
   void block_output() noexcept;
   void on_input_end() noexcept;
+  void on_input_failure() noexcept;
   void discard(std::size_t bytes) noexcept;
   [[nodiscard]] bool wants_input() const noexcept;
   void pause_reading() noexcept;

@@ -21,19 +21,21 @@
 //                          │  ▲ answered at once          │ its body is over
 //                          ▼  │                           │
 //                  Head ─► Offered ─► Active ─────► Answered
-//                                       └─► Lent ─► None
+//                                       ├─► Lent ──► None
+//                                       └─► Whole ─► None
 //             Preface: waits for its PROXY header.   None: between two requests. Head:
 //             part of a head is there.   Offered: its receiver is being called. Active:
 //             it is with the application, or on the way there.   Answered: only the
 //             rest of its body is still to come.   Lent: the application has the
-//             socket, until it returns. (A body that is collected first is Active, and
-//             then Offered.)
+//             socket, until it returns.   Whole: its answer is, and the end of the
+//             connection says so; the application has not released it yet. (A body that
+//             is collected first is Active, and then Offered.)
 //
 // A connection is over once Input and Output have Ended; then it is closed. One whose
 // Output has Ended and whose Input has not lingers: the peer's bytes are discarded, so
-// that no reset destroys what it has not read yet (RFC 9112 9.6). A request that is
-// still with the application when both have Ended keeps the session, without its
-// descriptor.
+// that no reset destroys what it has not read yet (RFC 9112 9.6). It has no request at
+// hand any more, but for one that is Whole. A request that is still with the
+// application when both have Ended keeps the session, without its descriptor.
 #pragma once
 
 #include <cstddef>
@@ -52,12 +54,13 @@ enum class Stage : std::uint8_t {
   Offered,
   Active,
   Answered,
-  Lent
+  Lent,
+  Whole
 };
 
 inline constexpr std::size_t kInputs = 3;
 inline constexpr std::size_t kOutputs = 4;
-inline constexpr std::size_t kStages = 7;
+inline constexpr std::size_t kStages = 8;
 
 inline constexpr Edge<Input> kInputEdges[]{
     {Input::Open, Input::Last},   // an answer or a refusal is the last
@@ -90,6 +93,8 @@ inline constexpr Edge<Stage> kStageEdges[]{
     {Stage::Answered, Stage::None},     // which came, or will not be waited for
     {Stage::Active, Stage::Lent},       // the application took the socket (WS12)
     {Stage::Lent, Stage::None},         // it has returned
+    {Stage::Active, Stage::Whole},      // the end of the connection ends its answer
+    {Stage::Whole, Stage::None},        // the application has released it
 };
 
 inline constexpr auto kInputTable = make_edges<Input, kInputs>(kInputEdges);
@@ -111,7 +116,11 @@ struct ConnectionState {
   }
   // Whatever comes is thrown away.
   [[nodiscard]] constexpr bool discards() const noexcept {
-    return input == Input::Last && stage == Stage::None;
+    return input == Input::Last && has_answered();
+  }
+  // Nothing of a request or its answer is still to come.
+  [[nodiscard]] constexpr bool has_answered() const noexcept {
+    return stage == Stage::None || stage == Stage::Whole;
   }
   [[nodiscard]] constexpr bool lingers() const noexcept {
     return output == Output::Ended && input != Input::Ended;
@@ -130,7 +139,8 @@ struct ConnectionState {
   if (s.stage == Stage::Preface && s.output != Output::Idle && !s.over()) return false;
   // Our end is shut only behind the last answer.
   if (s.output == Output::Ended && s.input == Input::Open) return false;
-  if (s.lingers() && s.stage != Stage::None) return false;
+  if (s.lingers() && !s.has_answered()) return false;
+  if (s.stage == Stage::Whole && s.input == Input::Open) return false;
   // Neither reads nor writes are the server's while another one has the socket.
   if (s.stage == Stage::Lent && !s.over() &&
       (s.input == Input::Open || s.output != Output::Idle)) {

@@ -31,7 +31,8 @@ Due of_input(const Situation& s, const Marks& marks, const Settings& set) noexce
       if (ends) return {};
       return {after(marks.since, set.header_timeout), Why::Head};
     case Stage::Offered:
-    case Stage::Lent: return {};
+    case Stage::Lent:
+    case Stage::Whole: return {};
     case Stage::Active:
       if (!s.waits_for_body) return {};
       return {std::min(after(marks.since, set.body_timeout), marks.until), Why::Body};

@@ -263,6 +263,9 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   // (WS12): nothing is sent here any more, and the connection ends with the release.
   // Full: wait for on_writable, and ask again. Gone as with open_tunnel().
   Sent lend(Loan& loan) noexcept;
+  // The answer is whole. Where the end of the connection says so, that of a tunnel and
+  // of an answer without a length, our end is shut at once: what comes in a tunnel from
+  // then on is thrown away, and on_body tells of its end.
   void finish(std::span<const http::HeaderView> trailers = {}) noexcept;
   void abort() noexcept;
   // Answers with the server's own page, if no head is out; else aborts.

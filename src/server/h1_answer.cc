@@ -148,10 +148,29 @@ void H1Session::write_interim(Exchange&, int status,
 
 void H1Session::end_answer(Exchange& x, std::span<const http::HeaderView>) noexcept {
   const loop::Custody::Inside inside(server_.loop().custody());
-  if (std::exchange(framing_, http::h1::Framing::None) == http::h1::Framing::Chunked &&
-      x.body_allowed()) {
-    send(http::h1::kLastChunk, {}, {}, {}, net::Leave::Now);
+  if (framing_ == http::h1::Framing::Chunked) {
+    framing_ = http::h1::Framing::None;
+    if (x.body_allowed()) send(http::h1::kLastChunk, {}, {}, {}, net::Leave::Now);
   }
+  if (state().stage != Stage::Active || !ends_with_connection()) return;
+  note_whole();
+  settle();
+}
+
+// Nothing but the end of the connection says that its answer is whole: a tunnel's, or
+// one without a length. Whoever still reads the body of his request reads on.
+bool H1Session::ends_with_connection() const noexcept {
+  if (!exchange_ || exchange_->answer() != Answer::Whole) return false;
+  return framing_ == http::h1::Framing::Tunnel ||
+         (framing_ == http::h1::Framing::Close &&
+          exchange_->body_state() != BodyState::Open);
+}
+
+// That end leaves now, whatever the application does before it releases the request.
+void H1Session::note_whole() noexcept {
+  discarded_ = 0;
+  set_stage(Stage::Whole);
+  server_.loop().fresh_now();  // its linger begins
 }
 
 // Where the framing shows what is missing an ordinary end does; what the end of the

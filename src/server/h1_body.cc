@@ -148,6 +148,7 @@ bool H1Session::waits_for_body() const noexcept {
 
 void H1Session::want_body(Exchange& x) noexcept {
   if (x.body_state() != BodyState::Open || !open()) return;
+  if (state().stage == Stage::Whole) return;  // what comes is thrown away
   const loop::Custody::Inside inside(server_.loop().custody());
   expect_body();
   credit(x, 0);

@@ -53,7 +53,8 @@ void H1Session::on_bytes(std::string_view bytes) noexcept {
     case Stage::Answered:
       skip_rest(bytes);
       return state().stage == Stage::None ? serve({}) : void();
-    case Stage::Lent: return;
+    case Stage::Lent:
+    case Stage::Whole: return;
     case Stage::Offered:
     case Stage::Active: break;
   }
@@ -179,7 +180,7 @@ void H1Session::begin(http::h1::HeadParser& parser, std::string_view bytes,
   }
   if (x.request().close) take_no_more();
   offer();
-  if (state().stage == Stage::Offered) set_stage(Stage::Active);
+  note_offered();
 }
 
 // To the application, or first to the store for its body.
@@ -196,6 +197,13 @@ void H1Session::offer() noexcept {
   remove();
 }
 
+// Its receiver has returned.
+void H1Session::note_offered() noexcept {
+  if (state().stage != Stage::Offered) return;
+  set_stage(Stage::Active);
+  if (ends_with_connection()) note_whole();
+}
+
 // A request whose body was collected, or will not be.
 void H1Session::offer_collected() noexcept {
   if (state().stage != Stage::Active) return;
@@ -204,7 +212,7 @@ void H1Session::offer_collected() noexcept {
   if (!x.buffered() || is_heard_of || x.body_state() == BodyState::Open) return;
   set_stage(Stage::Offered);
   offer();
-  if (state().stage == Stage::Offered) return set_stage(Stage::Active);
+  note_offered();
   if (open() && state().stage == Stage::None) serve({});
 }
 

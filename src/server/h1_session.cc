@@ -24,7 +24,8 @@ std::size_t H1Session::read_room() const noexcept {
     case Stage::None: return has_input() ? 0 : Server::kScratch;
     case Stage::Preface:
     case Stage::Head:
-    case Stage::Answered: return Server::kScratch;
+    case Stage::Answered:
+    case Stage::Whole: return Server::kScratch;
     case Stage::Lent: return 0;
     case Stage::Offered:
     case Stage::Active: break;
@@ -50,6 +51,7 @@ void H1Session::on_end() noexcept {
     case Stage::Head:
     case Stage::Lent: return;
     case Stage::Answered: chunked_.reset(); return set_stage(Stage::None);
+    case Stage::Whole: return exchange_->end_body();
     case Stage::Offered:
     case Stage::Active: break;
   }
@@ -76,6 +78,12 @@ bool H1Session::on_lost() noexcept {
   ++server_.ledger().counters().client_gone;
   server_.ledger().withdraw(std::move(exchange_));
   return false;
+}
+
+bool H1Session::on_over() noexcept {
+  if (!exchange_) return false;
+  exchange_->fail_body(http::Rejection::IncompleteBody);
+  return true;
 }
 
 void H1Session::cancel() noexcept {
@@ -133,13 +141,13 @@ void H1Session::release(Exchange& x) noexcept {
   if (!rest) chunked_.reset();
   if (state().stage == Stage::Lent) take_back();
   set_stage(rest ? Stage::Answered : Stage::None);
-  discarded_ = 0;
-  marks().until = kNever;
   server_.ledger().settle(std::move(done));
-  if (open()) {
-    mark_input(now());
-  } else {
+  if (!open()) {
     remove();
+  } else if (!state().lingers()) {
+    discarded_ = 0;
+    marks().until = kNever;
+    mark_input(now());
   }
   // Others have their turn within, and this connection may end meanwhile.
   server_.ledger().hand_out();

@@ -31,6 +31,7 @@ class H1Session final : public ClientConnection, public Channel {
   void on_bytes(std::string_view bytes) noexcept override;
   void on_end() noexcept override;
   bool on_lost() noexcept override;
+  bool on_over() noexcept override;
   void on_room() noexcept override;
   void go_on() noexcept override;
   void on_idle() noexcept override;
@@ -71,6 +72,7 @@ class H1Session final : public ClientConnection, public Channel {
              bool is_stored) noexcept;
   void offer() noexcept;
   void offer_collected() noexcept;
+  void note_offered() noexcept;
   void forget_empty_lines(const http::h1::HeadParser& parser, std::string_view bytes,
                           bool is_stored) noexcept;
   void wait_for_head(std::string_view bytes, bool is_stored) noexcept;
@@ -112,6 +114,8 @@ class H1Session final : public ClientConnection, public Channel {
             std::string_view tail, net::Leave leave) noexcept;
   Sent send_piece(Exchange& x, std::string& out, std::string_view data, Owner owner,
                   Part part, net::Leave leave) noexcept;
+  [[nodiscard]] bool ends_with_connection() const noexcept;
+  void note_whole() noexcept;
   [[nodiscard]] http::HeaderView id_field(Exchange& x,
                                           const http::ResponseHead& head) noexcept;
 

@@ -250,6 +250,10 @@ void Job::check_spool() {
 }
 
 void Job::on_body_end(std::uint64_t left) {
+  if (record_.tunnelled && record_.finished) {  // the rest was thrown away
+    record_.reads_since = kNever;
+    return next();
+  }
   if (exchange_->body_state() == server::BodyState::Failed && left > 0) {
     record_.body_failed = true;
     const int status = http::rejection_info(exchange_->body_rejection()).status;

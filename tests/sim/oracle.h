@@ -106,6 +106,8 @@ class Oracle {
   void check_write(const Link& link);
   void check_request(const Conversation& c, const Link& link);
   void check_tunnel(const Conversation& c, const Link& link, const Record& record);
+  [[nodiscard]] bool is_whole_by_its_end(const Conversation& c,
+                                         const Record& record) const;
   void check_news(const Conversation& c, const Link& link, const Record& record);
   void check_body(const Conversation& c, const Link& link, const Span& span,
                   Nanos begun);

@@ -303,6 +303,16 @@ void Oracle::check_news(const Conversation& c, const Link& link, const Record& r
   }
 }
 
+// Nothing but the end of the connection says that its answer is.
+bool Oracle::is_whole_by_its_end(const Conversation& c, const Record& record) const {
+  if (!record.finished || record.gone) return false;
+  if (record.tunnelled) return true;
+  const auto& answers = c.written.answers();
+  return record.request < answers.size() &&
+         answers[record.request].framed == Answer::Framed::Close &&
+         (record.plan->body < 0 || record.whole_body);
+}
+
 void Oracle::check_request(const Conversation& c, const Link& link) {
   const auto& spans = c.client->script().spans;
   const Record* last = c.records.empty() ? nullptr : c.records.back();
@@ -310,6 +320,10 @@ void Oracle::check_request(const Conversation& c, const Link& link) {
   if (last && !last->released) {
     const Span& span = spans[last->request];
     const bool over = last->plan->body < 0 || last->whole_body;
+    if (is_whole_by_its_end(c, *last)) {
+      fault("not-ended", about(c, last->request) +
+                             "its answer is whole, and its client is not told");
+    }
     if (last->tunnelled) return check_news(c, link, *last);
     if (scenario_.rules.cancels != 0 && last->plan->method == methods::Get && over &&
         !last->gone && !last->front && link.up.end_at > last->seen_at &&

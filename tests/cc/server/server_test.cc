@@ -302,7 +302,6 @@ TEST_F(ServerTest, D18ATunnelEndsWithWhatThePeerSends) {
   ASSERT_EQ(open_tunnel(x), Sent::Ok);
   send(fd, kGet);
   EXPECT_EQ(take_all(x), kGet);
-  x.finish();
   clock_.advance(3600 * kSecond);
   round();
   EXPECT_EQ(x.body_state(), BodyState::Open);
@@ -310,6 +309,7 @@ TEST_F(ServerTest, D18ATunnelEndsWithWhatThePeerSends) {
   ::shutdown(fd, SHUT_WR);
   round();
   EXPECT_EQ(x.body_state(), BodyState::Complete);
+  x.finish();
   x.release();
   round();
   EXPECT_EQ(receive(fd), kSwitched);
@@ -390,6 +390,128 @@ TEST_F(ServerTest, MessagesInATunnelLeaveTogether) {
   x.finish();
   x.release();
   ::close(fd);
+}
+
+struct CountingConsumer final : Consumer {
+  void on_body() noexcept override { ++bodies; }
+  void on_writable() noexcept override {}
+  void on_gone() noexcept override { ++gone; }
+  int bodies = 0, gone = 0;
+};
+
+// Its view may go on for hours (RFC 6455 7.1.1).
+class WholeTest : public ServerTest {
+ protected:
+  // Opens a tunnel whose answer is whole.
+  Exchange& finish() {
+    send(fd_, kGet);
+    Exchange& x = *app_.held.front();
+    x.set_consumer(&consumer_);
+    EXPECT_EQ(open_tunnel(x), Sent::Ok);
+    EXPECT_EQ(x.send_data("bye", {}, net::Leave::AtTurnEnd), Sent::Ok);
+    x.finish();
+    return x;
+  }
+  void expect_whole(Exchange& x) {
+    EXPECT_FALSE(x.gone());
+    EXPECT_EQ(consumer_.gone, 0);
+    EXPECT_EQ(x.send_data("more", {}), Sent::Gone);
+    x.want_body();
+    x.set_consumer(nullptr);
+    EXPECT_EQ(server_.load().in_flight, 1U);
+    x.release();
+    round();
+    EXPECT_EQ(server_.load().in_flight, 0U);
+    EXPECT_EQ(server_.counters().client_gone, 0U);
+  }
+  ~WholeTest() override { ::close(fd_); }
+
+  const int fd_ = connect();
+  CountingConsumer consumer_;
+};
+
+TEST_F(WholeTest, WS08ATunnelEndsBeforeItsRelease) {
+  Exchange& x = finish();
+  EXPECT_EQ(receive(fd_), std::string(kSwitched) + "bye");
+  EXPECT_EQ(receive(fd_), "<eof>");
+  send(fd_, "what nobody reads");
+  EXPECT_EQ(x.body(), "");
+  ::shutdown(fd_, SHUT_WR);
+  round();
+  EXPECT_EQ(x.body_state(), BodyState::Complete);
+  EXPECT_EQ(consumer_.bodies, 1);
+  EXPECT_EQ(server_.load().connections, 1U);
+  expect_whole(x);
+  EXPECT_EQ(server_.load().connections, 0U);
+}
+
+TEST_F(WholeTest, WS08ASilentClientIsNotWaitedForLongerBecauseOfItsView) {
+  Exchange& x = finish();
+  clock_.advance(server_.settings().linger_timeout + kMillisecond);
+  round();
+  clock_.advance(server_.settings().linger_timeout + kMillisecond);
+  round();
+  // It is closed: what comes is reset.
+  EXPECT_EQ(x.body_state(), BodyState::Failed);
+  expect_whole(x);
+}
+
+TEST_F(WholeTest, WS08TheReleaseDoesNotProlongItsLinger) {
+  Exchange& x = finish();
+  EXPECT_EQ(receive(fd_), std::string(kSwitched) + "bye");
+  EXPECT_EQ(receive(fd_), "<eof>");
+  clock_.advance(server_.settings().linger_timeout - kMillisecond);
+  round();
+  EXPECT_EQ(x.body_state(), BodyState::Open);
+  expect_whole(x);
+  EXPECT_EQ(server_.load().connections, 1U);
+  clock_.advance(2 * kMillisecond);
+  round();
+  EXPECT_EQ(server_.load().connections, 0U);
+}
+
+TEST_F(WholeTest, WS08AResetBehindItsEndIsNoLoss) {
+  Exchange& x = finish();
+  EXPECT_EQ(receive(fd_), std::string(kSwitched) + "bye");
+  const linger hard{1, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  const int fd = ::dup(fd_);
+  ::shutdown(fd_, SHUT_RDWR);
+  ::close(fd);
+  round();
+  expect_whole(x);
+}
+
+// To HTTP/1.0, without a length.
+TEST_F(WholeTest, S28AnAnswerWithoutALengthEndsBeforeItsRelease) {
+  send(fd_, "GET / HTTP/1.0\r\n\r\n");
+  Exchange& x = *app_.held.front();
+  http::ResponseHead head;
+  head.reason = "OK";
+  EXPECT_EQ(x.send_head(head, "all", {}, Part::More), Sent::Ok);
+  x.finish();
+  EXPECT_TRUE(receive(fd_).ends_with("\r\n\r\nall"));
+  EXPECT_EQ(receive(fd_), "<eof>");
+  x.set_consumer(&consumer_);
+  expect_whole(x);
+}
+
+// Whoever reads the body of his request behind his answer reads on.
+TEST_F(WholeTest, S28ItsRequestMayBeReadBehindIt) {
+  send(fd_, "POST / HTTP/1.0\r\nContent-Length: 4\r\n\r\nab");
+  Exchange& x = *app_.held.front();
+  x.set_consumer(&consumer_);
+  http::ResponseHead head;
+  head.reason = "OK";
+  EXPECT_EQ(x.send_head(head, "all", {}, Part::More), Sent::Ok);
+  x.finish();
+  send(fd_, "cd");
+  EXPECT_EQ(take_all(x), "abcd");
+  x.set_consumer(nullptr);
+  x.release();
+  round();
+  EXPECT_TRUE(receive(fd_).ends_with("\r\n\r\nall"));
+  EXPECT_EQ(receive(fd_), "<eof>");
 }
 
 struct ClosingFlag final : Consumer {
@@ -831,9 +953,9 @@ TEST(ConnectionStates, WhatGoesTogether) {
     if (s.over()) return;
     // While requests may come our end is open; one that lingers has none at hand.
     EXPECT_FALSE(s.output == Output::Ended && s.input == Input::Open);
-    EXPECT_FALSE(s.lingers() && s.stage != Stage::None);
+    EXPECT_FALSE(s.lingers() && s.stage != Stage::None && s.stage != Stage::Whole);
   });
-  EXPECT_EQ(legal, 47);
+  EXPECT_EQ(legal, 55);
   EXPECT_TRUE(is_legal({}));
 }
 
@@ -847,7 +969,8 @@ TEST(ConnectionStates, EveryStateHasADeadlineOrWaitsForTheApplication) {
         s.stage == Stage::Offered || s.stage == Stage::Active || s.stage == Stage::Lent;
     const bool leaves_soon = s.output == Output::Queued || s.discards();
     // The last request's own end is the application's too, and so is what follows it.
-    const bool ends_now = s.input == Input::Ended && s.stage <= Stage::Head;
+    const bool ends_now =
+        s.input == Input::Ended && (s.stage <= Stage::Head || s.stage == Stage::Whole);
     const Due next = due({.state = s, .waits_for_body = true}, marks, settings);
     if (s.over()) {
       EXPECT_EQ(next.when, kNever);
