@@ -49,16 +49,19 @@ class Job final : public server::Consumer {
     if (blocked_ == Blocked::Body) blocked_ = Blocked::No;
   }
   void on_writable() noexcept override {
+    record_.waits_for_room = false;
     if (blocked_ == Blocked::Output) blocked_ = Blocked::No;
   }
   void on_closing(server::Closing) noexcept override { record_.told_closing = true; }
   void on_gone() noexcept override {
     const Outside outside;
     app_.host_.on_gone(record_);
+    record_.waits_for_room = false;
     blocked_ = Blocked::No;
   }
   void cancel() noexcept {
     cancelled_ = true;
+    record_.waits_for_room = false;
     blocked_ = Blocked::No;
   }
   [[nodiscard]] bool done() const noexcept { return !exchange_; }
@@ -421,6 +424,7 @@ void Job::send_file(std::uint64_t n) {
 void Job::note(Sent sent) {
   if (sent == Sent::Full) {
     say("is full");
+    record_.waits_for_room = true;
     blocked_ = Blocked::Output;
   }
   if (sent == Sent::Gone) {

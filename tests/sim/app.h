@@ -33,6 +33,7 @@ struct Record {
   bool tunnelled = false;     // its tunnel is open
   bool told_closing = false;  // the server has said that it ends
   bool gone = false;
+  bool waits_for_room = false;  // for its answer
   bool released = false;
   bool closing = false;   // it was draining, or at its end, when the head left
   bool alone = false;     // and nothing of a next request had come

@@ -320,6 +320,10 @@ void Oracle::check_request(const Conversation& c, const Link& link) {
   if (last && !last->released) {
     const Span& span = spans[last->request];
     const bool over = last->plan->body < 0 || last->whole_body;
+    if (last->waits_for_room) {
+      fault("hangs", about(c, last->request) +
+                         "all of it has left, and who waits to send is not told");
+    }
     if (is_whole_by_its_end(c, *last)) {
       fault("not-ended", about(c, last->request) +
                              "its answer is whole, and its client is not told");
