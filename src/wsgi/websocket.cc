@@ -213,6 +213,8 @@ void WebSocket::look() noexcept {
         conversation_->close(closes_, {}, now(), out_);
   }
   flush(net::Leave::Now);
+  // The transport ends now, whatever the view does before it returns (RFC 6455 7.1.1).
+  if (ws::ends(conversation_->state())) request_.exchange().finish();
   rearm();
   if (!inbox_.empty() || !is_open()) wake(In);
   if (!is_open()) wake(Out);

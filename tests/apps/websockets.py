@@ -10,7 +10,7 @@ from typing import Any
 import celadon
 
 seen: list[str] = []
-_doors = {name: threading.Event() for name in ("queue", "park", "sleep")}
+_doors = {name: threading.Event() for name in ("queue", "park", "sleep", "nap")}
 _left: list[Any] = []
 _sent: Counter[str] = Counter()
 
@@ -146,6 +146,15 @@ def _input(ws):
     ws.send(repr([*got, environ["wsgi.input"].readline()]))
 
 
+def _naps(ws):
+    """Does not return when its WebSocket has ended."""
+    ws.accept()
+    if ws.environ["QUERY_STRING"] == "closes":
+        ws.close(1000)
+    _doors["nap"].wait()
+    seen[:] = ["woke up"]
+
+
 def _sleeps(ws):
     """Waits for something else when its client leaves."""
     ws.accept()
@@ -198,6 +207,7 @@ def _asks_on(ws):
 VIEWS = {
     "/costly": _costly,
     "/kept": _kept,
+    "/naps": _naps,
     "/asks": _asks_on,
     "/senders": _senders,
     "/late": _late,

@@ -230,3 +230,23 @@ def test_who_asks_on_is_told_that_it_is_closed(server: Command) -> None:
     told = ["ClientDisconnected"] * 2
     expected = repr([False, "one", False, "two", None, True, *told])
     wait_until(lambda: (None, seen(server) == [expected]))
+
+
+@pytest.mark.row("WS08")
+def test_the_transport_ends_with_the_conversation(server: Command) -> None:
+    """And not when the view returns (RFC 6455 7.1.1)."""
+    close = frame(8, b"\x03\xe8")
+    server.request(get("/clear"))
+    with opened(server, "/naps") as client:
+        client.send(close)
+        assert client.read_to_end() == b"\x88\x02\x03\xe8"
+    with opened(server, "/naps?closes") as client:
+        assert client.read_exactly(4) == b"\x88\x02\x03\xe8"
+        client.send(close)
+        assert client.read_to_end() == b""
+    with opened(server, "/naps") as client:
+        client.send(frame(3, b""))
+        assert client.read_to_end()[2:4] == b"\x03\xea"
+    assert seen(server) == ["nothing"]
+    server.request(get("/open?nap"))
+    wait_until(lambda: (None, seen(server) == ["woke up"]))
