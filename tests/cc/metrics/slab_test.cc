@@ -69,22 +69,31 @@ TEST(SlabTest, S17NobodyReadsASlotThatIsHalfFolded) {
   ASSERT_TRUE(slab);
   Slot& slot = slab->slots()[0];
   Summary& summary = slab->summary();
-  // The master has been interrupted in between.
-  slot.counters[0] = 5;
-  summary.folding.store(1);
-  summary.base[0] = 5;
-  std::atomic<bool> begun = false;
   std::uint64_t seen = 0;
-  std::thread reader([&] {
-    begun.store(true);
-    begun.notify_one();
-    slab->read_whole([&] { seen = slab->total(0); });
-  });
-  begun.wait(false);
-  for (int i = 0; i < 1000; ++i) std::this_thread::yield();
-  slot.counters[0] = 0;
-  summary.folding.store(2);
-  reader.join();
+  // Who waits for long enough reads all the same, as a master may never come back: then
+  // this thread had no processor meanwhile, and it is tried again.
+  bool waited = false;
+  for (int tries = 0; tries < 100 && !waited; ++tries) {
+    // The master has been interrupted in between.
+    slot.counters[0] = 5;
+    summary.base[0] = 5;
+    summary.folding.store(1);
+    std::atomic<bool> begun = false;
+    std::thread reader([&] {
+      begun.store(true);
+      begun.notify_one();
+      slab->read_whole([&] {
+        waited = summary.folding.load() % 2 == 0;
+        seen = slab->total(0);
+      });
+    });
+    begun.wait(false);
+    std::this_thread::yield();
+    slot.counters[0] = 0;
+    summary.folding.store(2);
+    reader.join();
+  }
+  EXPECT_TRUE(waited);
   EXPECT_EQ(seen, 5U);
 }
 
