@@ -171,7 +171,7 @@ def test_sockets_that_nobody_serves_are_named(site: Site) -> None:
         bind = ("--bind", "127.0.0.1:0")
         with activated(handed, *bind, folder=site.folder) as server:
             server.said(
-                r"bind \(given\) says .* nobody serves fd://3 of systemd: leave"
+                r"bind \(command line\) says .* nobody serves fd://3 of systemd: leave"
             )
             wait_ready(server, 1)
         with activated(handed, "--bind", "fd://3", folder=site.folder) as server:
