@@ -140,14 +140,6 @@ std::vector<std::string_view> offered_subprotocols(const http::Request& request)
   return out;
 }
 
-std::optional<std::string_view> choose_subprotocol(
-    const Handshake& handshake, std::span<const std::string> known) noexcept {
-  for (const std::string& each : known) {
-    if (offers_subprotocol(handshake, each)) return each;
-  }
-  return std::nullopt;
-}
-
 bool offers_subprotocol(const Handshake& handshake,
                         std::string_view subprotocol) noexcept {
   return std::ranges::find(handshake.subprotocols, subprotocol) !=

@@ -60,9 +60,6 @@ struct Handshake {
 [[nodiscard]] std::vector<std::string_view> offered_subprotocols(
     const http::Request& request);
 
-// The first of `known`, in the server's order, that the client offers.
-[[nodiscard]] std::optional<std::string_view> choose_subprotocol(
-    const Handshake& handshake, std::span<const std::string> known) noexcept;
 // Whether an application may choose it (WS02).
 [[nodiscard]] bool offers_subprotocol(const Handshake& handshake,
                                       std::string_view subprotocol) noexcept;

@@ -36,9 +36,7 @@ Nanos WebSocket::now() const noexcept {
   return hub().loop().now();
 }
 
-// Who does not take what is sent would only add pongs to it.
-bool WebSocket::stops_reading() const noexcept {
-  if (blocked_) return true;
+bool WebSocket::is_full() const noexcept {
   return is_open() && (inbox_.size() >= options_.queue || inbox_bytes_ >= kInboxBytes);
 }
 
@@ -222,10 +220,10 @@ void WebSocket::look() noexcept {
 }
 
 void WebSocket::pump() noexcept {
-  if (!stops_reading() && pauses_) conversation_->on_reading_again(now());
+  if (!is_full() && pauses_) conversation_->on_reading_again(now());
   server::Exchange& x = request_.exchange();
   while (ws::hears(conversation_->state())) {
-    pauses_ = stops_reading();
+    pauses_ = is_full();
     if (pauses_) return;
     std::string_view in = x.body();
     const std::size_t before = in.size();

@@ -89,8 +89,9 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   [[nodiscard]] bool is_open() const noexcept {
     return conversation_->state() == ws::State::Open;
   }
-  [[nodiscard]] bool stops_reading() const noexcept;
-  // The peer is not silent: it is not read.
+  [[nodiscard]] bool is_full() const noexcept;
+  // The peer is not silent: it is not read. (Nor does the connection read on while its
+  // output is full.)
   [[nodiscard]] bool rests() const noexcept {
     return is_open() && (pauses_ || blocked_);
   }
@@ -112,8 +113,8 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   OutQueue& out_;  // all of them have one: it is empty between two calls
   std::deque<Message> inbox_;
   std::size_t inbox_bytes_ = 0;
-  bool pauses_ = false;   // what came is not looked at: the inbox is full, or blocked_
-  bool blocked_ = false;  // the client does not take what is sent
+  bool pauses_ = false;       // the inbox was full: what came is not looked at
+  bool blocked_ = false;      // the client does not take what is sent
   std::uint16_t closes_ = 0;  // the code that the server ends it with
   struct Waiter {
     green::Strand* strand;
