@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.servers import BIN, ROOT, Command
+from tests.support.servers import BIN, PATIENCE, ROOT, Command
 
 WORKER = "celadon.contrib.gunicorn.Worker"
 
@@ -19,7 +19,7 @@ class Gunicorn(Command):
         cwd: str | Path = ROOT,
         env: dict[str, str] | None = None,
     ) -> None:
-        command = [str(BIN / "gunicorn"), "-k", WORKER]
+        command = [str(BIN / "gunicorn"), "-k", WORKER, *PATIENCE]
         paths = {"PYTHONPATH": str(ROOT), **(env or {})}
         self.start(
             [*command, "--no-control-socket", "-b", "127.0.0.1:0", *options, target],

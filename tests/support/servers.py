@@ -137,6 +137,10 @@ def drop_from_memory(descriptor: int) -> bool:
     return not any(page & 1 for page in pages)
 
 
+# A loop that a busy machine holds does not end its worker where a test does not say so.
+PATIENCE = ("--timeout", "600")
+
+
 class Command:
     """`celadon` as users run it, on a free port: the script that was installed."""
 
@@ -153,7 +157,7 @@ class Command:
         preexec: Callable[[], None] | None = None,
     ) -> None:
         where = ["--bind", bind] if bind else []
-        self.start([CELADON, *where, *options, target], cwd, env, preexec)
+        self.start([CELADON, *where, *PATIENCE, *options, target], cwd, env, preexec)
 
     def start(
         self,
