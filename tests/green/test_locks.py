@@ -266,13 +266,14 @@ def test_queues() -> None:
 def test_joining_a_native_thread_parks() -> None:
     run_green(
         """
-        import functools
         from celadon.patch import original
-        native_sleep = original("time", "sleep")
+        end = original("_thread", "allocate_lock")()
+        end.acquire()
         ticks = []
         def ticker():
             for _ in range(3): time.sleep(0.002); ticks.append(1)
-        thread = threading.Thread(target=native_sleep, args=(0.05,)); thread.start()
+            end.release()
+        thread = threading.Thread(target=end.acquire); thread.start()
         def joiner():
             thread.join(0.001)
             assert thread.is_alive()
