@@ -6,7 +6,8 @@ import asyncio
 import math
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, cycle
 
@@ -38,7 +39,9 @@ class Trace:
         0.0  # the longest between two requests that were sent in turns, seconds
     )
     send_error: str = ""
-    lag: float = 0.0  # seconds that this process came late
+    late: float = (
+        0.0  # seconds that this process was, in all, while it sent one request
+    )
 
 
 class Lag:
@@ -47,6 +50,7 @@ class Lag:
     TICK = 0.01
 
     def __init__(self) -> None:
+        self.total = 0.0  # seconds
         self._late: list[list[float]] = []
 
     async def watch(self) -> None:
@@ -55,6 +59,7 @@ class Lag:
             began = loop.time()
             await asyncio.sleep(self.TICK)
             late = loop.time() - began - self.TICK
+            self.total += late
             for each in self._late:
                 each[0] = max(each[0], late)
 
@@ -68,10 +73,11 @@ class Lag:
 
 
 class Visit:
-    def __init__(self, plan: Plan, address: Address) -> None:
+    def __init__(self, plan: Plan, address: Address, lag: Lag) -> None:
         self.plan = plan
         self.trace = Trace()
         self._address = address
+        self._lag = lag
         self._reader = Reader(plan.heads())
         self._news = asyncio.Event()  # something came
         self._loop = asyncio.get_running_loop()
@@ -188,7 +194,8 @@ class Visit:
             if self.plan.style == "turns":
                 await self._send_in_turns()
             else:
-                await self._send_pieces()
+                with self._sending():
+                    await self._send_pieces()
             if (self.plan.end == "half" or self.plan.cut) and not self.plan.stalls:
                 self._sock.shutdown(socket.SHUT_WR)
         except OSError as error:
@@ -201,14 +208,24 @@ class Visit:
             self.trace.gap = max(self.trace.gap, self._loop.time() - sent_at)
             if self.trace.end or (number and self._is_last(number - 1)):
                 return
-            await self._loop.sock_sendall(self._sock, head)
-            request = self.plan.requests[number]
-            if request.expects and body:
-                await self._until_answered(number + 1, or_interim=True)
-                if self._is_last(number) and not request.reads:
-                    return  # a final answer is one to the head alone
-            sent_at = self._loop.time()
-            await self._loop.sock_sendall(self._sock, body)
+            with self._sending():
+                await self._loop.sock_sendall(self._sock, head)
+                request = self.plan.requests[number]
+                if request.expects and body:
+                    await self._until_answered(number + 1, or_interim=True)
+                    if self._is_last(number) and not request.reads:
+                        return  # a final answer is one to the head alone
+                sent_at = self._loop.time()
+                await self._loop.sock_sendall(self._sock, body)
+
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
+        """Pieces that are each a little late make a request that is very late."""
+        began = self._lag.total
+        try:
+            yield
+        finally:
+            self.trace.late = max(self.trace.late, self._lag.total - began)
 
     def _is_last(self, number: int) -> bool:
         answers = self._reader.answers

@@ -55,7 +55,7 @@ async def visit(plan: Plan, job: Job, lag: Lag) -> tuple[str, Counter[str]]:
     late = lag.begin()
     seen: Counter[str] = Counter(connections=1)
     try:
-        trace = await Visit(plan, job.address).run(LIMIT)
+        trace = await Visit(plan, job.address, lag).run(LIMIT)
     except OSError as error:
         return f"cannot connect: {error!r}", seen
     finally:
@@ -66,7 +66,8 @@ async def visit(plan: Plan, job: Job, lag: Lag) -> tuple[str, Counter[str]]:
     try:
         judge(plan, trace, job.rules)
     except Wrong as wrong:
-        if job.rules.small_limits and was_late > job.rules.small_limits / 4:
+        limit = job.rules.small_limits
+        if limit and max(was_late, trace.late) > limit / 4:
             seen["late themselves, not judged"] += 1
             return "", seen
         return str(wrong), seen
