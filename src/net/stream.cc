@@ -212,6 +212,10 @@ std::size_t Stream::unsent() const noexcept {
   return open() ? kernel::unsent(fd_) : 0;
 }
 
+std::uint64_t Stream::delivered() const noexcept {
+  return sent_ - unsent();
+}
+
 std::optional<Nanos> Stream::since_acknowledged() const noexcept {
   return open() ? kernel::since_acknowledged(fd_) : std::nullopt;
 }

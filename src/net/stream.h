@@ -108,8 +108,12 @@ class Stream : public loop::IoHandler {
   void take_back() noexcept;
 
   void shutdown_write() noexcept;
-  // Bytes on their way that the peer does not have yet.
+  // Bytes on their way that the peer does not have yet. A unix socket counts the memory
+  // that they take.
   [[nodiscard]] std::size_t unsent() const noexcept;
+  // Bytes that the peer has, to be compared with what it had before: by that measure it
+  // may have less than none.
+  [[nodiscard]] std::uint64_t delivered() const noexcept;
   [[nodiscard]] std::optional<Nanos> since_acknowledged() const noexcept;
   void close() noexcept;
   // Closes so that the peer sees a reset and never a complete-looking end.

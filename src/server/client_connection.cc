@@ -87,9 +87,11 @@ void ClientConnection::note_output() noexcept {
   if (state_.output == Output::Ended) return;
   if (stream_.queued() == 0 && !stream_.waits_to_write()) {
     ListHook<CorkTag>::unlink();
-    // What comes next is waited for from here on.
-    if (state_.output == Output::Blocked) mark_input();
+    const bool was_blocked = state_.output == Output::Blocked;
     set_output(Output::Idle);
+    if (!was_blocked) return;
+    mark_input();  // what comes next is waited for from here on
+    rearm();
   } else if (ListHook<CorkTag>::linked()) {
     set_output(Output::Queued);
   } else {
@@ -101,7 +103,7 @@ void ClientConnection::block_output() noexcept {
   if (state_.output == Output::Blocked) return;
   set_output(Output::Blocked);
   marks_.blocked = server_.loop().fresh_now();
-  marks_.sent = stream_.sent();
+  marks_.sent = stream_.delivered();
   rearm();
 }
 

@@ -1,6 +1,7 @@
 // Deadlines of a connection. Its timer is moved only when it would fire too late, so
 // that a busy connection does not touch the wheel per request.
 #include <algorithm>
+#include <utility>
 
 #include "server/client_connection.h"
 #include "server/server.h"
@@ -114,15 +115,18 @@ void ClientConnection::on_delivery_due() noexcept {
   if (server_.accept_paused()) server_.evict_one();
 }
 
-// In each period the peer takes it all, or enough of it.
+// In each period the peer takes it all, or enough of it. That the kernel takes nothing
+// more does not say otherwise: it wants much of what it holds to be gone first.
 void ClientConnection::on_write_due(Due due) noexcept {
   const Settings& s = settings();
-  const std::uint64_t taken = stream_.sent() - marks_.sent;
+  const std::uint64_t delivered = stream_.delivered();
+  const auto taken = static_cast<std::int64_t>(delivered - marks_.sent);
   // A loop that was held has not offered the peer all that it would have taken.
   const bool looked_late = now() - due.when > s.write_timeout / 16;
-  if (looked_late || taken >= least_in(s.write_timeout, s.write_min_rate)) {
+  const std::uint64_t least = least_in(s.write_timeout, s.write_min_rate);
+  if (looked_late || std::cmp_greater_equal(taken, least)) {
     marks_.blocked = now();
-    marks_.sent = stream_.sent();
+    marks_.sent = delivered;
     return;
   }
   ++server_.ledger().counters().timeouts_write;

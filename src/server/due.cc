@@ -35,6 +35,8 @@ Due of_input(const Situation& s, const Marks& marks, const Settings& set) noexce
     case Stage::Whole: return {};
     case Stage::Active:
       if (!s.waits_for_body) return {};
+      // Behind what is queued it may not have been told to send yet.
+      if (s.state.output == Output::Blocked) return {marks.until, Why::Body};
       return {std::min(after(marks.since, set.body_timeout), marks.until), Why::Body};
     case Stage::Answered:
       if (!s.waits_for_body) return {};

@@ -37,7 +37,7 @@ struct Marks {
   Nanos until = kNever;    // the end of the whole of it, where it has one
   std::uint64_t body = 0;  // bytes of the body that were there at `since`
   Nanos blocked = 0;       // the wait for output began
-  std::uint64_t sent = 0;  // bytes that had been sent at `blocked`
+  std::uint64_t sent = 0;  // bytes that had been delivered at `blocked`
   Nanos asked = 0;         // whether all was delivered
   Nanos taken = 0;         // the client took some of the last answer
 };

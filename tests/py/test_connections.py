@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -321,6 +324,38 @@ def test_sl03_a_slow_reader_gets_what_the_kernel_holds() -> None:
     """However long it takes: TCP_USER_TIMEOUT would end it, though it reads on."""
     with serving(slowly_read, validate=False, write_timeout=1) as server:
         read_slowly(server, 4096, 0.25)
+        assert server.stats()["timeouts_write"] == 0
+
+
+@pytest.mark.row("D26")
+@pytest.mark.parametrize("bind", ["127.0.0.1:0", "unix:@celadon-slow-{pid}"])
+def test_sl03_a_file_goes_on_for_who_takes_it_slowly(bind: str) -> None:
+    """The kernel asks for more of it when much of what it holds has gone, and that may take
+    longer than write_timeout."""
+    once_right(partial(_a_file_is_taken_slowly, bind.format(pid=os.getpid())))
+
+
+def _a_file_is_taken_slowly(bind: str) -> None:
+    # In each period more than one piece of a unix socket's buffer, and far less than it
+    # asks for more at.
+    period, piece, pieces = 1.0, 5000, 20
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        file = tempfile.TemporaryFile()
+        file.truncate(50_000_000)
+        start_response("200 OK", [*TEXT, ("Content-Length", "50000000")])
+        return environ["wsgi.file_wrapper"](file)
+
+    with (
+        serving(app, validate=False, bind=bind, write_timeout=period) as server,
+        server.client() as client,
+    ):
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+        client.send(raw.get())
+        with suppress(ConnectionResetError):
+            for _ in range(3 * pieces):
+                client.sock.recv(piece)
+                threading.Event().wait(period / pieces)  # nothing is waited for
         assert server.stats()["timeouts_write"] == 0
 
 

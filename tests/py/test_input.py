@@ -12,6 +12,7 @@ import socket
 import termios
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -429,6 +430,39 @@ def test_cn09_continue_comes_with_the_first_read() -> None:
                 b"POST /no HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello"
             )
             assert client.any_response().status == 200
+
+
+@pytest.mark.parametrize("buffering", [False, True])
+@pytest.mark.row("C08", "CN09")
+def test_the_clock_of_a_body_begins_when_the_client_could_be_told(
+    buffering: bool,
+) -> None:
+    """What tells it to send waits behind an answer that it has not read."""
+    once_right(partial(_is_told_late, buffering))
+
+
+def _is_told_late(buffering: bool) -> None:
+    size, time_limit = 8_000_000, 0.5  # more than the kernel takes for both sides
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = environ["wsgi.input"].read() or bytes(size)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [body]
+
+    settings = {"body_timeout": time_limit, "request_buffering": buffering}
+    with (
+        serving(app, validate=False, response_buffer=2 * size, **settings) as server,
+        server.client() as client,
+    ):
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        post = raw.get("/", "Content-Length: 5", "Expect: 100-continue", method="POST")
+        client.send(raw.get() + post)
+        threading.Event().wait(3 * time_limit)  # nothing is waited for
+        assert len(client.any_response().body) == size
+        assert client.any_response().status == 100
+        client.send(b"hello")
+        answer = client.any_response()
+        assert (answer.status, answer.body) == (200, b"hello")
 
 
 @pytest.mark.parametrize("size", [5, 60_000, 500_000])

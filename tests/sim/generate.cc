@@ -224,7 +224,13 @@ void make_blocked(Choices& c, Client& made, Rules& rules) {
   made.reads_n = 3'000;
   made.reads_ms = c.any_of({100, 300});
   Request large;
-  add(large, Act::Whole, c.between(20'000, 150'000));
+  const Number size = c.between(20'000, 150'000);
+  if (c.percent(50)) {
+    add(large, Act::Head);
+    add(large, Act::File, size);
+  } else {
+    add(large, Act::Whole, size);
+  }
   Request upload;
   upload.method = methods::Post;
   upload.body = c.between(300'000, 600'000);

@@ -13,6 +13,14 @@ namespace {
 
 Kernel* installed = nullptr;  // the calls of net::kernel have no object
 
+void note(std::deque<Moment>& moments, Moment moment) {
+  if (!moments.empty() && moments.back().at == moment.at) {
+    moments.back() = moment;
+  } else {
+    moments.push_back(moment);
+  }
+}
+
 }  // namespace
 
 void Bytes::drop(std::size_t n) noexcept {
@@ -89,7 +97,9 @@ std::string_view Kernel::client_peek(Link& link, std::size_t most) const {
 void Kernel::client_take(Link& link, std::size_t n) {
   link.down.arrived.drop(n);
   link.down.taken += n;
-  if (link.unix_socket && n > 0) link.last_delivery = clock_.now();
+  if (!link.unix_socket || n == 0) return;
+  link.last_delivery = clock_.now();
+  note(link.deliveries, {clock_.now(), link.down.taken});
 }
 
 void Kernel::client_shut(Link& link) {
@@ -191,11 +201,7 @@ void Kernel::move_up(Link& link) {
   up.sending.drop(n);
   up.delivered += n;
   link.last_arrival = clock_.now();
-  if (!link.arrivals.empty() && link.arrivals.back().at == clock_.now()) {
-    link.arrivals.back().bytes = up.delivered;
-  } else {
-    link.arrivals.push_back({clock_.now(), up.delivered});
-  }
+  note(link.arrivals, {clock_.now(), up.delivered});
 }
 
 void Kernel::move_down(Link& link) {
@@ -216,6 +222,7 @@ void Kernel::move_down(Link& link) {
   down.sending.drop(n);
   down.delivered += n;
   link.last_delivery = clock_.now();
+  note(link.deliveries, {clock_.now(), down.delivered});
 }
 
 void Kernel::drop_down(Link& link) {
@@ -315,11 +322,7 @@ void Kernel::note_write(Link& link, std::size_t wanted, std::size_t taken) {
     link.blocked_before = kNever;
   }
   if (taken == 0) return;
-  if (!link.writes.empty() && link.writes.back().at == clock_.now()) {
-    link.writes.back().bytes = link.down.accepted;
-  } else {
-    link.writes.push_back({clock_.now(), link.down.accepted});
-  }
+  link.last_write = now;
   if (link.unix_socket) {
     link.down.arrived.append(link.down.sending.view());
     link.down.delivered += link.down.sending.size();

@@ -104,12 +104,13 @@ struct Link {
   Nanos blocked_since = kNever;   // a write took less than was there
   Nanos blocked_before = kNever;  // likewise, until the last whole write
   Nanos whole_write_at = 0;
+  Nanos last_write = 0;              // of which the kernel took something
   std::uint64_t shut_taken = 0;      // up.taken, then
   std::uint64_t shut_delivered = 0;  // up.delivered, then
   Nanos shut_taking = 0;             // last_delivery, then
   bool shut_behind_end = false;      // the client's end had arrived before
   std::uint64_t destroyed = 0;       // unsent bytes that a close of ours threw away
-  std::deque<Moment> writes;         // down.accepted after each
+  std::deque<Moment> deliveries;     // what the client had, after each
   std::deque<Moment> arrivals;       // up.delivered after each
 };
 

@@ -283,8 +283,8 @@ void Oracle::check_linger(const Link& link) {
 
 // A period in which something was taken is followed by one in which nothing was.
 void Oracle::check_write(const Link& link) {
-  Nanos moved = link.blocked_since;
-  if (!link.writes.empty()) moved = std::max(moved, link.writes.back().at);
+  const Nanos moved =
+      std::max({link.blocked_since, link.last_write, link.last_delivery});
   late(link, moved + 3 * ms(scenario_.rules.write_timeout), "it takes nothing");
 }
 

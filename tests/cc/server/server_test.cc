@@ -1028,6 +1028,10 @@ INSTANTIATE_TEST_SUITE_P(
                 1,
                 Why::Rest},
         // Output that waits goes before any wait for input.
+        DueCase{{.state = {.output = Output::Blocked, .stage = Stage::Active},
+                 .waits_for_body = true},
+                30,
+                Why::Write},
         DueCase{{.state = kBlocked}, 30, Why::Write},
         DueCase{{.state = kBlocked, .has_input = true}, 30, Why::Write},
         DueCase{{.state = {.output = Output::Queued}}, kNever, Why::Nothing},
