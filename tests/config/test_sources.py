@@ -732,6 +732,72 @@ def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
         (
             ("--bind", "unix:/etc/passwd"),
             r"/etc/passwd': there is a file that is no socket",
+@pytest.mark.parametrize(
+    ("options", "written", "unclear"),
+    [
+        ("chdir = %(base)/src\nbase = /srv\nbase = /late\n", {"chdir": "/srv/src"}, []),
+        ("a = /%(b)\nb = %(c)\nc = x\nchdir = %(a)\n", {"chdir": "/x"}, []),
+        ("set = wd=/srv\nset-ph = u=www\nchdir = %(wd)\nuid = %(u)\n", None, []),
+        ("set = processes=3\n", {"workers": 3}, []),
+        ("chdir = %(chdir)\n", {}, ["chdir = %(chdir): chdir"]),
+        (
+            "for = 1 2\nhttp-socket = :800%(_)\nendfor =\nlisten = 9\n",
+            {"bind": ["0.0.0.0:8001", "0.0.0.0:8002"], "backlog": 9},
+            [],
+        ),
+        ("for-times = 2\nenv = N%(_)=1\nend =\n", {"raw_env": ["N1=1", "N2=1"]}, []),
+        (
+            "for-glob = /etc/*.x\nenv = X=%(_)\nendfor =\n",
+            {},
+            ["env = X=%(_): raw_env, for-glob = /etc/*.x"],
+        ),
+        (
+            "if-env = DEBUG\npy-autoreload = 1\nmodule = debug:app\nelse =\n"
+            "processes = 8\nendif =\nlisten = 9\n",
+            {"backlog": 9},
+            [
+                "py-autoreload = 1: reload, if-env = DEBUG",
+                "module = debug:app: wsgi_app, if-env = DEBUG",
+                "processes = 8: workers, else of if-env = DEBUG",
+            ],
+        ),
+        (
+            "base = /a\nif-dir = /b\nbase = /b\nendif =\nchdir = %(base)\n",
+            {},
+            ["chdir = %(base): chdir"],
+        ),
+        (
+            "env = KEY=@(/etc/key)\nlogto = @(/etc/log)\n",
+            {},
+            ["env = KEY=@(/etc/key): raw_env", "logto = @(/etc/log): errorlog"],
+        ),
+        (
+            "ini = :more\nini = :uwsgi\nlisten = 9\n[more]\nmodule = shop:app\nini = :more\n",
+            {"wsgi_app": "shop:app", "backlog": 9},
+            [],
+        ),
+        ("http-socket = :1\nsocket = /x\nprocesses = 2\nprocesses = 4\n", None, []),
+    ],
+)
+def test_migrate_of_uwsgi_reads_the_file_as_uwsgi_does(
+    place: Place, options: str, written: dict[str, Any] | None, unclear: list[str]
+) -> None:
+    found, lines = migrated(place, options)
+    if written is not None:
+        assert found == written
+    assert [line.strip() for line in lines if line] == unclear
+
+
+def test_migrate_of_uwsgi_passes_over_no_name_that_is_set(place: Place) -> None:
+    place.write("uwsgi.ini", "[uwsgi]\nset-placeholder = a=/srv\nset = b=c\nd = %(b)\n")
+    said = place.run("migrate", "uwsgi.ini").stdout
+    assert "set" not in said.partition("Watch:")[0]
+    place.write(
+        "uwsgi.ini", "[UWSGI]\nmodule = shop:app\n"
+    )  # which uWSGI does not read
+    assert "has no [uwsgi] in it" in place.run("migrate", "uwsgi.ini").stderr
+
+
         ),
         (("--bind", "nohost.invalid:80"), r"no address is known of .*'nohost.invalid'"),
         (

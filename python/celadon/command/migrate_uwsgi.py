@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
 from celadon.command import uwsgi_file
-from celadon.command.uwsgi_file import is_on, is_open
+from celadon.command.uwsgi_file import Pair, is_on, is_open
 from celadon.config.settings import SETTINGS
 from celadon.config.settings.uwsgi import OPTIONS, Option
 
@@ -35,9 +35,9 @@ def examine(path: Path) -> str:
         "Is not there": [],
         "Is not known here, look at it": [],
         "Look at the value": unclear,
-        "Watch": list(_watch(dict(file.pairs))),
+        "Watch": list(_watch({pair.name for pair in file.pairs})),
     }
-    for name in dict.fromkeys(name for name, _ in file.pairs):
+    for name in dict.fromkeys(pair.name for pair in file.pairs):
         option = OPTIONS.get(name)
         if option is None:
             if name not in file.variables:
@@ -62,39 +62,42 @@ def _near(name: str) -> str:
     return f" (did you mean {near[0]}? uWSGI passes over what it does not know)"
 
 
-def _locations(name: str, pairs: list[tuple[str, str]]) -> Iterator[str]:
+def _locations(name: str, pairs: list[Pair]) -> Iterator[str]:
     """What nginx says in place of ``static-map = /prefix=FOLDER``."""
-    for each, raw in pairs:
+    for each, raw, _ in pairs:
         prefix, equals, folder = raw.partition("=")
         if each == name == "static-map" and equals and not is_open(raw):
             prefix, folder = prefix.rstrip("/"), folder.rstrip("/")
             yield f"  nginx: location {prefix}/ {{ alias {folder}/; }}"
 
 
-def _watch(options: Mapping[str, str]) -> Iterator[str]:
+def _watch(names: set[str]) -> Iterator[str]:
     """What uWSGI does where nothing is said, and is not done here."""
-    if not options.keys() & {"harakiri", "http-harakiri"}:
+    if not names & {"harakiri", "http-harakiri"}:
         yield (
             "harakiri: there is none, so no request was ended; here request_timeout ends "
             "one after 120 s, and timeout a worker whose loop is held for 30 s"
         )
-    if not options.keys() & {"disable-logging", "req-logger", "log-req-logger"}:
+    if not names & {"disable-logging", "req-logger", "log-req-logger"}:
         yield 'disable-logging: each request was logged; here accesslog = "-" does so'
-    if not options.keys() & {"lazy-apps", "lazy"}:
+    if not names & {"lazy-apps", "lazy"}:
         yield (
             "lazy-apps: the application was imported once, before the fork; here each "
             "worker imports it unless preload_app is on"
         )
-    if "limit-post" not in options:
+    if "limit-post" not in names:
         yield "limit-post: bodies had no limit; limit_request_body is 1G"
 
 
-def _values(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
+def _values(pairs: list[Pair]) -> tuple[dict[str, Any], list[str]]:
     """Settings with what they are here, and lines about what is not clear."""
     found: dict[str, Any] = {}
     unclear = []
-    for name, raw in pairs:
+    for name, raw, under in pairs:
         option = OPTIONS.get(name, Option())
+        if option.setting and under:
+            unclear.append(f"{name} = {raw}: {option.setting}, {under}")
+            continue
         if not option.setting or name in _TARGETS or name in _SAID:
             continue
         value = _value(name, option, raw)
@@ -109,7 +112,7 @@ def _values(pairs: list[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
         else:
             found[option.setting] = value
             found |= _besides(option.setting, value, parsed)
-    options = dict(pairs)
+    options = {name: raw for name, raw, under in pairs if not under}
     target = _target(options)
     if target is None:
         named = [f"{name} = {options[name]}" for name in _TARGETS if name in options]

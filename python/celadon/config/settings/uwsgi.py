@@ -120,10 +120,13 @@ _TABLE: Mapping[Option, str] = {
     Option(note="`celadon migrate` reads one file: ask it of that one, too"): (
         "ini include inherit yaml json xml"
     ),
-    Option(note="a condition: what stands below it is taken as it is"): (
+    Option(note="a condition: what stands below it is for a person to look at"): (
         "if-env if-not-env if-exists if-not-exists if-file if-not-file if-dir if-not-dir "
-        "if-opt if-not-opt if-reload endif end-if for for-times for-glob for-readline "
-        "endfor end-for"
+        "if-opt if-not-opt if-reload if-not-reload if-plugin if-not-plugin if-hostname "
+        "if-not-hostname else endif end-if end for-glob for-readline"
+    ),
+    Option(note="a loop: what stands below it is written out"): (
+        "for for-times endfor end-for"
     ),
     Option(note="`celadon ctl reopen`, or USR1"): (
         "log-reopen touch-logreopen touch-logrotate"
