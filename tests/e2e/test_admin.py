@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -318,11 +319,38 @@ def test_stacks_of_those_that_answer_and_of_those_that_are_held(site: Site) -> N
             admin.server.wait_line("the loop is held")
             answers = admin.asked("stacks")["workers"]
             assert sorted(each["answered"] for each in answers) == [False, True]
-            assert "its loop is held" in admin.ctl("stacks").stdout
-            (site.folder / "go").touch()
-            assert holding.response().status == 200
+            done = admin.ctl("stacks")
+            assert "its loop is held" in done.stdout
+            (held,) = [each["pid"] for each in answers if not each["answered"]]
+            assert re.fullmatch(
+                rf"worker \d \(pid {held}\) did not answer: its loop is held, .*\n",
+                done.stderr,
+            )
+            with ThreadPoolExecutor(1) as pool:
+                patient = pool.submit(admin.ctl, "stacks", "10m")
+                (site.folder / "go").touch()
+                assert holding.response().status == 200
+                done = patient.result()
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "its loop is held" not in done.stdout
+        assert "celadon ctl stacks [SECONDS]" in admin.ctl("stacks", "soon").stderr
         admin.server.signal(signal.SIGINT)
         assert admin.server.wait() == 0
+
+
+def test_stacks_of_those_that_import_are_not_there_yet(site: Site) -> None:
+    (site.folder / "site_app.py").write_text(
+        "import os, time\n"
+        "while not os.path.exists('go'): time.sleep(0.01)\n"
+        "def app(environ, start_response): ...\n"
+    )
+    with Administered(site) as admin:
+        admin.server.said(r"listening at (.*)")
+        done = admin.ctl("stacks")
+        assert done.stderr == "worker 0 imports its application still\n"
+        (site.folder / "go").touch()
+        wait_ready(admin.server, 1)
+        assert admin.ctl("stacks").stderr == ""
 
 
 @pytest.mark.row("S17")

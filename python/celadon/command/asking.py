@@ -27,6 +27,11 @@ def ask(address: str, words: str) -> Any:
             with connection.makefile("rb") as reply:
                 size = reply.readline()
                 text = reply.read(int(size or b"0"))
+    except TimeoutError:
+        raise CeladonError(
+            f"the server at {address} has not answered within {_TIMEOUT:g} s: its admin "
+            "process is held or stopped"
+        ) from None
     except (OSError, ValueError) as error:
         raise CeladonError(
             f"no server answers at {address} ({_reason(error)}): it is named by the "

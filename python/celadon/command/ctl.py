@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from celadon.command import stacks
 from celadon.command.asking import ask
 from celadon.errors import UsageError
 
@@ -20,7 +21,8 @@ COMMANDS = {
     "log-level": "`log-level debug|info|warning|error|critical`, until the next reload",
     "drain": "readiness fails from now on, requests are served; `drain off`",
     "stats": "all that is known of load, workers, routes and blockers, for scripts",
-    "stacks": "where every greenlet of every worker is",
+    "stacks": "where every greenlet of every worker is; `stacks SECONDS` asks a worker that "
+    "does not answer again for so long",
     "profile": "where time goes, for speedscope: `profile [SECONDS] [wall] [folded]`",
     "config": "every setting with its value and where that came from",
     "shutdown": "as SIGTERM; `shutdown quick` as SIGINT",
@@ -37,7 +39,10 @@ def run(words: Sequence[str], address: str, as_json: bool) -> int:
         raise UsageError("this server has no control socket (control_socket_disable)")
     if words[0] == "profile":
         return _profile(words[1:], address)
-    answer = ask(address, " ".join(words))
+    if words[0] == "stacks":
+        answer = stacks.of_all(address, words[1:])
+    else:
+        answer = ask(address, " ".join(words))
     print(json.dumps(answer, indent=2) if as_json else _as_text(words[0], answer))
     return 0 if answer.get("ok", True) else 1
 
@@ -68,13 +73,13 @@ def _profile(words: Sequence[str], address: str) -> int:
         print(
             f"worker {each['worker']} did not answer: its loop is held", file=sys.stderr
         )
-    stacks = profile.merge(
+    found = profile.merge(
         [each["profile"] for each in answer["workers"] if each["profile"]]
     )
     if "folded" in words:
-        print(profile.as_folded(stacks))
+        print(profile.as_folded(found))
     else:
-        print(json.dumps(profile.as_speedscope(stacks, f"celadon, {seconds} s{wall}")))
+        print(json.dumps(profile.as_speedscope(found, f"celadon, {seconds} s{wall}")))
     return 0
 
 
@@ -84,7 +89,7 @@ def _as_text(command: str, answer: dict[str, Any]) -> str:
     if command == "workers" and "workers" in answer:
         return _table(answer["workers"])
     if command == "stacks":
-        return "\n".join(_stacks(each) for each in answer["workers"])
+        return "\n".join(stacks.as_text(each) for each in answer["workers"])
     if command == "config":
         lines = [
             f"{name} = {each['value']}  # {each['source']}"
@@ -119,12 +124,3 @@ def _table(rows: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _stacks(worker: dict[str, Any]) -> str:
-    head = f"worker {worker['worker']} (pid {worker['pid']})"
-    if not worker["answered"] or worker["greenlets"] is None:
-        return f"{head}: its loop is held; the error log says where"
-    from celadon.green.report import text_of
-
-    return f"{head}:\n{text_of(worker['greenlets'])}"
