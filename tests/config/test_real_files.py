@@ -260,6 +260,13 @@ CASES = {
             *("workers 1 None", "end"),
         ),
     ),
+    "told to end once more while it ends": Case(
+        "import signal\n"
+        "def on_exit(server):\n"
+        "    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):\n"
+        "        os.kill(os.getpid(), number)\n    say('end')\n",
+        said=("end",),
+    ),
     "what to do where a worker hangs": Case(
         "def worker_int(worker):\n"
         "    import threading, sys, traceback\n"

@@ -109,6 +109,7 @@ class Supervisor:
         signals.settle()
         outcome = self.core.run()
         if isinstance(outcome, int):
+            signals.over()
             logging.logger.info("stopped")
         return outcome
 
@@ -264,6 +265,7 @@ class Supervisor:
         self._notifier.alive()
 
     def stopping(self) -> None:
+        signals.over()  # the core hears them until the last worker has gone
         self._notifier.stopping()
 
     def describe_settings(self) -> str:

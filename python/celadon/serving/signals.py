@@ -149,7 +149,8 @@ _watch: _Watch | None = None
 
 def begin() -> None:
     """From now on one that ends this process does so at once. Only in the main thread."""
-    global _watch
+    global _watch, _is_over
+    _is_over = False
     if _watch is None:
         _watch = _Watch()
         take(ENDS, _leave)
@@ -173,6 +174,12 @@ def settle() -> None:
         os.kill(os.getpid(), number)
 
 
+def over() -> None:
+    """This process has served, and ends: to be told so once more changes nothing."""
+    global _is_over
+    _is_over = True
+
+
 def end() -> None:
     """This process serves no more: all is as it was before `begin`."""
     global _watch
@@ -182,7 +189,12 @@ def end() -> None:
     give_back()
 
 
+_is_over = False
+
+
 def _leave(_signal: int, _frame: object) -> None:
+    if _is_over:
+        return
     # An import could catch an exception.
     logging.logger.info("told to end before it serves")
     os._exit(0)
