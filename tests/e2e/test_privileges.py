@@ -19,7 +19,7 @@ from celadon.errors import CeladonError
 
 from tests.support import raw
 from tests.support.raw import TIMEOUT, Client
-from tests.support.servers import Command, Started, wait_until
+from tests.support.servers import CELADON, Command, Started, wait_until
 from tests.support.site import Site, wait_ready
 
 pytestmark = pytest.mark.skipif(
@@ -335,3 +335,36 @@ become(Account(1, 1, (1,), ""))
         "cannot become 1:1: Operation not permitted; "
         "only root can: leave user and group out\n"
     )
+
+
+@pytest.mark.row("S35")
+def test_a_folder_for_bodies_is_looked_at_as_the_workers_will(site: Site) -> None:
+    folder = site.folder / "bodies"
+    folder.mkdir(mode=0o755)
+    words = (
+        *("--user", USER.pw_name, "--tmp-upload-dir", str(folder)),
+        *("-b", "127.0.0.1:0", "site_app:app"),
+    )
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [CELADON, *more, *words],
+            cwd=site.folder,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+
+    for done in (run("--check-config"), run()):
+        assert done.returncode in (1, 2)
+        assert done.stderr == (
+            f"celadon: tmp_upload_dir: nothing can be made in '{folder}'\n"
+        )
+    folder.chmod(0o777)
+    assert run("--check-config").stdout == "configuration is fine\n"
+    with site.serve(*words[:4]) as server:
+        wait_ready(server, 1)
+        folder.chmod(0o755)
+        server.signal(signal.SIGHUP)
+        server.wait_line("tmp_upload_dir: nothing can be made in")
+        assert server.request(raw.get()).status == 200

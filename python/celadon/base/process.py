@@ -117,6 +117,23 @@ def become(account: Account) -> None:
         )  # with root's a library writes where it must not
 
 
+_YES = 3  # an exit status that nothing else has
+
+
+def may_make_files(folder: str, account: Account | None = None) -> bool:
+    """Whether this process can, or one could that has become `account`."""
+    if account is None or os.geteuid() != 0:
+        return os.access(folder, os.W_OK | os.X_OK)
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == _YES
+    try:
+        become(account)
+        os._exit(_YES if os.access(folder, os.W_OK | os.X_OK) else 0)
+    finally:
+        os._exit(1)
+
+
 def _is(account: Account, has_set_groups: bool) -> bool:
     if {*os.getresuid()} != {account.uid} or {*os.getresgid()} != {account.gid}:
         return False

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from celadon import logging
-from celadon._core import check_networks, parse_address
+from celadon._core import parse_address
 from celadon.base import process
-from celadon.config import Config, access_log, control, lack_of_descriptors
+from celadon.base.process import find_group, find_user
+from celadon.config import Config, control, lack_of_descriptors
 from celadon.errors import UsageError
+from celadon.serving import resources
 from celadon.serving.statsd import open_statsd
 
 _LONGEST = 107  # bytes of a path in a socket's address
@@ -25,7 +27,7 @@ _LONGEST = 107  # bytes of a path in a socket's address
 
 def problems(settings: Config) -> list[str]:
     return [
-        *_networks(settings),
+        *resources.problems(settings),
         *_addresses(settings),
         *_users(settings),
         *_room(settings),
@@ -33,14 +35,6 @@ def problems(settings: Config) -> list[str]:
         *_logs(settings),
         *_statsd(settings),
     ]
-
-
-def _networks(settings: Config) -> Iterator[str]:
-    for name, value in settings.told("has_networks").items():
-        try:
-            check_networks(value)
-        except ValueError as error:
-            yield f"{name}: {error}"
 
 
 def _addresses(settings: Config) -> Iterator[str]:
@@ -77,15 +71,7 @@ def _try_path(path: str) -> None:
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise OSError("there is a file that is no socket")
-    _try_folder(path)
-
-
-def _try_folder(path: str) -> None:
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise OSError(f"no directory {folder!r}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OSError(f"nothing can be made in {folder!r}")
+    resources.look_at_folder(path)
 
 
 def _try_port(host: str, port: int) -> None:
@@ -102,6 +88,16 @@ def _try_port(host: str, port: int) -> None:
 
 
 def _users(settings: Config) -> Iterator[str]:
+    unknown: list[str] = []
+    for name, find in ((settings.user, find_user), (settings.group, find_group)):
+        try:
+            if name:
+                find(name)
+        except UsageError as error:
+            unknown += error.problems
+    if unknown:
+        yield from unknown
+        return
     try:
         account = process.account_of(settings)
     except UsageError as error:
@@ -118,23 +114,10 @@ def _room(settings: Config) -> Iterator[str]:
 
 
 def _files(settings: Config) -> Iterator[str]:
-    made = {
-        "errorlog": settings.errorlog,
-        "accesslog": access_log(settings),
-        "pidfile": settings.pidfile,
-    }
-    for name, path in made.items():
-        if path in ("", "-", None):
-            continue
-        try:
-            if os.path.isdir(path):
-                raise OSError(f"{path!r} is a directory")
-            if not os.access(path, os.W_OK):
-                _try_folder(path)
-        except OSError as error:
-            yield f"{name}: {error}"
-    if (folder := settings.tmp_upload_dir) and not os.access(folder, os.W_OK | os.X_OK):
-        yield f"tmp_upload_dir: nothing can be made in {folder!r}"
+    """Those that a start makes itself."""
+    for name in ("errorlog", "pidfile"):
+        if why := resources.why_not_made(settings.values[name]):
+            yield f"{name}: {why}"
 
 
 def _logs(settings: Config) -> Iterator[str]:

@@ -9,6 +9,7 @@ from celadon import _core, config
 from celadon.base import output, process
 from celadon.base.version import VERSION
 from celadon.master import systemd
+from celadon.serving import resources
 
 
 def activated(settings: config.Config, sockets: systemd.Sockets) -> config.Config:
@@ -39,12 +40,13 @@ def options_of(
     settings: config.Config, alive_period: float, slots: int = 0
 ) -> dict[str, Any]:
     """For the core, which has `slots` of its start, if it has started. Raises
-    `UsageError` for a user or group that there is not."""
+    `UsageError` for what is named and is not there: a user, a folder."""
     options = config.master_options(settings, slots)
     options["stdout_fd"] = output.original_stdout()
     options["alive_period"] = alive_period
     options["build_labels"] = _build_labels()
     # What no worker could do either is said before anything is opened.
+    resources.require(settings)
     if account := process.account_of(settings):
         options["uid"], options["gid"] = account.uid, account.gid
     return options

@@ -10,7 +10,7 @@ from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
-from celadon.serving import signals, watchdog
+from celadon.serving import resources, signals, watchdog
 from celadon.serving.core import make_core, raise_descriptor_limit, settle
 from celadon.serving.importer import Application
 from celadon.serving.keywords import prepare
@@ -27,6 +27,7 @@ def serve(app: Application, settings: config.Config) -> None:
 
 def _serve(app: Application, settings: config.Config) -> None:
     prepare(settings)
+    resources.require(settings)
     logging.setup(settings)
     raise_descriptor_limit()
     settle(settings.gc_freeze)

@@ -9,6 +9,7 @@ from typing import Any
 from celadon import _core, health
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import brief
+from celadon.serving import resources
 from celadon.serving.core import make_core
 from celadon.serving.importer import Application, refuse_no_wsgi
 from celadon.serving.keywords import load, refuse
@@ -37,6 +38,7 @@ class Server:
             ],
             "a server in a thread changes nothing of its process",
         )
+        resources.require(loaded)
         self._core: _core.Server | None = None
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
