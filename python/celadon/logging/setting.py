@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import weakref
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -79,8 +80,19 @@ def _described_by(settings: LogSettings) -> str:
 
 
 def _configure(settings: LogSettings) -> None:
-    """Applies what the user says of all loggers; gunicorn's names are ours as well."""
+    """Applies what the user says of all loggers; gunicorn's names are ours as well, and
+    handlers that somebody has added to them stay there."""
+    added = [each for each in theirs.handlers if each not in _placed]
     theirs.handlers[:] = []
+    _say_where(settings)
+    _placed.update(theirs.handlers)
+    theirs.handlers += added
+
+
+_placed: weakref.WeakSet[logging.Handler] = weakref.WeakSet()  # by settings
+
+
+def _say_where(settings: LogSettings) -> None:
     kept = logger.handlers[:]
     if settings.logconfig_dict or settings.logconfig_json or settings.logconfig:
         described = _apply_config(settings)
@@ -111,20 +123,20 @@ def _is_of_all(described: Mapping[str, Any]) -> bool:
 
 
 def _apply_config(settings: LogSettings) -> Mapping[str, Any]:
-    """What `dictConfig` was given; nothing of `fileConfig`, which is of those it names."""
+    """What was described for `dictConfig`; nothing of `fileConfig`, which is of those it names."""
     # Imported only where they are needed: a start must be short.
     import json
     import logging.config
 
     if settings.logconfig_dict:
-        described = _complete(settings.logconfig_dict)
+        described = settings.logconfig_dict
     elif settings.logconfig_json:
-        with open(settings.logconfig_json) as file:
-            described = _complete(json.load(file))
+        with open(settings.logconfig_json, encoding="utf-8") as file:
+            described = json.load(file)
     else:
         _apply_file(settings.logconfig)
         return {}
-    logging.config.dictConfig(described)
+    logging.config.dictConfig(_complete(described))
     return described
 
 
@@ -140,18 +152,22 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
     """With what a configuration for gunicorn may name without saying what it is."""
     if described.get("incremental"):
         return {"version": 1, **described}
-    everybody = (described.get("root", {}), *described.get("loggers", {}).values())
+    has_console = "console" in described.get("handlers", _GUNICORNS)
+    root = described.get("root", _ROOT if has_console else {})
+    everybody = (root, *described.get("loggers", {}).values())
     named = {name for each in everybody for name in each.get("handlers") or ()}
     ours = {name: each for name, each in _GUNICORNS.items() if name in named}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         **described,
+        **({"root": root} if root else {}),
         "formatters": {"generic": _GENERIC, **described.get("formatters", {})},
         "handlers": {**ours, **described.get("handlers", {})},
     }
 
 
+_ROOT = {"level": "INFO", "handlers": ["console"]}
 _GENERIC = {
     "format": "%(asctime)s [%(process)d] [%(levelname)s] %(message)s",
     "datefmt": "[%Y-%m-%d %H:%M:%S %z]",
