@@ -347,6 +347,85 @@ CASES = {
         "        return self.app(environ, start_response)\n"
         "def post_worker_init(worker): worker.wsgi = Wrapped(worker.wsgi)\n"
     ),
+    "a formatter found by the name of the file's module": Case(
+        "import logging\n"
+        "class Own(logging.Formatter):\n"
+        "    def format(self, record): return 'own ' + record.getMessage()\n"
+        "logconfig_dict = {'formatters': {'own': {'()': '__config__.Own'}}, 'handlers': {\n"
+        "    name: {'class': 'logging.StreamHandler', 'formatter': 'own'}\n"
+        "    for name in ('console', 'error_console')}}\n",
+    ),
+    "lines of the application, where a dictConfig says nothing of the root": Case(
+        "import logging\n"
+        "logconfig_dict = {'handlers': {\n"
+        "    'console': {'class': 'logging.FileHandler', 'filename': 'console.log'},\n"
+        "    'error_console': {'class': 'logging.StreamHandler'}}}\n"
+        "def post_worker_init(worker):\n"
+        "    logging.getLogger('shop').info('a line of the shop')\n"
+        "    say('a line of the shop' in open('console.log').read())\n",
+        said=("True",),
+    ),
+    "a handler that the file gives to the server's logger": Case(
+        "import logging\n"
+        "logging.getLogger('gunicorn.error').addHandler(logging.FileHandler('own.log'))\n"
+        "def when_ready(server):\n"
+        "    server.log.info('to both')\n"
+        "    say(open('own.log').read().count('to both'))\n",
+        said=("1",),
+    ),
+    "hooks by their names": Case(
+        "when_ready = 'hooks.ready'\npost_fork = 'hooks.forked'\n",
+        files={
+            "hooks.py": SAY + "def ready(server): say('ready', server.num_workers)\n"
+            "def forked(server, worker): say('forked', worker.age)\n"
+        },
+        said=("ready 1", "forked 1"),
+    ),
+    "a module that may be imported once only": Case(
+        "",
+        files={
+            "deploy/__init__.py": "",
+            "deploy/conf.py": SAY + "from prometheus_client import Counter\n"
+            "starts = Counter('shop_starts', 'How often')\nworkers = 2\n"
+            "def when_ready(server): say(server.num_workers)\n",
+        },
+        words=("-c", "python:deploy.conf", "shop:app"),
+        said=("2",),
+    ),
+    "flags in a variable, with values that have commas": Case(
+        "workers = 1\ndef when_ready(server): say(server.num_workers)\n",
+        env={"GUNICORN_CMD_ARGS": "--workers=2 -e 'COLOUR=green,red' --umask 007"},
+        said=("2",),
+    ),
+    "a dataclass": Case(
+        "import typing as t\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass Settings:\n"
+        "    workers: int = 2\n    names: 't.ClassVar[list[str]]' = []\n"
+        "workers = Settings().workers\n"
+        "def when_ready(server): say(server.num_workers, Settings.__annotations__['workers'])\n",
+        said=("2 <class 'int'>",),
+    ),
+    "a file that the start opens": Case(
+        "def on_starting(server):\n"
+        "    server.state = open('state', 'a+')\n"
+        "    server.state.write('started ')\n    server.state.flush()\n"
+        "def post_fork(server, worker):\n"
+        "    server.state.write('forked ')\n    server.state.flush()\n"
+        "    server.state.seek(0)\n    say(server.state.read())\n",
+        said=("started forked ",),
+    ),
+    "two addresses": Case(
+        "umask = 0o007\n"
+        "def when_ready(server):\n"
+        "    say(len(server.LISTENERS), oct(os.stat('shop.sock').st_mode & 0o777))\n",
+        words=("-b", "unix:shop.sock", "shop:app"),
+        said=("2 0o770",),
+    ),
+    "spaces around values": Case(
+        "accesslog = ' access.log '\nloglevel = 'info '\n"
+        "access_log_format = ' %(m)s %(U)s %(s)s '\nproc_name = ' shop '\n",
+        access="GET /page 200\n",
+    ),
     "a file of PasteDeploy": Case(
         "workers = 1\n",
         files={

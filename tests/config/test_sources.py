@@ -177,7 +177,7 @@ def test_broken_files_are_named(place: Place) -> None:
     assert lines[-1] == "config: celadon.conf.py cannot be read"
     place.write("celadon.conf.py", "workers = (")
     assert "SyntaxError" in place.problems()[-2]
-    assert place.problems(GUNICORN_CMD_ARGS="'")[0] == (
+    assert place.problems(GUNICORN_CMD_ARGS="'")[-1] == (
         "celadon: GUNICORN_CMD_ARGS: No closing quotation"
     )
 
@@ -205,6 +205,121 @@ keepalives = 3
     assert "'keepalives'" in line
     (place.folder / "gunicorn.conf.py").rename(place.folder / "celadon.conf.py")
     assert len(place.problems()) == 2
+
+
+def test_what_a_file_imports_is_the_authors(place: Place) -> None:
+    place.write("common.py", "workers = 3\nother = 1\n")
+    place.write(
+        "celadon.conf.py",
+        "from __future__ import annotations\n"
+        "import os.path as paths\n"
+        "from os import environ\n"
+        "from typing import Optional\n"
+        "from common import other, workers\n"
+        "if environ:\n    from string import digits\n",
+    )
+    assert place.settings()["workers"] == (3, "celadon.conf.py")
+    place.write("celadon.conf.py", "def f():\n    from os import curdir\ncurdir = 1\n")
+    (line,) = place.problems()
+    assert "unknown setting 'curdir'" in line
+
+
+def test_a_file_that_is_a_link_is_named_as_it_was(place: Place) -> None:
+    place.write("of_the_site.py", "retry_after = 7\n")
+    (place.folder / "celadon.conf.py").symlink_to("of_the_site.py")
+    for words in ((), ("-c", "celadon.conf.py")):
+        assert place.settings(*words)["retry_after"][0] == 7
+
+
+def test_toml_is_utf_8_whatever_the_locale(place: Place) -> None:
+    place.write(
+        "celadon.toml", 'proc_name = "caf\N{LATIN SMALL LETTER E WITH ACUTE}"\n'
+    )
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert place.settings(**plain)["proc_name"][0] == "caf\u00e9"
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "read"),
+    [
+        ("bind", "('127.0.0.1:1', 'unix:/x')", ["127.0.0.1:1", "unix:/x"]),
+        ("umask", "'007'", 0o007),
+        ("umask", "'0o022'", 0o022),
+        ("umask", "18", 0o022),
+        ("control_socket_mode", "'0660'", 0o660),
+        ("chdir", "__import__('pathlib').Path('/')", "/"),
+        ("errorlog", "' - '", "-"),
+        ("forwarded_allow_ips", "['10.0.0.0/8', '::1']", "10.0.0.0/8,::1"),
+        ("raw_env", "['A=1,2', 'B=']", ["A=***", "B=***"]),
+        (
+            "health_paths",
+            "{'/up': 'live', '/ready': ''}",
+            {"/up": "live", "/ready": "ready"},
+        ),
+        ("pythonpath", "__import__('pathlib').Path('/a')", ["/a"]),
+    ],
+)
+def test_values_are_read_as_they_were_meant(
+    place: Place, name: str, written: str, read: object
+) -> None:
+    place.write("celadon.conf.py", f"{name} = {written}\n")
+    assert place.settings()[name][0] == read
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("bind = 8000", "a port alone is written :8000"),
+        ("bind = {'a': 1}", "expected a list, or texts with commas between them"),
+        ("allowed_hosts = True", "expected a list, or texts with commas between them"),
+        ("umask = '440'", "expected an octal mode such as 0o022"),
+        ("umask = True", "expected an octal mode such as 0o022"),
+        ("raw_env = ['=1']", "expected NAME=value"),
+        ("raw_env = ['A=\\0']", "expected NAME=value"),
+        ("health_paths = {1: 'live'}", "paths as /healthz=ready or /-/live are wanted"),
+        ("when_ready = 'no.such.hook'", "when_ready: there is no 'no.such.hook'"),
+        ("when_ready = 'os.curdir'", "when_ready: a function is wanted, not '.'"),
+    ],
+)
+def test_values_that_mean_nothing_get_a_line(
+    place: Place, text: str, said: str
+) -> None:
+    place.write("celadon.conf.py", text)
+    (line,) = place.problems()
+    assert said in line
+
+
+def test_values_of_variables_for_the_application_may_have_commas(place: Place) -> None:
+    place.write(
+        "shop.py",
+        "import os\nassert os.environ['HOSTS'] == 'a,b'\nassert os.environ['B'] == '1'\n"
+        "def app(environ, start): ...\n",
+    )
+    words = ("--env", "HOSTS=a,b", "-e", "B=1", "-b", "127.0.0.1:0", "shop:app")
+    done = place.run("--check-config", *words)
+    assert (done.returncode, done.stdout) == (0, "configuration is fine\n"), done.stderr
+
+
+def test_what_is_asked_of_the_command_is_no_setting(place: Place) -> None:
+    (line,) = place.problems(GUNICORN_CMD_ARGS="--check-config --json")
+    assert line == (
+        "celadon: GUNICORN_CMD_ARGS: --check-config, --json: only for the command line"
+    )
+    place.write("gunicorn.conf.py", "keepalives = 3")
+    for strict in (
+        {"CELADON_STRICT_CONFIG": "1"},
+        {"CELADON_CMD_ARGS": "--strict-config"},
+    ):
+        (line,) = place.problems(**strict)
+        assert "'keepalives'" in line
+    assert place.settings(CELADON_STRICT_CONFIG="0")
+
+
+def test_what_a_platform_says_and_nobody_asks_for_is_no_problem(place: Place) -> None:
+    odd = {"PORT": "tcp://10.0.0.1:80", "WEB_CONCURRENCY": "many"}
+    found = place.settings("--bind", "127.0.0.1:0", "--workers", "2", **odd)
+    assert found["bind"] == (["127.0.0.1:0"], "command line")
+    assert len(place.problems(**odd)) == 2
 
 
 @pytest.mark.row("S21")
@@ -617,125 +732,6 @@ def test_migrate_of_uwsgi_says_what_is_not_said(place: Place) -> None:
         assert f"  {name}: " not in again
 
 
-@pytest.mark.parametrize("option", ["http-keepalive", "so-keepalive"])
-def test_migrate_of_uwsgi_takes_no_switch_for_seconds(
-    place: Place, option: str
-) -> None:
-    written, (unclear,) = migrated(place, f"{option} = 1\n")
-    assert written == {}
-    assert unclear.startswith(f"  {option} = 1: ")
-
-
-def test_every_option_of_uwsgi_on_the_page_is_known() -> None:
-    """And becomes the setting that the page names."""
-    from celadon.config.settings import SETTINGS
-    from celadon.config.settings.uwsgi import OPTIONS
-
-    page = (ROOT / "docs/howto/from-uwsgi.md").read_text()
-    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", page, re.MULTILINE)
-    assert len(rows) > 20
-    assert {option.setting for option in OPTIONS.values()} <= {*SETTINGS, ""}
-    for names, settings in rows:
-        for name in re.findall(r"`([a-z-]+)`", names):
-            assert OPTIONS[name].setting in settings, name
-
-
-# As a configuration file has them.
-BAD = {
-    "forwarded_allow_ips": "'10.0.0.0/99'",
-    "proxy_allow_ips": "'nowhere'",
-    "admin_allow_ips": "'1.2.3'",
-    "bind": "['192.0.2.1:0']",
-    "admin_bind": "['unix:/nosuch/x']",
-    "user": "'nobody-of-that-name'",
-    "group": "99_999_999_999",
-    "workers": "1_000_000_000",
-    "pidfile": "'/nosuch/x'",
-    "errorlog": "'/nosuch/x'",
-    "accesslog": "'/'",
-    "tmp_upload_dir": "'/nosuch'",
-    "control_socket": "'/nosuch/x'",
-    "logconfig": "'/nosuch/x.ini'",
-    "statsd_host": "'nohost.invalid:8125'",
-}
-
-
-def told_of(stderr: str) -> set[str]:
-    """The settings that lines of it begin with."""
-    return {*re.findall(r"^(?:celadon: |\[.*\] )(\w+):", stderr, re.MULTILINE)}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_s35_check_config_looks_at_what_would_fail(place: Place, name: str) -> None:
-    """By the name of its setting, and as the start does, which opens a port for nobody."""
-    place.write("celadon.conf.py", f"{name} = {BAD[name]}\n")
-    bind = () if name == "bind" else ("--bind", "127.0.0.1:0")
-    done = place.run("--check-config", *bind, PROBE)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert told_of(done.stderr) == {name}
-    start = place.run(*bind, PROBE)
-    assert start.returncode in (1, 2)
-    assert "is ready" not in start.stderr
-    if name in ("tmp_upload_dir", "accesslog") or "ips" in name:
-        assert "listening" not in start.stderr  # nor was a worker needed to find it
-        assert told_of(start.stderr) == {name}
-
-
-def test_s35_check_config_says_all_at_once(place: Place) -> None:
-    bad = {name: text for name, text in BAD.items() if name != "admin_allow_ips"}
-    lines = [f"{name} = {text}\n" for name, text in bad.items()]
-    place.write("celadon.conf.py", "".join(lines))
-    done = place.run("--check-config", "no_such_module:app")
-    # What is no network at all is told from the others with all that cannot be read. Of
-    # whom workers become the first fault is said.
-    assert told_of(done.stderr) == bad.keys() - {"group"}
-    assert "there is no module 'no_such_module'" in done.stderr
-
-
-def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
-    """Addresses and files are those of a server that has them open."""
-    with Command(
-        "tests.apps.probe:app",
-        "--pid",
-        str(place.folder / "pid"),
-        env={"PYTHONPATH": str(ROOT)},
-        cwd=place.folder,
-    ) as server:
-        bind = f"127.0.0.1:{server.port}"
-        done = place.run(
-            "--check-config",
-            "--bind",
-            bind,
-            "--pid",
-            "pid",
-            "--error-logfile",
-            "new.log",
-            "tests.apps.probe:app",
-        )
-        assert done.returncode == 0, done.stderr
-    assert not (place.folder / "new.log").exists()
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (
-            ("--host", "0.0.0.0"),
-            r"unknown option --host; celadon calls it --bind HOST:PORT",
-        ),
-        (
-            ("--admin-bind", "9000"),
-            r"admin_bind: a port alone is written :9000 .*127.0.0.1:9000",
-        ),
-        (("--bind", "9000"), r"bind: a port alone is written :9000"),
-        (("--pid", "/nosuch/x"), r"pidfile: /nosuch/x: No such file or directory$"),
-        (("--pid", "/"), r"pidfile: /: Is a directory$"),
-        (("--secure-scheme-headers", "x"), r"expected a mapping, as JSON: .*, not 'x'"),
-        (("--bind", "127.0.0.1:70000"), r"bind: the largest port is 65535"),
-        (("--bind", "/tmp/x.sock"), r"bind: a path is written unix:/tmp/x.sock"),
-        (
-            ("--bind", "unix:/etc/passwd"),
-            r"/etc/passwd': there is a file that is no socket",
 @pytest.mark.parametrize(
     ("options", "written", "unclear"),
     [
@@ -802,6 +798,148 @@ def test_migrate_of_uwsgi_passes_over_no_name_that_is_set(place: Place) -> None:
     assert "has no [uwsgi] in it" in place.run("migrate", "uwsgi.ini").stderr
 
 
+@pytest.mark.parametrize("option", ["http-keepalive", "so-keepalive"])
+def test_migrate_of_uwsgi_takes_no_switch_for_seconds(
+    place: Place, option: str
+) -> None:
+    written, (unclear,) = migrated(place, f"{option} = 1\n")
+    assert written == {}
+    assert unclear.startswith(f"  {option} = 1: ")
+
+
+def test_every_option_of_uwsgi_on_the_page_is_known() -> None:
+    """And becomes the setting that the page names."""
+    from celadon.config.settings import SETTINGS
+    from celadon.config.settings.uwsgi import OPTIONS
+
+    page = (ROOT / "docs/howto/from-uwsgi.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", page, re.MULTILINE)
+    assert len(rows) > 20
+    assert {option.setting for option in OPTIONS.values()} <= {*SETTINGS, ""}
+    for names, settings in rows:
+        for name in re.findall(r"`([a-z-]+)`", names):
+            assert OPTIONS[name].setting in settings, name
+
+
+# As a configuration file has them.
+BAD = {
+    "forwarded_allow_ips": "'10.0.0.0/99'",
+    "proxy_allow_ips": "'nowhere'",
+    "admin_allow_ips": "'1.2.3'",
+    "bind": "['192.0.2.1:0']",
+    "admin_bind": "['unix:/nosuch/x']",
+    "user": "'nobody-of-that-name'",
+    "group": "99_999_999_999",
+    "workers": "1_000_000_000",
+    "pidfile": "'/nosuch/x'",
+    "errorlog": "'/nosuch/x'",
+    "accesslog": "'/'",
+    "tmp_upload_dir": "'/nosuch'",
+    "control_socket": "'/nosuch/x'",
+    "logconfig": "'/nosuch/x.ini'",
+    "statsd_host": "'nohost.invalid:8125'",
+}
+
+
+def told_of(stderr: str) -> set[str]:
+    """The settings that lines of it begin with."""
+    return {*re.findall(r"^(?:celadon: |\[.*\] )(\w+):", stderr, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_s35_check_config_looks_at_what_would_fail(place: Place, name: str) -> None:
+    """By the name of its setting, and as the start does, which opens a port for nobody."""
+    place.write("celadon.conf.py", f"{name} = {BAD[name]}\n")
+    bind = () if name == "bind" else ("--bind", "127.0.0.1:0")
+    done = place.run("--check-config", *bind, PROBE)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told_of(done.stderr) == {name}
+    start = place.run(*bind, PROBE)
+    assert start.returncode in (1, 2)
+    assert "is ready" not in start.stderr
+    if name in ("tmp_upload_dir", "accesslog") or "ips" in name:
+        assert "listening" not in start.stderr  # nor was a worker needed to find it
+        assert told_of(start.stderr) == {name}
+
+
+def test_s35_check_config_says_all_at_once(place: Place) -> None:
+    """Whatever cannot be read: a word, a file, a variable, a value."""
+    lines = [f"{name} = {text}\n" for name, text in BAD.items()]
+    place.write("celadon.conf.py", "".join(lines))
+    done = place.run(
+        *("--check-config", "--wrokers", "2", "--keep-alive=soon", "--nonsense"),
+        *("no_such_module:app", "and_another:app"),
+        CELADON_WORKRES="1",
+        GUNICORN_CMD_ARGS="--backlog many",
+    )
+    assert done.returncode == 1
+    assert told_of(done.stderr) == BAD.keys() | {"keepalive", "backlog"}
+    for said in (
+        "unknown option --wrokers (did you mean --workers",
+        "unknown option --nonsense",
+        "one target only",
+        "unknown setting 'workres'",
+        "there is no module ",
+    ):
+        assert said in done.stderr
+    # A file that fails hides nothing of what is not in it.
+    place.write("celadon.conf.py", "raise SystemExit('no secret')")
+    done = place.run("--check-config", "no_such_module:app")
+    assert "celadon: config: it ends the process: no secret\n" in done.stderr
+    assert "there is no module 'no_such_module'" in done.stderr
+    place.write("celadon.conf.py", "1 / 0")
+    done = place.run(
+        "--check-config", "--pid", "/nosuch/x", "--bind", "127.0.0.1:0", "a:a"
+    )
+    assert "ZeroDivisionError" in done.stderr
+    assert told_of(done.stderr) == {"pidfile"}
+    assert "there is no module 'a'" in done.stderr
+
+
+def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
+    """Addresses and files are those of a server that has them open."""
+    with Command(
+        "tests.apps.probe:app",
+        "--pid",
+        str(place.folder / "pid"),
+        env={"PYTHONPATH": str(ROOT)},
+        cwd=place.folder,
+    ) as server:
+        bind = f"127.0.0.1:{server.port}"
+        done = place.run(
+            "--check-config",
+            "--bind",
+            bind,
+            "--pid",
+            "pid",
+            "--error-logfile",
+            "new.log",
+            "tests.apps.probe:app",
+        )
+        assert done.returncode == 0, done.stderr
+    assert not (place.folder / "new.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("--host", "0.0.0.0"),
+            r"unknown option --host; celadon calls it --bind HOST:PORT",
+        ),
+        (
+            ("--admin-bind", "9000"),
+            r"admin_bind: a port alone is written :9000 .*127.0.0.1:9000",
+        ),
+        (("--bind", "9000"), r"bind: a port alone is written :9000"),
+        (("--pid", "/nosuch/x"), r"pidfile: /nosuch/x: No such file or directory$"),
+        (("--pid", "/"), r"pidfile: /: Is a directory$"),
+        (("--secure-scheme-headers", "x"), r"expected a mapping, as JSON: .*, not 'x'"),
+        (("--bind", "127.0.0.1:70000"), r"bind: the largest port is 65535"),
+        (("--bind", "/tmp/x.sock"), r"bind: a path is written unix:/tmp/x.sock"),
+        (
+            ("--bind", "unix:/etc/passwd"),
+            r"/etc/passwd': there is a file that is no socket",
         ),
         (("--bind", "nohost.invalid:80"), r"no address is known of .*'nohost.invalid'"),
         (

@@ -69,14 +69,17 @@ def _run(argv: Sequence[str]) -> int:
         status = WORDS[argv[0]](argv[1:])
         _leave_threads(status)
         return status
-    invocation = Invocation(flags.parse(argv))
+    options, problems = flags.examine(argv)
+    if problems and "check_config" not in options:
+        raise UsageError(*problems)
+    invocation = Invocation(options)
     if invocation.take("version"):
         print(f"celadon {VERSION} (Python {sys.version.split()[0]})")
         return 0
     if invocation.take("print_config"):
         return show_config([word for word in argv if word != "--print-config"])
     if invocation.take("check_config"):
-        status = check_config(invocation)
+        status = check_config(invocation, problems)
         _leave_threads(status)
         return status
     if invocation.take("json"):

@@ -72,30 +72,32 @@ def _migrate(argv: Sequence[str]) -> int:
     return int(bool(report.refused))
 
 
-def check_config(invocation: Invocation) -> int:
-    """All that is wrong at once: settings, then the import."""
+def check_config(invocation: Invocation, problems: Sequence[str]) -> int:
+    """All that is wrong at once: words (`problems` of them), settings, what they name, the
+    import."""
     from celadon.command import starting
 
-    problems: list[str] = []
-    settings = None
+    found = [*problems]
+    settings = config.load({}, {})
     try:
-        settings = invocation.read_patched()
-        problems += [f"celadon: {each}" for each in starting.problems(settings)]
+        settings, wrong = invocation.examine_patched()
+        found += [*wrong, *starting.problems(settings)]
+    except UsageError as error:
+        found += error.problems
+    except SystemExit as error:
+        found.append(f"config: it ends the process: {error.code}")
+    lines = [f"celadon: {each}" for each in found]
+    try:
         load(invocation.target_of(settings), settings)
     except CeladonError as error:
-        problems += lines_of(error)
-    if settings is None and invocation.target:
-        try:
-            load(invocation.target, config.load({}, {}))
-        except CeladonError as error:
-            problems += lines_of(error)
-    for note in settings.notes if settings else ():
+        lines += lines_of(error)
+    for note in settings.notes:
         print(f"celadon: note: {note}", file=sys.stderr)
-    for line in problems:
+    for line in lines:
         print(line, file=sys.stderr)
-    if not problems:
+    if not lines:
         print("configuration is fine")
-    return int(bool(problems))
+    return int(bool(lines))
 
 
 _UNREAD = (

@@ -7,7 +7,7 @@ from celadon.config.core import (
     master_options,
 )
 from celadon.config.effective import Config
-from celadon.config.loading import load
+from celadon.config.loading import load, merge
 from celadon.config.settling import patched_parts
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "lack_of_descriptors",
     "load",
     "master_options",
+    "merge",
     "patched_parts",
 ]

@@ -54,6 +54,8 @@ _OTHERS = {
 }
 
 
+# What the command does, and no setting says.
+_COMMANDS = {"version", "check_config", "print_config", "json"}
 _WORDS = re.findall(r"celadon ([a-z]+) ", _USAGE)
 
 
@@ -187,39 +189,54 @@ def _add_foreign(parser: argparse.ArgumentParser) -> None:
 
 
 def parse(argv: Sequence[str]) -> dict[str, Any]:
-    """Flags by the names of their settings, and ``target`` where one is given.
+    """As `examine`. Raises `UsageError` for what is no flag."""
+    options, problems = examine(argv)
+    if problems:
+        raise UsageError(*problems)
+    return options
 
-    Raises `UsageError` for what is no flag.
-    """
-    options, words = parse_words(argv)
+
+def examine(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Flags by the names of their settings, ``target`` where one is given, and what is
+    wrong beside them. Raises `UsageError` for a flag that lacks its value."""
+    options, words, problems = _sort(argv)
     if len(words) > 1:
         near = nearest_word(words[0])
         hint = f" (did you mean `celadon {near}`?)" if near else ""
-        raise UsageError(f"one target only, what is {words[1]!r}?{hint}")
-    return {**options, **({"target": words[0]} if words else {})}
+        problems.append(f"one target only, what is {words[1]!r}?{hint}")
+    return {**options, **({"target": words[0]} if words else {})}, problems
 
 
 def parse_words(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Flags by the names of their settings, and all words that are none."""
+    """Flags by the names of their settings, and all words that are none. Raises
+    `UsageError`."""
+    options, words, problems = _sort(argv)
+    if problems:
+        raise UsageError(*problems)
+    return options, words
+
+
+def _sort(argv: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str]]:
     parser = make_parser()
     known, unknown = parser.parse_known_args(list(argv))
-    for word in unknown:
-        if word.startswith("-"):
-            raise _unknown_argument(word, parser)
-    options = {name: _flatten(value) for name, value in vars(known).items()}
+    words = [word for word in unknown if not word.startswith("-")]
+    problems = [_unknown(word, parser) for word in unknown if word.startswith("-")]
+    options = {name: _flatten(name, value) for name, value in vars(known).items()}
     target = options.pop("target", None)
-    return options, [*([target] if target else []), *unknown]
+    return options, [*([target] if target else []), *words], problems
 
 
 def parse_settings(argv: Sequence[str]) -> dict[str, Any]:
     """Likewise, of a variable that holds flags: a target in it is ``wsgi_app``."""
     options = parse(argv)
+    if words := [f"--{name.replace('_', '-')}" for name in _COMMANDS & options.keys()]:
+        raise UsageError(f"{', '.join(sorted(words))}: only for the command line")
     target = options.pop("target", None)
     return {**options, **({"wsgi_app": target} if target else {})}
 
 
-def _flatten(value: Any) -> Any:
-    if isinstance(value, list):
+def _flatten(name: str, value: Any) -> Any:
+    if isinstance(value, list) and not SETTINGS[name].has_pairs:
         return [part for item in value for part in str(item).split(",")]
     return value
 
@@ -233,7 +250,7 @@ def _here(option: Option) -> str:
     return f"celadon calls it {named}" + (f", {option.note}" if option.note else "")
 
 
-def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UsageError:
+def _unknown(argument: str, parser: argparse.ArgumentParser) -> str:
     flag = argument.split("=")[0]
     flags = [
         text
@@ -247,4 +264,4 @@ def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> UsageEr
         hint = f"; celadon calls it {_OTHERS[flag]}"
     elif (option := OPTIONS.get(flag.removeprefix("--"))) is not None:
         hint = f" of uWSGI's: {_here(option)}"
-    return UsageError(f"unknown option {flag}{hint}")
+    return f"unknown option {flag}{hint}"

@@ -5,6 +5,7 @@ Names, arguments and moments are gunicorn's.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,6 +38,15 @@ WITHOUT_MOMENT = {
     "pre_exec": "USR2 starts no second master: HUP renews code and settings",
     "ssl_context": "TLS is not served yet: put a proxy in front",
 }
+
+
+def named(text: str) -> object:
+    """What ``module.function`` or ``module:function`` names. Raises `ValueError`."""
+    module, _, attribute = text.replace(":", ".").rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"there is no {text!r}: {error}") from None
 
 
 def check_hook(name: str, value: object) -> str | None:

@@ -25,6 +25,7 @@ _RESERVED = {
     "CELADON_INHERIT",
     "CELADON_POISON_STACK",
 }
+_OF_THE_COMMAND = {"config", "strict_config"}  # which reads them itself
 # Names that Kubernetes makes up for Services.
 _KUBERNETES = re.compile(r"CELADON_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)$")
 
@@ -35,11 +36,24 @@ def load(
     layers: Iterable[Layer] = (),
     source: str = KEYWORD,
 ) -> Config:
-    """Merges all sources into one checked `Config`.
+    """As `merge`. Raises `UsageError` with all that is wrong."""
+    config, problems = merge(explicit, environ, layers, source)
+    if problems:
+        raise UsageError(*problems)
+    return config
+
+
+def merge(
+    explicit: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+    layers: Iterable[Layer] = (),
+    source: str = KEYWORD,
+) -> tuple[Config, list[str]]:
+    """All sources as one checked `Config`, and all that is wrong, a line each: in the
+    `Config` that is as if nobody had said it.
 
     `explicit` are flags or keywords, and `source` what people call those; `layers` come
-    below the environment, the lowest first. Raises `UsageError` with all that is wrong, a
-    line each.
+    below the environment, the lowest first.
     """
     env = os.environ if environ is None else environ
     config = Config()
@@ -57,8 +71,6 @@ def load(
             hint = f"; {variable} is set, but empty: unset it" if is_empty else ""
             problems.append(f"{error}{hint}")
 
-    for name, raw, variable in _platform(env):
-        apply(name, raw, variable)
     for layer in layers:
         problems += layer.problems
         config.notes += layer.warnings
@@ -69,10 +81,11 @@ def load(
         apply(name, raw, variable)
     for name, raw in explicit.items():
         apply(name, raw, source)
+    for name, raw, variable in _platform(env):
+        if config.is_default(name):  # else nobody asks what the platform says
+            apply(name, raw, variable)
     problems += contradictions(config)
-    if problems:
-        raise UsageError(*problems)
-    return config
+    return config, problems
 
 
 def _environment(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
@@ -80,7 +93,7 @@ def _environment(env: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
         if not key.startswith("CELADON_") or key in _RESERVED:
             continue
         name = key.removeprefix("CELADON_").lower()
-        if name == "config" or (name not in SETTINGS and _KUBERNETES.match(key)):
+        if name in _OF_THE_COMMAND or (name not in SETTINGS and _KUBERNETES.match(key)):
             continue
         yield name, raw, "environment " + key
 

@@ -24,6 +24,7 @@ def contradictions(config: Config) -> list[str]:
     ]
     if config.chdir and not os.path.isdir(config.chdir):
         problems.append(f"chdir: no directory {config.chdir!r}")
+        config.values["chdir"] = ""
     problems += _problems_of_environment(config)
     if not config.bind:
         problems.append("bind: no address given")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.config.settings.row import Setting
+from celadon.config.values.addresses import parse_peers
 from celadon.config.values.names import parse_proxy_protocol
 from celadon.config.values.plain import (
     one_of,
     parse_bool,
     parse_list,
     parse_mapping,
-    parse_text,
 )
 
 _LOOPBACK = "127.0.0.1,::1"
@@ -22,7 +22,7 @@ def rows() -> Iterable[Setting]:
     t = "proxies and policy"
     yield s(
         "forwarded_allow_ips",
-        parse_text,
+        parse_peers,
         _LOOPBACK,
         "peers whose forwarded headers count: IPs, networks or *",
         section=t,
@@ -79,7 +79,7 @@ def rows() -> Iterable[Setting]:
     )
     yield s(
         "proxy_allow_ips",
-        parse_text,
+        parse_peers,
         _LOOPBACK,
         "peers that may use it",
         ("--proxy-allow-from", "--proxy-allow-ips"),

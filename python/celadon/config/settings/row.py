@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from celadon.config.values.names import parse_environment
 from celadon.config.values.plain import parse_bool, parse_umask
 
 
@@ -57,6 +58,11 @@ class Setting:
     @property
     def is_bool(self) -> bool:
         return self.parse is parse_bool
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether its values are ``NAME=value``, in which a comma is one."""
+        return self.parse is parse_environment
 
     @property
     def is_mode(self) -> bool:

@@ -25,8 +25,8 @@ def collect(
 
     `config` is the value of ``--config``; without it (None) the first file of a known
     name in `folder` is read, none where it is empty. One that is code says nothing unless
-    `run_code`. Raises `UsageError` for a file that
-    cannot be read and for words that are no flags.
+    `run_code`. A file that cannot be read and words that are no flags are problems of
+    their layers.
     """
     arguments = [
         _arguments(name, environ[name], parse)
@@ -36,22 +36,28 @@ def collect(
     for layer in reversed(arguments):
         named = layer.values.pop("config", None)
         config = named if config is None else config
+    try:
+        file = _file(config, folder, run_code)
+    except UsageError as error:
+        file = Layer(config or "", problems=[*error.problems])
+    return [*([file] if file else []), *arguments]
+
+
+def _file(config: str | None, folder: Path, run_code: bool) -> Layer | None:
     if config is None:
         found = files.find(folder)
-        layers = [files.read(found, run_code)] if found else []
-    else:
-        layers = [files.read_named(config, folder, run_code)] if config else []
-    return layers + arguments
+        return files.read(found, run_code) if found else None
+    return files.read_named(config, folder, run_code) if config else None
 
 
 def _arguments(name: str, text: str, parse: Parse) -> Layer:
     import shlex  # only where there are words to split
 
+    layer = Layer(f"environment {name}")
     try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"{name}: {error}") from None
-    try:
-        return Layer(f"environment {name}", dict(parse(words)))
+        layer.values.update(parse(shlex.split(text)))
     except UsageError as error:
-        raise UsageError(f"{name}: {error}") from None
+        layer.problems += [f"{name}: {each}" for each in error.problems]
+    except ValueError as error:
+        layer.problems.append(f"{name}: {error}")
+    return layer

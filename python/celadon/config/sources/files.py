@@ -41,7 +41,7 @@ def read_named(name: str, folder: Path, run_code: bool = True) -> Layer:
         if not run_code:
             return Layer(name)
         return _read_module(name.removeprefix("python:"), folder)
-    path = Path(folder, name.removeprefix("file:")).resolve()
+    path = Path(folder, name.removeprefix("file:"))
     if not path.is_file():
         raise UsageError(f"config: no file {str(path)!r}")
     return read(path, run_code)
@@ -62,23 +62,24 @@ def read(path: Path, run_code: bool = True) -> Layer:
 
 
 def _read_module(name: str, folder: Path) -> Layer:
+    source = f"python:{name}"
     sys.path.insert(0, str(folder))
     try:
-        module = importlib.import_module(name)
         # A reload of the configuration must see what is new in it.
-        module = importlib.reload(module)
+        read = sys.modules.get(name)
+        module = importlib.reload(read) if read else importlib.import_module(name)
     except Exception as error:
-        raise UsageError(f"config: python:{name}: {error}") from None
+        raise python_files.failed(source, error) from None
     finally:
         sys.path.remove(str(folder))
-    return python_files.read_namespace(vars(module), f"python:{name}", strict=False)
+    return python_files.read_namespace(vars(module), source, False, frozenset())
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     import tomllib  # only where there is such a file: a start must be short
 
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_bytes().decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name}: {error}") from None
 

@@ -6,13 +6,16 @@ settings that it does not know carry ``celadon_`` before their names there.
 
 from __future__ import annotations
 
+import ast
 import difflib
+import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from celadon.config.hooks import HOOKS, check_hook
+from celadon.base import origins
+from celadon.config.hooks import HOOKS, check_hook, named
 from celadon.config.settings import SETTINGS, gunicorn
 from celadon.config.sources import stand_in
 from celadon.config.sources.layer import Layer
@@ -28,35 +31,66 @@ _FLAGS = {
 }
 _NEAR = 0.85  # so alike that it is a slip of the pen
 _PREFIX = "celadon_"
+_MODULE = "__config__"  # as gunicorn calls it
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 def read_file(path: Path) -> Layer:
-    """Runs the file. Raises `UsageError` with the traceback of its own code."""
+    """Runs the file, as the module ``__config__``, which its own names are found by.
+
+    Raises `UsageError` with the traceback of its own code.
+    """
     is_gunicorn = not path.name.startswith("celadon")
-    namespace: dict[str, Any] = {
-        "__name__": "__config__",
-        "__file__": str(path),
-        "__doc__": None,
-    }
+    module = types.ModuleType(_MODULE)
+    module.__file__ = str(path)
+    before = sys.modules.get(_MODULE)
+    sys.modules[_MODULE] = module
     try:
-        code = compile(path.read_bytes(), str(path), "exec")
+        tree = ast.parse(path.read_bytes(), str(path))
+        # Without the __future__ of this module.
+        code = compile(tree, str(path), "exec", dont_inherit=True)
         with stand_in.gunicorn():
-            exec(code, namespace)
+            exec(code, vars(module))
     except Exception as error:
-        import traceback  # only where something is wrong
+        if before:
+            sys.modules[_MODULE] = before
+        raise failed(path.name, error) from None
+    imported = {*_imported(tree)}
+    return read_namespace(vars(module), path.name, not is_gunicorn, imported)
 
-        frames = error.__traceback__.tb_next if error.__traceback__ else None
-        shown = "".join(traceback.format_exception(type(error), error, frames))
-        raise UsageError(f"{shown}config: {path.name} cannot be read") from None
-    return read_namespace(namespace, path.name, strict=not is_gunicorn)
+
+def failed(name: str, error: Exception) -> UsageError:
+    """Of code that is a configuration: what it raised, by its own lines."""
+    import traceback  # only where something is wrong
+
+    frames = error.__traceback__
+    while frames is not None and _is_machinery(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    shown = "".join(traceback.format_exception(type(error), error, frames))
+    return UsageError(f"{shown}config: {name} cannot be read")
 
 
-def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> Layer:
+def _is_machinery(file: str) -> bool:
+    return origins.is_ours(file) or origins.is_standard(file)
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    """Names that statements of a module import, but for those of functions in it."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.Import | ast.ImportFrom):
+            yield from (one.asname or one.name.partition(".")[0] for one in each.names)
+        elif not isinstance(each, _SCOPES):
+            yield from _imported(each)
+
+
+def read_namespace(
+    namespace: Mapping[str, Any], source: str, strict: bool, imported: Set[str]
+) -> Layer:
     """Sorts names into settings, hooks and the author's own.
 
-    Imports, functions, classes, ``_names`` and ``ALL_CAPS`` are the author's. Another
-    unknown name is a problem where `strict`, which is to say in a file of celadon's;
-    else only one that is nearly a setting is mentioned.
+    What was `imported` and is no setting, functions, classes, ``_names`` and ``ALL_CAPS``
+    are the author's. Another unknown name is a problem where `strict`, which is to say in
+    a file of celadon's; else only one that is nearly a setting is mentioned.
     """
     layer = Layer(source)
     for name, value in namespace.items():
@@ -71,7 +105,7 @@ def read_namespace(namespace: Mapping[str, Any], source: str, strict: bool) -> L
         ):
             if value is not None:
                 layer.values[name] = value
-        elif not _is_authors(name, value):
+        elif name not in imported and not _is_authors(name, value):
             _note_unknown(layer, name, strict, namespace)
     return layer
 
@@ -103,11 +137,15 @@ def _add_own(layer: Layer, name: str, value: Any) -> None:
 def _add_hook(layer: Layer, name: str, value: Any) -> None:
     if value is None:
         return
-    problem = check_hook(name, value)
+    try:
+        hook: Any = named(value) if isinstance(value, str) else value
+        problem = check_hook(name, hook)
+    except ValueError as error:
+        problem = f"{name}: {error}"
     if problem:
         layer.problems.append(f"{problem} ({layer.source})")
     else:
-        layer.hooks[name] = value
+        layer.hooks[name] = hook
 
 
 def _is_authors(name: str, value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from celadon.config.values.plain import parse_list, parse_text
@@ -12,11 +13,16 @@ _TCP = re.compile(r"(\[[^\]]*\]|[^][:/]*)(:[0-9]+)?")
 _PORT = "8000"  # where none is named
 
 
-def parse_networks(value: Any) -> str:
+def parse_peers(value: Any) -> str:
     """IPs and networks, or ``*``, as one text."""
+    return ",".join(parse_list(value))
+
+
+def parse_networks(value: Any) -> str:
+    """Likewise, and each is one."""
     import ipaddress  # only where it is set
 
-    text = ",".join(parse_list(value))
+    text = parse_peers(value)
     for item in text.split(","):
         if item and item != "*":
             ipaddress.ip_network(item, strict=False)
@@ -40,10 +46,10 @@ _QUESTIONS = ("live", "ready", "startup")
 def parse_health_paths(value: Any) -> dict[str, str]:
     """What is asked for at which path: ``/healthz=ready``, or ``/-/ready``."""
     found = {}
-    for item in parse_list(value) if not isinstance(value, dict) else value.items():
-        path, _, question = (
-            item.partition("=") if isinstance(item, str) else (item[0], "=", item[1])
-        )
+    if isinstance(value, Mapping):
+        value = [f"{path}={question}" for path, question in value.items()]
+    for item in parse_list(value):
+        path, _, question = item.partition("=")
         question = question or path.rsplit("/", 1)[-1]
         if not path.startswith("/") or question not in _QUESTIONS:
             raise ValueError(

@@ -53,12 +53,13 @@ def parse_worker_class(value: Any) -> str:
 
 
 def parse_environment(value: Any) -> list[str]:
-    """``NAME=value`` each."""
-    items = [value] if isinstance(value, str) else list(value)
+    """``NAME=value`` each, which the system must be able to take."""
+    items = [value] if isinstance(value, str) else list(map(str, value))
     for item in items:
-        if "=" not in str(item):
+        name, equals, _ = item.partition("=")
+        if not name.strip() or not equals or "\0" in item:
             raise ValueError("expected NAME=value")
-    return [str(item) for item in items]
+    return [item.strip() for item in items]
 
 
 def parse_account(value: Any) -> str:

@@ -4,6 +4,7 @@ value that the server uses out. Each raises `ValueError` that says what it wante
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -113,13 +114,19 @@ def parse_positive(value: Any) -> int:
 
 
 def parse_text(value: Any) -> str:
-    if not isinstance(value, str):
+    """Without the spaces around it, as gunicorn takes it; of a path its name."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
         raise ValueError("expected text")
-    return value
+    return text.strip()
 
 
 def parse_list(value: Any) -> list[str]:
-    items: Iterable[Any] = value.split(",") if isinstance(value, str) else value
+    """What stands between commas, or in a list; what is no list is one of its own."""
+    if isinstance(value, bool | bytes | Mapping):
+        raise ValueError("expected a list, or texts with commas between them")
+    is_many = isinstance(value, Iterable) and not isinstance(value, str)
+    items: Iterable[Any] = value if is_many else str(value).split(",")
     result = [str(item).strip() for item in items]
     return [item for item in result if item]
 
@@ -175,11 +182,17 @@ def parse_table(value: Any) -> dict[str, Any]:
 
 
 def parse_umask(value: Any) -> int:
+    """A number, or text: octal behind ``0`` or ``0o``, as gunicorn reads it.
+
+    Three octal digits alone would be a decimal number, and are never meant as one.
+    """
+    text = "" if isinstance(value, bool) else str(value).strip()
     try:
-        number = value if isinstance(value, int) else int(str(value), 0)
+        number = int(re.sub("^0+(?=[0-9])", "0o", text), 0)
     except ValueError:
         number = -1
-    if not 0 <= number <= 0o777:
+    is_slip = isinstance(value, str) and re.fullmatch("[1-7][0-7]{2}", text)
+    if is_slip or not 0 <= number <= 0o777:
         raise ValueError("expected an octal mode such as 0o022")
     return number
 
