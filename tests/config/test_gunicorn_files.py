@@ -215,7 +215,13 @@ def check_events(server: Server) -> None:
 
 
 def test_a_hook_that_fails_at_the_start_stops_it(tmp_path: Path) -> None:
-    for hook in ("on_starting", "when_ready", "post_fork", "post_worker_init"):
+    for hook in (
+        "on_starting",
+        "when_ready",
+        "pre_fork",
+        "post_fork",
+        "post_worker_init",
+    ):
         folder = tmp_path / hook
         folder.mkdir()
         (folder / "gunicorn.conf.py").write_text(

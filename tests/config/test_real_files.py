@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,8 @@ def make(name="made"):
 
 @dataclass(frozen=True)
 class Case:
-    """`said`: what hooks note; `log`: lines of celadon's log; `refused`: why it does not start.
+    """`said`: what hooks note; `log`: lines of celadon's log; `refused`: why it does not start;
+    `status`: what the server exits with.
 
     gunicorn is asked `beside`, unless it could not serve it here.
     """
@@ -63,6 +65,7 @@ class Case:
     words: tuple[str, ...] = ("shop:app",)
     beside: bool = True
     access: str = ""
+    status: int = 0
 
 
 CASES = {
@@ -259,6 +262,12 @@ CASES = {
             *("asked GET /page?a=1 HOST", "told 200 OK True", "exit", "child"),
             *("workers 1 None", "end"),
         ),
+    ),
+    "an end that a hook asks for": Case(
+        "import sys\ndef child_exit(server, worker):\n"
+        "    say('child')\n    sys.exit(5)\n",
+        said=("child",),
+        status=5,
     ),
     "told to end once more while it ends": Case(
         "import signal\n"
@@ -464,6 +473,8 @@ def serve(program: str, case: Case, folder: Path) -> tuple[Response, Command]:
         early = [line for line in case.said if line not in AT_THE_END]
         wait_until(lambda: (s := said(folder), all(map(s.__contains__, early))))
         wait_until(lambda: (s := said(folder), len(s) >= len(early)))
+        server.signal(signal.SIGTERM)
+        assert server.wait() == case.status
     assert sorted(said(folder)) == sorted(case.said)
     return answer, server
 

@@ -12,8 +12,8 @@ from celadon import _core, config, logging
 from celadon.base import process
 from celadon.base.version import VERSION
 from celadon.config import cfg, control, showing
-from celadon.errors import CeladonError, UsageError
-from celadon.master import addresses, systemd
+from celadon.errors import UsageError
+from celadon.master import addresses, hooks, systemd
 from celadon.master.logs import give_logs_away, open_logs
 from celadon.master.options import activated, options_of
 from celadon.master.telling import in_a_line, say_why
@@ -22,6 +22,8 @@ from celadon.serving.statsd import Statsd
 
 if TYPE_CHECKING:
     from celadon.development import reload
+
+_NO_WORKER = 3  # the status of a server whose workers do not boot
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Supervisor:
         self._addresses = addresses.Addresses(self.core, self._notifier)
         self.watcher: reload.Watcher | None = None
         self._pid = os.getpid()
+        self._hooks = hooks.Caller()
+        self._has_served = False
 
     def watch_files(self) -> None:
         """For development: a reload follows when a file changes."""
@@ -108,10 +112,11 @@ class Supervisor:
         )
         signals.settle()
         outcome = self.core.run()
-        if isinstance(outcome, int):
-            signals.over()
-            logging.logger.info("stopped")
-        return outcome
+        if not isinstance(outcome, int):
+            return outcome
+        signals.over()
+        logging.logger.info("stopped")
+        return outcome if self._hooks.status is None else self._hooks.status
 
     def _note_addresses(self) -> None:
         found = map(cfg.Listener, self._addresses.descriptions)
@@ -149,10 +154,9 @@ class Supervisor:
         worker = lifecycle.Worker(self.forked.age + 1, self.settings, self.arbiter)
         self.forked = worker
         self.arbiter.worker_age = worker.age
-        try:
-            lifecycle.call(self.settings, "pre_fork", self.arbiter, worker)
-        except CeladonError as error:
-            logging.logger.error("%s", error)
+        if not self._hooks.call(self.settings, "pre_fork", self.arbiter, worker):
+            if not self._has_served:
+                self._hooks.end("no worker is forked: stopping", _NO_WORKER)
             return -1
         try:
             with warnings.catch_warnings():
@@ -258,6 +262,7 @@ class Supervisor:
         logging.log_line(level, line)
 
     def settled(self) -> None:
+        self._has_served = True
         self._settle_reload()
         self._notifier.ready(f"{self.arbiter.num_workers} workers serve")
 
@@ -277,7 +282,7 @@ class Supervisor:
             return
         worker.alive = False
         self._tell_workers()
-        lifecycle.call_logged(self.settings, "child_exit", self.arbiter, worker)
+        self._hooks.call(self.settings, "child_exit", self.arbiter, worker)
 
     def _tell_workers(self) -> None:
         if self.told:
@@ -285,6 +290,6 @@ class Supervisor:
 
     def resized(self, workers: int, before: int) -> None:
         self.arbiter.num_workers = workers
-        lifecycle.call_logged(
+        self._hooks.call(
             self.settings, "nworkers_changed", self.arbiter, workers, before
         )
