@@ -97,6 +97,18 @@ def test_it_waits_for_a_server_that_is_gone(server: Command, socket: str) -> Non
         assert top.process.wait(TIMEOUT) == 0
 
 
+def test_a_terminal_that_is_plain_and_one_that_is_unknown(
+    server: Command, socket: str
+) -> None:
+    with Terminal(*PROGRAM, "--control-socket", socket, kind="vt100") as top:
+        top.wait(r"celadon: serving, up .*, 2 workers")
+        top.press(b"q")
+        assert top.process.wait(TIMEOUT) == 0
+    with Terminal(*PROGRAM, "--control-socket", socket, kind="of-tomorrow") as top:
+        assert top.process.wait(TIMEOUT) == 2
+        top.wait(r"the terminal 'of-tomorrow' is not known here: try TERM=xterm, or --")
+
+
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *words], capture_output=True, text=True, timeout=60
@@ -124,6 +136,8 @@ def test_once_for_scripts(server: Command, socket: str) -> None:
     [
         (["--json"], "--json goes with --once"),
         (["--interval", "0", "--once"], "--interval: more than 0"),
+        (["--interval", "nan", "--once"], "--interval: expected a duration such as 30"),
+        (["--interval", "inf", "--once"], "--interval: expected a duration such as 30"),
         (["nonsense"], "celadon top takes no 'nonsense'"),
         (["--no-control-socket"], "no control socket"),
         (["--control-socket", "/nonexistent"], "this is no terminal"),

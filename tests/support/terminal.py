@@ -28,7 +28,9 @@ def _style_of(cell: pyte.screens.Char) -> str:
 class Terminal:
     """A program in a terminal; what a person would see there."""
 
-    def __init__(self, *words: str, lines: int = 40, columns: int = 120) -> None:
+    def __init__(
+        self, *words: str, lines: int = 40, columns: int = 120, kind: str = "linux"
+    ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self._lock = threading.Lock()
@@ -41,7 +43,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**os.environ, "TERM": "linux"},
+            env={**os.environ, "TERM": kind},
             start_new_session=True,
         )
         os.close(slave)

@@ -6,6 +6,7 @@ import argparse
 import curses
 import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 from celadon.command.top import screen
 from celadon.command.top.figures import Figures, Snapshot, derive
 from celadon.command.top.source import Pages, Socket, Source
+from celadon.config.values.plain import parse_duration
 from celadon.errors import CeladonError, UsageError
 
 _ENTER = (curses.KEY_ENTER, 10, 13)
@@ -34,8 +36,7 @@ def run(argv: Sequence[str], find: Callable[[list[str]], tuple[str, str]]) -> in
     )
     parser.add_argument(
         "--interval",
-        type=float,
-        default=1.0,
+        default="1",
         metavar="SECONDS",
         help="how often it looks (default 1)",
     )
@@ -44,8 +45,7 @@ def run(argv: Sequence[str], find: Callable[[list[str]], tuple[str, str]]) -> in
     options, rest = parser.parse_known_args(argv)
     if options.json and not options.once:
         raise UsageError("--json goes with --once")
-    if options.interval <= 0:
-        raise UsageError("--interval: more than 0 seconds")
+    interval = _interval(options.interval)
     address, token = find(rest)
     if not options.url and not address:
         raise UsageError(
@@ -53,11 +53,28 @@ def run(argv: Sequence[str], find: Callable[[list[str]], tuple[str, str]]) -> in
         )
     source: Source = Pages(options.url, token) if options.url else Socket(address)
     if options.once:
-        return _once(source, options.interval, options.json)
+        return _once(source, interval, options.json)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("this is no terminal; --once prints one look")
-    curses.wrapper(lambda window: _Session(source, options.interval).run(window))
+    try:
+        curses.setupterm()
+    except curses.error:
+        name = os.environ.get("TERM", "")
+        raise UsageError(
+            f"the terminal {name!r} is not known here: try TERM=xterm, or --once"
+        ) from None
+    curses.wrapper(lambda window: _Session(source, interval).run(window))
     return 0
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--interval: {error}") from None
+    if not seconds:
+        raise UsageError("--interval: more than 0 seconds")
+    return seconds
 
 
 def _once(source: Source, interval: float, as_json: bool) -> int:

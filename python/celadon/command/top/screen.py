@@ -5,6 +5,7 @@ from __future__ import annotations
 import curses
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,8 +147,9 @@ class Terminal:
 
     def __init__(self, window: Any) -> None:
         self._window = window
-        curses.use_default_colors()
-        curses.curs_set(0)
+        for refine in (curses.use_default_colors, lambda: curses.curs_set(0)):
+            with suppress(curses.error):  # a plain terminal has neither
+                refine()
         window.keypad(True)
 
     def draw(self, figures: Figures | None, view: View, note: str) -> None:
