@@ -102,6 +102,7 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
         )
 
 
+_LOGS = {"logconfig", "logconfig_dict", "logconfig_json"}
 _OF_GEVENT_WEBSOCKET = ("geventwebsocket.", "flask_sockets.")
 _OF_GREENLETS = (
     *_OF_GEVENT_WEBSOCKET,
@@ -128,6 +129,11 @@ def _watch(layer: Layer, settings: config.Config) -> Iterator[str]:
         yield (
             f"limit_request_head: all fields together have {settings.limit_request_head} "
             "bytes at most; set it where yours are larger"
+        )
+    if not settings.accesslog and _LOGS & layer.values.keys():
+        yield (
+            "accesslog: gunicorn writes that log where logging is configured; here it "
+            "needs accesslog = '-', or a handler of the logger gunicorn.access"
         )
     if "*" in settings.forwarded_allow_ips:
         yield (
