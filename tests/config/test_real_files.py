@@ -194,6 +194,16 @@ CASES = {
         },
         log=("^ini listening at",),
     ),
+    "a file for fileConfig that names its folder": Case(
+        "logconfig = os.path.abspath('logging.ini')\n"
+        "def when_ready(server): say(os.path.exists('own.log'))\n",
+        files={
+            "logging.ini": "[loggers]\nkeys=root\n[handlers]\nkeys=own\n[formatters]\nkeys=\n"
+            "[logger_root]\nlevel=INFO\nhandlers=own\n"
+            "[handler_own]\nclass=FileHandler\nargs=('%(here)s/own.log',)\n"
+        },
+        said=("True",),
+    ),
     "JSON for dictConfig": Case(
         "logconfig_json = 'logging.json'\n",
         files={

@@ -554,7 +554,10 @@ def test_migrate_says_what_to_watch(place: Place) -> None:
             "Watch:\n  access_log_format: %(foo)s is no",
         ),
         ("access_logfile = '-'\n", "'access_logfile' (did you mean 'accesslog'?)"),
-        ("logconfig = 'log.ini'\n", "accesslog: gunicorn writes that log where logging"),
+        (
+            "logconfig = 'log.ini'\n",
+            "accesslog: gunicorn writes that log where logging",
+        ),
     ],
 )
 def test_migrate_says_no_more_and_no_less_than_is_so(

@@ -368,3 +368,19 @@ def test_a_folder_for_bodies_is_looked_at_as_the_workers_will(site: Site) -> Non
         server.signal(signal.SIGHUP)
         server.wait_line("tmp_upload_dir: nothing can be made in")
         assert server.request(raw.get()).status == 200
+
+
+@pytest.mark.row("S09")
+def test_standard_streams_have_names_too(site: Site) -> None:
+    """A pipe of root's cannot be opened again, and need not be."""
+    logs = ("--access-logfile", "/dev/stdout", "--error-logfile", "/dev/stderr")
+    with site.serve("--user", USER.pw_name, *logs) as server:
+        wait_ready(server, 1)
+        assert server.request(raw.get()).status == 200
+        server.out.wait(r'"GET / HTTP/1.1" 200')
+        server.signal(signal.SIGUSR1)
+        assert server.request(raw.get("/again")).status == 200
+        server.out.wait(r'"GET /again HTTP/1.1" 200')
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert not any("opened again" in line for line in server.lines)

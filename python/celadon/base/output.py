@@ -9,6 +9,19 @@ from __future__ import annotations
 from celadon._core import relay_output, stop_relay
 
 _originals = (1, 2)
+_NAMES = {
+    f"{folder}/{number}": number
+    for folder in ("/dev/fd", "/proc/self/fd")
+    for number in (1, 2)
+} | {"/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def named(path: str) -> int:
+    """The descriptor of the standard stream that is called so; 0: it is another file.
+
+    It is open: to open it by its name fails for a socket, and for other users' pipes.
+    """
+    return _NAMES.get(path, 0)
 
 
 def relay() -> None:
@@ -22,6 +35,6 @@ def stop() -> None:
     stop_relay()
 
 
-def original_stdout() -> int:
-    """The descriptor of what standard output was, for who can wait by themselves."""
-    return _originals[0]
+def original(number: int) -> int:
+    """The descriptor of what 1 or 2 was, for who can wait by themselves."""
+    return _originals[number - 1]

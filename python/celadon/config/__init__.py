@@ -5,6 +5,7 @@ from celadon.config.core import (
     core_options,
     lack_of_descriptors,
     master_options,
+    stream_of_access_log,
 )
 from celadon.config.effective import Config
 from celadon.config.loading import load, merge
@@ -19,4 +20,5 @@ __all__ = [
     "master_options",
     "merge",
     "patched_parts",
+    "stream_of_access_log",
 ]

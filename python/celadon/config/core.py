@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from typing import Any
 
-from celadon.base import cgroup
+from celadon.base import cgroup, output
 from celadon.config.effective import Config
 
 # Slots of the shared memory: three for each worker, and some for those that a SIGTTIN or a
@@ -55,8 +55,15 @@ _STYLES = ("apache", "json", "logfmt")
 
 
 def access_log(config: Config) -> str:
-    """Its file, ``-`` for standard output; empty: none is written."""
+    """Its file, ``-`` for `stream_of_access_log`; empty: none is written."""
+    if output.named(config.accesslog):
+        return "-"
     return config.accesslog if config.accesslog not in ("", "None") else ""
+
+
+def stream_of_access_log(config: Config) -> int:
+    """Descriptor of the standard stream that it goes to where it goes to one."""
+    return output.named(config.accesslog) or 1
 
 
 def master_options(config: Config, slots: int = 0) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def reopen() -> None:
     """Opens the files of all handlers of all loggers again, after a rotation (SIGUSR1)."""
     for handler in file_handlers():
         try:
-            _reopen(handler)
+            if _can_be_moved(handler):
+                _reopen(handler)
         except OSError as error:
             logging.getLogger(ERROR).warning(
                 "%s is not opened again: %s", handler.baseFilename, error
@@ -50,6 +51,12 @@ def file_handlers() -> Iterator[logging.FileHandler]:
     for handler in dict.fromkeys(handlers):
         if isinstance(handler, logging.FileHandler) and handler.stream is not None:
             yield handler
+
+
+def _can_be_moved(handler: logging.FileHandler) -> bool:
+    """Not a pipe or a device, which is rotated by nobody."""
+    assert handler.stream is not None  # it was asked for
+    return stat.S_ISREG(os.fstat(handler.stream.fileno()).st_mode)
 
 
 def _reopen(handler: logging.FileHandler) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import weakref
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from celadon.base import output
 from celadon.errors import UsageError, reason
 from celadon.logging.before import Before
 from celadon.logging.files import File, capture_output
@@ -61,8 +63,9 @@ def note(line: str) -> None:
 
 def _set_up(settings: LogSettings) -> None:
     handler: logging.Handler
-    if settings.errorlog == "-":
-        handler = logging.StreamHandler(sys.stderr)
+    number = 2 if settings.errorlog == "-" else output.named(settings.errorlog)
+    if number:
+        handler = logging.StreamHandler(sys.stderr if number == 2 else sys.stdout)
     else:
         handler = File(settings.errorlog, errors="backslashreplace")
         if settings.capture_output:
@@ -145,7 +148,9 @@ def _apply_file(path: str) -> None:
 
     with open(path):  # else a file that is not there lacks a section
         pass
-    logging.config.fileConfig(path, disable_existing_loggers=False)
+    place = os.path.abspath(path).replace("%", "%%")
+    defaults = {"__file__": place, "here": os.path.dirname(place)}
+    logging.config.fileConfig(path, defaults, disable_existing_loggers=False)
 
 
 def _complete(described: dict[str, Any]) -> dict[str, Any]:

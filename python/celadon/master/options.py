@@ -42,7 +42,7 @@ def options_of(
     """For the core, which has `slots` of its start, if it has started. Raises
     `UsageError` for what is named and is not there: a user, a folder."""
     options = config.master_options(settings, slots)
-    options["stdout_fd"] = output.original_stdout()
+    options["stdout_fd"] = output.original(config.stream_of_access_log(settings))
     options["alive_period"] = alive_period
     options["build_labels"] = _build_labels()
     # What no worker could do either is said before anything is opened.

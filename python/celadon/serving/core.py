@@ -38,7 +38,7 @@ def make_core(
     logging.log_later(spawn_later)
     options = config.core_options(settings, VERSION)
     options.update(watch or {})
-    options["stdout_fd"] = output.original_stdout()
+    options["stdout_fd"] = output.original(config.stream_of_access_log(settings))
     return _core.Server(
         app,
         options,

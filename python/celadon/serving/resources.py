@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 from celadon._core import check_networks
-from celadon.base import process
+from celadon.base import output, process
 from celadon.config import Config, access_log
 from celadon.errors import UsageError
 
@@ -45,7 +45,7 @@ def _is_for_bodies(folder: str, settings: Config) -> bool:
 def why_not_made(path: str) -> str:
     """Why nobody could write to the file of a log; empty: it can be, or it is none."""
     try:
-        if path in ("", "-"):
+        if path in ("", "-") or output.named(path):
             return ""
         if os.path.isdir(path):
             raise OSError(f"{path!r} is a directory")
