@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.support import raw
 from tests.support.servers import Command, wait_until
+from tests.support.site import gone, wait_ready
 
 INI = """
 [loggers]
@@ -74,3 +77,29 @@ def test_s30_lines_of_the_access_log(tmp_path: Path) -> None:
     with Command("logging_app:app", cwd=tmp_path) as server:
         assert server.request(raw.get("/")).status == 200
         wait_until(lambda: (t := (tmp_path / "access.log").read_text(), "GET / " in t))
+
+
+def test_a_handler_that_a_file_adds_is_there_once_after_reloads(tmp_path: Path) -> None:
+    (tmp_path / "logging_app.py").write_text(APP.format(way=""))
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "import logging\n"
+        "logging.getLogger('gunicorn.error').addHandler(logging.FileHandler('own.log'))\n"
+    )
+    with Command("logging_app:app", cwd=tmp_path) as server:
+        for _ in range(2):
+            before = wait_ready(server, 1)
+            server.signal(signal.SIGHUP)
+            for pid in before:
+                wait_until(lambda pid=pid: (None, gone(pid)))  # type: ignore[misc]
+        # Those of before are closed once the reload is settled.
+        wait_until(lambda: (n := times_open(server, tmp_path / "own.log"), n == 1))
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    lines = (tmp_path / "own.log").read_text().splitlines()
+    assert (lines.count("reloading"), lines.count("stopped")) == (2, 1)
+
+
+def times_open(server: Command, path: Path) -> int:
+    """How often the master has it open."""
+    links = Path(f"/proc/{server.process.pid}/fd").iterdir()
+    return [os.readlink(each) for each in links].count(str(path))

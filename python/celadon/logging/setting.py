@@ -84,8 +84,11 @@ def _described_by(settings: LogSettings) -> str:
 
 def _configure(settings: LogSettings) -> None:
     """Applies what the user says of all loggers; gunicorn's names are ours as well, and
-    handlers that somebody has added to them stay there."""
+    handlers that somebody has added to them stay there, until a file that is read again
+    adds others."""
     added = [each for each in theirs.handlers if each not in _placed]
+    added = [each for each in added if each not in _added] or added
+    _added.update(added)
     theirs.handlers[:] = []
     _say_where(settings)
     _placed.update(theirs.handlers)
@@ -93,6 +96,7 @@ def _configure(settings: LogSettings) -> None:
 
 
 _placed: weakref.WeakSet[logging.Handler] = weakref.WeakSet()  # by settings
+_added: weakref.WeakSet[logging.Handler] = weakref.WeakSet()  # by somebody, before
 
 
 def _say_where(settings: LogSettings) -> None:
