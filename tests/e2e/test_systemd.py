@@ -102,6 +102,26 @@ def test_a_refused_reload_is_told(site: Site) -> None:
     manager.close()
 
 
+def test_a_reload_that_is_refused_makes_nobody_ready(site: Site) -> None:
+    manager = Manager(site.folder)
+    (site.folder / "site_app.py").write_text(
+        "import os, time\n"
+        "while not os.path.exists('go'): time.sleep(0.01)\n"
+        "def app(environ, start_response): ...\n"
+    )
+    env = {"NOTIFY_SOCKET": manager.path}
+    with Command("site_app:app", cwd=site.folder, env=env) as server:
+        server.wait_line("listening at")
+        (site.folder / "celadon.toml").write_text("workers = ")
+        server.signal(signal.SIGHUP)
+        said = manager.hear()
+        assert said == {"STATUS": "the reload was refused: the log says why"}
+        site.go()
+        assert manager.hear()["READY"] == "1"
+        wait_ready(server, 1)
+    manager.close()
+
+
 def test_the_application_cannot_speak_for_the_server(site: Site) -> None:
     (site.folder / "site_app.py").write_text(
         "import os\n"

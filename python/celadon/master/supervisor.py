@@ -185,7 +185,7 @@ class Supervisor:
         except (Exception, SystemExit) as error:
             self._go_back(before)
             say_why(error)
-            self._notifier.ready("the reload was refused: the log says why")
+            self._notifier.as_before("the reload was refused: the log says why")
             return in_a_line(error)
         if self._before:
             before.logs.forget()  # of a reload that nothing goes back to

@@ -27,6 +27,7 @@ class Notifier:
     def __init__(self) -> None:
         self._address = os.environ.pop("NOTIFY_SOCKET", "")
         self._reads = True
+        self._is_ready = False
         self.watchdog_period = _watchdog_period()
 
     def tell(self, *lines: str, descriptor: int | None = None) -> None:
@@ -59,13 +60,20 @@ class Notifier:
             socket.send_fds(out, ["\n".join(lines).encode()], given)
 
     def ready(self, status: str) -> None:
+        self._is_ready = True
         self.tell("READY=1", f"STATUS={status}", f"MAINPID={os.getpid()}")
 
-    def status(self, text: str) -> None:
-        self.tell(f"STATUS={text}")
+    def as_before(self, status: str) -> None:
+        """What `reloading` began changes nothing: who was not ready is not so by that."""
+        if self._is_ready:
+            self.ready(status)
+        else:
+            self.tell(f"STATUS={status}")
 
     def reloading(self) -> None:
-        """The manager waits for `ready` from now on."""
+        """The manager waits for `ready` from now on, as it does for the first."""
+        if not self._is_ready:
+            return
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self.tell("RELOADING=1", f"MONOTONIC_USEC={microseconds}", "STATUS=reloading")
 
