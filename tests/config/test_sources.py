@@ -900,6 +900,27 @@ def test_s35_check_config_says_all_at_once(place: Place) -> None:
     assert "there is no module 'a'" in done.stderr
 
 
+def test_s35_check_config_makes_no_files(place: Place) -> None:
+    """Which would be those of who checks, and not of whom the server runs as."""
+    place.write("full.log", "")
+    place.write(
+        "celadon.conf.py",
+        "pidfile, accesslog, errorlog = 'pid', 'access.log', 'error.log'\n"
+        "logconfig_dict = {'handlers': {\n"
+        "    'one': {'class': 'logging.FileHandler', 'filename': 'one.log'},\n"
+        "    'two': {'class': 'logging.handlers.RotatingFileHandler',\n"
+        "            'filename': 'two.log', 'maxBytes': 1000},\n"
+        "    'full': {'class': 'logging.FileHandler', 'filename': 'full.log'}},\n"
+        "  'root': {'handlers': ['one', 'two', 'full'], 'level': 'INFO'}}\n",
+    )
+    done = place.run("--check-config", "--bind", "127.0.0.1:0", PROBE)
+    assert (done.returncode, done.stdout) == (0, "configuration is fine\n"), done.stderr
+    assert {each.name for each in place.folder.iterdir()} == {
+        "celadon.conf.py",
+        "full.log",
+    }
+
+
 def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
     """Addresses and files are those of a server that has them open."""
     with Command(

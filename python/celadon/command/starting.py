@@ -11,7 +11,9 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from logging import FileHandler
+from typing import Any
 
 from celadon import logging
 from celadon._core import parse_address
@@ -125,12 +127,37 @@ def _logs(settings: Config) -> Iterator[str]:
     trial = copy.copy(settings)
     trial.values = {**settings.values, "errorlog": "-", "capture_output": False}
     before = logging.Before()
+    with _leaving_no_files():
+        try:
+            logging.setup(trial)
+        except UsageError as error:
+            yield from error.problems
+        finally:
+            before.restore()
+
+
+@contextmanager
+def _leaving_no_files() -> Iterator[None]:
+    """Handlers make theirs. One of who checks, root it may be, would be in the way of the
+    user that the server runs as."""
+    made: list[str] = []
+    handler: Any = FileHandler
+    opened = handler._open
+
+    def note(self: FileHandler) -> Any:
+        if not os.path.lexists(self.baseFilename):
+            made.append(self.baseFilename)
+        return opened(self)
+
+    handler._open = note
     try:
-        logging.setup(trial)
-    except UsageError as error:
-        yield from error.problems
+        yield
     finally:
-        before.restore()
+        handler._open = opened
+        for path in made:
+            with suppress(OSError):
+                if not os.path.getsize(path):  # nobody has written to it
+                    os.unlink(path)
 
 
 def _statsd(settings: Config) -> Iterator[str]:
