@@ -322,6 +322,26 @@ def test_what_a_platform_says_and_nobody_asks_for_is_no_problem(place: Place) ->
     assert len(place.problems(**odd)) == 2
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=postgres://u:p#ss@h/db", "postgres://u:p#ss@h/db"),
+        ("A=p#ss # don't tell", "p#ss"),
+        ("A='x # y'#z", "x # y#z"),
+        ('export A="a\\" # b" # c', 'a" # b'),
+        ("A=\\ #x", " #x"),
+        ("A= # nothing", ""),
+        ("\ufeffA=1", "1"),
+        ("# A=2\n   # A=3\nA=4", "4"),
+    ],
+)
+def test_values_of_a_file_of_variables(tmp_path: Path, line: str, value: str) -> None:
+    from celadon.config import env_file
+
+    (tmp_path / "site.env").write_text(f"{line}\n")
+    assert env_file.read(str(tmp_path / "site.env")) == {"A": value}
+
+
 @pytest.mark.row("S21")
 def test_in_a_file_for_gunicorn_only_its_names_are_settings(place: Place) -> None:
     place.write(

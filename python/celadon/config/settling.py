@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from celadon.config import paths
+from celadon.config import env_file, paths
 from celadon.config.effective import Config
 from celadon.config.settings import SETTINGS
 from celadon.config.values.addresses import in_both
@@ -97,7 +97,7 @@ def _problems_of_environment(config: Config) -> list[str]:
             )
     if config.env_file:
         try:
-            config.environment = _read_env_file(config.env_file)
+            config.environment = env_file.read(config.env_file)
         except (OSError, ValueError) as error:
             problems.append(f"env_file: {error}")
     return problems
@@ -110,31 +110,6 @@ def patched_parts(config: Config) -> dict[str, bool]:
     from celadon.patch.installing import PARTS
 
     return {part: part in config.green_patch for part in PARTS}
-
-
-def _read_env_file(path: str) -> dict[str, str]:
-    """The variables of an `env_file`; `export` may stand before a name.
-
-    Raises `OSError`, and `ValueError` for a line that is something else.
-    """
-    import shlex
-
-    found: dict[str, str] = {}
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                words = shlex.split(line, comments=True)
-            except ValueError as error:
-                raise ValueError(f"{path}:{number}: {error}") from None
-            if words[:1] == ["export"]:
-                del words[0]
-            if not words:
-                continue
-            name, equals, value = words[0].partition("=")
-            if len(words) > 1 or not equals or not name.isidentifier():
-                raise ValueError(f"{path}:{number}: expected NAME=value")
-            found[name] = value
-    return found
 
 
 def _settle_worker_class(config: Config) -> None:
