@@ -474,6 +474,8 @@ def test_every_default_of_gunicorn_is_accepted(place: Place) -> None:
         ("sync", 4, True),
         ("gthread", 4, True),
         ("gevent", 1, True),
+        ("gevent_wsgi", 1, True),
+        ("gunicorn.workers.ggevent.GeventPyWSGIWorker", 1, True),
         ("eventlet", 1, True),
         ("meinheld.gmeinheld.MeinheldWorker", 1, True),
         ("egg:meinheld#gunicorn_worker", 1, True),
