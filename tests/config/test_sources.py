@@ -342,6 +342,27 @@ def test_values_of_a_file_of_variables(tmp_path: Path, line: str, value: str) ->
     assert env_file.read(str(tmp_path / "site.env")) == {"A": value}
 
 
+def test_a_project_that_cannot_be_read_is_named(place: Place) -> None:
+    """Nobody knows whether it says anything of celadon."""
+    place.write("pyproject.toml", "[project")
+    (line,) = place.problems()
+    assert line.startswith("celadon: pyproject.toml: Expected ']'")
+    assert line.endswith("; --config '' reads no file")
+    assert place.settings("--config", "")
+    (place.folder / "pyproject.toml").unlink()
+    (place.folder / "pyproject.toml").symlink_to("/proc/self/mem")
+    done = place.run("--check-config", "--keep-alive", "soon", "nowhere:app")
+    assert "pyproject.toml: Input/output error; --config '' reads" in done.stderr
+    assert "keepalive: expected a duration" in done.stderr
+
+
+def test_a_socket_in_what_is_no_folder_is_named(place: Place) -> None:
+    path = place.write("file", "") / "x"
+    bind = ("-b", "127.0.0.1:0", "--control-socket", str(path))
+    done = place.run(*bind, PROBE)
+    assert f"celadon: cannot bind to 'unix:{path}': " in done.stderr
+
+
 @pytest.mark.row("S21")
 def test_in_a_file_for_gunicorn_only_its_names_are_settings(place: Place) -> None:
     place.write(

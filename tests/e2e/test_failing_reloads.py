@@ -12,7 +12,7 @@ import pytest
 from tests.support.load import FOREVER, Load
 from tests.support.raw import Client, get
 from tests.support.servers import Command, wait_until
-from tests.support.site import kill_worker, ready, renewed, wait_ready
+from tests.support.site import Site, kill_worker, ready, renewed, wait_ready
 from tests.support.statsd import Daemon
 
 APP = """
@@ -228,3 +228,28 @@ def post_fork(server, worker):
         renewed(server, old)
         is_served(server, folder, "two")
         assert not any("in use" in line for line in server.lines)
+
+
+def test_hooks_of_a_module_find_what_they_found_before(site: Site) -> None:
+    """What a reload that is refused has read is nowhere."""
+    conf = site.folder / "site_conf.py"
+    text = (
+        "NAME = {name!r}\nworkers = {workers!r}\n"
+        "def post_fork(server, worker): server.log.info('forked by %s', NAME)\n"
+    )
+    conf.write_text(text.format(name="the first", workers=1))
+    with site.serve("--config", "python:site_conf") as server:
+        [worker] = wait_ready(server, 1)
+        server.wait_line("forked by the first")
+        conf.write_text(text.format(name="another one", workers="none"))
+        server.signal(signal.SIGHUP)
+        server.wait_line("workers: expected a number above 0")
+        server.lines.forget()
+        kill_worker(server, worker)
+        server.wait_line("forked by the first")
+        conf.write_text("1 / 0\n")
+        server.signal(signal.SIGHUP)
+        server.wait_line("config: python:site_conf cannot be read")
+        conf.write_text(text.format(name="the last of all", workers=1))
+        server.signal(signal.SIGHUP)
+        server.wait_line("forked by the last of all")

@@ -6,7 +6,6 @@ outlives the master: the next one finds it under its name, with the connections 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -206,10 +205,12 @@ def _refuse_file(text: str) -> None:
     path = text.removeprefix("unix:")
     if path == text or path.startswith("@"):
         return
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            why = f"cannot bind to {text!r}: there is a file that is no socket"
-            raise OSError(why)
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:  # nothing is there, or who binds is told by what
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError(f"cannot bind to {text!r}: there is a file that is no socket")
 
 
 def _unknown_host(text: str) -> str:

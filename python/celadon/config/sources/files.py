@@ -29,8 +29,12 @@ def find(folder: Path) -> Path | None:
         path = folder / name
         if not path.is_file():
             continue
-        if name == "pyproject.toml" and _tool_table(path) is None:
-            continue
+        try:
+            if name == "pyproject.toml" and _tool_table(path) is None:
+                continue
+        except (OSError, UsageError) as error:  # it may be none of ours
+            why = f"{name}: {error.strerror}" if isinstance(error, OSError) else error
+            raise UsageError(f"{why}; --config '' reads no file") from None
         return path
     return None
 
@@ -63,12 +67,14 @@ def read(path: Path, run_code: bool = True) -> Layer:
 
 def _read_module(name: str, folder: Path) -> Layer:
     source = f"python:{name}"
+    # A reload must see what is new in it, and hooks of before find all as it was.
+    before = sys.modules.pop(name, None)
     sys.path.insert(0, str(folder))
     try:
-        # A reload of the configuration must see what is new in it.
-        read = sys.modules.get(name)
-        module = importlib.reload(read) if read else importlib.import_module(name)
+        module = importlib.import_module(name)
     except Exception as error:
+        if before:
+            sys.modules[name] = before
         raise python_files.failed(source, error) from None
     finally:
         sys.path.remove(str(folder))
