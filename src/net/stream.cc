@@ -1,5 +1,6 @@
 #include "net/stream.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -218,6 +219,12 @@ std::uint64_t Stream::delivered() const noexcept {
 
 std::optional<Nanos> Stream::since_acknowledged() const noexcept {
   return open() ? kernel::since_acknowledged(fd_) : std::nullopt;
+}
+
+// What the kernel holds for a unix socket counts more than its bytes.
+Delivery Stream::delivery() const noexcept {
+  return {.sent = sent_ + queued(),
+          .taken = sent_ - std::min<std::uint64_t>(sent_, unsent())};
 }
 
 void Stream::let_rest() noexcept {

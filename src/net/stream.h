@@ -19,6 +19,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/delivery.h"
 #include "base/out_queue.h"
 #include "loop/loop.h"
 
@@ -115,6 +116,8 @@ class Stream : public loop::IoHandler {
   // may have less than none.
   [[nodiscard]] std::uint64_t delivered() const noexcept;
   [[nodiscard]] std::optional<Nanos> since_acknowledged() const noexcept;
+  // Of all that was ever sent here.
+  [[nodiscard]] Delivery delivery() const noexcept;
   void close() noexcept;
   // Closes so that the peer sees a reset and never a complete-looking end.
   void reset() noexcept;

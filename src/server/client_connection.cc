@@ -404,6 +404,12 @@ void ClientConnection::reset(Closed why) noexcept {
   lose(why);
 }
 
+void ClientConnection::drop_blocked() noexcept {
+  if (!flush() || state_.output != Output::Blocked) return;
+  ++server_.ledger().counters().timeouts_write;
+  reset(Closed::Slow);
+}
+
 Eviction ClientConnection::evict() noexcept {
   const bool came = read_some();
   if (came || !is_idle()) {

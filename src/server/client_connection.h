@@ -5,8 +5,8 @@
 // Its rules (they are proved by tests/sim):
 // - What arrived whole is served and what was queued is delivered before it ends,
 // unless
-//   the peer resets, takes nothing for write_timeout, or the server's last patience
-//   ends.
+//   the peer resets, takes nothing for write_timeout or for as long as the application
+//   of its tunnel waits, or the server's last patience ends.
 // - Deadlines are a function of the state (due.h). Before one is acted on, everything
 //   that came meanwhile is read, and everything that can leave leaves.
 // - It reads only while what is held for it, unread and unsent, is below its marks.
@@ -157,7 +157,11 @@ class ClientConnection : public loop::Disposable,
   // that too.
   void rearm() noexcept;
 
+  // The peer takes nothing any more: what cannot leave now never will.
+  void drop_blocked() noexcept;
+
   [[nodiscard]] bool open() const noexcept { return stream_.open(); }
+  [[nodiscard]] Delivery how_far() const noexcept { return stream_.delivery(); }
   [[nodiscard]] std::size_t queued() const noexcept { return stream_.queued(); }
   [[nodiscard]] bool is_full() const noexcept {
     return stream_.queued() > settings().response_buffer;

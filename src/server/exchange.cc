@@ -198,6 +198,11 @@ void Exchange::finish(std::span<const http::HeaderView> trailers) noexcept {
   if (!gone_) channel_->end_answer(*this, trailers);
 }
 
+void Exchange::give_up() noexcept {
+  finish();
+  if (!gone_) channel_->give_up(*this);
+}
+
 void Exchange::abort() noexcept {
   if (ended()) return;
   answer_ = Answer::Broken;

@@ -29,6 +29,7 @@
 
 #include "base/account.h"
 #include "base/clock.h"
+#include "base/delivery.h"
 #include "base/intrusive_list.h"
 #include "base/out_queue.h"
 #include "base/under_way.h"
@@ -116,6 +117,10 @@ class Channel {
   // The answer is whole; `trailers` where the protocol has them.
   virtual void end_answer(Exchange& exchange,
                           std::span<const http::HeaderView> trailers) noexcept = 0;
+  // Its peer takes nothing any more: what cannot leave at once is not waited for.
+  virtual void give_up(Exchange& exchange) noexcept = 0;
+  // How far what was sent on its connection has come.
+  [[nodiscard]] virtual Delivery how_far(const Exchange& exchange) const noexcept = 0;
   // The answer stays visibly incomplete; those before it are not touched.
   virtual void break_off(Exchange& exchange) noexcept = 0;
   // Nothing was thrown away that belongs to a tunnel.
@@ -267,6 +272,9 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   // of an answer without a length, our end is shut at once: what comes in a tunnel from
   // then on is thrown away, and on_body tells of its end.
   void finish(std::span<const http::HeaderView> trailers = {}) noexcept;
+  // Likewise, of a tunnel whose peer takes nothing any more. Where something waits for
+  // it the connection is reset, within this call, and on_gone tells so.
+  void give_up() noexcept;
   void abort() noexcept;
   // Answers with the server's own page, if no head is out; else aborts.
   void refuse(http::Rejection why) noexcept;
@@ -283,6 +291,10 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
     return remaining_;
   }
   [[nodiscard]] bool gone() const noexcept { return gone_; }
+  // How far what was sent on its connection has come; nothing where the client is gone.
+  [[nodiscard]] Delivery how_far() const noexcept {
+    return gone_ ? Delivery{} : channel_->how_far(*this);
+  }
   // The application has its socket.
   [[nodiscard]] bool lent() const noexcept {
     return status_ == kSwitched && !body_allowed_;

@@ -178,6 +178,11 @@ void H1Session::note_whole() noexcept {
 void H1Session::break_off(Exchange&) noexcept {
   const loop::Custody::Inside inside(server_.loop().custody());
   take_no_more();
+void H1Session::give_up(Exchange&) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
+  drop_blocked();
+}
+
   if (framing_ == http::h1::Framing::Close || framing_ == http::h1::Framing::Tunnel) {
     end_by_reset();
   }

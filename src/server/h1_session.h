@@ -52,6 +52,10 @@ class H1Session final : public ClientConnection, public Channel {
                      std::span<const http::HeaderView> headers) noexcept override;
   void end_answer(Exchange& x,
                   std::span<const http::HeaderView> trailers) noexcept override;
+  void give_up(Exchange& x) noexcept override;
+  [[nodiscard]] Delivery how_far(const Exchange&) const noexcept override {
+    return ClientConnection::how_far();
+  }
   void break_off(Exchange& x) noexcept override;
   [[nodiscard]] bool may_tunnel() const noexcept override {
     return state().input != Input::Last;

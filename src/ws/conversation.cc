@@ -119,12 +119,16 @@ Event Conversation::on_close(OutQueue& out) {
 }
 
 Event Conversation::fail(Fault fault, OutQueue& out) {
+  end_by(fault, State::Failed, out);
+  return {Event::Kind::Closed, {}};
+}
+
+void Conversation::end_by(Fault fault, State to, OutQueue& out) {
   const FaultInfo info = fault_info(fault);
   ending_ = {.code = info.code, .reason = std::string(info.text), .fault = fault};
   // It is said once: a close frame is the last one.
   if (state_ == State::Open) append_close(out, info.code, info.text);
-  set_state(State::Failed);
-  return {Event::Kind::Closed, {}};
+  set_state(to);
 }
 
 // --- what goes ---
@@ -157,7 +161,7 @@ Refusal Conversation::ping(std::string_view data, OutQueue& out) {
 }
 
 Refusal Conversation::close(std::uint16_t code, std::string_view reason, Nanos now,
-                            OutQueue& out) {
+                            OutQueue& out, Delivery delivery) {
   if (state_ != State::Open) return Refusal::NotOpen;
   if (code != close_code::kNone && !is_close_code(code)) return Refusal::BadCode;
   if (reason.size() > kLongestReason) return Refusal::TooLong;
@@ -166,7 +170,7 @@ Refusal Conversation::close(std::uint16_t code, std::string_view reason, Nanos n
   if (!is_text || (code == close_code::kNone && !reason.empty()))
     return Refusal::BadReason;
   append_close(out, code, reason);
-  closing_since_ = now;
+  close_ = Question(now, delivery);
   set_state(State::ClosingByUs);
   return Refusal::None;
 }
@@ -175,22 +179,20 @@ Refusal Conversation::close(std::uint16_t code, std::string_view reason, Nanos n
 
 Nanos Conversation::due() const noexcept {
   if (state_ == State::Open) return ws::due(peer_, *options_);
-  if (state_ == State::ClosingByUs) return closing_since_ + options_->close_timeout;
+  if (state_ == State::ClosingByUs) return close_.since() + options_->close_timeout;
   return kNever;
 }
 
-void Conversation::on_time(Nanos now, OutQueue& out) {
+void Conversation::on_time(Nanos now, OutQueue& out, Delivery delivery) {
   if (now < due() || due() == kNever) return;
   if (state_ == State::ClosingByUs) {
-    set_state(State::Failed);
-    return;
+    if (!close_.comes_nearer(now, delivery)) set_state(State::GivenUp);
+  } else if (need(peer_, *options_, now) == Need::Ping) {
+    append_control(out, Opcode::Ping, {});
+    peer_.ping = Question(now, delivery);
+  } else if (!peer_.ping.comes_nearer(now, delivery)) {
+    end_by(Fault::Silent, State::GivenUp, out);
   }
-  if (need(peer_, *options_, now) == Need::GiveUp) {
-    fail(Fault::Silent, out);
-    return;
-  }
-  append_control(out, Opcode::Ping, {});
-  peer_.asked = now;
 }
 
 }  // namespace celadon::ws

@@ -4,6 +4,7 @@
 //   bytes ─► receive ─► Event ─► application ─► send, ping, close ─► OutQueue
 //               └──────► pongs, close frames ─────────────────────────▲
 //   time  ─► due, on_time ─► pings ───────────────────────────────────┘
+//              └─ Delivery: how far it has come
 //
 // Whoever owns it pulls events until there is none, so it stops where the application's
 // queue is full (WS09), and writes the queue once for all that a turn has put there.
@@ -86,15 +87,16 @@ class Conversation {
     return send(Opcode::Binary, data, out, owner);
   }
   [[nodiscard]] Refusal ping(std::string_view data, OutQueue& out);
-  // Begins the close handshake. 1005: without a code.
+  // Begins the close handshake. 1005: without a code. `delivery`: of what was sent
+  // before, where that is known.
   [[nodiscard]] Refusal close(std::uint16_t code, std::string_view reason, Nanos now,
-                              OutQueue& out);
+                              OutQueue& out, Delivery delivery = {});
 
   // When on_time() has something to do, if nothing comes before.
   [[nodiscard]] Nanos due() const noexcept;
   // A ping is sent; or the peer is given up, which state() tells. Call after what came
-  // was received.
-  void on_time(Nanos now, OutQueue& out);
+  // was received; `delivery` as in close().
+  void on_time(Nanos now, OutQueue& out, Delivery delivery = {});
 
  private:
   void set_state(State to) noexcept;
@@ -103,13 +105,14 @@ class Conversation {
   std::optional<Event> on_control(OutQueue& out);
   Event on_close(OutQueue& out);
   Event fail(Fault fault, OutQueue& out);
+  void end_by(Fault fault, State to, OutQueue& out);
 
   const Options* options_;
   std::unique_ptr<Deflation> deflation_;  // where it was agreed on
   MessageParser parser_;
   State state_ = State::Open;
   KeepAlive peer_;
-  Nanos closing_since_ = 0;
+  Question close_;  // ours
   Ending ending_;
 };
 

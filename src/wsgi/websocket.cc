@@ -115,7 +115,8 @@ bool WebSocket::send(bool is_text, std::string_view data) noexcept {
 
 bool WebSocket::close(std::uint16_t code, std::string_view reason) noexcept {
   if (!accept_first()) return false;
-  switch (conversation_->close(code, reason, now(), out_)) {
+  const Delivery delivery = request_.exchange().how_far();
+  switch (conversation_->close(code, reason, now(), out_, delivery)) {
     case ws::Refusal::None: break;
     case ws::Refusal::NotOpen: return true;
     case ws::Refusal::BadCode:
@@ -137,7 +138,8 @@ bool WebSocket::close(std::uint16_t code, std::string_view reason) noexcept {
 }
 
 void WebSocket::end(std::uint16_t code, Answer answer) noexcept {
-  [[maybe_unused]] const auto refusal = conversation_->close(code, {}, now(), out_);
+  [[maybe_unused]] const auto refusal =
+      conversation_->close(code, {}, now(), out_, request_.exchange().how_far());
   wake_all();
   inbox_.clear();
   inbox_bytes_ = 0;
@@ -198,8 +200,8 @@ void WebSocket::on_turn_end() noexcept {
 void WebSocket::on_timer() noexcept {
   pump();
   if (!rests() && ws::hears(conversation_->state())) {
-    conversation_->on_time(now(), out_);
-    if (conversation_->state() == ws::State::Failed) log_fault();
+    conversation_->on_time(now(), out_, request_.exchange().how_far());
+    if (conversation_->state() == ws::State::GivenUp) log_fault();
   }
   look();
 }
@@ -208,11 +210,10 @@ void WebSocket::look() noexcept {
   pump();
   if (closes_ != 0 && is_open()) {
     [[maybe_unused]] const auto refusal =
-        conversation_->close(closes_, {}, now(), out_);
+        conversation_->close(closes_, {}, now(), out_, request_.exchange().how_far());
   }
   flush(net::Leave::Now);
-  // The transport ends now, whatever the view does before it returns (RFC 6455 7.1.1).
-  if (ws::ends(conversation_->state())) request_.exchange().finish();
+  if (ws::ends(conversation_->state())) end_transport();
   rearm();
   if (!inbox_.empty() || !is_open()) wake(In);
   if (!is_open()) wake(Out);
@@ -304,6 +305,16 @@ void WebSocket::wake(Side side) noexcept {
     if (each.side != side) continue;
     each.strand->granted = true;
     each.strand->wake();
+  }
+}
+
+// Now, whatever the view does before it returns (RFC 6455 7.1.1).
+void WebSocket::end_transport() noexcept {
+  server::Exchange& x = request_.exchange();
+  if (conversation_->state() == ws::State::GivenUp) {
+    x.give_up();
+  } else {
+    x.finish();
   }
 }
 

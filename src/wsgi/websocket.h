@@ -88,6 +88,7 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   void rearm() noexcept;
   [[nodiscard]] bool is_open() const noexcept {
     return conversation_->state() == ws::State::Open;
+  void end_transport() noexcept;
   }
   [[nodiscard]] bool is_full() const noexcept;
   // The peer is not silent: it is not read. (Nor does the connection read on while its

@@ -126,7 +126,7 @@ TEST_F(ConversationTest, WS08AnAnswerThatDoesNotComeIsNotWaitedForForEver) {
   talk_.on_time(6 * kSecond - 1, out_);
   EXPECT_EQ(talk_.state(), State::ClosingByUs);
   talk_.on_time(6 * kSecond, out_);
-  EXPECT_EQ(talk_.state(), State::Failed);
+  EXPECT_EQ(talk_.state(), State::GivenUp);
   EXPECT_EQ(talk_.ending().code, close_code::kLost);
   EXPECT_EQ(said().size(), 1U);
 }
@@ -187,7 +187,7 @@ TEST_F(ConversationTest, WS08APeerThatIsSilentIsPingedAndGivenUp) {
   EXPECT_EQ(said(), (Frames{sent(Opcode::Ping, "")}));
   EXPECT_EQ(talk_.due(), 40 * kSecond);
   talk_.on_time(40 * kSecond, out_);
-  EXPECT_EQ(talk_.state(), State::Failed);
+  EXPECT_EQ(talk_.state(), State::GivenUp);
   EXPECT_EQ(talk_.ending().fault, Fault::Silent);
   EXPECT_EQ(said(),
             (Frames{sent(Opcode::Close, close_payload(1011, "no answer to a ping"))}));
@@ -206,12 +206,48 @@ TEST_F(ConversationTest, WS08AnyByteShowsThatAPeerIsThere) {
   EXPECT_EQ(talk_.due(), 120 * kSecond);
 }
 
+TEST_F(ConversationTest, WS08APingIsWaitedForWhileWhatStandsBeforeItIsTaken) {
+  talk_.on_time(20 * kSecond, out_, {.sent = 1000, .taken = 400});
+  EXPECT_EQ(said(), (Frames{sent(Opcode::Ping, "")}));
+  talk_.on_time(40 * kSecond, out_, {.sent = 5000, .taken = 401});
+  EXPECT_EQ(talk_.due(), 60 * kSecond);
+  // It has come: the time for its answer begins, and it is the last one.
+  talk_.on_time(60 * kSecond, out_, {.sent = 5000, .taken = 1100});
+  EXPECT_EQ(talk_.state(), State::Open);
+  EXPECT_EQ(talk_.due(), 80 * kSecond);
+  talk_.on_time(80 * kSecond, out_, {.sent = 5000, .taken = 5000});
+  EXPECT_EQ(talk_.state(), State::GivenUp);
+}
+
+TEST_F(ConversationTest, WS08WhoTakesNothingOfWhatStandsBeforeAPingIsGivenUp) {
+  talk_.on_time(20 * kSecond, out_, {.sent = 1000, .taken = 400});
+  talk_.on_time(40 * kSecond, out_, {.sent = 1002, .taken = 400});
+  EXPECT_EQ(talk_.state(), State::GivenUp);
+}
+
+TEST_F(ConversationTest, WS08NothingStandsBeforeAPingWhereAllWasTaken) {
+  talk_.on_time(20 * kSecond, out_, {.sent = 1000, .taken = 1000});
+  talk_.on_time(40 * kSecond, out_, {.sent = 3000, .taken = 3000});
+  EXPECT_EQ(talk_.state(), State::GivenUp);
+}
+
+TEST_F(ConversationTest, WS08ACloseIsWaitedForWhileWhatStandsBeforeItIsTaken) {
+  EXPECT_EQ(talk_.close(1000, "", 0, out_, {.sent = 1000, .taken = 400}),
+            Refusal::None);
+  talk_.on_time(5 * kSecond, out_, {.sent = 1004, .taken = 700});
+  EXPECT_EQ(talk_.state(), State::ClosingByUs);
+  EXPECT_EQ(talk_.due(), 10 * kSecond);
+  talk_.on_time(10 * kSecond, out_, {.sent = 1004, .taken = 700});
+  EXPECT_EQ(talk_.state(), State::GivenUp);
+}
+
 TEST(KeepAliveOptions, WS08EachMayBeOff) {
+  const Question ping(20 * kSecond, {});
   Options options;
   options.ping_timeout = kNever;
   EXPECT_EQ(due({.heard = 0}, options), 20 * kSecond);
-  EXPECT_EQ(due({.heard = 0, .asked = 20 * kSecond}, options), kNever);
-  EXPECT_EQ(need({.heard = 0, .asked = 20 * kSecond}, options, kNever), Need::Nothing);
+  EXPECT_EQ(due({.heard = 0, .ping = ping}, options), kNever);
+  EXPECT_EQ(need({.heard = 0, .ping = ping}, options, kNever), Need::Nothing);
   options.ping_interval = kNever;
   EXPECT_EQ(due({.heard = 0}, options), kNever);
   EXPECT_EQ(need({.heard = 0}, options, kNever), Need::Nothing);
@@ -265,6 +301,11 @@ constexpr Way kWays[]{
      }},
     {State::Failed,
      [](Conversation& talk, OutQueue& out) { receive(talk, frame(3, ""), out); }},
+    {State::GivenUp,
+     [](Conversation& talk, OutQueue& out) {
+       EXPECT_EQ(talk.close(1000, "", 0, out), Refusal::None);
+       talk.on_time(3600 * kSecond, out);
+     }},
     {State::Closed, [](Conversation& talk, OutQueue&) { talk.on_transport_end(); }},
 };
 
