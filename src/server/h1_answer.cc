@@ -38,9 +38,7 @@ Sent H1Session::write_head(Exchange& x, const http::ResponseHead& head,
                                       length.has_value());
   const bool last = is_last_answer(x, head) || framing_ == http::h1::Framing::Close;
   if (last) take_no_more();
-  if (ledger.access_log() && ledger.access_log()->format().wants_response_headers()) {
-    for (const auto& h : head.headers) x.log_header(h.name, h.value);
-  }
+  note_fields(x, head);
   const bool is_timed = settings().server_timing && x.account;
   if (is_timed || !x.released_next()) x.answered_at = server_.loop().fresh_now();
   std::string timing;
@@ -61,6 +59,13 @@ Sent H1Session::write_head(Exchange& x, const http::ResponseHead& head,
   // What is held back ends here: the server has just read the clock for it.
   if (state().output == Output::Queued && x.answered_at == 0) x.answered_at = now();
   return sent;
+}
+
+// For the access log, where its format names one.
+void H1Session::note_fields(Exchange& x, const http::ResponseHead& head) noexcept {
+  const AccessLog* log = server_.ledger().access_log();
+  if (!log || !log->format().wants_response_headers()) return;
+  for (const auto& h : head.headers) x.log_header(h.name, h.value);
 }
 
 // `out` is what precedes the data: a head, or nothing.
@@ -173,16 +178,16 @@ void H1Session::note_whole() noexcept {
   server_.loop().fresh_now();  // its linger begins
 }
 
-// Where the framing shows what is missing an ordinary end does; what the end of the
-// connection delimits needs a reset, behind all that came before it (C03).
-void H1Session::break_off(Exchange&) noexcept {
-  const loop::Custody::Inside inside(server_.loop().custody());
-  take_no_more();
 void H1Session::give_up(Exchange&) noexcept {
   const loop::Custody::Inside inside(server_.loop().custody());
   drop_blocked();
 }
 
+// Where the framing shows what is missing an ordinary end does; what the end of the
+// connection delimits needs a reset, behind all that came before it (C03).
+void H1Session::break_off(Exchange&) noexcept {
+  const loop::Custody::Inside inside(server_.loop().custody());
+  take_no_more();
   if (framing_ == http::h1::Framing::Close || framing_ == http::h1::Framing::Tunnel) {
     end_by_reset();
   }
@@ -196,6 +201,7 @@ Sent H1Session::open_tunnel(Exchange& x, const http::ResponseHead& head) noexcep
   take_no_more();
   framing_ = http::h1::Framing::Tunnel;
   expecting_ = Expecting::Tunnel;
+  note_fields(x, head);
   x.answered_at = server_.loop().fresh_now();
   std::string& out = server_.render();
   out.clear();

@@ -120,6 +120,7 @@ class H1Session final : public ClientConnection, public Channel {
                   Part part, net::Leave leave) noexcept;
   [[nodiscard]] bool ends_with_connection() const noexcept;
   void note_whole() noexcept;
+  void note_fields(Exchange& x, const http::ResponseHead& head) noexcept;
   [[nodiscard]] http::HeaderView id_field(Exchange& x,
                                           const http::ResponseHead& head) noexcept;
 

@@ -134,6 +134,11 @@ std::expected<Handshake, HandshakeFault> read_handshake(
   return handshake;
 }
 
+bool is_of_handshake(std::string_view field_name) noexcept {
+  constexpr std::string_view kPrefix = "sec-websocket-";
+  return http::equals_ignoring_case(field_name.substr(0, kPrefix.size()), kPrefix);
+}
+
 std::vector<std::string_view> offered_subprotocols(const http::Request& request) {
   std::vector<std::string_view> out;
   [[maybe_unused]] const bool good = read_subprotocols(request, out);

@@ -56,6 +56,9 @@ struct Handshake {
 [[nodiscard]] std::expected<Handshake, HandshakeFault> read_handshake(
     const http::Request& request, std::span<const std::string> origins = {});
 
+// A field that a handshake alone may say: no application's own.
+[[nodiscard]] bool is_of_handshake(std::string_view field_name) noexcept;
+
 // Of such a request, in the order of the client's liking.
 [[nodiscard]] std::vector<std::string_view> offered_subprotocols(
     const http::Request& request);

@@ -10,6 +10,7 @@
 #include "py/error.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
+#include "wsgi/own_fields.h"
 #include "wsgi/request.h"
 #include "wsgi/text.h"
 
@@ -58,29 +59,7 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
   return true;
 }
 
-bool check_field(PyObject* item, http::HeaderView& view, http::HeaderId& id) noexcept {
-  if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 2) {
-    return fail(PyExc_TypeError, "a header must be a (name, value) tuple, not %U",
-                item);
-  }
-  PyObject* name = PyTuple_GET_ITEM(item, 0);
-  PyObject* value = PyTuple_GET_ITEM(item, 1);
-  if (!PyUnicode_Check(name) || !PyUnicode_Check(value)) {
-    return fail(PyExc_TypeError, "header name and value must be str: %U", item);
-  }
-  const auto known =
-      latin1_view(name, view.name) ? http::field_id(view.name) : std::nullopt;
-  if (!known) return fail(PyExc_ValueError, "invalid header name: %U", name);
-  id = *known;
-  if (!latin1_view(value, view.value) || !http::is_field_value(view.value)) {
-    return fail(PyExc_ValueError, "invalid value of header %U", name);
-  }
-  // White space around it is not of it (RFC 9110 5.5), and has no place in HTTP/2.
-  view.value = http::trim_ows(view.value);
-  return true;
-}
-
-// Likewise, and without a second look at what is constant.
+// Without a second look at what is constant.
 bool known_field(PyObject* item, ConstantFields& constants, http::HeaderView& view,
                  http::HeaderId& id) noexcept {
   if (const auto* known = constants.find(item)) {
@@ -217,26 +196,9 @@ PyObject* hint_here(PyObject* self, PyObject* headers) noexcept {
   if (!responder.request || responder.request->exchange().head_sent())
     return py::none();
   const py::Object items(PySequence_Fast(headers, "early hints take a list of tuples"));
-  if (!items) return nullptr;
-  std::vector<http::HeaderView> views;
-  using enum http::AnswerRules::Verdict;
-  // What is said here of the answer to come does not count.
-  http::AnswerFields ignored;
-  http::AnswerRules rules(ignored);
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
-    http::HeaderView view;
-    http::HeaderId id = http::HeaderId::Other;
-    if (!check_field(PySequence_Fast_GET_ITEM(items.get(), i), view, id)) {
-      return nullptr;
-    }
-    switch (rules.take(id, view.value)) {
-      case Keep: views.push_back(view); break;
-      case Dropped: responder.request->bridge().note_dropped_header(view.name); break;
-      case Heard:
-      case Bad: break;
-    }
-  }
-  responder.request->exchange().send_interim(103, views);
+  OwnFields fields;
+  if (!items || !fields.read(items.get(), responder.request->bridge())) return nullptr;
+  responder.request->exchange().send_interim(103, fields.views());
   return responder.request->share_time() ? py::none() : nullptr;
 }
 PyObject* early_hints(PyObject* self, PyObject* headers) noexcept {

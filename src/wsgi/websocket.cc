@@ -28,8 +28,12 @@ WebSocket::~WebSocket() {
   if (accepted()) --request_.bridge().load().websockets;
 }
 
+Bridge& WebSocket::bridge() const noexcept {
+  return request_.bridge();
+}
+
 green::Hub& WebSocket::hub() const noexcept {
-  return request_.bridge().hub();
+  return bridge().hub();
 }
 
 Nanos WebSocket::now() const noexcept {
@@ -42,15 +46,33 @@ bool WebSocket::is_full() const noexcept {
 
 // --- what the application calls ---
 
-bool WebSocket::accept(std::string_view subprotocol) noexcept {
+bool WebSocket::may_accept(std::string_view subprotocol,
+                           const OwnFields& fields) const noexcept {
   if (accepted()) {
     PyErr_SetString(PyExc_RuntimeError, "the WebSocket was accepted already");
     return false;
   }
+  if (!subprotocol.empty() && !ws::offers_subprotocol(handshake_, subprotocol)) {
+    PyErr_SetString(PyExc_ValueError, "the client has not offered that subprotocol");
+    return false;
+  }
+  for (const http::HeaderView& each : fields.views()) {
+    if (!ws::is_of_handshake(each.name)) continue;
+    PyErr_Format(PyExc_ValueError, "%s is the server's to say",
+                 std::string(each.name).c_str());
+    return false;
+  }
+  return true;
+}
+
+bool WebSocket::accept(std::string_view subprotocol, const OwnFields& own) noexcept {
+  if (!may_accept(subprotocol, own)) return false;
   const ws::Acceptance acceptance =
       ws::accept(handshake_, subprotocol, options_.protocol.deflate);
-  const std::vector<http::HeaderView> fields = acceptance.fields();
+  std::vector<http::HeaderView> fields = acceptance.fields();
+  fields.insert(fields.end(), own.views().begin(), own.views().end());
   http::ResponseHead head;
+  head.has_request_id = own.has_request_id();
   head.status = 101;
   head.reason = "Switching Protocols";
   head.headers = fields;
@@ -73,11 +95,6 @@ bool WebSocket::accept(std::string_view subprotocol) noexcept {
   request_.on_switched();
   look_soon();  // at what came meanwhile
   return true;
-}
-
-bool WebSocket::offers(std::string_view subprotocol) const {
-  const auto offered = subprotocols();
-  return std::ranges::find(offered, subprotocol) != offered.end();
 }
 
 std::vector<std::string_view> WebSocket::subprotocols() const {
@@ -291,6 +308,16 @@ void WebSocket::lose() noexcept {
   wake_all();
 }
 
+// Now, whatever the view does before it returns (RFC 6455 7.1.1).
+void WebSocket::end_transport() noexcept {
+  server::Exchange& x = request_.exchange();
+  if (conversation_->state() == ws::State::GivenUp) {
+    x.give_up();
+  } else {
+    x.finish();
+  }
+}
+
 void WebSocket::rearm() noexcept {
   const Nanos when = rests() ? kNever : conversation_->due();
   if (when == kNever) return loop::Timer::cancel();
@@ -305,16 +332,6 @@ void WebSocket::wake(Side side) noexcept {
     if (each.side != side) continue;
     each.strand->granted = true;
     each.strand->wake();
-  }
-}
-
-// Now, whatever the view does before it returns (RFC 6455 7.1.1).
-void WebSocket::end_transport() noexcept {
-  server::Exchange& x = request_.exchange();
-  if (conversation_->state() == ws::State::GivenUp) {
-    x.give_up();
-  } else {
-    x.finish();
   }
 }
 

@@ -22,9 +22,11 @@
 #include "server/exchange.h"
 #include "ws/conversation.h"
 #include "ws/handshake.h"
+#include "wsgi/own_fields.h"
 
 namespace celadon::wsgi {
 
+class Bridge;
 class Request;
 
 struct WebSocketOptions {
@@ -43,10 +45,10 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   WebSocket(Request& request, ws::Handshake handshake) noexcept;
   ~WebSocket() override;
 
+  [[nodiscard]] Bridge& bridge() const noexcept;
   [[nodiscard]] green::Hub& hub() const noexcept;
   // Those that the client offers, in the order of its liking.
   [[nodiscard]] std::vector<std::string_view> subprotocols() const;
-  [[nodiscard]] bool offers(std::string_view subprotocol) const;
   [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
   [[nodiscard]] bool accepted() const noexcept { return conversation_ != nullptr; }
   // It was open, and nothing can be sent any more; messages may wait.
@@ -55,7 +57,8 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
 
   // What the application calls. They suspend its greenlet alone; one at a time may
   // receive, any number may send. False with an exception, and then nothing was sent.
-  [[nodiscard]] bool accept(std::string_view subprotocol) noexcept;
+  [[nodiscard]] bool accept(std::string_view subprotocol,
+                            const OwnFields& fields) noexcept;
   // Nothing: none comes any more.
   [[nodiscard]] bool receive(std::optional<Message>& out) noexcept;
   [[nodiscard]] bool send(bool is_text, std::string_view data) noexcept;
@@ -85,10 +88,10 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   void note_end_of_body() noexcept;
   void flush(net::Leave leave) noexcept;
   void lose() noexcept;
+  void end_transport() noexcept;
   void rearm() noexcept;
   [[nodiscard]] bool is_open() const noexcept {
     return conversation_->state() == ws::State::Open;
-  void end_transport() noexcept;
   }
   [[nodiscard]] bool is_full() const noexcept;
   // The peer is not silent: it is not read. (Nor does the connection read on while its
@@ -96,7 +99,9 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   [[nodiscard]] bool rests() const noexcept {
     return is_open() && (pauses_ || blocked_);
   }
-  [[nodiscard]] bool accept_first() noexcept { return accepted() || accept({}); }
+  [[nodiscard]] bool accept_first() noexcept { return accepted() || accept({}, {}); }
+  [[nodiscard]] bool may_accept(std::string_view subprotocol,
+                                const OwnFields& fields) const noexcept;
   [[nodiscard]] Nanos now() const noexcept;
   [[nodiscard]] bool raise_closed() noexcept;
   void log_fault() noexcept;

@@ -140,19 +140,22 @@ PyObject* close(PyObject* self, PyObject* args, PyObject* names) noexcept {
 }
 
 PyObject* accept(PyObject* self, PyObject* args, PyObject* names) noexcept {
-  static char name[] = "subprotocol";
-  static char* keywords[] = {name, nullptr};
+  static char subprotocol_name[] = "subprotocol";
+  static char headers_name[] = "headers";
+  static char* keywords[] = {subprotocol_name, headers_name, nullptr};
   const char* text = nullptr;
   Py_ssize_t size = 0;
-  if (!PyArg_ParseTupleAndKeywords(args, names, "|z#:accept", keywords, &text, &size))
+  PyObject* headers = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, names, "|z#O:accept", keywords, &text, &size,
+                                   &headers)) {
     return nullptr;
+  }
   const std::string_view wanted(text ? text : "", static_cast<std::size_t>(size));
-  return at_home(self, [=](WebSocket& socket) {
-    if (!wanted.empty() && !socket.offers(wanted)) {
-      PyErr_SetString(PyExc_ValueError, "the client has not offered that subprotocol");
-      return false;
-    }
-    return socket.accept(wanted);
+  const py::Object items = fields_of(headers);
+  if (!items) return nullptr;
+  return at_home(self, [&](WebSocket& socket) {
+    OwnFields fields;
+    return fields.read(items.get(), socket.bridge()) && socket.accept(wanted, fields);
   });
 }
 
@@ -216,10 +219,11 @@ void dealloc(PyObject* self) noexcept {
 
 PyMethodDef methods[] = {
     {"accept", py::as_method(accept), METH_VARARGS | METH_KEYWORDS,
-     "accept(subprotocol=None)\n\nAnswer 101. Others do so with their first call. "
-     "Raises "
-     "ValueError for a subprotocol that was not offered, RuntimeError once the answer "
-     "has begun."},
+     "accept(subprotocol=None, headers=None)\n\nAnswer 101. Others do so with their "
+     "first call. `headers`: its own fields, (name, value) tuples of str as of "
+     "start_response, or a dict. Raises ValueError for a subprotocol that was not "
+     "offered and a field that no answer or no application may have, RuntimeError once "
+     "the answer has begun."},
     {"receive", receive, METH_NOARGS,
      "receive() -> str, bytes or None\n\nThe next message; None when none comes any "
      "more. Raises ClientDisconnected from then on."},

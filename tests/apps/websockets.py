@@ -45,6 +45,19 @@ def _raises(ws):
 
 
 def _refuses(ws):
+    for wrong in (
+        {"subprotocol": "chat"},
+        {"headers": [("X-Own", "1\r\nX-Other: 2")]},
+        {"headers": {"a b": "c"}},
+        {"headers": {"Sec-WebSocket-Accept": "mine"}},
+        {"headers": [(b"X-Own", b"1")]},
+        {"headers": "X-Own: 1"},
+        {"headers": 1},
+    ):
+        try:
+            ws.accept(**wrong)
+        except (ValueError, TypeError) as error:
+            seen.append(f"{type(error).__name__}: {error}")
     for code, reason in ((99, ""), (1004, ""), (1000, "x" * 124)):
         try:
             ws.close(code, reason)
@@ -52,13 +65,31 @@ def _refuses(ws):
             seen.append(str(error))
     try:
         ws.accept("chat")
-    except (ValueError, RuntimeError) as error:
-        seen.append(type(error).__name__)
+    except RuntimeError as error:
+        seen.append(str(error))
     try:
         ws.send("\ud800")
     except UnicodeEncodeError:
         seen.append("surrogate")
     ws.send("still open")
+
+
+def _fields(ws):
+    """What it was given by start_response's rules, by a dict, or by an iterator."""
+    own = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Own", " \xe9 ")]
+    ways = {"dict": {"X-Own": "1"}, "iterator": iter(own)}
+    hop = [*own, ("Connection", "keep-alive"), ("Content-Length", "5")]
+    query = ws.environ["QUERY_STRING"]
+    ws.accept(subprotocol=None, headers=ways.get(query, hop))
+    ws.send("open")
+
+
+def _big(ws):
+    """One message of so many bytes, and then what comes, or nothing."""
+    size, _, closes = ws.environ["QUERY_STRING"].partition("&")
+    ws.send(bytes(int(size)))
+    for message in () if closes else ws:
+        ws.send(message)
 
 
 def _both_ways(ws):
@@ -205,6 +236,8 @@ def _asks_on(ws):
 
 
 VIEWS = {
+    "/fields": _fields,
+    "/big": _big,
     "/costly": _costly,
     "/kept": _kept,
     "/naps": _naps,

@@ -62,6 +62,23 @@ def test_ws11_what_it_knows_of_its_request(server: Command) -> None:
         assert ws.recv(TIMEOUT) == "/about None None 13"
 
 
+def test_ws11_a_view_sets_fields_of_the_101() -> None:
+    form = "own=%({x-own}o)s accept=%({sec-websocket-accept}o)s"
+    with Command(APP, "--access-logfile", "-", "--access-logformat", form) as server:
+        for how in ("list", "iterator"):
+            with websocket(server, f"/fields?{how}") as ws:
+                fields = ws.response.headers
+                assert fields.get_all("Set-Cookie") == ["a=1", "b=2"]
+                assert fields["X-Own"] == "\xe9"
+                assert fields.get_all("Connection") == ["Upgrade"]
+                assert "Content-Length" not in fields
+                assert ws.recv(TIMEOUT) == "open"
+        server.wait_line('hop-by-hop header "Connection"')
+        with websocket(server, "/fields?dict") as ws:
+            assert ws.response.headers["X-Own"] == "1"
+        assert server.out.wait("own=1 accept=[^-]")
+
+
 def test_ws11_a_view_closes_as_it_likes(server: Command) -> None:
     with websocket(server, "/closes") as ws, pytest.raises(ConnectionClosedError):
         assert ws.recv(TIMEOUT) == "bye"
@@ -82,10 +99,17 @@ def test_ws11_what_cannot_be_sent_is_said_at_once(server: Command) -> None:
     with websocket(server, "/refuses") as ws:
         assert ws.recv(TIMEOUT) == "still open"
     assert seen(server) == [
+        "ValueError: the client has not offered that subprotocol",
+        "ValueError: invalid value of header str 'X-Own'",
+        "ValueError: invalid header name: str 'a b'",
+        "ValueError: Sec-WebSocket-Accept is the server's to say",
+        "TypeError: header name and value must be str: tuple (b'X-Own', b'1')",
+        "TypeError: a header must be a (name, value) tuple, not str 'X'",
+        "TypeError: 'int' object is not iterable",
         "99 is no code to close a WebSocket with",
         "1004 is no code to close a WebSocket with",
         "the reason to close a WebSocket has at most 123 bytes",
-        "ValueError",
+        "the WebSocket was accepted already",
         "surrogate",
     ]
 

@@ -121,6 +121,9 @@ TEST(Handshake, WS02SubprotocolsAreThoseOffered) {
   EXPECT_TRUE(offers_subprotocol(*read, "superchat"));
   EXPECT_FALSE(offers_subprotocol(*read, "CHAT"));
   EXPECT_FALSE(offers_subprotocol(*read, ""));
+  EXPECT_TRUE(is_of_handshake("sec-websocket-EXTENSIONS"));
+  EXPECT_FALSE(is_of_handshake("Sec-WebSocket"));
+  EXPECT_FALSE(is_of_handshake("Set-Cookie"));
   EXPECT_EQ(offered_subprotocols(head.request()), read->subprotocols);
   for (const char* bad : {"a b", "a;b", "\"a\"", "a, b/c"}) {
     EXPECT_EQ(
