@@ -118,6 +118,16 @@ def ask_late():
     return "sent"
 
 
+@site.route("/looks")
+def looks():
+    """Looks at the socket in every way there is, and answers as ever."""
+    taken = flask.request.environ["werkzeug.socket"]
+    names = ("recv", "sendall", "fileno", "makefile", "getpeername", "nothing", "_sock")
+    found = [name for name in names if hasattr(taken, name)]
+    told = [isinstance(taken, ssl.SSLSocket), "recv" in dir(taken), repr(taken)]
+    return flask.jsonify(found, told, taken.recv.__name__, bool(taken))
+
+
 @site.route("/begun")
 def begun():
     """Once the answer has begun it is too late."""

@@ -222,6 +222,19 @@ def test_cn12_who_does_not_use_it_answers_as_ever(server: Command) -> None:
             assert client.response().body == b"gunicorn.socket,werkzeug.socket"
 
 
+def test_ws12_who_looks_at_it_does_not_use_it(server: Command) -> None:
+    """The same connection answers, and goes on."""
+    with server.client() as client:
+        for _ in range(2):
+            client.send(get("/looks", *UPGRADE))
+            assert json.loads(client.response().body) == [
+                ["recv", "sendall", "fileno", "makefile", "getpeername"],
+                [False, True, "<socket of a request, unused>"],
+                "recv",
+                True,
+            ]
+
+
 def test_ws12_a_stop_ends_them(tmp_path: object) -> None:
     with Command("tests.apps.live:app", "--graceful-timeout", "1") as command:
         client = raw.Client(("127.0.0.1", command.port))
