@@ -1,6 +1,7 @@
 """Flask with the usual packages for WebSocket, and views that take the socket by hand."""
 
 import hashlib
+import os
 import socket
 import ssl
 
@@ -15,6 +16,7 @@ sock = Sock(site)
 # Of eventlet and gevent, which it would take where they are installed, nothing is here.
 events = SocketIO(site, async_mode="threading")
 ended: list[str] = []
+rooms: dict[str, set[simple_websocket.Server]] = {}
 kept: list[socket.socket] = []
 
 
@@ -26,6 +28,21 @@ def echo(ws):
             ws.send(ws.receive())
     finally:
         ended.append(flask.request.full_path)
+
+
+@sock.route("/room/<name>")
+def room(ws, name):
+    """What one says all of a room hear, with the process that they are in."""
+    people = rooms.setdefault(name, set())
+    people.add(ws)
+    try:
+        ws.send(f"{len(people)} in {name}")
+        while True:
+            said = ws.receive()
+            for each in list(people):
+                each.send(f"{os.getpid()} {said}")
+    finally:
+        people.remove(ws)
 
 
 @sock.route("/three")

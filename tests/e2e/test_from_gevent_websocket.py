@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,20 @@ def test_an_application_of_gevent_websocket(server: Command) -> None:
     wait_until(lambda: (None, said(server)[2:] == ["closed"] * 2))
     assert one.close_code == two.close_code == 1000
     assert [line for line in server.lines if "Traceback" in line] == []
+
+
+def test_a_reload_asks_its_clients_to_come_again(server: Command) -> None:
+    with websocket(server, "/chat") as one, websocket(server, "/chat") as two:
+        wait_until(lambda: (None, said(server) == ["open /chat"] * 2))
+        server.signal(signal.SIGHUP)
+        for each in (one, two):
+            with pytest.raises(ConnectionClosedError):
+                each.recv(TIMEOUT)
+            assert each.close_code == 1012
+    with websocket(server, "/chat") as one, websocket(server, "/chat") as two:
+        wait_until(lambda: (None, said(server) == ["open /chat"] * 2))
+        one.send("again")
+        assert one.recv(TIMEOUT) == two.recv(TIMEOUT) == "again"
 
 
 def test_one_that_fails_is_told_of_its_end(server: Command) -> None:

@@ -1,0 +1,99 @@
+"""Rooms of people, by libraries that speak WebSocket themselves, through a reload."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+
+import pytest
+import socketio
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from tests.support.raw import TIMEOUT
+from tests.support.servers import Command, wait_until
+from tests.support.websockets import websocket
+
+APP = "tests.apps.live:app"
+PEOPLE = 5
+
+
+class Person:
+    """Comes again when it was cut off, and into its room again."""
+
+    def __init__(self, room: str) -> None:
+        self.heard: list[str] = []
+        self.joined = 0
+        self.client = socketio.Client(reconnection_delay=0.1, reconnection_delay_max=1)
+        self.client.on("said", self.heard.append)
+        self.client.on(
+            "connect", lambda: self.client.emit("join", room, callback=self.join)
+        )
+
+    def join(self, digest: str) -> None:
+        assert digest == sha256(b"room").hexdigest()
+        self.joined += 1
+
+
+@contextmanager
+def people(server: Command) -> Iterator[list[Person]]:
+    persons = [Person("room") for _ in range(PEOPLE)]
+    url = f"http://127.0.0.1:{server.port}"
+    try:
+        for each in persons:
+            each.client.connect(url, transports=["websocket"])
+        yield persons
+    finally:
+        for each in persons:
+            each.client.disconnect()
+            each.client.shutdown()
+
+
+def talk(persons: list[Person], turn: int) -> None:
+    """All of them are there, each says something, and all hear it."""
+    wait_until(lambda: (n := [p.joined for p in persons], min(n) >= turn))
+    for number, person in enumerate(persons):
+        person.client.emit("say", {"room": "room", "text": f"{turn} {number}"})
+    wanted = {f"{turn} {number}" for number in range(PEOPLE)}
+    wait_until(lambda: (h := [p.heard for p in persons], all(map(wanted.issubset, h))))
+
+
+def test_ws12_rooms_of_socketio_outlive_a_reload() -> None:
+    with Command(APP, "--graceful-timeout", "1") as server, people(server) as persons:
+        talk(persons, 1)
+        server.signal(signal.SIGHUP)
+        talk(persons, 2)
+        assert [len(person.heard) for person in persons] == [2 * PEOPLE] * PEOPLE
+
+
+def in_room(server: Command, stack: ExitStack) -> list[ClientConnection]:
+    persons = []
+    for number in range(PEOPLE):
+        person = stack.enter_context(websocket(server, "/room/green"))
+        assert person.recv(TIMEOUT) == f"{number + 1} in green"
+        persons.append(person)
+    return persons
+
+
+def worker_of(persons: list[ClientConnection], said: str) -> str:
+    persons[0].send(said)
+    heard = {person.recv(TIMEOUT) for person in persons}
+    assert len(heard) == 1
+    worker, _, text = str(heard.pop()).partition(" ")
+    assert text == said
+    return worker
+
+
+def test_ws12_rooms_of_flask_sock_outlive_a_reload() -> None:
+    with Command(APP, "--graceful-timeout", "1") as server:
+        with ExitStack() as stack:
+            persons = in_room(server, stack)
+            first = worker_of(persons, "one")
+            server.signal(signal.SIGHUP)
+            for person in persons:
+                with pytest.raises(ConnectionClosed):
+                    person.recv(TIMEOUT)
+        with ExitStack() as stack:
+            assert worker_of(in_room(server, stack), "two") != first
