@@ -268,7 +268,10 @@ bool Request::call_app(PyObject* environ) noexcept {
   if (!result) return false;
   const bool answered = answer(result.get());
   close_result(result.get());
-  if (answered && offered_.accepted()) end_socket(false, false);
+  // A framework answers for a view that has raised.
+  constexpr int kFailed = 500;
+  if (answered && offered_.accepted())
+    end_socket(false, kit_.responder->head.status >= kFailed);
   return answered;
 }
 

@@ -44,6 +44,12 @@ def _raises(ws):
     raise ValueError("of the view")
 
 
+def _answers(ws):
+    """As a framework does for a view that has raised, or has returned."""
+    ws.send("before")
+    return f"{ws.environ['QUERY_STRING']} Whatever"
+
+
 def _refuses(ws):
     for wrong in (
         {"subprotocol": "chat"},
@@ -236,6 +242,7 @@ def _asks_on(ws):
 
 
 VIEWS = {
+    "/answers": _answers,
     "/fields": _fields,
     "/big": _big,
     "/costly": _costly,
@@ -263,7 +270,8 @@ def app(environ, start_response):
     path = environ["PATH_INFO"]
     ws = environ.get("wsgi.websocket")
     if ws and path in VIEWS:
-        VIEWS[path](ws)
+        if answer := VIEWS[path](ws):
+            start_response(answer, [])
         return []
     if path == "/open":
         _doors[environ["QUERY_STRING"]].set()

@@ -94,6 +94,17 @@ def test_ws11_a_view_that_raises_closes_with_1011(server: Command) -> None:
     server.wait_line("ValueError: of the view")
 
 
+@pytest.mark.parametrize(("status", "code"), [(500, 1011), (404, 1000), (200, 1000)])
+def test_ws11_a_framework_answers_for_a_view_that_raises(
+    server: Command, status: int, code: int
+) -> None:
+    with websocket(server, f"/answers?{status}") as ws:
+        assert ws.recv(TIMEOUT) == "before"
+        with pytest.raises(ConnectionClosed):
+            ws.recv(TIMEOUT)
+    assert ws.close_code == code
+
+
 def test_ws11_what_cannot_be_sent_is_said_at_once(server: Command) -> None:
     server.request(get("/clear"))
     with websocket(server, "/refuses") as ws:
