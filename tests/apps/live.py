@@ -141,7 +141,8 @@ def looks():
     taken = flask.request.environ["werkzeug.socket"]
     names = ("recv", "sendall", "fileno", "makefile", "getpeername", "nothing", "_sock")
     found = [name for name in names if hasattr(taken, name)]
-    told = [isinstance(taken, ssl.SSLSocket), "recv" in dir(taken), repr(taken)]
+    told = [isinstance(taken, kind) for kind in (socket.socket, ssl.SSLSocket)]
+    told += ["recv" in dir(taken), repr(taken)]
     return flask.jsonify(found, told, taken.recv.__name__, bool(taken))
 
 

@@ -57,6 +57,10 @@ class UpgradedSocket:
 
         return use
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[ReadAheadSocket]:  # type: ignore[override]
+        return ReadAheadSocket
+
     def __dir__(self) -> list[str]:
         return dir(ReadAheadSocket)
 
