@@ -482,6 +482,42 @@ TEST_F(WholeTest, WS08AResetBehindItsEndIsNoLoss) {
   expect_whole(x);
 }
 
+TEST_F(WholeTest, WS08WhatAGivenUpPeerDoesNotTakeIsDropped) {
+  send(fd_, kGet);
+  Exchange& x = *app_.held.front();
+  x.set_consumer(&consumer_);
+  EXPECT_EQ(open_tunnel(x), Sent::Ok);
+  const std::string much(1U << 20, 'x');
+  while (x.send_data(much, {}) != Sent::Full) {
+  }
+  EXPECT_LT(x.how_far().taken, x.how_far().sent);
+  x.give_up();
+  EXPECT_TRUE(x.gone());
+  EXPECT_EQ(consumer_.gone, 1);
+  EXPECT_EQ(server_.counters().timeouts_write, 1U);
+  x.set_consumer(nullptr);
+  x.release();
+  round();
+  EXPECT_EQ(server_.load().connections, 0U);
+  char block[65536];
+  while (::recv(fd_, block, sizeof block, 0) > 0) {
+  }
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
+TEST_F(WholeTest, WS08WhatHasLeftIsNotTakenBackFromAGivenUpPeer) {
+  send(fd_, kGet);
+  Exchange& x = *app_.held.front();
+  x.set_consumer(&consumer_);
+  EXPECT_EQ(open_tunnel(x), Sent::Ok);
+  EXPECT_EQ(x.send_data("bye", {}, net::Leave::AtTurnEnd), Sent::Ok);
+  EXPECT_EQ(x.how_far().sent, kSwitched.size() + 3);
+  x.give_up();
+  EXPECT_EQ(receive(fd_), std::string(kSwitched) + "bye");
+  EXPECT_EQ(receive(fd_), "<eof>");
+  expect_whole(x);
+}
+
 // To HTTP/1.0, without a length.
 TEST_F(WholeTest, S28AnAnswerWithoutALengthEndsBeforeItsRelease) {
   send(fd_, "GET / HTTP/1.0\r\n\r\n");
