@@ -97,6 +97,7 @@ class Job final : public server::Consumer {
   void note(Sent sent);
   void raise();
   void finish();
+  void give_up();
   void end();
   void wait_until(Nanos at);
   void next() noexcept {
@@ -180,6 +181,10 @@ void Job::step(const Op& op, bool) {
     case Act::Finish:
       next();
       finish();
+      return;
+    case Act::GiveUp:
+      next();
+      give_up();
       return;
   }
 }
@@ -463,6 +468,15 @@ void Job::finish() {
   say("finishes");
   const Inside inside;
   exchange_->finish();
+}
+
+void Job::give_up() {
+  if (!record_.tunnelled || record_.finished || record_.aborted) return;
+  record_.finished = record_.given_up = true;
+  record_.ended_at = now();
+  say("gives its client up");
+  const Inside inside;
+  exchange_->give_up();
 }
 
 void Job::end() {

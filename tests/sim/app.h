@@ -31,6 +31,7 @@ struct Record {
   bool aborted = false;
   bool finished = false;
   bool tunnelled = false;     // its tunnel is open
+  bool given_up = false;      // its client is not waited for
   bool told_closing = false;  // the server has said that it ends
   bool gone = false;
   bool waits_for_room = false;  // for its answer

@@ -77,6 +77,11 @@ bool Oracle::write_is_overdue(const Link& link) const {
   return taken == 0 || taken < needed;
 }
 
+bool Oracle::is_given_up(const Conversation& c, const Link& link) {
+  return link.blocked_since != kNever && !c.records.empty() &&
+         c.records.back()->given_up;
+}
+
 // In some period until now, too little of the body came. What is said of it may have
 // waited behind other output, so that it is seen late.
 bool Oracle::body_is_overdue(const Link& link, const Span& span,
@@ -184,7 +189,7 @@ void Oracle::on_gone(const Record& record) {
   const Conversation& c = of(record.client);
   const Link& link = *c.client->link();
   if (link.broken || link.send_failed || all_closed_) return;
-  if (write_is_overdue(link)) return;
+  if (write_is_overdue(link) || is_given_up(c, link)) return;
   if (is_cancelled(record, link)) return;
   if (link.unix_socket && link.client_closed) {
     const Span& span = c.client->script().spans[record.request];
@@ -543,7 +548,7 @@ void Oracle::on_server_close(const Link& link) {
   // What was queued for who has left goes with it.
   const bool cancelled = !c.records.empty() && is_cancelled(*c.records.back(), link);
   c.excused = cancelled || link.broken || link.send_failed || all_closed_ ||
-              late_write || is_turned_away(link);
+              late_write || is_given_up(c, link) || is_turned_away(link);
   if (c.excused) return;
   if (link.linger_zero) {
     const Record* last = c.records.empty() ? nullptr : c.records.back();

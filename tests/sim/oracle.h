@@ -103,7 +103,7 @@ class Oracle {
   [[nodiscard]] std::size_t served(const Conversation& c) const;
   [[nodiscard]] static bool has_all(const Link& link);
   void check_linger(const Link& link);
-  void check_write(const Link& link);
+  void check_write(const Conversation& c, const Link& link);
   void check_request(const Conversation& c, const Link& link);
   void check_tunnel(const Conversation& c, const Link& link, const Record& record);
   [[nodiscard]] bool is_whole_by_its_end(const Conversation& c,
@@ -134,6 +134,8 @@ class Oracle {
   [[nodiscard]] bool leaves_body(const Link& link, const Span& span,
                                  const Record& record) const;
   [[nodiscard]] bool write_is_overdue(const Link& link) const;
+  // Its application does not wait for what the client does not take.
+  [[nodiscard]] static bool is_given_up(const Conversation& c, const Link& link);
   [[nodiscard]] bool body_is_overdue(const Link& link, const Span& span,
                                      const Record* record) const;
   [[nodiscard]] bool is_slow_until(const Link& link, const Span& span, Nanos start,

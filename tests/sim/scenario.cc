@@ -5,9 +5,9 @@
 
 namespace celadon::sim {
 
-const char* const kActNames[] = {"read",  "wait",  "hold",   "spend",  "hint",
-                                 "head",  "send",  "file",   "whole",  "raise",
-                                 "abort", "never", "finish", "tunnel", nullptr};
+const char* const kActNames[] = {
+    "read",  "wait",  "hold",  "spend", "hint",   "head",   "send",    "file",
+    "whole", "raise", "abort", "never", "finish", "tunnel", "give_up", nullptr};
 const char* const kEndNames[] = {"stay", "done", "half", "close", "reset", nullptr};
 const char* const kReadingNames[] = {"always", "late", "slow", "stop", "last", nullptr};
 const char* const kBadNames[] = {"none", "line",  "host",  "field",   "length",

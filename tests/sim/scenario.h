@@ -40,6 +40,7 @@ enum class Act : std::uint8_t {
   Never,   // ends when it is cancelled
   Finish,  // what follows happens between the end of the answer and the release
   Tunnel,  // from here on bytes go both ways
+  GiveUp,  // as Finish, of a tunnel; who does not take the rest is not waited for
 };
 extern const char* const kActNames[];
 

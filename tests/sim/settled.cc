@@ -251,7 +251,7 @@ void Oracle::check_settled(const Link& link) {
     return;
   }
   if (link.server_shut) return check_linger(link);
-  if (link.blocked_since != kNever) return check_write(link);
+  if (link.blocked_since != kNever) return check_write(of(link.client), link);
   check_request(of(link.client), link);
 }
 
@@ -282,7 +282,12 @@ void Oracle::check_linger(const Link& link) {
 }
 
 // A period in which something was taken is followed by one in which nothing was.
-void Oracle::check_write(const Link& link) {
+void Oracle::check_write(const Conversation& c, const Link& link) {
+  if (is_given_up(c, link)) {
+    return fault("not-ended", about(c, c.records.back()->request) +
+                                   "its client takes nothing, was given up, and is "
+                                   "waited for");
+  }
   const Nanos moved =
       std::max({link.blocked_since, link.last_write, link.last_delivery});
   late(link, moved + 3 * ms(scenario_.rules.write_timeout), "it takes nothing");
