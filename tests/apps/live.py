@@ -14,7 +14,8 @@ site = flask.Flask(__name__)
 site.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 25, "subprotocols": ["chat"]}
 sock = Sock(site)
 # Of eventlet and gevent, which it would take where they are installed, nothing is here.
-events = SocketIO(site, async_mode="threading")
+queue = os.environ.get("QUEUE")
+events = SocketIO(site, async_mode="threading", message_queue=queue)
 ended: list[str] = []
 rooms: dict[str, set[simple_websocket.Server]] = {}
 kept: list[socket.socket] = []
@@ -170,6 +171,11 @@ def tell_ended():
 def on_join(room):
     join_room(room)
     return hashlib.sha256(room.encode()).hexdigest()
+
+
+@events.on("where")
+def on_where():
+    return os.getpid()
 
 
 @events.on("say")

@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection
 
 from tests.support.raw import TIMEOUT
 from tests.support.servers import Command, wait_until
+from tests.support.services import Services
 from tests.support.websockets import websocket
 
 APP = "tests.apps.live:app"
@@ -66,6 +67,41 @@ def test_ws12_rooms_of_socketio_outlive_a_reload() -> None:
         server.signal(signal.SIGHUP)
         talk(persons, 2)
         assert [len(person.heard) for person in persons] == [2 * PEOPLE] * PEOPLE
+
+
+def where(person: Person) -> int:
+    return int(person.client.call("where", timeout=TIMEOUT))
+
+
+def talk_until_heard(persons: list[Person], turn: int) -> None:
+    """A worker hears of others only once it has subscribed, which nobody tells."""
+    texts = [f"{turn} {number}" for number in range(len(persons))]
+
+    def say() -> tuple[list[list[str]], bool]:
+        for person, text in zip(persons, texts, strict=True):
+            person.client.emit("say", {"room": "room", "text": text})
+        heard = [person.heard for person in persons]
+        return heard, all(map({*texts}.issubset, heard))
+
+    wait_until(say)
+
+
+def test_ws12_rooms_of_socketio_span_workers(services: Services) -> None:
+    """By Redis. Who was on a worker that is killed comes again, to another one."""
+    queue = {"QUEUE": f"redis://127.0.0.1:{services.redis_port}/7"}
+    with (
+        Command(APP, "--workers", "2", env=queue) as server,
+        ExitStack() as stack,
+    ):
+        persons: list[Person] = []
+        while len(workers := {where(person) for person in persons}) < 2:
+            persons += stack.enter_context(people(server))
+        talk_until_heard(persons, 1)
+        lost = [person for person in persons if where(person) == min(workers)]
+        server.kill(min(workers))
+        wait_until(lambda: (n := [p.joined for p in lost], min(n) >= 2))
+        assert min(workers) not in {where(person) for person in persons}
+        talk_until_heard(persons, 2)
 
 
 def in_room(server: Command, stack: ExitStack) -> list[ClientConnection]:
