@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
+from typing import Any
 
 import pytest
 import socketio
@@ -25,17 +26,30 @@ class Person:
     """Comes again when it was cut off, and into its room again."""
 
     def __init__(self, room: str) -> None:
+        self.room = room
         self.heard: list[str] = []
         self.joined = 0
-        self.client = socketio.Client(reconnection_delay=0.1, reconnection_delay_max=1)
-        self.client.on("said", self.heard.append)
-        self.client.on(
-            "connect", lambda: self.client.emit("join", room, callback=self.join)
+        self.sockets: list[Any] = []
+        self.client = socketio.Client(
+            request_timeout=TIMEOUT, reconnection_delay=0.1, reconnection_delay_max=1
         )
+        self.client.on("said", self.heard.append)
+        self.client.on("connect", self.join)
 
-    def join(self, digest: str) -> None:
-        assert digest == sha256(b"room").hexdigest()
+    def join(self) -> None:
+        self.sockets.append(self.client.eio.ws)
+        self.client.emit("join", self.room, callback=self.on_joined)
+
+    def on_joined(self, digest: str) -> None:
+        assert digest == sha256(self.room.encode()).hexdigest()
         self.joined += 1
+
+    def leave(self) -> None:
+        self.client.disconnect()
+        self.client.shutdown()
+        # Those that were cut off it has only dropped.
+        for each in self.sockets:
+            each.shutdown()
 
 
 @contextmanager
@@ -44,12 +58,11 @@ def people(server: Command) -> Iterator[list[Person]]:
     url = f"http://127.0.0.1:{server.port}"
     try:
         for each in persons:
-            each.client.connect(url, transports=["websocket"])
+            each.client.connect(url, transports=["websocket"], wait_timeout=TIMEOUT)
         yield persons
     finally:
         for each in persons:
-            each.client.disconnect()
-            each.client.shutdown()
+            each.leave()
 
 
 def talk(persons: list[Person], turn: int) -> None:
@@ -73,15 +86,18 @@ def where(person: Person) -> int:
     return int(person.client.call("where", timeout=TIMEOUT))
 
 
-def talk_until_heard(persons: list[Person], turn: int) -> None:
+def talk_until_heard(persons: list[Person], said: str) -> None:
     """A worker hears of others only once it has subscribed, which nobody tells."""
-    texts = [f"{turn} {number}" for number in range(len(persons))]
+    times = 0
 
     def say() -> tuple[list[list[str]], bool]:
-        for person, text in zip(persons, texts, strict=True):
-            person.client.emit("say", {"room": "room", "text": text})
+        nonlocal times
+        # Nobody says it again before he has heard himself.
+        if persons[0].heard.count(said) >= times:
+            times += 1
+            persons[0].client.emit("say", {"room": "room", "text": said})
         heard = [person.heard for person in persons]
-        return heard, all(map({*texts}.issubset, heard))
+        return heard, all(said in each for each in heard)
 
     wait_until(say)
 
@@ -93,15 +109,19 @@ def test_ws12_rooms_of_socketio_span_workers(services: Services) -> None:
         Command(APP, "--workers", "2", env=queue) as server,
         ExitStack() as stack,
     ):
+        for _ in range(2):
+            server.wait_line("worker .* is ready")
         persons: list[Person] = []
         while len(workers := {where(person) for person in persons}) < 2:
             persons += stack.enter_context(people(server))
-        talk_until_heard(persons, 1)
+        talk_until_heard(persons, "one")
+        talk_until_heard(persons[::-1], "two")
         lost = [person for person in persons if where(person) == min(workers)]
         server.kill(min(workers))
         wait_until(lambda: (n := [p.joined for p in lost], min(n) >= 2))
         assert min(workers) not in {where(person) for person in persons}
-        talk_until_heard(persons, 2)
+        talk_until_heard(persons, "three")
+        talk_until_heard(persons[::-1], "four")
 
 
 def in_room(server: Command, stack: ExitStack) -> list[ClientConnection]:
