@@ -58,6 +58,7 @@ def test_a_client_that_takes_nothing_does_not_hold_a_stop() -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.slow("what its kernel still takes gives it the 5 s of a close twice")
 @pytest.mark.row("WS08")
 def test_a_view_that_is_over_leaves_nothing_to_a_client_that_takes_nothing() -> None:
     with (
