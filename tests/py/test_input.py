@@ -563,14 +563,17 @@ def test_t13_input_is_cut_off_when_its_request_ends() -> None:
         assert client.response().body == b"refused"
 
 
-def test_spool_failure_is_500_and_the_server_lives() -> None:
+def test_spool_failure_is_500_and_the_server_lives(tmp_path: Path) -> None:
     """A body that cannot be stored."""
+    folder = tmp_path / "bodies"
+    folder.mkdir()
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"ok"]
 
-    with serving(app, request_buffering=True, tmp_upload_dir="/nonexistent") as server:
+    with serving(app, request_buffering=True, tmp_upload_dir=str(folder)) as server:
+        folder.rmdir()
         assert server.request(raw.post("/", b"x" * 200_000)).status == 500
         assert server.request(raw.get("/")).status == 200
 
