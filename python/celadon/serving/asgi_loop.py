@@ -1,0 +1,86 @@
+"""The event loop of a worker that serves an ASGI application.
+
+One greenlet drives it for the life of the server; each request is a task on it, and so is
+the application's lifespan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from _thread import get_native_id
+
+from celadon import logging
+from celadon.aio import EventLoop
+from celadon.green import Greenlet, spawn
+
+_PATIENCE = 2.0  # seconds that tasks have to end once they were cancelled
+
+
+def start() -> EventLoop:
+    """Makes the loop of this thread, and a greenlet that drives it until `stop`.
+
+    Raises `RuntimeError` where there is one already.
+    """
+    if get_native_id() in _loops:
+        raise RuntimeError("this thread has the loop of a worker already")
+    driven = _loops[get_native_id()] = _Driven()
+    return driven.loop
+
+
+def worker_loop() -> EventLoop:
+    """The loop of the worker in this thread. Raises `RuntimeError` where there is none."""
+    driven = _loops.get(get_native_id())
+    if driven is None:
+        raise RuntimeError("no worker of this thread serves an ASGI application")
+    return driven.loop
+
+
+def stop() -> None:
+    """Ends the loop of this thread, if it has one: tasks that are left are cancelled.
+
+    Suspends the caller until that is done.
+    """
+    driven = _loops.pop(get_native_id(), None)
+    if driven is not None:
+        driven.stop()
+
+
+class _Driven:
+    """A loop, and the greenlet that runs it."""
+
+    def __init__(self) -> None:
+        self.loop = EventLoop()
+        self._ends = False
+        self._driver: Greenlet = spawn(self._drive)
+
+    def stop(self) -> None:
+        self._ends = True
+        self.loop.stop()
+        self._driver.join()
+
+    def _drive(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        while not self._ends:
+            try:
+                self.loop.run_forever()
+            except BaseException:  # SystemExit of a task ends neither it nor us
+                logging.logger.exception("a task of the application ended the loop")
+        try:
+            self.loop.run_until_complete(self._finish())
+        finally:
+            asyncio.set_event_loop(None)
+            self.loop.close()
+
+    async def _finish(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_PATIENCE)
+        await self.loop.shutdown_asyncgens()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.loop.shutdown_default_executor(), _PATIENCE)
+
+
+_loops: dict[int, _Driven] = {}
