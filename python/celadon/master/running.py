@@ -10,7 +10,7 @@ from celadon.errors import brief
 from celadon.master.supervising import supervise
 from celadon.serving import ending, signals
 from celadon.serving.alone import serve
-from celadon.serving.importer import Application, refuse_no_wsgi
+from celadon.serving.interface import Application, refuse_wrong
 from celadon.serving.keywords import load, prepare
 
 
@@ -22,11 +22,11 @@ def run(app: Application, **settings: Any) -> None:
     from here, and nothing of the program's own end happens in them. Keywords are settings
     (``bind``, ``keepalive``, ...). Call `celadon.patch.all()` before other imports for a
     cooperative standard library. Raises `celadon.errors.UsageError` for a bad setting,
-    `celadon.errors.AppError` for what is no WSGI application, `OSError` for an address
-    that cannot be bound.
+    `celadon.errors.AppError` for what is no application, `OSError` for an address that
+    cannot be bound.
     """
-    refuse_no_wsgi(app, brief(app), "give what it returns")
     loaded = load(settings)
+    refuse_wrong(app, brief(app), "give what it returns", loaded.interface)
     if loaded.workers == 1 and not any(loaded.chosen("needs_master")):
         serve(app, loaded)
         return

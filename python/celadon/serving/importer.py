@@ -6,10 +6,9 @@ import ast
 import difflib
 import importlib
 import importlib.util
-import inspect
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +17,12 @@ from typing import Any
 from celadon.base import origins
 from celadon.config import flags
 from celadon.errors import AppError, AppFailed, printable, reason
+from celadon.serving.interface import AUTO, Application, refuse_wrong
 
-Application = Callable[..., Any]
 
-
-def load_app(target: str, factory: bool = False) -> Application:
+def load_app(
+    target: str, factory: bool = False, interface: str = AUTO
+) -> Application:
     """Imports ``module``, ``module:attr``, ``module:a.b`` or ``module:make('x')``.
 
     Without an attribute `application`, then `app` is tried. Raises `AppError` with one
@@ -45,7 +45,8 @@ def load_app(target: str, factory: bool = False) -> Application:
         )
     module, _, made = target.partition(":")
     made = made or getattr(app, "__name__", "make_app")
-    refuse_no_wsgi(app, repr(target), f"write {module}:{made}(), or --factory")
+    instead = f"write {module}:{made}(), or --factory"
+    refuse_wrong(app, repr(target), instead, interface)
     return app  # type: ignore[no-any-return]
 
 
@@ -86,49 +87,6 @@ _ACTIONS = {"help", "reload", "restart", "run", "serve", "start", "status", "sto
 def _is_found(module: str, folders: Sequence[str]) -> bool:
     there = PathFinder.find_spec(module, folders)
     return there is not None or importlib.util.find_spec(module) is not None
-
-
-def refuse_no_wsgi(app: Any, name: str, instead: str) -> None:
-    """Raises `AppError` for what cannot be called as a WSGI application; `instead` is
-    what to do with a function that makes one."""
-    if problem := _no_wsgi(app, name, instead):
-        raise AppError(problem)
-
-
-def _no_wsgi(app: Any, name: str, instead: str) -> str | None:
-    """Why it is none; None where nothing tells that."""
-    called = getattr(app, "__call__", app)  # noqa: B004
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):
-        return (
-            f"{name} is an ASGI application, which is not served yet: "
-            "a2wsgi.ASGIMiddleware(app) makes a WSGI application of it"
-        )
-    try:
-        signature = inspect.signature(app)
-    except Exception:  # objects of the application's own are asked
-        return None
-    try:
-        signature.bind({}, None)
-    except TypeError:
-        pass
-    else:
-        return _no_answer(app, name)
-    try:
-        signature.bind()
-    except TypeError:
-        return f"{name} takes no two arguments (environ, start_response): {signature}"
-    return f"{name} is a function that makes an application: {instead}"
-
-
-def _no_answer(app: Any, name: str) -> str | None:
-    """A class is an application if what it makes can be gone through."""
-    is_plain = inspect.isclass(app) and type(app).__call__ is type.__call__
-    if not is_plain or hasattr(app, "__iter__") or hasattr(app, "__getitem__"):
-        return None
-    return (
-        f"{name} is a class, and what it makes is no answer of a request: name an "
-        "application that is made of it"
-    )
 
 
 def _not_a_file(name: str, expression: str) -> str:

@@ -6,6 +6,7 @@ from itertools import chain
 
 from celadon.config.settings import (
     admin,
+    asgi,
     development,
     limits,
     logs,
@@ -16,7 +17,10 @@ from celadon.config.settings import (
 )
 from celadon.config.settings.row import Setting
 
-_TABLES = (process, limits, policy, websocket, logs, observing, admin, development)
+_TABLES = (
+    *(process, asgi, limits, policy, websocket),
+    *(logs, observing, admin, development),
+)
 
 SETTINGS: dict[str, Setting] = {
     row.name: row for row in chain.from_iterable(table.rows() for table in _TABLES)

@@ -1,0 +1,32 @@
+"""Settings of ASGI applications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celadon.config.settings.row import Setting
+from celadon.config.values.plain import one_of
+
+
+def rows() -> Iterable[Setting]:
+    s = Setting
+    t = "asgi"
+    yield s(
+        "interface",
+        one_of("auto", "wsgi", "asgi", "asgi2"),
+        "auto",
+        "what the application is; auto: ASGI where it is a coroutine function or says so "
+        "by its parameters, else WSGI; asgi2: called with the scope, then with receive "
+        "and send",
+        section=t,
+    )
+    yield s(
+        "lifespan",
+        one_of("auto", "on", "off"),
+        "auto",
+        "lifespan events of an ASGI application, in each worker; auto: one that raises "
+        "before startup.complete is served without; on: it does not start; off: none is "
+        "sent",
+        ("--lifespan", "--asgi-lifespan"),
+        section=t,
+    )

@@ -1,0 +1,203 @@
+"""The lifespan of an ASGI application: it is told that its worker begins, and that it ends.
+
+As in the specification of ASGI, "Lifespan Protocol" 2.0:
+
+    NEW ─► STARTING ── startup.complete ─► UP ─► ENDING ── shutdown.complete ─► OVER
+               │                           │       └────── shutdown.failed ───► OVER
+               ├── startup.failed ─► FAILED└── it returned or raised ─► OVER
+               └── it returned or raised ─► ABSENT
+
+It runs as a task of the worker's loop; who tells it waits in a greenlet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from celadon import aio
+from celadon.errors import AppError, AppFailed, printable
+from celadon.logging import logger
+from celadon.serving.importer import own_failure
+from celadon.serving.interface import Application
+
+_UNWIND = 1.0  # seconds that it has to end in, once it is cancelled
+
+
+class Phase(enum.Enum):
+    """Where a lifespan is."""
+
+    NEW = "not begun"
+    STARTING = "starting"
+    UP = "up"
+    ENDING = "ending"
+    OVER = "over"
+    FAILED = "failed"
+    ABSENT = "absent"
+
+
+_ANSWERS = {
+    "lifespan.startup.complete": (Phase.STARTING, Phase.UP),
+    "lifespan.startup.failed": (Phase.STARTING, Phase.FAILED),
+    "lifespan.shutdown.complete": (Phase.ENDING, Phase.OVER),
+    "lifespan.shutdown.failed": (Phase.ENDING, Phase.OVER),
+}
+_WHERE_IT_ENDS = {Phase.STARTING: Phase.ABSENT}  # by itself; elsewhere it is over
+
+
+class Lifespan:
+    """Of one application in one worker.
+
+    `mode` is the setting ``lifespan``; `state` is what the application shares with its
+    requests, as ``scope["state"]``.
+    """
+
+    def __init__(self, app: Application, mode: str, state: dict[str, Any]) -> None:
+        self._app = app
+        self._mode = mode
+        self._state = state
+        self._events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self._message = ""  # of what has failed
+        self._error: BaseException | None = None  # that it has ended with
+        self._answered: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.phase = Phase.NEW
+
+    def start(self) -> None:
+        """Returns once the application has started, or is known to have no lifespan.
+
+        Suspends the greenlet. Raises `AppFailed` where it says that it has failed, and
+        `AppError` where it has none and `mode` is ``on``.
+        """
+        if self._mode == "off":
+            return
+        aio.wait(self._start())
+        error, self._error = self._error, None
+        if self.phase is Phase.FAILED:
+            raise _failure(self._message)
+        if self.phase is Phase.ABSENT:
+            self._judge_absence(error)
+
+    def end(self, seconds: float | None) -> None:
+        """Tells the application that its worker ends, and waits for it, for so long.
+
+        Suspends the greenlet. What goes wrong is logged. None: as long as it takes.
+        """
+        if self.phase is Phase.UP:
+            aio.wait(self._end(seconds))
+
+    def _judge_absence(self, error: BaseException | None) -> None:
+        """It said nothing of its start."""
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        was_asked, is_on = self._events.empty(), self._mode == "on"
+        if isinstance(error, SystemExit) or (error is not None and was_asked and is_on):
+            raise own_failure("lifespan.startup failed", error) from None
+        if is_on:
+            what = "the application has no lifespan, and lifespan = on"
+            if error is None:
+                raise AppError(f"{what}: it returned before lifespan.startup.complete")
+            raise own_failure(what, error) from None
+        if error is not None and was_asked:
+            logger.warning(
+                "lifespan.startup failed; the application is served without lifespan, "
+                "and with lifespan = on it would not start",
+                exc_info=error,
+            )
+
+    async def _start(self) -> None:
+        self.phase = Phase.STARTING
+        self._task = asyncio.create_task(self._run(), name="lifespan")
+        await self._ask("lifespan.startup", None)
+        if self.phase is Phase.FAILED:
+            await self._unwind()
+
+    async def _end(self, seconds: float | None) -> None:
+        self.phase = Phase.ENDING
+        await self._ask("lifespan.shutdown", seconds)
+        if self.phase is Phase.ENDING:
+            logger.error(
+                "the application did not answer lifespan.shutdown within %g s", seconds
+            )
+            await self._cancel()
+            return
+        if self._message:
+            logger.error("lifespan.shutdown failed: %s", self._message)
+        await self._unwind()
+
+    async def _ask(self, event: str, seconds: float | None) -> None:
+        """Waits for the answer, or the end of who is asked."""
+        self._answered = asyncio.get_running_loop().create_future()
+        self._events.put_nowait({"type": event})
+        try:
+            await asyncio.wait({self._answered}, timeout=seconds)
+        except asyncio.CancelledError:
+            await self._cancel()
+            raise
+
+    async def _unwind(self) -> None:
+        """It has said all that it has to say."""
+        assert self._task is not None
+        await asyncio.wait({self._task}, timeout=_UNWIND)
+        if not self._task.done():
+            await self._cancel()
+
+    async def _cancel(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait({self._task}, timeout=_UNWIND)
+
+    async def _run(self) -> None:
+        scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self._state,
+        }
+        error: BaseException | None = None
+        try:
+            await self._app(scope, self._events.get, self._send)
+        except BaseException as raised:  # also what would end the loop
+            error = raised
+        self._note_end(error)
+
+    def _note_end(self, error: BaseException | None) -> None:
+        """It returned, or raised."""
+        before = self.phase
+        self._settle(_WHERE_IT_ENDS.get(before, Phase.OVER))
+        if before in (Phase.STARTING, Phase.FAILED):
+            self._error = error
+        elif error is not None and not isinstance(error, asyncio.CancelledError):
+            when = "while it was up" if before is Phase.UP else "at lifespan.shutdown"
+            logger.error("the lifespan of the application failed %s", when, exc_info=error)
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        """Raises `RuntimeError` for what is not to be said now, `TypeError` for what is no
+        message."""
+        if not isinstance(message, Mapping) or not isinstance(message.get("type"), str):
+            raise TypeError(f"a message is a dict with a 'type', not {message!r}")
+        expected, then = _ANSWERS.get(message["type"], (None, self.phase))
+        if expected is not self.phase:
+            raise RuntimeError(
+                f"{message['type']!r} is not expected now: the lifespan is "
+                f"{self.phase.value}"
+            )
+        self._message = str(message.get("message", ""))
+        if message["type"].endswith(".failed"):
+            self._message = self._message or "no message"
+        self._settle(then)
+
+    def _settle(self, phase: Phase) -> None:
+        if self.phase is not Phase.FAILED:
+            self.phase = phase
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(None)
+
+
+def _failure(message: str) -> AppFailed:
+    """`message` may be a traceback, as Starlette's is, whose last line says it all."""
+    lines = [line for line in printable(message).splitlines() if line.strip()]
+    brief = f"lifespan.startup failed: {lines[-1].strip() if lines else ''}"
+    shown = "\n".join(lines[:-1])
+    return AppFailed(f"{shown}\n{brief}" if shown else brief, brief)
