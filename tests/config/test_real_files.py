@@ -346,9 +346,9 @@ CASES = {
         "__version__ = '1.0'\n_private = 1\nSERVER_NAME = 'x'\n"
         "def helper(): return 1\nclass Settings: workers = 3\nworkers = helper()\n"
     ),
-    "an ASGI worker": Case(
+    "an ASGI worker, and an application of WSGI": Case(
         "worker_class = 'uvicorn.workers.UvicornWorker'\n",
-        refused="worker_class: ASGI is not served yet",
+        refused="'shop:app' is an application of WSGI: interface = asgi, which",
     ),
     "a worker of tornado's": Case(
         "worker_class = 'tornado'\n",

@@ -992,10 +992,6 @@ def test_s35_check_config_finds_no_fault_with_what_runs(place: Place) -> None:
     ("words", "said"),
     [
         (
-            ("--host", "0.0.0.0"),
-            r"unknown option --host; celadon calls it --bind HOST:PORT",
-        ),
-        (
             ("--admin-bind", "9000"),
             r"admin_bind: a port alone is written :9000 .*127.0.0.1:9000",
         ),

@@ -21,6 +21,8 @@ from typing import Any  # noqa: E402
 
 from celadon import config, green  # noqa: E402
 from celadon.serving.core import make_core  # noqa: E402
+from celadon.serving.hosting import Hosted  # noqa: E402
+from celadon.serving.interface import Served as Application  # noqa: E402
 from celadon.testing import Found, explore, replay  # noqa: E402
 
 from tests.explorer.catalogue import PLACES, Row, row, rows  # noqa: E402
@@ -43,7 +45,7 @@ def _in_a_server(explores: Callable[[], Any]) -> Any:
     """On a greenlet of a worker's loop, which serves at the same time."""
     from tests.explorer.scenarios.requests import Served
 
-    core = make_core(Served.app, config.load({}))
+    core = make_core(Hosted(Application(Served.app)), config.load({}))
     Served.port = core.bind("127.0.0.1:0")[1]
     Served.stats = core.stats
 

@@ -34,7 +34,7 @@ def load(target: str, settings: config.Config) -> Any:
         return load(settings.paste, settings.raw_paste_global_conf)
     from celadon.serving.importer import load_app
 
-    return load_app(target, settings.factory)
+    return load_app(target, settings.factory, settings.interface)
 
 
 def _bridge(_client: object) -> None:

@@ -60,6 +60,8 @@ class Cfg:
         if name in HOOKS:
             return settings.hooks.get(name, _do_nothing)
         if (verdict := gunicorn.VERDICTS.get(name)) is not None:
+            if verdict.setting:
+                return settings.values[verdict.setting]
             return False if verdict.is_switch else None
         return getattr(settings, name)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from celadon.config.hooks import Hook
-from celadon.config.settings import SETTINGS, gunicorn
+from celadon.config.settings import SETTINGS, gunicorn, uvicorn
 from celadon.errors import UsageError, brief
 
 
@@ -80,9 +80,12 @@ class Config:
         self.sources[name] = source
 
     def _judge(self, name: str, raw: Any, source: str) -> None:
-        verdict = gunicorn.VERDICTS.get(name)
+        verdict = gunicorn.VERDICTS.get(name) or uvicorn.VERDICTS.get(name)
         if verdict is None:
             raise unknown_setting(name, source)
+        if verdict.setting:
+            self.set(verdict.setting, raw, source)
+            return
         if not verdict.applies(raw):
             return
         if verdict.refused:

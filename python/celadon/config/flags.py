@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-from celadon.config.settings import SETTINGS, Setting, gunicorn
+from celadon.config.settings import SETTINGS, Setting, gunicorn, uvicorn
 from celadon.config.settings.uwsgi import OPTIONS, Option
 from celadon.errors import UsageError
 
@@ -43,12 +43,6 @@ working directory. Durations are seconds or 250ms, 30s, 5m; sizes are bytes or 6
 
 # What other servers call so.
 _OTHERS = {
-    "--host": "--bind HOST:PORT",
-    "--port": "--bind HOST:PORT",
-    "--uds": "--bind unix:PATH",
-    "--fd": "--bind fd://N",
-    "--app-dir": "--pythonpath",
-    "--http": "--bind",
     "--http-socket": "--bind",
     "--processes": "--workers",
 }
@@ -83,7 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="celadon",
         usage=_USAGE,
-        description="Serve a WSGI application, one greenlet per request.",
+        description="Serve a WSGI or ASGI application.",
         epilog=_EPILOG,
         allow_abbrev=False,
         # One is made for each argument: without a width it asks the terminal for it.
@@ -177,7 +171,8 @@ def show(value: Any) -> str:
 
 
 def _add_foreign(parser: argparse.ArgumentParser) -> None:
-    """Flags of gunicorn's that are no settings here: read, to be judged with the rest."""
+    """Flags of gunicorn's that are no settings here, and uvicorn's: read, to be judged with
+    the rest."""
     for name, verdict in gunicorn.VERDICTS.items():
         flags = verdict.flags or ("--" + name.replace("_", "-"),)
         if verdict.is_switch:
@@ -186,6 +181,7 @@ def _add_foreign(parser: argparse.ArgumentParser) -> None:
             )
         else:
             parser.add_argument(*flags, dest=name, help=argparse.SUPPRESS)
+    uvicorn.add_flags(parser)
 
 
 def parse(argv: Sequence[str]) -> dict[str, Any]:
@@ -223,7 +219,8 @@ def _sort(argv: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str]]:
     problems = [_unknown(word, parser) for word in unknown if word.startswith("-")]
     options = {name: _flatten(name, value) for name, value in vars(known).items()}
     target = options.pop("target", None)
-    return options, [*([target] if target else []), *words], problems
+    words = [*([target] if target else []), *words]
+    return uvicorn.settle(options), words, problems
 
 
 def parse_settings(argv: Sequence[str]) -> dict[str, Any]:

@@ -113,6 +113,9 @@ def patched_parts(config: Config) -> dict[str, bool]:
 
 
 def _settle_worker_class(config: Config) -> None:
+    if config.worker_class == "asgi" and config.is_default("interface"):
+        config.values["interface"] = "asgi"
+        config.sources["interface"] = "worker_class"
     threaded = config.worker_class == "gthread" or config.threads > 1
     if config.worker_class == "sync" and not threaded:
         if config.is_default("green"):

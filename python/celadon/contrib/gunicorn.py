@@ -15,6 +15,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as Base
 
@@ -23,13 +24,20 @@ from celadon.config.settings import SETTINGS
 from celadon.config.sources.layer import Layer
 from celadon.config.sources.python_files import read_own
 from celadon.drivers import budget
+from celadon.errors import AppError
 from celadon.green import report, sleep, spawn
 from celadon.patch import before
-from celadon.serving import bodies, hooked, routes
+from celadon.serving import bodies, ending, hooked, routes
 from celadon.serving import core as serving
+from celadon.serving.exchange import Exchange
+from celadon.serving.hosting import Hosted
+from celadon.serving.interface import served
 
-# Those that are refused, or have no effect, for the reasons that `celadon` gives.
+# Those that are refused, or have no effect, for the reasons that `celadon` gives; those of
+# ASGI have an effect by another name.
 _JUDGED = (
+    "asgi_lifespan",
+    "asgi_loop",
     "ca_certs",
     "casefold_http_method",
     "cert_reqs",
@@ -78,31 +86,43 @@ class Worker(Base):
 
     def run(self) -> None:
         """Serves at gunicorn's sockets until a signal, or the master, ends it."""
-        from celadon.serving import watchdog
-
         _borrow_logger(self.log)
         serving.settle(self._settings.gc_freeze)
         _core.green.set_base_context()
         worker: Any = self
         told = self._tell_access if _has_own_access(self.log) else None
-        app = hooked.with_request_hooks(self.wsgi, worker, self._settings, told)
+        found = served(self.wsgi, self._settings.interface)
+        found = hooked.with_request_hooks(found, worker, self._settings, told)
+        with Hosted(found, self._settings.lifespan, self._patience) as hosted:
+            core = self._open(hosted, access=None if told else _access_writer())
+            spawn(self._beat, core)
+            try:
+                hosted.start()
+            except AppError as error:
+                for line in str(error).splitlines():
+                    self.log.error("%s", line)
+                # As a worker of uvicorn's: its master does not try for ever.
+                sys.exit(Arbiter.WORKER_BOOT_ERROR)
+            for note in self._settings.notes:
+                self.log.info("celadon: %s", note)
+            health.start(core)
+            core.run(True)
+
+    def _open(self, hosted: Hosted, access: Any) -> _core.Server:
+        from celadon.serving import watchdog
+
         watch = watchdog.prepare(lambda: self.cfg.worker_abort(self))
         core = serving.make_core(
-            app,
-            self._settings,
-            watch,
-            notify=self._hear,
-            access=None if told else _access_writer(),
+            hosted, self._settings, watch, notify=self._hear, access=access
         )
         for sock in self.sockets:
             core.bind(f"fd://{os.dup(sock.fileno())}")
-        for note in self._settings.notes:
-            self.log.info("celadon: %s", note)
-        spawn(self._beat, core)
-        health.start(core)
-        core.run(True)
+        return core
 
-    def _tell_access(self, exchange: hooked.Exchange) -> None:
+    def _patience(self) -> float | None:
+        return ending.left(self.cfg.graceful_timeout)
+
+    def _tell_access(self, exchange: Exchange) -> None:
         _, req, environ, resp = exchange
         took = timedelta(seconds=time.monotonic() - resp.began)
         try:
@@ -115,6 +135,7 @@ class Worker(Base):
             self.notify()
             if not self._stopping and self._is_over():
                 self._stopping = True
+                ending.told(quick=False)
                 core.stop(False)
             sleep(_BEAT)
 
@@ -130,6 +151,7 @@ class Worker(Base):
         elif value == signal.SIGUSR1:
             self.log.reopen_files()
         else:
+            ending.told(value != signal.SIGTERM)
             # The core stops by itself; told again it would not wait for requests.
             self._stopping = True
             self.alive = False

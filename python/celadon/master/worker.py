@@ -14,7 +14,7 @@ from celadon.errors import CeladonError, printable
 from celadon.master.supervisor import Supervisor
 from celadon.master.telling import in_a_line, log_end
 from celadon.serving import ending, hooked, lifecycle, signals, watchdog
-from celadon.serving.importer import Application
+from celadon.serving.interface import Application, served
 from celadon.serving.statsd import teller_of
 from celadon.serving.worker import serve_as_worker
 
@@ -75,7 +75,8 @@ def work(load: Load, supervisor: Supervisor, seat: Any) -> int:
         lifecycle.call(settings, "post_worker_init", worker)
         worker.booted = True
         told = teller_of(supervisor.told)
-        app = hooked.with_request_hooks(worker.wsgi, worker, settings, told)
+        app = served(worker.wsgi, settings.interface)
+        app = hooked.with_request_hooks(app, worker, settings, told)
         serve_as_worker(app, settings, worker, seat, rotation)
     except Exception as error:
         log_end(error)

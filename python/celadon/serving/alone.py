@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 from celadon import _core, config, health, logging
 from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
-from celadon.serving import resources, signals, watchdog
+from celadon.serving import ending, resources, signals, watchdog
 from celadon.serving.core import make_core, raise_descriptor_limit, settle
-from celadon.serving.importer import Application
+from celadon.serving.hosting import Hosted
+from celadon.serving.interface import Application, served
 from celadon.serving.keywords import prepare
 
 
@@ -33,30 +35,41 @@ def _serve(app: Application, settings: config.Config) -> None:
     settle(settings.gc_freeze)
     # What the import left in context variables is what each request starts with.
     _core.green.set_base_context()
-    try:
-        # Nobody would take its place after so many requests.
-        settings.values["max_requests"] = 0
-        access = logging.access_writer()
-        watch, others = watchdog.prepare(), signals.Others()
+    began_to_end: list[float] = []
 
-        def notify(what: str, value: int, _more: int) -> None:
-            if what != "signal":
-                return
-            if value == signal.SIGUSR1:
-                logging.reopen()
-            others.call(value)
+    def notify(what: str, value: int, _more: int) -> None:
+        if what != "signal":
+            return
+        if value == signal.SIGUSR1:
+            logging.reopen()
+        if value in signals.ENDS:
+            began_to_end.append(time.monotonic())
+        others.call(value)
 
-        core = make_core(app, settings, watch, None, notify, access)
-        addresses = [
-            core.bind(address, is_for_v6_only(address, settings.bind))[0]
-            for address in settings.bind
-        ]
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    logging.logger.info("celadon %s on %s, pid %d", VERSION, settings.mode, os.getpid())
-    for address in addresses:
-        logging.logger.info("listening at %s", address)
-    health.start(core)
-    core.run(True)
+    def patience() -> float | None:
+        return ending.left(settings.graceful_timeout, *began_to_end[:1])
+
+    # Nobody would take its place after so many requests.
+    settings.values["max_requests"] = 0
+    found = served(app, settings.interface)
+    with Hosted(found, settings.lifespan, patience) as hosted:
+        try:
+            access = logging.access_writer()
+            watch, others = watchdog.prepare(), signals.Others()
+            core = make_core(hosted, settings, watch, None, notify, access)
+            addresses = [
+                core.bind(address, is_for_v6_only(address, settings.bind))[0]
+                for address in settings.bind
+            ]
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        hosted.start()
+        logging.logger.info(
+            "celadon %s on %s, pid %d", VERSION, settings.mode, os.getpid()
+        )
+        for address in addresses:
+            logging.logger.info("listening at %s", address)
+        health.start(core)
+        core.run(True)
     logging.tell_repeats()
     logging.logger.info("stopped")

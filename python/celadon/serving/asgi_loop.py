@@ -56,7 +56,8 @@ class _Driven:
 
     def stop(self) -> None:
         self._ends = True
-        self.loop.stop()
+        if self.loop.is_running():  # else it has not begun, and would not finish
+            self.loop.stop()
         self._driver.join()
 
     def _drive(self) -> None:

@@ -12,14 +12,14 @@ from celadon import _core, config, logging
 from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.green import spawn_later
-from celadon.serving.importer import Application
+from celadon.serving.hosting import Hosted
 from celadon.serving.upgraded import UpgradedSocket
 
 _SWITCH_INTERVAL = 0.0005
 
 
 def make_core(
-    app: Application,
+    hosted: Hosted,
     settings: config.Config,
     watch: Mapping[str, int] | None = None,
     seat: Any = None,
@@ -37,10 +37,11 @@ def make_core(
     """
     logging.log_later(spawn_later)
     options = config.core_options(settings, VERSION)
+    options.update(hosted.options)
     options.update(watch or {})
     options["stdout_fd"] = output.original(config.stream_of_access_log(settings))
     return _core.Server(
-        app,
+        hosted.app,
         options,
         logging.log_exception,
         logging.log_line,

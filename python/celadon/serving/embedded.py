@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 from typing import Any
 
 from celadon import _core, health
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import brief
-from celadon.serving import resources
+from celadon.serving import ending, resources
 from celadon.serving.core import make_core
-from celadon.serving.importer import Application, refuse_no_wsgi
+from celadon.serving.hosting import Hosted
+from celadon.serving.interface import Application, refuse_wrong, served
 from celadon.serving.keywords import load, refuse
 
 
@@ -24,9 +26,9 @@ class Server:
 
     def __init__(self, app: Application, **settings: Any) -> None:
         settings.setdefault("bind", "127.0.0.1:0")
-        refuse_no_wsgi(app, brief(app), "give what it returns")
         self._app = app
         self._config = loaded = load(settings)
+        refuse_wrong(app, brief(app), "give what it returns", loaded.interface)
         refuse(
             [
                 name
@@ -43,11 +45,13 @@ class Server:
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._error: BaseException | None = None
+        self._told: float | None = None  # when it was to stop
         self.addresses: list[str] = []
         self.port = 0
 
     def start(self) -> Server:
-        """Binds and serves; returns once connections are accepted. Raises `OSError`."""
+        """Binds and serves; returns once connections are accepted. Raises `OSError`, and
+        `celadon.errors.AppFailed` where an ASGI application does not start."""
         self._thread = threading.Thread(target=self._serve, name="celadon-server")
         self._thread.start()
         self._started.wait()
@@ -63,6 +67,7 @@ class Server:
             and self._thread is not None
             and self._thread.is_alive()
         ):
+            self._told = self._told or time.monotonic()
             self._core.stop(quick)
 
     def join(self, timeout: float | None = None) -> None:
@@ -75,22 +80,35 @@ class Server:
         return self._core.stats() if self._core is not None else {}
 
     def _serve(self) -> None:
+        settings = self._config
+        settings.values["max_requests"] = 0
         try:
-            self._config.values["max_requests"] = 0
-            core = make_core(self._app, self._config)
-            for address in self._config.bind:
-                alone = is_for_v6_only(address, self._config.bind)
-                described, port = core.bind(address, alone)
-                self.addresses.append(described)
-                self.port = self.port or port
-            self._core = core
+            found = served(self._app, settings.interface)
+            with Hosted(found, settings.lifespan, self._patience) as hosted:
+                core = self._open(hosted)
+                self._started.set()
+                health.start(core)
+                core.run(False)
         except BaseException as error:
+            if self._started.is_set():
+                raise
             self._error = error
-            return
         finally:
             self._started.set()
-        health.start(core)
-        core.run(False)
+
+    def _open(self, hosted: Hosted) -> _core.Server:
+        core = make_core(hosted, self._config)
+        for address in self._config.bind:
+            alone = is_for_v6_only(address, self._config.bind)
+            described, port = core.bind(address, alone)
+            self.addresses.append(described)
+            self.port = self.port or port
+        hosted.start()
+        self._core = core
+        return core
+
+    def _patience(self) -> float | None:
+        return ending.left(self._config.graceful_timeout, self._told)
 
     def __enter__(self) -> Server:
         return self.start()

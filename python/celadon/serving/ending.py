@@ -28,14 +28,24 @@ def told(quick: bool) -> None:
     _is_quick = _is_quick or quick
 
 
+def left(grace: float, since: float | None = None) -> float | None:
+    """What is left of `grace` seconds since this worker was told to end, or `since` by the
+    monotonic clock, and a second at least; None of 0, which is for ever."""
+    if not grace:
+        return None
+    spent = time.monotonic() - (since or _told or time.monotonic())
+    return max(grace - spent, _LEAST)
+
+
 def bound(grace: float) -> None:
     """The interpreter waits for threads that are no daemons. They have what is left of
     `grace` seconds (0: for ever); then those that remain are named, and it ends all the same.
     """
-    if not grace or not _others():
+    seconds = left(grace)
+    if seconds is None or not _others():
         return
-    spent = time.monotonic() - (_told or time.monotonic())
-    seconds = _LEAST if _is_quick else max(grace - spent, _LEAST)
+    if _is_quick:
+        seconds = _LEAST
     threading.Thread(
         target=_end_after, args=(seconds,), name="celadon-end", daemon=True
     ).start()

@@ -6,9 +6,7 @@ import functools
 import io
 import os
 import stat
-import time
-from collections.abc import Callable, Iterable
-from http import HTTPStatus
+from collections.abc import Iterable
 from typing import Any
 
 from celadon import logging
@@ -16,6 +14,9 @@ from celadon._core import green
 from celadon._core.wsgi import RequestInfo
 from celadon.config import Config
 from celadon.config.hooks import HOOKS, Hook, argument_count
+from celadon.serving.exchange import PHRASES, After, Exchange, Response
+from celadon.serving.hooked_asgi import hooked as hooked_asgi
+from celadon.serving.interface import WSGI, Served
 from celadon.serving.lifecycle import Worker
 
 
@@ -48,57 +49,21 @@ class Request:
         self.proxy_protocol_info: dict[str, Any] | None = None
 
 
-class Response:
-    """The ``resp`` of a hook: ``status``, ``headers``, ``sent`` (bytes)."""
-
-    def __init__(self, req: Request) -> None:
-        self.req = req
-        self.version = req.version
-        self.status = ""
-        self.headers: list[tuple[str, str]] = []
-        self.sent = 0
-        self.began = time.monotonic()
-
-    @property
-    def status_code(self) -> int | None:
-        return int(self.status[:3]) if self.status else None
-
-    @property
-    def response_length(self) -> int | None:
-        """By its Content-Length."""
-        for name, value in self.headers:
-            if name.lower() == "content-length" and value.isdigit():
-                return int(value)
-        return None
-
-    @property
-    def headers_sent(self) -> bool:
-        return self.status != ""
-
-    @property
-    def chunked(self) -> bool:
-        """Whether the application left its length open, for a client that knows chunks."""
-        is_bodiless = self.status_code in (204, 304) or self.req.method == "HEAD"
-        is_open = self.response_length is None and self.version >= (1, 1)
-        return is_open and self.headers_sent and not is_bodiless
-
-
-# Of a worker, its request, the environ and the answer.
-Exchange = tuple[Any, Request, dict[str, Any], Response]
-After = Callable[[Exchange], None]
-_PHRASES = {int(each): each.phrase for each in HTTPStatus}
-
-
 def with_request_hooks(
-    app: Any, worker: Worker, cfg: Config, told: After | None = None
-) -> Any:
-    """`app` with ``pre_request`` and ``post_request`` around it, and with `told`, which
-    hears of the end of each request; `app` without them."""
+    served: Served, worker: Worker, cfg: Config, told: After | None = None
+) -> Served:
+    """`served` with ``pre_request`` and ``post_request`` around it, and with `told`, which
+    hears of the end of each request; as it is without them."""
     pre, post = cfg.hooks.get("pre_request"), cfg.hooks.get("post_request")
     if pre is None and post is None and told is None:
-        return app
+        return served
     after = _after([told, _caller(post) if post is not None else None])
+    if served.interface != WSGI:
+        return served._replace(app=hooked_asgi(served.app, worker, pre, after))
+    return served._replace(app=_hooked(served.app, worker, pre, after))
 
+
+def _hooked(app: Any, worker: Worker, pre: Hook | None, after: After | None) -> Any:
     def hooked(environ: dict[str, Any], start_response: Any) -> Any:
         worker.nr += 1
         request = Request(environ)
@@ -135,7 +100,7 @@ def _end(info: RequestInfo, exchange: Exchange, after: After) -> None:
     failed since, or its time was over."""
     response = exchange[3]
     if info.status not in (0, response.status_code):
-        response.status = f"{info.status} {_PHRASES.get(info.status, '')}"
+        response.status = f"{info.status} {PHRASES.get(info.status, '')}"
     after(exchange)
 
 

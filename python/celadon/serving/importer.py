@@ -20,9 +20,7 @@ from celadon.errors import AppError, AppFailed, printable, reason
 from celadon.serving.interface import AUTO, Application, refuse_wrong
 
 
-def load_app(
-    target: str, factory: bool = False, interface: str = AUTO
-) -> Application:
+def load_app(target: str, factory: bool = False, interface: str = AUTO) -> Application:
     """Imports ``module``, ``module:attr``, ``module:a.b`` or ``module:make('x')``.
 
     Without an attribute `application`, then `app` is tried. Raises `AppError` with one

@@ -11,7 +11,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from celadon.errors import AppError
 
@@ -20,15 +20,20 @@ Application = Callable[..., Any]
 AUTO, WSGI, ASGI, ASGI2 = "auto", "wsgi", "asgi", "asgi2"
 
 _ARGUMENTS = {
-    WSGI: ("two", "environ, start_response"),
-    ASGI: ("three", "scope, receive, send"),
-    ASGI2: ("one", "scope"),
+    WSGI: ("two arguments", "environ, start_response"),
+    ASGI: ("three arguments", "scope, receive, send"),
+    ASGI2: ("one argument", "scope"),
 }
 _MOST_WRAPPERS = 100  # around one application; more are a circle
 
 
 def interface_of(app: Any, wanted: str = AUTO) -> str:
-    """``wsgi``, ``asgi`` or ``asgi2``: `wanted`, and of ``auto`` what `app` looks like."""
+    """``wsgi``, ``asgi`` or ``asgi2``: `wanted`, and of ``auto`` what `app` looks like.
+
+    Of ``asgi`` it is ``asgi2`` where it looks like that.
+    """
+    if wanted == ASGI:
+        return ASGI2 if _seen(app) == ASGI2 else ASGI
     return wanted if wanted != AUTO else _seen(app) or WSGI
 
 
@@ -39,11 +44,22 @@ def refuse_wrong(app: Any, name: str, instead: str, wanted: str = AUTO) -> None:
         raise AppError(problem)
 
 
-def as_asgi(app: Application, interface: str) -> Application:
-    """`app`, and one of ASGI 2 as one of ASGI 3."""
-    if interface != ASGI2:
-        return app
+class Served(NamedTuple):
+    """An application as it is called, and as which: ``wsgi``, or ``asgi`` (3)."""
 
+    app: Application
+    interface: str = WSGI
+
+
+def served(app: Application, wanted: str = AUTO) -> Served:
+    """`app` by its interface; one of ASGI 2 becomes one of ASGI 3."""
+    interface = interface_of(app, wanted)
+    if interface == ASGI2:
+        return Served(_single(app), ASGI)
+    return Served(app, interface)
+
+
+def _single(app: Application) -> Application:
     @functools.wraps(app, updated=())
     async def asgi(scope: Any, receive: Any, send: Any) -> None:
         await app(scope)(receive, send)
@@ -122,7 +138,7 @@ def _passes_all_on(app: Any) -> bool:
     )
 
 
-def _signature(app: Any, follow_wrapped: bool = True) -> inspect.Signature | None:
+def _signature(app: Any, follow_wrapped: bool) -> inspect.Signature | None:
     try:
         return inspect.signature(app, follow_wrapped=follow_wrapped)
     except Exception:  # objects of the application's own are asked
@@ -132,18 +148,15 @@ def _signature(app: Any, follow_wrapped: bool = True) -> inspect.Signature | Non
 def _problem(app: Any, name: str, instead: str, wanted: str) -> str:
     """Why it is none; empty where nothing tells that."""
     seen = _seen(app)
-    if wanted not in (AUTO, seen) and seen:
-        return (
-            f"{name} is an application of {_TITLES[seen]}, and interface = {wanted}: "
-            "leave that out, as auto sees it"
-        )
+    if seen and wanted not in (AUTO, seen) and (wanted, seen) != (ASGI, ASGI2):
+        return _wrong(name, seen, wanted)
     interface = interface_of(app, wanted)
     if inspect.isasyncgenfunction(_called(app)):
         return (
             f"{name} is an asynchronous generator: an ASGI application awaits "
             "send(...), and yields nothing"
         )
-    signature = _signature(app)
+    signature = _signature(app, follow_wrapped=_passes_all_on(app))
     if signature is None:
         return ""
     count, listed = _ARGUMENTS[interface]
@@ -152,11 +165,16 @@ def _problem(app: Any, name: str, instead: str, wanted: str) -> str:
     if _takes(signature, 0) and not is_coroutine_function(_called(app)):
         return f"{name} is a function that makes an application: {instead}"
     if interface != WSGI and wanted != AUTO and _takes(signature, 2):
-        return (
-            f"{name} is an application of WSGI, and interface = {wanted}: leave that "
-            "out, as auto sees it"
-        )
-    return f"{name} takes no {count} arguments ({listed}): {signature}"
+        return _wrong(name, WSGI, wanted)
+    return f"{name} takes no {count} ({listed}): {signature}"
+
+
+def _wrong(name: str, seen: str, wanted: str) -> str:
+    by = ", which a worker_class of uvicorn's means too," if wanted == ASGI else ""
+    return (
+        f"{name} is an application of {_TITLES[seen]}: interface = {wanted}{by} is wrong "
+        "for it; auto sees what it is"
+    )
 
 
 _TITLES = {WSGI: "WSGI", ASGI: "ASGI", ASGI2: "ASGI 2"}

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from celadon import aio
+from celadon import aio, green
 from celadon.errors import AppError, AppFailed, printable
 from celadon.logging import logger
+from celadon.serving import asgi_loop
 from celadon.serving.importer import own_failure
 from celadon.serving.interface import Application
 
@@ -73,7 +74,7 @@ class Lifespan:
         """
         if self._mode == "off":
             return
-        aio.wait(self._start())
+        self._drive(self._start())
         error, self._error = self._error, None
         if self.phase is Phase.FAILED:
             raise _failure(self._message)
@@ -86,7 +87,14 @@ class Lifespan:
         Suspends the greenlet. What goes wrong is logged. None: as long as it takes.
         """
         if self.phase is Phase.UP:
-            aio.wait(self._end(seconds))
+            self._drive(self._end(seconds))
+
+    def _drive(self, work: Coroutine[Any, Any, None]) -> None:
+        """On the loop that requests run on."""
+        loop = asgi_loop.worker_loop()
+        while not loop.is_running():
+            green.sleep(0)
+        aio.wait(loop.create_task(work))
 
     def _judge_absence(self, error: BaseException | None) -> None:
         """It said nothing of its start."""
@@ -170,7 +178,9 @@ class Lifespan:
             self._error = error
         elif error is not None and not isinstance(error, asyncio.CancelledError):
             when = "while it was up" if before is Phase.UP else "at lifespan.shutdown"
-            logger.error("the lifespan of the application failed %s", when, exc_info=error)
+            logger.error(
+                "the lifespan of the application failed %s", when, exc_info=error
+            )
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         """Raises `RuntimeError` for what is not to be said now, `TypeError` for what is no

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from celadon.serving.hooked import After, Exchange
+from celadon.serving.exchange import After, Exchange
 
 _COUNTED = {
     logging.WARNING: "warning",

@@ -10,11 +10,12 @@ from celadon.errors import UsageError
 from celadon.green import profile, report, spawn_later
 from celadon.serving import ending, lifecycle, signals, watchdog
 from celadon.serving.core import make_core, settle
-from celadon.serving.importer import Application
+from celadon.serving.hosting import Hosted
+from celadon.serving.interface import Served
 
 
 def serve_as_worker(
-    app: Application,
+    served: Served,
     settings: config.Config,
     worker: lifecycle.Worker,
     seat: Any,
@@ -46,15 +47,21 @@ def serve_as_worker(
 
     settle(settings.gc_freeze)
     _core.green.set_base_context()
-    try:
-        access = logging.access_writer()
-        core = make_core(
-            app, settings, watchdog.prepare(on_abort), seat, notify, access
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    health.start(core)
-    worker.serve_until(core.ask_for_another)
-    spawn_later(0, rotation.repeat)
-    core.run(True)
+    grace = settings.graceful_timeout
+    with Hosted(served, settings.lifespan, lambda: ending.left(grace)) as hosted:
+        try:
+            access = logging.access_writer()
+            core = make_core(
+                hosted, settings, watchdog.prepare(on_abort), seat, notify, access
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        hosted.start()
+        health.start(core)
+        worker.serve_until(core.ask_for_another)
+        spawn_later(0, rotation.repeat)
+        try:
+            core.run(True)
+        finally:
+            signals.take(signals.ENDS, signals.ignore)  # it is ending
     logging.tell_repeats()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.config.settings.row import Setting
+from celadon.config.values.names import parse_interface
 from celadon.config.values.plain import one_of
 
 
@@ -13,11 +14,11 @@ def rows() -> Iterable[Setting]:
     t = "asgi"
     yield s(
         "interface",
-        one_of("auto", "wsgi", "asgi", "asgi2"),
+        parse_interface,
         "auto",
-        "what the application is; auto: ASGI where it is a coroutine function or says so "
-        "by its parameters, else WSGI; asgi2: called with the scope, then with receive "
-        "and send",
+        "what the application is: auto, wsgi, asgi, or asgi2, which is called with the "
+        "scope, then with receive and send; auto: ASGI where it is a coroutine function "
+        "or says so by its parameters, else WSGI",
         section=t,
     )
     yield s(
@@ -27,6 +28,5 @@ def rows() -> Iterable[Setting]:
         "lifespan events of an ASGI application, in each worker; auto: one that raises "
         "before startup.complete is served without; on: it does not start; off: none is "
         "sent",
-        ("--lifespan", "--asgi-lifespan"),
         section=t,
     )

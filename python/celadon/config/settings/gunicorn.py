@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-# Settings that both have. Its root_path is one of ASGI's, which is nothing to WSGI.
+# Settings that both have. Its root_path is one of its ASGI worker alone.
 SHARED = frozenset(
     {
         "access_log_format",
@@ -67,7 +67,6 @@ SHARED = frozenset(
 
 _LATER_TLS = "TLS is not served yet: put a proxy in front"
 _LATER_H2 = "HTTP/2 is not served yet: put a proxy in front"
-_LATER_ASGI = "ASGI is not served yet"
 _NO_ARBITER = "there is no second arbiter: use celadon.green.offload or a task queue"
 _LOOSE = "the parser is strict: repair the client, or let a proxy in front do so"
 
@@ -76,7 +75,8 @@ _LOOSE = "the parser is strict: repair the client, or let a proxy in front do so
 class Verdict:
     """`refused` at any value but `harmless` ones; else accepted without effect.
 
-    `flags` are gunicorn's spellings where they are not ``--name-with-dashes``.
+    `flags` are gunicorn's spellings where they are not ``--name-with-dashes``. What has
+    a `setting` is that one, by another name.
     """
 
     reason: str
@@ -84,6 +84,7 @@ class Verdict:
     harmless: tuple[Any, ...] = (None, False, 0, "", "off", "0", "false", "no")
     is_switch: bool = False
     flags: tuple[str, ...] = ()
+    setting: str = ""
 
     def applies(self, value: Any) -> bool:
         """Whether there is anything to say about `value`."""
@@ -166,9 +167,15 @@ _TABLE: Mapping[str, Verdict] = {
     "http2_initial_window_size": _no_effect(_LATER_H2),
     "http2_max_frame_size": _no_effect(_LATER_H2),
     "http2_max_header_list_size": _no_effect(_LATER_H2),
-    "asgi_loop": _no_effect(_LATER_ASGI),
-    "asgi_lifespan": _no_effect(_LATER_ASGI),
-    "asgi_disconnect_grace_period": _no_effect(_LATER_ASGI),
+    "asgi_loop": Verdict(
+        "tasks run on celadon's own loop, beside greenlets",
+        False,
+        (None, "", "auto", "asyncio"),
+    ),
+    "asgi_lifespan": Verdict("", setting="lifespan"),
+    "asgi_disconnect_grace_period": _no_effect(
+        "an application is told of the end of its client, and not cancelled"
+    ),
     "dirty_apps": _refused(_NO_ARBITER, []),
     "dirty_workers": _refused(_NO_ARBITER),
     "dirty_timeout": _no_effect(_NO_ARBITER),

@@ -182,7 +182,8 @@ def rows() -> Iterable[Setting]:
         parse_worker_class,
         "auto",
         "auto, green and names of gevent's, eventlet's and meinheld's workers: one "
-        "greenlet per request; gthread likewise; sync is --no-green",
+        "greenlet per request; gthread likewise; sync is --no-green; asgi and names of "
+        "uvicorn's workers: interface = asgi",
         ("--worker-class", "-k"),
     )
     yield s(
@@ -247,7 +248,7 @@ def rows() -> Iterable[Setting]:
         "root_path",
         parse_prefix,
         "",
-        "SCRIPT_NAME of the application; $SCRIPT_NAME where that is set",
+        "SCRIPT_NAME, or root_path, of the application; $SCRIPT_NAME where that is set",
         for_server=True,
         variable="SCRIPT_NAME",
     )

@@ -35,10 +35,17 @@ _GREEN = {
 }
 
 
+_ASGI = {"asgi", "gunicorn.workers.gasgi.asgiworker"}
+
+
 def parse_worker_class(value: Any) -> str:
-    """A name of gunicorn's, or a class, to one of ``auto green sync gthread``."""
+    """A name of gunicorn's, or a class, to one of ``auto green sync gthread asgi``."""
     if isinstance(value, type):
-        value = f"{value.__module__}.{value.__qualname__}"
+        # A class of one's own may be made of uvicorn's.
+        value = " ".join(
+            f"{each.__module__}.{each.__qualname__}" for each in value.__mro__
+        )
+        value = value if "uvicorn" in value else value.partition(" ")[0]
     text = str(value).strip().lower()
     if text in ("sync", "gunicorn.workers.sync.syncworker"):
         return "sync"
@@ -46,12 +53,18 @@ def parse_worker_class(value: Any) -> str:
         return "gthread"
     if text in _GREEN:
         return "auto" if text == "auto" else "green"
-    if "uvicorn" in text or text == "asgi":
-        raise ValueError("ASGI is not served yet: expected auto")
+    if "uvicorn" in text or text in _ASGI:
+        return "asgi"
     raise ValueError(
-        "expected auto, green, sync, gthread, or a name of gevent's, eventlet's or "
-        "meinheld's worker; a class with a loop of its own cannot run here"
+        "expected auto, green, sync, gthread, asgi, or a name of gevent's, eventlet's, "
+        "meinheld's or uvicorn's worker; a class with a loop of its own cannot run here"
     )
+
+
+def parse_interface(value: Any) -> str:
+    """``asgi3`` is uvicorn's name of ``asgi``."""
+    text = str(value).strip().lower()
+    return one_of("auto", "wsgi", "asgi", "asgi2")("asgi" if text == "asgi3" else text)
 
 
 def parse_environment(value: Any) -> list[str]:
@@ -92,4 +105,7 @@ def parse_proxy_protocol(value: Any) -> str:
 
 
 def parse_log_level(value: Any) -> str:
+    """``trace`` is uvicorn's."""
+    if str(value).strip().lower() == "trace":
+        return "debug"
     return one_of("debug", "info", "warning", "error", "critical")(value)

@@ -28,6 +28,8 @@ from celadon.green import sleep as _sleep
 from celadon.green import spawn as _spawn
 from celadon.serving import core as _serving
 from celadon.serving import watchdog
+from celadon.serving.hosting import Hosted
+from celadon.serving.interface import Served
 
 _BEAT = 1.0  # seconds between two calls of a watchdog
 
@@ -89,7 +91,10 @@ def _serve(app: Any, settings: config.Config) -> None:
     _core.green.set_base_context()
     state.interrupted = False
     core = _serving.make_core(
-        dressed(app, settings), settings, watchdog.prepare(), notify=_hear
+        Hosted(Served(dressed(app, settings))),
+        settings,
+        watchdog.prepare(),
+        notify=_hear,
     )
     for sock in state.sockets:
         core.bind(f"fd://{os.dup(sock.fileno())}")

@@ -9,6 +9,7 @@ from typing import Any
 from celadon import config
 from celadon.contrib.meinheld.state import DEFAULT, state
 from celadon.serving import hooked, lifecycle
+from celadon.serving.interface import Served
 
 
 def dressed(app: Any, settings: config.Config) -> Any:
@@ -19,7 +20,7 @@ def dressed(app: Any, settings: config.Config) -> Any:
     if state.error is not None:
         app = _told(app, state.error)
     app = _answering(app, closes=not state.keepalive)
-    return hooked.with_request_hooks(app, worker, settings)
+    return hooked.with_request_hooks(Served(app), worker, settings).app
 
 
 _BEGAN = "celadon.meinheld.began"

@@ -1,0 +1,133 @@
+"""Requests of ASGI with hooks around them: what `hooked` is for those of WSGI.
+
+Hooks are synchronous functions; what they wait for suspends their request alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from celadon.config.hooks import Hook
+from celadon.serving.exchange import PHRASES, After, Response
+from celadon.serving.lifecycle import Worker
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Request:
+    """The ``req`` of a hook, by a scope."""
+
+    trailers: tuple[tuple[str, str], ...] = ()
+    fragment = ""
+    proxy_protocol_info: dict[str, Any] | None = None
+    body: Any = None  # it is the application's to receive
+
+    def __init__(self, scope: Scope) -> None:
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        self.method: str = scope.get("method", "GET")
+        self.path: str = scope["path"]
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.uri = raw_path.decode("latin-1") + (f"?{self.query}" if self.query else "")
+        major, _, minor = scope["http_version"].partition(".")
+        self.version = (int(major), int(minor or 0))
+        self.headers = [
+            (name.decode("latin-1").upper(), value.decode("latin-1"))
+            for name, value in scope["headers"]
+        ]
+        self.remote_addr = tuple(scope.get("client") or ("", None))
+        self.peer_addr = self.remote_addr
+        self.scheme: str = scope["scheme"]
+
+
+def hooked(
+    app: Any, worker: Worker, pre: Hook | None, after: After | None
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """`app` with `pre` before each request and WebSocket, and `after` behind it."""
+
+    async def hooked(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await app(scope, receive, send)
+            return
+        worker.nr += 1
+        request: Any = Request(scope)
+        if pre is not None:
+            pre(worker, request)
+        if after is None:
+            await app(scope, receive, send)
+            return
+        exchange = _Exchange(worker, request, scope, send, after)
+        try:
+            await app(scope, receive, exchange.send)
+        except Exception:
+            exchange.fail()
+            raise
+        finally:
+            exchange.end()
+
+    return hooked
+
+
+class _Exchange:
+    """What hooks are told of a request; it ends with its answer, or with the
+    application."""
+
+    def __init__(
+        self, worker: Worker, request: Any, scope: Scope, send: Send, after: After
+    ) -> None:
+        self._worker = worker
+        self._request = request
+        self._scope = scope
+        self._send = send
+        self._after: After | None = after
+        self._response = Response(request)
+
+    async def send(self, message: Message) -> None:
+        await self._send(message)
+        kind = message["type"]
+        if kind == "http.response.start":
+            _begin(self._response, message["status"], message)
+        elif kind == "http.response.body":
+            self._response.sent += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.end()
+        elif kind == "websocket.accept":
+            _begin(self._response, 101, message)
+        elif kind == "websocket.close" and not self._response.headers_sent:
+            _begin(self._response, 403, message)
+
+    def fail(self) -> None:
+        if not self._response.headers_sent:
+            self._response.status = f"500 {PHRASES[500]}"
+
+    def end(self) -> None:
+        after, self._after = self._after, None
+        if after is not None:
+            environ = _environ(self._scope, self._request)
+            after((self._worker, self._request, environ, self._response))
+
+
+def _begin(response: Response, status: int, message: Message) -> None:
+    response.status = f"{status} {PHRASES.get(status, '')}"
+    response.headers = [
+        (bytes(name).decode("latin-1"), bytes(value).decode("latin-1"))
+        for name, value in message.get("headers") or ()
+    ]
+
+
+def _environ(scope: Scope, request: Request) -> dict[str, Any]:
+    """The ``environ`` of a hook: what gunicorn's own formats ask of it, and the scope."""
+    return {
+        "REQUEST_METHOD": request.method,
+        "RAW_URI": request.uri,
+        "PATH_INFO": request.path,
+        "QUERY_STRING": request.query,
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": request.remote_addr[0],
+        "wsgi.url_scheme": request.scheme,
+        "asgi.scope": scope,
+        **{"HTTP_" + name.replace("-", "_"): value for name, value in request.headers},
+    }
