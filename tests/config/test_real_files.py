@@ -346,10 +346,6 @@ CASES = {
         "__version__ = '1.0'\n_private = 1\nSERVER_NAME = 'x'\n"
         "def helper(): return 1\nclass Settings: workers = 3\nworkers = helper()\n"
     ),
-    "an ASGI worker, and an application of WSGI": Case(
-        "worker_class = 'uvicorn.workers.UvicornWorker'\n",
-        refused="'shop:app' is an application of WSGI: interface = asgi, which",
-    ),
     "a worker of tornado's": Case(
         "worker_class = 'tornado'\n",
         refused="a class with a loop of its own cannot run here",

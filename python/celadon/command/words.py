@@ -51,9 +51,13 @@ def show_config(argv: Sequence[str]) -> int:
 
 
 def _migrate(argv: Sequence[str]) -> int:
-    """`celadon migrate FILE`: 1 where something is refused."""
-    from celadon.command import migrate, migrate_uwsgi, uwsgi_file
+    """`celadon migrate FILE`, or a command line: 1 where something is refused."""
+    from celadon.command import migrate, migrate_asgi, migrate_uwsgi, uwsgi_file
 
+    if migrate_asgi.is_command(argv):
+        report = migrate_asgi.examine(argv)
+        print(report.text)
+        return int(bool(report.refused))
     files = [word for word in argv if not word.startswith("-")]
     if len(argv) > 1 or len(files) != len(argv):
         raise UsageError("celadon migrate takes one configuration file")

@@ -18,7 +18,7 @@ _USAGE = """celadon [options] module:attribute
        celadon check [options] [module:attribute]
        celadon config [options] [module:attribute]
        celadon ctl [--control-socket PATH] [command]
-       celadon migrate [FILE]
+       celadon migrate [FILE | uvicorn ... | hypercorn ...]
        celadon top [--url URL] [--once [--json]]"""
 
 _EPILOG = """\
@@ -29,7 +29,8 @@ installed. It exits with 1 where something blocks.
 `celadon ctl` asks a running server: status, health, workers, reload, reopen, log-level,
 drain, stats, stacks, profile, config, shutdown; alone it lists them.
 `celadon migrate FILE` says what stays, what changes and what to watch, of gunicorn.conf.py
-(which it takes where no file is named) and of uWSGI's ini files.
+(which it takes where no file is named), of uWSGI's ini files, and of a command line that
+begins with uvicorn or hypercorn.
 `celadon top` shows a running server: load, latency, workers, what holds their loops.
 
 The target is module:attribute, module:factory() or a module that has `application` or

@@ -36,7 +36,7 @@ def make_core(
     file.
     """
     logging.log_later(spawn_later)
-    options = config.core_options(settings, VERSION)
+    options = config.core_options(settings, VERSION, hosted.interface)
     options.update(hosted.options)
     options.update(watch or {})
     options["stdout_fd"] = output.original(config.stream_of_access_log(settings))

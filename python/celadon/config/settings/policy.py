@@ -9,6 +9,7 @@ from celadon.config.values.addresses import parse_peers
 from celadon.config.values.names import parse_proxy_protocol
 from celadon.config.values.plain import (
     one_of,
+    parse_auto_bool,
     parse_bool,
     parse_list,
     parse_mapping,
@@ -33,11 +34,11 @@ def rows() -> Iterable[Setting]:
     )
     yield s(
         "proxy_headers",
-        parse_bool,
-        False,
-        "client address from X-Forwarded-For or Forwarded of those peers",
+        parse_auto_bool,
+        "auto",
+        "client address from X-Forwarded-For or Forwarded of those peers; auto: for ASGI, "
+        "as uvicorn, and not for WSGI, as gunicorn",
         section=t,
-        for_server=True,
     )
     yield s(
         "secure_scheme_headers",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celadon.config.values.names import parse_environment
-from celadon.config.values.plain import parse_bool, parse_umask
+from celadon.config.values.plain import parse_auto_bool, parse_bool, parse_umask
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Setting:
 
     @property
     def is_bool(self) -> bool:
-        return self.parse is parse_bool
+        """Whether its flag needs no value."""
+        return self.parse in (parse_bool, parse_auto_bool)
 
     @property
     def has_pairs(self) -> bool:

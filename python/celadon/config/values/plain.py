@@ -34,6 +34,11 @@ def parse_bool(value: Any) -> bool:
     raise ValueError("expected on or off")
 
 
+def parse_auto_bool(value: Any) -> bool | str:
+    """As `parse_bool`, or ``auto``."""
+    return "auto" if str(value).strip().lower() == "auto" else parse_bool(value)
+
+
 def parse_duration(value: Any) -> float:
     """Seconds: ``250ms``, ``30s``, ``5m``, ``1h`` or a bare number."""
     if isinstance(value, bool):
