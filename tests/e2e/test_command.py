@@ -73,6 +73,7 @@ class Asgi:
 class Old:
     def __init__(self, scope): pass
 asgi, wrapped = Asgi(), functools.partial(coroutine)
+async def generator(scope, receive, send): yield
 def make(): return wsgi
 def make_with(settings=None): return wsgi
 def three(environ, start_response, more): pass
@@ -92,10 +93,7 @@ class Made:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        *(
-            (name, "is an ASGI application")
-            for name in ("coroutine", "asgi", "wrapped")
-        ),
+        ("generator", "is an asynchronous generator"),
         *((name, "takes no two arguments") for name in ("Old", "three")),
         *(
             (name, rf"write kinds:{name}\(\), or --factory")
@@ -103,7 +101,7 @@ class Made:
         ),
     ],
 )
-def test_s23_what_is_no_wsgi_application_is_refused_before_it_serves(
+def test_s23_what_is_no_application_is_refused_before_it_serves(
     tmp_path: Path, name: str, said: str
 ) -> None:
     (tmp_path / "kinds.py").write_text(NO_WSGI)
@@ -122,7 +120,7 @@ def test_s23_others_are_served(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("asgi", "is an ASGI application"),
+        ("generator", "is an asynchronous generator"),
         ("three", "takes no two arguments"),
         ("make", "makes an application: give what it returns"),
     ],

@@ -64,12 +64,13 @@ def _serve(app: Application, settings: config.Config) -> None:
         except ValueError as error:
             raise UsageError(str(error)) from None
         hosted.start()
-        logging.logger.info(
-            "celadon %s on %s, pid %d", VERSION, settings.mode, os.getpid()
-        )
-        for address in addresses:
-            logging.logger.info("listening at %s", address)
-        health.start(core)
-        core.run(True)
+        with signals.held_back(signals.ENDS):
+            logging.logger.info(
+                "celadon %s on %s, pid %d", VERSION, settings.mode, os.getpid()
+            )
+            for address in addresses:
+                logging.logger.info("listening at %s", address)
+            health.start(core)
+            core.run(True)
     logging.tell_repeats()
     logging.logger.info("stopped")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,17 @@ def give_back(*numbers: int) -> None:
         ours, before = _taken.pop(number, (None, None))
         if ours is not None and signal.getsignal(number) is ours:
             signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def held_back(numbers: Iterable[int]) -> Iterator[None]:
+    """They wait until the core lets them in, or this is left: what has begun is ended as
+    it should be."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*numbers} - held)
 
 
 def ignore(_signal: int, _frame: object) -> None:

@@ -57,11 +57,12 @@ def serve_as_worker(
         except ValueError as error:
             raise UsageError(str(error)) from None
         hosted.start()
-        health.start(core)
-        worker.serve_until(core.ask_for_another)
-        spawn_later(0, rotation.repeat)
         try:
-            core.run(True)
+            with signals.held_back(signals.ENDS):
+                health.start(core)
+                worker.serve_until(core.ask_for_another)
+                spawn_later(0, rotation.repeat)
+                core.run(True)
         finally:
             signals.take(signals.ENDS, signals.ignore)  # it is ending
     logging.tell_repeats()
