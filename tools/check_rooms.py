@@ -23,7 +23,9 @@ ROOMS: dict[str, set[str]] = {
     "py": {"base"},
     "green": {"base", "loop", "py"},
     "aio": {"base", "loop", "py", "green"},
-    "wsgi": {"base", "http", "ws", "server", "py", "green"},
+    "gateway": {"base", "loop", "net", "http", "ws", "server", "py", "green"},
+    "wsgi": {"base", "http", "ws", "server", "py", "green", "gateway"},
+    "asgi": {"base", "net", "http", "ws", "server", "py", "green", "aio", "gateway"},
     "module": {
         "base",
         "loop",
@@ -37,7 +39,9 @@ ROOMS: dict[str, set[str]] = {
         "py",
         "green",
         "aio",
+        "gateway",
         "wsgi",
+        "asgi",
     },
 }
 # Single headers a room may use of one that it may not use as a whole.

@@ -22,6 +22,8 @@ LoopWait& wait_of(PyObject* self) noexcept {
   return reinterpret_cast<LoopWaitObject*>(self)->wait;
 }
 
+PyTypeObject* loop_wait_type = nullptr;
+
 // LoopWait(fd, hands_over)
 PyObject* new_loop_wait(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   int fd = -1;
@@ -151,9 +153,13 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
+LoopWait* loop_wait_in(PyObject* object) noexcept {
+  return Py_TYPE(object) == loop_wait_type ? &wait_of(object) : nullptr;
+}
+
 int add_to_module(PyObject* module) noexcept {
-  if (!py::add_type(module, spec)) return -1;
-  return PyModule_AddFunctions(module, functions);
+  loop_wait_type = py::add_type(module, spec);
+  return !loop_wait_type ? -1 : PyModule_AddFunctions(module, functions);
 }
 
 }  // namespace celadon::aio

@@ -37,6 +37,10 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
   [[nodiscard]] Rested rest(Nanos span) noexcept;
   // Any thread, GIL held.
   void wake() noexcept;
+  // Of the hub: likewise, where who drives rests. Others look before they rest.
+  void nudge() noexcept {
+    if (resting_) end_rest();
+  }
   // What runs here drives from now on, whoever did before.
   void seize() noexcept;
   // And does so no longer, if it did.

@@ -97,7 +97,7 @@ PyObject* ref_of(PyObject* borrowed) noexcept {
 }
 
 PyObject* describe_job(const Strand& strand) noexcept {
-  const std::string text = strand.job() ? strand.job()->describe() : std::string();
+  const std::string text = strand.work() ? strand.work()->describe() : std::string();
   if (text.empty()) return nullptr;
   return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()),
                                 nullptr);
@@ -132,7 +132,7 @@ PyObject* py_running_job(PyObject*, PyObject*) noexcept {
   const Hub* hub = Hub::all().empty() ? nullptr : Hub::all().front();
   const Strand* strand = hub ? hub->current() : nullptr;
   if (!strand || !strand->job()) return py::none();
-  const std::string text = strand->job()->describe();
+  const std::string text = strand->work()->describe();
   return PyUnicode_DecodeLatin1(text.data(), static_cast<Py_ssize_t>(text.size()),
                                 nullptr);
 }

@@ -32,16 +32,21 @@
 
 namespace celadon::green {
 
-// Work for a runner. Whoever submits it keeps it alive until it has run or was dropped.
-class Job : public ListHook<Job> {
+// What a greenlet does, for reports.
+class Work {
  public:
-  virtual ~Job() = default;
+  virtual ~Work() = default;
+  // What people call it, such as a request line; empty: nothing of its own.
+  [[nodiscard]] virtual std::string describe() const { return {}; }
+};
+
+// Work for a runner. Whoever submits it keeps it alive until it has run or was dropped.
+class Job : public Work, public ListHook<Job> {
+ public:
   // Runs on a runner's stack. Leaves no exception set.
   virtual void run(Strand& strand) noexcept = 0;
   // The context to run in, borrowed; null: a copy of the base context.
   [[nodiscard]] virtual PyObject* context() noexcept { return nullptr; }
-  // What people call it, such as a request line; empty: nothing of its own.
-  [[nodiscard]] virtual std::string describe() const { return {}; }
   // The task that it runs for, borrowed; null: none.
   [[nodiscard]] virtual PyObject* handle() const noexcept { return nullptr; }
 };

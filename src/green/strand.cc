@@ -17,6 +17,10 @@ Strand::~Strand() {
   end_alarms();
 }
 
+const Work* Strand::work() const noexcept {
+  return other_ ? other_ : job_;
+}
+
 void Strand::wake() noexcept {
   hub_.make_ready(*this);
 }

@@ -3,6 +3,7 @@
 // copied away while it is parked (green.md 2.4, E2).
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "base/account.h"
@@ -15,6 +16,7 @@ namespace celadon::green {
 
 class Hub;
 class Job;
+class Work;
 class LockState;
 class LoopDriver;
 struct ReadyTag;
@@ -62,6 +64,13 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   // The job it runs, null between jobs, and since when.
   [[nodiscard]] const Job* job() const noexcept { return job_; }
   [[nodiscard]] Nanos job_began() const noexcept { return job_began_; }
+  // What it does: its job, or what that has it do for somebody else just now (a task of
+  // an event loop). Null between jobs.
+  [[nodiscard]] const Work* work() const noexcept;
+  // Returns who was there before; null: its job alone.
+  const Work* do_for(const Work* other) noexcept {
+    return std::exchange(other_, other);
+  }
   // How many it has begun.
   [[nodiscard]] std::uint32_t jobs() const noexcept { return jobs_; }
   [[nodiscard]] Nanos deadline() const noexcept { return deadline_; }
@@ -166,6 +175,7 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   std::vector<Nanos> shield_ends_;  // of those that are open, the innermost last
   Nanos deadline_ = kNever;
   const Job* job_ = nullptr;
+  const Work* other_ = nullptr;
   Nanos job_began_ = 0;
   std::uint32_t jobs_ = 0;
   py::Object greenlet_;  // the runner itself

@@ -1,11 +1,11 @@
 // What a worker counts, as it lies in its slot of the slab.
 #pragma once
 
+#include "gateway/bridge.h"
 #include "green/hub.h"
 #include "loop/loop.h"
 #include "metrics/slab.h"
 #include "server/counters.h"
-#include "wsgi/bridge.h"
 
 namespace celadon::module {
 
@@ -13,12 +13,12 @@ struct WorkerCounts {
   server::Counters server;
   loop::Counters loop;
   green::HubStats hub;
-  wsgi::BridgeCounters bridge;
+  gateway::Counters bridge;
 };
 struct WorkerLoad {
   server::Load server;
   green::HubLoad hub;
-  wsgi::BridgeLoad bridge;
+  gateway::Load bridge;
 };
 static_assert(sizeof(WorkerCounts) <= sizeof(metrics::CounterRow));
 static_assert(sizeof(WorkerLoad) <= sizeof(metrics::GaugeRow));

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "aio/api.h"
+#include "asgi/bridge.h"
 #include "green/api.h"
 #include "green/hub.h"
 #include "green/sockets/api.h"
@@ -108,7 +109,7 @@ PyObject* server_ask_for_another(PyObject* self, PyObject*) noexcept {
 PyObject* server_stats(PyObject* self, PyObject*) noexcept {
   const server::Server& s = worker_of(self).server();
   const server::Counters& c = s.counters();
-  const wsgi::BridgeCounters& b = worker_of(self).bridge().counters();
+  const gateway::Counters& b = worker_of(self).bridge().counters();
   const auto size = [](std::size_t n) { return static_cast<unsigned long long>(n); };
   return Py_BuildValue(
       "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}",
@@ -224,6 +225,7 @@ int exec_module(PyObject* module) noexcept {
           0 ||
       add_submodule("celadon._core.aio", "aio", aio::add_to_module) < 0 ||
       add_submodule("celadon._core.wsgi", "wsgi", wsgi::add_to_module) < 0 ||
+      add_submodule("celadon._core.asgi", "asgi", asgi::add_to_module) < 0 ||
       add_submodule("celadon._core.metrics", "metrics", add_metrics) < 0) {
     return -1;
   }

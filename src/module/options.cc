@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "base/histogram.h"
+#include "gateway/text.h"
 #include "py/brief.h"
-#include "wsgi/text.h"
 
 namespace celadon::module {
 namespace {
@@ -67,6 +67,9 @@ class Reader {
     PyObject* value = get(key);
     if (value) convert(value, out);
   }
+
+  // Borrowed.
+  void object(const char* key, PyObject*& out) noexcept { out = get(key); }
 
   void list(const char* key, std::vector<std::string>& out) noexcept {
     for_each(key, [&](PyObject* item) {
@@ -187,7 +190,7 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.list("cancel_on_disconnect", s.cancel_on_disconnect);
 }
 
-void read_bridge(Reader& r, wsgi::BridgeOptions& b) noexcept {
+void read_bridge(Reader& r, gateway::Options& b) noexcept {
   r.duration("request_timeout", b.request_timeout);
   r.text("request_deadline_header", b.request_deadline_header);
   r.list("cancel_on_disconnect", b.cancel_on_disconnect);
@@ -231,6 +234,11 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   Reader r(dict);
   read_server(r, out.server);
   read_bridge(r, out.bridge);
+  std::string interface;
+  r.text("interface", interface);
+  out.asgi = interface == "asgi";
+  r.object("asgi_loop", out.asgi_loop);
+  r.object("asgi_state", out.asgi_state);
   r.duration("graceful_timeout", out.graceful_timeout);
   r.duration("watchdog_threshold", out.watch.report);
   r.duration("hand_over_after", out.watch.hand_over);

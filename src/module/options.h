@@ -1,19 +1,23 @@
 // From the settings that Python has checked to the structs of the rooms.
 #pragma once
 
+#include "gateway/options.h"
 #include "green/watchdog.h"
 #include "master/master.h"
 #include "module/admin_process.h"
 #include "py/ref.h"
 #include "server/access_log.h"
 #include "server/settings.h"
-#include "wsgi/bridge.h"
 
 namespace celadon::module {
 
 struct Options {
   server::Settings server;
-  wsgi::BridgeOptions bridge;
+  gateway::Options bridge;
+  bool asgi = false;  // the application's interface, else WSGI
+  // Of asgi, borrowed from the dict: the loop of the worker, and the lifespan's state.
+  PyObject* asgi_loop = nullptr;
+  PyObject* asgi_state = nullptr;
   Nanos graceful_timeout = 30 * kSecond;
   green::WatchLimits watch;
   bool metrics = true;

@@ -11,11 +11,13 @@
 #include <random>
 #include <utility>
 
+#include "asgi/bridge.h"
 #include "module/listen.h"
 #include "module/log_level.h"
 #include "module/series_home.h"
 #include "module/stdio_relay.h"
 #include "py/error.h"
+#include "wsgi/bridge.h"
 
 namespace celadon::module {
 namespace {
@@ -54,8 +56,7 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
     counts_ = &placed_in<WorkerCounts>(seat_->cells().counters);
     load_ = &placed_in<WorkerLoad>(seat_->cells().gauges);
   }
-  bridge_ = std::make_unique<wsgi::Bridge>(
-      hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
+  make_bridge(std::move(app), std::move(log_exception));
   server_ =
       seat
           ? std::make_unique<server::Server>(
@@ -89,8 +90,21 @@ Worker::~Worker() {
   hub_.set_log(nullptr);
 }
 
+void Worker::make_bridge(py::Object app, py::Object log_exception) noexcept {
+  if (options_.asgi) {
+    bridge_ = std::make_unique<asgi::Bridge>(
+        hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
+  } else {
+    bridge_ = std::make_unique<wsgi::Bridge>(
+        hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
+  }
+}
+
 bool Worker::prepare(PyObject* errors, PyObject* make_socket) noexcept {
-  if (!bridge_->prepare(errors, make_socket)) return false;
+  auto* asgi = dynamic_cast<asgi::Bridge*>(bridge_.get());
+  auto* wsgi = dynamic_cast<wsgi::Bridge*>(bridge_.get());
+  if (asgi && !asgi->prepare(options_.asgi_loop, options_.asgi_state)) return false;
+  if (wsgi && !wsgi->prepare(errors, make_socket)) return false;
   return open_access_log();
 }
 
@@ -348,6 +362,7 @@ void Worker::cancel() noexcept {
                                  " requests that did not finish in time");
   }
   server_->cancel_requests();
+  bridge_->cancel_background();
   hub_.loop().arm(*this, hub_.loop().now() + kCancelTime);
 }
 
@@ -366,6 +381,7 @@ void Worker::on_turn_end() noexcept {
     return recycle_if_due();
   }
   if (phase_ == Phase::Stopped) return;
+  if (bridge_->background() > 0) return;
   const bool no_requests =
       server_->load().in_flight == 0 && server_->load().queued == 0;
   const bool idle = phase_ == Phase::Draining ? has_left() : no_requests;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "gateway/bridge.h"
 #include "loop/signals.h"
 #include "module/access_lines.h"
 #include "module/cells.h"
@@ -21,7 +22,6 @@
 #include "module/seat.h"
 #include "server/heap_keeper.h"
 #include "server/server.h"
-#include "wsgi/bridge.h"
 
 namespace celadon::module {
 
@@ -52,7 +52,7 @@ class Worker final : public loop::SignalHandler,
   void publish_health(bool good, Nanos stands_for) noexcept;
 
   [[nodiscard]] server::Server& server() noexcept { return *server_; }
-  [[nodiscard]] wsgi::Bridge& bridge() noexcept { return *bridge_; }
+  [[nodiscard]] gateway::Bridge& bridge() noexcept { return *bridge_; }
   [[nodiscard]] green::Hub& hub() noexcept { return hub_; }
   void after_fork_in_child() noexcept;
 
@@ -67,6 +67,7 @@ class Worker final : public loop::SignalHandler,
   void report_to(int fd) noexcept override;
   std::size_t relieve() noexcept override { return server_->hand_over(); }
   void profile_to(int fd, letter::ProfileOrder order) noexcept override;
+  void make_bridge(py::Object app, py::Object log_exception) noexcept;
   [[nodiscard]] bool open_access_log() noexcept;
   [[nodiscard]] bool sit_down() noexcept;
   void take_signals() noexcept;
@@ -93,7 +94,7 @@ class Worker final : public loop::SignalHandler,
   std::atomic<Nanos> own_fit_until_{0};
   std::unique_ptr<HealthFront> front_;
   std::unique_ptr<HeldPlaces> places_;
-  std::unique_ptr<wsgi::Bridge> bridge_;
+  std::unique_ptr<gateway::Bridge> bridge_;
   std::unique_ptr<server::Server> server_;
   std::optional<server::HeapKeeper> heap_;
   std::unique_ptr<loop::Signals> signals_;

@@ -78,6 +78,8 @@ class Consumer {
   virtual void on_body() noexcept = 0;      // more of the body, its end, or its failure
   virtual void on_writable() noexcept = 0;  // the answer's buffer is below its mark
   virtual void on_gone() noexcept = 0;      // the client left; writes fail from now on
+  // The client sends nothing more: it may have left, or only wait for its answer.
+  virtual void on_peer_shut() noexcept {}
   virtual void on_closing(Closing) noexcept {}  // also at open_tunnel()
 };
 
@@ -135,6 +137,8 @@ class Channel {
   virtual void credit(Exchange& exchange, std::size_t n) noexcept = 0;
   virtual void refuse(Exchange& exchange, http::Rejection why) noexcept = 0;
   virtual void complain(Exchange& exchange, Misfit what) noexcept = 0;
+  // Nothing comes from the peer any more.
+  [[nodiscard]] virtual bool peer_shut() const noexcept { return false; }
   // Gives the exchange all its names.
   virtual void identify(Exchange& exchange) noexcept = 0;
   // The application is done with the exchange; it may be destroyed.
@@ -295,6 +299,8 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   [[nodiscard]] Delivery how_far() const noexcept {
     return gone_ ? Delivery{} : channel_->how_far(*this);
   }
+  // The client sends nothing more, which is how those look that leave quietly.
+  [[nodiscard]] bool peer_shut() const noexcept { return channel_->peer_shut(); }
   // The application has its socket.
   [[nodiscard]] bool lent() const noexcept {
     return status_ == kSwitched && !body_allowed_;
@@ -342,6 +348,9 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   // There is room for more of the answer.
   void note_room() noexcept {
     if (consumer_) consumer_->on_writable();
+  }
+  void note_peer_shut() noexcept {
+    if (consumer_) consumer_->on_peer_shut();
   }
   void note_closing(Closing how) noexcept {
     if (consumer_) consumer_->on_closing(how);

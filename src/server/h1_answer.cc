@@ -151,15 +151,25 @@ void H1Session::write_interim(Exchange&, int status,
   [[maybe_unused]] const bool sent = put(out, {}, {}, {}, net::Leave::Now);
 }
 
-void H1Session::end_answer(Exchange& x, std::span<const http::HeaderView>) noexcept {
+void H1Session::end_answer(Exchange& x,
+                           std::span<const http::HeaderView> trailers) noexcept {
   const loop::Custody::Inside inside(server_.loop().custody());
   if (framing_ == http::h1::Framing::Chunked) {
     framing_ = http::h1::Framing::None;
-    if (x.body_allowed()) send(http::h1::kLastChunk, {}, {}, {}, net::Leave::Now);
+    if (x.body_allowed()) send_last_chunk(trailers);
   }
   if (state().stage != Stage::Active || !ends_with_connection()) return;
   note_whole();
   settle();
+}
+
+void H1Session::send_last_chunk(std::span<const http::HeaderView> trailers) noexcept {
+  std::string last = "0\r\n";  // kLastChunk, with fields in between
+  for (const http::HeaderView& field : trailers) {
+    last.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+  last += "\r\n";
+  send(last, {}, {}, {}, net::Leave::Now);
 }
 
 // Nothing but the end of the connection says that its answer is whole: a tunnel's, or

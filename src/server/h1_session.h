@@ -60,6 +60,9 @@ class H1Session final : public ClientConnection, public Channel {
   [[nodiscard]] bool may_tunnel() const noexcept override {
     return state().input != Input::Last;
   }
+  [[nodiscard]] bool peer_shut() const noexcept override {
+    return state().input == Input::Ended;
+  }
   Sent open_tunnel(Exchange& x, const http::ResponseHead& head) noexcept override;
   Sent lend(Exchange& x, Loan& loan) noexcept override;
   void want_body(Exchange& x) noexcept override;
@@ -118,6 +121,7 @@ class H1Session final : public ClientConnection, public Channel {
             std::string_view tail, net::Leave leave) noexcept;
   Sent send_piece(Exchange& x, std::string& out, std::string_view data, Owner owner,
                   Part part, net::Leave leave) noexcept;
+  void send_last_chunk(std::span<const http::HeaderView> trailers) noexcept;
   [[nodiscard]] bool ends_with_connection() const noexcept;
   void note_whole() noexcept;
   void note_fields(Exchange& x, const http::ResponseHead& head) noexcept;

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "gateway/bytes.h"
+#include "gateway/cold_file.h"
+#include "gateway/exceptions.h"
 #include "py/brief.h"
 #include "wsgi/bridge.h"
-#include "wsgi/cold_file.h"
 #include "wsgi/file_wrapper.h"
 #include "wsgi/request.h"
 
@@ -33,27 +35,7 @@ class Descriptor {
   int number_;
 };
 
-void release_bytes(void* object) noexcept {
-  py::drop(static_cast<PyObject*>(object));
-}
-
-// The bytes object stays alive until its last byte is with the kernel, and the loop
-// drops it. That runs no code, but for a subclass's: of one a copy is kept.
-Owner own_bytes(PyObject* bytes) noexcept {
-  if (!PyBytes_CheckExact(bytes)) return {};
-  return {py::new_ref(bytes), release_bytes};
-}
-
-std::string_view view_bytes(PyObject* bytes) noexcept {
-  return {PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes))};
-}
-
 }  // namespace
-
-// Of what is whole.
-net::Leave Request::leave() const noexcept {
-  return bridge_.hub().batches() ? net::Leave::AtTurnEnd : net::Leave::Now;
-}
 
 bool Request::require_started() noexcept {
   if (kit_.responder->started || exchange_->head_sent()) return true;
@@ -94,17 +76,18 @@ bool Request::answer(PyObject* result) noexcept {
 bool Request::answer_single(PyObject* bytes) noexcept {
   if (!require_started()) return false;
   if (exchange_->head_sent()) {
-    if (PyBytes_GET_SIZE(bytes) > 0 && !complete() && !send(bytes, leave()))
+    if (PyBytes_GET_SIZE(bytes) > 0 && !complete() && !send(bytes, bridge_.leave()))
       return false;
     exchange_->finish();
     return true;
   }
   http::ResponseHead head = view_head(kit_.responder->head);
-  const std::string_view data = view_bytes(bytes);
+  const std::string_view data = gateway::view_bytes(bytes);
   // Of a 304 the length would be that of the answer it stands for.
   if (!head.content_length && head.status != 304) head.content_length = data.size();
-  const auto sent = exchange_->send_whole(head, data, own_bytes(bytes), leave());
-  return sent == server::Sent::Gone ? raise_gone() : true;
+  const auto sent =
+      exchange_->send_whole(head, data, gateway::own_bytes(bytes), bridge_.leave());
+  return sent == server::Sent::Gone ? gateway::raise_gone() : true;
 }
 
 bool Request::answer_empty() noexcept {
@@ -114,9 +97,9 @@ bool Request::answer_empty() noexcept {
     http::ResponseHead head = view_head(kit_.responder->head);
     const bool says_nothing = exchange_->is_head() || head.status == 304;
     if (!head.content_length && !says_nothing) head.content_length = 0;
-    if (exchange_->send_head(head, {}, {}, server::Part::Last, leave()) ==
+    if (exchange_->send_head(head, {}, {}, server::Part::Last, bridge_.leave()) ==
         server::Sent::Gone)
-      return raise_gone();
+      return gateway::raise_gone();
   }
   exchange_->finish();
   return true;
@@ -144,7 +127,7 @@ bool Request::answer_item(PyObject* item) noexcept {
   }
   if (PyBytes_GET_SIZE(item) == 0) return share_time();
   const bool is_first = !exchange_->head_sent();
-  return require_started() && send(item, leave()) && (is_first || share_time());
+  return require_started() && send(item, bridge_.leave()) && (is_first || share_time());
 }
 
 // request_timeout ends here; from now on write_timeout watches (http.md §3).
@@ -154,19 +137,19 @@ void Request::head_is_out() noexcept {
 
 bool Request::send(PyObject* bytes, net::Leave leave) noexcept {
   if (!require_started()) return false;
-  if (exchange_->gone()) return raise_gone();
+  if (exchange_->gone()) return gateway::raise_gone();
   if (offered_.accepted()) return true;
-  const std::string_view data = view_bytes(bytes);
+  const std::string_view data = gateway::view_bytes(bytes);
   server::Sent sent = server::Sent::Ok;
   if (!exchange_->head_sent()) {
     const http::ResponseHead head = view_head(kit_.responder->head);
-    sent =
-        exchange_->send_head(head, data, own_bytes(bytes), server::Part::More, leave);
+    sent = exchange_->send_head(head, data, gateway::own_bytes(bytes),
+                                server::Part::More, leave);
     head_is_out();
   } else {
-    sent = exchange_->send_data(data, own_bytes(bytes), leave);
+    sent = exchange_->send_data(data, gateway::own_bytes(bytes), leave);
   }
-  if (sent == server::Sent::Gone) return raise_gone();
+  if (sent == server::Sent::Gone) return gateway::raise_gone();
   return sent == server::Sent::Ok || wait_writable();
 }
 
@@ -189,7 +172,7 @@ bool Request::send_file_head(std::uint64_t size) noexcept {
   if (!head.content_length && head.status != 304) head.content_length = size;
   if (exchange_->send_head(head, {}, {}, server::Part::More, net::Leave::WithNext) ==
       server::Sent::Gone)
-    return raise_gone();
+    return gateway::raise_gone();
   head_is_out();
   return true;
 }
@@ -209,9 +192,9 @@ bool Request::answer_file(PyObject* wrapper, const FileRange& range) noexcept {
     std::size_t count = std::min<std::uint64_t>(left, kFileBlock);
     if (count == 0) break;
     if (offset >= warm) {
-      std::size_t found = bytes_in_memory(file, offset, count);
+      std::size_t found = gateway::bytes_in_memory(file, offset, count);
       if (found == 0) {
-        if (!warm_up(file, offset, count)) return false;
+        if (!gateway::warm_up(file, offset, count)) return false;
         found = count;
       }
       warm = offset + static_cast<off_t>(found);
@@ -219,7 +202,7 @@ bool Request::answer_file(PyObject* wrapper, const FileRange& range) noexcept {
     count = std::min(count, static_cast<std::size_t>(warm - offset));
     const off_t before = offset;
     switch (x.send_file(file, offset, count)) {
-      case server::Sent::Gone: return raise_gone();
+      case server::Sent::Gone: return gateway::raise_gone();
       case server::Sent::Full:
         if (!wait_writable()) return false;
         break;

@@ -1,7 +1,6 @@
 #include "wsgi/bridge.h"
 
-#include <algorithm>
-
+#include "gateway/exceptions.h"
 #include "wsgi/file_wrapper.h"
 #include "wsgi/input.h"
 #include "wsgi/request.h"
@@ -10,22 +9,14 @@
 
 namespace celadon::wsgi {
 
-Exceptions& exceptions() noexcept {
-  static Exceptions instance;
-  return instance;
-}
-
 Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
-               BridgeOptions options, LogSink& log) noexcept
-    : hub_(hub),
-      app_(std::move(app)),
-      log_exception_(std::move(log_exception)),
-      options_(std::move(options)),
-      environ_(options_.environ),
-      deflate_pool_(options_.websocket.protocol.deflate.level),
-      log_(log),
+               gateway::Options own_options, LogSink& log) noexcept
+    : gateway::Bridge(hub, std::move(app), std::move(log_exception),
+                      std::move(own_options), log),
+      environ_(options().environ),
+      deflate_pool_(options().websocket.protocol.deflate.level),
       free_(kKept) {
-  hub_.loop().add_keeper(*this);
+  hub.loop().add_keeper(*this);
 }
 
 Bridge::~Bridge() = default;
@@ -43,9 +34,9 @@ void Bridge::on_request(server::Exchange& exchange) noexcept {
   Request& request = *taken.release();  // give_back() takes it over again
   request.begin(exchange);
   if (exchange.pipelined % kInARow != 0) {
-    hub_.submit_first(request);
+    hub().submit_first(request);
   } else {
-    hub_.submit(request);
+    hub().submit(request);
   }
 }
 
@@ -66,9 +57,9 @@ void Bridge::give_back_unused() noexcept {
   free_.give_back_unused();
   environ_.forget_unused();
   if (environ_.remembers()) {
-    constant_fields_.forget_unused();
+    constant_fields().forget_unused();
   } else {
-    constant_fields_.clear();
+    constant_fields().clear();
   }
 }
 
@@ -76,28 +67,13 @@ void Bridge::give_back_all() noexcept {
   deflate_pool_.give_back_all();
   free_.give_back_all();
   environ_.forget();
-  constant_fields_.clear();
-}
-
-bool Bridge::cancels(std::string_view method) const noexcept {
-  const auto& methods = options_.cancel_on_disconnect;
-  return std::ranges::find(methods, method) != methods.end();
-}
-
-void Bridge::note_dropped_header(std::string_view name) noexcept {
-  constexpr std::size_t kMostNames = 64;
-  ++counters_->dropped_headers;
-  if (dropped_names_.size() >= kMostNames) return;
-  if (!dropped_names_.insert(std::string(name)).second) return;
-  log_.log(Level::Warning,
-           "the application sets the hop-by-hop header \"" + std::string(name) +
-               "\", which is the server's to set; it is dropped (said once)");
+  constant_fields().clear();
 }
 
 namespace {
 
 PyObject* current_request(PyObject*, PyObject*) noexcept {
-  return current_request_info();
+  return gateway::current_request_info();
 }
 PyMethodDef functions[] = {
     {"current_request", current_request, METH_NOARGS,
@@ -107,23 +83,14 @@ PyMethodDef functions[] = {
 }  // namespace
 
 int add_to_module(PyObject* module) noexcept {
-  Exceptions& e = exceptions();
-  e.body_error = PyErr_NewExceptionWithDoc(
-      "celadon.BodyError",
-      "The request body is malformed, too large, or came too slowly.", PyExc_OSError,
-      nullptr);
-  e.client_disconnected = PyErr_NewExceptionWithDoc(
-      "celadon.ClientDisconnected", "The client left before the request was done.",
-      PyExc_ConnectionResetError, nullptr);
-  if (!e.body_error || !e.client_disconnected ||
-      PyModule_AddFunctions(module, functions) < 0 ||
-      PyModule_AddObjectRef(module, "BodyError", e.body_error) < 0 ||
-      PyModule_AddObjectRef(module, "ClientDisconnected", e.client_disconnected) < 0) {
+  if (gateway::add_exceptions(module) < 0 ||
+      PyModule_AddFunctions(module, functions) < 0) {
     return -1;
   }
   return add_input_type(module) < 0 || add_responder_type(module) < 0 ||
                  add_file_wrapper_type(module) < 0 ||
-                 add_request_info_type(module) < 0 || add_websocket_type(module) < 0
+                 gateway::add_request_info_type(module) < 0 ||
+                 add_websocket_type(module) < 0
              ? -1
              : 0;
 }

@@ -5,11 +5,10 @@
 #include <utility>
 
 #include "base/memory.h"
+#include "gateway/text.h"
 #include "http/field_rules.h"
-#include "http/forwarded.h"
 #include "http/target.h"
 #include "wsgi/file_wrapper.h"
-#include "wsgi/text.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -59,7 +58,7 @@ py::Object intern(const std::string& text) noexcept {
 
 }  // namespace
 
-EnvironBuilder::EnvironBuilder(EnvironOptions options) noexcept
+EnvironBuilder::EnvironBuilder(gateway::EnvironOptions options) noexcept
     : options_(std::move(options)) {}
 
 bool EnvironBuilder::prepare(PyObject* errors) noexcept {
@@ -76,8 +75,8 @@ bool EnvironBuilder::prepare(PyObject* errors) noexcept {
   const py::Object http11 = intern("HTTP/1.1");
   const py::Object get = intern("GET");
   const py::Object version(Py_BuildValue("(ii)", 1, 0));
-  const py::Object software = to_str(options_.software);
-  const py::Object root = to_str(options_.root_path);
+  const py::Object software = gateway::to_str(options_.software);
+  const py::Object root = gateway::to_str(options_.root_path);
   lends_ = tells_of_writes();
   template_.reset(PyDict_New());
   if (!template_ || !version || !software || !root || !empty_) return false;
@@ -103,7 +102,7 @@ bool EnvironBuilder::set(PyObject* environ, Key key, PyObject* value) noexcept {
 bool EnvironBuilder::set_text(PyObject* environ, Key key,
                               std::string_view text) noexcept {
   if (text.empty()) return set(environ, key, empty_.get());
-  const py::Object value = to_str(text);
+  const py::Object value = gateway::to_str(text);
   return value && set(environ, key, value.get());
 }
 
@@ -111,7 +110,7 @@ py::Object EnvironBuilder::build(server::Exchange& x, const Kit& kit,
                                  http::Rejection& rejection, Shape*& lender) noexcept {
   lender = nullptr;
   used_ = remembers_ = true;
-  const Scheme scheme = scheme_of(x);
+  const Scheme scheme = gateway::scheme_of(x, options_);
   if (scheme == Scheme::Contradiction) {
     rejection = http::Rejection::BadForwarded;
     return {};
@@ -171,7 +170,7 @@ bool EnvironBuilder::update(Template& form, server::Exchange& x,
   const http::Request& r = x.request();
   if (!holds(form.method, x.method())) {
     form.method.key = keys_[kMethod].get();
-    if (!form.put(form.method, to_str(x.method()))) return false;
+    if (!form.put(form.method, gateway::to_str(x.method()))) return false;
   }
   return form.lend_kit(keys_[kInput].get(), keys_[kEarlyHints].get(),
                        keys_[kInfo].get(), kit) &&
@@ -204,7 +203,7 @@ bool EnvironBuilder::update_fields(Template& form, server::Exchange& x) noexcept
     const std::string_view value = r.value(field);
     if (value.size() > Template::kRemembered) {
       form.large = true;
-    } else if (!holds(slot, value) && !form.put(slot, to_str(value))) {
+    } else if (!holds(slot, value) && !form.put(slot, gateway::to_str(value))) {
       return false;
     }
   }
@@ -255,7 +254,7 @@ bool EnvironBuilder::complete(PyObject* env, const Template& form, server::Excha
 }
 
 bool EnvironBuilder::add_target(PyObject* env, const http::Request& r) noexcept {
-  const py::Object target = to_str(r.text(r.target));
+  const py::Object target = gateway::to_str(r.text(r.target));
   if (!target || !set(env, kRawUri, target.get()) ||
       !set(env, kRequestUri, target.get())) {
     return false;
@@ -278,7 +277,7 @@ bool EnvironBuilder::add_large_fields(PyObject* env, server::Exchange& x) noexce
   const http::Request& r = x.request();
   for (const http::Field& field : r.fields) {
     if (skips(x, field) || field.value_size <= Template::kRemembered) continue;
-    const py::Object value = to_str(r.value(field));
+    const py::Object value = gateway::to_str(r.value(field));
     if (!value || PyDict_SetItem(env, key_for(r, field), value.get()) < 0) return false;
   }
   return true;
@@ -287,16 +286,14 @@ bool EnvironBuilder::add_large_fields(PyObject* env, server::Exchange& x) noexce
 // An absolute target names the host (RL09).
 bool EnvironBuilder::add_named_host(PyObject* env, const http::Request& r) noexcept {
   if (r.authority.size == 0) return true;
-  const py::Object host = to_str(r.text(r.authority));
+  const py::Object host = gateway::to_str(r.text(r.authority));
   PyObject* key = header_keys_[static_cast<std::size_t>(http::HeaderId::Host)].get();
   return host && PyDict_SetItem(env, key, host.get()) == 0;
 }
 
 bool EnvironBuilder::skips(const server::Exchange& x,
                            const http::Field& field) const noexcept {
-  if (http::has_trait(field.id, http::Trait::Ambiguous)) return true;
-  return options_.clear_untrusted_proxy_headers && !x.connection().trusted &&
-         http::has_trait(field.id, http::Trait::OfProxy);
+  return gateway::hides(x, field, options_);
 }
 
 PyObject* EnvironBuilder::key_for(const http::Request& r,
@@ -308,7 +305,7 @@ PyObject* EnvironBuilder::key_for(const http::Request& r,
   const auto found = memo_.find(name);
   if (found != memo_.end()) return found->second.get();
   const std::string spelled = environ_name(name);
-  return memo_.emplace(std::move(name), to_str(spelled)).first->second.get();
+  return memo_.emplace(std::move(name), gateway::to_str(spelled)).first->second.get();
 }
 
 // Bounded, since a peer chooses the names. Shapes borrow their keys from here.
@@ -338,7 +335,7 @@ void EnvironBuilder::forget() noexcept {
 bool EnvironBuilder::add_field(PyObject* env, const http::Request& r,
                                const http::Field& field) noexcept {
   PyObject* key = key_for(r, field);
-  const py::Object value = key ? to_str(r.value(field)) : py::Object();
+  const py::Object value = key ? gateway::to_str(r.value(field)) : py::Object();
   if (!value) return false;
   // By size: short strings are one object wherever they come from.
   const Py_ssize_t before = PyDict_GET_SIZE(env);
@@ -360,7 +357,7 @@ bool EnvironBuilder::join_repeated(PyObject* env, PyObject* key, const http::Req
     // Only the second field of a name does the work.
     if (count > 2 && &other == &field) return true;
   }
-  const py::Object value = to_str(joined);
+  const py::Object value = gateway::to_str(joined);
   return value && PyDict_SetItem(env, key, value.get()) == 0;
 }
 
@@ -375,38 +372,6 @@ bool EnvironBuilder::add_unix_server(PyObject* env, const http::Request& r,
   const std::string_view usual = secure ? "443" : "80";
   return set_text(env, kServerName, host) &&
          set_text(env, kServerPort, port.empty() ? usual : port);
-}
-
-EnvironBuilder::Scheme EnvironBuilder::scheme_of(server::Exchange& x) const noexcept {
-  if (!x.connection().trusted || options_.secure_scheme_headers.empty())
-    return Scheme::Http;
-  const http::Request& r = x.request();
-  bool secure = false;
-  bool plain = false;
-  for (const http::Field& field : r.fields) {
-    if (field.id < http::HeaderId::Forwarded) continue;  // framing and the like
-    for (const auto& [name, value] : options_.secure_scheme_headers) {
-      if (!http::equals_ignoring_case(r.name(field), name)) continue;
-      (r.value(field) == value ? secure : plain) = true;
-    }
-  }
-  if (secure && plain) return Scheme::Contradiction;
-  return secure ? Scheme::Https : Scheme::Http;
-}
-
-// Addresses of who passed it on, first to last. Each proxy may have added a line of its
-// own: they are one list (S25).
-std::vector<std::string_view> EnvironBuilder::hops_of(const http::Request& r) {
-  std::vector<std::string_view> hops;
-  const auto add = [&](http::HeaderId id, auto parse) {
-    for (const http::Field& field : r.fields) {
-      if (field.id == id)
-        std::ranges::copy(parse(r.value(field)), std::back_inserter(hops));
-    }
-  };
-  add(http::HeaderId::XForwardedFor, http::parse_x_forwarded_for);
-  if (hops.empty()) add(http::HeaderId::Forwarded, http::parse_forwarded_for);
-  return hops;
 }
 
 // Names with underscores that a proxy may send.
@@ -433,33 +398,23 @@ bool EnvironBuilder::replace_field(PyObject* env, std::string name,
                                    const http::Request& r,
                                    const http::Field& field) noexcept {
   std::ranges::replace(name, '-', '_');
-  const py::Object key = to_str("HTTP_" + name);
+  const py::Object key = gateway::to_str("HTTP_" + name);
   if (!key) return false;
   const auto first = std::ranges::find_if(r.fields, [&](const http::Field& other) {
     return http::equals_ignoring_case(r.name(other), r.name(field));
   });
   if (&*first != &field) return join_repeated(env, key.get(), r, field);
-  const py::Object value = to_str(r.value(field));
+  const py::Object value = gateway::to_str(r.value(field));
   return value && PyDict_SetItem(env, key.get(), value.get()) == 0;
 }
 
 bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept {
-  const http::Request& r = x.request();
-  if (!add_forwarder_headers(env, r)) return false;
-  if (!options_.proxy_headers) return true;
-  const auto hops = hops_of(r);
-  // From the right: the first one that is not itself a trusted proxy is the client.
-  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
-    const auto address = net::Address::parse_ip(*hop);
-    if (!address) return true;  // an unknown hop: what is left of it proves nothing
-    if (options_.forwarded_allow.contains(*address) && hop + 1 != hops.rend()) continue;
-    if (!set_text(env, kRemoteAddr, address->ip_text())) return false;
-    if (PyDict_Contains(env, keys_[kRemotePort].get()) == 1) {
-      return PyDict_DelItem(env, keys_[kRemotePort].get()) == 0;
-    }
-    return true;
-  }
-  return true;
+  if (!add_forwarder_headers(env, x.request())) return false;
+  const auto client = gateway::client_by_proxies(x, options_);
+  if (!client) return true;
+  if (!set_text(env, kRemoteAddr, client->ip_text())) return false;
+  return PyDict_Contains(env, keys_[kRemotePort].get()) != 1 ||
+         PyDict_DelItem(env, keys_[kRemotePort].get()) == 0;
 }
 
 // SCRIPT_NAME, and PATH_INFO without it where it ends on a segment border (EN05). The
@@ -469,7 +424,7 @@ bool EnvironBuilder::mount(PyObject* env, std::string_view script_name) noexcept
   if (!set_text(env, kScriptName, script_name)) return false;
   PyObject* path = PyDict_GetItemWithError(env, keys_[kPathInfo].get());
   std::string_view text;
-  if (!path || !latin1_view(path, text)) return path != nullptr;
+  if (!path || !gateway::latin1_view(path, text)) return path != nullptr;
   if (!text.starts_with(script_name)) return true;
   const std::string_view rest = text.substr(script_name.size());
   if (!rest.empty() && rest.front() != '/') return true;

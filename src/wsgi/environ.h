@@ -6,29 +6,20 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gateway/address_texts.h"
+#include "gateway/options.h"
+#include "gateway/proxied.h"
 #include "http/headers.h"
 #include "py/ref.h"
 #include "server/exchange.h"
 #include "server/settings.h"
-#include "wsgi/address_texts.h"
 #include "wsgi/environ_shape.h"
 
 namespace celadon::wsgi {
 
-struct EnvironOptions {
-  std::string software = "celadon";
-  std::string root_path;  // SCRIPT_NAME
-  bool multiprocess = false;
-  bool proxy_headers = false;  // client address from trusted peers
-  bool clear_untrusted_proxy_headers = false;
-  std::vector<std::pair<std::string, std::string>> secure_scheme_headers;
-  std::vector<std::string> forwarder_headers;  // upper-case names with underscores
-  net::Networks forwarded_allow;
-};
-
 class EnvironBuilder {
  public:
-  explicit EnvironBuilder(EnvironOptions options) noexcept;
+  explicit EnvironBuilder(gateway::EnvironOptions options) noexcept;
   // Makes the template; false with an exception.
   [[nodiscard]] bool prepare(PyObject* errors) noexcept;
 
@@ -73,7 +64,7 @@ class EnvironBuilder {
     kTransferEncoding,
     kKeys
   };
-  enum class Scheme : std::uint8_t { Http, Https, Contradiction };
+  using Scheme = gateway::Scheme;
 
   [[nodiscard]] bool set(PyObject* environ, Key key, PyObject* value) noexcept;
   [[nodiscard]] bool set_text(PyObject* environ, Key key,
@@ -108,7 +99,6 @@ class EnvironBuilder {
                                    const http::Field& field) noexcept;
   [[nodiscard]] bool add_unix_server(PyObject* environ, const http::Request& r,
                                      bool secure) noexcept;
-  [[nodiscard]] static std::vector<std::string_view> hops_of(const http::Request& r);
   [[nodiscard]] bool add_forwarder_headers(PyObject* environ,
                                            const http::Request& r) noexcept;
   [[nodiscard]] bool replace_field(PyObject* environ, std::string name,
@@ -120,13 +110,12 @@ class EnvironBuilder {
                                          server::Exchange& x) noexcept;
   [[nodiscard]] PyObject* key_for(const http::Request& r,
                                   const http::Field& field) noexcept;
-  [[nodiscard]] Scheme scheme_of(server::Exchange& x) const noexcept;
   [[nodiscard]] bool skips(const server::Exchange& x,
                            const http::Field& field) const noexcept;
 
   static constexpr std::size_t kMemo = 512;  // beyond it unknown names are forgotten
 
-  const EnvironOptions options_;
+  const gateway::EnvironOptions options_;
   py::Object template_;
   std::array<py::Object, kKeys> keys_;
   std::array<py::Object, http::kKnownHeaders> header_keys_;
@@ -148,7 +137,7 @@ class EnvironBuilder {
   py::Object https_;
   py::Object http10_;
   py::Object empty_;
-  AddressTexts texts_;
+  gateway::AddressTexts texts_;
   std::string decoded_;
 };
 

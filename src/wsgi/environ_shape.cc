@@ -5,14 +5,15 @@
 #include <cstring>
 
 #include "base/memory.h"
+#include "gateway/text.h"
 #include "py/dict_version.h"
-#include "wsgi/text.h"
 
 namespace celadon::wsgi {
 
 bool holds(const Template::Slot& slot, std::string_view text) noexcept {
   std::string_view held;
-  return slot.value && latin1_view(slot.value, held) && held.size() == text.size() &&
+  return slot.value && gateway::latin1_view(slot.value, held) &&
+         held.size() == text.size() &&
          std::memcmp(held.data(), text.data(), text.size()) == 0;
 }
 

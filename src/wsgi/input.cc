@@ -4,11 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "gateway/spooled_body.h"
 #include "green/remote_call.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
-#include "wsgi/spooled_body.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -68,7 +68,7 @@ class Source {
 
  private:
   Step fill_from_spool(int file) noexcept {
-    if (!input_.spooled) input_.spooled = new SpooledBody();
+    if (!input_.spooled) input_.spooled = new gateway::SpooledBody();
     // The request outlives a wait of its own runner, not one of a greenlet it spawned.
     const bool own = green::current_strand() == input_.request->strand();
     if (own && !input_.request->share_time()) return Step::Failed;

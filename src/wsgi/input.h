@@ -3,14 +3,17 @@
 
 #include "py/ref.h"
 
+namespace celadon::gateway {
+class SpooledBody;
+}
+
 namespace celadon::wsgi {
 
 class Request;
-class SpooledBody;
 
 struct InputObject {
   PyObject_HEAD Request* request;  // null once the request has ended
-  SpooledBody* spooled;            // owned; null unless one is being read
+  gateway::SpooledBody* spooled;   // owned; null unless one is being read
 };
 
 // Belongs to no request yet.

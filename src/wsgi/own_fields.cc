@@ -3,7 +3,7 @@
 #include "http/field_rules.h"
 #include "py/brief.h"
 #include "wsgi/bridge.h"
-#include "wsgi/text.h"
+#include "gateway/text.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -26,10 +26,10 @@ bool check_field(PyObject* item, http::HeaderView& view, http::HeaderId& id) noe
     return fail(PyExc_TypeError, "header name and value must be str: %U", item);
   }
   const auto known =
-      latin1_view(name, view.name) ? http::field_id(view.name) : std::nullopt;
+      gateway::latin1_view(name, view.name) ? http::field_id(view.name) : std::nullopt;
   if (!known) return fail(PyExc_ValueError, "invalid header name: %U", name);
   id = *known;
-  if (!latin1_view(value, view.value) || !http::is_field_value(view.value)) {
+  if (!gateway::latin1_view(value, view.value) || !http::is_field_value(view.value)) {
     return fail(PyExc_ValueError, "invalid value of header %U", name);
   }
   // White space around it is not of it (RFC 9110 5.5), and has no place in HTTP/2.

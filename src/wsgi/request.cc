@@ -1,38 +1,13 @@
 #include "wsgi/request.h"
 
-#include <algorithm>
-
+#include "gateway/exceptions.h"
 #include "green/switch.h"
-#include "http/chars.h"
 #include "http/rejection.h"
-#include "http/request_start.h"
 #include "py/dict_version.h"
 #include "py/error.h"
 #include "wsgi/bridge.h"
-#include "wsgi/text.h"
 
 namespace celadon::wsgi {
-namespace {
-
-// Whether the current exception is one of ours about the client, or an OSError that was
-// raised from one (Django's UnreadablePostError). What an application raises while it
-// handles one is its own.
-bool is_of_client() noexcept {
-  if (!PyErr_ExceptionMatches(PyExc_OSError)) return false;
-  constexpr int kLongest = 64;  // causes may go in a circle
-  const py::Object error = py::take_error();
-  py::Object each = py::Object::copy(error.get());
-  bool found = false;
-  for (int i = 0; each && !found && i < kLongest; ++i) {
-    found = PyErr_GivenExceptionMatches(each.get(), exceptions().body_error) ||
-            PyErr_GivenExceptionMatches(each.get(), exceptions().client_disconnected);
-    each = py::Object(PyException_GetCause(each.get()));
-  }
-  py::restore_error(py::Object::copy(error.get()));
-  return found;
-}
-
-}  // namespace
 
 void Request::begin(server::Exchange& exchange) noexcept {
   exchange_ = &exchange;
@@ -40,6 +15,10 @@ void Request::begin(server::Exchange& exchange) noexcept {
   waiting_ = Waiting::Nothing;
   killed_ = false;
   exchange.set_consumer(this);
+}
+
+green::Hub& Request::hub() const noexcept {
+  return bridge_.hub();
 }
 
 std::string Request::describe() const {
@@ -125,11 +104,6 @@ green::Waited Request::wait_for(Waiting what, green::ParkReason reason) noexcept
   return waited;
 }
 
-bool Request::raise_gone() noexcept {
-  PyErr_SetString(exceptions().client_disconnected, "the client has left");
-  return false;
-}
-
 bool Request::wait_body() noexcept {
   server::Exchange& x = *exchange_;
   x.want_body();
@@ -148,13 +122,11 @@ bool Request::wait_body() noexcept {
     return true;
   }
   if (x.gone() || x.body_rejection() == http::Rejection::IncompleteBody) {
-    PyErr_SetString(exceptions().client_disconnected,
+    PyErr_SetString(gateway::exceptions().client_disconnected,
                     "the client left before the body was complete");
     return false;
   }
-  const auto info = http::rejection_info(x.body_rejection());
-  PyErr_SetString(exceptions().body_error, info.text.data());
-  return false;
+  return gateway::raise_body_error(x.body_rejection());
 }
 
 bool Request::wait_writable() noexcept {
@@ -162,7 +134,7 @@ bool Request::wait_writable() noexcept {
       green::Waited::Interrupted) {
     return false;
   }
-  return exchange_->gone() ? raise_gone() : true;
+  return exchange_->gone() ? gateway::raise_gone() : true;
 }
 
 // --- the life of a request ---
@@ -176,28 +148,11 @@ void Request::run(green::Strand& strand) noexcept {
   } else if (exchange_->body_state() == server::BodyState::Failed) {
     exchange_->refuse(exchange_->body_rejection());
   } else {
-    const Nanos end = deadline();
+    const Nanos end = bridge_.deadline_of(*exchange_);
     if (end != kNever) strand.set_deadline(end);
     serve();
   }
   end();
-}
-
-// Of request_timeout, or earlier where a proxy waits no longer.
-Nanos Request::deadline() const noexcept {
-  const BridgeOptions& options = bridge_.options();
-  Nanos end = kNever;
-  if (options.request_timeout != kNever)
-    end = exchange_->started_at + options.request_timeout;
-  const std::string& header = options.request_deadline_header;
-  if (header.empty() || !exchange_->connection().trusted) return end;
-  const http::Request& request = exchange_->request();
-  for (const http::Field& field : request.fields) {
-    if (!http::equals_ignoring_case(request.name(field), header)) continue;
-    if (const auto patience = http::parse_patience(header, request.value(field)))
-      end = std::min(end, exchange_->received_at + *patience);
-  }
-  return end;
 }
 
 void Request::end() noexcept {
@@ -255,7 +210,7 @@ void Request::settle_environ(py::Object environ) noexcept {
   if (!is_as_made && exchange_->released_next()) {
     exchange_->delay_release(bridge_.hub().loop().fresh_now());
   }
-  if (is_logged) log_environ(environ.get());
+  if (is_logged) gateway::log_environ(*exchange_, bridge_.options(), environ.get());
   if (lender_) lender_->take_back(environ);
 }
 
@@ -282,32 +237,10 @@ void Request::close_result(PyObject* result) noexcept {
   const py::Object close(PyObject_GetAttrString(result, "close"));
   if (close) {
     const py::Object done(PyObject_CallNoArgs(close.get()));
-    if (!done) log_error(Py_None);
+    if (!done) bridge_.log_error(Py_None);
   }
   PyErr_Clear();
   py::restore_error(std::move(before));
-}
-
-// Hands the current exception to the log and clears it.
-void Request::log_error(PyObject* environ) noexcept {
-  const py::Object error = py::take_error();
-  if (!error) return;
-  const py::Object done(PyObject_CallFunctionObjArgs(bridge_.log_exception(),
-                                                     error.get(), environ, nullptr));
-  if (!done) PyErr_WriteUnraisable(bridge_.log_exception());
-}
-
-// What the access log's format names.
-void Request::log_environ(PyObject* environ) noexcept {
-  for (const std::string& name : bridge_.options().logged_environ) {
-    const py::Object key = to_str(name);
-    PyObject* value = key ? PyDict_GetItemWithError(environ, key.get()) : nullptr;
-    const py::Object text(value ? PyObject_Str(value) : nullptr);
-    Py_ssize_t size = 0;
-    const char* data = text ? PyUnicode_AsUTF8AndSize(text.get(), &size) : nullptr;
-    if (data) exchange_->log_environ(name, {data, static_cast<std::size_t>(size)});
-    PyErr_Clear();
-  }
 }
 
 // --- failures ---
@@ -325,7 +258,7 @@ void Request::on_exception(PyObject* environ) noexcept {
   const bool timed_out = PyErr_ExceptionMatches(green::exceptions().request_timeout) ||
                          PyErr_ExceptionMatches(green::exceptions().request_killed);
   const bool our_kill = PyErr_ExceptionMatches(green::greenlet_exit_type());
-  const bool of_client = is_of_client();
+  const bool of_client = gateway::is_of_client();
   const bool body_broke = of_client && x.body_state() == server::BodyState::Failed;
   const bool left =
       (of_client && (x.gone() || offered_.accepted())) || leaves_a_socket();
@@ -334,7 +267,7 @@ void Request::on_exception(PyObject* environ) noexcept {
     PyErr_Clear();
   } else {
     ++(timed_out ? bridge_.counters().timed_out : bridge_.counters().failed);
-    log_error(environ ? environ : Py_None);
+    bridge_.log_error(environ ? environ : Py_None);
   }
   if (offered_.accepted()) return end_socket(our_kill, true);
   x.refuse(timed_out                 ? http::Rejection::AppTimedOut

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/request_info.h"
 #include "green/hub.h"
 #include "server/exchange.h"
 #include "wsgi/responder.h"
@@ -22,7 +23,9 @@ class Bridge;
 class Shape;
 struct FileRange;
 
-class Request final : public green::Job, public server::Consumer {
+class Request final : public green::Job,
+                      public server::Consumer,
+                      public gateway::Served {
  public:
   explicit Request(Bridge& bridge) noexcept : bridge_(bridge) {}
   // Objects are used again: begin() starts a life that run() ends.
@@ -36,12 +39,13 @@ class Request final : public green::Job, public server::Consumer {
   void on_gone() noexcept override;
   void on_closing(server::Closing how) noexcept override;
 
-  [[nodiscard]] server::Exchange& exchange() noexcept { return *exchange_; }
+  [[nodiscard]] green::Hub& hub() const noexcept override;
+  [[nodiscard]] server::Exchange& exchange() noexcept override { return *exchange_; }
   [[nodiscard]] Bridge& bridge() noexcept { return bridge_; }
   [[nodiscard]] green::Strand* strand() const noexcept { return strand_; }
 
   // environ["celadon.request"], borrowed; null before the application has begun.
-  [[nodiscard]] PyObject* info() const noexcept {
+  [[nodiscard]] PyObject* info() const noexcept override {
     return reinterpret_cast<PyObject*>(kit_.info.get());
   }
 
@@ -56,21 +60,15 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool share_time() noexcept;
   // Whether who runs is to let others run.
   [[nodiscard]] bool has_had_its_share() const noexcept;
-  // (descriptor, bytes read ahead): from here on the application alone talks to its
-  // client, and without a deadline. Null with an exception.
-  [[nodiscard]] PyObject* take_socket() noexcept;
+  [[nodiscard]] PyObject* take_socket() noexcept override;
   // Another protocol goes on: request_timeout ends here, and so does the body.
   void on_switched() noexcept {
     strand_->set_deadline(kNever);
     wake_waiter(Waiting::Body);
   }
-  // When what is whole leaves.
-  [[nodiscard]] net::Leave leave() const noexcept;
   // True once everything the declared length allows has been sent.
   [[nodiscard]] bool complete() const noexcept;
   [[nodiscard]] bool takes_a_file() const noexcept;
-  // The client left: OSError family. Returns false.
-  bool raise_gone() noexcept;
   // Ends the request early: shutdown, or the client left and the setting says so.
   void kill() noexcept;
 
@@ -86,7 +84,6 @@ class Request final : public green::Job, public server::Consumer {
   void serve() noexcept;
   [[nodiscard]] bool call_app(PyObject* environ) noexcept;
   [[gnu::noinline]] void settle_environ(py::Object environ) noexcept;
-  [[nodiscard]] Nanos deadline() const noexcept;
   [[nodiscard, gnu::noinline]] py::Object make_environ(
       http::Rejection& rejection) noexcept;
   [[nodiscard, gnu::noinline]] bool answer(PyObject* result) noexcept;
@@ -99,8 +96,6 @@ class Request final : public green::Job, public server::Consumer {
   [[nodiscard]] bool require_started() noexcept;
   void head_is_out() noexcept;
   [[gnu::noinline]] void close_result(PyObject* result) noexcept;
-  void log_error(PyObject* environ) noexcept;
-  [[gnu::noinline]] void log_environ(PyObject* environ) noexcept;
   [[gnu::noinline]] void on_exception(PyObject* environ) noexcept;
   [[nodiscard]] bool leaves_a_socket() const noexcept;
   // Of WebSockets (upgrade.cc).

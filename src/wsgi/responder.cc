@@ -3,6 +3,7 @@
 #include <new>
 
 #include "base/memory.h"
+#include "gateway/text.h"
 #include "green/remote_call.h"
 #include "http/chars.h"
 #include "http/field_rules.h"
@@ -12,7 +13,6 @@
 #include "wsgi/bridge.h"
 #include "wsgi/own_fields.h"
 #include "wsgi/request.h"
-#include "wsgi/text.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -39,7 +39,7 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
     return fail(PyExc_TypeError, "status must be a str, not %U", status);
   }
   std::string_view text;
-  if (!latin1_view(status, text)) {
+  if (!gateway::latin1_view(status, text)) {
     return fail(PyExc_ValueError, "status is not latin-1: %U", status);
   }
   const bool shape = text.size() >= 4 && http::is_digit(text[0]) &&
@@ -60,8 +60,8 @@ bool check_status(PyObject* status, HeadState& head) noexcept {
 }
 
 // Without a second look at what is constant.
-bool known_field(PyObject* item, ConstantFields& constants, http::HeaderView& view,
-                 http::HeaderId& id) noexcept {
+bool known_field(PyObject* item, gateway::ConstantFields& constants,
+                 http::HeaderView& view, http::HeaderId& id) noexcept {
   if (const auto* known = constants.find(item)) {
     view = known->view;
     id = known->id;
@@ -248,7 +248,7 @@ void HeadState::trim() noexcept {
 
 bool Kit::make() noexcept {
   input = make_input();
-  info = make_request_info();
+  info = gateway::make_request_info();
   auto* self =
       reinterpret_cast<ResponderObject*>(responder_type->tp_alloc(responder_type, 0));
   if (!input || !info || !self) {
@@ -268,7 +268,7 @@ bool Kit::make() noexcept {
 
 void Kit::attach(Request& request) noexcept {
   input->request = &request;
-  info->request = &request;
+  gateway::attach(*info.get(), request);
   responder->request = &request;
   responder->started = false;
 }
@@ -282,9 +282,8 @@ bool Kit::detach() noexcept {
   // The responder is held by us and by its two functions.
   constexpr Py_ssize_t kOwn = 3;
   const bool alone = held(info.get(), responder->lent);
-  if (!alone) keep_what_it_was(*info.get());
+  gateway::let_go_of(*info.get(), !alone);
   responder->request = nullptr;
-  info->request = nullptr;
   return alone && held(input.get(), responder->lent) &&
          held(early_hints.get(), responder->lent) && held(write.get(), 0) &&
          Py_REFCNT(reinterpret_cast<PyObject*>(responder.get())) == kOwn;

@@ -4,10 +4,10 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/request_info.h"
 #include "http/response.h"
 #include "py/ref.h"
 #include "wsgi/input.h"
-#include "wsgi/request_info.h"
 
 namespace celadon::wsgi {
 
@@ -45,8 +45,8 @@ struct ResponderObject {
 struct Kit {
   py::Owned<InputObject> input;
   py::Owned<ResponderObject> responder;
-  py::Owned<RequestInfoObject> info;  // celadon.request
-  py::Object early_hints;             // wsgi.early_hints
+  py::Owned<gateway::RequestInfoObject> info;  // celadon.request
+  py::Object early_hints;                      // wsgi.early_hints
   py::Object write;
 
   // True where all of it could be made; else with an exception.

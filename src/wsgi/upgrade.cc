@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "green/remote_call.h"
+#include "gateway/exceptions.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
 
@@ -17,7 +17,7 @@ bool Sockets::prepare(PyObject* make) noexcept {
 }
 
 bool Sockets::add(PyObject* environ, const server::Exchange& x,
-                  RequestInfoObject& info) noexcept {
+                  gateway::RequestInfoObject& info) noexcept {
   if (!x.request().asks_to_upgrade()) return true;
   const py::Object socket(
       PyObject_CallOneArg(make_.get(), reinterpret_cast<PyObject*>(&info)));
@@ -46,7 +46,7 @@ bool Request::refuses_handshake() noexcept {
   head.content_length = body.size();
   head.close = info.closes;
   [[maybe_unused]] const server::Sent sent =
-      exchange_->send_whole(head, body, {}, leave());
+      exchange_->send_whole(head, body, {}, bridge_.leave());
   return true;
 }
 
@@ -80,7 +80,7 @@ PyObject* Request::take_socket() noexcept {
   if (sent == server::Sent::NoFile) return PyErr_SetFromErrno(PyExc_OSError);
   if (sent == server::Sent::Gone) {
     if (exchange_->gone()) {
-      raise_gone();
+      gateway::raise_gone();
     } else {
       PyErr_SetString(PyExc_RuntimeError,
                       "the answer has begun, or this connection ends with it: its "
@@ -94,18 +94,6 @@ PyObject* Request::take_socket() noexcept {
   if (!taken) return nullptr;
   [[maybe_unused]] const int given = loan.socket.release();
   return taken;
-}
-
-PyObject* take_socket(PyObject* self, PyObject*) noexcept {
-  const auto* info = reinterpret_cast<RequestInfoObject*>(self);
-  const auto take = [info]() noexcept -> PyObject* {
-    if (info->request) return info->request->take_socket();
-    PyErr_SetString(PyExc_RuntimeError,
-                    "the socket of a request was asked for after its end");
-    return nullptr;
-  };
-  if (!info->request) return take();
-  return green::in_thread_of(info->request->bridge().hub(), take);
 }
 
 }  // namespace celadon::wsgi

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "gateway/exceptions.h"
 #include "green/switch.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
@@ -82,7 +83,7 @@ bool WebSocket::accept(std::string_view subprotocol, const OwnFields& own) noexc
   if (x.open_tunnel(head) == server::Sent::Gone) {
     loop::TurnHook::unlink();
     conversation_.reset();
-    if (x.gone()) return request_.raise_gone();
+    if (x.gone()) return gateway::raise_gone();
     PyErr_SetString(PyExc_RuntimeError,
                     "the answer has begun, or this connection ends with it: it cannot "
                     "be a WebSocket");
@@ -126,7 +127,7 @@ bool WebSocket::send(bool is_text, std::string_view data) noexcept {
                                       : conversation_->send_binary(data, out_);
   if (refusal != ws::Refusal::None) return raise_closed();
   ++request_.bridge().counters().messages_sent;
-  flush(request_.leave());
+  flush(request_.bridge().leave());
   return conversation_->state() == ws::State::Closed ? raise_closed() : true;
 }
 
@@ -148,7 +149,7 @@ bool WebSocket::close(std::uint16_t code, std::string_view reason) noexcept {
                       "the reason to close a WebSocket has at most 123 bytes");
       return false;
   }
-  flush(request_.leave());
+  flush(request_.bridge().leave());
   rearm();
   wake_all();
   return true;
@@ -172,7 +173,7 @@ void WebSocket::end(std::uint16_t code, Answer answer) noexcept {
 }
 
 bool WebSocket::raise_closed() noexcept {
-  PyErr_SetString(exceptions().client_disconnected, "the WebSocket is closed");
+  PyErr_SetString(gateway::exceptions().client_disconnected, "the WebSocket is closed");
   return false;
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/out_queue.h"
+#include "gateway/options.h"
 #include "green/hub.h"
 #include "server/exchange.h"
 #include "ws/conversation.h"
@@ -28,12 +29,6 @@ namespace celadon::wsgi {
 
 class Bridge;
 class Request;
-
-struct WebSocketOptions {
-  ws::Options protocol;
-  std::size_t queue = 32;            // messages that wait, then reading stops
-  std::vector<std::string> origins;  // that may ask; empty: all
-};
 
 struct Message {
   bool is_text;
@@ -112,7 +107,7 @@ class WebSocket final : private loop::TurnHook, private loop::Timer {
   [[nodiscard]] bool share_time() noexcept;
 
   Request& request_;
-  const WebSocketOptions& options_;
+  const gateway::WebSocketOptions& options_;
   ws::Handshake handshake_;  // until it was accepted; its texts are the request's
   std::string subprotocol_;
   std::unique_ptr<ws::Conversation> conversation_;  // once it was accepted

@@ -3,11 +3,12 @@
 #include <concepts>
 #include <utility>
 
+#include "gateway/exceptions.h"
+#include "gateway/text.h"
 #include "green/remote_call.h"
 #include "py/type.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
-#include "wsgi/text.h"
 
 namespace celadon::wsgi {
 namespace {
@@ -23,7 +24,7 @@ PyObject* at_home(PyObject* self, std::predicate<WebSocket&> auto&& use) noexcep
   const auto call = [self, &use]() -> PyObject* {
     if (WebSocket* socket = self_of(self).socket)
       return use(*socket) ? py::none() : nullptr;
-    PyErr_SetString(exceptions().client_disconnected,
+    PyErr_SetString(gateway::exceptions().client_disconnected,
                     "the request of this WebSocket has ended");
     return nullptr;
   };
@@ -38,7 +39,7 @@ PyObject* to_object(const Message& message) noexcept {
 }
 
 PyObject* raise_closed() noexcept {
-  PyErr_SetString(exceptions().client_disconnected, "the WebSocket is closed");
+  PyErr_SetString(gateway::exceptions().client_disconnected, "the WebSocket is closed");
   return nullptr;
 }
 
@@ -73,7 +74,7 @@ bool look_at_end(PyObject* self, End& end) noexcept {
     return true;
   }));
   if (done) return true;
-  if (!PyErr_ExceptionMatches(exceptions().client_disconnected)) return false;
+  if (!PyErr_ExceptionMatches(gateway::exceptions().client_disconnected)) return false;
   PyErr_Clear();  // it ended meanwhile
   return true;
 }
@@ -188,7 +189,7 @@ PyObject* get_origin(PyObject* self, void*) noexcept {
 PyObject* get_protocol(PyObject* self, void*) noexcept {
   const WebSocket* socket = self_of(self).socket;
   if (!socket || socket->subprotocol().empty()) return py::none();
-  return to_str(socket->subprotocol()).release();
+  return gateway::to_str(socket->subprotocol()).release();
 }
 
 PyObject* get_subprotocols(PyObject* self, void*) noexcept {
@@ -196,7 +197,7 @@ PyObject* get_subprotocols(PyObject* self, void*) noexcept {
   const WebSocket* socket = self_of(self).socket;
   if (!list || !socket) return list.release();
   for (const std::string_view each : socket->subprotocols()) {
-    const py::Object text = to_str(each);
+    const py::Object text = gateway::to_str(each);
     if (!text || PyList_Append(list.get(), text.get()) < 0) return nullptr;
   }
   return list.release();

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 
 class SpooledBody {
  public:
@@ -24,4 +24,4 @@ class SpooledBody {
   std::uint64_t offset_ = 0;  // in the file, of the block after this one
 };
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

@@ -8,7 +8,7 @@
 #include "http/response.h"
 #include "py/ref.h"
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 
 class ConstantFields {
  public:
@@ -51,4 +51,4 @@ class ConstantFields {
   std::array<Known, kPlaces> places_;
 };
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

@@ -8,7 +8,7 @@
 #include "py/ref.h"
 #include "server/exchange.h"
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 
 class AddressTexts {
  public:
@@ -35,4 +35,4 @@ class AddressTexts {
   std::array<Port, kPorts> ports_;
 };
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

@@ -1,8 +1,8 @@
-#include "wsgi/text.h"
+#include "gateway/text.h"
 
 #include <cstring>
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 namespace {
 
 bool is_ascii(std::string_view bytes) noexcept {
@@ -31,4 +31,4 @@ py::Object to_str(std::string_view bytes) noexcept {
   return text;
 }
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

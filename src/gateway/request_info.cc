@@ -1,14 +1,13 @@
-#include "wsgi/request_info.h"
+#include "gateway/request_info.h"
 
 #include <algorithm>
 
+#include "gateway/text.h"
 #include "green/hub.h"
+#include "green/remote_call.h"
 #include "py/type.h"
-#include "wsgi/request.h"
-#include "wsgi/text.h"
-#include "wsgi/upgrade.h"
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 namespace {
 
 PyTypeObject* info_type = nullptr;
@@ -19,7 +18,9 @@ RequestInfoObject& self_of(PyObject* self) noexcept {
 
 const server::Identity* identity_of(PyObject* self) noexcept {
   const RequestInfoObject& info = self_of(self);
-  return info.request ? &info.request->exchange().identity() : info.identity;
+  return info.request ? &info.request->exchange().identity()
+         : info.kept  ? &info.identity
+                      : nullptr;
 }
 
 PyObject* get_id(PyObject* self, void*) noexcept {
@@ -70,7 +71,8 @@ PyObject* get_status(PyObject* self, void*) noexcept {
 PyObject* get_timings(PyObject* self, void*) noexcept {
   py::Object found(PyDict_New());
   const RequestInfoObject& info = self_of(self);
-  if (!found || !info.request || !info.request->strand()) return found.release();
+  if (!found || !info.request || !info.request->exchange().account)
+    return found.release();
   const server::Exchange& x = info.request->exchange();
   const Nanos now = green::monotonic_now();
   const auto put = [&found](std::string_view name, Nanos nanos) noexcept {
@@ -81,14 +83,24 @@ PyObject* get_timings(PyObject* self, void*) noexcept {
   if (!put("queued", std::max<Nanos>(x.started_at - x.received_at, 0))) return nullptr;
   for (std::size_t i = 0; i < kSpentKinds; ++i) {
     const auto kind = static_cast<Spent>(i);
-    if (!put(name_of(kind), info.request->strand()->account.spent(kind, now)))
-      return nullptr;
+    if (!put(name_of(kind), x.account->spent(kind, now))) return nullptr;
   }
   return found.release();
 }
 
+PyObject* take_socket(PyObject* self, PyObject*) noexcept {
+  const RequestInfoObject& info = self_of(self);
+  const auto take = [&info]() noexcept -> PyObject* {
+    if (info.request) return info.request->take_socket();
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the socket of a request was asked for after its end");
+    return nullptr;
+  };
+  if (!info.request) return take();
+  return green::in_thread_of(info.request->hub(), take);
+}
+
 void info_dealloc(PyObject* self) noexcept {
-  delete self_of(self).identity;
   py::free_object(self);
 }
 
@@ -138,15 +150,25 @@ py::Owned<RequestInfoObject> make_request_info() noexcept {
       reinterpret_cast<RequestInfoObject*>(info_type->tp_alloc(info_type, 0)));
 }
 
-void keep_what_it_was(RequestInfoObject& info) noexcept {
-  if (!info.request || info.identity) return;
-  info.status = info.request->exchange().status();
-  info.identity = new server::Identity(info.request->exchange().identity());
+void attach(RequestInfoObject& info, Served& request) noexcept {
+  info.request = &request;
+  info.kept = false;
+}
+
+void let_go_of(RequestInfoObject& info, bool is_held) noexcept {
+  if (!info.request) return;
+  if (is_held) {
+    server::Exchange& exchange = info.request->exchange();
+    info.status = exchange.status();
+    info.identity = exchange.identity();
+    info.kept = true;
+  }
+  info.request = nullptr;
 }
 
 PyObject* current_request_info() noexcept {
   const green::Strand* strand = green::current_strand();
-  const auto* request = strand ? dynamic_cast<const Request*>(strand->job()) : nullptr;
+  const auto* request = strand ? dynamic_cast<const Served*>(strand->work()) : nullptr;
   PyObject* info = request ? request->info() : nullptr;
   return info ? py::new_ref(info) : py::none();
 }
@@ -156,4 +178,4 @@ int add_request_info_type(PyObject* module) noexcept {
   return info_type ? 0 : -1;
 }
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

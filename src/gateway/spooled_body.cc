@@ -1,14 +1,14 @@
-#include "wsgi/spooled_body.h"
+#include "gateway/spooled_body.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "gateway/cold_file.h"
 #include "py/ref.h"
-#include "wsgi/cold_file.h"
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 
 constexpr std::size_t kBlock = std::size_t{64} * 1024;
 
@@ -36,4 +36,4 @@ bool SpooledBody::fill(int file, bool may_park) noexcept {
   return n >= 0;
 }
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

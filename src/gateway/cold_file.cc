@@ -1,4 +1,4 @@
-#include "wsgi/cold_file.h"
+#include "gateway/cold_file.h"
 
 #include <sys/uio.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 #include "green/hub.h"
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 namespace {
 
 // Reads through a part of a file on a pool thread, so that the loop finds it in memory.
@@ -69,4 +69,4 @@ bool warm_up(int file, off_t offset, std::size_t size) noexcept {
          green::Waited::Interrupted;
 }
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

@@ -5,7 +5,7 @@
 
 #include "py/ref.h"
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 
 // A str of those bytes as latin-1. Null with an exception (out of memory).
 [[nodiscard]] py::Object to_str(std::string_view bytes) noexcept;
@@ -21,4 +21,4 @@ namespace celadon::wsgi {
   return true;
 }
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 
 // How many of `size` bytes at `offset` can be had without waiting for a disk. All of
 // them where the file ends before, or nobody can say.
@@ -16,4 +16,4 @@ namespace celadon::wsgi {
 // disk. The descriptor stays open meanwhile. False with an exception.
 [[nodiscard]] bool warm_up(int file, off_t offset, std::size_t size) noexcept;
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

@@ -1,10 +1,10 @@
-#include "wsgi/address_texts.h"
+#include "gateway/address_texts.h"
 
 #include <charconv>
 
-#include "wsgi/text.h"
+#include "gateway/text.h"
 
-namespace celadon::wsgi {
+namespace celadon::gateway {
 namespace {
 
 // The last bytes differ most.
@@ -37,4 +37,4 @@ PyObject* AddressTexts::port(std::uint16_t port) noexcept {
   return place.text.get();
 }
 
-}  // namespace celadon::wsgi
+}  // namespace celadon::gateway

@@ -1,0 +1,291 @@
+#include "asgi/answer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "asgi/bridge.h"
+#include "asgi/message.h"
+#include "asgi/port.h"
+#include "asgi/request.h"
+#include "gateway/bytes.h"
+#include "gateway/cold_file.h"
+#include "gateway/exceptions.h"
+#include "py/brief.h"
+
+namespace celadon::asgi {
+namespace {
+
+constexpr std::size_t kFileBlock = std::size_t{1} << 20;
+
+Outcome fail_gone() noexcept {
+  gateway::raise_gone();
+  return Outcome::Failed;
+}
+
+// Its body, borrowed: bytes. Null with an exception.
+PyObject* body_of(Message& message) noexcept {
+  static PyObject* const nothing = PyBytes_FromStringAndSize(nullptr, 0);
+  PyObject* body = message.find(Name::Body);
+  if (!body) return PyErr_Occurred() ? nullptr : nothing;
+  if (PyBytes_Check(body)) return body;
+  py::raise_about(PyExc_TypeError, "the body must be bytes, not %U", body);
+  return nullptr;
+}
+
+}  // namespace
+
+void Answer::clear() noexcept {
+  head_.clear();
+  file_ = {};
+  stage_ = Stage::Start;
+  has_trailers_ = false;
+}
+
+server::Exchange& Answer::exchange() noexcept {
+  return *request_.open_exchange();
+}
+
+// What the application gave has run code of its own, and that may have waited.
+bool Answer::is_open(const PortObject& port) noexcept {
+  return port.request && request_.open_exchange();
+}
+
+// A message at a place where it may not be.
+bool Answer::expect(Stage stage, PyObject* message) noexcept {
+  if (stage_ == stage) return true;
+  constexpr const char* kStates[]{
+      "before http.response.start: %U", "between http.response.start and its body: %U",
+      "while the body of the answer is not complete: %U",
+      "where http.response.trailers are due: %U", "behind the end of the answer: %U"};
+  py::raise_about(PyExc_RuntimeError, kStates[static_cast<std::size_t>(stage_)],
+                  message);
+  return false;
+}
+
+Outcome Answer::take(PyObject* dict, const PortObject& port) noexcept {
+  Message message(dict);
+  const std::string_view type = message.type();
+  if (type.empty()) return Outcome::Failed;
+  if (!request_.open_exchange()) {
+    if (request_.client_left()) return fail_gone();
+    py::raise_about(PyExc_RuntimeError, "behind the end of the answer: %U", dict);
+    return Outcome::Failed;
+  }
+  if (exchange().gone()) return fail_gone();
+  if (type == "http.response.body") return body(dict);
+  if (type == "http.response.start") return start(dict);
+  if (type == "http.response.trailers") return trailers(dict, port);
+  if (type == "http.response.early_hint") return hint(dict, port);
+  if (type == "http.response.pathsend") return path(dict, port);
+  py::raise_about(PyExc_ValueError, "a message of a type that nobody knows: %U", dict);
+  return Outcome::Failed;
+}
+
+// What was taken before has room now, or will never have any.
+Outcome Answer::go_on(const PortObject& port) noexcept {
+  if (!request_.open_exchange()) {
+    return request_.client_left() ? fail_gone() : Outcome::Done;
+  }
+  if (exchange().gone()) return fail_gone();
+  return file_.descriptor.get() >= 0 ? send_file(port) : Outcome::Done;
+}
+
+Outcome Answer::settle(server::Sent sent) noexcept {
+  if (sent == server::Sent::Gone) return fail_gone();
+  if (sent == server::Sent::Full) return Outcome::Wait;
+  return request_.has_had_its_share() ? Outcome::Turn : Outcome::Done;
+}
+
+Outcome Answer::start(PyObject* dict) noexcept {
+  Message message(dict);
+  if (!expect(Stage::Start, dict)) return Outcome::Failed;
+  head_.clear();
+  has_trailers_ = false;
+  PyObject* status = message.need(Name::Status);
+  if (message.type().empty() || !status || !head_.set_status(status))
+    return Outcome::Failed;
+  PyObject* headers = message.find(Name::Headers);
+  if (!headers && PyErr_Occurred()) return Outcome::Failed;
+  if (!message.flag(Name::Trailers, has_trailers_) || !message.is_read() ||
+      (headers && !head_.set_fields(headers, request_.bridge()))) {
+    return Outcome::Failed;
+  }
+  stage_ = Stage::Head;
+  return Outcome::Done;
+}
+
+Outcome Answer::body(PyObject* dict) noexcept {
+  if (stage_ != Stage::Body && !expect(Stage::Head, dict)) return Outcome::Failed;
+  Message message(dict);
+  bool more = false;
+  PyObject* bytes = message.type().empty() ? nullptr : body_of(message);
+  if (!bytes || !message.flag(Name::MoreBody, more) || !message.is_read())
+    return Outcome::Failed;
+  if (stage_ == Stage::Head && !more && !has_trailers_) return whole(bytes);
+  return piece(bytes, more);
+}
+
+// Head and body in one write.
+Outcome Answer::whole(PyObject* bytes) noexcept {
+  server::Exchange& x = exchange();
+  http::ResponseHead head = head_.view();
+  const std::string_view data = gateway::view_bytes(bytes);
+  // Of a 304, and of a HEAD without a body, the length would be that of another answer.
+  const bool says_nothing = head.status == 304 || (x.is_head() && data.empty());
+  if (!head.content_length && !says_nothing) head.content_length = data.size();
+  stage_ = Stage::Whole;
+  const server::Sent sent =
+      x.send_whole(head, data, gateway::own_bytes(bytes), request_.bridge().leave());
+  if (sent == server::Sent::Gone) return fail_gone();
+  request_.let_go();
+  return Outcome::Done;
+}
+
+Outcome Answer::piece(PyObject* bytes, bool more) noexcept {
+  server::Exchange& x = exchange();
+  const std::string_view data = gateway::view_bytes(bytes);
+  const net::Leave leave = request_.bridge().leave();
+  server::Sent sent = server::Sent::Ok;
+  if (stage_ == Stage::Head) {
+    stage_ = Stage::Body;
+    sent = x.send_head(head_.view(), data, gateway::own_bytes(bytes),
+                       server::Part::More, leave);
+    request_.head_is_out();
+  } else if (!data.empty()) {
+    sent = x.send_data(data, gateway::own_bytes(bytes), leave);
+  }
+  if (more || sent == server::Sent::Gone) return settle(sent);
+  if (!has_trailers_) return finish();
+  stage_ = Stage::Trailers;
+  head_.clear();  // it is out
+  return settle(sent);
+}
+
+Outcome Answer::finish() noexcept {
+  stage_ = Stage::Whole;
+  exchange().finish();
+  request_.let_go();
+  return Outcome::Done;
+}
+
+Outcome Answer::trailers(PyObject* dict, const PortObject& port) noexcept {
+  if (!expect(Stage::Trailers, dict)) return Outcome::Failed;
+  Message message(dict);
+  bool more = false;
+  PyObject* headers = message.type().empty() ? nullptr : message.need(Name::Headers);
+  if (!headers || !message.flag(Name::MoreTrailers, more) || !message.is_read())
+    return Outcome::Failed;
+  if (!head_.add_trailers(headers)) return Outcome::Failed;
+  if (more) return Outcome::Done;
+  if (!is_open(port)) return fail_gone();
+  stage_ = Stage::Whole;
+  exchange().finish(head_.fields());
+  request_.let_go();
+  return Outcome::Done;
+}
+
+Outcome Answer::hint(PyObject* dict, const PortObject& port) noexcept {
+  if (stage_ != Stage::Head && !expect(Stage::Start, dict)) return Outcome::Failed;
+  Message message(dict);
+  PyObject* links = message.type().empty() ? nullptr : message.need(Name::Links);
+  Head hints;
+  if (!links || !message.is_read() || !hints.set_links(links)) return Outcome::Failed;
+  if (!is_open(port)) return fail_gone();
+  exchange().send_interim(103, hints.fields());
+  return Outcome::Done;
+}
+
+// --- files ---
+
+Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
+  if (!expect(Stage::Head, dict)) return Outcome::Failed;
+  Message message(dict);
+  PyObject* name = message.type().empty() ? nullptr : message.need(Name::Path);
+  if (!name || !message.is_read()) return Outcome::Failed;
+  PyObject* encoded = nullptr;
+  if (!PyUnicode_FSConverter(name, &encoded)) return Outcome::Failed;
+  const py::Object bytes(encoded);
+  const auto failed = [name] {
+    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, name);
+    return Outcome::Failed;
+  };
+  if (!is_open(port)) return fail_gone();
+  net::OwnedFd file(::open(PyBytes_AS_STRING(encoded), O_RDONLY | O_CLOEXEC));
+  struct stat found{};
+  if (file.get() < 0 || ::fstat(file.get(), &found) < 0) return failed();
+  if (!S_ISREG(found.st_mode)) {
+    errno = S_ISDIR(found.st_mode) ? EISDIR : EINVAL;
+    return failed();
+  }
+  http::ResponseHead head = head_.view();
+  if (!head.content_length && head.status != 304)
+    head.content_length = static_cast<std::uint64_t>(found.st_size);
+  server::Exchange& x = exchange();
+  stage_ = Stage::Body;
+  has_trailers_ = false;
+  // It leaves in the file's first segment.
+  if (x.send_head(head, {}, {}, server::Part::More, net::Leave::WithNext) ==
+      server::Sent::Gone)
+    return fail_gone();
+  request_.head_is_out();
+  file_ = {std::move(file), 0, 0};
+  return send_file(port);
+}
+
+// Has a part of the file in memory, of `count` bytes at most. False with an exception,
+// or without one where the request has ended meanwhile.
+bool Answer::warm_up(std::size_t& count, const PortObject& port) noexcept {
+  if (file_.offset < file_.warm) {
+    count = std::min(count, static_cast<std::size_t>(file_.warm - file_.offset));
+    return true;
+  }
+  // It stays open while this is parked, whatever happens to the request.
+  File file = std::exchange(file_, {});
+  std::size_t got = gateway::bytes_in_memory(file.descriptor.get(), file.offset, count);
+  bool is_read = true;
+  if (got == 0) {
+    is_read = gateway::warm_up(file.descriptor.get(), file.offset, count);
+    got = count;
+  }
+  if (!port.request) return false;
+  file_ = std::move(file);
+  file_.warm = file_.offset + static_cast<off_t>(got);
+  count = got;
+  return is_read;
+}
+
+Outcome Answer::send_file(const PortObject& port) noexcept {
+  for (;;) {
+    server::Exchange& x = exchange();
+    if (x.gone()) return fail_gone();
+    std::size_t count = std::min<std::uint64_t>(x.remaining().value_or(0), kFileBlock);
+    if (!x.body_allowed() || count == 0) break;
+    if (!warm_up(count, port)) {
+      if (PyErr_Occurred()) return Outcome::Failed;
+      return port.left ? fail_gone() : Outcome::Done;
+    }
+    if (exchange().gone()) return fail_gone();
+    const off_t before = file_.offset;
+    switch (exchange().send_file(file_.descriptor.get(), file_.offset, count)) {
+      case server::Sent::Gone: return fail_gone();
+      case server::Sent::Full: return Outcome::Wait;
+      case server::Sent::NoFile:
+        PyErr_SetFromErrno(PyExc_OSError);
+        return Outcome::Failed;
+      case server::Sent::Ok: break;
+    }
+    if (file_.offset == before) {
+      PyErr_SetString(PyExc_OSError, "the file is shorter than the answer announced");
+      return Outcome::Failed;
+    }
+    if (request_.has_had_its_share()) return Outcome::Turn;
+  }
+  file_ = {};
+  return finish();
+}
+
+}  // namespace celadon::asgi

@@ -1,0 +1,63 @@
+// The ASGI application as the server sees it: a server::App that turns Exchanges into
+// tasks of the worker's event loop.
+//
+//   hub:  on_request ─► agenda ─► TaskLoop::run_soon
+//   loop: attend ─► Request::attend ─► scope, task, first step
+//
+// The hub runs no user code: whatever a request has to do then waits in the agenda.
+#pragma once
+
+#include <memory>
+
+#include "asgi/request.h"
+#include "asgi/scope.h"
+#include "asgi/task_loop.h"
+#include "base/free_list.h"
+#include "gateway/bridge.h"
+
+namespace celadon::asgi {
+
+class Bridge final : public gateway::Bridge {
+ public:
+  Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
+         gateway::Options options, LogSink& log) noexcept;
+  ~Bridge() override;
+  // `state`: the lifespan's, a dict; None: there is none. False with an exception.
+  [[nodiscard]] bool prepare(PyObject* loop, PyObject* state) noexcept;
+
+  void on_request(server::Exchange& exchange) noexcept override;
+  void on_cancel(server::Exchange& exchange) noexcept override;
+  [[nodiscard]] std::size_t background() const noexcept override { return background_; }
+  void cancel_background() noexcept override;
+
+  // A request has something to do on the loop.
+  void attend_soon(Request& request) noexcept;
+  // On the loop: one of them does it.
+  void attend() noexcept;
+
+  [[nodiscard]] TaskLoop& loop() noexcept { return loop_; }
+  [[nodiscard]] ScopeBuilder& scopes() noexcept { return scopes_; }
+  // Requests that go on behind their answer, by so many more.
+  void note_background(int more) noexcept {
+    background_ += static_cast<std::size_t>(more);
+  }
+  // A request that has ended.
+  void give_back(Request& request) noexcept;
+
+  [[nodiscard]] bool keeps_memory() const noexcept override;
+  void give_back_unused() noexcept override;
+  void give_back_all() noexcept override;
+
+ private:
+  TaskLoop loop_;
+  ScopeBuilder scopes_;
+  IntrusiveList<Request, Agenda> agenda_;
+  IntrusiveList<Request, Alive> alive_;
+  std::size_t background_ = 0;
+  static constexpr std::size_t kKept = 256;
+  FreeList<Request> free_;
+};
+
+[[nodiscard]] int add_to_module(PyObject* module) noexcept;
+
+}  // namespace celadon::asgi

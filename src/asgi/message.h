@@ -1,0 +1,32 @@
+// A message of an application's, read key by key.
+#pragma once
+
+#include <string_view>
+
+#include "asgi/names.h"
+#include "py/ref.h"
+
+namespace celadon::asgi {
+
+class Message {
+ public:
+  explicit Message(PyObject* dict) noexcept : dict_(dict) {}
+
+  // Its type; empty with an exception.
+  [[nodiscard]] std::string_view type() noexcept;
+  // What it has by that name, borrowed; null where it has nothing. Each name is asked
+  // for once.
+  [[nodiscard]] PyObject* find(Name name) noexcept;
+  // Likewise, with an exception where it has nothing.
+  [[nodiscard]] PyObject* need(Name name) noexcept;
+  // False with an exception.
+  [[nodiscard]] bool flag(Name name, bool& out) noexcept;
+  // Whether it has nothing but what was asked for. False with an exception.
+  [[nodiscard]] bool is_read() noexcept;
+
+ private:
+  PyObject* dict_;
+  Py_ssize_t read_ = 0;
+};
+
+}  // namespace celadon::asgi

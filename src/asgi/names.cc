@@ -1,0 +1,69 @@
+#include "asgi/names.h"
+
+#include <array>
+
+namespace celadon::asgi {
+namespace {
+
+constexpr auto kNames = static_cast<std::size_t>(Name::Count);
+constexpr std::array<const char*, kNames> kTexts{"type",
+                                                 "body",
+                                                 "more_body",
+                                                 "status",
+                                                 "headers",
+                                                 "trailers",
+                                                 "more_trailers",
+                                                 "links",
+                                                 "path",
+                                                 "http.request",
+                                                 "http.disconnect",
+                                                 "http",
+                                                 "asgi",
+                                                 "http_version",
+                                                 "method",
+                                                 "scheme",
+                                                 "raw_path",
+                                                 "query_string",
+                                                 "root_path",
+                                                 "client",
+                                                 "server",
+                                                 "extensions",
+                                                 "state"};
+std::array<PyObject*, kNames> names{};  // alive as long as the process
+
+bool put(PyObject* dict, Name key, PyObject* value) noexcept {
+  return value && PyDict_SetItem(dict, name_of(key), value) == 0;
+}
+
+}  // namespace
+
+PyObject* name_of(Name name) noexcept {
+  return names[static_cast<std::size_t>(name)];
+}
+
+bool make_names() noexcept {
+  for (std::size_t i = 0; i < kNames; ++i) {
+    if (!names[i]) names[i] = PyUnicode_InternFromString(kTexts[i]);
+    if (!names[i]) return false;
+  }
+  return true;
+}
+
+py::Object disconnect_message() noexcept {
+  py::Object message(PyDict_New());
+  if (!message || !put(message.get(), Name::Type, name_of(Name::HttpDisconnect)))
+    return {};
+  return message;
+}
+
+py::Object request_message(py::Object body, bool more) noexcept {
+  py::Object message(PyDict_New());
+  if (!message || !put(message.get(), Name::Type, name_of(Name::HttpRequest)) ||
+      !put(message.get(), Name::Body, body.get()) ||
+      !put(message.get(), Name::MoreBody, more ? Py_True : Py_False)) {
+    return {};
+  }
+  return message;
+}
+
+}  // namespace celadon::asgi

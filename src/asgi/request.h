@@ -1,0 +1,144 @@
+// One ASGI request: the consumer that its exchange wakes, and what its task runs on.
+//
+//   begin ─► agenda ─► start: scope, task ─► step ... step ─► end
+//                                              │ the last send
+//                                              ▼
+//                                        exchange released; what is left of the
+//                                        coroutine goes on in the background
+//
+// A request that waits holds no greenlet. What the application can keep longer than it
+// (receive, send) points back here and is cut off when it ends.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "asgi/answer.h"
+#include "asgi/outcome.h"
+#include "asgi/port.h"
+#include "base/account.h"
+#include "base/intrusive_list.h"
+#include "gateway/request_info.h"
+#include "gateway/spooled_body.h"
+#include "green/hub.h"
+#include "server/exchange.h"
+
+namespace celadon::asgi {
+
+class Bridge;
+struct CallObject;
+struct Agenda;
+struct Alive;
+
+class Request final : public server::Consumer,
+                      public gateway::Served,
+                      public green::Work,
+                      public ListHook<Agenda>,
+                      public ListHook<Alive>,
+                      private loop::Timer {
+ public:
+  explicit Request(Bridge& bridge) noexcept : bridge_(bridge), answer_(*this) {}
+  // Objects are used again: begin() starts a life that end() ends.
+  void begin(server::Exchange& exchange) noexcept;
+
+  // Why a task is cancelled by us.
+  enum class Cancel : std::uint8_t { No, Disconnect, Shutdown, Timeout };
+  // From anywhere: the task is cancelled soon.
+  void cancel(Cancel why) noexcept;
+  // Its answer is complete, or its client has left, and its task goes on.
+  [[nodiscard]] bool in_background() const noexcept { return task_ && !exchange_; }
+
+  // --- on the loop ---
+  // Does what there is to do: starts, wakes who waits, cancels.
+  void attend() noexcept;
+  // One step of its coroutine, by a value or with an exception that is thrown in (three
+  // arguments at most, as generators take them).
+  [[nodiscard]] PySendResult step(PyObject* value, PyObject** result) noexcept;
+  [[nodiscard]] PyObject* step_with(PyObject* const* thrown, Py_ssize_t count) noexcept;
+  // Its task has gone without an end.
+  void lose_task() noexcept;
+  // There is no bridge any more: objects of the application's are cut off.
+  void abandon() noexcept;
+
+  // A message for the application, if there is one. Failed: with an exception.
+  [[nodiscard]] Outcome receive(py::Object& message) noexcept;
+  [[nodiscard]] Answer& answer() noexcept { return answer_; }
+  // A future that is resolved once there is news of that side. Null with an exception.
+  enum class Side : std::uint8_t { In = 1, Out = 2, Turn = 4 };
+  [[nodiscard]] py::Object wait_for(Side side) noexcept;
+  void forget(PyObject* future) noexcept;
+  // Whether others are to have their turn first.
+  [[nodiscard]] bool has_had_its_share() const noexcept;
+  void head_is_out() noexcept { Timer::cancel(); }
+  // The answer is complete, or there will be none: the connection goes on.
+  void let_go() noexcept;
+  // Answers where the application does not.
+  void refuse(http::Rejection why) noexcept;
+
+  [[nodiscard]] Bridge& bridge() noexcept { return bridge_; }
+  // Null once the answer is complete.
+  [[nodiscard]] server::Exchange* open_exchange() noexcept { return exchange_; }
+  // The client left before its answer was complete.
+  [[nodiscard]] bool client_left() const noexcept { return client_left_; }
+
+  [[nodiscard]] green::Hub& hub() const noexcept override;
+  [[nodiscard]] server::Exchange& exchange() noexcept override { return *exchange_; }
+  [[nodiscard]] PyObject* info() const noexcept override {
+    return reinterpret_cast<PyObject*>(info_.get());
+  }
+  [[nodiscard]] PyObject* take_socket() noexcept override;
+  [[nodiscard]] std::string describe() const override;
+
+ private:
+  class Step;
+  struct Waiter {
+    PyObject* future;  // owned
+    Side side;
+  };
+
+  void on_body() noexcept override { note(Side::In); }
+  void on_writable() noexcept override { note(Side::Out); }
+  void on_gone() noexcept override;
+  void on_peer_shut() noexcept override { note(Side::In); }
+  void on_timer() noexcept override;
+
+  void describe_to(std::string& text) const;
+  void note(Side side) noexcept;
+  void start() noexcept;
+  [[nodiscard]] bool call_app() noexcept;
+  [[nodiscard]] PySendResult settle(PySendResult sent, PyObject** result) noexcept;
+  [[nodiscard]] bool on_exception() noexcept;
+  void on_return() noexcept;
+  [[nodiscard]] py::Object make_environ() noexcept;
+  [[nodiscard]] Outcome receive_body(py::Object& message) noexcept;
+  [[nodiscard]] Outcome receive_spooled(py::Object& message) noexcept;
+  void wake(std::uint8_t sides) noexcept;
+  void detach() noexcept;
+  void end() noexcept;
+
+  Bridge& bridge_;
+  server::Exchange* exchange_ = nullptr;
+  Answer answer_;
+  Account account_;
+  Ports ports_;
+  py::Owned<gateway::RequestInfoObject> info_;
+  py::Object scope_;  // until the application has it
+  py::Object task_;
+  py::Owned<CallObject> call_;
+  std::vector<Waiter> waiters_;
+  std::unique_ptr<gateway::SpooledBody> spooled_;
+  green::Strand* runs_on_ = nullptr;  // while a step runs, or is parked
+  std::string line_;                  // of a request whose exchange has gone
+  std::uint8_t news_ = 0;             // sides of which there is some
+  Cancel cancelled_ = Cancel::No;
+  bool to_cancel_ = false;
+  bool interrupted_ = false;  // in the step that runs
+  bool body_given_ = false;
+  bool client_left_ = false;
+  bool waits_for_client_ = false;  // since its step began
+  std::uint8_t deadline_stage_ = 0;
+};
+
+}  // namespace celadon::asgi

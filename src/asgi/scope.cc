@@ -1,0 +1,298 @@
+#include "asgi/scope.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/memory.h"
+#include "gateway/text.h"
+#include "http/chars.h"
+#include "http/field_rules.h"
+#include "http/target.h"
+
+namespace celadon::asgi {
+namespace {
+
+py::Object to_bytes(std::string_view text) noexcept {
+  return py::Object(
+      PyBytes_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())));
+}
+
+py::Object intern(const char* text) noexcept {
+  return py::Object(PyUnicode_InternFromString(text));
+}
+
+bool put(PyObject* dict, Name key, PyObject* value) noexcept {
+  return value && PyDict_SetItem(dict, name_of(key), value) == 0;
+}
+bool put(PyObject* dict, Name key, const py::Object& value) noexcept {
+  return put(dict, key, value.get());
+}
+
+std::string lower(std::string_view name) {
+  std::string out(name);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
+// UTF-8; what is none of it is shown as U+FFFD.
+py::Object decode(std::string_view text) noexcept {
+  return py::Object(PyUnicode_DecodeUTF8(
+      text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
+bool is_below(std::string_view path, std::string_view root) noexcept {
+  return path.starts_with(root) &&
+         (path.size() == root.size() || path[root.size()] == '/');
+}
+
+py::Object make_extensions(std::initializer_list<const char*> names) noexcept {
+  py::Object extensions(PyDict_New());
+  for (const char* name : names) {
+    const py::Object nothing(PyDict_New());
+    if (!extensions || !nothing ||
+        PyDict_SetItemString(extensions.get(), name, nothing.get()) < 0)
+      return {};
+  }
+  return extensions;
+}
+
+}  // namespace
+
+bool ScopeBuilder::prepare(PyObject* state) noexcept {
+  if (!make_names()) return false;
+  if (state != Py_None) state_ = py::Object::copy(state);
+  get_ = intern("GET");
+  post_ = intern("POST");
+  http11_ = intern("1.1");
+  http10_ = intern("1.0");
+  http2_ = intern("2");
+  http_ = intern("http");
+  https_ = intern("https");
+  no_bytes_ = to_bytes("");
+  info_key_ = intern("celadon.request");
+  for (std::size_t i = 0; i < http::kKnownHeaders; ++i) {
+    header_names_[i] =
+        to_bytes(lower(http::header_name(static_cast<http::HeaderId>(i))));
+    if (!header_names_[i]) return false;
+  }
+  extensions_ = make_extensions(
+      {"http.response.pathsend", "http.response.early_hint", "http.response.trailers"});
+  extensions_of_10_ = make_extensions({"http.response.pathsend"});
+  const py::Object asgi(
+      Py_BuildValue("{s:s,s:s}", "version", "3.0", "spec_version", "2.4"));
+  template_.reset(PyDict_New());
+  if (!template_ || !asgi || !get_ || !http11_ || !http10_ || !http2_ || !http_ ||
+      !https_ || !post_ || !no_bytes_ || !info_key_ || !extensions_ ||
+      !extensions_of_10_) {
+    return false;
+  }
+  PyObject* scope = template_.get();
+  // A place for each key, so that a copy never has to grow.
+  for (const Name key : {Name::Path, Name::RawPath, Name::QueryString, Name::RootPath,
+                         Name::Headers, Name::Client, Name::Server, Name::Extensions}) {
+    if (!put(scope, key, Py_None)) return false;
+  }
+  return put(scope, Name::Type, http_) && put(scope, Name::Asgi, asgi) &&
+         put(scope, Name::HttpVersion, http11_) && put(scope, Name::Method, get_) &&
+         put(scope, Name::Scheme, http_) &&
+         (!state_ || put(scope, Name::State, Py_None));
+}
+
+py::Object ScopeBuilder::build(server::Exchange& x, PyObject* info,
+                               http::Rejection& rejection) noexcept {
+  used_ = remembers_ = true;
+  const auto scheme = gateway::scheme_of(x, options_);
+  if (scheme == gateway::Scheme::Contradiction) {
+    rejection = http::Rejection::BadForwarded;
+    return {};
+  }
+  py::Object scope(PyDict_Copy(template_.get()));
+  if (!scope) return {};
+  PyObject* s = scope.get();
+  const bool secure = x.carrier.tls || scheme == gateway::Scheme::Https;
+  const std::string_view method = x.method();
+  const http::Version version = x.carrier.version;
+  const bool done =
+      (method == "GET" ||
+       (method == "POST" ? put(s, Name::Method, post_)
+                         : put(s, Name::Method, gateway::to_str(method)))) &&
+      (version == http::Version::Http11 ||
+       put(s, Name::HttpVersion,
+           version == http::Version::Http10 ? http10_ : http2_)) &&
+      (!secure || put(s, Name::Scheme, https_)) && add_target(s, x) &&
+      put(s, Name::Headers, headers_of(x)) && add_addresses(s, x) &&
+      add_extensions(s, x, info) &&
+      (!state_ || put(s, Name::State, py::Object(PyDict_Copy(state_.get()))));
+  return done ? std::move(scope) : py::Object();
+}
+
+// --- the target ---
+
+// That of the settings, or what a trusted peer says.
+std::string_view ScopeBuilder::root_path_of(const server::Exchange& x) const noexcept {
+  std::string_view root = options_.root_path;
+  const auto& allowed = options_.forwarder_headers;
+  if (x.connection().trusted &&
+      std::ranges::find(allowed, "SCRIPT_NAME") != allowed.end()) {
+    const http::Request& r = x.request();
+    for (const http::Field& field : r.fields) {
+      if (field.id == http::HeaderId::Underscored &&
+          http::equals_ignoring_case(r.name(field), "SCRIPT_NAME"))
+        root = r.value(field);
+    }
+  }
+  while (root.ends_with('/')) root.remove_suffix(1);
+  return root;
+}
+
+// The path begins with that of the mount, whether a proxy has taken it away or not.
+bool ScopeBuilder::add_target(PyObject* scope, server::Exchange& x) noexcept {
+  const http::Request& r = x.request();
+  const std::string_view root = root_path_of(x);
+  std::string_view raw = r.path_text();
+  std::string mounted;
+  if (!root.empty() && !is_below(raw, root)) {
+    mounted.append(root).append(raw);
+    raw = mounted;
+  }
+  const auto decoded = [&] {
+    if (raw.find('%') == std::string_view::npos) return decode(raw);
+    scratch_.clear();
+    http::percent_decode(raw, scratch_);
+    return decode(scratch_);
+  };
+  const std::string_view query = r.text(r.query);
+  return put(scope, Name::Path, decoded()) &&
+         put(scope, Name::RawPath, to_bytes(raw)) &&
+         (query.empty() ? put(scope, Name::QueryString, no_bytes_)
+                        : put(scope, Name::QueryString, to_bytes(query))) &&
+         put(scope, Name::RootPath, decode(root));
+}
+
+// --- addresses ---
+
+py::Object ScopeBuilder::address(const net::Address& address,
+                                 std::uint16_t port) noexcept {
+  PyObject* ip = texts_.ip(address);
+  const py::Object number(PyLong_FromLong(port));
+  return py::Object(ip && number ? PyTuple_Pack(2, ip, number.get()) : nullptr);
+}
+
+bool ScopeBuilder::add_addresses(PyObject* scope, server::Exchange& x) noexcept {
+  const server::Connection& connection = x.connection();
+  const net::Address& local = connection.local;
+  // A unix socket has no address, and None is there.
+  if (local.family() != net::Family::Unix &&
+      !put(scope, Name::Server, address(local, local.port())))
+    return false;
+  // A proxy says no port.
+  if (const auto client = gateway::client_by_proxies(x, options_))
+    return put(scope, Name::Client, address(*client, 0));
+  if (connection.peer.family() == net::Family::Unix) return true;
+  return put(scope, Name::Client, address(connection.peer, connection.peer.port()));
+}
+
+bool ScopeBuilder::add_extensions(PyObject* scope, const server::Exchange& x,
+                                  PyObject* info) noexcept {
+  const bool is_old = x.carrier.is_http10();
+  const py::Object own(
+      PyDict_Copy(is_old ? extensions_of_10_.get() : extensions_.get()));
+  return own && PyDict_SetItem(own.get(), info_key_.get(), info) == 0 &&
+         put(scope, Name::Extensions, own);
+}
+
+// --- fields ---
+
+// Names with underscores that a proxy may send (HF10), too.
+bool ScopeBuilder::shows(const server::Exchange& x,
+                         const http::Field& field) const noexcept {
+  if (!gateway::hides(x, field, options_)) return true;
+  const auto& allowed = options_.forwarder_headers;
+  if (allowed.empty() || !x.connection().trusted ||
+      !http::has_trait(field.id, http::Trait::Ambiguous))
+    return false;
+  return std::ranges::any_of(allowed, [&](const std::string& name) {
+    return http::equals_ignoring_case(x.request().name(field), name);
+  });
+}
+
+PyObject* ScopeBuilder::name_for(const http::Request& r,
+                                 const http::Field& field) noexcept {
+  if (field.id < http::HeaderId::Count)
+    return header_names_[static_cast<std::size_t>(field.id)].get();
+  std::string name = lower(r.name(field));
+  const auto found = memo_.find(name);
+  if (found != memo_.end()) return found->second.get();
+  if (memo_.size() >= kMemo) memo_.clear();  // a peer chooses the names
+  py::Object bytes = to_bytes(name);
+  return memo_.emplace(std::move(name), std::move(bytes)).first->second.get();
+}
+
+py::Object ScopeBuilder::headers_of(server::Exchange& x) noexcept {
+  const http::Request& r = x.request();
+  const bool trusted = x.connection().trusted;
+  Known& known = known_[r.block % known_.size()];
+  const auto copy = [](const py::Object& list) {
+    return py::Object(PyList_GetSlice(list.get(), 0, PyList_GET_SIZE(list.get())));
+  };
+  if (r.block != 0 && known.block == r.block && known.trusted == trusted)
+    return copy(known.pairs);
+  bool plain = r.block != 0 && x.head_size() <= kRemembered;
+  py::Object pairs = make_headers(x, plain);
+  if (!pairs || !plain) return pairs;
+  known = {r.block, trusted, std::move(pairs)};
+  return copy(known.pairs);
+}
+
+// `plain`: nothing of them is another request's than one of the same block.
+py::Object ScopeBuilder::make_headers(server::Exchange& x, bool& plain) noexcept {
+  const http::Request& r = x.request();
+  py::Object list(PyList_New(0));
+  const auto add = [&list](PyObject* name, std::string_view value) {
+    const py::Object bytes = to_bytes(value);
+    const py::Object pair(name && bytes ? PyTuple_Pack(2, name, bytes.get()) : nullptr);
+    return pair && PyList_Append(list.get(), pair.get()) == 0;
+  };
+  const auto known_name = [this](http::HeaderId id) {
+    return header_names_[static_cast<std::size_t>(id)].get();
+  };
+  // The body is here as a whole: its length is known, however it was framed (EN03).
+  const bool is_measured = r.body == http::BodyKind::Chunked && x.buffered() &&
+                           x.body_state() == server::BodyState::Complete;
+  bool is_named = r.authority.size == 0;  // an absolute target names the host (RL09)
+  plain = plain && is_named && !is_measured;
+  for (const http::Field& field : r.fields) {
+    if (!list || !shows(x, field)) continue;
+    std::string_view value = r.value(field);
+    std::string length;
+    PyObject* name = name_for(r, field);
+    if (field.id == http::HeaderId::Host && !is_named) {
+      value = r.text(r.authority);
+      is_named = true;
+    } else if (field.id == http::HeaderId::TransferEncoding && is_measured) {
+      length = std::to_string(x.body_size());
+      name = known_name(http::HeaderId::ContentLength);
+      value = length;
+    }
+    if (!add(name, value)) return {};
+  }
+  if (list && !is_named && !add(known_name(http::HeaderId::Host), r.text(r.authority)))
+    return {};
+  return list;
+}
+
+void ScopeBuilder::forget_unused() noexcept {
+  if (!std::exchange(used_, false)) forget();
+}
+
+void ScopeBuilder::forget() noexcept {
+  decltype(memo_)().swap(memo_);  // its buckets as well
+  known_ = {};
+  texts_.clear();
+  give_back(scratch_);
+  remembers_ = false;
+}
+
+}  // namespace celadon::asgi

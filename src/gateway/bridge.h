@@ -1,0 +1,96 @@
+// An application as the server sees it, whichever interface it has: what bridges to
+// WSGI and to ASGI share.
+//
+//   Exchange ─► Bridge ─► wsgi: a job for a runner
+//                      └► asgi: a task of the worker's event loop
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/log.h"
+#include "gateway/constant_fields.h"
+#include "gateway/options.h"
+#include "green/hub.h"
+#include "py/ref.h"
+#include "server/exchange.h"
+
+namespace celadon::gateway {
+
+struct Counters {
+  std::uint64_t failed = 0;     // the application raised or broke a rule
+  std::uint64_t timed_out = 0;  // request_timeout
+  std::uint64_t dropped_headers = 0;
+  std::uint64_t websockets = 0;        // accepted
+  std::uint64_t websocket_faults = 0;  // failed: the client broke a rule, or was silent
+  std::uint64_t messages_received = 0;
+  std::uint64_t messages_sent = 0;
+};
+
+struct Load {
+  std::uint64_t websockets = 0;  // open
+};
+
+class Bridge : public server::App, public loop::Keeper {
+ public:
+  // `log_exception(error, environ)`: environ is None where there is none to show.
+  Bridge(green::Hub& hub, py::Object app, py::Object log_exception, Options options,
+         LogSink& log) noexcept;
+
+  // What is still under way although its answer is complete.
+  [[nodiscard]] virtual std::size_t background() const noexcept { return 0; }
+  // It is to end soon.
+  virtual void cancel_background() noexcept {}
+
+  [[nodiscard]] green::Hub& hub() noexcept { return hub_; }
+  [[nodiscard]] PyObject* app() const noexcept { return app_.get(); }
+  [[nodiscard]] PyObject* log_exception() const noexcept {
+    return log_exception_.get();
+  }
+  [[nodiscard]] const Options& options() const noexcept { return options_; }
+  [[nodiscard]] Counters& counters() noexcept { return *counters_; }
+  [[nodiscard]] Load& load() noexcept { return *load_; }
+  // Memory that others may read; outlives the bridge.
+  void set_cells(Counters& counters, Load& load) noexcept {
+    counters = *counters_;
+    counters_ = &counters;
+    load = *load_;
+    load_ = &load;
+  }
+  [[nodiscard]] LogSink& log() noexcept { return log_; }
+  [[nodiscard]] ConstantFields& constant_fields() noexcept { return constant_fields_; }
+
+  // A hop-by-hop field the application set: counted, and said once per name.
+  void note_dropped_header(std::string_view name) noexcept;
+  // Whether such a request ends with its client.
+  [[nodiscard]] bool cancels(std::string_view method) const noexcept;
+  // Of request_timeout, or earlier where a proxy waits no longer; kNever: none.
+  [[nodiscard]] Nanos deadline_of(const server::Exchange& exchange) const noexcept;
+  // Hands the current exception to the log and clears it.
+  void log_error(PyObject* environ) noexcept;
+  // When what is whole leaves.
+  [[nodiscard]] net::Leave leave() const noexcept {
+    return hub_.batches() ? net::Leave::AtTurnEnd : net::Leave::Now;
+  }
+
+ private:
+  green::Hub& hub_;
+  py::Object app_;
+  py::Object log_exception_;
+  const Options options_;
+  LogSink& log_;
+  Counters own_counters_;
+  Counters* counters_ = &own_counters_;
+  Load own_load_;
+  Load* load_ = &own_load_;
+  std::unordered_set<std::string> dropped_names_;
+  ConstantFields constant_fields_;
+};
+
+// What the access log's format names, of what the application was shown.
+void log_environ(server::Exchange& exchange, const Options& options,
+                 PyObject* environ) noexcept;
+
+}  // namespace celadon::gateway
