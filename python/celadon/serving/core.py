@@ -6,14 +6,18 @@ import gc
 import resource
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celadon import _core, config, logging
 from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.green import spawn_later
 from celadon.serving.hosting import Hosted
+from celadon.serving.interface import ASGI
 from celadon.serving.upgraded import UpgradedSocket
+
+if TYPE_CHECKING:
+    from celadon.aio import EventLoop
 
 _SWITCH_INTERVAL = 0.0005
 
@@ -40,6 +44,7 @@ def make_core(
     options.update(hosted.options)
     options.update(watch or {})
     options["stdout_fd"] = output.original(config.stream_of_access_log(settings))
+    options["asgi_loop"] = _loop_of(hosted)
     return _core.Server(
         hosted.app,
         options,
@@ -51,6 +56,14 @@ def make_core(
         notify,
         seat,
     )
+
+
+def _loop_of(hosted: Hosted) -> EventLoop | None:
+    if hosted.interface != ASGI:
+        return None
+    from celadon.serving import asgi_loop  # here: who serves WSGI needs no asyncio
+
+    return asgi_loop.worker_loop()
 
 
 def settle(gc_freeze: bool) -> None:
