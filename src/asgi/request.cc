@@ -314,6 +314,8 @@ void Request::let_go() noexcept {
   exchange_ = nullptr;
   done.set_consumer(nullptr);
   if (task_) bridge_.note_background(1);
+  note(Side::In);
+  note(Side::Out);
   // Last: it may begin the connection's next request.
   done.release();
 }

@@ -1,0 +1,169 @@
+"""What an application is told of a request (AS01)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.asgi.serving import START, Once, Receive, Scope, Send, body, serve
+
+pytestmark = pytest.mark.row("AS01")
+
+
+def scope_of(data: bytes, **settings: Any) -> Scope:
+    async def app(scope: Scope, receive: Receive, send: Send) -> Scope:
+        await send(START)
+        await send(body(b"x"))
+        return scope
+
+    once = Once(app)  # type: ignore[arg-type]
+    with serve(once, **settings) as server:
+        server.request(data)
+        once.done.wait()
+    assert isinstance(once.value, dict)
+    return once.value
+
+
+def test_it_has_what_the_specification_names() -> None:
+    scope = scope_of(b"GET /a%20b?c=%20d HTTP/1.1\r\nHost: e:1\r\n\r\n")
+    assert scope["type"] == "http"
+    assert scope["asgi"] == {"version": "3.0", "spec_version": "2.4"}
+    assert scope["http_version"] == "1.1"
+    assert (scope["method"], scope["scheme"]) == ("GET", "http")
+    assert (scope["path"], scope["raw_path"]) == ("/a b", b"/a%20b")
+    assert (scope["query_string"], scope["root_path"]) == (b"c=%20d", "")
+    assert scope["headers"] == [(b"host", b"e:1")]
+    assert scope["client"][0] == "127.0.0.1"
+    assert scope["client"][1] > 0
+    assert scope["server"][0] == "127.0.0.1"
+    assert scope["server"][1] > 0
+
+
+def test_names_are_lower_case_and_values_raw_in_order_with_duplicates() -> None:
+    scope = scope_of(
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-B: \xff\xfe\r\nX-A: 1\r\nCOOKIE: a\r\n"
+        b"x-b: 2\r\ncookie: b\r\n\r\n"
+    )
+    assert scope["headers"] == [
+        (b"host", b"a"),
+        (b"x-b", b"\xff\xfe"),
+        (b"x-a", b"1"),
+        (b"cookie", b"a"),
+        (b"x-b", b"2"),
+        (b"cookie", b"b"),
+    ]
+
+
+def test_the_same_fields_again_give_another_list() -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(dict(scope, headers=list(scope["headers"])))
+        scope["headers"].append((b"x", b"y"))
+        scope["extensions"]["more"] = {}
+        await send(START)
+        await send(body(b"x"))
+
+    with serve(app) as server, server.client() as client:
+        for _ in range(3):
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\r\n")
+            client.response()
+    assert [each["headers"] for each in seen] == [
+        [(b"host", b"a"), (b"x-one", b"1")]
+    ] * 3
+
+
+@pytest.mark.parametrize("path", ["/%C3%A9", "/é"])
+def test_a_path_is_utf_8(path: str) -> None:
+    scope = scope_of(
+        f"GET {path.replace('é', '%C3%A9')} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    )
+    assert scope["path"] == "/é"
+
+
+def test_what_is_no_utf_8_is_replaced() -> None:
+    scope = scope_of(b"GET /%ff%2e HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (scope["path"], scope["raw_path"]) == ("/\ufffd.", b"/%ff%2e")
+
+
+def test_http_1_0_is_told_and_has_no_interim_answers() -> None:
+    scope = scope_of(b"GET / HTTP/1.0\r\n\r\n")
+    assert scope["http_version"] == "1.0"
+    assert "http.response.early_hint" not in scope["extensions"]
+    assert "http.response.trailers" not in scope["extensions"]
+
+
+def test_a_unix_socket_has_no_client(tmp_path: Path) -> None:
+    scope = scope_of(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", bind=f"unix:{tmp_path}/s")
+    assert scope["client"] is None
+    assert scope["server"] is None
+
+
+def test_ambiguous_names_and_proxy_are_not_shown() -> None:
+    scope = scope_of(
+        b"GET / HTTP/1.1\r\nHost: a\r\nX_A: 1\r\nProxy: x\r\nX-B: 2\r\n\r\n"
+    )
+    assert [name for name, _ in scope["headers"]] == [b"host", b"x-b"]
+
+
+def test_a_proxy_in_front_says_client_and_scheme() -> None:
+    scope = scope_of(
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9, 127.0.0.1\r\n"
+        b"X-Forwarded-Proto: https\r\n\r\n",
+        proxy_headers="on",
+    )
+    assert scope["client"] == ("9.9.9.9", 0)
+    assert scope["scheme"] == "https"
+
+
+def test_an_untrusted_peer_says_nothing() -> None:
+    scope = scope_of(
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9\r\n"
+        b"X-Forwarded-Proto: https\r\n\r\n",
+        proxy_headers="on",
+        forwarded_allow_ips="10.0.0.1",
+    )
+    assert scope["client"][0] == "127.0.0.1"
+    assert scope["scheme"] == "http"
+
+
+@pytest.mark.parametrize("path", ["/api/x", "/x"])
+def test_a_path_begins_with_that_of_its_mount(path: str) -> None:
+    data = f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    scope = scope_of(data, root_path="/api")
+    assert (scope["root_path"], scope["path"]) == ("/api", "/api/x")
+    assert scope["raw_path"] == b"/api/x"
+
+
+def test_an_absolute_target_names_the_host() -> None:
+    scope = scope_of(b"GET http://b/c HTTP/1.1\r\nHost: b\r\n\r\n")
+    assert scope["headers"] == [(b"host", b"b")]
+    assert (scope["path"], scope["raw_path"]) == ("/c", b"/c")
+
+
+def test_extensions_are_those_that_work() -> None:
+    extensions = scope_of(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")["extensions"]
+    assert set(extensions) >= {
+        "http.response.pathsend",
+        "http.response.early_hint",
+        "http.response.trailers",
+    }
+    assert "http.response.debug" not in extensions
+
+
+def test_the_id_of_a_request_is_that_of_its_answer() -> None:
+    ids: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        info = scope["extensions"]["celadon.request"]
+        ids.append(info.id)
+        await send(START)
+        await send(body(b"x"))
+        ids.append(info.id)
+        assert info.status == 200
+
+    with serve(app) as server:
+        answer = server.request(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert ids == [answer.get("X-Request-ID")] * 2
