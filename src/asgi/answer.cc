@@ -68,8 +68,10 @@ bool Answer::expect(Stage stage, PyObject* message) noexcept {
 
 Outcome Answer::take(PyObject* dict, const PortObject& port) noexcept {
   Message message(dict);
-  const std::string_view type = message.type();
+  std::string_view type = message.type();
   if (type.empty()) return Outcome::Failed;
+  // Of a WebSocket that is refused by an answer of the application's own.
+  if (request_.socket() && type.starts_with("websocket.http.")) type.remove_prefix(10);
   if (!request_.open_exchange()) {
     if (request_.client_left()) return fail_gone();
     py::raise_about(PyExc_RuntimeError, "behind the end of the answer: %U", dict);

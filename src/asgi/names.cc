@@ -15,6 +15,16 @@ constexpr std::array<const char*, kNames> kTexts{"type",
                                                  "more_trailers",
                                                  "links",
                                                  "path",
+                                                 "subprotocol",
+                                                 "subprotocols",
+                                                 "bytes",
+                                                 "text",
+                                                 "code",
+                                                 "reason",
+                                                 "websocket.connect",
+                                                 "websocket.receive",
+                                                 "websocket.disconnect",
+                                                 "websocket",
                                                  "http.request",
                                                  "http.disconnect",
                                                  "http",
@@ -53,6 +63,35 @@ py::Object disconnect_message() noexcept {
   py::Object message(PyDict_New());
   if (!message || !put(message.get(), Name::Type, name_of(Name::HttpDisconnect)))
     return {};
+  return message;
+}
+
+py::Object connect_message() noexcept {
+  py::Object message(PyDict_New());
+  if (!message || !put(message.get(), Name::Type, name_of(Name::WebsocketConnect)))
+    return {};
+  return message;
+}
+
+py::Object receive_message(PyObject* data, bool is_text) noexcept {
+  py::Object message(PyDict_New());
+  if (!message || !put(message.get(), Name::Type, name_of(Name::WebsocketReceive)) ||
+      !put(message.get(), is_text ? Name::Text : Name::Bytes, data)) {
+    return {};
+  }
+  return message;
+}
+
+py::Object closed_message(int code, std::string_view reason) noexcept {
+  py::Object message(PyDict_New());
+  const py::Object number(PyLong_FromLong(code));
+  const py::Object text(PyUnicode_DecodeUTF8(
+      reason.data(), static_cast<Py_ssize_t>(reason.size()), "replace"));
+  if (!message || !put(message.get(), Name::Type, name_of(Name::WebsocketDisconnect)) ||
+      !put(message.get(), Name::Code, number.get()) ||
+      !put(message.get(), Name::Reason, text.get())) {
+    return {};
+  }
   return message;
 }
 

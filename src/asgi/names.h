@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "py/ref.h"
 
@@ -17,6 +18,16 @@ enum class Name : std::uint8_t {
   MoreTrailers,
   Links,
   Path,
+  Subprotocol,
+  Subprotocols,
+  Bytes,
+  Text,
+  Code,
+  Reason,
+  WebsocketConnect,
+  WebsocketReceive,
+  WebsocketDisconnect,
+  Websocket,
   HttpRequest,
   HttpDisconnect,
   Http,
@@ -41,6 +52,11 @@ enum class Name : std::uint8_t {
 
 // {"type": "http.disconnect"}. Empty with an exception.
 [[nodiscard]] py::Object disconnect_message() noexcept;
+// {"type": "websocket.connect"}, "websocket.receive" and "websocket.disconnect".
+// Likewise.
+[[nodiscard]] py::Object connect_message() noexcept;
+[[nodiscard]] py::Object receive_message(PyObject* data, bool is_text) noexcept;
+[[nodiscard]] py::Object closed_message(int code, std::string_view reason) noexcept;
 // {"type": "http.request", ...}. Likewise.
 [[nodiscard]] py::Object request_message(py::Object body, bool more) noexcept;
 

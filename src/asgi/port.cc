@@ -67,9 +67,15 @@ Outcome attempt(WaitObject& wait, py::Object& result) noexcept {
     return Outcome::Failed;
   }
   if (!wait.port->sends) return request->receive(result);
-  if (wait.stage == Stage::Taken) return request->answer().go_on(*wait.port);
+  Socket* socket = request->socket();
+  const bool is_socket = socket && (socket->accepted() || request->open_exchange());
+  if (wait.stage == Stage::Taken) {
+    return is_socket && socket->accepted() ? socket->go_on()
+                                           : request->answer().go_on(*wait.port);
+  }
   wait.stage = Stage::Taken;
-  return request->answer().take(wait.message, *wait.port);
+  return is_socket ? socket->take(wait.message, *wait.port)
+                   : request->answer().take(wait.message, *wait.port);
 }
 
 // Until it is over, or has to wait.

@@ -53,6 +53,8 @@ PyObject* Request::take_socket() noexcept {
 }
 
 void Request::attend() noexcept {
+  // Its application has ended, and its WebSocket may have by now.
+  if (!call_ && socket_) return closes_still() ? void() : end();
   if (!call_) return start();
   wake(std::exchange(news_, std::uint8_t{0}));
   // In the middle of a step an interrupt is on its way instead.
@@ -75,6 +77,10 @@ void Request::start() noexcept {
     x.refuse(x.body_rejection());
     return end();
   }
+  if (ws::is_handshake(x.request()) && x.may_switch()) {
+    if (gateway::refuse_handshake(x, bridge_)) return end();
+    socket_ = std::make_unique<Socket>(*this, x, bridge_);
+  }
   if (const Nanos due = bridge_.deadline_of(x); due != kNever)
     hub().loop().arm(*this, due);
   http::Rejection rejection = http::Rejection::None;
@@ -82,7 +88,7 @@ void Request::start() noexcept {
   const bool made = info_ && ports_.attach(*this);
   if (made) {
     gateway::attach(*info_.get(), *this);
-    scope_ = bridge_.scopes().build(x, info(), rejection);
+    scope_ = bridge_.scopes().build(x, info(), socket_ != nullptr, rejection);
   }
   if (rejection != http::Rejection::None) {
     x.refuse(rejection);
@@ -221,7 +227,13 @@ PySendResult Request::settle(PySendResult sent, PyObject** result) noexcept {
   } else if (!on_exception()) {
     error = py::take_error();
   }
-  end();
+  if (closes_still()) {
+    detach();
+    wake(kAll);
+    task_.reset();
+  } else {
+    end();
+  }
   if (error) {
     py::restore_error(std::move(error));
     return PYGEN_ERROR;
@@ -232,6 +244,7 @@ PySendResult Request::settle(PySendResult sent, PyObject** result) noexcept {
 
 void Request::on_return() noexcept {
   if (!exchange_ || exchange_->gone()) return;
+  if (socket_ && socket_->accepted()) return socket_->end(false);
   if (cancelled_ == Cancel::Shutdown || cancelled_ == Cancel::Disconnect)
     return refuse(http::Rejection::AppFailed);
   if (cancelled_ == Cancel::Timeout) {
@@ -253,7 +266,7 @@ bool Request::on_exception() noexcept {
   const server::Exchange* x = exchange_;
   const bool body_broke =
       x && of_client && x->body_state() == server::BodyState::Failed;
-  const bool left = of_client && (!x || x->gone());
+  const bool left = of_client && (!x || x->gone() || (socket_ && socket_->accepted()));
   const bool timed_out = cancelled_ == Cancel::Timeout;
   py::Object error = py::take_error();
   if (timed_out && is_cancel) {
@@ -270,7 +283,9 @@ bool Request::on_exception() noexcept {
     const py::Object environ = make_environ();
     bridge_.log_error(environ ? environ.get() : Py_None);
   }
-  if (timed_out) {
+  if (socket_ && socket_->accepted()) {
+    socket_->end(!is_cancel || cancelled_ == Cancel::No);
+  } else if (timed_out) {
     refuse(http::Rejection::AppTimedOut);
   } else {
     refuse(body_broke && !x->gone() ? x->body_rejection() : http::Rejection::AppFailed);
@@ -320,6 +335,16 @@ void Request::let_go() noexcept {
   done.release();
 }
 
+// A WebSocket whose application has ended waits for its peer's answer to the close.
+bool Request::closes_still() noexcept {
+  return socket_ && exchange_ && !exchange_->gone() && cancelled_ == Cancel::No &&
+         !socket_->is_over();
+}
+
+void Request::bridge_has_news() noexcept {
+  bridge_.attend_soon(*this);
+}
+
 // Cuts off what the application may go on with.
 void Request::detach() noexcept {
   Timer::cancel();
@@ -338,6 +363,8 @@ void Request::end() noexcept {
   static_cast<ListHook<Agenda>&>(*this).unlink();
   detach();
   wake(kAll);
+  if (socket_ && exchange_ && socket_->accepted()) exchange_->finish();
+  socket_.reset();
   const py::Object task = std::move(task_);
   server::Exchange* done = std::exchange(exchange_, nullptr);
   line_.clear();
@@ -360,6 +387,7 @@ void Request::lose_task() noexcept {
 
 void Request::abandon() noexcept {
   detach();
+  socket_.reset();
   wake(kAll);
   if (server::Exchange* open = std::exchange(exchange_, nullptr))
     open->set_consumer(nullptr);
@@ -376,7 +404,22 @@ void Request::note(Side side) noexcept {
   }
 }
 
+void Request::on_body() noexcept {
+  if (socket_) socket_->on_body();
+  note(Side::In);
+}
+
+void Request::on_writable() noexcept {
+  if (socket_) socket_->on_writable();
+  note(Side::Out);
+}
+
+void Request::on_closing(server::Closing how) noexcept {
+  if (socket_) socket_->on_closing(how);
+}
+
 void Request::on_gone() noexcept {
+  if (socket_) socket_->on_gone();
   note(Side::In);
   note(Side::Out);
   if (bridge_.cancels(exchange_->method())) cancel(Cancel::Disconnect);
@@ -447,6 +490,7 @@ bool Request::has_had_its_share() const noexcept {
 // --- the body ---
 
 Outcome Request::receive(py::Object& message) noexcept {
+  if (socket_) return socket_->receive(message);
   const server::Exchange* x = exchange_;
   if (!x || x->gone() || x->ended()) {
     message = disconnect_message();

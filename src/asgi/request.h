@@ -18,6 +18,7 @@
 #include "asgi/answer.h"
 #include "asgi/outcome.h"
 #include "asgi/port.h"
+#include "asgi/socket.h"
 #include "base/account.h"
 #include "base/intrusive_list.h"
 #include "gateway/request_info.h"
@@ -65,6 +66,14 @@ class Request final : public server::Consumer,
   // A message for the application, if there is one. Failed: with an exception.
   [[nodiscard]] Outcome receive(py::Object& message) noexcept;
   [[nodiscard]] Answer& answer() noexcept { return answer_; }
+  // Where it asks for one; else null.
+  [[nodiscard]] Socket* socket() const noexcept { return socket_.get(); }
+  // Of that.
+  void on_news() noexcept {
+    note(Side::In);
+    note(Side::Out);
+    if (!call_ && socket_) bridge_has_news();
+  }
   // A future that is resolved once there is news of that side. Null with an exception.
   enum class Side : std::uint8_t { In = 1, Out = 2, Turn = 4 };
   [[nodiscard]] py::Object wait_for(Side side) noexcept;
@@ -98,14 +107,17 @@ class Request final : public server::Consumer,
     Side side;
   };
 
-  void on_body() noexcept override { note(Side::In); }
-  void on_writable() noexcept override { note(Side::Out); }
+  void on_body() noexcept override;
+  void on_writable() noexcept override;
+  void on_closing(server::Closing how) noexcept override;
   void on_gone() noexcept override;
   void on_peer_shut() noexcept override { note(Side::In); }
   void on_timer() noexcept override;
 
   void describe_to(std::string& text) const;
   void note(Side side) noexcept;
+  void bridge_has_news() noexcept;
+  [[nodiscard]] bool closes_still() noexcept;
   void start() noexcept;
   [[nodiscard]] bool call_app() noexcept;
   [[nodiscard]] PySendResult settle(PySendResult sent, PyObject** result) noexcept;
@@ -129,6 +141,7 @@ class Request final : public server::Consumer,
   py::Owned<CallObject> call_;
   std::vector<Waiter> waiters_;
   std::unique_ptr<gateway::SpooledBody> spooled_;
+  std::unique_ptr<Socket> socket_;
   green::Strand* runs_on_ = nullptr;  // while a step runs, or is parked
   std::string line_;                  // of a request whose exchange has gone
   std::uint8_t news_ = 0;             // sides of which there is some

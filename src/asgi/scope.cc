@@ -8,6 +8,7 @@
 #include "http/chars.h"
 #include "http/field_rules.h"
 #include "http/target.h"
+#include "ws/handshake.h"
 
 namespace celadon::asgi {
 namespace {
@@ -70,6 +71,8 @@ bool ScopeBuilder::prepare(PyObject* state) noexcept {
   http2_ = intern("2");
   http_ = intern("http");
   https_ = intern("https");
+  ws_ = intern("ws");
+  wss_ = intern("wss");
   no_bytes_ = to_bytes("");
   info_key_ = intern("celadon.request");
   for (std::size_t i = 0; i < http::kKnownHeaders; ++i) {
@@ -80,12 +83,13 @@ bool ScopeBuilder::prepare(PyObject* state) noexcept {
   extensions_ = make_extensions(
       {"http.response.pathsend", "http.response.early_hint", "http.response.trailers"});
   extensions_of_10_ = make_extensions({"http.response.pathsend"});
+  extensions_of_sockets_ = make_extensions({"websocket.http.response"});
   const py::Object asgi(
       Py_BuildValue("{s:s,s:s}", "version", "3.0", "spec_version", "2.4"));
   template_.reset(PyDict_New());
   if (!template_ || !asgi || !get_ || !http11_ || !http10_ || !http2_ || !http_ ||
-      !https_ || !post_ || !no_bytes_ || !info_key_ || !extensions_ ||
-      !extensions_of_10_) {
+      !https_ || !ws_ || !wss_ || !extensions_of_sockets_ || !post_ || !no_bytes_ ||
+      !info_key_ || !extensions_ || !extensions_of_10_) {
     return false;
   }
   PyObject* scope = template_.get();
@@ -100,7 +104,21 @@ bool ScopeBuilder::prepare(PyObject* state) noexcept {
          (!state_ || put(scope, Name::State, Py_None));
 }
 
-py::Object ScopeBuilder::build(server::Exchange& x, PyObject* info,
+// What differs where the request asks for a WebSocket.
+bool ScopeBuilder::be_socket(PyObject* scope, const server::Exchange& x,
+                             bool secure) noexcept {
+  py::Object offered(PyList_New(0));
+  for (const std::string_view each : ws::offered_subprotocols(x.request())) {
+    const py::Object text = gateway::to_str(each);
+    if (!offered || !text || PyList_Append(offered.get(), text.get()) < 0) return false;
+  }
+  return put(scope, Name::Type, name_of(Name::Websocket)) &&
+         put(scope, Name::Scheme, secure ? wss_ : ws_) &&
+         put(scope, Name::Subprotocols, offered) &&
+         PyDict_DelItem(scope, name_of(Name::Method)) == 0;
+}
+
+py::Object ScopeBuilder::build(server::Exchange& x, PyObject* info, bool is_socket,
                                http::Rejection& rejection) noexcept {
   used_ = remembers_ = true;
   const auto scheme = gateway::scheme_of(x, options_);
@@ -123,7 +141,12 @@ py::Object ScopeBuilder::build(server::Exchange& x, PyObject* info,
            version == http::Version::Http10 ? http10_ : http2_)) &&
       (!secure || put(s, Name::Scheme, https_)) && add_target(s, x) &&
       put(s, Name::Headers, headers_of(x)) && add_addresses(s, x) &&
-      add_extensions(s, x, info) &&
+      add_extensions(s,
+                     is_socket               ? extensions_of_sockets_.get()
+                     : x.carrier.is_http10() ? extensions_of_10_.get()
+                                             : extensions_.get(),
+                     info) &&
+      (!is_socket || be_socket(s, x, secure)) &&
       (!state_ || put(s, Name::State, py::Object(PyDict_Copy(state_.get()))));
   return done ? std::move(scope) : py::Object();
 }
@@ -194,11 +217,9 @@ bool ScopeBuilder::add_addresses(PyObject* scope, server::Exchange& x) noexcept 
   return put(scope, Name::Client, address(connection.peer, connection.peer.port()));
 }
 
-bool ScopeBuilder::add_extensions(PyObject* scope, const server::Exchange& x,
+bool ScopeBuilder::add_extensions(PyObject* scope, PyObject* known,
                                   PyObject* info) noexcept {
-  const bool is_old = x.carrier.is_http10();
-  const py::Object own(
-      PyDict_Copy(is_old ? extensions_of_10_.get() : extensions_.get()));
+  const py::Object own(PyDict_Copy(known));
   return own && PyDict_SetItem(own.get(), info_key_.get(), info) == 0 &&
          put(scope, Name::Extensions, own);
 }

@@ -27,7 +27,7 @@ class ScopeBuilder {
 
   // A dict for this request, or null: with an exception, or with `rejection` set.
   // `info`: what the server says of it.
-  [[nodiscard]] py::Object build(server::Exchange& x, PyObject* info,
+  [[nodiscard]] py::Object build(server::Exchange& x, PyObject* info, bool is_socket,
                                  http::Rejection& rejection) noexcept;
 
   [[nodiscard]] bool remembers() const noexcept { return remembers_; }
@@ -43,8 +43,10 @@ class ScopeBuilder {
 
   [[nodiscard]] bool add_target(PyObject* scope, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_addresses(PyObject* scope, server::Exchange& x) noexcept;
-  [[nodiscard]] bool add_extensions(PyObject* scope, const server::Exchange& x,
+  [[nodiscard]] bool add_extensions(PyObject* scope, PyObject* known,
                                     PyObject* info) noexcept;
+  [[nodiscard]] bool be_socket(PyObject* scope, const server::Exchange& x,
+                               bool secure) noexcept;
   [[nodiscard]] py::Object headers_of(server::Exchange& x) noexcept;
   [[nodiscard]] py::Object make_headers(server::Exchange& x, bool& plain) noexcept;
   [[nodiscard]] bool shows(const server::Exchange& x,
@@ -63,8 +65,9 @@ class ScopeBuilder {
   py::Object template_;
   py::Object extensions_;  // of HTTP/1.1 and later
   py::Object extensions_of_10_;
+  py::Object extensions_of_sockets_;
   py::Object info_key_;
-  py::Object get_, post_, http11_, http10_, http2_, http_, https_, no_bytes_;
+  py::Object get_, post_, http11_, http10_, http2_, http_, https_, ws_, wss_, no_bytes_;
   std::array<py::Object, http::kKnownHeaders> header_names_;
   std::unordered_map<std::string, py::Object> memo_;
   std::array<Known, 32> known_;

@@ -1,7 +1,12 @@
 #include "asgi/task_loop.h"
 
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "aio/api.h"
 #include "asgi/bridge.h"
+#include "py/error.h"
 #include "py/type.h"
 
 namespace celadon::asgi {
@@ -11,6 +16,8 @@ PyTypeObject* turn_type = nullptr;
 
 struct TurnObject {
   PyObject_HEAD Bridge* bridge;  // null once it has gone
+  PyObject* step;                // owned: the first of a task that is being made
+  PyObject* context;             // owned: that it runs in
 };
 
 PyObject* turn_run(PyObject* self, PyObject*) noexcept {
@@ -25,6 +32,32 @@ PyObject* turn_cancelled(PyObject*, PyObject*) noexcept {
 PyObject* nothing(PyObject*, void*) noexcept {
   return py::none();
 }
+
+// loop.call_soon(callback, *args, context=None) while a task is made: its first step is
+// kept. What anybody else asks for meanwhile (a finalizer may) the loop is told.
+PyObject* catch_step(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                     PyObject* names) noexcept {
+  auto& turn = *reinterpret_cast<TurnObject*>(self);
+  const bool has_context = names && PyTuple_GET_SIZE(names) == 1;
+  const bool is_step =
+      !turn.step && count == 1 && has_context &&
+      std::string_view(Py_TYPE(args[0])->tp_name).ends_with("TaskStepMethWrapper");
+  if (is_step) {
+    turn.step = py::new_ref(args[0]);
+    turn.context = py::new_ref(args[1]);
+    return py::none();
+  }
+  PyObject* loop = turn.bridge->loop().object();
+  const py::Object original(
+      PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(loop)), "call_soon"));
+  if (!original) return nullptr;
+  std::vector<PyObject*> all{loop};
+  all.insert(all.end(), args, args + count + (names ? PyTuple_GET_SIZE(names) : 0));
+  return PyObject_Vectorcall(original.get(), all.data(),
+                             static_cast<std::size_t>(count) + 1, names);
+}
+PyMethodDef catch_def{"call_soon", py::as_method(catch_step),
+                      METH_FASTCALL | METH_KEYWORDS, nullptr};
 
 PyMethodDef turn_methods[] = {
     {"_run", turn_run, METH_NOARGS, "Attends to one request."},
@@ -63,19 +96,21 @@ bool TaskLoop::prepare(PyObject* loop, Bridge& bridge) noexcept {
   loop_ = py::Object::copy(loop);
   const py::Object ready = attribute(loop, "_ready");
   append_ = attribute(ready.get(), "append");
-  pop_ = attribute(ready.get(), "pop");
+  attributes_.reset(PyObject_GenericGetDict(loop, nullptr));
   create_future_ = attribute(loop, "create_future");
   const py::Object asyncio(PyImport_ImportModule("asyncio"));
   task_type_ = attribute(asyncio.get(), "Task");
   cancelled_error_ = attribute(asyncio.get(), "CancelledError");
   loop_keyword_.reset(Py_BuildValue("(s)", "loop"));
-  run_name_.reset(PyUnicode_InternFromString("_run"));
+  call_soon_name_.reset(PyUnicode_InternFromString("call_soon"));
   set_result_name_.reset(PyUnicode_InternFromString("set_result"));
   cancel_name_.reset(PyUnicode_InternFromString("cancel"));
   turn_.reset(turn_type->tp_alloc(turn_type, 0));
   if (turn_) reinterpret_cast<TurnObject*>(turn_.get())->bridge = &bridge;
-  return append_ && pop_ && create_future_ && task_type_ && cancelled_error_ &&
-         loop_keyword_ && run_name_ && set_result_name_ && cancel_name_ && turn_;
+  if (turn_) catcher_.reset(PyCFunction_New(&catch_def, turn_.get()));
+  return append_ && attributes_ && catcher_ && create_future_ && task_type_ &&
+         cancelled_error_ && loop_keyword_ && call_soon_name_ && set_result_name_ &&
+         cancel_name_ && turn_;
 }
 
 void TaskLoop::run_soon() noexcept {
@@ -84,17 +119,25 @@ void TaskLoop::run_soon() noexcept {
   wait_->nudge();
 }
 
-// A task has its first step put behind all that the loop has to run. It is taken from
-// there again: nobody was in between.
+// A task asks its loop for its first step. That is done here, at once: with the loop it
+// would come behind all that this has to run, and cost as much as all of the rest.
 py::Object TaskLoop::start_task(PyObject* call) noexcept {
+  if (PyDict_SetItem(attributes_.get(), call_soon_name_.get(), catcher_.get()) < 0)
+    return {};
   PyObject* arguments[] = {call, loop_.get()};
   py::Object task(
       PyObject_Vectorcall(task_type_.get(), arguments, 1, loop_keyword_.get()));
-  if (!task) return {};
-  const py::Object first(PyObject_CallNoArgs(pop_.get()));
-  const py::Object done(first ? PyObject_CallMethodNoArgs(first.get(), run_name_.get())
-                              : nullptr);
-  if (!done) return {};
+  py::Object error = py::take_error();
+  if (PyDict_DelItem(attributes_.get(), call_soon_name_.get()) < 0) PyErr_Clear();
+  py::restore_error(std::move(error));
+  auto& turn = *reinterpret_cast<TurnObject*>(turn_.get());
+  const py::Object step(std::exchange(turn.step, nullptr));
+  const py::Object context(std::exchange(turn.context, nullptr));
+  if (!task || !step) return task;
+  if (PyContext_Enter(context.get()) < 0) return {};
+  const py::Object done(PyObject_CallNoArgs(step.get()));
+  if (!done) PyErr_WriteUnraisable(task.get());
+  if (PyContext_Exit(context.get()) < 0) PyErr_WriteUnraisable(task.get());
   return task;
 }
 

@@ -32,6 +32,7 @@ class TaskLoop {
   // It is waited for no longer, unless it is done already.
   void resolve(PyObject* future) noexcept;
   void cancel(PyObject* task) noexcept;
+  [[nodiscard]] PyObject* object() const noexcept { return loop_.get(); }
   [[nodiscard]] PyObject* cancelled_error() const noexcept {
     return cancelled_error_.get();
   }
@@ -39,14 +40,15 @@ class TaskLoop {
  private:
   aio::LoopWait* wait_ = nullptr;  // of the loop, which lives as long as this
   py::Object loop_;
-  py::Object append_;  // methods of what it has to run
-  py::Object pop_;
+  py::Object attributes_;  // its dict
+  py::Object append_;      // method of what it has to run
   py::Object turn_;
+  py::Object catcher_;  // stands in for its call_soon while a task is made
   py::Object task_type_;
   py::Object loop_keyword_;  // ("loop",)
   py::Object create_future_;
   py::Object cancelled_error_;
-  py::Object run_name_;
+  py::Object call_soon_name_;
   py::Object set_result_name_;
   py::Object cancel_name_;
 };

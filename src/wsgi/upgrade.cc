@@ -1,9 +1,9 @@
 #include "wsgi/upgrade.h"
 
 #include <utility>
-#include <vector>
 
 #include "gateway/exceptions.h"
+#include "gateway/websocket.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
 
@@ -30,24 +30,8 @@ bool Sockets::add(PyObject* environ, const server::Exchange& x,
 // WS01, WS02: before the application hears of it. What is no handshake is a request
 // like any other (CN12).
 bool Request::refuses_handshake() noexcept {
-  const http::Request& request = exchange_->request();
-  if (!ws::is_handshake(request)) return false;
-  const auto handshake =
-      ws::read_handshake(request, bridge_.options().websocket.origins);
-  if (handshake) return false;
-  const ws::HandshakeFaultInfo info = ws::handshake_fault_info(handshake.error());
-  const std::string body = std::string(info.text) + "\n";
-  std::vector<http::HeaderView> fields{{"Content-Type", "text/plain"}};
-  fields.insert(fields.end(), info.fields.begin(), info.fields.end());
-  http::ResponseHead head;
-  head.status = info.status;
-  head.reason = http::reason_phrase(info.status);
-  head.headers = fields;
-  head.content_length = body.size();
-  head.close = info.closes;
-  [[maybe_unused]] const server::Sent sent =
-      exchange_->send_whole(head, body, {}, bridge_.leave());
-  return true;
+  return ws::is_handshake(exchange_->request()) &&
+         gateway::refuse_handshake(*exchange_, bridge_);
 }
 
 bool Request::offer_sockets(PyObject* environ) noexcept {

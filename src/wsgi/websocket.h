@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "base/out_queue.h"
-#include "gateway/options.h"
+#include "gateway/websocket.h"
 #include "green/hub.h"
 #include "server/exchange.h"
 #include "ws/conversation.h"
@@ -30,10 +30,7 @@ namespace celadon::wsgi {
 class Bridge;
 class Request;
 
-struct Message {
-  bool is_text;
-  std::string data;
-};
+using Message = gateway::Message;
 
 class WebSocket final : private loop::TurnHook, private loop::Timer {
  public:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tests.support.raw import TIMEOUT
-from tests.support.servers import Running, serving
+from tests.support.servers import serving
 
 Message = dict[str, Any]
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Receive = Callable[[], Coroutine[Any, Any, Message]]
+Send = Callable[[Message], Coroutine[Any, Any, None]]
+App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, Any]]
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
@@ -27,7 +27,8 @@ def body(data: bytes, more: bool = False) -> Message:
 
 
 @contextmanager
-def serve(app: App, **settings: Any) -> Iterator[Running]:
+def serve(app: Callable[..., Any], **settings: Any) -> Iterator[Any]:
+    """What it gives is a `Running`, to be used as a `Command` where that has a port."""
     settings.setdefault("lifespan", "off")
     with serving(app, validate=False, interface="asgi", **settings) as server:
         yield server

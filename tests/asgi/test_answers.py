@@ -42,7 +42,8 @@ def answer_to(
 
     with serve(app) as server, server.client() as client:
         client.send(request)
-        return client.response(head_only)
+        answer: Response = client.response(head_only)
+        return answer
 
 
 def test_head_and_body_of_one_piece_have_their_length() -> None:
@@ -262,7 +263,7 @@ def test_no_coroutine_is_an_error() -> None:
     def app(scope: Scope, receive: Receive, send: Send) -> int:
         return 1
 
-    with serve(app) as server:  # type: ignore[arg-type]
+    with serve(app) as server:
         assert server.request(GET).status == 500
 
 

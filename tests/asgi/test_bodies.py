@@ -38,7 +38,7 @@ async def read(receive: Receive) -> bytes:
     while True:
         message = await receive()
         assert message["type"] == "http.request"
-        data += message["body"]
+        data += bytes(message["body"])
         if not message["more_body"]:
             return data
 
@@ -56,7 +56,7 @@ def test_no_body_is_one_empty_piece() -> None:
         await send(END)
         return message
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once) as server:
         assert server.request(GET).body == b""
     assert once.value == {"type": "http.request", "body": b"", "more_body": False}
@@ -134,7 +134,7 @@ def test_receive_says_at_once_that_the_client_left(leave: Any) -> None:
         waits.give()
         return await receive()
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once) as server:
         client = server.client()
         client.send(GET)
@@ -159,7 +159,7 @@ def test_who_sleeps_hears_of_it_by_his_next_messages() -> None:
                 found.append(error)
         return found
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once) as server:
         client = server.client()
         client.send(GET)
@@ -183,7 +183,7 @@ def test_one_that_only_says_that_nothing_follows_gets_its_answer() -> None:
         await send(body(b"whole"))
         return left
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once) as server, server.client() as client:
         client.send(GET)
         client.shutdown()
@@ -198,7 +198,7 @@ def test_receive_after_the_answer_says_that_it_is_over() -> None:
         await send(END)
         return [await receive(), await receive()]
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once) as server:
         server.request(GET)
         once.done.wait()
@@ -214,7 +214,7 @@ def test_who_waits_in_receive_hears_that_the_answer_is_complete() -> None:
         await send(END)
         return await waits
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once) as server:
         server.request(GET)
         once.done.wait()
@@ -226,12 +226,12 @@ def test_two_may_wait_and_both_hear_of_the_end() -> None:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> list[Message]:
         await receive()
-        waits = [asyncio.create_task(receive()) for _ in range(2)]  # type: ignore[arg-type]
+        waits = [asyncio.create_task(receive()) for _ in range(2)]
         await asyncio.sleep(0)
         both.give()
         return list(await asyncio.gather(*waits))
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once) as server:
         client = server.client()
         client.send(GET)
@@ -266,7 +266,7 @@ def test_a_body_cut_short_ends_with_a_disconnect_and_passes_for_no_whole_one() -
         part.give()
         return [one, await receive()]
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once) as server:
         client = server.client()
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab")

@@ -18,7 +18,7 @@ def scope_of(data: bytes, **settings: Any) -> Scope:
         await send(body(b"x"))
         return scope
 
-    once = Once(app)  # type: ignore[arg-type]
+    once = Once(app)
     with serve(once, **settings) as server:
         server.request(data)
         once.done.wait()

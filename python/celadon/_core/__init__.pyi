@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 from celadon._core import aio as aio
+from celadon._core import asgi as asgi
 from celadon._core import green as green
 from celadon._core import metrics as metrics
 from celadon._core import sockets as sockets

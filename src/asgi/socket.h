@@ -1,0 +1,41 @@
+// A WebSocket of an application's: its messages, by ASGI.
+//
+//   Connecting ─► Accepted ─► Closed        before it is accepted the application may
+//       └► an ordinary answer (403, or its own)            answer as a page does
+#pragma once
+
+#include "asgi/outcome.h"
+#include "gateway/websocket.h"
+#include "py/ref.h"
+
+namespace celadon::asgi {
+
+class Bridge;
+class Request;
+struct PortObject;
+
+class Socket final : public gateway::WebSocket {
+ public:
+  Socket(Request& request, server::Exchange& exchange, Bridge& bridge) noexcept;
+
+  // As Request::receive and Answer::take.
+  [[nodiscard]] Outcome receive(py::Object& message) noexcept;
+  [[nodiscard]] Outcome take(PyObject* message, const PortObject& port) noexcept;
+  [[nodiscard]] Outcome go_on() noexcept;
+  // The application has returned, or raised: it is closed, if it was accepted.
+  void end(bool raised) noexcept;
+
+ private:
+  void on_news() noexcept override;
+  [[nodiscard]] Outcome accept(PyObject* message, const PortObject& port) noexcept;
+  [[nodiscard]] Outcome send_message(PyObject* message) noexcept;
+  [[nodiscard]] Outcome close_by(PyObject* message) noexcept;
+  [[nodiscard]] Outcome forbid() noexcept;
+  [[nodiscard]] Outcome settle() noexcept;
+
+  Request& request_;
+  Bridge& bridge_;
+  bool connect_told_ = false;
+};
+
+}  // namespace celadon::asgi
