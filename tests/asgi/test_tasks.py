@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import socket
@@ -26,6 +27,7 @@ from tests.asgi.serving import (
     body,
     serve,
 )
+from tests.support.raw import TIMEOUT
 
 
 async def answer(send: Send, data: bytes = b"x") -> None:
@@ -351,3 +353,24 @@ def test_debug_mode_of_the_loop_serves_as_well() -> None:
     with serve(app) as server:
         for _ in range(3):
             assert server.request(GET).status == 200
+
+
+def test_one_that_swallows_every_cancellation_holds_up_no_end() -> None:
+    begun = Signal()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/behind":
+            await answer(send)
+        while True:
+            begun.give()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+
+    with serve(app, graceful_timeout=0.05) as server, server.client() as client:
+        assert server.request(GET.replace(b" / ", b" /behind ")).body == b"x"
+        client.send(GET)
+        begun.wait()
+        server.wait_for(lambda s: s["in_flight"] == 1)
+        server.server.stop()
+        server.server.join(TIMEOUT)
+        assert not server.server._thread.is_alive()
