@@ -17,8 +17,8 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
   hub.loop().add_keeper(*this);
 }
 
-// Requests whose tasks were never ended are cut off from them.
-Bridge::~Bridge() {
+// Requests whose tasks have not ended are cut off from them.
+void Bridge::abandon() noexcept {
   while (Request* request = alive_.pop_front()) {
     const std::unique_ptr<Request> last(request);
     last->abandon();

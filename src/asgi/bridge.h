@@ -23,7 +23,6 @@ class Bridge final : public gateway::Bridge {
  public:
   Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
          gateway::Options options, LogSink& log) noexcept;
-  ~Bridge() override;
   // `state`: the lifespan's, a dict; None: there is none. False with an exception.
   [[nodiscard]] bool prepare(PyObject* loop, PyObject* state) noexcept;
 
@@ -31,6 +30,7 @@ class Bridge final : public gateway::Bridge {
   void on_cancel(server::Exchange& exchange) noexcept override;
   [[nodiscard]] std::size_t background() const noexcept override { return background_; }
   void cancel_background() noexcept override;
+  void abandon() noexcept override;
 
   // A request has something to do on the loop.
   void attend_soon(Request& request) noexcept;

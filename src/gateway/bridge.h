@@ -43,6 +43,8 @@ class Bridge : public server::App, public loop::Keeper {
   [[nodiscard]] virtual std::size_t background() const noexcept { return 0; }
   // It is to end soon.
   virtual void cancel_background() noexcept {}
+  // The server goes, and with it all exchanges: none is used any more.
+  virtual void abandon() noexcept {}
 
   [[nodiscard]] green::Hub& hub() noexcept { return hub_; }
   [[nodiscard]] PyObject* app() const noexcept { return app_.get(); }

@@ -87,6 +87,7 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
 }
 
 Worker::~Worker() {
+  bridge_->abandon();
   hub_.set_log(nullptr);
 }
 

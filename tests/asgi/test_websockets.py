@@ -145,8 +145,8 @@ def test_refused_before_it_was_accepted() -> None:
             ("/raises", 500),
             ("/", 500),
         ):
-            with pytest.raises(InvalidStatus) as caught:
-                websocket(server, path)
+            with pytest.raises(InvalidStatus) as caught, websocket(server, path):
+                pass
             response = caught.value.response
             assert response.status_code == status
             if path == "/own":
@@ -188,8 +188,8 @@ def test_messages_that_may_not_be_sent(
 
     once = Once(app)
     with serve(once) as server:
-        with suppress(InvalidStatus):
-            websocket(server, "/").close()
+        with suppress(InvalidStatus), websocket(server, "/"):
+            pass
         once.done.wait()
     assert type(once.error) is kind
 
@@ -328,7 +328,7 @@ def test_starlette() -> None:
         with websocket(server, "/chat") as client:
             client.send("hello")
             assert client.recv() == "HELLO"
-        with pytest.raises(InvalidStatus):
-            websocket(server, "/none")
+        with pytest.raises(InvalidStatus), websocket(server, "/none"):
+            pass
         server.wait_for(lambda s: s["in_flight"] == 0)
         assert server.stats()["failed"] == 0
