@@ -62,8 +62,8 @@ void H1Session::on_end() noexcept {
     return offer_collected();
   }
   // A FIN is also what a half-close looks like: gone only where the setting says so.
-  if (x.running && cancels_on_disconnect(settings(), x.method())) return lose();
   x.note_peer_shut();
+  if (x.running && cancels_on_disconnect(settings(), x.method())) lose();
 }
 
 bool H1Session::on_lost() noexcept {
