@@ -58,7 +58,7 @@ def starlette():
 
 
 def fastapi():
-    from fastapi import FastAPI, Request
+    from fastapi import APIRouter, FastAPI, Request
     from fastapi.responses import PlainTextResponse
 
     app = FastAPI(lifespan=lifespan, default_response_class=PlainTextResponse)
@@ -67,9 +67,13 @@ def fastapi():
     async def index():
         return "index"
 
-    @app.get("/user/{number}")
+    router = APIRouter()
+
+    @router.get("/{number}")
     async def user(number: int):
         return f"user {number}"
+
+    app.include_router(router, prefix="/user")
 
     @app.post("/echo")
     async def echo(request: Request):

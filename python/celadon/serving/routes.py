@@ -92,17 +92,21 @@ def _adapt_starlette(routing: ModuleType) -> None:
 
 def _adapt_fastapi(routing: ModuleType) -> None:
     cls: Any = routing.APIRoute
+    # Of a router that is included, with its prefix; once it was copied into the route.
+    included = getattr(routing, "_get_scope_effective_route_context", None)
     if "handle" in vars(cls):
-        replace(cls, "handle", _telling_of_starlette(cls.handle, is_mount=False))
+        replace(cls, "handle", _telling_of_starlette(cls.handle, False, included))
 
 
 _MOUNTED = "celadon.mounted"  # of a scope: the names of the mounts that it came through
 
 
-def _telling_of_starlette(native: Any, is_mount: bool) -> Any:
+def _telling_of_starlette(native: Any, is_mount: bool, included: Any = None) -> Any:
     @functools.wraps(native)
     def handle(self: Any, scope: Any, receive: Any, send: Any) -> Any:
-        path = scope.get(_MOUNTED, "") + self.path
+        context = included(scope) if included is not None else None
+        is_of_it = context is not None and context.original_route is self
+        path = scope.get(_MOUNTED, "") + (context if is_of_it else self).path
         if is_mount:
             scope[_MOUNTED] = path
         elif (info := _info_of(scope)) is not None:
