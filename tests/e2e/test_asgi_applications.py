@@ -227,3 +227,39 @@ def test_the_client_is_the_proxys_by_default(
     with Command("who:app", *options, cwd=tmp_path) as server:
         answer = server.request(raw.get("/", "X-Forwarded-For: 9.9.9.9"))
         assert answer.body.decode() == address
+
+
+RELOADED = """
+{body}
+from tests.apps.asgi_life import app as life
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan" and {fails}:
+        await receive()
+        await send({{"type": "lifespan.startup.failed", "message": "no database"}})
+        return
+    await life(scope, receive, send)
+"""
+
+
+@pytest.mark.parametrize("kind", ["auto", "uvicorn.workers.UvicornWorker"])
+def test_what_does_not_start_is_a_page_in_development(
+    kind: str, tmp_path: Path
+) -> None:
+    """Whatever the reason is, until a file changes."""
+    file = tmp_path / "edited.py"
+    options = ("--reload", "--reload-engine", "poll", "-k", kind)
+    env = {"PYTHONPATH": str(ROOT)}
+    file.write_text(RELOADED.format(body="", fails=True))
+    with Command("edited:app", *options, cwd=tmp_path, env=env) as server:
+        assert server.worker
+        answer = server.request(raw.get())
+        assert (answer.status, b"no database" in answer.body) == (500, True)
+        file.write_text(RELOADED.format(body="1 / 0", fails=False))
+        server.wait_line("worker .* is ready")
+        answer = wait_until(
+            lambda: (a := server.request(raw.get()), b"no database" not in a.body)
+        )
+        assert (answer.status, b"ZeroDivisionError" in answer.body) == (500, True)
+        file.write_text(RELOADED.format(body="# whole now", fails=False))
+        server.wait_line("worker .* is ready")
+        wait_until(lambda: (a := server.request(raw.get()), a.status == 200))

@@ -42,6 +42,19 @@ def test_what_an_application_imports(tmp_path: Path) -> None:
     assert "none of them holds up other requests" in done.stdout
 
 
+def test_an_asgi_application_is_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "import asyncpg\nasync def app(scope, receive, send): ...\n"
+    )
+    for arguments in (
+        ["shop:app"],
+        ["-k", "uvicorn.workers.UvicornWorker", "shop:app"],
+    ):
+        done = check(tmp_path, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert "cooperative" in line_of(done.stdout, "asyncpg")
+
+
 def test_what_blocks_says_what_to_do(tmp_path: Path) -> None:
     write_app(tmp_path, "uvloop")
     done = check(tmp_path, "shop:app")

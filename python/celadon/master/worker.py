@@ -10,11 +10,12 @@ from typing import Any
 
 from celadon import config, logging
 from celadon.base import process
-from celadon.errors import CeladonError, printable
+from celadon.development import failure
+from celadon.errors import AppError, CeladonError, printable
 from celadon.master.supervisor import Supervisor
 from celadon.master.telling import in_a_line, log_end
 from celadon.serving import ending, hooked, lifecycle, signals, watchdog
-from celadon.serving.interface import Application, served
+from celadon.serving.interface import Application, Served, served
 from celadon.serving.statsd import teller_of
 from celadon.serving.worker import serve_as_worker
 
@@ -36,19 +37,23 @@ def load_or_tell(
     supervisor: Supervisor, load: Load, settings: config.Config
 ) -> Application:
     """For development: where there is no application, one that says why."""
-    from celadon.development import debugger, failure
+    from celadon.development import debugger
 
     debugger.install()
     try:
         return load(settings)
     except CeladonError as error:
-        for line in str(error).splitlines():
-            logging.logger.error("%s", line)
-        failed: Application = failure.application(str(error))
-        return failed
+        return failed(error)
     finally:
         if supervisor.watcher:
             supervisor.watcher.tell_modules()
+
+
+def failed(error: CeladonError) -> Application:
+    """Says why there is no application, in the log and as one."""
+    for line in str(error).splitlines():
+        logging.logger.error("%s", line)
+    return failure.application(str(error))
 
 
 def work(load: Load, supervisor: Supervisor, seat: Any) -> int:
@@ -74,10 +79,19 @@ def work(load: Load, supervisor: Supervisor, seat: Any) -> int:
         worker.app.callable = worker.wsgi = load(settings)
         lifecycle.call(settings, "post_worker_init", worker)
         worker.booted = True
+        is_page = failure.is_one(worker.wsgi)
+        found = (
+            Served(worker.wsgi) if is_page else served(worker.wsgi, settings.interface)
+        )
         told = teller_of(supervisor.told)
-        app = served(worker.wsgi, settings.interface)
-        app = hooked.with_request_hooks(app, worker, settings, told)
-        serve_as_worker(app, settings, worker, seat, rotation)
+        found = hooked.with_request_hooks(found, worker, settings, told)
+        try:
+            serve_as_worker(found, settings, worker, seat, rotation)
+        except AppError as error:
+            if not settings.reload:
+                raise
+            page = Served(failed(error))
+            serve_as_worker(page, settings, worker, seat, rotation)
     except Exception as error:
         log_end(error)
         # Its text may be code of the application's.

@@ -30,7 +30,8 @@ _MOST_WRAPPERS = 100  # around one application; more are a circle
 def interface_of(app: Any, wanted: str = AUTO) -> str:
     """``wsgi``, ``asgi`` or ``asgi2``: `wanted`, and of ``auto`` what `app` looks like.
 
-    Of ``asgi`` it is ``asgi2`` where it looks like that.
+    Of ``asgi`` it is ``asgi2`` where it looks like that. Who refuses what is wrong for
+    `wanted` is `refuse_wrong`.
     """
     if wanted == ASGI:
         return ASGI2 if _seen(app) == ASGI2 else ASGI

@@ -105,8 +105,10 @@ def _telling_of_starlette(native: Any, is_mount: bool, included: Any = None) -> 
     @functools.wraps(native)
     def handle(self: Any, scope: Any, receive: Any, send: Any) -> Any:
         context = included(scope) if included is not None else None
-        is_of_it = context is not None and context.original_route is self
-        path = scope.get(_MOUNTED, "") + (context if is_of_it else self).path
+        route = self
+        if context is not None and context.original_route is self:
+            route = context
+        path = scope.get(_MOUNTED, "") + route.path
         if is_mount:
             scope[_MOUNTED] = path
         elif (info := _info_of(scope)) is not None:

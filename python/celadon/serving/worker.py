@@ -21,7 +21,8 @@ def serve_as_worker(
     seat: Any,
     rotation: signals.Kept,
 ) -> None:
-    """Serves at the master's sockets until it says so, or is gone."""
+    """Serves at the master's sockets until it says so, or is gone. Raises `AppError`,
+    before anything is opened, where an ASGI application does not start."""
 
     def notify(what: str, value: int, more: int) -> None:
         if what == "report":
@@ -49,6 +50,7 @@ def serve_as_worker(
     _core.green.set_base_context()
     grace = settings.graceful_timeout
     with Hosted(served, settings.lifespan, lambda: ending.left(grace)) as hosted:
+        hosted.start()
         try:
             access = logging.access_writer()
             core = make_core(
@@ -56,7 +58,6 @@ def serve_as_worker(
             )
         except ValueError as error:
             raise UsageError(str(error)) from None
-        hosted.start()
         try:
             with signals.held_back(signals.ENDS):
                 health.start(core)

@@ -16,7 +16,7 @@ def rows() -> Iterable[Setting]:
         parse_bool,
         False,
         "for development: reload when a file of the application changes, and show a "
-        "page with the traceback where it cannot be imported",
+        "page with the traceback where it does not start",
         section=t,
         needs_command=True,
         for_life=True,
