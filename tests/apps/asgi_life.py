@@ -15,6 +15,9 @@ async def app(scope, receive, send):
         await live(scope, receive, send)
         return
     path = scope["path"]
+    if path in ("/stream", "/ws"):
+        await (stream if path == "/stream" else echo)(receive, send)
+        return
     if path == "/until":
         say("waits")
         while not os.path.exists(scope["query_string"].decode()):
@@ -24,6 +27,27 @@ async def app(scope, receive, send):
     ).encode()
     scope["state"]["of this request"] = 1
     await answer(send, body)
+
+
+async def stream(receive, send):
+    """As server-sent events: until the client, or the server, has enough."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    try:
+        while True:
+            await send(
+                {"type": "http.response.body", "body": b"tick\n", "more_body": True}
+            )
+            await asyncio.sleep(0.01)
+    finally:
+        say("stream over")
+
+
+async def echo(receive, send):
+    assert (await receive())["type"] == "websocket.connect"
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+    say("socket over", message["code"])
 
 
 async def live(scope, receive, send):

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from celadon.command import migrate_asgi
+from celadon.command import migrate, migrate_asgi
 from celadon.config import flags, load
 from celadon.config.settings.hypercorn import OPTIONS
 from celadon.config.values.names import parse_worker_class
@@ -175,6 +175,16 @@ def test_gunicorns_lifespan_is_ours() -> None:
     with pytest.raises(UsageError, match="lifespan: expected one of auto, on, off"):
         load({"asgi_lifespan": "x"}, {})
     assert settings("--asgi-lifespan", "on").lifespan == "on"
+
+
+def test_a_file_of_gunicorn_with_them_is_migrated(tmp_path: Any) -> None:
+    file = tmp_path / "gunicorn.conf.py"
+    file.write_text("worker_class = 'uvicorn.workers.UvicornWorker'\nworkers = 2\n")
+    text = migrate.examine(file.name, tmp_path).text
+    assert "  worker_class = 'uvicorn.workers.UvicornWorker'\n" in text
+    assert "worker_class: tasks run on celadon's own loop" in text
+    assert "2 x 1000 requests at a time before, 2 x 1000 now" in text
+    assert "Is refused" not in text
 
 
 def test_every_option_of_hypercorn_is_known() -> None:

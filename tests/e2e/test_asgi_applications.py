@@ -12,6 +12,8 @@ from typing import Any
 
 import celadon
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.apps import asgi_life
 from tests.support import raw
@@ -29,6 +31,18 @@ ROUTES = {
     "litestar": "",
     "falcon": "",
 }
+
+
+CONF = """
+import json
+def write(name, *words): open("said", "a").write(json.dumps([name, *words]) + chr(10))
+def pre_request(worker, req):
+    write("pre", req.method, req.uri, req.path, dict(req.headers)["HOST"])
+    if req.path == "/refused": raise ValueError
+def post_request(worker, req, environ, resp):
+    names = [name for name, _ in resp.headers]
+    write("post", req.path, environ["PATH_INFO"], resp.status_code, resp.sent, names)
+"""
 
 
 def body(server: Any, path: str) -> str:
@@ -105,6 +119,43 @@ def test_requests_are_answered_before_the_lifespan_ends(tmp_path: Path) -> None:
     ]
 
 
+def test_a_stream_that_never_ends_holds_no_end_up() -> None:
+    """It is cancelled when `graceful_timeout` is over; the lifespan has its end all the
+    same."""
+    with Command(f"{LIFE}:app", "--graceful-timeout", "1") as server:
+        with server.client() as client:
+            client.send(raw.get("/stream"))
+            client.read_until(b"tick")
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 0
+    assert [line.rsplit(" ", 1)[0] for line in server.out] == [
+        "started",
+        "stream over",
+        "ending",
+        "ended",
+    ]
+
+
+def test_a_websocket_holds_no_end_up(tmp_path: Path) -> None:
+    (tmp_path / "celadon.conf.py").write_text(CONF)
+    env = {"PYTHONPATH": str(ROOT)}
+    with Command(f"{LIFE}:app", cwd=tmp_path, env=env) as server:
+        with connect(f"ws://127.0.0.1:{server.port}/ws") as ws:
+            ws.send("hello")
+            assert ws.recv() == "hello"
+            server.signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed):
+                ws.recv()
+            assert ws.close_code == 1001
+        assert server.wait() == 0
+    words = [line.rsplit(" ", 1)[0] for line in server.out]
+    assert words == ["started", words[1], "ending", "ended"]
+    assert words[1].startswith("socket over")
+    said = list(map(json.loads, (tmp_path / "said").read_text().splitlines()))
+    assert [line[:2] for line in said] == [["pre", "GET"], ["post", "/ws"]]
+    assert said[1][3] == 101
+
+
 def test_max_requests_ends_it_too() -> None:
     with Command(f"{LIFE}:app", "--max-requests", "3") as server:
         old = server.worker
@@ -156,18 +207,6 @@ def test_a_server_in_a_thread() -> None:
         with raw.Client(("127.0.0.1", server.port)) as client:
             client.send(raw.get("/a"))
             assert ast.literal_eval(client.response().body.decode())[0] == "/a"
-
-
-CONF = """
-import json
-def write(name, *words): open("said", "a").write(json.dumps([name, *words]) + chr(10))
-def pre_request(worker, req):
-    write("pre", req.method, req.uri, req.path, dict(req.headers)["HOST"])
-    if req.path == "/refused": raise ValueError
-def post_request(worker, req, environ, resp):
-    names = [name for name, _ in resp.headers]
-    write("post", req.path, environ["PATH_INFO"], resp.status_code, resp.sent, names)
-"""
 
 
 def test_hooks_are_called(tmp_path: Path) -> None:

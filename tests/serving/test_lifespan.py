@@ -10,6 +10,7 @@ from typing import Any
 
 import fastapi
 import pytest
+from celadon import aio
 from celadon.errors import AppError, AppFailed
 from celadon.serving import asgi_loop
 from celadon.serving.hosting import Hosted
@@ -294,6 +295,29 @@ def test_it_is_over_before_the_loop_is(loop: Any) -> None:
             raise KeyError
     assert seen == ["told"]
     assert running.is_closed()
+
+
+def test_wait_of_synchronous_code_is_on_the_same_loop(loop: Any) -> None:
+    async def which() -> Any:
+        return asyncio.get_running_loop()
+
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(aio.wait(which()))
+        await send(STARTED)
+        await receive()
+        await receive()
+        seen.append(await aio.green(aio.wait, which()))
+        await send(ENDED)
+
+    lifespan = of(app)
+    lifespan.start()
+    assert aio.wait(which()) is loop
+    lifespan.end(NEVER)
+    assert seen == [loop, loop]
+    asgi_loop.stop()
+    assert aio.wait(which()) is not loop
 
 
 def test_what_wsgi_serves_has_no_loop() -> None:

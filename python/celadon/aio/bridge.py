@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextvars
 import inspect
+from _thread import get_native_id
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
@@ -119,7 +120,8 @@ def wait(awaitable: Awaitable[T]) -> T:
     """The result of `awaitable`; suspends the greenlet until it is done.
 
     It runs on the loop of this thread: the one that the thread's main script runs, if that
-    is an `EventLoop`, else one that is kept for the thread. A future or task runs on the
+    is an `EventLoop`, or that an ASGI application is served on, else one that is kept for
+    the thread. A future or task runs on the
     loop that it belongs to. The context is copied, as for a task.
 
     A kill or `celadon.Timeout` cancels it, waits until it has ended, and is raised; a
@@ -147,7 +149,22 @@ def wait(awaitable: Awaitable[T]) -> T:
     return waiting.result()  # type: ignore[no-any-return]
 
 
+# Of threads that serve an ASGI application, by their native numbers.
+_served: dict[int, EventLoop] = {}
+
+
+def share(loop: EventLoop | None) -> None:
+    """`wait` uses `loop` in this thread, while that runs; None: no longer."""
+    if loop is None:
+        _served.pop(get_native_id(), None)
+    else:
+        _served[get_native_id()] = loop
+
+
 def _loop_of_thread() -> EventLoop:
+    served = _served.get(get_native_id())
+    if served is not None and served.is_running():
+        return served
     _green.start_hub()
     loop: EventLoop | None = _aio.kept_loop()
     if loop is None or loop.is_closed():

@@ -89,6 +89,11 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
         kind is not None and settings.worker_class == "gthread"
     ) or settings.threads > 1:
         yield "threads: requests run on greenlets, as many as worker_connections"
+    if settings.worker_class == "asgi":
+        yield (
+            "worker_class: tasks run on celadon's own loop; what a class of your own has "
+            "in CONFIG_KWARGS is written as settings"
+        )
     if str(kind).lower().startswith(_OF_GEVENT_WEBSOCKET):
         yield (
             'worker_class: environ["wsgi.websocket"] is the server\'s own, which answers '
@@ -142,7 +147,8 @@ def _watch(layer: Layer, settings: config.Config) -> Iterator[str]:
         )
     workers: Any = settings.workers
     before = max(settings.threads, 1)
-    if str(layer.values.get("worker_class", "")).lower().startswith(_OF_GREENLETS):
+    kind = str(layer.values.get("worker_class", "")).lower()
+    if kind.startswith(_OF_GREENLETS) or settings.worker_class == "asgi":
         before = settings.worker_connections
     if (
         settings.worker_class == "sync"

@@ -22,8 +22,8 @@ def run(app: Application, **settings: Any) -> None:
     from here, and nothing of the program's own end happens in them. Keywords are settings
     (``bind``, ``keepalive``, ...). Call `celadon.patch.all()` before other imports for a
     cooperative standard library. Raises `celadon.errors.UsageError` for a bad setting,
-    `celadon.errors.AppError` for what is no application, `OSError` for an address that
-    cannot be bound.
+    `celadon.errors.AppError` for what is no application, or does not start, `OSError` for
+    an address that cannot be bound.
     """
     loaded = load(settings)
     refuse_wrong(app, brief(app), "give what it returns", loaded.interface)

@@ -11,7 +11,7 @@ import contextlib
 from _thread import get_native_id
 
 from celadon import logging
-from celadon.aio import EventLoop
+from celadon.aio import EventLoop, bridge
 from celadon.green import Greenlet, spawn
 
 _PATIENCE = 2.0  # seconds that tasks have to end once they were cancelled
@@ -25,6 +25,7 @@ def start() -> EventLoop:
     if get_native_id() in _loops:
         raise RuntimeError("this thread has the loop of a worker already")
     driven = _loops[get_native_id()] = _Driven()
+    bridge.share(driven.loop)
     return driven.loop
 
 
@@ -43,6 +44,7 @@ def stop() -> None:
     """
     driven = _loops.pop(get_native_id(), None)
     if driven is not None:
+        bridge.share(None)
         driven.stop()
 
 
