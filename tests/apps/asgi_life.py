@@ -52,6 +52,9 @@ async def echo(receive, send):
 
 async def live(scope, receive, send):
     await receive()
+    if os.environ.get("LIFE_START") == "hangs":
+        say("hangs")
+        await asyncio.sleep(3600)
     scope["state"]["pid"] = os.getpid()
     await send({"type": "lifespan.startup.complete"})
     say("started")

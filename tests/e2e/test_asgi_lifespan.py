@@ -144,6 +144,39 @@ def test_settings(name: str, options: list[str], status: int, said: str) -> None
     )
 
 
+def test_a_start_that_hangs_is_ended_by_its_limit() -> None:
+    with serve("app", "--startup-timeout", "1", LIFE_START="hangs") as server:
+        pid = server.out.said(r"hangs (\d+)")[1]
+        server.said(f"worker {pid} .*(killed|startup_timeout)")
+        assert server.wait() != 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_start_that_hangs_is_ended_by_a_stop(number: int) -> None:
+    with serve("app", LIFE_START="hangs") as server:
+        server.out.said("hangs")
+        server.signal(number)
+        assert server.wait() == 0
+    code = RUN.format(name="app")
+    env = {"LIFE_START": "hangs"}
+    with Started(sys.executable, "-c", code, cwd=ROOT, env=env) as alone:
+        alone.out.said("hangs")
+        alone.signal(number)
+        assert alone.wait() == -number
+
+
+def test_a_second_ctrl_c_waits_for_no_end() -> None:
+    code = RUN.format(name="app")
+    env = {"LIFE_END": "hangs"}
+    with Started(sys.executable, "-c", code, cwd=ROOT, env=env) as server:
+        assert server.port
+        server.signal(signal.SIGINT)
+        server.out.said("ending")
+        server.signal(signal.SIGINT)
+        # It comes to the application, or to who waits for it.
+        assert server.wait() in (0, -signal.SIGINT)
+
+
 RUN = f"import celadon, {LIFE} as life; celadon.run(life.{{name}}, bind='127.0.0.1:0')"
 
 
