@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -39,6 +41,18 @@ def test_it_is_over_before_the_worker_is_and_is_begun_before_it_serves() -> None
         pid = server.worker
         server.out.said(f"started {pid}")
         server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert server.out[-1] == f"ended {pid}"
+
+
+def test_it_is_over_however_often_the_worker_is_told_to_end() -> None:
+    """As by a service manager, which tells all processes, and by the master."""
+    with serve("app") as server:
+        pid = server.worker
+        server.signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(pid, signal.SIGTERM)
         assert server.wait() == 0
     assert server.out[-1] == f"ended {pid}"
 
@@ -228,6 +242,19 @@ def test_a_worker_of_gunicorn_has_one() -> None:
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
     assert server.out[-1] == f"ended {line[1]}"
+
+
+def test_a_worker_of_gunicorn_is_told_twice() -> None:
+    """As by Ctrl-C: by the terminal and by its master."""
+    with Gun("app") as server:
+        pid = int(server.out.said(r"started (\d+)")[1])
+        server.said("Listening at")
+        server.signal(signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(pid, signal.SIGQUIT)
+        assert server.wait() == 0
+    assert server.out[-1] == f"ended {pid}"
 
 
 def test_a_start_that_failed_ends_gunicorn_too() -> None:

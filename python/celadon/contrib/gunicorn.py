@@ -60,6 +60,8 @@ _BEAT = 1.0  # seconds; the master waits for `timeout` of them
 class Worker(Base):
     """A worker of gunicorn's whose requests run on greenlets."""
 
+    _stopping = False
+
     @classmethod
     def setup(cls) -> None:
         """In the master, which imports the application where it is preloaded."""
@@ -75,7 +77,6 @@ class Worker(Base):
             signal.signal(number, self.handle_quit)
         before.settle()
         patch.start()
-        self._stopping = False
         self._settings = _settings_of(self.cfg)
         s = self._settings
         budget.configure(s.db_connections, s.db_connection_wait)
@@ -121,6 +122,11 @@ class Worker(Base):
 
     def _patience(self) -> float | None:
         return ending.left(self.cfg.graceful_timeout)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Of gunicorn, which exits: not from where an application is told of its end."""
+        if not self._stopping:
+            super().handle_quit(sig, frame)
 
     def _tell_access(self, exchange: Exchange) -> None:
         _, req, environ, resp = exchange

@@ -111,6 +111,8 @@ def _end_on_signals(supervisor: Supervisor, worker: lifecycle.Worker) -> None:
     """Until it serves, a worker that is told to end does so at once, with its hook."""
 
     def end(_signal: int, _frame: object) -> None:
+        if worker.when_ended is not None:
+            return  # it has served, and ends as it should
         worker.alive = False
         lifecycle.call_logged(
             supervisor.settings, "worker_exit", supervisor.arbiter, worker
