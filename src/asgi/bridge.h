@@ -54,6 +54,8 @@ class Bridge final : public gateway::Bridge {
   void give_back_all() noexcept override;
 
  private:
+  [[nodiscard]] bool has_more() const noexcept override { return !agenda_.empty(); }
+
   TaskLoop loop_;
   ScopeBuilder scopes_;
   ws::DeflatePool deflate_pool_;

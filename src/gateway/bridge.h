@@ -74,10 +74,13 @@ class Bridge : public server::App, public loop::Keeper {
   void log_error(PyObject* environ) noexcept;
   // When what is whole leaves.
   [[nodiscard]] net::Leave leave() const noexcept {
-    return hub_.batches() ? net::Leave::AtTurnEnd : net::Leave::Now;
+    return hub_.batches(has_more()) ? net::Leave::AtTurnEnd : net::Leave::Now;
   }
 
  private:
+  // The slice that runs goes on with other requests.
+  [[nodiscard]] virtual bool has_more() const noexcept { return false; }
+
   green::Hub& hub_;
   py::Object app_;
   py::Object log_exception_;

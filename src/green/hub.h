@@ -185,9 +185,11 @@ class Hub {
   }
   // The slice that runs now, where it is long enough for the watchdog.
   [[nodiscard]] HeldSlice& held() noexcept { return held_; }
-  // Whether what a slice has finished may wait for the slices behind it.
-  [[nodiscard]] bool batches() const noexcept {
-    return pace_.batches() && !(jobs_.empty() && due_.empty() && woken_.empty());
+  // Whether what a slice has finished may wait for what comes behind it: other slices,
+  // or more in this one.
+  [[nodiscard]] bool batches(bool has_more) const noexcept {
+    return pace_.batches() &&
+           (has_more || !(jobs_.empty() && due_.empty() && woken_.empty()));
   }
   // Somebody waits for descriptors that this hub does not know.
   void enter_outer_wait() noexcept { ++outer_waits_; }
