@@ -12,7 +12,6 @@
 #include "gateway/bytes.h"
 #include "gateway/exceptions.h"
 #include "gateway/text.h"
-#include "http/chars.h"
 #include "py/brief.h"
 
 namespace celadon::asgi {
@@ -50,13 +49,6 @@ bool read_text(PyObject* value, const char* format, std::string_view& text) noex
   if (data) text = {data, static_cast<std::size_t>(size)};
   if (!data && !PyErr_Occurred()) py::raise_about(PyExc_TypeError, format, value);
   return data != nullptr;
-}
-
-bool has_handshake_field(std::span<const http::HeaderView> fields) noexcept {
-  constexpr std::string_view kPrefix = "sec-websocket-";
-  return std::ranges::any_of(fields, [&](const http::HeaderView& each) {
-    return http::equals_ignoring_case(each.name.substr(0, kPrefix.size()), kPrefix);
-  });
 }
 
 }  // namespace
@@ -122,7 +114,7 @@ Outcome Socket::accept(PyObject* dict, const PortObject& port) noexcept {
   if (!subprotocol.empty() && !offers(subprotocol))
     return fail(PyExc_ValueError, "the client does not offer that subprotocol: %U",
                 dict);
-  if (has_handshake_field(own.fields()))
+  if (std::ranges::any_of(own.fields(), ws::is_of_handshake, &http::HeaderView::name))
     return fail(PyExc_ValueError, "Sec-WebSocket fields are the server's to say: %U",
                 dict);
   if (gateway::WebSocket::accept(subprotocol, own.fields())) {

@@ -1,6 +1,5 @@
 #include "gateway/websocket.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -49,8 +48,8 @@ bool WebSocket::is_full() const noexcept {
 }
 
 bool WebSocket::offers(std::string_view subprotocol) const {
-  const auto offered = ws::offered_subprotocols(exchange_.request());
-  return std::ranges::find(offered, subprotocol) != offered.end();
+  const auto handshake = ws::read_handshake(exchange_.request());
+  return handshake && ws::offers_subprotocol(*handshake, subprotocol);
 }
 
 // --- what the application does ---
@@ -100,7 +99,8 @@ bool WebSocket::send(bool is_text, std::string_view data) noexcept {
 }
 
 ws::Refusal WebSocket::close(std::uint16_t code, std::string_view reason) noexcept {
-  const ws::Refusal refusal = conversation_->close(code, reason, now(), out_);
+  const ws::Refusal refusal =
+      conversation_->close(code, reason, now(), out_, exchange_.how_far());
   if (refusal != ws::Refusal::None) return refusal;
   own_ = {.code = code, .reason = std::string(reason)};
   flush(bridge_.leave());
@@ -152,7 +152,7 @@ void WebSocket::on_turn_end() noexcept {
 void WebSocket::on_timer() noexcept {
   pump();
   if (!rests() && ws::hears(conversation_->state())) {
-    conversation_->on_time(now(), out_);
+    conversation_->on_time(now(), out_, exchange_.how_far());
     if (!ws::hears(conversation_->state())) log_fault();
   }
   look();
@@ -162,14 +162,22 @@ void WebSocket::look() noexcept {
   pump();
   if (closes_ != 0 && is_open()) {
     [[maybe_unused]] const auto refusal =
-        conversation_->close(closes_, {}, now(), out_);
+        conversation_->close(closes_, {}, now(), out_, exchange_.how_far());
     own_.code = closes_;
   }
   flush(net::Leave::Now);
-  // The transport ends now, whatever the application does (RFC 6455 7.1.1).
-  if (ws::ends(conversation_->state())) exchange_.finish();
+  if (ws::ends(conversation_->state())) end_transport();
   rearm();
   if (!inbox_.empty() || !is_open()) on_news();
+}
+
+// Now, whatever the application does (RFC 6455 7.1.1).
+void WebSocket::end_transport() noexcept {
+  if (conversation_->state() == ws::State::GivenUp) {
+    exchange_.give_up();
+  } else {
+    exchange_.finish();
+  }
 }
 
 void WebSocket::pump() noexcept {

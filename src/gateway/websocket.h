@@ -84,6 +84,7 @@ class WebSocket : private loop::TurnHook, private loop::Timer {
   void look() noexcept;
   void pump() noexcept;
   void keep(const ws::Event& event);
+  void end_transport() noexcept;
   void flush(net::Leave leave) noexcept;
   void rearm() noexcept;
   void log_fault() noexcept;

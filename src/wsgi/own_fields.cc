@@ -1,9 +1,9 @@
 #include "wsgi/own_fields.h"
 
+#include "gateway/text.h"
 #include "http/field_rules.h"
 #include "py/brief.h"
 #include "wsgi/bridge.h"
-#include "gateway/text.h"
 
 namespace celadon::wsgi {
 namespace {
