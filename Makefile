@@ -22,7 +22,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos clients drivers applications bench docs docs-site pictures test-pythons test-cpython test-asyncio clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos clients drivers applications bench docs docs-site pictures roots try-docs test-pythons test-cpython test-asyncio clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -150,6 +150,13 @@ bench:             ## Compare with other servers in interleaved rounds (minutes)
 
 anywhere:          ## The two commands of the README where people have their checkouts
 	tools/try-anywhere.sh $(ARGS)
+
+SUITES ?= bookworm trixie forky
+roots:             ## Bare Debian systems in build/roots (SUITES="bookworm trixie forky")
+	@for suite in $(SUITES); do tools/roots.sh $$suite || exit; done
+
+try-docs: test-tools ## What the documentation says, word by word on a bare Debian (ARGS="NAME ...")
+	$(RUN) tools.try_docs $(ARGS)
 
 pictures: test-tools ## Pictures of the dashboard for docs/pictures
 	@tools/install-system.sh pictures

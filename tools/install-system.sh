@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to the distribution's packages that a verb needs: installs as root those that are
 # missing, and names them for anybody else, whose machine stays as it is.
-# Usage: tools/install-system.sh build|test|services|bench|pictures|fuzz ...
+# Usage: tools/install-system.sh build|test|services|bench|pictures|fuzz|roots ...
 set -euo pipefail
 
 needed() {
@@ -14,6 +14,7 @@ needed() {
       odbc-postgresql libldap-dev libsasl2-dev libmemcached-dev ;;
     bench) echo wrk valgrind libev-dev libbenchmark-dev util-linux ;;
     pictures) echo pngquant ;;
+    roots) echo debootstrap debian-archive-keyring iproute2 util-linux ;;
     fuzz) echo clang-19 libclang-rt-19-dev ;;
     *) echo "unknown group: $1" >&2; return 2 ;;
   esac
