@@ -102,7 +102,9 @@ AND_THE_SAME = {
 }
 
 _NOT_RUN = {
+    r"apt-get update": "it changes the machine, and needs root",
     r"apt-get install (?P<packages>[\w+ -]+)": "it changes the machine, and needs root",
+    r"python3 -m venv env|\. env/bin/activate": "the tests are in an environment already",
     r"pip install \./celadon": "it compiles all of it again; `make anywhere` does so",
     r"make (?P<verbs>[a-z -]+)": "it would build and test all of this in its tests",
     r"python (?P<program>bench/\S+\.py)": "it takes many minutes on a quiet machine",
