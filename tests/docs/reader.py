@@ -33,7 +33,7 @@ from tests.support.site import wait_ready
 
 _COMMANDS = {"check", "config", "ctl", "migrate", "top"}
 _COMMANDS |= {"--check-config", "--version"}
-_LEFT = 28  # curl's status once its time is over
+LEFT = 28  # curl's status once its time is over
 
 
 class Reader:
@@ -118,7 +118,7 @@ class Reader:
         words = shlex.split(command, comments=True)
         if given.reason_not_to_run(words):
             return
-        if _is_server(words):
+        if is_server(words):
             assert not shown.strip(), f"a server, which says nothing: {command}"
             self._serve(command)
         elif words[0] == "export":
@@ -127,9 +127,8 @@ class Reader:
             self._call(command)
             assert self._servers.pop().wait() == 0
         else:
-            said = self._call(command).strip()
-            pattern = re.escape(shown.strip()).replace(r"\.\.\.", ".*")
-            assert not is_shown or re.fullmatch(pattern, said, re.DOTALL), (
+            said = self._call(command)
+            assert not is_shown or is_as_shown(said, shown), (
                 f"$ {command}\n{said}\nnot\n{shown}"
             )
 
@@ -210,7 +209,7 @@ class Reader:
             text=True,
             timeout=TIMEOUT * 3,
         )
-        assert done.returncode in (0, _LEFT), f"$ {command}\n{done.stdout}"
+        assert done.returncode in (0, LEFT), f"$ {command}\n{done.stdout}"
         return done.stdout
 
     # --- the end ---
@@ -234,7 +233,14 @@ class Reader:
         assert names <= words, "written, and then named by nobody"
 
 
-def _is_server(words: list[str]) -> bool:
+def is_as_shown(said: str, shown: str) -> bool:
+    """Whether a page that shows `shown` is right about a command that said `said`."""
+    pattern = re.escape(shown.strip()).replace(r"\.\.\.", ".*")
+    return re.fullmatch(pattern, said.strip(), re.DOTALL) is not None
+
+
+def is_server(words: list[str]) -> bool:
+    """Whether a command goes on until somebody ends it."""
     words = [word for word in words if not re.match(r"\w+=", word)]
     match words:
         case ["celadon", *rest]:
