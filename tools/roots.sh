@@ -119,6 +119,7 @@ make_root() {
   exec 8> "$ROOTS/.$suite.lock"
   flock -n 8 || { echo "another process makes $root: waiting for it"; flock 8; }
   if [ ! -d "$root" ]; then
+    tools/install-system.sh roots
     echo "making $root"
     rm -rf "$part"
     # A release that is newer than debootstrap itself is made as the one before it.
@@ -173,7 +174,6 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ "$(id -u)" -eq 0 ] || { echo "a root is made by root: sudo $0 $SUITE" >&2; exit 2; }
-tools/install-system.sh roots
 tools/place.sh
 make_root "$SUITE"
 [ -z "$COPY" ] || copy_root "$SUITE" "$COPY"

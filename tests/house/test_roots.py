@@ -21,7 +21,7 @@ USR = ("--bind", "/usr:/usr")
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A small one, with a root named `tiny`."""
-    for name in ("roots.sh", "place.sh", "install-system.sh"):
+    for name in ("roots.sh", "place.sh"):
         (tmp_path / "tools").mkdir(exist_ok=True)
         shutil.copy(ROOT / "tools" / name, tmp_path / "tools" / name)
     (tmp_path / "build").mkdir()
