@@ -8,7 +8,7 @@ needed() {
   case $1 in
     build) echo g++ cmake ninja-build python3-dev python3-venv zlib1g-dev ;;
     test) echo libgtest-dev curl logrotate ;;
-    services) echo postgresql-15 mariadb-server redis-server openssl \
+    services) echo postgresql mariadb-server redis-server openssl \
       libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus \
       chromium systemd golang-go memcached mosquitto rabbitmq-server slapd openssh-server \
       odbc-postgresql libldap-dev libsasl2-dev libmemcached-dev ;;
@@ -24,6 +24,9 @@ is_missing() {
   local state
   # Whoever has Go has it from its authors more often than from the distribution.
   if [ "$1" = golang-go ] && command -v go >/dev/null; then return 1; fi
+  # One that was installed by its version serves as well.
+  if [ "$1" = postgresql ] && dpkg-query -W -f '${db:Status-Abbrev}\n' 'postgresql-[0-9]*' 2>/dev/null \
+    | grep -q '^ii'; then return 1; fi
   state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null || true)
   [[ $state != ii* ]]
 }

@@ -30,7 +30,7 @@ done
   tests/green/test_children.py tests/e2e/test_command.py tests/e2e/test_admin.py
   tests/e2e/test_hints.py tests/e2e/test_logs.py tests/e2e/test_proxies.py
   tests/e2e/test_check.py tests/e2e/test_container.py tests/drivers/test_drivers.py}"
-SERVICES="postgresql-15 mariadb-server redis-server haproxy nginx-light prometheus
+SERVICES="postgresql mariadb-server redis-server haproxy nginx-light prometheus
   chromium libmariadb-dev golang-go"
 # Only whether it works is asked here, not how fast it is.
 [ -n "${FULL:-}" ] || export SKBUILD_CMAKE_BUILD_TYPE=${SKBUILD_CMAKE_BUILD_TYPE:-RelWithDebInfo}
@@ -196,7 +196,7 @@ place_user() {
 # As that user, in a namespace where the services are not installed.
 place_bare() {
   local known=$ROOM/dpkg-status package pattern
-  pattern=$(printf '%s\n' $SERVICES | paste -sd'|')
+  pattern=$(printf '%s\n' $SERVICES 'postgresql-[0-9]+' | paste -sd'|')
   awk -v RS= -v ORS='\n\n' -v pattern="^Package: ($pattern)(\n|$)" '$0 !~ pattern' \
     /var/lib/dpkg/status > "$known"
   export ROOM LOGS USER_NAME HERE SERVICES

@@ -49,7 +49,7 @@ def postgres_programs() -> Path:
     """The folder of PostgreSQL's programs, which distributions keep off the PATH."""
     found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     newest = max(found, key=lambda path: float(path.parts[-3]), default=None)
-    return Path(newest or program("initdb", "postgresql-15")).parent
+    return Path(newest or program("initdb", "postgresql")).parent
 
 
 @dataclass
