@@ -170,8 +170,8 @@ test-cpython: test-tools ## CPython's own tests of what is patched, with and wit
 test-asyncio: test-tools ## CPython's own tests of asyncio on celadon's loop
 	VENV="$(VENV)" tools/test-cpython.sh --aio $(CPYTHONS)
 
-test-pythons:      ## Build and test on every CPython of this machine (3.11 to 3.13)
-	tools/test-pythons.sh
+test-pythons:      ## Build and test on every CPython, 3.11 to 3.15 (ARGS="VERSION ... -- WORDS OF PYTEST")
+	tools/test-pythons.sh $(ARGS)
 
 # Of `make tidy`: a file is looked at again when it or a header changed.
 TIDY := $(patsubst %.cc,build/tidy/%.ok,$(shell tools/sources.sh 'src/*.cc'))

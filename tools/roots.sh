@@ -72,8 +72,8 @@ fi
 # --- outside ---
 
 mirror() {
-  # shellcheck disable=SC2016 # apt's words
   if [ -n "${MIRROR:-}" ]; then echo "$MIRROR"; return; fi
+  # shellcheck disable=SC2016 # apt's words
   { apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/*$'; } \
     || echo http://deb.debian.org/debian
 }
