@@ -1,5 +1,6 @@
 #include "gateway/text.h"
 
+#include <cstdint>
 #include <cstring>
 
 namespace celadon::gateway {

@@ -17,6 +17,7 @@
 #include "green/pipe_io.h"
 #include "green/poll_object.h"
 #include "green/preemption.h"
+#include "green/sealed_class.h"
 #include "green/signal_fd.h"
 #include "green/stand_in.h"
 #include "green/switch.h"
@@ -376,6 +377,8 @@ PyMethodDef functions[] = {
      "first."},
     {"before_os_open", py::as_method(py_before_os_open), METH_FASTCALL,
      "before_os_open(os_open, waiting), likewise."},
+    {"set_in_class", py::as_method(py_set_in_class), METH_FASTCALL,
+     "set_in_class(class, name, value), also where the class lets nobody set any."},
     {"poll_members", py_poll_members, METH_O,
      "What a select.poll object watches, as {fd: events}; None: not known."},
     {"greenlets", py_greenlets, METH_NOARGS,

@@ -60,11 +60,7 @@ bool frames_may_wait(PyObject* innermost) noexcept {
 
 // Inside of a trace function CPython counts how deep, for the thread.
 bool is_tracing() noexcept {
-#if PY_VERSION_HEX < 0x030E0000
   return PyThreadState_Get()->tracing > 0;
-#else
-  return false;
-#endif
 }
 
 enum class Turn : std::uint8_t { Refused, Given, Failed };

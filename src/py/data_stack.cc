@@ -5,9 +5,9 @@
 namespace celadon::py {
 
 // The layout of _PyStackChunk and the meaning of PyThreadState.datastack_* as in
-// Python/pystate.c of 3.11 to 3.13: the first slot of a root block is never used, so
+// Python/pystate.c of 3.11 to 3.15: the first slot of a root block is never used, so
 // that popping its first frame does not free it.
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
+#if PY_VERSION_HEX < 0x03100000
 
 void DataStack::install(std::size_t bytes) noexcept {
   PyThreadState* thread = PyThreadState_Get();

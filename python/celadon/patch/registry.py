@@ -34,10 +34,20 @@ def replace(module: ModuleType | type, name: str, value: Any) -> None:
     owner = module.__name__
     if isinstance(module, type):
         owner = f"{module.__module__}.{module.__qualname__}"
-    _originals.setdefault((owner, name), getattr(module, name))
+    here = getattr(module, name)
     is_own = name in vars(module) if (owner, name) not in _set else _set[owner, name][3]
+    _assign(module, name, value)
+    _originals.setdefault((owner, name), here)
     _set[owner, name] = (module, value, _part, is_own)
-    setattr(module, name, value)
+
+
+def _assign(owner: ModuleType | type, name: str, value: Any) -> None:
+    try:
+        setattr(owner, name, value)
+    except TypeError:  # a class of C that lets nobody, as 3.15 has more of
+        if not isinstance(owner, type):
+            raise
+        green.set_in_class(owner, name, value)
 
 
 def _sets_of(module: ModuleType | type) -> list[set[Any]]:
@@ -78,7 +88,7 @@ def take_back(parts: Sequence[str]) -> None:
         name = place[1]
         if vars(owner).get(name) is value:
             if is_own:
-                setattr(owner, name, _originals[place])
+                _assign(owner, name, _originals[place])
             else:
                 delattr(owner, name)
         if isinstance(value, BuiltinFunctionType):
