@@ -88,6 +88,23 @@ def test_the_time_is_the_users() -> None:
     )
 
 
+def test_the_time_is_said_by_its_name() -> None:
+    """From CPython 3.13 on another way is deprecated, from 3.15 on it is an error."""
+    run_sqlite(
+        """
+        from celadon.drivers import sqlite3 as adapter
+        class Native(sqlite3.Connection.__mro__[1]):
+            def __init__(self, database, *, timeout=5.0): super().__init__(database, timeout=timeout)
+        ours = adapter._connection_class(Native, adapter._cursor_class(sqlite3.Cursor.__mro__[1]))
+        def timeout(*args, **words):
+            with_it = ours(":memory:", *args, **words)
+            return with_it.execute("PRAGMA busy_timeout").fetchone()[0]
+        assert (timeout(), timeout(timeout=2)) == (5000, 2000)
+        raises(TypeError, ours, ":memory:", 3)
+        """
+    )
+
+
 def test_two_that_would_wait_for_each_other_do_not() -> None:
     run_sqlite(
         """

@@ -120,10 +120,13 @@ def _named_as(native: type, **members: Any) -> Any:
 
 
 def _connection_class(native: Any, cursor_class: Any) -> Any:
-    def __init__(
-        self: Any, database: Any, timeout: float = 5.0, *args: Any, **kwargs: Any
-    ) -> None:
-        native.__init__(self, database, 0, *args, **kwargs)
+    def __init__(self: Any, database: Any, *args: Any, **kwargs: Any) -> None:
+        if args:  # before CPython 3.15, which takes it by its name alone
+            timeout, args = args[0], (0, *args[1:])
+        else:
+            timeout = kwargs.pop("timeout", 5.0)
+            kwargs["timeout"] = 0
+        native.__init__(self, database, *args, **kwargs)
         self._celadon_timeout = timeout
 
     def cursor(self: Any, factory: Any = _DEFAULT) -> Any:
