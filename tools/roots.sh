@@ -16,6 +16,7 @@
 # MIRROR=URL names another mirror of Debian than this machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin
 ROOTS=$PWD/build/roots
 
 usage() { sed -n '2,/^set /{/^set /d; s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
