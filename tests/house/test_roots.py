@@ -88,6 +88,20 @@ def test_a_copy_is_made_once_and_the_root_stays_as_it_is(checkout: Path) -> None
     assert [*(checkout / "build/roots/tiny/root").iterdir()] == []
 
 
+@needs_root
+def test_who_removes_a_root_that_is_in_use_removes_nothing_of_this_machine(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout)
+    mine = checkout / "mine"
+    mine.mkdir()
+    (mine / "precious").touch()
+    with Machine("used", "tiny", "root", ("/usr:/usr", f"{mine}:/mine")) as machine:
+        assert machine.run("root", "ls /mine") == (0, "precious\n")
+        shutil.rmtree(checkout / "build")
+    assert (mine / "precious").exists()
+
+
 # --- who tries the documentation ---
 
 
