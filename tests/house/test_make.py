@@ -191,3 +191,10 @@ def test_variables_for_other_pythons_change_nothing() -> None:
     done = make("lint", "ARGS=--help", **odd)
     assert done.returncode == 0, done.stderr
     assert "--workers" in done.stdout
+
+
+def test_a_python_that_is_none_of_ours_is_named() -> None:
+    for words in (("2.7",), ("3.11", "3.16")):
+        done = run(ROOT / "tools/test-pythons.sh", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"no CPython {words[-1]} here" in done.stderr
