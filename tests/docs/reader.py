@@ -32,7 +32,7 @@ from tests.support.servers import BIN, ROOT, Command, Started
 from tests.support.site import wait_ready
 
 _COMMANDS = {"check", "config", "ctl", "migrate", "top"}
-_COMMANDS |= {"--check-config", "--version"}
+_COMMANDS |= {"--check-config", "--help", "--version"}
 LEFT = 28  # curl's status once its time is over
 
 
