@@ -130,16 +130,22 @@ def test_a_client_that_leaves_in_mid_stream_ends_it() -> None:
 
     async def endless(request: Request) -> Response:
         async def pieces() -> AsyncIterator[bytes]:
-            try:
-                while True:
-                    yield b"x" * 1000
-                    await asyncio.sleep(0)
-            finally:
-                ended.give()
+            while True:
+                yield b"x" * 1000
+                await asyncio.sleep(0)
 
         return StreamingResponse(pieces())
 
-    with serve(Starlette(routes=[Route("/", endless)])) as server:
+    site = Starlette(routes=[Route("/", endless)])
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await site(scope, receive, send)
+        finally:
+            if scope["type"] == "http":
+                ended.give()
+
+    with serve(app) as server:
         with server.client() as client:
             client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             client.read_exactly(5000)
