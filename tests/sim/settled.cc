@@ -285,8 +285,8 @@ void Oracle::check_linger(const Link& link) {
 void Oracle::check_write(const Conversation& c, const Link& link) {
   if (is_given_up(c, link)) {
     return fault("not-ended", about(c, c.records.back()->request) +
-                                   "its client takes nothing, was given up, and is "
-                                   "waited for");
+                                  "its client takes nothing, was given up, and is "
+                                  "waited for");
   }
   const Nanos moved =
       std::max({link.blocked_since, link.last_write, link.last_delivery});
