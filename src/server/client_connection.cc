@@ -405,7 +405,11 @@ void ClientConnection::reset(Closed why) noexcept {
 }
 
 void ClientConnection::drop_blocked() noexcept {
-  if (!flush() || state_.output != Output::Blocked) return;
+  if (!flush()) return;
+  if (state_.output != Output::Blocked) {
+    if (stream_.queued() == 0) on_room();
+    return settle();  // all has left: the end of the connection follows
+  }
   ++server_.ledger().counters().timeouts_write;
   reset(Closed::Slow);
 }

@@ -234,7 +234,8 @@ def parse_settings(argv: Sequence[str]) -> dict[str, Any]:
 
 
 def _flatten(name: str, value: Any) -> Any:
-    if isinstance(value, list) and not SETTINGS[name].has_pairs:
+    setting = SETTINGS.get(name)  # none has those of uvicorn's flags
+    if isinstance(value, list) and not (setting and setting.has_pairs):
         return [part for item in value for part in str(item).split(",")]
     return value
 
