@@ -209,7 +209,8 @@ Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
   PyObject* name = message.type().empty() ? nullptr : message.need(Name::Path);
   if (!name || !message.is_read()) return Outcome::Failed;
   PyObject* encoded = nullptr;
-  if (!PyUnicode_FSConverter(name, &encoded)) return Outcome::Failed;
+  if (!PyUnicode_FSConverter(name, static_cast<void*>(&encoded)))
+    return Outcome::Failed;
   const py::Object bytes(encoded);
   const auto failed = [name] {
     PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, name);
@@ -262,7 +263,7 @@ bool Answer::warm_up(std::size_t& count, const PortObject& port) noexcept {
 
 Outcome Answer::send_file(const PortObject& port) noexcept {
   for (;;) {
-    server::Exchange& x = exchange();
+    const server::Exchange& x = exchange();
     if (x.gone()) return fail_gone();
     std::size_t count = std::min<std::uint64_t>(x.remaining().value_or(0), kFileBlock);
     if (!x.body_allowed() || count == 0) break;

@@ -1,6 +1,8 @@
 #include "asgi/bridge.h"
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "asgi/call.h"
 #include "asgi/port.h"
@@ -19,10 +21,9 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
 
 // Requests whose tasks have not ended are cut off from them.
 void Bridge::abandon() noexcept {
-  while (Request* request = alive_.pop_front()) {
-    const std::unique_ptr<Request> last(request);
-    last->abandon();
-  }
+  std::vector<std::unique_ptr<Request>> last;
+  while (Request* request = alive_.pop_front()) last.emplace_back(request);
+  for (const auto& each : last) each->abandon();
 }
 
 bool Bridge::prepare(PyObject* loop, PyObject* state) noexcept {

@@ -308,7 +308,7 @@ py::Object Request::make_environ() noexcept {
   };
   if (environ && space != std::string::npos) {
     put("REQUEST_METHOD", std::string_view(line).substr(0, space));
-    std::string_view target = std::string_view(line).substr(space + 1);
+    const std::string_view target = std::string_view(line).substr(space + 1);
     put("RAW_URI", target.substr(0, target.find(' ')));
   }
   PyErr_Clear();

@@ -107,7 +107,7 @@ bool ScopeBuilder::prepare(PyObject* state) noexcept {
 // What differs where the request asks for a WebSocket.
 bool ScopeBuilder::be_socket(PyObject* scope, const server::Exchange& x,
                              bool secure) noexcept {
-  py::Object offered(PyList_New(0));
+  const py::Object offered(PyList_New(0));
   for (const std::string_view each : ws::offered_subprotocols(x.request())) {
     const py::Object text = gateway::to_str(each);
     if (!offered || !text || PyList_Append(offered.get(), text.get()) < 0) return false;

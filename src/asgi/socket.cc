@@ -171,7 +171,7 @@ Outcome Socket::close_by(PyObject* dict) noexcept {
     return Outcome::Failed;
   if (!accepted()) return forbid();
   switch (close(static_cast<std::uint16_t>(code), reason)) {
-    case ws::Refusal::None: return Outcome::Done;
+    case ws::Refusal::None:
     // Who closes what its peer has closed has nothing to hear of that.
     case ws::Refusal::NotOpen: return Outcome::Done;
     case ws::Refusal::TooLong:

@@ -14,18 +14,19 @@ namespace celadon::module {
 struct Options {
   server::Settings server;
   gateway::Options bridge;
-  bool asgi = false;  // the application's interface, else WSGI
-  // Of asgi, borrowed from the dict: the loop of the worker, and the lifespan's state.
+  // Where it is of ASGI, borrowed from the dict: the loop of the worker, and the
+  // lifespan's state.
   PyObject* asgi_loop = nullptr;
   PyObject* asgi_state = nullptr;
   Nanos graceful_timeout = 30 * kSecond;
   green::WatchLimits watch;
-  bool metrics = true;
   std::vector<std::uint64_t> duration_bounds;  // nanoseconds, of requests' histogram
   std::vector<std::pair<std::string, std::string>> health_paths;
   Nanos timeout = 0;  // of workers; 0: none
   int backlog = 2048;
   std::uint32_t umask = 0;
+  bool asgi = false;  // the application's interface, else WSGI
+  bool metrics = true;
   bool reuse_port = false;
   int tcp_keepalive = 0;           // seconds
   int log_level = 0;               // the least that the error log has, as Python counts
