@@ -26,14 +26,18 @@ Outcome fail_gone() noexcept {
   return Outcome::Failed;
 }
 
-// Its body, borrowed: bytes. Null with an exception.
-PyObject* body_of(Message& message) noexcept {
-  static PyObject* const nothing = PyBytes_FromStringAndSize(nullptr, 0);
+// Its body as bytes; Starlette passes on what views give, memoryviews too. Null with an
+// exception.
+py::Object body_of(Message& message) noexcept {
   PyObject* body = message.find(Name::Body);
-  if (!body) return PyErr_Occurred() ? nullptr : nothing;
-  if (PyBytes_Check(body)) return body;
+  if (!body)
+    return py::Object(PyErr_Occurred() ? nullptr
+                                       : PyBytes_FromStringAndSize(nullptr, 0));
+  if (PyBytes_Check(body)) return py::Object::copy(body);
+  if (PyByteArray_Check(body) || PyMemoryView_Check(body))
+    return py::Object(PyBytes_FromObject(body));
   py::raise_about(PyExc_TypeError, "the body must be bytes, not %U", body);
-  return nullptr;
+  return {};
 }
 
 }  // namespace
@@ -50,17 +54,25 @@ server::Exchange& Answer::exchange() noexcept {
 }
 
 // What the application gave has run code of its own, and that may have waited.
-bool Answer::is_open(const PortObject& port) noexcept {
+bool Answer::is_open(const PortObject& port) const noexcept {
   return port.request && request_.open_exchange();
 }
 
+// Whether a message is where it may be after it was read.
+bool Answer::still(Stage stage, PyObject* message,
+                   const PortObject& port) const noexcept {
+  return is_open(port) ? expect(stage, message) : gateway::raise_gone();
+}
+
 // A message at a place where it may not be.
-bool Answer::expect(Stage stage, PyObject* message) noexcept {
+bool Answer::expect(Stage stage, PyObject* message) const noexcept {
   if (stage_ == stage) return true;
-  constexpr const char* kStates[]{
-      "before http.response.start: %U", "between http.response.start and its body: %U",
-      "while the body of the answer is not complete: %U",
-      "where http.response.trailers are due: %U", "behind the end of the answer: %U"};
+  constexpr const char* kStates[]{"before http.response.start: %U",
+                                  "between http.response.start and its body: %U",
+                                  "while the body of the answer is not complete: %U",
+                                  "while the file of the answer is on its way: %U",
+                                  "where http.response.trailers are due: %U",
+                                  "behind the end of the answer: %U"};
   py::raise_about(PyExc_RuntimeError, kStates[static_cast<std::size_t>(stage_)],
                   message);
   return false;
@@ -78,8 +90,8 @@ Outcome Answer::take(PyObject* dict, const PortObject& port) noexcept {
     return Outcome::Failed;
   }
   if (exchange().gone()) return fail_gone();
-  if (type == "http.response.body") return body(dict);
-  if (type == "http.response.start") return start(dict);
+  if (type == "http.response.body") return body(dict, port);
+  if (type == "http.response.start") return start(dict, port);
   if (type == "http.response.trailers") return trailers(dict, port);
   if (type == "http.response.early_hint") return hint(dict, port);
   if (type == "http.response.pathsend") return path(dict, port);
@@ -102,33 +114,38 @@ Outcome Answer::settle(server::Sent sent) noexcept {
   return request_.has_had_its_share() ? Outcome::Turn : Outcome::Done;
 }
 
-Outcome Answer::start(PyObject* dict) noexcept {
+Outcome Answer::start(PyObject* dict, const PortObject& port) noexcept {
   Message message(dict);
   if (!expect(Stage::Start, dict)) return Outcome::Failed;
-  head_.clear();
-  has_trailers_ = false;
-  PyObject* status = message.need(Name::Status);
-  if (message.type().empty() || !status || !head_.set_status(status))
-    return Outcome::Failed;
+  const py::Object status = py::Object::copy(message.need(Name::Status));
+  if (message.type().empty() || !status) return Outcome::Failed;
   PyObject* headers = message.find(Name::Headers);
   if (!headers && PyErr_Occurred()) return Outcome::Failed;
-  if (!message.flag(Name::Trailers, has_trailers_) || !message.is_read() ||
-      (headers && !head_.set_fields(headers, request_.bridge()))) {
+  const py::Object items = headers ? items_of(headers) : py::Object(PyTuple_New(0));
+  bool has_trailers = false;
+  if (!items || !message.flag(Name::Trailers, has_trailers) || !message.is_read() ||
+      !still(Stage::Start, dict, port))
     return Outcome::Failed;
-  }
+  head_.clear();
+  if (!head_.set_status(status.get()) ||
+      !head_.set_items(items.get(), request_.bridge()))
+    return Outcome::Failed;
+  has_trailers_ = has_trailers;
   stage_ = Stage::Head;
   return Outcome::Done;
 }
 
-Outcome Answer::body(PyObject* dict) noexcept {
+Outcome Answer::body(PyObject* dict, const PortObject& port) noexcept {
   if (stage_ != Stage::Body && !expect(Stage::Head, dict)) return Outcome::Failed;
   Message message(dict);
   bool more = false;
-  PyObject* bytes = message.type().empty() ? nullptr : body_of(message);
+  const py::Object bytes = message.type().empty() ? py::Object() : body_of(message);
   if (!bytes || !message.flag(Name::MoreBody, more) || !message.is_read())
     return Outcome::Failed;
-  if (stage_ == Stage::Head && !more && !has_trailers_) return whole(bytes);
-  return piece(bytes, more);
+  const bool is_first = !port.request || stage_ != Stage::Body;
+  if (!still(is_first ? Stage::Head : Stage::Body, dict, port)) return Outcome::Failed;
+  if (is_first && !more && !has_trailers_) return whole(bytes.get());
+  return piece(bytes.get(), more);
 }
 
 // Head and body in one write.
@@ -179,11 +196,11 @@ Outcome Answer::trailers(PyObject* dict, const PortObject& port) noexcept {
   Message message(dict);
   bool more = false;
   PyObject* headers = message.type().empty() ? nullptr : message.need(Name::Headers);
-  if (!headers || !message.flag(Name::MoreTrailers, more) || !message.is_read())
+  const py::Object items = headers ? items_of(headers) : py::Object();
+  if (!items || !message.flag(Name::MoreTrailers, more) || !message.is_read() ||
+      !still(Stage::Trailers, dict, port) || !head_.add_trailers(items.get()))
     return Outcome::Failed;
-  if (!head_.add_trailers(headers)) return Outcome::Failed;
   if (more) return Outcome::Done;
-  if (!is_open(port)) return fail_gone();
   stage_ = Stage::Whole;
   exchange().finish(head_.fields());
   request_.let_go();
@@ -216,8 +233,10 @@ Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
     PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, name);
     return Outcome::Failed;
   };
-  if (!is_open(port)) return fail_gone();
-  net::OwnedFd file(::open(PyBytes_AS_STRING(encoded), O_RDONLY | O_CLOEXEC));
+  if (!still(Stage::Head, dict, port)) return Outcome::Failed;
+  // To open a FIFO would wait for who writes to it.
+  net::OwnedFd file(
+      ::open(PyBytes_AS_STRING(encoded), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat found{};
   if (file.get() < 0 || ::fstat(file.get(), &found) < 0) return failed();
   if (!S_ISREG(found.st_mode)) {
@@ -228,7 +247,7 @@ Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
   if (!head.content_length && head.status != 304)
     head.content_length = static_cast<std::uint64_t>(found.st_size);
   server::Exchange& x = exchange();
-  stage_ = Stage::Body;
+  stage_ = Stage::File;
   has_trailers_ = false;
   // It leaves in the file's first segment.
   if (x.send_head(head, {}, {}, server::Part::More, net::Leave::WithNext) ==
@@ -254,7 +273,7 @@ bool Answer::warm_up(std::size_t& count, const PortObject& port) noexcept {
     is_read = gateway::warm_up(file.descriptor.get(), file.offset, count);
     got = count;
   }
-  if (!port.request) return false;
+  if (!is_open(port)) return false;
   file_ = std::move(file);
   file_.warm = file_.offset + static_cast<off_t>(got);
   count = got;

@@ -1,10 +1,12 @@
 // From the messages of an application to the answer of its request.
 //
 //   Start ─► Head ─► Body ─► Whole        the head waits for the first piece of the
-//   body,
-//                      └► Trailers ─┘     so that both leave in one write
+//              │       └► Trailers ─┘     body, so that both leave in one write
+//              └► File ─► Whole
 //
-// Each message is checked whole before anything of it leaves.
+// Each message is checked whole before anything of it leaves. To read one may run code
+// of the application's, which may wait, while its request ends and another one begins
+// here: nothing is touched before that was looked at (`still`).
 #pragma once
 
 #include <cstdint>
@@ -32,7 +34,7 @@ class Answer {
   [[nodiscard]] Outcome go_on(const PortObject& port) noexcept;
 
  private:
-  enum class Stage : std::uint8_t { Start, Head, Body, Trailers, Whole };
+  enum class Stage : std::uint8_t { Start, Head, Body, File, Trailers, Whole };
   // A file on its way.
   struct File {
     net::OwnedFd descriptor;
@@ -40,8 +42,8 @@ class Answer {
     off_t warm = 0;  // so far it is in memory
   };
 
-  [[nodiscard]] Outcome start(PyObject* message) noexcept;
-  [[nodiscard]] Outcome body(PyObject* message) noexcept;
+  [[nodiscard]] Outcome start(PyObject* message, const PortObject& port) noexcept;
+  [[nodiscard]] Outcome body(PyObject* message, const PortObject& port) noexcept;
   [[nodiscard]] Outcome whole(PyObject* bytes) noexcept;
   [[nodiscard]] Outcome piece(PyObject* bytes, bool more) noexcept;
   [[nodiscard]] Outcome trailers(PyObject* message, const PortObject& port) noexcept;
@@ -51,8 +53,10 @@ class Answer {
   [[nodiscard]] bool warm_up(std::size_t& count, const PortObject& port) noexcept;
   [[nodiscard]] Outcome finish() noexcept;
   [[nodiscard]] Outcome settle(server::Sent sent) noexcept;
-  [[nodiscard]] bool expect(Stage stage, PyObject* message) noexcept;
-  [[nodiscard]] bool is_open(const PortObject& port) noexcept;
+  [[nodiscard]] bool expect(Stage stage, PyObject* message) const noexcept;
+  [[nodiscard]] bool still(Stage stage, PyObject* message,
+                           const PortObject& port) const noexcept;
+  [[nodiscard]] bool is_open(const PortObject& port) const noexcept;
   [[nodiscard]] server::Exchange& exchange() noexcept;
 
   Request& request_;

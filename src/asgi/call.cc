@@ -55,8 +55,9 @@ PyObject* call_close(PyObject* self, PyObject*) noexcept {
   const py::Object coroutine = py::Object::copy(call.coroutine);
   const py::Object closed(
       coroutine ? PyObject_CallMethod(coroutine.get(), "close", nullptr) : py::none());
+  if (!closed) return nullptr;  // it runs, or goes on
   if (Request* request = std::exchange(call.request, nullptr)) request->lose_task();
-  return closed ? py::none() : nullptr;
+  return py::none();
 }
 
 PyObject* call_itself(PyObject* self) noexcept {

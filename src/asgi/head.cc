@@ -92,18 +92,26 @@ bool Head::add(PyObject* item, http::AnswerRules& rules,
   return fail(PyExc_ValueError, "malformed or repeated Content-Length: %U", item);
 }
 
-bool Head::set_fields(PyObject* headers, gateway::Bridge& bridge) noexcept {
+py::Object items_of(PyObject* headers) noexcept {
   if (PyUnicode_Check(headers) || PyBytes_Check(headers) || PyDict_Check(headers)) {
-    return fail(PyExc_TypeError,
-                "headers must be an iterable of [name, value] pairs, not %U", headers);
+    fail(PyExc_TypeError, "headers must be an iterable of [name, value] pairs, not %U",
+         headers);
+    return {};
   }
-  const py::Object items(
+  return py::Object(
       PySequence_Fast(headers, "headers must be an iterable of [name, value] pairs"));
-  if (!items) return false;
+}
+
+bool Head::set_fields(PyObject* headers, gateway::Bridge& bridge) noexcept {
+  const py::Object items = items_of(headers);
+  return items && set_items(items.get(), bridge);
+}
+
+bool Head::set_items(PyObject* items, gateway::Bridge& bridge) noexcept {
   http::AnswerRules rules(says_);
   // By index and size anew each time: a list may change under us.
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
-    const py::Object item = py::Object::copy(PySequence_Fast_GET_ITEM(items.get(), i));
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items); ++i) {
+    const py::Object item = py::Object::copy(PySequence_Fast_GET_ITEM(items, i));
     if (!add(item.get(), rules, bridge)) return false;
   }
   if (rules.agree()) return true;
@@ -112,15 +120,12 @@ bool Head::set_fields(PyObject* headers, gateway::Bridge& bridge) noexcept {
   return false;
 }
 
-bool Head::add_trailers(PyObject* headers) noexcept {
-  const py::Object items(
-      PySequence_Fast(headers, "headers must be an iterable of [name, value] pairs"));
-  if (!items) return false;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+bool Head::add_trailers(PyObject* items) noexcept {
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items); ++i) {
     http::HeaderView view;
     http::HeaderId id = http::HeaderId::Other;
     Pair pair;
-    PyObject* item = PySequence_Fast_GET_ITEM(items.get(), i);
+    PyObject* item = PySequence_Fast_GET_ITEM(items, i);
     if (!split(item, pair) || !check(pair, view, id)) return false;
     if (http::has_trait(id, http::Trait::Framing, http::Trait::OfHop))
       return fail(PyExc_ValueError, "no field of a trailer: %U", item);

@@ -13,6 +13,10 @@ class Bridge;
 
 namespace celadon::asgi {
 
+// The pairs of an iterable, as a list or a tuple: the application's code runs here, and
+// may wait. Null with an exception.
+[[nodiscard]] py::Object items_of(PyObject* headers) noexcept;
+
 class Head {
  public:
   Head() noexcept = default;
@@ -23,10 +27,12 @@ class Head {
   // False with an exception. `status`: an int; `headers`: an iterable of [name, value].
   [[nodiscard]] bool set_status(PyObject* status) noexcept;
   [[nodiscard]] bool set_fields(PyObject* headers, gateway::Bridge& bridge) noexcept;
+  // Likewise, of what items_of() gave: no code of the application's runs.
+  [[nodiscard]] bool set_items(PyObject* items, gateway::Bridge& bridge) noexcept;
   // Each of them the value of a Link field.
   [[nodiscard]] bool set_links(PyObject* links) noexcept;
-  // More fields behind the body, of a head that is out and was cleared.
-  [[nodiscard]] bool add_trailers(PyObject* headers) noexcept;
+  // More fields behind the body, of a head that is out and was cleared. Likewise.
+  [[nodiscard]] bool add_trailers(PyObject* items) noexcept;
   void clear() noexcept;
   // As the protocol needs it: views into this.
   [[nodiscard]] http::ResponseHead view() const noexcept;

@@ -121,6 +121,7 @@ Outcome Request::receive(py::Object& message) noexcept {
   if (!body_given_) return receive_body(message);
   // One that sends nothing more may still wait for its answer: it gets it.
   if (!x->peer_shut()) return Outcome::Wait;
+  told_of_end_ = true;
   message = disconnect_message();
   return message ? Outcome::Done : Outcome::Failed;
 }

@@ -107,7 +107,6 @@ void Request::start() noexcept {
     return end();
   }
   task_ = std::move(task);
-  if (!exchange_) bridge_.note_background(1);
   if (to_cancel_ || news_) bridge_.attend_soon(*this);
 }
 
@@ -250,6 +249,7 @@ void Request::on_return() noexcept {
     static_cast<void>(on_exception());
     return;
   }
+  if (told_of_end_) return exchange_->abort();
   PyErr_SetString(PyExc_RuntimeError,
                   exchange_->head_sent()
                       ? "the application returned before its answer was complete"
@@ -273,7 +273,7 @@ bool Request::on_exception() noexcept {
     const py::Object trace(PyException_GetTraceback(error.get()));
     if (timeout && trace) PyException_SetTraceback(timeout.get(), trace.get());
     if (timeout) py::restore_error(std::move(timeout));
-  } else if (!is_cancel && !body_broke && !left) {
+  } else if (!(is_cancel && cancelled_ != Cancel::No) && !body_broke && !left) {
     py::restore_error(py::Object::copy(error.get()));
   }
   if (PyErr_Occurred()) {
@@ -326,7 +326,7 @@ void Request::let_go() noexcept {
   gateway::let_go_of(*info_.get(), Py_REFCNT(info()) > 1);
   exchange_ = nullptr;
   done.set_consumer(nullptr);
-  if (task_) bridge_.note_background(1);
+  if (call_) bridge_.note_background(1);
   note(Side::In);
   note(Side::Out);
   // Last: it may begin the connection's next request.
@@ -357,7 +357,7 @@ void Request::detach() noexcept {
 }
 
 void Request::end() noexcept {
-  if (task_ && !exchange_) bridge_.note_background(-1);
+  if (in_background()) bridge_.note_background(-1);
   static_cast<ListHook<Agenda>&>(*this).unlink();
   detach();
   wake(kAll);
@@ -368,7 +368,7 @@ void Request::end() noexcept {
   line_.clear();
   news_ = 0;
   cancelled_ = Cancel::No;
-  to_cancel_ = body_given_ = client_left_ = waits_for_client_ = false;
+  to_cancel_ = body_given_ = client_left_ = told_of_end_ = waits_for_client_ = false;
   deadline_stage_ = 0;
   if (done) {
     done->set_consumer(nullptr);

@@ -49,7 +49,7 @@ class Request final : public server::Consumer,
   // From anywhere: the task is cancelled soon.
   void cancel(Cancel why) noexcept;
   // Its answer is complete, or its client has left, and its task goes on.
-  [[nodiscard]] bool in_background() const noexcept { return task_ && !exchange_; }
+  [[nodiscard]] bool in_background() const noexcept { return call_ && !exchange_; }
 
   // --- on the loop ---
   // Does what there is to do: starts, wakes who waits, cancels.
@@ -150,6 +150,7 @@ class Request final : public server::Consumer,
   bool interrupted_ = false;  // in the step that runs
   bool body_given_ = false;
   bool client_left_ = false;
+  bool told_of_end_ = false;       // the client sends nothing more, and it was told so
   bool waits_for_client_ = false;  // since its step began
   std::uint8_t deadline_stage_ = 0;
 };

@@ -67,7 +67,9 @@ Outcome Socket::receive(py::Object& message) noexcept {
   gateway::Message next;
   if (accepted() && WebSocket::take(next)) return give(to_message(next), message);
   const server::Exchange* x = request_.open_exchange();
-  if (accepted() ? is_open() : x && !x->gone() && !x->ended()) return Outcome::Wait;
+  // Before the answer to its handshake a client that sends nothing more has left.
+  const bool may_come = x && !x->gone() && !x->ended() && !x->peer_shut();
+  if (accepted() ? is_open() : may_come) return Outcome::Wait;
   if (!accepted()) return give(closed_message(ws::close_code::kLost, {}), message);
   const End end = how_it_ended();
   return give(closed_message(end.code, end.reason), message);
@@ -110,7 +112,8 @@ Outcome Socket::accept(PyObject* dict, const PortObject& port) noexcept {
   if ((!headers && PyErr_Occurred()) || !message.is_read() ||
       (headers && !own.set_fields(headers, bridge_)))
     return Outcome::Failed;
-  if (!port.request || !request_.open_exchange()) return fail_closed();
+  if (!port.request || !request_.open_exchange() || request_.exchange().peer_shut())
+    return fail_closed();
   if (!subprotocol.empty() && !offers(subprotocol))
     return fail(PyExc_ValueError, "the client does not offer that subprotocol: %U",
                 dict);

@@ -25,17 +25,43 @@ int add_exceptions(PyObject* module) noexcept {
   return PyModule_AddObjectRef(module, "ClientDisconnected", e.client_disconnected);
 }
 
-bool is_of_client() noexcept {
-  if (!PyErr_ExceptionMatches(PyExc_OSError)) return false;
-  constexpr int kLongest = 64;  // causes may go in a circle
-  const py::Object error = py::take_error();
-  py::Object each = py::Object::copy(error.get());
+namespace {
+
+constexpr int kLongest = 64;  // causes may go in a circle
+constexpr int kDeepest = 16;  // of groups in groups
+
+bool was_the_client(PyObject* error, int depth) noexcept;
+
+// A group is its doing where each of its members is.
+bool all_were_the_client(PyObject* group, int depth) noexcept {
+  const py::Object members(PyObject_GetAttrString(group, "exceptions"));
+  if (!members || !PyTuple_Check(members.get()) || depth == kDeepest) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(members.get()); ++i) {
+    if (!was_the_client(PyTuple_GET_ITEM(members.get(), i), depth + 1)) return false;
+  }
+  return true;
+}
+
+bool was_the_client(PyObject* error, int depth) noexcept {
+  if (PyErr_GivenExceptionMatches(error, PyExc_BaseExceptionGroup))
+    return all_were_the_client(error, depth);
+  if (!PyErr_GivenExceptionMatches(error, PyExc_OSError)) return false;
+  py::Object each = py::Object::copy(error);
   bool found = false;
   for (int i = 0; each && !found && i < kLongest; ++i) {
     found = PyErr_GivenExceptionMatches(each.get(), exceptions().body_error) ||
             PyErr_GivenExceptionMatches(each.get(), exceptions().client_disconnected);
     each = py::Object(PyException_GetCause(each.get()));
   }
+  return found;
+}
+
+}  // namespace
+
+bool is_of_client() noexcept {
+  const py::Object error = py::take_error();
+  const bool found = was_the_client(error.get(), 0);
+  PyErr_Clear();
   py::restore_error(py::Object::copy(error.get()));
   return found;
 }

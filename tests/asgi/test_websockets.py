@@ -332,3 +332,19 @@ def test_starlette() -> None:
             pass
         server.wait_for(lambda s: s["in_flight"] == 0)
         assert server.stats()["failed"] == 0
+
+
+def test_a_client_that_leaves_before_it_is_accepted_is_lost() -> None:
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        message = await receive()
+        assert (message["type"], message["code"]) == ("websocket.disconnect", 1006)
+        with pytest.raises(ClientDisconnected):
+            await send({"type": "websocket.accept"})
+
+    once = Once(run)
+    with serve(once) as server, server.client() as client:
+        client.send(get("/", *HANDSHAKE))
+        client.shutdown()
+        once.done.wait()
+    assert once.error is None

@@ -248,7 +248,7 @@ def test_a_worker_of_gunicorn_is_told_twice() -> None:
     """As by Ctrl-C: by the terminal and by its master."""
     with Gun("app") as server:
         pid = int(server.out.said(r"started (\d+)")[1])
-        server.said("Listening at")
+        assert server.request(raw.get("/")).status == 200  # it serves by now
         server.signal(signal.SIGINT)
         with contextlib.suppress(ProcessLookupError):
             while True:

@@ -39,6 +39,9 @@ def _request_of(environ: dict[str, Any] | None) -> str:
 
 def _by_the_client(error: BaseException) -> BaseException | None:
     """What a client did that an application answered by `error`: nothing in it is wrong."""
+    if isinstance(error, BaseExceptionGroup):
+        reasons = [_by_the_client(each) for each in error.exceptions]
+        return None if None in reasons else reasons[0]
     link: BaseException | None = error
     for _ in range(_LINKS):
         if link is None or isinstance(link, wsgi.ClientDisconnected | wsgi.BodyError):

@@ -7,7 +7,7 @@ the application's lifespan.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
 from _thread import get_native_id
 
 from celadon import logging
@@ -60,7 +60,11 @@ class _Driven:
         self._ends = True
         if self.loop.is_running():  # else it has not begun, and would not finish
             self.loop.stop()
-        self._driver.join()
+        self._driver.join(2 * _PATIENCE)
+        if not self._driver.dead:
+            logging.logger.warning(
+                "the loop of the application is left behind: a call holds one of its tasks"
+            )
 
     def _drive(self) -> None:
         asyncio.set_event_loop(self.loop)
@@ -71,9 +75,21 @@ class _Driven:
                 logging.logger.exception("a task of the application ended the loop")
         try:
             self.loop.run_until_complete(self._finish())
+            self._leave_threads()
         finally:
             asyncio.set_event_loop(None)
             self.loop.close()
+
+    def _leave_threads(self) -> None:
+        # What asyncio has for it waits for threads without a limit where it is cancelled.
+        executor = self.loop._default_executor  # type: ignore[attr-defined]
+        if executor is None:
+            return
+        executor.shutdown(wait=False)
+        end = time.monotonic() + _PATIENCE
+        for thread in tuple(getattr(executor, "_threads", ())):
+            thread.join(max(0, end - time.monotonic()))
+        self.loop._default_executor = None  # type: ignore[attr-defined]
 
     async def _finish(self) -> None:
         left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -82,8 +98,6 @@ class _Driven:
         if left:
             await asyncio.wait(left, timeout=_PATIENCE)
         await self.loop.shutdown_asyncgens()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.loop.shutdown_default_executor(), _PATIENCE)
 
 
 _loops: dict[int, _Driven] = {}
