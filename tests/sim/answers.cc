@@ -44,6 +44,14 @@ bool AnswerReader::collect(std::string_view& bytes, std::string_view end,
   return false;
 }
 
+// Where no tunnel is opened, what came ahead for it is a request, and none that is
+// understood.
+bool AnswerReader::is_of_what_came_ahead(const Answer& answer) const {
+  return answers_.size() == questions_.size() && !questions_.empty() &&
+         questions_.back().hurries && answers_.back().status != 101 &&
+         answer.status == 400 && answer.says_close;
+}
+
 void AnswerReader::take(std::string_view bytes) {
   bytes_ += bytes.size();
   while (!bytes.empty() && error_.empty()) {
@@ -58,6 +66,7 @@ void AnswerReader::take(std::string_view bytes) {
         if (!collect(bytes, "\r\n", kept_)) return;
         on_chunk_size(std::exchange(kept_, {}));
         break;
+      case Part::Rest: return;
       case Part::ChunkEnd:
       case Part::LastEnd:
         if (!collect(bytes, "\r\n", kept_)) {
@@ -116,6 +125,10 @@ void AnswerReader::on_head(std::string_view head) {
   if (answer.status < 200 && !is_tunnel) {
     if (has_length || chunked) return fail("an interim answer with a body");
     interims_.push_back(answer.status);
+    return;
+  }
+  if (is_of_what_came_ahead(answer)) {
+    part_ = Part::Rest;
     return;
   }
   if (answers_.size() >= questions_.size()) return fail("more answers than requests");

@@ -29,7 +29,8 @@ struct Answer {
 // Which of the requests that were sent the next answer is for.
 struct Question {
   bool head_request = false;
-  bool tunnel = false;  // 101 is an answer, and what follows it is its body
+  bool tunnel = false;   // 101 is an answer, and what follows it is its body
+  bool hurries = false;  // that came ahead of the 101
   std::uint64_t content = 0;
 };
 
@@ -57,8 +58,10 @@ class AnswerReader {
     ChunkSize,
     ChunkData,
     ChunkEnd,
-    LastEnd
+    LastEnd,
+    Rest
   };
+  [[nodiscard]] bool is_of_what_came_ahead(const Answer& answer) const;
   void on_head(std::string_view head);
   void on_field(Answer& answer, std::string_view line);
   std::size_t on_body(std::string_view bytes, std::uint64_t most);

@@ -99,8 +99,10 @@ Script::Script(const Client& client, std::size_t number, bool proxied) : plan(&c
                      static_cast<std::size_t>(request.tunnel));
     }
     spans.push_back(span);
-    questions.push_back({request.method == methods::Head, request.tunnel >= 0,
-                         answer_content(number, i)});
+    questions.push_back({.head_request = request.method == methods::Head,
+                         .tunnel = request.tunnel >= 0,
+                         .hurries = request.hurries != 0,
+                         .content = answer_content(number, i)});
   }
 }
 

@@ -242,7 +242,8 @@ void Oracle::check_settled(const Link& link) {
     const auto most = static_cast<std::size_t>(scenario_.rules.worker_connections);
     if (places_taken() < most) late(link, link.connected_at, "it is not let in");
     for (const auto& other : conversations_) {
-      if (!other->client->link()) continue;
+      // The colleague's are not ours to end.
+      if (!other->client->link() || other->taken_over) continue;
       const Nanos since = idle_since(*other, *other->client->link());
       if (since == kNever) continue;
       late(link, std::max(since, link.connected_at) + kDeliveryPeriod,
