@@ -142,9 +142,9 @@ Outcome Answer::body(PyObject* dict, const PortObject& port) noexcept {
   const py::Object bytes = message.type().empty() ? py::Object() : body_of(message);
   if (!bytes || !message.flag(Name::MoreBody, more) || !message.is_read())
     return Outcome::Failed;
-  const bool is_first = !port.request || stage_ != Stage::Body;
-  if (!still(is_first ? Stage::Head : Stage::Body, dict, port)) return Outcome::Failed;
-  if (is_first && !more && !has_trailers_) return whole(bytes.get());
+  if (!is_open(port)) return fail_gone();
+  if (stage_ != Stage::Body && !expect(Stage::Head, dict)) return Outcome::Failed;
+  if (stage_ == Stage::Head && !more && !has_trailers_) return whole(bytes.get());
   return piece(bytes.get(), more);
 }
 

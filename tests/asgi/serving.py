@@ -46,6 +46,14 @@ class Signal:
         for loop, event in self._waiting:
             loop.call_soon_threadsafe(event.set)
 
+    async def give_once_still(self, growing: list[Any]) -> None:
+        """Of the application: who adds to that has to wait."""
+        before = -1
+        while before != len(growing):
+            before = len(growing)
+            await asyncio.sleep(0.1)
+        self.give()
+
     def wait(self) -> None:
         """Of the test."""
         assert self._given.wait(TIMEOUT)

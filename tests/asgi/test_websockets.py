@@ -214,15 +214,7 @@ def test_who_sends_more_than_is_taken_waits_and_hears_of_the_end() -> None:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(ACCEPT)
-
-        async def watch() -> None:
-            before = -1
-            while before != len(sent):
-                before = len(sent)
-                await asyncio.sleep(0.1)
-            blocked.give()
-
-        watcher = asyncio.create_task(watch())
+        watcher = asyncio.create_task(blocked.give_once_still(sent))
         for i in range(1000):
             await send({"type": "websocket.send", "bytes": b"x" * 100_000})
             sent.append(i)
