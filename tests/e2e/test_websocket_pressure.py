@@ -17,6 +17,7 @@ import pytest
 from tests.support.metrics import admin_port, value
 from tests.support.raw import TIMEOUT, get
 from tests.support.servers import Command, wait_until
+from tests.support.timing import once_right
 from tests.support.websockets import HANDSHAKE, frame, opened, websocket
 
 APP = "tests.apps.websockets:app"
@@ -90,7 +91,11 @@ def late_of(server: Command) -> int | None:
 def test_who_reads_slowly_is_not_silent() -> None:
     """While it takes what was sent nothing is read of it, so that no answer to a ping is
     missed."""
-    pings = ("--websocket-ping-interval", "0.1", "--websocket-ping-timeout", "0.1")
+    once_right(_reads_slowly)
+
+
+def _reads_slowly() -> None:
+    pings = ("--websocket-ping-interval", "0.2", "--websocket-ping-timeout", "0.2")
     with (
         Command(APP, *pings, "--admin-bind", "127.0.0.1:0") as server,
         opened(server, "/senders") as client,
