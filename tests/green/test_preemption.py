@@ -53,6 +53,25 @@ def run_preempting(source: str, malloc: str = "debug") -> str:
     return run_green(source, prelude=PREEMPTING, malloc=malloc)
 
 
+def test_a_tool_may_have_the_last_signal() -> None:
+    """valgrind keeps it for itself."""
+    run_preempting(
+        """
+        import signal
+        last = signal.SIGRTMAX
+        usual = signal.signal
+        signal.signal(last, signal.SIG_DFL)
+        def refuse(number, handler):
+            if number == last: raise OSError(22, "Invalid argument")
+            return usual(number, handler)
+        signal.signal = refuse
+        green.preempt(0.002)
+        assert signal.getsignal(last) == signal.SIG_DFL
+        assert taking_turns(burn) > 0
+        """
+    )
+
+
 def test_others_run_while_one_computes() -> None:
     run_preempting(
         """

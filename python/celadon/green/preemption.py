@@ -10,15 +10,23 @@ from contextlib import contextmanager
 from celadon._core import green as _green
 
 # The last one: CPython looks at the others first, so that none waits behind a greenlet
-# that is parked in the handler.
-_SIGNAL = int(signal.SIGRTMAX)
+# that is parked in the handler. Where a tool has that for itself (valgrind), the one before.
+_SIGNALS = (int(signal.SIGRTMAX), int(signal.SIGRTMAX) - 1)
 
 
 def handle_signal() -> int:
     """The number of the signal at which what runs is parked."""
-    signal.signal(_SIGNAL, _green.on_preempt)
-    signal.siginterrupt(_SIGNAL, False)
-    return _SIGNAL
+    last, before = _SIGNALS
+    try:
+        return _handled(last)
+    except OSError:
+        return _handled(before)
+
+
+def _handled(number: int) -> int:
+    signal.signal(number, _green.on_preempt)
+    signal.siginterrupt(number, False)
+    return number
 
 
 def preempt(seconds: float) -> None:
