@@ -106,6 +106,16 @@ OpenResult adopt(int fd, const ListenOptions& options) noexcept {
   return fd;
 }
 
+// `/run/x.sock` or `@NAME`; empty where it has no name.
+std::string path_of(const sockaddr& sa, socklen_t size) {
+  constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path);
+  if (size <= kBefore) return {};
+  const char* path = reinterpret_cast<const char*>(&sa) + kBefore;
+  const std::size_t length = size - kBefore;
+  if (*path == '\0') return "@" + std::string(path + 1, length - 1);
+  return {path, ::strnlen(path, length)};
+}
+
 }  // namespace
 
 std::expected<ListenSocket, Error> ListenSocket::open(
@@ -127,8 +137,10 @@ ListenSocket::ListenSocket(int fd, std::string path) noexcept
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   auto* sa = reinterpret_cast<sockaddr*>(&storage);
-  if (kernel::local_name(fd_, sa, size) == 0)
-    address_ = Address::from_sockaddr(sa, size);
+  if (kernel::local_name(fd_, sa, size) != 0) return;
+  address_ = Address::from_sockaddr(sa, size);
+  // Who handed it over has named it.
+  if (path_.empty() && address_.family() == Family::Unix) path_ = path_of(*sa, size);
 }
 
 ListenSocket::ListenSocket(ListenSocket&& other) noexcept

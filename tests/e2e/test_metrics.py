@@ -251,6 +251,28 @@ def test_other_buckets_after_a_reload_count_for_themselves(site: Site) -> None:
         assert buckets == {"5.0": 1, "10.0": 1, "20.0": 1, "+Inf": 1}
 
 
+COUNTING = """
+from celadon.metrics import Counter
+_asked = Counter("shop_asked", "requests")
+def pre_request(worker, request):
+    _asked.inc()
+"""
+
+
+@pytest.mark.row("S17")
+@pytest.mark.parametrize("config", ["celadon.conf.py", "python:counting"])
+def test_metrics_of_a_configuration_outlive_its_reload(site: Site, config: str) -> None:
+    (site.folder / "celadon.conf.py").write_text(COUNTING)
+    (site.folder / "counting.py").write_text(COUNTING)
+    with site.serve(*ADMIN, "--config", config) as server:
+        for asked in (1, 2, 3):
+            old = wait_ready(server, 1)
+            assert server.request(raw.get("/")).status == 200
+            assert value(server, "shop_asked_total") == asked
+            server.signal(signal.SIGHUP)
+            renewed(server, old)
+
+
 def test_labels_are_capped_and_what_is_beyond_is_counted() -> None:
     with measured(1, "--metrics-max-series", "30") as server:
         for n in range(60):

@@ -200,12 +200,18 @@ def test_sockets_that_nobody_serves_are_named(site: Site) -> None:
 
 
 @pytest.mark.row("S19")
-def test_the_control_socket_of_one_that_was_activated_is_found(site: Site) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as pages:
+@pytest.mark.parametrize("by_path", [False, True])
+def test_the_control_socket_of_one_that_was_activated_is_found(
+    site: Site, by_path: bool
+) -> None:
+    with socket.socket(socket.AF_UNIX if by_path else socket.AF_INET) as pages:
+        pages.bind(str(site.folder / "sock") if by_path else ("127.0.0.1", 0))
+        pages.listen()
         handed = {"web": pages.fileno()}
         with activated(handed, folder=site.folder) as server:
             wait_ready(server, 1)
-            where = f"127.0.0.1:{pages.getsockname()[1]}"
+            # A path may be relative, from where the question is asked.
+            where = "unix:sock" if by_path else f"127.0.0.1:{pages.getsockname()[1]}"
             done = subprocess.run(
                 [CELADON, "ctl", "--bind", where, "health"],
                 cwd=site.folder,

@@ -38,3 +38,17 @@ def test_names_that_are_only_near_are_free() -> None:
     Gauge("s17_of_all", "", ["worker"])
     Counter("http_server_requests", "")
     Counter("process_orders", "")
+
+
+def test_a_name_is_one_metric() -> None:
+    """But for a file that is run again, whose metric it is still."""
+    Counter("s17_once", "")
+    with pytest.raises(ValueError, match="already"):
+        Counter("s17_once", "")
+    code = compile(
+        "from celadon.metrics import Counter; Counter('s17_again', '')", "a", "exec"
+    )
+    exec(code, {})
+    exec(code, {})
+    with pytest.raises(ValueError, match="already"):
+        Counter("s17_again", "")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from celadon._core.metrics import Series
 
@@ -20,10 +21,29 @@ _SERVERS_OWN = re.compile(
     r"|start_time_seconds)\Z"
 )
 
-# All names of this process, so that one name is one metric.
-_names: dict[str, object] = {}
+# All names of this process and who declared them, so that one name is one metric.
+_names: dict[str, _Declared] = {}
 
 C = TypeVar("C")
+
+
+class _Declared(NamedTuple):
+    """Where a metric was declared."""
+
+    file: str
+    namespace: dict[str, Any]
+
+    @classmethod
+    def by_caller(cls) -> _Declared:
+        frame = sys._getframe(1)
+        while frame.f_globals.get("__package__") == __package__ and frame.f_back:
+            frame = frame.f_back
+        return cls(frame.f_code.co_filename, frame.f_globals)
+
+    def runs_again(self, before: _Declared) -> bool:
+        """A configuration is read again by a reload: a new module of the same file, whose
+        metrics go on with the numbers of before."""
+        return self.file == before.file and self.namespace is not before.namespace
 
 
 class Metric(Generic[C]):
@@ -52,8 +72,12 @@ class Metric(Generic[C]):
         self._labelvalues: tuple[str, ...] = ()
         self._children: dict[tuple[str, ...], C] = {}
         self._check()
-        if _names.setdefault(self._name, self) is not self:
-            raise ValueError(f"there is a metric {self._name} already")
+        declared = _Declared.by_caller()
+        before = _names.setdefault(self._name, declared)
+        if before is not declared:
+            if not declared.runs_again(before):
+                raise ValueError(f"there is a metric {self._name} already")
+            _names[self._name] = declared
         self._own = self._make_own()
 
     def _full_name(self, name: str) -> str:
