@@ -152,10 +152,17 @@ def activated(
     sockets: dict[str, int], *options: str, folder: Path, **env: str
 ) -> Started:
     """The command as the service manager starts it, with sockets by their names."""
+    command = (CELADON, "site_app:app", *options)
+    return activated_command(sockets, *command, folder=folder, env=env)
+
+
+def activated_command(
+    sockets: dict[str, int], *command: str, folder: Path, env: dict[str, str]
+) -> Started:
     given = (",".join(map(str, sockets.values())), ":".join(sockets))
     return Started(
         *(sys.executable, "-c", ACTIVATE, *given),
-        *(CELADON, "site_app:app", *options),
+        *command,
         cwd=folder,
         env=env,
         pass_fds=tuple(sockets.values()),
@@ -182,6 +189,37 @@ def test_sockets_that_were_handed_over(site: Site) -> None:
                 assert client.response().status == status
     pages.close()
     admin.close()
+
+
+ALONE = """
+import celadon, sys
+if "patched" in sys.argv: import celadon.patch; celadon.patch.all()
+import site_app; celadon.run(site_app.app)
+"""
+
+
+@pytest.mark.parametrize("patched", ["patched", "plain"])
+def test_a_program_without_a_master_keeps_the_protocol(
+    site: Site, patched: str
+) -> None:
+    """`celadon.run`: its unit may be as the command's."""
+    manager = Manager(site.folder)
+    env = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "100000"}
+    with socket.create_server(("127.0.0.1", 0)) as pages:
+        handed = {"web": pages.fileno()}
+        command = (sys.executable, "-c", ALONE, patched)
+        with activated_command(handed, *command, folder=site.folder, env=env) as server:
+            first = manager.hear()
+            assert (first["READY"], first["MAINPID"]) == ("1", str(server.process.pid))
+            with Client(pages.getsockname()) as client:
+                client.send(raw.get("/"))
+                assert client.response().status == 200
+            while manager.beats < 5:
+                manager.hear_one()
+            server.signal(signal.SIGTERM)
+            assert manager.hear()["STOPPING"] == "1"
+            assert server.wait() == 0
+    manager.close()
 
 
 def test_sockets_that_nobody_serves_are_named(site: Site) -> None:

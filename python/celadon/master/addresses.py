@@ -21,7 +21,7 @@ from celadon.base import process
 from celadon.config import Config
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
-from celadon.master import systemd
+from celadon.serving import systemd
 
 _PREFIX = "fd://"
 _PATIENCE = 5  # seconds for an address that somebody has still

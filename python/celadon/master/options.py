@@ -8,22 +8,7 @@ from typing import Any
 from celadon import _core, config
 from celadon.base import output, process
 from celadon.base.version import VERSION
-from celadon.master import systemd
 from celadon.serving import resources
-
-
-def activated(settings: config.Config, sockets: systemd.Sockets) -> config.Config:
-    """With the sockets that systemd has opened, unless others were asked for."""
-    for name, given in (("bind", sockets.http), ("admin_bind", sockets.admin)):
-        if given and settings.is_default(name):
-            settings.set(name, given, "socket activation")
-        elif left := [each for each in given if each not in getattr(settings, name)]:
-            # gunicorn would take them; a proxy that connects to one waits for ever.
-            settings.notes.append(
-                f"{name} ({settings.sources[name]}) says where to listen, so nobody serves "
-                f"{', '.join(left)} of systemd: leave {name} out, or the socket unit"
-            )
-    return settings
 
 
 def _build_labels() -> str:

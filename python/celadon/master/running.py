@@ -15,7 +15,8 @@ from celadon.serving.keywords import load, prepare
 
 
 def run(app: Application, **settings: Any) -> None:
-    """Serves `app` until SIGTERM or SIGINT; returns when every request is answered.
+    """Serves `app` until SIGTERM, and returns when every request is answered; or until
+    SIGINT or SIGQUIT, which end those in flight.
 
     With ``workers`` above 1, or a setting that is about workers (``user``, ``pidfile``,
     ``admin_bind``, ``max_requests``, ...), this process is their master; they never return

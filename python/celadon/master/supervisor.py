@@ -13,11 +13,11 @@ from celadon.base import process
 from celadon.base.version import VERSION
 from celadon.config import cfg, control, showing
 from celadon.errors import UsageError
-from celadon.master import addresses, hooks, systemd
+from celadon.master import addresses, hooks
 from celadon.master.logs import give_logs_away, open_logs
-from celadon.master.options import activated, options_of
+from celadon.master.options import options_of
 from celadon.master.telling import in_a_line, say_why
-from celadon.serving import lifecycle, signals
+from celadon.serving import lifecycle, signals, systemd
 from celadon.serving.statsd import Statsd
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Supervisor:
         self._reread = reread
         self.told = told
         self._sockets = systemd.take_sockets()
-        self.settings = activated(settings, self._sockets)
+        self.settings = systemd.activated(settings, self._sockets)
         self.arbiter = lifecycle.Arbiter(settings)
         self._notifier = systemd.Notifier()
         self.forked = lifecycle.Worker(0, settings)  # the last one
@@ -200,7 +200,7 @@ class Supervisor:
         return int(self.settings.workers)
 
     def _prepare(self) -> None:
-        settings = activated(self._reread(), self._sockets)
+        settings = systemd.activated(self._reread(), self._sockets)
         settings.keep(self.settings)
         period = self._notifier.watchdog_period
         options = options_of(settings, period, self._slots)
@@ -271,7 +271,7 @@ class Supervisor:
 
     def stopping(self) -> None:
         signals.over()  # the core hears them until the last worker has gone
-        self._notifier.stopping()
+        self._notifier.stopping("workers finish their requests")
 
     def describe_settings(self) -> str:
         return showing.as_json(self.settings)

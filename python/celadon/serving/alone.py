@@ -11,7 +11,7 @@ from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
-from celadon.serving import ending, resources, signals, watchdog
+from celadon.serving import ending, resources, signals, systemd, watchdog
 from celadon.serving.core import make_core, raise_descriptor_limit, settle
 from celadon.serving.hosting import Hosted
 from celadon.serving.interface import Application, served
@@ -29,6 +29,8 @@ def serve(app: Application, settings: config.Config) -> None:
 
 def _serve(app: Application, settings: config.Config) -> None:
     prepare(settings)
+    settings = systemd.activated(settings, systemd.take_sockets())
+    manager = systemd.Notifier()
     resources.require(settings)
     logging.setup(settings)
     raise_descriptor_limit()
@@ -44,6 +46,7 @@ def _serve(app: Application, settings: config.Config) -> None:
             logging.reopen()
         if value in signals.ENDS:
             began_to_end.append(time.monotonic())
+            manager.stopping("finishing requests")
         others.call(value)
 
     def patience() -> float | None:
@@ -70,6 +73,10 @@ def _serve(app: Application, settings: config.Config) -> None:
             )
             for address in addresses:
                 logging.logger.info("listening at %s", address)
+            for note in settings.notes:
+                logging.logger.info("%s", note)
+            manager.ready("serving")
+            manager.keep_alive()
             health.start(core)
             core.run(True)
     logging.tell_repeats()

@@ -72,7 +72,7 @@ def rows() -> Iterable[Setting]:
         "graceful_timeout",
         d,
         30.0,
-        "longest drain after SIGTERM or SIGINT",
+        "longest drain after SIGTERM; SIGINT and SIGQUIT wait for no request",
         section=t,
         for_server=True,
         for_master=True,

@@ -1,4 +1,4 @@
-"""What systemd hears of the master, and the sockets that it hands over.
+"""What systemd hears of the server, and the sockets that it hands over.
 
 The protocols are those of sd_notify(3) and sd_listen_fds(3); without their variables in
 the environment all of this does nothing.
@@ -11,6 +11,9 @@ import os
 import socket
 import time
 from dataclasses import dataclass, field
+
+from celadon import config
+from celadon.green import spawn_later
 
 STORED = "celadon-"  # names of ours in the descriptor store begin so
 _ALIVE = ("WATCHDOG=1",)
@@ -81,6 +84,12 @@ class Notifier:
         """Each `watchdog_period`, while all is well; else the manager steps in."""
         self.tell(*_ALIVE)
 
+    def keep_alive(self) -> None:
+        """From now on, as long as this thread's loop turns."""
+        if self.watchdog_period:
+            self.alive()
+            spawn_later(self.watchdog_period, self.keep_alive)
+
     def store(self, name: str, descriptor: int) -> None:
         """The manager keeps a copy of it for the next master."""
         self.tell("FDSTORE=1", f"FDNAME={name}", descriptor=descriptor)
@@ -88,8 +97,8 @@ class Notifier:
     def forget(self, name: str) -> None:
         self.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
 
-    def stopping(self) -> None:
-        self.tell("STOPPING=1", "STATUS=workers finish their requests")
+    def stopping(self, status: str) -> None:
+        self.tell("STOPPING=1", f"STATUS={status}")
 
 
 def _watchdog_period() -> float:
@@ -140,3 +149,17 @@ def take_sockets() -> Sockets:
             kind = found.admin if name == "admin" else found.http
             kind.append(f"fd://{descriptor}")
     return found
+
+
+def activated(settings: config.Config, sockets: Sockets) -> config.Config:
+    """With the sockets that systemd has opened, unless others were asked for."""
+    for name, given in (("bind", sockets.http), ("admin_bind", sockets.admin)):
+        if given and settings.is_default(name):
+            settings.set(name, given, "socket activation")
+        elif left := [each for each in given if each not in getattr(settings, name)]:
+            # gunicorn would take them; a proxy that connects to one waits for ever.
+            settings.notes.append(
+                f"{name} ({settings.sources[name]}) says where to listen, so nobody serves "
+                f"{', '.join(left)} of systemd: leave {name} out, or the socket unit"
+            )
+    return settings
