@@ -25,7 +25,7 @@ def rows() -> Iterable[Setting]:
         "forwarded_allow_ips",
         parse_peers,
         _LOOPBACK,
-        "peers whose forwarded headers count: IPs, networks or *",
+        "peers whose forwarded headers count: IPs, networks or *; those on unix sockets always",
         section=t,
         for_server=True,
         variable="FORWARDED_ALLOW_IPS",
