@@ -26,6 +26,11 @@ std::vector<std::string_view> hops_of(const http::Request& r) {
   return hops;
 }
 
+// Some name the scheme of a WebSocket, which is https by another name (Traefik).
+bool means_secure(std::string_view said, std::string_view expected) noexcept {
+  return said == expected || (expected == "https" && said == "wss");
+}
+
 }  // namespace
 
 Scheme scheme_of(const server::Exchange& x, const EnvironOptions& options) noexcept {
@@ -38,7 +43,7 @@ Scheme scheme_of(const server::Exchange& x, const EnvironOptions& options) noexc
     if (field.id < http::HeaderId::Forwarded) continue;  // framing and the like
     for (const auto& [name, value] : options.secure_scheme_headers) {
       if (!http::equals_ignoring_case(r.name(field), name)) continue;
-      (r.value(field) == value ? secure : plain) = true;
+      (means_secure(r.value(field), value) ? secure : plain) = true;
     }
   }
   if (secure && plain) return Scheme::Contradiction;

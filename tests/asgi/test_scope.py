@@ -12,13 +12,16 @@ from tests.asgi.serving import START, Once, Receive, Scope, Send, body, serve
 pytestmark = pytest.mark.row("AS01")
 
 
-def scope_of(data: bytes, **settings: Any) -> Scope:
-    async def app(scope: Scope, receive: Receive, send: Send) -> Scope:
+async def answer(scope: Scope, receive: Receive, send: Send) -> Scope:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+    else:
         await send(START)
         await send(body(b"x"))
         return scope
 
-    once = Once(app)
+def scope_of(data: bytes, **settings: Any) -> Scope:
+    once = Once(answer)
     with serve(once, **settings) as server:
         server.request(data)
         once.done.wait()
@@ -155,6 +158,31 @@ def test_extensions_are_those_that_work() -> None:
 
 def test_the_id_of_a_request_is_that_of_its_answer() -> None:
     ids: list[str] = []
+
+@pytest.mark.parametrize(
+    ("said", "secure"), [("https", True), ("wss", True), ("http", False), ("ws", False)]
+)
+@pytest.mark.parametrize("handshake", [False, True])
+def test_a_scheme_is_that_of_what_is_asked_for(
+    said: str, secure: bool, handshake: bool
+) -> None:
+    """Proxies say http, or ws, of both (Traefik); an application has to know neither."""
+    fields = HANDSHAKE if handshake else ()
+    scope = scope_of(get("/", f"X-Forwarded-Proto: {said}", *fields))
+    plain = "ws" if handshake else "http"
+    assert scope["type"] == ("websocket" if handshake else "http")
+    assert scope["scheme"] == (plain + "s" if secure else plain)
+
+
+def test_a_scheme_of_a_websocket_contradicts_no_other_word_for_it() -> None:
+    fields = ("X-Forwarded-Proto: wss", "X-Forwarded-Ssl: on")
+    assert scope_of(get("/", *fields, *HANDSHAKE))["scheme"] == "wss"
+
+
+def test_a_word_of_ones_own_for_https_is_not_another() -> None:
+    scope = scope_of(get("/", "X-S: wss"), secure_scheme_headers={"X-S": "yes"})
+    assert scope["scheme"] == "http"
+
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         info = scope["extensions"]["celadon.request"]
