@@ -203,12 +203,21 @@ py::Object ScopeBuilder::address(const net::Address& address,
   return py::Object(ip && number ? PyTuple_Pack(2, ip, number.get()) : nullptr);
 }
 
+// None stays there for a socket without a name.
+bool ScopeBuilder::add_unix_server(PyObject* scope, std::string_view path) noexcept {
+  if (path.empty()) return true;
+  const py::Object text(PyUnicode_DecodeFSDefaultAndSize(
+      path.data(), static_cast<Py_ssize_t>(path.size())));
+  return text &&
+         put(scope, Name::Server, py::Object(PyTuple_Pack(2, text.get(), Py_None)));
+}
+
 bool ScopeBuilder::add_addresses(PyObject* scope, server::Exchange& x) noexcept {
   const server::Connection& connection = x.connection();
   const net::Address& local = connection.local;
-  // A unix socket has no address, and None is there.
-  if (local.family() != net::Family::Unix &&
-      !put(scope, Name::Server, address(local, local.port())))
+  if (local.family() == net::Family::Unix) {
+    if (!add_unix_server(scope, x.local_path())) return false;
+  } else if (!put(scope, Name::Server, address(local, local.port()))) {
     return false;
   // A proxy says no port.
   if (const auto client = gateway::client_by_proxies(x, options_))

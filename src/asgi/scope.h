@@ -44,6 +44,7 @@ class ScopeBuilder {
   [[nodiscard]] bool add_target(PyObject* scope, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_addresses(PyObject* scope, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_extensions(PyObject* scope, PyObject* known,
+  [[nodiscard]] bool add_unix_server(PyObject* scope, std::string_view path) noexcept;
                                     PyObject* info) noexcept;
   [[nodiscard]] bool be_socket(PyObject* scope, const server::Exchange& x,
                                bool secure) noexcept;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 
 namespace celadon::net {
@@ -75,6 +76,15 @@ Address Address::from_sockaddr(const sockaddr* sa, socklen_t size) noexcept {
     return v6(ip, ntohs(in.sin6_port));
   }
   return unix_peer();
+}
+
+std::string unix_path(const sockaddr* sa, socklen_t size) {
+  constexpr socklen_t kBefore = offsetof(sockaddr_un, sun_path);
+  if (size <= kBefore || sa->sa_family != AF_UNIX) return {};
+  std::string path(reinterpret_cast<const char*>(sa) + kBefore, size - kBefore);
+  if (path.front() == '\0') return path.replace(0, 1, "@");
+  path.resize(::strnlen(path.data(), path.size()));
+  return path;
 }
 
 std::expected<Address, Error> Address::parse_ip(std::string_view text) noexcept {

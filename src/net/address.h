@@ -50,6 +50,10 @@ class Address {
   Family family_ = Family::None;
 };
 
+// The path of a unix socket, `@NAME` of an abstract one, as in `bind`; empty where it
+// has no name, or is none.
+[[nodiscard]] std::string unix_path(const sockaddr* sa, socklen_t size);
+
 // Where to listen: one value of `bind`.
 struct BindTarget {
   enum class Kind : std::uint8_t { Tcp, UnixPath, UnixAbstract, Fd };

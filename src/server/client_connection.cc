@@ -30,6 +30,14 @@ net::Address ClientConnection::local_address(int fd) noexcept {
   return net::Address::from_sockaddr(sa, size);
 }
 
+std::string ClientConnection::local_path() const noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* sa = reinterpret_cast<sockaddr*>(&storage);
+  if (net::kernel::local_name(stream_.fd(), sa, size) < 0) return {};
+  return net::unix_path(sa, size);
+}
+
 Nanos ClientConnection::now() const noexcept {
   return server_.loop().now();
 }

@@ -162,6 +162,7 @@ class ClientConnection : public loop::Disposable,
 
   [[nodiscard]] bool open() const noexcept { return stream_.open(); }
   [[nodiscard]] Delivery how_far() const noexcept { return stream_.delivery(); }
+  [[nodiscard]] std::string local_path() const noexcept;
   [[nodiscard]] std::size_t queued() const noexcept { return stream_.queued(); }
   [[nodiscard]] bool is_full() const noexcept {
     return stream_.queued() > settings().response_buffer;

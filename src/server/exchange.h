@@ -137,6 +137,10 @@ class Channel {
   virtual void credit(Exchange& exchange, std::size_t n) noexcept = 0;
   virtual void refuse(Exchange& exchange, http::Rejection why) noexcept = 0;
   virtual void complain(Exchange& exchange, Misfit what) noexcept = 0;
+  // Of the unix socket that its connection came by, as Exchange::local_path() says.
+  [[nodiscard]] virtual std::string local_path(const Exchange&) const noexcept {
+    return {};
+  }
   // Nothing comes from the peer any more.
   [[nodiscard]] virtual bool peer_shut() const noexcept { return false; }
   // Gives the exchange all its names.
@@ -206,6 +210,11 @@ class Exchange final : public ListHook<Exchange>, public ExchangeState {
   [[nodiscard]] const http::Request& request() const noexcept { return request_; }
   [[nodiscard]] std::size_t head_size() const noexcept { return head_.size(); }
   [[nodiscard]] Connection& connection() const noexcept { return *connection_; }
+  // That of the unix socket which it came by, asked of the kernel: connections keep
+  // none. `@NAME` of an abstract one, as in `bind`; empty: it has none.
+  [[nodiscard]] std::string local_path() const noexcept {
+    return channel_->local_path(*this);
+  }
   [[nodiscard]] std::string_view method() const noexcept {
     return request_.text(request_.method);
   }

@@ -60,6 +60,9 @@ class H1Session final : public ClientConnection, public Channel {
   [[nodiscard]] bool may_tunnel() const noexcept override {
     return state().input != Input::Last;
   }
+  [[nodiscard]] std::string local_path(const Exchange&) const noexcept override {
+    return ClientConnection::local_path();
+  }
   [[nodiscard]] bool peer_shut() const noexcept override {
     return state().input == Input::Ended;
   }

@@ -98,10 +98,42 @@ def test_http_1_0_is_told_and_has_no_interim_answers() -> None:
     assert "http.response.trailers" not in scope["extensions"]
 
 
-def test_a_unix_socket_has_no_client(tmp_path: Path) -> None:
-    scope = scope_of(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", bind=f"unix:{tmp_path}/s")
+@pytest.mark.parametrize("handshake", [False, True])
+def test_a_unix_socket_has_a_path_and_no_client(
+    tmp_path: Path, handshake: bool
+) -> None:
+    request = get("/", *(HANDSHAKE if handshake else ()))
+    scope = scope_of(request, bind=f"unix:{tmp_path}/s")
     assert scope["client"] is None
-    assert scope["server"] is None
+    assert scope["server"] == (f"{tmp_path}/s", None)
+
+
+def test_an_abstract_one_has_its_name_as_in_bind() -> None:
+    name = f"@celadon-{uuid.uuid4()}"
+    scope = scope_of(GET, bind=f"unix:{name}")
+    assert scope["client"] is None
+    assert scope["server"] == (name, None)
+
+
+def test_a_path_of_a_socket_may_be_no_utf_8(tmp_path: Path) -> None:
+    path = os.fsdecode(bytes(tmp_path) + b"/\xff")
+    app = Once(answer)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    with serve(app, bind=f"fd://{listening.detach()}"), Client(path) as client:
+        client.send(GET)
+        assert client.response().status == 200
+        app.done.wait()
+    assert app.value["server"] == (path, None)
+
+
+def test_a_proxy_on_a_unix_socket_says_the_client(tmp_path: Path) -> None:
+    request = get("/", "X-Forwarded-For: 9.9.9.9")
+    bind = f"unix:{tmp_path}/s"
+    scope = scope_of(request, bind=bind, proxy_headers="on")
+    assert scope["client"] == ("9.9.9.9", 0)
+    assert scope["server"] == (f"{tmp_path}/s", None)
 
 
 def test_ambiguous_names_and_proxy_are_not_shown() -> None:

@@ -4,12 +4,15 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,6 +51,28 @@ TEST(Bind, WhatIsNotAnAddress) {
   }
   EXPECT_EQ(parse_bind("unix:/" + std::string(107, 'a')).error(), Error::PathTooLong);
   EXPECT_TRUE(parse_bind("unix:/" + std::string(106, 'a')));
+}
+
+std::string unix_path_of(std::string_view bytes) {
+  sockaddr_un un{};
+  un.sun_family = AF_UNIX;
+  std::ranges::copy(bytes, un.sun_path);
+  constexpr std::size_t kBefore = offsetof(sockaddr_un, sun_path);
+  return unix_path(reinterpret_cast<const sockaddr*>(&un),
+                   static_cast<socklen_t>(kBefore + bytes.size()));
+}
+
+TEST(Addresses, PathsOfUnixSockets) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_EQ(unix_path_of("/run/x\0"sv), "/run/x");
+  EXPECT_EQ(unix_path_of("/run/x"), "/run/x");
+  const std::string longest(sizeof sockaddr_un::sun_path, 'x');  // without a NUL
+  EXPECT_EQ(unix_path_of(longest), longest);
+  EXPECT_EQ(unix_path_of("\0name"sv), "@name");
+  EXPECT_EQ(unix_path_of(""), "");  // of none that is bound
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  EXPECT_EQ(unix_path(reinterpret_cast<const sockaddr*>(&in), sizeof in), "");
 }
 
 TEST(Addresses, TextForms) {
