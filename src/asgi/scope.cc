@@ -170,24 +170,24 @@ std::string_view ScopeBuilder::root_path_of(const server::Exchange& x) const noe
   return root;
 }
 
-// The path begins with that of the mount, whether a proxy has taken it away or not.
+// The path begins with that of the mount, whether a proxy has taken it away or not: by
+// what the application sees of it, where %2F is a slash. The server as a whole is not
+// mounted.
+std::string_view ScopeBuilder::path_of(std::string_view raw, std::string_view root) {
+  const bool is_plain = raw.find('%') == std::string_view::npos;
+  if (is_plain && (root.empty() || is_below(raw, root) || raw == "*")) return raw;
+  scratch_.clear();
+  http::percent_decode(raw, scratch_);
+  if (!is_below(scratch_, root)) scratch_.insert(0, root);
+  return scratch_;
+}
+
 bool ScopeBuilder::add_target(PyObject* scope, server::Exchange& x) noexcept {
   const http::Request& r = x.request();
   const std::string_view root = root_path_of(x);
-  std::string_view raw = r.path_text();
-  std::string mounted;
-  if (!root.empty() && !is_below(raw, root)) {
-    mounted.append(root).append(raw);
-    raw = mounted;
-  }
-  const auto decoded = [&] {
-    if (raw.find('%') == std::string_view::npos) return decode(raw);
-    scratch_.clear();
-    http::percent_decode(raw, scratch_);
-    return decode(scratch_);
-  };
+  const std::string_view raw = r.path_text();
   const std::string_view query = r.text(r.query);
-  return put(scope, Name::Path, decoded()) &&
+  return put(scope, Name::Path, decode(path_of(raw, root))) &&
          put(scope, Name::RawPath, to_bytes(raw)) &&
          (query.empty() ? put(scope, Name::QueryString, no_bytes_)
                         : put(scope, Name::QueryString, to_bytes(query))) &&
@@ -219,6 +219,7 @@ bool ScopeBuilder::add_addresses(PyObject* scope, server::Exchange& x) noexcept 
     if (!add_unix_server(scope, x.local_path())) return false;
   } else if (!put(scope, Name::Server, address(local, local.port()))) {
     return false;
+  }
   // A proxy says no port.
   if (const auto client = gateway::client_by_proxies(x, options_))
     return put(scope, Name::Client, address(*client, 0));

@@ -42,9 +42,10 @@ class ScopeBuilder {
   };
 
   [[nodiscard]] bool add_target(PyObject* scope, server::Exchange& x) noexcept;
+  [[nodiscard]] std::string_view path_of(std::string_view raw, std::string_view root);
   [[nodiscard]] bool add_addresses(PyObject* scope, server::Exchange& x) noexcept;
-  [[nodiscard]] bool add_extensions(PyObject* scope, PyObject* known,
   [[nodiscard]] bool add_unix_server(PyObject* scope, std::string_view path) noexcept;
+  [[nodiscard]] bool add_extensions(PyObject* scope, PyObject* known,
                                     PyObject* info) noexcept;
   [[nodiscard]] bool be_socket(PyObject* scope, const server::Exchange& x,
                                bool secure) noexcept;

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.asgi.serving import START, Once, Receive, Scope, Send, body, serve
+from tests.asgi.serving import GET, START, Once, Receive, Scope, Send, body, serve
+from tests.support.raw import Client, get
+from tests.support.websockets import HANDSHAKE
 
 pytestmark = pytest.mark.row("AS01")
 
@@ -18,7 +23,8 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> Scope:
     else:
         await send(START)
         await send(body(b"x"))
-        return scope
+    return scope
+
 
 def scope_of(data: bytes, **settings: Any) -> Scope:
     once = Once(answer)
@@ -153,44 +159,6 @@ def test_a_proxy_in_front_says_client_and_scheme() -> None:
     assert scope["scheme"] == "https"
 
 
-def test_an_untrusted_peer_says_nothing() -> None:
-    scope = scope_of(
-        b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9\r\n"
-        b"X-Forwarded-Proto: https\r\n\r\n",
-        proxy_headers="on",
-        forwarded_allow_ips="10.0.0.1",
-    )
-    assert scope["client"][0] == "127.0.0.1"
-    assert scope["scheme"] == "http"
-
-
-@pytest.mark.parametrize("path", ["/api/x", "/x"])
-def test_a_path_begins_with_that_of_its_mount(path: str) -> None:
-    data = f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
-    scope = scope_of(data, root_path="/api")
-    assert (scope["root_path"], scope["path"]) == ("/api", "/api/x")
-    assert scope["raw_path"] == b"/api/x"
-
-
-def test_an_absolute_target_names_the_host() -> None:
-    scope = scope_of(b"GET http://b/c HTTP/1.1\r\nHost: b\r\n\r\n")
-    assert scope["headers"] == [(b"host", b"b")]
-    assert (scope["path"], scope["raw_path"]) == ("/c", b"/c")
-
-
-def test_extensions_are_those_that_work() -> None:
-    extensions = scope_of(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")["extensions"]
-    assert set(extensions) >= {
-        "http.response.pathsend",
-        "http.response.early_hint",
-        "http.response.trailers",
-    }
-    assert "http.response.debug" not in extensions
-
-
-def test_the_id_of_a_request_is_that_of_its_answer() -> None:
-    ids: list[str] = []
-
 @pytest.mark.parametrize(
     ("said", "secure"), [("https", True), ("wss", True), ("http", False), ("ws", False)]
 )
@@ -215,6 +183,80 @@ def test_a_word_of_ones_own_for_https_is_not_another() -> None:
     scope = scope_of(get("/", "X-S: wss"), secure_scheme_headers={"X-S": "yes"})
     assert scope["scheme"] == "http"
 
+
+def test_an_untrusted_peer_says_nothing() -> None:
+    scope = scope_of(
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9\r\n"
+        b"X-Forwarded-Proto: https\r\n\r\n",
+        proxy_headers="on",
+        forwarded_allow_ips="10.0.0.1",
+    )
+    assert scope["client"][0] == "127.0.0.1"
+    assert scope["scheme"] == "http"
+
+
+@pytest.mark.parametrize("path", ["/api/x", "/x"])
+def test_a_path_begins_with_that_of_its_mount(path: str) -> None:
+    data = f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    scope = scope_of(data, root_path="/api")
+    assert (scope["root_path"], scope["path"]) == ("/api", "/api/x")
+    assert scope["raw_path"] == path.encode()
+
+
+@pytest.mark.parametrize("root", ["", "/api"])
+@pytest.mark.parametrize("target", [b"*", b"http://a"])
+def test_the_server_as_a_whole_is_not_mounted(root: str, target: bytes) -> None:
+    request = b"OPTIONS %s HTTP/1.1\r\nHost: a\r\n\r\n" % target
+    scope = scope_of(request, root_path=root)
+    assert (scope["path"], scope["raw_path"]) == ("*", b"*")
+    assert scope["root_path"] == root
+
+
+@pytest.mark.parametrize(
+    ("target", "root", "path"),
+    [
+        ("/a%2Fb?q=%2F", "", "/a/b"),
+        ("/a%2Fb", "/api", "/api/a/b"),
+        ("/api/a%2Fb", "/api", "/api/a/b"),
+        ("/api%2Fb", "/api", "/api/b"),  # as nginx, which has seen /api/ there
+        ("/%61pi/b", "/api", "/api/b"),
+        ("/apis", "/api", "/api/apis"),
+        ("/a%252Fb", "/api", "/api/a%2Fb"),
+        ("/x%20y/z", "/x y", "/x y/z"),
+        ("/z", "/x y", "/x y/z"),
+        ("/%C3%A9/%ff", "/é", "/é/\ufffd"),
+        ("/%ff%c3", "/é", "/é/\ufffd\ufffd"),
+        ("/%c3/%a9", "", "/\ufffd/\ufffd"),
+        ("/api", "/api", "/api"),
+        ("/", "/api", "/api/"),
+    ],
+)
+def test_a_path_is_decoded_once_and_below_its_mount(
+    target: str, root: str, path: str
+) -> None:
+    scope = scope_of(get(target), root_path=root)
+    assert (scope["root_path"], scope["path"]) == (root, path)
+    assert scope["raw_path"] == target.partition("?")[0].encode()
+
+
+def test_an_absolute_target_names_the_host() -> None:
+    scope = scope_of(b"GET http://b/c HTTP/1.1\r\nHost: b\r\n\r\n")
+    assert scope["headers"] == [(b"host", b"b")]
+    assert (scope["path"], scope["raw_path"]) == ("/c", b"/c")
+
+
+def test_extensions_are_those_that_work() -> None:
+    extensions = scope_of(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")["extensions"]
+    assert set(extensions) >= {
+        "http.response.pathsend",
+        "http.response.early_hint",
+        "http.response.trailers",
+    }
+    assert "http.response.debug" not in extensions
+
+
+def test_the_id_of_a_request_is_that_of_its_answer() -> None:
+    ids: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         info = scope["extensions"]["celadon.request"]
