@@ -128,7 +128,8 @@ Outcome Answer::start(PyObject* dict, const PortObject& port) noexcept {
     return Outcome::Failed;
   head_.clear();
   if (!head_.set_status(status.get()) ||
-      !head_.set_items(items.get(), request_.bridge()))
+      !head_.set_items(items.get(), request_.bridge(),
+                       has_trailers && !exchange().carrier.is_http10()))
     return Outcome::Failed;
   has_trailers_ = has_trailers;
   stage_ = Stage::Head;

@@ -31,6 +31,10 @@ bool split(PyObject* item, Pair& pair) noexcept {
   return fail(PyExc_TypeError, "header name and value must be bytes: %U", item);
 }
 
+bool names_trailers(const http::HeaderView& field) noexcept {
+  return http::header_id(field.name) == http::HeaderId::Trailer;
+}
+
 bool check(const Pair& pair, http::HeaderView& view, http::HeaderId& id) noexcept {
   view.name = gateway::view_bytes(pair.name);
   const auto known = http::field_id(view.name);
@@ -104,16 +108,19 @@ py::Object items_of(PyObject* headers) noexcept {
 
 bool Head::set_fields(PyObject* headers, gateway::Bridge& bridge) noexcept {
   const py::Object items = items_of(headers);
-  return items && set_items(items.get(), bridge);
+  return items && set_items(items.get(), bridge, false);
 }
 
-bool Head::set_items(PyObject* items, gateway::Bridge& bridge) noexcept {
-  http::AnswerRules rules(says_);
+bool Head::set_items(PyObject* items, gateway::Bridge& bridge,
+                     bool has_trailers) noexcept {
+  http::AnswerRules rules(says_, has_trailers);
   // By index and size anew each time: a list may change under us.
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items); ++i) {
     const py::Object item = py::Object::copy(PySequence_Fast_GET_ITEM(items, i));
     if (!add(item.get(), rules, bridge)) return false;
   }
+  if (has_trailers && (says_.content_length || http::is_bodyless(status_)))
+    std::erase_if(fields_, names_trailers);
   if (rules.agree()) return true;
   PyErr_SetString(PyExc_ValueError,
                   "Content-Length together with Transfer-Encoding in a response");

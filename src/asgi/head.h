@@ -28,7 +28,9 @@ class Head {
   [[nodiscard]] bool set_status(PyObject* status) noexcept;
   [[nodiscard]] bool set_fields(PyObject* headers, gateway::Bridge& bridge) noexcept;
   // Likewise, of what items_of() gave: no code of the application's runs.
-  [[nodiscard]] bool set_items(PyObject* items, gateway::Bridge& bridge) noexcept;
+  // `has_trailers`: fields follow the body where its length is not said.
+  [[nodiscard]] bool set_items(PyObject* items, gateway::Bridge& bridge,
+                               bool has_trailers) noexcept;
   // Each of them the value of a Link field.
   [[nodiscard]] bool set_links(PyObject* links) noexcept;
   // More fields behind the body, of a head that is out and was cleared. Likewise.

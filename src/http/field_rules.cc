@@ -164,6 +164,7 @@ AnswerRules::Verdict AnswerRules::take(HeaderId id, std::string_view value) noex
       });
       return says_.close ? Verdict::Heard : Verdict::Dropped;
     case HeaderId::TransferEncoding: has_coding_ = true; return Verdict::Dropped;
+    case HeaderId::Trailer: return has_trailers_ ? Verdict::Keep : Verdict::Dropped;
     default: return has_trait(id, Trait::OfHop) ? Verdict::Dropped : Verdict::Keep;
   }
 }

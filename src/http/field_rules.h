@@ -174,7 +174,9 @@ class AnswerRules {
     Bad,      // the answer breaks a rule (RS05)
   };
 
-  explicit AnswerRules(AnswerFields& says) noexcept : says_(says) {}
+  // `has_trailers`: fields follow the body, and may be named (RFC 9110 6.6.2).
+  explicit AnswerRules(AnswerFields& says, bool has_trailers = false) noexcept
+      : says_(says), has_trailers_(has_trailers) {}
   // Of a name that field_id() knows and a value that is clean.
   [[nodiscard]] Verdict take(HeaderId id, std::string_view value) noexcept;
   // False: they contradict each other (RS05).
@@ -184,6 +186,7 @@ class AnswerRules {
 
  private:
   AnswerFields& says_;
+  const bool has_trailers_;
   bool has_coding_ = false;
 };
 

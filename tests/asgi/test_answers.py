@@ -305,6 +305,50 @@ def test_trailers() -> None:
             assert raw == b"3\r\nabc\r\n0\r\nx-sum: 1\r\nx-sum: 0\r\n\r\n"
 
 
+def announced(
+    *headers: tuple[bytes, bytes], more: bool = True, status: int = 200
+) -> list[Message]:
+    fields = ((b"Trailer", b"x-sum"), *headers)
+    messages = [start(*fields, status=status, trailers=more), body(b"abc")]
+    last: Message = {"type": "http.response.trailers", "headers": [(b"x-sum", b"1")]}
+    return [*messages, last] if more else messages
+
+
+@pytest.mark.row("AS03")
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_trailers_are_announced(pieces: int) -> None:
+    messages = announced()
+    if pieces == 2:
+        messages[1:2] = [body(b"a", True), body(b"bc")]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
+
+    with serve(app) as server, server.client() as client:
+        client.send(GET)
+        head = client.read_until(b"\r\n\r\n")
+        assert b"\r\nTrailer: x-sum\r\n" in head
+        assert client.read_until(b"x-sum: 1\r\n\r\n").endswith(b"0\r\nx-sum: 1\r\n\r\n")
+
+
+@pytest.mark.row("AS03", "RS03")
+@pytest.mark.parametrize(
+    ("messages", "request_"),
+    [
+        (announced(more=False), GET),
+        (announced((b"Content-Length", b"3")), GET),
+        (announced(status=204), GET),
+        (announced(), b"GET / HTTP/1.0\r\n\r\n"),
+    ],
+    ids=["none follow", "length", "no body", "1.0"],
+)
+def test_what_has_no_trailers_announces_none(
+    messages: list[Message], request_: bytes
+) -> None:
+    assert answer_to(*messages, request=request_).get("Trailer") is None
+
+
 @pytest.mark.row("AS03")
 @pytest.mark.parametrize("name", [b"content-length", b"transfer-encoding", b"a b"])
 def test_what_may_not_be_a_trailer(name: bytes) -> None:

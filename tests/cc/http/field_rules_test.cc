@@ -288,6 +288,12 @@ TEST(AnswerRules, WhatIsOfTheConnectionIsDropped_RS03) {
   EXPECT_TRUE(says.close);
 }
 
+TEST(AnswerRules, TrailersAreAnnouncedWhereTheyFollow) {
+  AnswerFields says;
+  EXPECT_EQ(AnswerRules(says, true).take(HeaderId::Trailer, "x"), Verdict::Keep);
+  EXPECT_EQ(AnswerRules(says, true).take(HeaderId::Te, "x"), Verdict::Dropped);
+}
+
 TEST(AnswerRules, ALengthIsOneNumber_RS05) {
   AnswerFields says;
   AnswerRules rules(says);
