@@ -89,7 +89,7 @@ Outcome Answer::take(PyObject* dict, const PortObject& port) noexcept {
     py::raise_about(PyExc_RuntimeError, "behind the end of the answer: %U", dict);
     return Outcome::Failed;
   }
-  if (exchange().gone()) return fail_gone();
+  if (exchange().gone() || request_.is_cut_off()) return fail_gone();
   if (type == "http.response.body") return body(dict, port);
   if (type == "http.response.start") return start(dict, port);
   if (type == "http.response.trailers") return trailers(dict, port);

@@ -137,6 +137,7 @@ Outcome Request::receive_body(py::Object& message) noexcept {
       gateway::raise_body_error(x.body_rejection());
       return Outcome::Failed;
     }
+    cut_off_ = true;
     message = disconnect_message();
     return message ? Outcome::Done : Outcome::Failed;
   }

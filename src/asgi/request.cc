@@ -252,6 +252,7 @@ void Request::on_return() noexcept {
   if (told_of_end_) return exchange_->abort();
   PyErr_SetString(PyExc_RuntimeError,
                   exchange_->head_sent()
+  if (cut_off_) return refuse(exchange_->body_rejection());
                       ? "the application returned before its answer was complete"
                       : "the application returned without an answer");
   static_cast<void>(on_exception());
@@ -260,11 +261,20 @@ void Request::on_return() noexcept {
 // True: it is dealt with; else it goes on, as a cancellation always does.
 bool Request::on_exception() noexcept {
   const bool is_cancel = PyErr_ExceptionMatches(bridge_.loop().cancelled_error());
-  const bool of_client = gateway::is_of_client();
-  const server::Exchange* x = exchange_;
+// It has left, or the application was told so.
+bool Request::has_lost_client() const noexcept {
+  if (!exchange_) return client_left_;
+  if (exchange_->gone() || cut_off_ || told_of_end_) return true;
+  return socket_ &&
+         (socket_->accepted() ? !socket_->is_open() : exchange_->peer_shut());
+}
+
+  const bool has_left = has_lost_client();
+  const bool of_client = gateway::is_of_client(has_left);
+  server::Exchange* x = exchange_;
   const bool body_broke =
       x && of_client && x->body_state() == server::BodyState::Failed;
-  const bool left = of_client && (!x || x->gone() || (socket_ && socket_->accepted()));
+  const bool left = of_client && (!x || has_left || (socket_ && socket_->accepted()));
   const bool timed_out = cancelled_ == Cancel::Timeout;
   py::Object error = py::take_error();
   if (timed_out && is_cancel) {
@@ -288,6 +298,8 @@ bool Request::on_exception() noexcept {
   } else {
     refuse(body_broke && !x->gone() ? x->body_rejection() : http::Rejection::AppFailed);
   }
+  } else if (x && !x->gone() && left && told_of_end_) {
+    x->abort();
   if (is_cancel) py::restore_error(std::move(error));
   return !is_cancel;
 }
@@ -368,7 +380,8 @@ void Request::end() noexcept {
   line_.clear();
   news_ = 0;
   cancelled_ = Cancel::No;
-  to_cancel_ = body_given_ = client_left_ = told_of_end_ = waits_for_client_ = false;
+  to_cancel_ = body_given_ = client_left_ = waits_for_client_ = false;
+  cut_off_ = told_of_end_ = false;
   deadline_stage_ = 0;
   if (done) {
     done->set_consumer(nullptr);

@@ -92,6 +92,9 @@ class Request final : public server::Consumer,
   // The client left before its answer was complete.
   [[nodiscard]] bool client_left() const noexcept { return client_left_; }
 
+  // The application was told, in the middle of the body, that its client has left. Who
+  // only sends nothing more hears why that is wrong (400), but not from it.
+  [[nodiscard]] bool is_cut_off() const noexcept { return cut_off_; }
   [[nodiscard]] green::Hub& hub() const noexcept override;
   [[nodiscard]] server::Exchange& exchange() noexcept override { return *exchange_; }
   [[nodiscard]] PyObject* info() const noexcept override {
@@ -119,6 +122,7 @@ class Request final : public server::Consumer,
   void bridge_has_news() noexcept;
   [[nodiscard]] bool closes_still() noexcept;
   void start() noexcept;
+  [[nodiscard]] bool has_lost_client() const noexcept;
   [[nodiscard]] bool call_app() noexcept;
   [[nodiscard]] PySendResult settle(PySendResult sent, PyObject** result) noexcept;
   [[nodiscard]] bool on_exception() noexcept;
@@ -155,4 +159,5 @@ class Request final : public server::Consumer,
   std::uint8_t deadline_stage_ = 0;
 };
 
+  bool cut_off_ = false;
 }  // namespace celadon::asgi
