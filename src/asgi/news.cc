@@ -1,17 +1,34 @@
 // What a request is told, by its exchange and by the clock; what it gives on from there
 // to its application: a wake, a cancellation, the next message.
+#include <fcntl.h>
+
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "asgi/bridge.h"
 #include "asgi/request.h"
+#include "gateway/cold_file.h"
 #include "gateway/exceptions.h"
+#include "net/owned_fd.h"
 
 namespace celadon::asgi {
 namespace {
 
 constexpr Nanos kInsist = 10 * kSecond;     // after which a deadline comes again
 constexpr Nanos kShare = 5 * kMillisecond;  // a stream yields to others after so long
+
+Outcome tell_of_end(py::Object& message) noexcept {
+  message = disconnect_message();
+  return message ? Outcome::Done : Outcome::Failed;
+}
+
+// Parks until a block is in memory, whatever becomes of its request: by a descriptor of
+// its own. Without one, who reads it waits for the disk. False with an exception.
+bool fetch(int file, off_t offset) noexcept {
+  const net::OwnedFd own(::fcntl(file, F_DUPFD_CLOEXEC, 0));
+  return !own || gateway::warm_up(own.get(), offset, gateway::SpooledBody::kBlock);
+}
 
 }  // namespace
 
@@ -111,24 +128,20 @@ bool Request::has_had_its_share() const noexcept {
 
 // --- the body ---
 
-Outcome Request::receive(py::Object& message) noexcept {
+Outcome Request::receive(py::Object& message, const PortObject& port) noexcept {
   if (socket_) return socket_->receive(message);
   const server::Exchange* x = exchange_;
-  if (!x || x->gone() || x->ended()) {
-    message = disconnect_message();
-    return message ? Outcome::Done : Outcome::Failed;
-  }
-  if (!body_given_) return receive_body(message);
+  if (!x || x->gone() || x->ended()) return tell_of_end(message);
+  if (!body_given_) return receive_body(message, port);
   // One that sends nothing more may still wait for its answer: it gets it.
   if (!x->peer_shut()) return Outcome::Wait;
   told_of_end_ = true;
-  message = disconnect_message();
-  return message ? Outcome::Done : Outcome::Failed;
+  return tell_of_end(message);
 }
 
-Outcome Request::receive_body(py::Object& message) noexcept {
+Outcome Request::receive_body(py::Object& message, const PortObject& port) noexcept {
   server::Exchange& x = *exchange_;
-  if (x.spool() >= 0) return receive_spooled(message);
+  if (x.spool() >= 0) return receive_spooled(message, port);
   if (x.body().empty() && x.body_state() == server::BodyState::Open) x.want_body();
   if (x.body().empty() && x.body_state() == server::BodyState::Open)
     return Outcome::Wait;
@@ -138,8 +151,7 @@ Outcome Request::receive_body(py::Object& message) noexcept {
       return Outcome::Failed;
     }
     cut_off_ = true;
-    message = disconnect_message();
-    return message ? Outcome::Done : Outcome::Failed;
+    return tell_of_end(message);
   }
   const std::string_view data = x.body();
   py::Object body(
@@ -151,8 +163,17 @@ Outcome Request::receive_body(py::Object& message) noexcept {
   return message ? Outcome::Done : Outcome::Failed;
 }
 
-Outcome Request::receive_spooled(py::Object& message) noexcept {
+Outcome Request::receive_spooled(py::Object& message, const PortObject& port) noexcept {
   if (!spooled_) spooled_ = std::make_unique<gateway::SpooledBody>();
+  std::optional<off_t> fetched;
+  for (;;) {
+    const auto cold = spooled_->cold_block(exchange_->spool());
+    if (!cold || cold == fetched) break;
+    fetched = cold;
+    if (!fetch(exchange_->spool(), *cold)) return Outcome::Failed;
+    // Others ran meanwhile. Whoever received there has gone on in the file.
+    if (!port.request || !exchange_ || exchange_->gone()) return tell_of_end(message);
+  }
   if (!spooled_->fill(exchange_->spool(), false)) return Outcome::Failed;
   const std::string_view data = spooled_->data();
   body_given_ = data.empty();

@@ -66,7 +66,7 @@ Outcome attempt(WaitObject& wait, py::Object& result) noexcept {
                     "event loop");
     return Outcome::Failed;
   }
-  if (!wait.port->sends) return request->receive(result);
+  if (!wait.port->sends) return request->receive(result, *wait.port);
   Socket* socket = request->socket();
   const bool is_socket = socket && (socket->accepted() || request->open_exchange());
   if (wait.stage == Stage::Taken) {

@@ -63,8 +63,9 @@ class Request final : public server::Consumer,
   // There is no bridge any more: objects of the application's are cut off.
   void abandon() noexcept;
 
-  // A message for the application, if there is one. Failed: with an exception.
-  [[nodiscard]] Outcome receive(py::Object& message) noexcept;
+  // A message for the application, if there is one. Failed: with an exception. `port`:
+  // the one it is asked for by, which knows whether the request has ended meanwhile.
+  [[nodiscard]] Outcome receive(py::Object& message, const PortObject& port) noexcept;
   [[nodiscard]] Answer& answer() noexcept { return answer_; }
   // Where it asks for one; else null.
   [[nodiscard]] Socket* socket() const noexcept { return socket_.get(); }
@@ -128,8 +129,10 @@ class Request final : public server::Consumer,
   [[nodiscard]] bool on_exception() noexcept;
   void on_return() noexcept;
   [[nodiscard]] py::Object make_environ() noexcept;
-  [[nodiscard]] Outcome receive_body(py::Object& message) noexcept;
-  [[nodiscard]] Outcome receive_spooled(py::Object& message) noexcept;
+  [[nodiscard]] Outcome receive_body(py::Object& message,
+                                     const PortObject& port) noexcept;
+  [[nodiscard]] Outcome receive_spooled(py::Object& message,
+                                        const PortObject& port) noexcept;
   void wake(std::uint8_t sides) noexcept;
   void detach() noexcept;
   void end() noexcept;

@@ -10,7 +10,11 @@
 
 namespace celadon::gateway {
 
-constexpr std::size_t kBlock = std::size_t{64} * 1024;
+std::optional<off_t> SpooledBody::cold_block(int file) const noexcept {
+  const auto offset = static_cast<off_t>(offset_);
+  if (at_ < block_.size() || bytes_in_memory(file, offset, kBlock) == kBlock) return {};
+  return offset;
+}
 
 bool SpooledBody::fill(int file, bool may_park) noexcept {
   if (at_ < block_.size()) return true;

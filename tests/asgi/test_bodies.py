@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +25,9 @@ from tests.asgi.serving import (
     body,
     serve,
 )
-from tests.support.raw import Client
+from tests.support.raw import Client, post
+from tests.support.servers import can_leave_memory, drop_from_memory
+from tests.support.timing import once_right
 
 pytestmark = pytest.mark.row("AS02", "CN15")
 
@@ -311,3 +315,58 @@ def test_one_that_broke_before_it_was_begun_never_is() -> None:
         client.send(CHUNKED + b"zz\r\n")
         assert client.response().status == 400
     assert once.error is None
+
+
+@pytest.mark.parametrize("way", ["alone", "two at once", "left"])
+def test_a_spooled_body_that_left_memory_does_not_hold_the_loop(
+    way: str, tmp_path: Path
+) -> None:
+    """Design §9, cold files: a pool thread waits for the disk, as for WSGI. (A look that
+    does not wait starts to read, which may be over before it ends.)"""
+    once_right(lambda: _is_read_off_the_loop(way, tmp_path))
+
+
+def _is_read_off_the_loop(way: str, folder: Path) -> None:
+    data = b"".join(b"%d\n" % number for number in range(200_000))
+
+    async def app(
+        scope: Scope, receive: Receive, send: Send
+    ) -> tuple[bool, set[str], Any]:
+        [spool] = [
+            int(fd.name)
+            for fd in Path("/proc/self/fd").iterdir()
+            if fd.is_symlink() and str(folder) in str(fd.readlink())
+        ]
+        cold = drop_from_memory(spool)
+        threads = set(os.listdir("/proc/self/task"))
+        if way == "left":
+            late = asyncio.create_task(receive())
+            await asyncio.sleep(0)
+            await send(START)
+            await send(END)
+            got: Any = await late
+        elif way == "two at once":
+            pieces = await asyncio.gather(read(receive), read(receive))
+            got = sum(map(len, pieces))
+        else:
+            got = await read(receive)
+        started = set(os.listdir("/proc/self/task")) - threads
+        if way != "left":
+            await send(START)
+            await send(body(b"ok"))
+        return cold, started, got
+
+    once = Once(app)
+    settings: Any = {"request_buffering": True, "tmp_upload_dir": str(folder)}
+    with serve(once, **settings) as server:
+        assert server.request(post("/", data)).status == 200
+        once.done.wait()
+    cold, started, got = once.value
+    assert cold == can_leave_memory(folder)
+    assert bool(started) == cold
+    if way == "alone":
+        assert got == data
+    elif way == "two at once":
+        assert got == len(data)
+    else:
+        assert got["type"] in ("http.request", "http.disconnect")
