@@ -5,6 +5,7 @@
 
 #include "asgi/bridge.h"
 #include "asgi/call.h"
+#include "asgi/logged.h"
 #include "gateway/exceptions.h"
 #include "gateway/text.h"
 #include "http/rejection.h"
@@ -87,6 +88,8 @@ void Request::start() noexcept {
   if (made) {
     gateway::attach(*info_.get(), *this);
     scope_ = bridge_.scopes().build(x, info(), socket_ != nullptr, rejection);
+    if (!bridge_.options().logged_environ.empty())
+      logged_scope_ = py::Object::copy(scope_.get());
   }
   if (rejection != http::Rejection::None) {
     x.refuse(rejection);
@@ -249,18 +252,15 @@ void Request::on_return() noexcept {
     static_cast<void>(on_exception());
     return;
   }
+  if (cut_off_) return refuse(exchange_->body_rejection());
   if (told_of_end_) return exchange_->abort();
   PyErr_SetString(PyExc_RuntimeError,
                   exchange_->head_sent()
-  if (cut_off_) return refuse(exchange_->body_rejection());
                       ? "the application returned before its answer was complete"
                       : "the application returned without an answer");
   static_cast<void>(on_exception());
 }
 
-// True: it is dealt with; else it goes on, as a cancellation always does.
-bool Request::on_exception() noexcept {
-  const bool is_cancel = PyErr_ExceptionMatches(bridge_.loop().cancelled_error());
 // It has left, or the application was told so.
 bool Request::has_lost_client() const noexcept {
   if (!exchange_) return client_left_;
@@ -269,6 +269,9 @@ bool Request::has_lost_client() const noexcept {
          (socket_->accepted() ? !socket_->is_open() : exchange_->peer_shut());
 }
 
+// True: it is dealt with; else it goes on, as a cancellation always does.
+bool Request::on_exception() noexcept {
+  const bool is_cancel = PyErr_ExceptionMatches(bridge_.loop().cancelled_error());
   const bool has_left = has_lost_client();
   const bool of_client = gateway::is_of_client(has_left);
   server::Exchange* x = exchange_;
@@ -295,11 +298,11 @@ bool Request::has_lost_client() const noexcept {
     socket_->end(!is_cancel || cancelled_ == Cancel::No);
   } else if (timed_out) {
     refuse(http::Rejection::AppTimedOut);
+  } else if (x && !x->gone() && left && told_of_end_) {
+    x->abort();
   } else {
     refuse(body_broke && !x->gone() ? x->body_rejection() : http::Rejection::AppFailed);
   }
-  } else if (x && !x->gone() && left && told_of_end_) {
-    x->abort();
   if (is_cancel) py::restore_error(std::move(error));
   return !is_cancel;
 }
@@ -335,6 +338,7 @@ void Request::let_go() noexcept {
   server::Exchange& done = *exchange_;
   line_.clear();
   describe_to(line_);
+  log_scope();
   gateway::let_go_of(*info_.get(), Py_REFCNT(info()) > 1);
   exchange_ = nullptr;
   done.set_consumer(nullptr);
@@ -353,6 +357,12 @@ bool Request::closes_still() noexcept {
 
 void Request::bridge_has_news() noexcept {
   bridge_.attend_soon(*this);
+}
+
+// For the access log, before the exchange goes.
+void Request::log_scope() noexcept {
+  if (logged_scope_)
+    asgi::log_scope(*exchange_, bridge_.options(), logged_scope_.get());
 }
 
 // Cuts off what the application may go on with.
@@ -375,7 +385,9 @@ void Request::end() noexcept {
   wake(kAll);
   if (socket_ && exchange_ && socket_->accepted()) exchange_->finish();
   socket_.reset();
+  if (exchange_) log_scope();
   const py::Object task = std::move(task_);
+  const py::Object scope = std::move(logged_scope_);
   server::Exchange* done = std::exchange(exchange_, nullptr);
   line_.clear();
   news_ = 0;

@@ -92,10 +92,10 @@ class Request final : public server::Consumer,
   [[nodiscard]] server::Exchange* open_exchange() noexcept { return exchange_; }
   // The client left before its answer was complete.
   [[nodiscard]] bool client_left() const noexcept { return client_left_; }
-
   // The application was told, in the middle of the body, that its client has left. Who
   // only sends nothing more hears why that is wrong (400), but not from it.
   [[nodiscard]] bool is_cut_off() const noexcept { return cut_off_; }
+
   [[nodiscard]] green::Hub& hub() const noexcept override;
   [[nodiscard]] server::Exchange& exchange() noexcept override { return *exchange_; }
   [[nodiscard]] PyObject* info() const noexcept override {
@@ -122,8 +122,8 @@ class Request final : public server::Consumer,
   void note(Side side) noexcept;
   void bridge_has_news() noexcept;
   [[nodiscard]] bool closes_still() noexcept;
-  void start() noexcept;
   [[nodiscard]] bool has_lost_client() const noexcept;
+  void start() noexcept;
   [[nodiscard]] bool call_app() noexcept;
   [[nodiscard]] PySendResult settle(PySendResult sent, PyObject** result) noexcept;
   [[nodiscard]] bool on_exception() noexcept;
@@ -134,6 +134,7 @@ class Request final : public server::Consumer,
   [[nodiscard]] Outcome receive_spooled(py::Object& message,
                                         const PortObject& port) noexcept;
   void wake(std::uint8_t sides) noexcept;
+  void log_scope() noexcept;
   void detach() noexcept;
   void end() noexcept;
 
@@ -143,7 +144,8 @@ class Request final : public server::Consumer,
   Account account_;
   Ports ports_;
   py::Owned<gateway::RequestInfoObject> info_;
-  py::Object scope_;  // until the application has it
+  py::Object scope_;         // until the application has it
+  py::Object logged_scope_;  // where the access log asks for something of it
   py::Object task_;
   py::Owned<CallObject> call_;
   std::vector<Waiter> waiters_;
@@ -157,10 +159,10 @@ class Request final : public server::Consumer,
   bool interrupted_ = false;  // in the step that runs
   bool body_given_ = false;
   bool client_left_ = false;
+  bool cut_off_ = false;
   bool told_of_end_ = false;       // the client sends nothing more, and it was told so
   bool waits_for_client_ = false;  // since its step began
   std::uint8_t deadline_stage_ = 0;
 };
 
-  bool cut_off_ = false;
 }  // namespace celadon::asgi

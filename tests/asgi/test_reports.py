@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.asgi.serving import (
     END,
     GET,
     START,
+    App,
     Once,
     Receive,
     Scope,
@@ -20,8 +22,9 @@ from tests.asgi.serving import (
     body,
     serve,
 )
-from tests.support.raw import TIMEOUT
+from tests.support.raw import TIMEOUT, get
 from tests.support.servers import wait_until
+from tests.support.websockets import HANDSHAKE
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -63,6 +66,71 @@ def test_each_answer_has_one_line_in_the_access_log(tmp_path: Path) -> None:
         "GET /fails HTTP/1.1 500 22",
         "GET /b HTTP/1.1 200 5",
     ]
+
+
+def logged(
+    tmp_path: Path, app: App, form: str, data: bytes, **settings: Any
+) -> list[str]:
+    log = tmp_path / "access"
+    with serve(app, accesslog=str(log), access_log_format=form, **settings) as server:
+        server.request(data)
+        found: list[str] = wait_until(lambda: (f := log.read_text().splitlines(), f))
+    return found
+
+
+def test_what_an_application_put_into_its_scope_can_be_logged(tmp_path: Path) -> None:
+    """As what one of WSGI puts into its environ."""
+
+    class Odd:
+        def __str__(self) -> str:
+            raise AssertionError("code of the application's runs")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"].update(user="é", number=3, odd=Odd(), nothing=None)
+        scope["tenant"] = b"b"
+        await send(START)
+        await send(body(b"x"))
+
+    form = " ".join(
+        f"%({{{key}}}e)s"
+        for key in ("user", "number", "odd", "nothing", "tenant", "no")
+    )
+    assert logged(tmp_path, app, form, GET) == [r"\xc3\xa9 3 - - b -"]
+
+
+def test_what_cgi_calls_a_request_can_be_logged(tmp_path: Path) -> None:
+    """As gunicorn's own worker for ASGI has it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(body(b"x"))
+
+    names = (
+        "REQUEST_METHOD RAW_URI PATH_INFO QUERY_STRING SERVER_PROTOCOL REMOTE_ADDR "
+        "SCRIPT_NAME wsgi.url_scheme HTTP_X_A HTTP_X_B"
+    )
+    form = "|".join(f"%({{{key}}}e)s" for key in names.split())
+    request = get("/a%20b?c=d", "X-A: 1", "X-Forwarded-For: 9.9.9.9")
+    settings = {"root_path": "/r", "proxy_headers": "on"}
+    assert logged(tmp_path, app, form, request, **settings) == [
+        "GET|/a%20b?c=d|/r/a b|c=d|HTTP/1.1|9.9.9.9|/r|http|1|-"
+    ]
+
+
+def test_a_websocket_is_logged_likewise(tmp_path: Path) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["user"] = "jo"
+        await send({"type": "websocket.close"})
+
+    request = get("/", *HANDSHAKE)
+    assert logged(tmp_path, app, "%({user}e)s %(s)s", request) == ["jo 403"]
+
+
+def test_one_that_never_answers_is_logged_likewise(tmp_path: Path) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["user"] = "jo"
+
+    assert logged(tmp_path, app, "%({user}e)s %(s)s", GET) == ["jo 500"]
 
 
 def test_a_long_stream_takes_no_more_memory_than_a_short_one() -> None:
