@@ -1,0 +1,103 @@
+"""Time limits in tasks of asyncio, whose steps run on one greenlet now and on another one
+after their next await."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from types import FrameType
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from celadon._core import green as _green
+from celadon.green.spawn import spawn_later
+
+_NEVER = 1e10  # seconds; it is fired by hand
+_AGAIN = 0.01  # seconds, until a task that blocks is looked at once more
+
+
+def running_task() -> Any:
+    """The task of asyncio whose step runs here; None where none does."""
+    events, tasks = map(sys.modules.get, ("asyncio.events", "asyncio.tasks"))
+    if events is None or tasks is None:
+        return None
+    loop = events._get_running_loop()
+    return None if loop is None else tasks.current_task(loop)
+
+
+def is_coroutine(frame: FrameType) -> bool:
+    """Whether what runs there may await."""
+    asynchronous = (
+        inspect.CO_COROUTINE
+        | inspect.CO_ASYNC_GENERATOR
+        | inspect.CO_ITERABLE_COROUTINE
+    )
+    return frame.f_code.co_flags & asynchronous != 0
+
+
+class TaskAlarm:
+    """What `celadon._core.green.Alarm` is for a greenlet, for a task that runs here.
+
+    A call that blocks is interrupted where it parked; an await is, by a cancellation of the
+    task, in whose place the block that ends raises `exception` (`replaces`).
+    """
+
+    def __init__(self, seconds: float, exception: Any, task: Any) -> None:
+        self.fired = False
+        self._task = task
+        self._asked_before: int = task.cancelling()
+        self._is_over = False
+        self._cancels = False
+        self._began_on = getcurrent()
+        self._interrupt = _green.Alarm(_NEVER, exception)
+        self._timer = spawn_later(max(seconds, 0), self._fire)
+
+    @property
+    def pending(self) -> bool:
+        return not self._is_over and not self.fired
+
+    def cancel(self) -> None:
+        """Never any more; what was not delivered is taken back."""
+        self._is_over = True
+        self._timer.kill(block=False)
+        self._interrupt.cancel()
+
+    def replaces(self, error: BaseException | None) -> bool:
+        """It is over; whether it ended its block by `error`, a cancellation of its own."""
+        self.cancel()
+        if not self._cancels:
+            return False
+        self._cancels = False
+        is_ours = self._task.uncancel() <= self._asked_before
+        return is_ours and isinstance(error, sys.modules["asyncio"].CancelledError)
+
+    def _fire(self) -> None:
+        self.fired = True
+        if not self._interrupts():
+            self._task.get_loop().call_soon_threadsafe(self._cancel)
+
+    def _interrupts(self) -> bool:
+        """Where the task blocks, on the greenlet that it had when this began."""
+        outermost = getattr(self._task.get_coro(), "cr_frame", None)
+        if outermost is None or not _is_on(self._began_on, outermost):
+            return False
+        self._interrupt._fire()
+        return True
+
+    def _cancel(self) -> None:
+        if self._is_over or self._task.done():
+            return
+        if not getattr(self._task.get_coro(), "cr_running", False):
+            self._cancels = True
+            self._task.cancel()
+        elif not self._interrupts():
+            # It blocks elsewhere: a cancellation would come behind the block.
+            self._task.get_loop().call_later(_AGAIN, self._cancel)
+
+
+def _is_on(parked: greenlet, frame: FrameType) -> bool:
+    each: FrameType | None = parked.gr_frame
+    while each is not None and each is not frame:
+        each = each.f_back
+    return each is not None
