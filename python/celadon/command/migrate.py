@@ -91,8 +91,8 @@ def _changes(layer: Layer, settings: config.Config) -> Iterator[str]:
         yield "threads: requests run on greenlets, as many as worker_connections"
     if settings.worker_class == "asgi":
         yield (
-            "worker_class: tasks run on celadon's own loop; what a class of your own has "
-            "in CONFIG_KWARGS is written as settings"
+            "worker_class: tasks run on celadon's own loop; CONFIG_KWARGS of a class of "
+            "your own are read as settings"
         )
     if str(kind).lower().startswith(_OF_GEVENT_WEBSOCKET):
         yield (

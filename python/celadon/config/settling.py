@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from celadon.config import env_file, paths
+from celadon.config import env_file, paths, worker_class
 from celadon.config.effective import Config
 from celadon.config.settings import SETTINGS
 from celadon.config.values.addresses import in_both
@@ -15,8 +15,9 @@ ON_GREENLETS = "requests run on greenlets, not on threads"
 
 def contradictions(config: Config) -> list[str]:
     """Settles what settings say of each other; what cannot be settled is returned."""
+    problems = worker_class.settle(config)
     _settle_worker_class(config)
-    problems = [
+    problems += [
         f"{name}: {text!a} is no text in UTF-8"
         for name, value in config.values.items()
         for text in (value if isinstance(value, list | tuple) else [value])

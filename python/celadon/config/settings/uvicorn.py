@@ -73,6 +73,12 @@ VERDICTS: Mapping[str, Verdict] = {
 _PARSERS = ("auto", "h11", "httptools", "zttp")
 
 
+def setting_of(keyword: str) -> str:
+    """What a keyword of its `Config` is, by the flag of that name; empty: none has it."""
+    flag = "--" + keyword.replace("_", "-")
+    return _VALUES.get(flag) or _LISTS.get(flag, "")
+
+
 def add_flags(parser: argparse.ArgumentParser) -> None:
     hidden: Any = {"help": argparse.SUPPRESS}
     for flag, name in _VALUES.items():

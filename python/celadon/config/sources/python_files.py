@@ -49,7 +49,7 @@ def read_file(path: Path) -> Layer:
         tree = ast.parse(path.read_bytes(), str(path))
         # Without the __future__ of this module.
         code = compile(tree, str(path), "exec", dont_inherit=True)
-        with stand_in.gunicorn():
+        with stand_in.gunicorn(), stand_in.uvicorn():
             exec(code, vars(module))
     except Exception as error:
         if before:

@@ -1,4 +1,5 @@
-"""A configuration file may import gunicorn, which need not be installed any more."""
+"""A configuration file may import gunicorn and the worker of uvicorn, which need not be
+installed any more."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import importlib.util
 import logging
 import sys
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
 
 
 class Logger:
@@ -19,23 +21,78 @@ class Logger:
         self.access_log = logging.getLogger("gunicorn.access")
 
 
-@contextmanager
-def gunicorn() -> Iterator[None]:
+class Worker:
+    """What subclasses of gunicorn's workers find."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise RuntimeError("gunicorn, whose worker this is made of, is not installed")
+
+
+class Arbiter:
+    """Likewise, of its master."""
+
+    WORKER_BOOT_ERROR = 3
+
+
+class UvicornWorker(Worker):
+    """Likewise, of uvicorn's."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "auto", "http": "auto"}
+
+
+class UvicornH11Worker(UvicornWorker):
+    """Likewise."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {"loop": "asyncio", "http": "h11"}
+
+
+for _each in (UvicornWorker, UvicornH11Worker):
+    _each.__module__ = "uvicorn.workers"
+
+
+def gunicorn() -> AbstractContextManager[None]:
     """While it lasts ``import gunicorn`` works; without effect where it is installed."""
-    if importlib.util.find_spec("gunicorn") is not None:
+    return _there(
+        "gunicorn",
+        {
+            "gunicorn": {"__version__": "23.0.0"},
+            "gunicorn.glogging": {"Logger": Logger},
+            "gunicorn.config": {},
+            "gunicorn.arbiter": {"Arbiter": Arbiter},
+            "gunicorn.workers": {},
+            "gunicorn.workers.base": {"Worker": Worker},
+        },
+    )
+
+
+@contextmanager
+def uvicorn() -> Iterator[None]:
+    """Likewise ``uvicorn.workers`` and ``uvicorn_worker``."""
+    workers = {
+        "UvicornWorker": UvicornWorker,
+        "UvicornH11Worker": UvicornH11Worker,
+    }
+    with (
+        _there("uvicorn", {"uvicorn": {}, "uvicorn.workers": workers}),
+        _there("uvicorn_worker", {"uvicorn_worker": workers}),
+    ):
+        yield
+
+
+@contextmanager
+def _there(name: str, modules: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    if name in sys.modules or importlib.util.find_spec(name) is not None:
         yield
         return
-    package = types.ModuleType("gunicorn")
-    package.__path__ = []
-    package.__version__ = "23.0.0"  # type: ignore[attr-defined]
-    glogging = types.ModuleType("gunicorn.glogging")
-    glogging.Logger = Logger  # type: ignore[attr-defined]
-    config = types.ModuleType("gunicorn.config")
-    package.glogging, package.config = glogging, config  # type: ignore[attr-defined]
-    modules = {m.__name__: m for m in (package, glogging, config)}
-    sys.modules.update(modules)
+    for each, content in modules.items():
+        module = types.ModuleType(each)
+        vars(module).update({"__path__": [], **content})
+        parent, _, own = each.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], own, module)
+        sys.modules[each] = module
     try:
         yield
     finally:
-        for name in modules:
-            sys.modules.pop(name, None)
+        for each in modules:
+            sys.modules.pop(each, None)

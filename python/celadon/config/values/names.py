@@ -35,17 +35,51 @@ _GREEN = {
 }
 
 
-_ASGI = {"asgi", "gunicorn.workers.gasgi.asgiworker"}
+_ASGI = {
+    "asgi",
+    "gunicorn.workers.gasgi.asgiworker",
+    *(
+        f"{module}.{name}"
+        for module in ("uvicorn.workers", "uvicorn_worker")
+        for name in ("uvicornworker", "uvicornh11worker")
+    ),
+}
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+# Of servers whose workers have a loop of their own.
+_LOOPS = ("aiohttp", "gunicorn", "sanic", "tornado", "daphne")
+
+
+class OwnClass(str):
+    """A ``worker_class`` of the user's own, by its name or as it is: it is `asgi` if it is
+    made of uvicorn's, which is looked at once all settings are known."""
+
+    name: str
+    cls: type | None
+
+    def __new__(cls, name: str, found: type | None = None) -> OwnClass:
+        self = super().__new__(cls, "asgi")
+        self.name, self.cls = name, found
+        return self
+
+
+def is_of_uvicorn(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] in ("uvicorn", "uvicorn_worker")
+
+
+def _name_of(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def parse_worker_class(value: Any) -> str:
     """A name of gunicorn's, or a class, to one of ``auto green sync gthread asgi``."""
     if isinstance(value, type):
-        # A class of one's own may be made of uvicorn's.
-        value = " ".join(
-            f"{each.__module__}.{each.__qualname__}" for each in value.__mro__
-        )
-        value = value if "uvicorn" in value else value.partition(" ")[0]
+        if any(map(is_of_uvicorn, value.__mro__)):
+            return OwnClass(_name_of(value), value)
+        value = _name_of(value)
+        is_own = False
+    else:
+        name = str(value).strip()
+        is_own = _DOTTED.fullmatch(name) is not None and not name.startswith(_LOOPS)
     text = str(value).strip().lower()
     if text in ("sync", "gunicorn.workers.sync.syncworker"):
         return "sync"
@@ -53,7 +87,11 @@ def parse_worker_class(value: Any) -> str:
         return "gthread"
     if text in _GREEN:
         return "auto" if text == "auto" else "green"
-    if "uvicorn" in text or text in _ASGI:
+    if text in _ASGI:
+        return "asgi"
+    if is_own:
+        return OwnClass(str(value).strip())
+    if "uvicorn" in text:
         return "asgi"
     raise ValueError(
         "expected auto, green, sync, gthread, asgi, or a name of gevent's, eventlet's, "
