@@ -32,10 +32,14 @@ class Config:
                 return self.__dict__[where][name]
         raise AttributeError(name)
 
-    @property
-    def mode(self) -> str:
-        """How requests run, in words."""
-        return "greenlets" if self.green else "one request at a time (--no-green)"
+    def mode_of(self, interface: str) -> str:
+        """How requests of such an application run, in words that follow the version; none
+        where nobody has seen it yet (``auto``)."""
+        if interface in ("asgi", "asgi2"):
+            return " on an event loop"
+        if not self.green:
+            return " on one request at a time (--no-green)"
+        return " on greenlets" if interface == "wsgi" else ""
 
     def is_default(self, name: str) -> bool:
         return self.sources[name] == "default"

@@ -98,9 +98,9 @@ class Supervisor:
         self._bind_control()
         process.set_title(settings.proc_name, "master")
         logging.logger.info(
-            "celadon %s on %s, master %d, workers: %d",
+            "celadon %s%s, master %d, workers: %d",
             VERSION,
-            settings.mode,
+            settings.mode_of(settings.interface),
             os.getpid(),
             settings.workers,
         )

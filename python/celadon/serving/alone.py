@@ -69,7 +69,10 @@ def _serve(app: Application, settings: config.Config) -> None:
         hosted.start()
         with signals.held_back(signals.ENDS):
             logging.logger.info(
-                "celadon %s on %s, pid %d", VERSION, settings.mode, os.getpid()
+                "celadon %s%s, pid %d",
+                VERSION,
+                settings.mode_of(found.interface),
+                os.getpid(),
             )
             for address in addresses:
                 logging.logger.info("listening at %s", address)
