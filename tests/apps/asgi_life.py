@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 
 
 def say(*words: object) -> None:
@@ -52,12 +53,17 @@ async def echo(receive, send):
 
 async def live(scope, receive, send):
     await receive()
-    if os.environ.get("LIFE_START") == "hangs":
-        say("hangs")
-        await asyncio.sleep(3600)
+    how, _, number = os.environ.get("LIFE_START", "").partition(" ")
+    try:
+        await start(how)
+    except asyncio.CancelledError:
+        say("cancelled")
+        raise
     scope["state"]["pid"] = os.getpid()
     await send({"type": "lifespan.startup.complete"})
     say("started")
+    if how == "kills":
+        os.kill(os.getpid(), int(number))
     try:
         await receive()
         say("ending")
@@ -71,6 +77,20 @@ async def live(scope, receive, send):
     except asyncio.CancelledError:
         say("cancelled")
         raise
+
+
+async def start(how):
+    """Tells that it begins where it is not done at once."""
+    if how == "hangs":
+        say("hangs")
+        await asyncio.sleep(3600)
+    elif how:
+        say("starts")
+    while how in ("waits", "blocks") and not os.path.exists(os.environ["LIFE_GO"]):
+        if how == "blocks":
+            time.sleep(0.005)
+        else:
+            await asyncio.sleep(0.005)
 
 
 async def answer(send, body):

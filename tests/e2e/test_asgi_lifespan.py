@@ -166,17 +166,92 @@ def test_a_start_that_hangs_is_ended_by_its_limit() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_start_that_hangs_is_ended_by_a_stop(number: int) -> None:
-    with serve("app", LIFE_START="hangs") as server:
+def test_a_start_that_hangs_is_cancelled_by_a_stop(number: int) -> None:
+    """Behind what the end of a server may take: a second where it is to be quick."""
+    with serve("app", "--graceful-timeout", "1", LIFE_START="hangs") as server:
         server.out.said("hangs")
         server.signal(number)
         assert server.wait() == 0
-    code = RUN.format(name="app")
-    env = {"LIFE_START": "hangs"}
-    with Started(sys.executable, "-c", code, cwd=ROOT, env=env) as alone:
-        alone.out.said("hangs")
-        alone.signal(number)
-        assert alone.wait() == -number
+    assert server.out[-1].startswith("cancelled ")
+    with alone("graceful_timeout=1", LIFE_START="hangs") as script:
+        script.out.said("hangs")
+        script.signal(number)
+        assert script.wait() == -number
+    assert script.out[-1].startswith("cancelled ")
+
+
+def alone(*settings: str, **env: str) -> Started:
+    """`celadon.run` in a script."""
+    code = RUN.format(name="app").removesuffix(")") + "".join(
+        f", {each}" for each in settings
+    )
+    return Started(sys.executable, "-c", f"{code})", cwd=ROOT, env=env)
+
+
+STOPS = pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
+)
+WHEN = pytest.mark.parametrize("start", ["waits", "blocks"])
+WHOLE = ["starts", "started", "ending", "ended"]
+
+
+@STOPS
+@WHEN
+def test_a_start_that_is_told_to_end_is_told_of_its_end(
+    number: int, start: str, tmp_path: Path
+) -> None:
+    """As uvicorn has it: a start that is under way is finished, and whoever has started is
+    told of the end, also where it has not served."""
+    go = tmp_path / "go"
+    with serve("app", LIFE_START=start, LIFE_GO=str(go)) as server:
+        pid = int(server.out.said(r"starts (\d+)")[1])
+        os.kill(pid, number)
+        go.touch()
+        server.out.said(f"ended {pid}")
+        server.stop()
+    assert said(server, pid) == WHOLE
+
+
+@STOPS
+@WHEN
+def test_likewise_by_its_master(number: int, start: str, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with serve("app", LIFE_START=start, LIFE_GO=str(go)) as server:
+        pid = int(server.out.said(r"starts (\d+)")[1])
+        server.signal(number)
+        server.wait_line("stopping")
+        go.touch()
+        assert server.wait() == 0
+    assert said(server, pid) == WHOLE
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_likewise_in_a_script(number: int, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with alone(LIFE_START="waits", LIFE_GO=str(go)) as script:
+        pid = int(script.out.said(r"starts (\d+)")[1])
+        script.signal(number)
+        go.touch()
+        assert script.wait() == 0
+    assert said(script, pid) == WHOLE
+
+
+@STOPS
+def test_between_its_start_and_its_first_request(number: int) -> None:
+    with serve("app", LIFE_START=f"kills {int(number)}") as server:
+        pid = int(server.out.said(r"starts (\d+)")[1])
+        server.out.said(f"ended {pid}")
+        server.stop()
+    assert said(server, pid) == WHOLE
+    with alone(LIFE_START=f"kills {int(number)}") as script:
+        assert script.wait() == 0
+    assert said(script, script.process.pid) == WHOLE
+
+
+def said(server: Any, pid: int) -> list[str]:
+    """Of that process."""
+    lines = [line.split() for line in server.out]
+    return [what for what, *rest in lines if rest == [str(pid)]]
 
 
 def test_a_second_ctrl_c_waits_for_no_end() -> None:
@@ -255,6 +330,21 @@ def test_a_worker_of_gunicorn_is_told_twice() -> None:
                 os.kill(pid, signal.SIGQUIT)
         assert server.wait() == 0
     assert server.out[-1] == f"ended {pid}"
+
+
+@STOPS
+def test_a_worker_of_gunicorn_that_is_told_while_it_starts(
+    number: int, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    with Gun("app", LIFE_START="waits", LIFE_GO=str(go)) as server:
+        pid = int(server.out.said(r"starts (\d+)")[1])
+        os.kill(pid, number)
+        go.touch()
+        server.out.said(f"ended {pid}")
+        server.signal(signal.SIGTERM)
+        server.wait()
+    assert said(server, pid) == WHOLE
 
 
 def test_a_start_that_failed_ends_gunicorn_too() -> None:

@@ -60,7 +60,10 @@ _BEAT = 1.0  # seconds; the master waits for `timeout` of them
 class Worker(Base):
     """A worker of gunicorn's whose requests run on greenlets."""
 
+    alive: bool  # False: it is told to end
     _stopping = False
+    _serves = False
+    _hosted: Hosted | None = None  # the application, which is told of its end
 
     @classmethod
     def setup(cls) -> None:
@@ -95,6 +98,7 @@ class Worker(Base):
         found = served(self.wsgi, self._settings.interface)
         found = hooked.with_request_hooks(found, worker, self._settings, told)
         with Hosted(found, self._settings.lifespan, self._patience) as hosted:
+            self._hosted = hosted
             core = self._open(hosted, access=None if told else _access_writer())
             spawn(self._beat, core)
             try:
@@ -103,11 +107,13 @@ class Worker(Base):
                 for line in str(error).splitlines():
                     self.log.error("%s", line)
                 # As a worker of uvicorn's: its master does not try for ever.
-                sys.exit(Arbiter.WORKER_BOOT_ERROR)
+                sys.exit(Arbiter.WORKER_BOOT_ERROR if self.alive else 0)
             for note in self._settings.notes:
                 self.log.info("celadon: %s", note)
             health.start(core)
-            core.run(True)
+            if self.alive:
+                self._serves = True
+                core.run(True)
 
     def _open(self, hosted: Hosted, access: Any) -> _core.Server:
         from celadon.serving import watchdog
@@ -124,9 +130,15 @@ class Worker(Base):
         return ending.left(self.cfg.graceful_timeout)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """Of gunicorn, which exits: not from where an application is told of its end."""
-        if not self._stopping:
+        """Of gunicorn, which exits: not from where an application starts, which is told of
+        its end once it has, nor from where it is told so."""
+        if self._hosted is None:
             super().handle_quit(sig, frame)
+        elif self.alive:
+            self.alive = False
+            self.cfg.worker_int(self)
+            ending.told(quick=True)
+            self._hosted.hurry(ending.left_to_start(0, sig))
 
     def _tell_access(self, exchange: Exchange) -> None:
         _, req, environ, resp = exchange
@@ -139,7 +151,7 @@ class Worker(Base):
     def _beat(self, core: _core.Server) -> None:
         while True:
             self.notify()
-            if not self._stopping and self._is_over():
+            if self._serves and not self._stopping and self._is_over():
                 self._stopping = True
                 ending.told(quick=False)
                 core.stop(False)

@@ -20,14 +20,17 @@ from celadon.serving.keywords import prepare
 
 def serve(app: Application, settings: config.Config) -> None:
     """Binds, says where, and serves until a signal ends it, in this process alone."""
-    output.relay()
-    try:
-        _serve(app, settings)
-    finally:
-        output.stop()
+    with signals.Postponed() as postponed:
+        output.relay()
+        try:
+            _serve(app, settings, postponed)
+        finally:
+            output.stop()
 
 
-def _serve(app: Application, settings: config.Config) -> None:
+def _serve(
+    app: Application, settings: config.Config, postponed: signals.Postponed
+) -> None:
     prepare(settings)
     settings = systemd.activated(settings, systemd.take_sockets())
     manager = systemd.Notifier()
@@ -52,10 +55,17 @@ def _serve(app: Application, settings: config.Config) -> None:
     def patience() -> float | None:
         return ending.left(settings.graceful_timeout, *began_to_end[:1])
 
+    def end_early(number: int) -> None:
+        began_to_end.append(time.monotonic())
+        grace = settings.graceful_timeout
+        hosted.hurry(ending.left_to_start(grace, number))
+
     # Nobody would take its place after so many requests.
     settings.values["max_requests"] = 0
     found = served(app, settings.interface)
-    with Hosted(found, settings.lifespan, patience) as hosted:
+    hosted = Hosted(found, settings.lifespan, patience)
+    with hosted:
+        postponed.listen(end_early)
         try:
             access = logging.access_writer()
             watch, others = watchdog.prepare(), signals.Others()
@@ -68,6 +78,7 @@ def _serve(app: Application, settings: config.Config) -> None:
             raise UsageError(str(error)) from None
         hosted.start()
         with signals.held_back(signals.ENDS):
+            postponed.repeat()
             logging.logger.info(
                 "celadon %s%s, pid %d",
                 VERSION,

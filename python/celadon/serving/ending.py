@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -35,6 +36,12 @@ def left(grace: float, since: float | None = None) -> float | None:
         return None
     spent = time.monotonic() - (since or _told or time.monotonic())
     return max(grace - spent, _LEAST)
+
+
+def left_to_start(grace: float, number: int) -> float | None:
+    """Likewise, of what an application may still take to start, by the signal: a second
+    where all is to be quick."""
+    return left(grace) if number == signal.SIGTERM else _LEAST
 
 
 def bound(grace: float) -> None:

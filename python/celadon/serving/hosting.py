@@ -45,6 +45,12 @@ class Hosted:
         if self._lifespan is not None:
             self._lifespan.start()
 
+    def hurry(self, seconds: float | None) -> None:
+        """The process is to end: a start that is under way has so many seconds left, or as
+        long as it takes. For handlers of signals."""
+        if self._lifespan is not None and seconds is not None:
+            self._lifespan.hurry(seconds)
+
     def __enter__(self) -> Hosted:
         if self.interface == ASGI:
             # Here: who serves WSGI needs no asyncio.

@@ -5,6 +5,7 @@ As in the specification of ASGI, "Lifespan Protocol" 2.0:
     NEW ─► STARTING ── startup.complete ─► UP ─► ENDING ── shutdown.complete ─► OVER
                │                           │       └────── shutdown.failed ───► OVER
                ├── startup.failed ─► FAILED└── it returned or raised ─► OVER
+               ├── given up ───────► FAILED
                └── it returned or raised ─► ABSENT
 
 It runs as a task of the worker's loop; who tells it waits in a greenlet.
@@ -81,6 +82,12 @@ class Lifespan:
         if self.phase is Phase.ABSENT:
             self._judge_absence(error)
 
+    def hurry(self, seconds: float) -> None:
+        """A start that takes longer from now on is given up: its task is cancelled, and
+        `start` raises. For handlers of signals; without effect on one that is over."""
+        loop = asgi_loop.worker_loop()
+        loop.call_soon_threadsafe(loop.call_later, seconds, self._give_up)
+
     def end(self, seconds: float | None) -> None:
         """Tells the application that its worker ends, and waits for it, for so long.
 
@@ -115,7 +122,17 @@ class Lifespan:
                 exc_info=error,
             )
 
+    def _give_up(self) -> None:
+        if self.phase not in (Phase.NEW, Phase.STARTING):
+            return
+        self._message = "it was told to end before it had started"
+        self._settle(Phase.FAILED)
+        if self._task is not None:
+            self._task.cancel()
+
     async def _start(self) -> None:
+        if self.phase is Phase.FAILED:
+            return
         self.phase = Phase.STARTING
         self._task = asyncio.create_task(self._run(), name="lifespan")
         await self._ask("lifespan.startup", None)

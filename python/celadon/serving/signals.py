@@ -100,6 +100,55 @@ class Kept:
             os.kill(os.getpid(), self._number)
 
 
+class Postponed:
+    """While an application starts, those that end its process: they are heard once it
+    serves, so that who has started is told of the end, as uvicorn has it.
+
+    Where nothing serves in the end, what came does then what it would have done.
+    """
+
+    def __init__(self) -> None:
+        self._tell: Callable[[int], None] | None = None
+        self._came: dict[int, None] = {}  # a set in order
+        self._before: dict[int, tuple[Any, Any]] = {}
+
+    def __enter__(self) -> Postponed:
+        for number in ENDS:
+            self._before[number] = (signal.getsignal(number), _taken.get(number))
+        take(ENDS, self._keep)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.repeat()
+
+    def listen(self, tell: Callable[[int], None]) -> None:
+        """`tell` hears of each at once, by its number."""
+        self._tell = tell
+        for number in [*self._came]:
+            tell(number)
+
+    def repeat(self) -> None:
+        """What came comes again: the server hears it, if it is about to serve and they are
+        held back."""
+        before, self._before = self._before, {}
+        for number, (handler, taken) in before.items():
+            if signal.getsignal(number) != self._keep:
+                continue  # somebody has set another one
+            signal.signal(number, handler)
+            if taken is None:
+                del _taken[number]
+            else:
+                _taken[number] = taken
+        came, self._came = self._came, {}
+        for number in came:
+            os.kill(os.getpid(), number)
+
+    def _keep(self, number: int, _frame: object) -> None:
+        self._came[number] = None
+        if self._tell is not None:
+            self._tell(number)
+
+
 class Others:
     """Handlers of Python that the application has for what the server takes."""
 

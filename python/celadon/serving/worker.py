@@ -49,7 +49,14 @@ def serve_as_worker(
     settle(settings.gc_freeze)
     _core.green.set_base_context()
     grace = settings.graceful_timeout
-    with Hosted(served, settings.lifespan, lambda: ending.left(grace)) as hosted:
+    hosted = Hosted(served, settings.lifespan, lambda: ending.left(grace))
+
+    def end_early(number: int) -> None:
+        ending.told(number != signal.SIGTERM)
+        hosted.hurry(ending.left_to_start(grace, number))
+
+    with signals.Postponed() as postponed, hosted:
+        postponed.listen(end_early)
         hosted.start()
         try:
             access = logging.access_writer()
@@ -60,6 +67,7 @@ def serve_as_worker(
             raise UsageError(str(error)) from None
         try:
             with signals.held_back(signals.ENDS):
+                postponed.repeat()
                 health.start(core)
                 worker.serve_until(core.ask_for_another)
                 spawn_later(0, rotation.repeat)
