@@ -18,7 +18,7 @@ _sent: Counter[str] = Counter()
 def _echo(ws):
     for message in ws:
         ws.send(message)
-    seen.append("echo ended")
+    seen.append(f"echo ended {ws.environ['QUERY_STRING']}")
 
 
 def _about(ws):
