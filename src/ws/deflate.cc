@@ -49,8 +49,11 @@ void ZlibDelete::operator()(z_stream_s* stream) const noexcept {
 
 // --- Inflater ---
 
-Inflater::Inflater(int window) noexcept
+Inflater::Inflater(int window, ZlibMemory memory) noexcept
     : stream_(new z_stream_s{}, ZlibDelete{ZlibDelete::Way::Inflates}) {
+  stream_->zalloc = memory.take;
+  stream_->zfree = memory.give_back;
+  stream_->opaque = memory.opaque;
   CHECK(::inflateInit2(stream_.get(), -window) == Z_OK, "out of memory");
 }
 
@@ -73,6 +76,8 @@ Inflater::Result Inflater::inflate(std::string_view& in, std::span<char> out) no
       between_blocks_ = true;
     } else if (result == Z_OK) {
       between_blocks_ = is_behind_block(*stream_);
+    } else if (result == Z_MEM_ERROR) {
+      return {Step::NoMemory, made};
     } else if (result != Z_BUF_ERROR) {  // which only says that there was nothing to do
       return {Step::Bad, made};
     }
@@ -137,7 +142,7 @@ bool deflate_available() noexcept {
 void ZlibDelete::operator()(z_stream_s*) const noexcept {}
 
 // Nobody negotiates what is not there.
-Inflater::Inflater(int) noexcept {
+Inflater::Inflater(int, ZlibMemory) noexcept {
   CHECK(false, "built without zlib");
 }
 Inflater::Result Inflater::inflate(std::string_view&, std::span<char>) noexcept {

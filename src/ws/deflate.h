@@ -26,12 +26,20 @@ struct ZlibDelete {
 };
 using ZlibStream = std::unique_ptr<z_stream_s, ZlibDelete>;
 
+// Where zlib has its memory from; null: from the heap.
+struct ZlibMemory {
+  void* (*take)(void* opaque, unsigned items, unsigned size) = nullptr;
+  void (*give_back)(void* opaque, void* memory) = nullptr;
+  void* opaque = nullptr;
+};
+
 class Inflater {
  public:
   enum class Step : std::uint8_t {
-    Dry,   // all input is used, and all that it gives was given
-    Full,  // `out` is full: call again
-    Bad,   // no such data; what came before it was given
+    Dry,       // all input is used, and all that it gives was given
+    Full,      // `out` is full: call again
+    Bad,       // no such data; what came before it was given
+    NoMemory,  // for the window; likewise
   };
   struct Result {
     Step step;
@@ -39,7 +47,7 @@ class Inflater {
   };
 
   // `window`: bits, 9 to 15, at least those of who deflates.
-  explicit Inflater(int window) noexcept;
+  explicit Inflater(int window, ZlibMemory memory = {}) noexcept;
   // Takes bytes from the front of `in`. They may go on after a final block.
   [[nodiscard]] Result inflate(std::string_view& in, std::span<char> out) noexcept;
   // What came so far ends with a block, and with a byte.

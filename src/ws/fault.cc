@@ -27,6 +27,7 @@ FaultInfo fault_info(Fault fault) noexcept {
     case Fault::MessageTooLarge: return {kTooBig, "message too large"};
     case Fault::TooManyFragments: return {kTooBig, "too many fragments"};
     case Fault::Silent: return {kInternalError, "no answer to a ping"};
+    case Fault::NoMemory: return {kInternalError, "out of memory"};
   }
   std::unreachable();
 }

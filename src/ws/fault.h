@@ -1,5 +1,5 @@
-// Why a conversation was failed (RFC 6455 7.1.7), and what the close frame says. The
-// set is closed: faults are counted and logged by it.
+// Why a conversation was failed (RFC 6455 7.1.7), by its peer's fault or ours, and what
+// the close frame says. The set is closed: faults are counted and logged by it.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ enum class Fault : std::uint8_t {
   MessageTooLarge,   // WS05
   TooManyFragments,  // WS05
   Silent,            // WS08: no byte for ping_interval and ping_timeout
+  NoMemory,          // ours: none was left to inflate with
 };
 
 struct FaultInfo {

@@ -244,7 +244,9 @@ bool MessageParser::inflate(std::string_view plain) noexcept {
     message_.append(piece.data(), result.made);
     if (!judge_grown(old)) return false;
   }
-  return result.step != Inflater::Step::Bad || fail(Fault::BadDeflate);
+  if (result.step == Inflater::Step::Dry) return true;
+  const bool is_ours = result.step == Inflater::Step::NoMemory;
+  return fail(is_ours ? Fault::NoMemory : Fault::BadDeflate);
 }
 
 // --- ends ---

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -163,6 +165,24 @@ TEST_F(DeflateTest, WS07WhatIsNoDeflateIsRefused) {
   EXPECT_EQ(hear_cut(frame(Opcode::Binary, payload.substr(0, 100), kCompressed)),
             refused);
   EXPECT_EQ(hear_compressed("\xf2\x00\x11\x00\x00"sv), refused);
+}
+
+// Zlib takes memory for a window once a message goes on behind a piece.
+TEST_F(DeflateTest, WS07MemoryThatIsNotThereIsNotThePeersFault) {
+  int given = 0;
+  const ZlibMemory memory{.take =
+                              [](void* opaque, unsigned items, unsigned size) {
+                                int& count = *static_cast<int*>(opaque);
+                                return count++ == 0 ? std::calloc(items, size)
+                                                    : nullptr;
+                              },
+                          .give_back = [](void*, void* at) { std::free(at); },
+                          .opaque = &given};
+  pool_.put(std::make_unique<Inflater>(15, memory));
+  const std::string message = prose(20'000);
+  const std::string bytes = frame(Opcode::Text, deflated(message), kCompressed);
+  EXPECT_EQ(hear(bytes, 5000), (Lines{"closed:1011 out of memory"}));
+  EXPECT_GT(given, 1);
 }
 
 TEST_F(DeflateTest, WS07AMessageMayNotLeanOnTheOneBeforeUnlessThatWasAgreedOn) {

@@ -131,7 +131,7 @@ TEST(CloseCodes, WS04ThoseOfTheRegistryAndOfApplications) {
 }
 
 TEST(Faults, EachHasACodeThatMayBeSentAndWordsThatFit) {
-  for (int i = 0; i <= static_cast<int>(Fault::Silent); ++i) {
+  for (int i = 0; i <= static_cast<int>(Fault::NoMemory); ++i) {
     const FaultInfo info = fault_info(static_cast<Fault>(i));
     EXPECT_TRUE(is_close_code(info.code));
     EXPECT_LE(info.text.size(), kLongestReason);
