@@ -39,4 +39,18 @@ std::optional<net::ListenSocket> open_listener(
   return std::move(*socket);
 }
 
+PyObject* described(const net::ListenSocket& socket, int number) noexcept {
+  const std::string text = socket.describe();
+  PyObject* decoded = PyUnicode_DecodeFSDefaultAndSize(
+      text.data(), static_cast<Py_ssize_t>(text.size()));
+  return decoded ? Py_BuildValue("Ni", decoded, number) : nullptr;
+}
+
+std::optional<std::string> description(PyObject* text) noexcept {
+  const py::Object encoded(PyUnicode_EncodeFSDefault(text));
+  if (!encoded) return std::nullopt;
+  return std::string(PyBytes_AS_STRING(encoded.get()),
+                     static_cast<std::size_t>(PyBytes_GET_SIZE(encoded.get())));
+}
+
 }  // namespace celadon::module

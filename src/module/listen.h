@@ -2,9 +2,11 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "net/listener.h"
+#include "py/python.h"
 
 namespace celadon::module {
 
@@ -12,5 +14,11 @@ namespace celadon::module {
 // else OSError.
 [[nodiscard]] std::optional<net::ListenSocket> open_listener(
     std::string_view address, const net::ListenOptions& options) noexcept;
+
+// (description, number). The path of a socket that was handed over may be any bytes.
+[[nodiscard]] PyObject* described(const net::ListenSocket& socket, int number) noexcept;
+
+// Of what it gave. Nothing, with an exception.
+[[nodiscard]] std::optional<std::string> description(PyObject* text) noexcept;
 
 }  // namespace celadon::module

@@ -178,10 +178,9 @@ PyObject* open_for(PyObject* self, PyObject* address, const net::ListenOptions& 
   if (!text) return nullptr;
   auto socket = open_listener({text, static_cast<std::size_t>(size)}, options);
   if (!socket) return nullptr;
-  PyObject* described = Py_BuildValue("si", socket->describe().c_str(),
-                                      static_cast<int>(socket->address().port()));
-  if (described) use(self_of(self), std::move(*socket));
-  return described;
+  PyObject* result = described(*socket, socket->address().port());
+  if (result) use(self_of(self), std::move(*socket));
+  return result;
 }
 
 // Of (address, v6_only).
@@ -224,30 +223,30 @@ PyObject* master_bind_control(PyObject* self, PyObject* args) noexcept {
 }
 
 PyObject* master_unbind(PyObject* self, PyObject* described) noexcept {
-  const char* text = PyUnicode_AsUTF8(described);
+  const auto text = description(described);
   if (!text) return nullptr;
-  return py::boolean(self_of(self).master.retire_listener(text));
+  return py::boolean(self_of(self).master.retire_listener(*text));
 }
 
 PyObject* master_rebind(PyObject* self, PyObject* described) noexcept {
-  const char* text = PyUnicode_AsUTF8(described);
+  const auto text = description(described);
   if (!text) return nullptr;
-  return py::boolean(self_of(self).master.retake_listener(text));
+  return py::boolean(self_of(self).master.retake_listener(*text));
 }
 
 PyObject* master_unbind_admin(PyObject* self, PyObject* described) noexcept {
-  const char* text = PyUnicode_AsUTF8(described);
+  const auto text = description(described);
   if (!text) return nullptr;
   auto& pages = self_of(self).hooks.admin_sockets().pages;
-  return py::boolean(std::erase_if(pages, [text](const net::ListenSocket& socket) {
-                       return socket.describe() == text;
+  return py::boolean(std::erase_if(pages, [&text](const net::ListenSocket& socket) {
+                       return socket.describe() == *text;
                      }) > 0);
 }
 
 PyObject* master_listeners(PyObject* self, PyObject*) noexcept {
   py::Object list(PyList_New(0));
   for (const net::ListenSocket& socket : self_of(self).master.listeners()) {
-    const py::Object item(Py_BuildValue("si", socket.describe().c_str(), socket.fd()));
+    const py::Object item(described(socket, socket.fd()));
     if (!list || !item || PyList_Append(list.get(), item.get()) < 0) return nullptr;
   }
   return list.release();

@@ -8,6 +8,7 @@
 #include "green/hub.h"
 #include "green/sockets/api.h"
 #include "loop/signals.h"
+#include "module/listen.h"
 #include "module/master_object.h"
 #include "module/series_object.h"
 #include "module/stdio_relay.h"
@@ -75,8 +76,7 @@ PyObject* server_bind(PyObject* self, PyObject* args) noexcept {
   const std::string_view address(text, static_cast<std::size_t>(size));
   if (!worker_of(self).bind(address, v6_only != 0)) return nullptr;
   const auto& listener = worker_of(self).server().listeners().back();
-  return Py_BuildValue("si", listener->socket().describe().c_str(),
-                       static_cast<int>(listener->socket().address().port()));
+  return described(listener->socket(), listener->socket().address().port());
 }
 
 PyObject* server_run(PyObject* self, PyObject* signals) noexcept {
