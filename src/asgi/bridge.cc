@@ -14,7 +14,6 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
     : gateway::Bridge(hub, std::move(app), std::move(log_exception),
                       std::move(own_options), log),
       scopes_(options().environ),
-      deflate_pool_(options().websocket.protocol.deflate.level),
       free_(kKept) {
   hub.loop().add_keeper(*this);
 }
@@ -65,18 +64,18 @@ void Bridge::give_back(Request& request) noexcept {
 }
 
 bool Bridge::keeps_memory() const noexcept {
-  return !free_.empty() || scopes_.remembers() || deflate_pool_.keeps_memory();
+  return !free_.empty() || scopes_.remembers() || gateway::Bridge::keeps_memory();
 }
 
 void Bridge::give_back_unused() noexcept {
-  deflate_pool_.give_back_unused();
+  gateway::Bridge::give_back_unused();
   free_.give_back_unused();
   scopes_.forget_unused();
   constant_fields().forget_unused();
 }
 
 void Bridge::give_back_all() noexcept {
-  deflate_pool_.give_back_all();
+  gateway::Bridge::give_back_all();
   free_.give_back_all();
   scopes_.forget();
   constant_fields().clear();

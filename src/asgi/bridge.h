@@ -13,9 +13,7 @@
 #include "asgi/scope.h"
 #include "asgi/task_loop.h"
 #include "base/free_list.h"
-#include "base/out_queue.h"
 #include "gateway/bridge.h"
-#include "ws/deflation.h"
 
 namespace celadon::asgi {
 
@@ -37,9 +35,6 @@ class Bridge final : public gateway::Bridge {
   // On the loop: one of them does it.
   void attend() noexcept;
 
-  [[nodiscard]] ws::DeflatePool& deflate_pool() noexcept { return deflate_pool_; }
-  // Of WebSockets, on their way to their connection.
-  [[nodiscard]] OutQueue& frames() noexcept { return frames_; }
   [[nodiscard]] TaskLoop& loop() noexcept { return loop_; }
   [[nodiscard]] ScopeBuilder& scopes() noexcept { return scopes_; }
   // Requests that go on behind their answer, by so many more.
@@ -58,8 +53,6 @@ class Bridge final : public gateway::Bridge {
 
   TaskLoop loop_;
   ScopeBuilder scopes_;
-  ws::DeflatePool deflate_pool_;
-  OutQueue frames_;
   IntrusiveList<Request, Agenda> agenda_;
   IntrusiveList<Request, Alive> alive_;
   std::size_t background_ = 0;

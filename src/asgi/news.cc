@@ -44,12 +44,12 @@ void Request::note(Side side) noexcept {
 }
 
 void Request::on_body() noexcept {
-  if (socket_) socket_->on_body();
+  if (socket_ && socket_->accepted()) return socket_->on_body();
   note(Side::In);
 }
 
 void Request::on_writable() noexcept {
-  if (socket_) socket_->on_writable();
+  if (socket_ && socket_->accepted()) return socket_->on_writable();
   note(Side::Out);
 }
 

@@ -57,6 +57,13 @@ Outcome answer_late(const WaitObject& wait, py::Object& result) noexcept {
   return Outcome::Failed;
 }
 
+// Of a WebSocket: whose client sends much would never have to wait.
+Outcome receive(WaitObject& wait, Request& request, py::Object& result) noexcept {
+  const bool begins = std::exchange(wait.stage, Stage::Taken) == Stage::New;
+  if (begins && request.socket() && request.has_had_its_share()) return Outcome::Turn;
+  return request.receive(result, *wait.port);
+}
+
 Outcome attempt(WaitObject& wait, py::Object& result) noexcept {
   Request* request = wait.port->request;
   if (!request) return answer_late(wait, result);
@@ -66,7 +73,7 @@ Outcome attempt(WaitObject& wait, py::Object& result) noexcept {
                     "event loop");
     return Outcome::Failed;
   }
-  if (!wait.port->sends) return request->receive(result, *wait.port);
+  if (!wait.port->sends) return receive(wait, *request, result);
   Socket* socket = request->socket();
   const bool is_socket = socket && (socket->accepted() || request->open_exchange());
   if (wait.stage == Stage::Taken) {

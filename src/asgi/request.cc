@@ -6,11 +6,13 @@
 #include "asgi/bridge.h"
 #include "asgi/call.h"
 #include "asgi/logged.h"
+#include "gateway/describe.h"
 #include "gateway/exceptions.h"
 #include "gateway/text.h"
 #include "http/rejection.h"
 #include "py/brief.h"
 #include "py/error.h"
+#include "ws/handshake.h"
 
 namespace celadon::asgi {
 namespace {
@@ -32,17 +34,7 @@ green::Hub& Request::hub() const noexcept {
 }
 
 std::string Request::describe() const {
-  if (!exchange_) return line_;
-  std::string text;
-  describe_to(text);
-  return text;
-}
-
-void Request::describe_to(std::string& text) const {
-  const http::Request& request = exchange_->request();
-  text.append(request.text(request.method)).append(" ");
-  text.append(request.text(request.target));
-  if (!exchange_->route().empty()) text.append(" route=").append(exchange_->route());
+  return exchange_ ? gateway::describe(*exchange_) : line_;
 }
 
 PyObject* Request::take_socket() noexcept {
@@ -77,7 +69,8 @@ void Request::start() noexcept {
     return end();
   }
   if (ws::is_handshake(x.request()) && x.may_switch()) {
-    if (gateway::refuse_handshake(x, bridge_)) return end();
+    if (gateway::refuse_handshake(x, bridge_.options().websocket, bridge_.leave()))
+      return end();
     socket_ = std::make_unique<Socket>(*this, x, bridge_);
   }
   if (const Nanos due = bridge_.deadline_of(x); due != kNever)
@@ -244,7 +237,8 @@ PySendResult Request::settle(PySendResult sent, PyObject** result) noexcept {
 
 void Request::on_return() noexcept {
   if (!exchange_ || exchange_->gone()) return;
-  if (socket_ && socket_->accepted()) return socket_->end(false);
+  if (socket_ && socket_->accepted())
+    return socket_->end(Socket::Done::Returned, bridge_.leave());
   if (cancelled_ == Cancel::Shutdown || cancelled_ == Cancel::Disconnect)
     return refuse(http::Rejection::AppFailed);
   if (cancelled_ == Cancel::Timeout) {
@@ -295,7 +289,10 @@ bool Request::on_exception() noexcept {
     bridge_.log_error(environ ? environ.get() : Py_None);
   }
   if (socket_ && socket_->accepted()) {
-    socket_->end(!is_cancel || cancelled_ == Cancel::No);
+    const bool is_ours = is_cancel && (cancelled_ == Cancel::Shutdown ||
+                                       cancelled_ == Cancel::Disconnect);
+    socket_->end(is_ours ? Socket::Done::Killed : Socket::Done::Raised,
+                 bridge_.leave());
   } else if (timed_out) {
     refuse(http::Rejection::AppTimedOut);
   } else if (x && !x->gone() && left && told_of_end_) {
@@ -336,8 +333,7 @@ void Request::let_go() noexcept {
   Timer::cancel();
   client_left_ = exchange_->gone() && !exchange_->ended();
   server::Exchange& done = *exchange_;
-  line_.clear();
-  describe_to(line_);
+  line_ = gateway::describe(done);
   log_scope();
   gateway::let_go_of(*info_.get(), Py_REFCNT(info()) > 1);
   exchange_ = nullptr;
@@ -355,8 +351,8 @@ bool Request::closes_still() noexcept {
          !socket_->is_over();
 }
 
-void Request::bridge_has_news() noexcept {
-  bridge_.attend_soon(*this);
+void Request::on_socket_over() noexcept {
+  if (!call_) bridge_.attend_soon(*this);
 }
 
 // For the access log, before the exchange goes.

@@ -69,14 +69,12 @@ class Request final : public server::Consumer,
   [[nodiscard]] Answer& answer() noexcept { return answer_; }
   // Where it asks for one; else null.
   [[nodiscard]] Socket* socket() const noexcept { return socket_.get(); }
-  // Of that.
-  void on_news() noexcept {
-    note(Side::In);
-    note(Side::Out);
-    if (!call_ && socket_) bridge_has_news();
-  }
-  // A future that is resolved once there is news of that side. Null with an exception.
+  // Of that: it is over, which may be all that is still waited for.
+  void on_socket_over() noexcept;
   enum class Side : std::uint8_t { In = 1, Out = 2, Turn = 4 };
+  // There is news of that side.
+  void note(Side side) noexcept;
+  // A future that is resolved once there is. Null with an exception.
   [[nodiscard]] py::Object wait_for(Side side) noexcept;
   void forget(PyObject* future) noexcept;
   // Whether others are to have their turn first.
@@ -118,9 +116,6 @@ class Request final : public server::Consumer,
   void on_peer_shut() noexcept override { note(Side::In); }
   void on_timer() noexcept override;
 
-  void describe_to(std::string& text) const;
-  void note(Side side) noexcept;
-  void bridge_has_news() noexcept;
   [[nodiscard]] bool closes_still() noexcept;
   [[nodiscard]] bool has_lost_client() const noexcept;
   void start() noexcept;

@@ -1,6 +1,5 @@
 #include "asgi/socket.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -25,6 +24,23 @@ Outcome fail_closed() noexcept {
 Outcome fail(PyObject* type, const char* format, PyObject* what) noexcept {
   py::raise_about(type, format, what);
   return Outcome::Failed;
+}
+
+Outcome fail_by(gateway::WebSocket::Objection why, PyObject* dict) noexcept {
+  using enum gateway::WebSocket::Objection;
+  switch (why) {
+    case NotOffered:
+      return fail(PyExc_ValueError, "the client does not offer that subprotocol: %U",
+                  dict);
+    case NotOwn:
+      return fail(PyExc_ValueError, "Sec-WebSocket fields are the server's to say: %U",
+                  dict);
+    case Late:
+      return fail(PyExc_RuntimeError,
+                  "the answer has begun, or this connection ends with it: %U", dict);
+    case Gone: break;
+  }
+  return fail_closed();
 }
 
 Outcome give(py::Object made, py::Object& message) noexcept {
@@ -54,12 +70,14 @@ bool read_text(PyObject* value, const char* format, std::string_view& text) noex
 }  // namespace
 
 Socket::Socket(Request& request, server::Exchange& exchange, Bridge& bridge) noexcept
-    : gateway::WebSocket(exchange, bridge, bridge.deflate_pool(), bridge.frames()),
+    : gateway::WebSocket(exchange, bridge.websockets()),
       request_(request),
       bridge_(bridge) {}
 
-void Socket::on_news() noexcept {
-  request_.on_news();
+void Socket::on_news(News news) noexcept {
+  if ((news & kIn) != 0) request_.note(Request::Side::In);
+  if ((news & kOut) != 0) request_.note(Request::Side::Out);
+  if ((news & kOver) != 0) request_.on_socket_over();
 }
 
 Outcome Socket::receive(py::Object& message) noexcept {
@@ -114,19 +132,10 @@ Outcome Socket::accept(PyObject* dict, const PortObject& port) noexcept {
     return Outcome::Failed;
   if (!port.request || !request_.open_exchange() || request_.exchange().peer_shut())
     return fail_closed();
-  if (!subprotocol.empty() && !offers(subprotocol))
-    return fail(PyExc_ValueError, "the client does not offer that subprotocol: %U",
-                dict);
-  if (std::ranges::any_of(own.fields(), ws::is_of_handshake, &http::HeaderView::name))
-    return fail(PyExc_ValueError, "Sec-WebSocket fields are the server's to say: %U",
-                dict);
-  if (gateway::WebSocket::accept(subprotocol, own.fields())) {
-    request_.head_is_out();  // a WebSocket has no deadline
-    return Outcome::Done;
-  }
-  if (request_.exchange().gone()) return fail_closed();
-  return fail(PyExc_RuntimeError,
-              "the answer has begun, or this connection ends with it: %U", dict);
+  const auto done = gateway::WebSocket::accept(subprotocol, own.view());
+  if (!done) return fail_by(done.error(), dict);
+  request_.head_is_out();  // a WebSocket has no deadline
+  return Outcome::Done;
 }
 
 Outcome Socket::send_message(PyObject* dict) noexcept {
@@ -150,7 +159,7 @@ Outcome Socket::send_message(PyObject* dict) noexcept {
   } else {
     data = gateway::view_bytes(bytes);
   }
-  return send(has_text, data) ? settle() : fail_closed();
+  return send(has_text, data, bridge_.leave()) ? settle() : fail_closed();
 }
 
 Outcome Socket::close_by(PyObject* dict) noexcept {
@@ -173,8 +182,10 @@ Outcome Socket::close_by(PyObject* dict) noexcept {
       !message.is_read())
     return Outcome::Failed;
   if (!accepted()) return forbid();
-  switch (close(static_cast<std::uint16_t>(code), reason)) {
+  switch (close(static_cast<std::uint16_t>(code), reason, bridge_.leave())) {
     case ws::Refusal::None:
+      drop_messages();  // the next one that it receives says that it is closed
+      return Outcome::Done;
     // Who closes what its peer has closed has nothing to hear of that.
     case ws::Refusal::NotOpen: return Outcome::Done;
     case ws::Refusal::TooLong:
@@ -202,12 +213,6 @@ Outcome Socket::forbid() noexcept {
   if (sent == server::Sent::Gone) return fail_closed();
   request_.let_go();
   return Outcome::Done;
-}
-
-void Socket::end(bool raised) noexcept {
-  if (!is_open()) return;
-  [[maybe_unused]] const auto refusal =
-      close(raised ? ws::close_code::kInternalError : ws::close_code::kNormal, {});
 }
 
 }  // namespace celadon::asgi

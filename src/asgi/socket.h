@@ -22,11 +22,9 @@ class Socket final : public gateway::WebSocket {
   [[nodiscard]] Outcome receive(py::Object& message) noexcept;
   [[nodiscard]] Outcome take(PyObject* message, const PortObject& port) noexcept;
   [[nodiscard]] Outcome go_on() noexcept;
-  // The application has returned, or raised: it is closed, if it was accepted.
-  void end(bool raised) noexcept;
 
  private:
-  void on_news() noexcept override;
+  void on_news(News news) noexcept override;
   [[nodiscard]] Outcome accept(PyObject* message, const PortObject& port) noexcept;
   [[nodiscard]] Outcome send_message(PyObject* message) noexcept;
   [[nodiscard]] Outcome close_by(PyObject* message) noexcept;

@@ -16,7 +16,12 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
       app_(std::move(app)),
       log_exception_(std::move(log_exception)),
       options_(std::move(options)),
-      log_(log) {}
+      log_(log),
+      websockets_{.loop = hub.loop(),
+                  .options = options_.websocket,
+                  .log = log,
+                  .counters = counters_,
+                  .load = &own_load_} {}
 
 bool Bridge::cancels(std::string_view method) const noexcept {
   const auto& methods = options_.cancel_on_disconnect;

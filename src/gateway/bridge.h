@@ -5,33 +5,20 @@
 //                      └► asgi: a task of the worker's event loop
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 
 #include "base/log.h"
 #include "gateway/constant_fields.h"
+#include "gateway/counters.h"
 #include "gateway/options.h"
+#include "gateway/websocket_share.h"
 #include "green/hub.h"
 #include "py/ref.h"
 #include "server/exchange.h"
 
 namespace celadon::gateway {
-
-struct Counters {
-  std::uint64_t failed = 0;     // the application raised or broke a rule
-  std::uint64_t timed_out = 0;  // request_timeout
-  std::uint64_t dropped_headers = 0;
-  std::uint64_t websockets = 0;        // accepted
-  std::uint64_t websocket_faults = 0;  // failed: the client broke a rule, or was silent
-  std::uint64_t messages_received = 0;
-  std::uint64_t messages_sent = 0;
-};
-
-struct Load {
-  std::uint64_t websockets = 0;  // open
-};
 
 class Bridge : public server::App, public loop::Keeper {
  public:
@@ -53,16 +40,25 @@ class Bridge : public server::App, public loop::Keeper {
   }
   [[nodiscard]] const Options& options() const noexcept { return options_; }
   [[nodiscard]] Counters& counters() noexcept { return *counters_; }
-  [[nodiscard]] Load& load() noexcept { return *load_; }
   // Memory that others may read; outlives the bridge.
   void set_cells(Counters& counters, Load& load) noexcept {
     counters = *counters_;
     counters_ = &counters;
-    load = *load_;
-    load_ = &load;
+    websockets_.counters = &counters;
+    load = *websockets_.load;
+    websockets_.load = &load;
   }
   [[nodiscard]] LogSink& log() noexcept { return log_; }
   [[nodiscard]] ConstantFields& constant_fields() noexcept { return constant_fields_; }
+  [[nodiscard]] WebSocketShare& websockets() noexcept { return websockets_; }
+
+  // What is kept for the next requests is ours alone: to drop it runs no code of
+  // others.
+  [[nodiscard]] bool keeps_memory() const noexcept override {
+    return websockets_.deflate.keeps_memory();
+  }
+  void give_back_unused() noexcept override { websockets_.deflate.give_back_unused(); }
+  void give_back_all() noexcept override { websockets_.deflate.give_back_all(); }
 
   // A hop-by-hop field the application set: counted, and said once per name.
   void note_dropped_header(std::string_view name) noexcept;
@@ -89,9 +85,9 @@ class Bridge : public server::App, public loop::Keeper {
   Counters own_counters_;
   Counters* counters_ = &own_counters_;
   Load own_load_;
-  Load* load_ = &own_load_;
   std::unordered_set<std::string> dropped_names_;
   ConstantFields constant_fields_;
+  WebSocketShare websockets_;
 };
 
 // What the access log's format names, of what the application was shown.

@@ -14,7 +14,6 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
     : gateway::Bridge(hub, std::move(app), std::move(log_exception),
                       std::move(own_options), log),
       environ_(options().environ),
-      deflate_pool_(options().websocket.protocol.deflate.level),
       free_(kKept) {
   hub.loop().add_keeper(*this);
 }
@@ -49,11 +48,11 @@ void Bridge::give_back(Request& request) noexcept {
 }
 
 bool Bridge::keeps_memory() const noexcept {
-  return !free_.empty() || environ_.remembers() || deflate_pool_.keeps_memory();
+  return !free_.empty() || environ_.remembers() || gateway::Bridge::keeps_memory();
 }
 
 void Bridge::give_back_unused() noexcept {
-  deflate_pool_.give_back_unused();
+  gateway::Bridge::give_back_unused();
   free_.give_back_unused();
   environ_.forget_unused();
   if (environ_.remembers()) {
@@ -64,7 +63,7 @@ void Bridge::give_back_unused() noexcept {
 }
 
 void Bridge::give_back_all() noexcept {
-  deflate_pool_.give_back_all();
+  gateway::Bridge::give_back_all();
   free_.give_back_all();
   environ_.forget();
   constant_fields().clear();

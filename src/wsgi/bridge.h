@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "base/free_list.h"
-#include "base/out_queue.h"
 #include "gateway/bridge.h"
 #include "wsgi/environ.h"
 #include "wsgi/responder.h"
@@ -31,11 +30,6 @@ class Bridge final : public gateway::Bridge {
 
   [[nodiscard]] EnvironBuilder& environ() noexcept { return environ_; }
   [[nodiscard]] Sockets& sockets() noexcept { return sockets_; }
-  [[nodiscard]] ws::DeflatePool& deflate_pool() noexcept { return deflate_pool_; }
-  // Of WebSockets, on their way to their connection.
-  [[nodiscard]] OutQueue& frames() noexcept { return frames_; }
-  // What is kept for the next requests is ours alone: to drop it runs no code of
-  // others.
   [[nodiscard]] bool keeps_memory() const noexcept override;
   void give_back_unused() noexcept override;
   void give_back_all() noexcept override;
@@ -45,8 +39,6 @@ class Bridge final : public gateway::Bridge {
  private:
   EnvironBuilder environ_;
   Sockets sockets_;
-  ws::DeflatePool deflate_pool_;
-  OutQueue frames_;
   static constexpr std::size_t kKept = 256;
   FreeList<Request> free_;
 };

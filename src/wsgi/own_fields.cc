@@ -43,6 +43,13 @@ py::Object fields_of(PyObject* headers) noexcept {
                                           : PySequence_Tuple(headers));
 }
 
+http::ResponseHead OwnFields::head() const noexcept {
+  http::ResponseHead head;
+  head.has_request_id = says_.has_request_id;
+  head.headers = views_;
+  return head;
+}
+
 bool OwnFields::read(PyObject* items, Bridge& bridge) noexcept {
   using enum http::AnswerRules::Verdict;
   http::AnswerRules rules(says_);

@@ -29,8 +29,8 @@ class OwnFields {
   [[nodiscard]] const std::vector<http::HeaderView>& views() const noexcept {
     return views_;
   }
-  // The request's id is among them.
-  [[nodiscard]] bool has_request_id() const noexcept { return says_.has_request_id; }
+  // As the protocol needs them: views into this.
+  [[nodiscard]] http::ResponseHead head() const noexcept;
 
  private:
   std::vector<http::HeaderView> views_;

@@ -1,5 +1,6 @@
 #include "wsgi/request.h"
 
+#include "gateway/describe.h"
 #include "gateway/exceptions.h"
 #include "green/switch.h"
 #include "http/rejection.h"
@@ -22,12 +23,7 @@ green::Hub& Request::hub() const noexcept {
 }
 
 std::string Request::describe() const {
-  if (!exchange_) return {};
-  const http::Request& request = exchange_->request();
-  std::string text(request.text(request.method));
-  text.append(" ").append(request.text(request.target));
-  if (!exchange_->route().empty()) text.append(" route=").append(exchange_->route());
-  return text;
+  return exchange_ ? gateway::describe(*exchange_) : std::string();
 }
 
 // --- being woken, and waiting ---
@@ -49,7 +45,7 @@ void Request::on_writable() noexcept {
 }
 
 void Request::on_closing(server::Closing how) noexcept {
-  if (WebSocket* socket = offered_.accepted()) socket->on_closing(how);
+  if (WebSocket* socket = offered_.get()) socket->on_closing(how);
 }
 
 void Request::on_gone() noexcept {
@@ -225,8 +221,11 @@ bool Request::call_app(PyObject* environ) noexcept {
   close_result(result.get());
   // A framework answers for a view that has raised.
   constexpr int kFailed = 500;
-  if (answered && offered_.accepted())
-    end_socket(false, kit_.responder->head.status >= kFailed);
+  WebSocket* socket = answered ? offered_.accepted() : nullptr;
+  if (socket) {
+    socket->end(kit_.responder->head.status >= kFailed ? WebSocket::Done::Raised
+                                                       : WebSocket::Done::Returned);
+  }
   return answered;
 }
 
@@ -269,7 +268,8 @@ void Request::on_exception(PyObject* environ) noexcept {
     ++(timed_out ? bridge_.counters().timed_out : bridge_.counters().failed);
     bridge_.log_error(environ ? environ : Py_None);
   }
-  if (offered_.accepted()) return end_socket(our_kill, true);
+  if (WebSocket* socket = offered_.accepted())
+    return socket->end(our_kill ? WebSocket::Done::Killed : WebSocket::Done::Raised);
   x.refuse(timed_out                 ? http::Rejection::AppTimedOut
            : body_broke && !x.gone() ? x.body_rejection()
                                      : http::Rejection::AppFailed);

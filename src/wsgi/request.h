@@ -101,7 +101,6 @@ class Request final : public green::Job,
   // Of WebSockets (upgrade.cc).
   [[nodiscard, gnu::noinline]] bool refuses_handshake() noexcept;
   [[nodiscard, gnu::noinline]] bool offer_sockets(PyObject* environ) noexcept;
-  [[gnu::noinline]] void end_socket(bool our_kill, bool raised) noexcept;
   [[gnu::noinline]] void end() noexcept;
   void detach() noexcept;
 

@@ -1,9 +1,8 @@
 #include "wsgi/upgrade.h"
 
-#include <utility>
-
 #include "gateway/exceptions.h"
 #include "gateway/websocket.h"
+#include "ws/handshake.h"
 #include "wsgi/bridge.h"
 #include "wsgi/request.h"
 
@@ -31,24 +30,15 @@ bool Sockets::add(PyObject* environ, const server::Exchange& x,
 // like any other (CN12).
 bool Request::refuses_handshake() noexcept {
   return ws::is_handshake(exchange_->request()) &&
-         gateway::refuse_handshake(*exchange_, bridge_);
+         gateway::refuse_handshake(*exchange_, bridge_.options().websocket,
+                                   bridge_.leave());
 }
 
 bool Request::offer_sockets(PyObject* environ) noexcept {
   const http::Request& request = exchange_->request();
   if (!request.asks_to_upgrade() || !exchange_->may_switch()) return true;
   if (!bridge_.sockets().add(environ, *exchange_, *kit_.info.get())) return false;
-  if (!ws::is_handshake(request)) return true;
-  auto handshake = ws::read_handshake(request, bridge_.options().websocket.origins);
-  return !handshake || offered_.offer(*this, std::move(*handshake), environ);
-}
-
-void Request::end_socket(bool our_kill, bool raised) noexcept {
-  WebSocket& socket = *offered_.accepted();
-  if (our_kill)
-    return socket.end(ws::close_code::kGoingAway, WebSocket::Answer::Unheard);
-  socket.end(raised ? ws::close_code::kInternalError : ws::close_code::kNormal,
-             WebSocket::Answer::Awaited);
+  return !ws::is_handshake(request) || offered_.offer(*this, environ);
 }
 
 // --- the socket itself ---

@@ -32,7 +32,7 @@ PyObject* at_home(PyObject* self, std::predicate<WebSocket&> auto&& use) noexcep
   return socket ? green::in_thread_of(socket->hub(), call) : call();
 }
 
-PyObject* to_object(const Message& message) noexcept {
+PyObject* to_object(const gateway::Message& message) noexcept {
   const auto size = static_cast<Py_ssize_t>(message.data.size());
   return message.is_text ? PyUnicode_DecodeUTF8(message.data.data(), size, nullptr)
                          : PyBytes_FromStringAndSize(message.data.data(), size);
@@ -46,7 +46,7 @@ PyObject* raise_closed() noexcept {
 // None where none comes any more.
 PyObject* take_message(PyObject* self) noexcept {
   if (!self_of(self).socket) return py::none();
-  std::optional<Message> message;
+  std::optional<gateway::Message> message;
   const py::Object done(
       at_home(self, [&message](WebSocket& socket) { return socket.receive(message); }));
   if (!done) return nullptr;
@@ -263,13 +263,12 @@ PyType_Spec spec{"celadon._core.WebSocket", sizeof(WebSocketObject), 0,
 
 }  // namespace
 
-bool OfferedSocket::offer(Request& request, ws::Handshake handshake,
-                          PyObject* environ) noexcept {
+bool OfferedSocket::offer(Request& request, PyObject* environ) noexcept {
   auto* made =
       reinterpret_cast<WebSocketObject*>(socket_type->tp_alloc(socket_type, 0));
   if (!made) return false;
   object_.reset(made);
-  socket_ = std::make_unique<WebSocket>(request, std::move(handshake));
+  socket_ = std::make_unique<WebSocket>(request);
   made->socket = socket_.get();
   made->environ = py::new_ref(environ);
   return PyDict_SetItemString(environ, "wsgi.websocket",

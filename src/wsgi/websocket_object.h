@@ -3,7 +3,6 @@
 
 #include <memory>
 
-#include "http/request.h"
 #include "py/ref.h"
 #include "wsgi/websocket.h"
 
@@ -24,11 +23,12 @@ class OfferedSocket {
   OfferedSocket& operator=(const OfferedSocket&) = delete;
 
   // False with an exception.
-  [[nodiscard]] bool offer(Request& request, ws::Handshake handshake,
-                           PyObject* environ) noexcept;
+  [[nodiscard]] bool offer(Request& request, PyObject* environ) noexcept;
   // Cuts the object off.
   void end() noexcept;
-  // Null where none was offered, or none was accepted.
+  // Null where none was offered.
+  [[nodiscard]] WebSocket* get() const noexcept { return socket_.get(); }
+  // Likewise, or none was accepted.
   [[nodiscard]] WebSocket* accepted() const noexcept {
     return socket_ && socket_->accepted() ? socket_.get() : nullptr;
   }
