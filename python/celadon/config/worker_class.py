@@ -8,9 +8,7 @@ application is in the master before the standard library is patched.
 from __future__ import annotations
 
 import importlib
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -143,6 +141,9 @@ _CODE = "from celadon.config import worker_class; worker_class.tell()"
 
 
 def _ask(name: str, config: Config) -> _Found:
+    import json  # only where there is such a class
+    import subprocess
+
     folders = [os.path.abspath(config.chdir or "."), *config.pythonpath, *sys.path]
     try:
         answered = subprocess.run(
@@ -161,6 +162,8 @@ def _ask(name: str, config: Config) -> _Found:
 
 def tell() -> None:
     """Reads the name of a class and folders to import it from, and writes what it is."""
+    import json
+
     name, folders = json.load(sys.stdin)
     sys.path[:] = folders
     answer = os.dup(1)

@@ -3,7 +3,6 @@ after their next await."""
 
 from __future__ import annotations
 
-import inspect
 import sys
 from types import FrameType
 from typing import Any
@@ -14,6 +13,9 @@ from celadon._core import green as _green
 from celadon.green.spawn import spawn_later
 
 _NEVER = 1e10  # seconds; it is fired by hand
+# CO_COROUTINE, CO_ITERABLE_COROUTINE and CO_ASYNC_GENERATOR of `inspect`, which takes its
+# time to import.
+_ASYNCHRONOUS = 0x80 | 0x100 | 0x200
 _AGAIN = 0.01  # seconds, until a task that blocks is looked at once more
 
 
@@ -28,12 +30,7 @@ def running_task() -> Any:
 
 def is_coroutine(frame: FrameType) -> bool:
     """Whether what runs there may await."""
-    asynchronous = (
-        inspect.CO_COROUTINE
-        | inspect.CO_ASYNC_GENERATOR
-        | inspect.CO_ITERABLE_COROUTINE
-    )
-    return frame.f_code.co_flags & asynchronous != 0
+    return frame.f_code.co_flags & _ASYNCHRONOUS != 0
 
 
 class TaskAlarm:
