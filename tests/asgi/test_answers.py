@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.asgi.serving import (
     body,
     serve,
 )
-from tests.support.raw import Response
+from tests.support.raw import Response, get
 
 
 def start(*headers: tuple[bytes, bytes], status: int = 200, **more: Any) -> Message:
@@ -52,6 +53,30 @@ def test_head_and_body_of_one_piece_have_their_length() -> None:
     assert answer.get("Content-Length") == "5"
     assert answer.get("X-A") == "\xff"
     assert len(answer.all("Date")) == len(answer.all("Server")) == 1
+
+
+# Of RFC 9110; CPython has these names from 3.13 on.
+RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
+
+def test_every_status_is_called_by_its_name() -> None:
+    statuses = [each for each in HTTPStatus if each >= 200]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(status=int(scope["query_string"])))
+        await send(END)
+
+    with serve(app) as server, server.client() as client:
+        for status in statuses:
+            client.send(get(f"/?{status.value}"))
+            name = RENAMED.get(status.value, status.phrase)
+            answer = client.response()
+            assert (answer.status, answer.reason.lower()) == (status, name.lower())
 
 
 def test_pieces_are_chunked() -> None:
