@@ -141,7 +141,7 @@ clients: test-tools ## Random clients on the real server, in every mode, CLIENTS
 drivers: test-tools ## Drivers at the versions that people have pinned (ARGS="NAME ...", --slice)
 	$(RUN) tools.try_drivers $(ARGS)
 
-applications: test-tools ## Applications of others as gunicorn serves them (ARGS="NAME ...", --help)
+applications: test-tools ## Applications of others as gunicorn or uvicorn serves them (ARGS="NAME ...", --help)
 	$(RUN) tests.applications $(ARGS)
 
 bench:             ## Compare with other servers in interleaved rounds (minutes)

@@ -1,2 +1,2 @@
-"""Applications that others wrote, unmodified: served as gunicorn serves them, then under many
-clients. `python -m tests.applications`."""
+"""Applications that others wrote, unmodified: served as gunicorn or uvicorn serves them, then under
+many clients. `python -m tests.applications`."""

@@ -1,4 +1,5 @@
-"""Serves applications of others: each answer as gunicorn's, then many clients at once.
+"""Serves applications of others: each answer as gunicorn's, of ASGI as uvicorn's, then many
+clients at once.
 
 `python -m tests.applications [--seconds N] [NAME ...]`: all, or those that begin so. Each is in
 an environment of its own under build/applications, installed when it is first asked for.
@@ -16,8 +17,10 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.applications.application import Application
+from tests.applications.peers import PEERS
 from tests.applications.trial import Trial
 from tests.support.environment import keep_what_is_everywhere
+from tests.support.services import all_services
 from tools import environments
 
 HERE = Path(__file__).parent
@@ -41,9 +44,10 @@ def _pin(application: Application) -> None:
     """Installs it as it would be installed today, and writes down what that is."""
     folder = FOLDER / application.name
     environments.make_anew(folder)
-    environments.install(folder, *application.packages, "gunicorn", minutes=MINUTES)
+    peer = PEERS[application.peer]
+    environments.install(folder, *application.packages, *peer.packages, minutes=MINUTES)
     # What celadon asks for, whatever the application would have.
-    environments.install(folder, "greenlet>=3.1", minutes=1)
+    environments.install(folder, "greenlet>=3.1", minutes=MINUTES)
     words = [*environments.pip(folder), "freeze", "--all", "--exclude", "celadon"]
     pins = subprocess.check_output(words, text=True)
     pins_of(application).write_text(pins)
@@ -59,13 +63,23 @@ def _passes(application: Application, given: argparse.Namespace) -> bool:
     except environments.NotInstalled as error:
         print(f"{name} cannot be installed: {error}", flush=True)
         return False
-    with tempfile.TemporaryDirectory(prefix=f"{name}-") as place:
+    with (
+        tempfile.TemporaryDirectory(prefix=f"{name}-") as place,
+        all_services(Path(place) / "services") as services,
+    ):
         programs = (folder / "bin").absolute()
         options = ["--preempt", given.preempt] if given.preempt else []
         for method in _METHODS if given.kills else ():
             options += ["--cancel-on-disconnect", method]
+        folder = Path(place).resolve()
         trial = Trial(
-            application, programs, Path(place).resolve(), given.seconds, options
+            application,
+            programs,
+            folder,
+            given.seconds,
+            options,
+            services,
+            given.both,
         )
         try:
             trial.go(given.seed)
@@ -88,6 +102,7 @@ def main() -> int:
     add("--seconds", type=float, default=10, help="that a crowd asks, twice or more")
     add("--seed", type=int, default=int(time.time()), help="what the crowd does")
     add("--preempt", metavar="MS", help="celadon's setting of that name")
+    add("--both", action="store_true", help="the crowd comes to the other server, too")
     add("--kills", action="store_true", help="who goes away kills his request")
     add("--pin", action="store_true", help="only write down today's versions")
     given = parser.parse_args()

@@ -8,6 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.applications.guest import Guest
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,19 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """What is open when a server is told to end: an answer of which a piece comes at once
+    and the rest soon, one that never ends, and a WebSocket that says something at once."""
+
+    slow: str
+    endless: str
+    socket: str
+
+
+@dataclass(frozen=True)
 class Application:
     """`target` are the words for both servers; `{folder}` in `environment` is where it was
-    set up; `varies` what may differ between two answers: patterns, of whose groups, or
+    set up, `{postgres_port}` and `{redis_port}` are where those listen; `varies` what may differ between two answers: patterns, of whose groups, or
     else whole, nothing is compared. `story` is what each of a crowd does in this order, again
     and again, with nothing known before but `$mark`, new each time and nobody else's, `$client`,
     the number of who does it, and `$basic`, by which HTTP knows the user `user$client` with the
@@ -119,3 +133,8 @@ class Application:
     environment: Mapping[str, str] = field(default_factory=dict)
     varies: tuple[str, ...] = ()
     story: tuple[Page, ...] = ()
+    peer: str = "gunicorn"
+    set_up: Callable[[Place, dict[str, str]], None] = lambda *_: None
+    acts: tuple[Callable[[Guest], None], ...] = ()
+    rest: Page | None = None
+    ending: Ending | None = None

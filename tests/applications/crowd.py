@@ -10,13 +10,17 @@ from random import Random
 
 from tests.applications.answers import Answer
 from tests.applications.application import Page
+from tests.applications.guest import Guest, differ
 from tests.applications.story import Teller
 from tests.applications.visitor import Unanswered, Visitor
 from tests.support.raw import Response
 
 CLIENTS = 32
 _LEAVE = 0.2  # of the requests
+_ACT = 0.3
 _TELL = 0.1  # of the times that a client decides what it does
+
+Act = Callable[[Guest], None]
 
 
 class Crowd:
@@ -29,6 +33,8 @@ class Crowd:
         expected: list[tuple[Page, Answer]],
         read: Callable[[Response, int], Answer],
         story: Sequence[Page] = (),
+        acts: Sequence[tuple[Act, list[str]]] = (),
+        act: Callable[[Act, int, str], list[str]] = lambda *_: [],
     ) -> None:
         self.answered = 0
         self.left = 0
@@ -37,6 +43,9 @@ class Crowd:
         self._expected = expected
         self._read = read
         self._story = story
+        self._acts = acts
+        self._act = act
+        self.acted = 0
         self.told = 0
         self._lock = threading.Lock()
 
@@ -53,13 +62,16 @@ class Crowd:
 
     def _visit(self, seed: int, number: int, end: float) -> None:
         random = Random(f"{seed} {number}")
-        teller = Teller(self._known.port, self._story, f"m{seed}x{number}", number)
+        mark = f"m{seed}x{number}"
+        teller = Teller(self._known.port, self._story, mark, number)
         with Visitor(self._known.port, keeps=True) as visitor:
             while True:
                 visitor.knows(self._known)
                 page, expected = random.choice(self._expected)
                 if self._story and (not teller.told or random.random() < _TELL):
                     self._tell(teller, random)
+                elif self._acts and random.random() < _ACT:
+                    self._play(random, mark)
                 elif random.random() < _LEAVE:
                     self._break_off(visitor, page, random)
                 else:
@@ -77,6 +89,15 @@ class Crowd:
             self.told += 1
             self.answered += teller.answered
             self.wrong += [f"story under load: {each}" for each in found]
+
+    def _play(self, random: Random, mark: str) -> None:
+        act, expected = random.choice(self._acts)
+        with self._lock:
+            self.acted += 1
+            mark = f"{mark}a{self.acted}x"
+        found = differ(expected, self._act(act, self._known.port, mark))
+        with self._lock:
+            self.wrong += [f"{act.__name__} under load: {each}" for each in found]
 
     def _break_off(self, visitor: Visitor, page: Page, random: Random) -> None:
         with suppress(OSError):

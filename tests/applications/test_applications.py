@@ -9,7 +9,8 @@ import pytest
 
 from tests.applications.__main__ import all_applications, pins_of
 from tests.applications.answers import Reading
-from tests.applications.application import Application, Page, Place
+from tests.applications.application import Application, Ending, Page, Place
+from tests.applications.guest import Guest
 from tests.applications.trial import Trial
 from tests.support.raw import Response
 from tests.support.servers import BIN
@@ -89,6 +90,104 @@ def test_what_is_wrong_is_named(tmp_path: Path, fault: str, said: str) -> None:
     assert any(said in each for each in faults), faults
 
 
+ASGI = """
+import asyncio, sys
+ours = sys.argv[0].endswith("celadon")
+kept = []
+async def answer(send, pieces):
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    async for piece in pieces:
+        await send({{"type": "http.response.body", "body": piece, "more_body": True}})
+    await send({{"type": "http.response.body"}})
+async def pieces(path):
+    if path in ("/slow", "/cut"):
+        yield b"begun"
+        await asyncio.sleep(0.5)
+    if path == "/cut":
+        raise ValueError
+    while path == "/endless":
+        yield b"piece"
+        await asyncio.sleep(0.05)
+    yield b"kept " + str(len(kept)).encode() if path == "/rest" else b"done"
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        path = scope["path"]
+        {fault}
+        return await answer(send, pieces(path))
+    assert scope["type"] == "websocket"
+    await receive()
+    await send({{"type": "websocket.accept"}})
+    text, code = "hello", 4000
+    {talk}
+    await send({{"type": "websocket.send", "text": text}})
+    if (await receive())["type"] == "websocket.receive":
+        await send({{"type": "websocket.close", "code": code}})
+"""
+
+
+def _says_something(guest: Guest) -> None:
+    talk = guest.talk("/talk")
+    talk.hear()
+    talk.send(guest.mark)
+    talk.hear()
+
+
+def tried_by_asgi(folder: Path, fault: str = "pass", talk: str = "pass") -> Trial:
+    def prepare(place: Place) -> None:
+        place.write("site_app.py", ASGI.format(fault=fault, talk=talk))
+
+    application = Application(
+        "site",
+        (),
+        ("site_app:app",),
+        (Page("/"),),
+        prepare,
+        peer="uvicorn",
+        acts=(_says_something,),
+        rest=Page("/rest", shows=("kept 0",)),
+        ending=Ending("/slow", "/endless", "/talk"),
+    )
+    trial = Trial(application, BIN, folder, seconds=0.3)
+    trial.go(seed=1)
+    return trial
+
+
+def test_an_application_of_asgi_that_is_the_same_everywhere_has_no_fault(
+    tmp_path: Path,
+) -> None:
+    trial = tried_by_asgi(tmp_path)
+    assert trial.faults == []
+    said = "\n".join(trial.notes)
+    assert re.search(r"[1-9]\d* acts", said)
+    assert re.search("celadon at SIGTERM: slow whole.*closed 1001.*status 0", said)
+    assert re.search("celadon at SIGHUP: slow whole.*closed 1012.*answered 200", said)
+
+
+@pytest.mark.parametrize(
+    ("fault", "talk", "said"),
+    [
+        ("pass", "if ours: text = 'goodbye'", "says_something: behind"),
+        ("pass", "if ours: code = 4001", "closed 4001"),
+        (
+            "if ours and path != '/rest': kept.append(1)",
+            "pass",
+            "/rest after the crowd",
+        ),
+        (
+            "if ours and path == '/slow': path = '/cut'",
+            "pass",
+            "SIGTERM",
+        ),
+    ],
+    ids=["a message", "a close code", "what is kept", "an ending"],
+)
+def test_what_is_wrong_by_asgi_is_named(
+    tmp_path: Path, fault: str, talk: str, said: str
+) -> None:
+    faults = tried_by_asgi(tmp_path, fault, talk).faults
+    assert any(said in each for each in faults), faults
+
+
 def test_what_may_differ_is_taken_out() -> None:
     reading = Reading(
         (r'token="(\w+)"', r"\d{4}-\d\d-\d\d"),
@@ -118,6 +217,10 @@ def test_each_application_is_pinned_whole() -> None:
     for application in there:
         pins = pins_of(application).read_text().splitlines()
         assert all(re.fullmatch(r"[\w.-]+==[\w.+!]+", line) for line in pins), pins
-        named = {line.split("==")[0].lower() for line in pins}
-        wanted = {re.split(r"[=\[]", each)[0].lower() for each in application.packages}
-        assert wanted | {"gunicorn", "greenlet"} <= named
+        named = {_name(line) for line in pins}
+        wanted = {_name(each) for each in application.packages}
+        assert wanted | {application.peer, "greenlet"} <= named
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[<=\[]", requirement)[0].lower().replace("_", "-")

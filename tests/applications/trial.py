@@ -1,4 +1,4 @@
-"""One application on trial: gunicorn's answers, celadon's, and what many clients leave."""
+"""One application on trial: its peer's answers, celadon's, and what many clients leave."""
 
 from __future__ import annotations
 
@@ -7,35 +7,29 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.applications.answers import Answer, Reading
-from tests.applications.application import Application, Page, Place
+from tests.applications.application import Application, Ending, Page, Place
 from tests.applications.crowd import Crowd
+from tests.applications.endings import ends, reloads
+from tests.applications.guest import Guest, differ
+from tests.applications.peers import PEERS, Celadon
 from tests.applications.story import Teller
 from tests.applications.visitor import Unanswered, Visitor
 from tests.support.raw import TIMEOUT
 from tests.support.servers import Started, wait_until
+from tests.support.services import Services
 
 ROUNDS = 5  # at the most, until one has left nothing
 _MEGABYTE = 1 << 20
 _GROWTH = 2 * _MEGABYTE  # of a round; more than the noise of malloc, less than any leak
+_PORTS = ("postgres_port", "redis_port")
 _PATIENCE = 15.0  # seconds until pools and idle connections are gone
 _HINT = re.compile(r"the loop (is|was) held|hint:")
-_GUNICORN = ("--worker-class", "gthread", "--threads", "8", "--workers", "1")
-
-
-class Gunicorn(Started):
-    @property
-    def port(self) -> int:
-        return int(self.said(r"Listening at: http://.*:(\d+) ")[1])
-
-
-class Celadon(Started):
-    pass
 
 
 @dataclass(frozen=True)
@@ -79,6 +73,8 @@ class Trial:
         folder: Path,
         seconds: float,
         options: Sequence[str] = (),
+        services: Services | None = None,
+        both: bool = False,
     ) -> None:
         self.faults: list[str] = []
         self.notes: list[str] = []
@@ -86,6 +82,9 @@ class Trial:
         self._programs = programs
         self._seconds = seconds
         self._options = ("--workers", "1", *options)
+        self._services = services
+        self._both = both
+        self._peer = PEERS[application.peer]
         # Both serve it from one folder, since what it answers may name that.
         self._place = Place(folder / "site", programs)
         self._new = folder / "new"
@@ -95,14 +94,23 @@ class Trial:
         self._place.folder.mkdir()
         self._application.prepare(self._place)
         self._place.folder.rename(self._new)
-        with self._served(Gunicorn, "gunicorn", *_GUNICORN) as theirs:
-            answers, _ = self._ask_all(theirs)
+        peer = self._peer
+        with self._served(peer.kind, peer.name, *peer.options) as theirs:
+            answers, known = self._ask_all(theirs)
+            heard = self._act_all(theirs.port, "their")
+            if self._both:
+                self._under_load(theirs, known, heard, seed)
+                self.notes += [f"{peer.name}: {each}" for each in self.faults]
+                self.faults.clear()
         with self._served(Celadon, "celadon", *self._options) as ours:
             visitor = self._compare(answers, ours)
+            self._compare_acts(heard, self._act_all(ours.port, "our"))
             self._look_at_log(theirs, ours)
             if not self.faults:
-                self._under_load(ours, visitor, seed)
+                self._under_load(ours, visitor, heard, seed)
                 self._look_at_log(theirs, ours)
+        if ending := self._application.ending:
+            self._end(ending)
         self._check()
 
     @contextmanager
@@ -110,11 +118,13 @@ class Trial:
         shutil.rmtree(self._place.folder, ignore_errors=True)
         shutil.copytree(self._new, self._place.folder, symlinks=True)
         program, *options = command
+        environment = self._environment()
+        self._application.set_up(self._place, environment)
         with kind(
-            *(str(self._programs / program), "--bind", "127.0.0.1:0", *options),
+            *(str(self._programs / program), *self._peer.address, *options),
             *self._application.target,
             cwd=self._place.folder,
-            env=self._environment(),
+            env=environment,
         ) as server:
             yield server
 
@@ -122,6 +132,11 @@ class Trial:
         folder = str(self._place.folder)
         given = self._application.environment.items()
         words = {name: text.replace("{folder}", folder) for name, text in given}
+        for name, text in words.items():
+            for port in _PORTS:
+                if f"{{{port}}}" in text:
+                    number = str(getattr(self._services, port))
+                    words[name] = text = text.replace(f"{{{port}}}", number)
         return {"PYTHONHASHSEED": "0"} | words  # sets in one order
 
     def _ask_all(self, server: Started) -> tuple[list[Answer], Visitor]:
@@ -147,11 +162,41 @@ class Trial:
         failed = [page for page, each in zip(self._application.pages, ours, strict=True)
                   if each.status >= 500]  # fmt: skip
         self.notes.append(
-            f"{len(ours)} pages, {len(failed)} of them fail as gunicorn's"
+            f"{len(ours)} pages, {len(failed)} of them fail as {self._peer.name}'s"
         )
         return visitor
 
-    def _under_load(self, server: Started, visitor: Visitor, seed: int) -> None:
+    def _act_all(self, port: int, mark: str) -> list[list[str]]:
+        return [self._act(act, port, f"{mark}{number}x")
+                for number, act in enumerate(self._application.acts)]  # fmt: skip
+
+    def _act(self, act: Callable[[Guest], None], port: int, mark: str) -> list[str]:
+        with Guest(port, mark, self._reading) as guest:
+            try:
+                act(guest)
+            except Exception as error:
+                guest.hear(f"{type(error).__name__}: {error}")
+            return guest.heard
+
+    def _compare_acts(self, theirs: list[list[str]], ours: list[list[str]]) -> None:
+        for act, their, our in zip(self._application.acts, theirs, ours, strict=True):
+            self.faults += [f"{act.__name__}: {each}" for each in differ(their, our)]
+
+    def _end(self, ending: Ending) -> None:
+        peer = self._peer
+        with self._served(peer.kind, peer.name, *peer.options) as server:
+            self.notes.append(f"{peer.name} at SIGTERM: {ends(server, ending)[0]}")
+        with self._served(Celadon, "celadon", *self._options) as server:
+            said, faults = ends(server, ending)
+        self.notes.append(f"celadon at SIGTERM: {said}")
+        with self._served(Celadon, "celadon", *self._options) as server:
+            said, more = reloads(server, ending)
+        self.notes.append(f"celadon at SIGHUP: {said}")
+        self.faults += faults + more
+
+    def _under_load(
+        self, server: Started, visitor: Visitor, heard: list[list[str]], seed: int
+    ) -> None:
         pages = [page for page in self._application.pages if page.is_asked_again]
         read = self._reading.read
         with Visitor(server.port, keeps=False) as alone:
@@ -159,22 +204,40 @@ class Trial:
             expected: list[tuple[Page, Answer]] = []
             for page in pages:
                 expected.append((page, read(alone.ask(page), server.port)))
-        crowd = Crowd(visitor, expected, read, self._application.story)
+        acts = list(zip(self._application.acts, heard, strict=True))
+        story = self._application.story
+        crowd = Crowd(visitor, expected, read, story, acts, self._act)
         pid = server.worker
         before = State.of(pid)
         for number in range(ROUNDS):
             crowd.come(self._seconds, seed + number)
+            self._rest(server)
             now = self._quiet(pid, before if number else None)
-            if crowd.wrong or (number and _is_flat(before, now)):
+            if crowd.wrong or self.faults or (number and _is_flat(before, now)):
                 break
             before, earlier = now, before
         else:
             self.faults.append(f"grows under load: {earlier}; a round later {now}")
         self.faults += crowd.wrong
         self.notes.append(
-            f"{crowd.answered} answers to a crowd, {crowd.told} stories told, "
-            f"{crowd.left} broken off; {now}"
+            f"{type(server).__name__}: {crowd.answered} answers to a crowd, {crowd.told} stories told, "
+            f"{crowd.acted} acts, {crowd.left} broken off; {now}"
         )
+
+    def _rest(self, server: Started) -> None:
+        """Whether what the application has for its clients has come back to it."""
+        if (page := self._application.rest) is None:
+            return
+
+        def look() -> tuple[str, bool]:
+            with Visitor(server.port, keeps=False) as visitor:
+                text = visitor.ask(page).body.decode("latin-1")
+            return text, all(each in text for each in page.shows)
+
+        try:
+            wait_until(look, _PATIENCE)
+        except AssertionError as error:
+            self.faults.append(f"{page} after the crowd: {error}")
 
     def _quiet(self, pid: int, before: State | None) -> State:
         """Once nobody is connected any more: with no more than before, if it comes to that."""
@@ -192,7 +255,7 @@ class Trial:
     def _look_at_log(self, theirs: Started, ours: Started) -> None:
         known = Counter(_exceptions([*theirs.lines, *theirs.out]))
         new = Counter(_exceptions([*ours.lines, *ours.out])) - known
-        told = [f"{count} tracebacks that gunicorn has not: {text}"
+        told = [f"{count} tracebacks that {self._peer.name} has not: {text}"
                 for text, count in new.items() if text not in known]  # fmt: skip
         self.faults += [each for each in told if each not in self.faults]
         hints = [line for line in ours.lines if _HINT.search(line)]
@@ -216,11 +279,15 @@ class Trial:
 
 
 def _exceptions(lines: Sequence[str]) -> Iterator[str]:
-    """The last line of each traceback."""
-    inside = False
+    """The last line of each traceback, but for what applications say of clients that left:
+    whether they are told is chance."""
+    inside = is_the_servers = False
+    before = ""
     for line in lines:
         if line.startswith("Traceback (most recent call last)"):
-            inside = True
+            inside, is_the_servers = True, "error handling" in before
         elif inside and line and not line[0].isspace():
             inside = False
-            yield line
+            if is_the_servers or not line.startswith("celadon.ClientDisconnected"):
+                yield line
+        before = line
