@@ -137,4 +137,5 @@ class Application:
     set_up: Callable[[Place, dict[str, str]], None] = lambda *_: None
     acts: tuple[Callable[[Guest], None], ...] = ()
     rest: Page | None = None
+    grows: bool = False  # the application itself, with each client
     ending: Ending | None = None

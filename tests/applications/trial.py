@@ -55,11 +55,11 @@ class State:
         )
 
 
-def _is_flat(before: State, now: State) -> bool:
+def _is_flat(before: State, now: State, grows: bool) -> bool:
     return (
         now.descriptors <= before.descriptors
         and now.threads <= before.threads
-        and now.memory <= before.memory + _GROWTH
+        and (grows or now.memory <= before.memory + _GROWTH)
     )
 
 
@@ -213,7 +213,11 @@ class Trial:
             crowd.come(self._seconds, seed + number)
             self._rest(server)
             now = self._quiet(pid, before if number else None)
-            if crowd.wrong or self.faults or (number and _is_flat(before, now)):
+            if (
+                crowd.wrong
+                or self.faults
+                or (number and _is_flat(before, now, self._application.grows))
+            ):
                 break
             before, earlier = now, before
         else:
