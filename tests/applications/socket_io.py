@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import socketio
@@ -52,10 +52,20 @@ def connected(
             auth={"mark": guest.mark, **auth},
             wait_timeout=TIMEOUT,
         )
-        guest.hear(f"connected by {client.transport()}")
+        guest.hear(f"connected by {client.transport}")
         yield Io(guest, client)
     finally:
-        client.disconnect()
+        _leave(client, transports)
+
+
+def _leave(client: socketio.SimpleClient, transports: list[str]) -> None:
+    """Who only polls has the server end it: else it would wait for the answer to a poll."""
+    if transports == POLLING and client.connected:
+        client.emit("leave me", None)
+        with suppress(DisconnectedError):
+            while True:
+                client.receive(timeout=TIMEOUT)
+    client.disconnect()
 
 
 def _is_served(guest: Guest, transports: list[str]) -> None:

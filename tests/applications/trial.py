@@ -9,7 +9,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.applications.answers import Answer, Reading
@@ -18,6 +17,7 @@ from tests.applications.crowd import Crowd
 from tests.applications.endings import ends, reloads
 from tests.applications.guest import Guest, differ
 from tests.applications.peers import PEERS, Celadon
+from tests.applications.state import State, is_flat
 from tests.applications.story import Teller
 from tests.applications.visitor import Unanswered, Visitor
 from tests.support.raw import TIMEOUT
@@ -25,42 +25,10 @@ from tests.support.servers import Started, wait_until
 from tests.support.services import Services
 
 ROUNDS = 5  # at the most, until one has left nothing
-_MEGABYTE = 1 << 20
-_GROWTH = 2 * _MEGABYTE  # of a round; more than the noise of malloc, less than any leak
+_RAISED = "raised"
 _PORTS = ("postgres_port", "redis_port")
 _PATIENCE = 15.0  # seconds until pools and idle connections are gone
 _HINT = re.compile(r"the loop (is|was) held|hint:")
-
-
-@dataclass(frozen=True)
-class State:
-    """What a process has."""
-
-    descriptors: int
-    threads: int
-    memory: int
-
-    @classmethod
-    def of(cls, pid: int) -> State:
-        status = Path(f"/proc/{pid}/status").read_text()
-        number = {key: int(re.search(rf"{key}:\s+(\d+)", status)[1])  # type: ignore[index]
-                  for key in ("Threads", "RssAnon")}  # fmt: skip
-        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-        return cls(descriptors, number["Threads"], number["RssAnon"] * 1024)
-
-    def __str__(self) -> str:
-        memory = self.memory / _MEGABYTE
-        return (
-            f"{self.descriptors} descriptors, {self.threads} threads, {memory:.0f} MB"
-        )
-
-
-def _is_flat(before: State, now: State, grows: bool) -> bool:
-    return (
-        now.descriptors <= before.descriptors
-        and now.threads <= before.threads
-        and (grows or now.memory <= before.memory + _GROWTH)
-    )
 
 
 class Trial:
@@ -98,6 +66,7 @@ class Trial:
         with self._served(peer.kind, peer.name, *peer.options) as theirs:
             answers, known = self._ask_all(theirs)
             heard = self._act_all(theirs.port, "their")
+            self._know_acts(heard)
             if self._both:
                 self._under_load(theirs, known, heard, seed)
                 self.notes += [f"{peer.name}: {each}" for each in self.faults]
@@ -175,8 +144,14 @@ class Trial:
             try:
                 act(guest)
             except Exception as error:
-                guest.hear(f"{type(error).__name__}: {error}")
+                guest.hear(f"{_RAISED} {error!r}")
             return guest.heard
+
+    def _know_acts(self, heard: list[list[str]]) -> None:
+        """An act that fails where all is right knows nothing."""
+        for act, said in zip(self._application.acts, heard, strict=True):
+            if said and said[-1].startswith(_RAISED):
+                self.faults.append(f"{act.__name__} of {self._peer.name}: {said[-1]}")
 
     def _compare_acts(self, theirs: list[list[str]], ours: list[list[str]]) -> None:
         for act, their, our in zip(self._application.acts, theirs, ours, strict=True):
@@ -216,7 +191,7 @@ class Trial:
             if (
                 crowd.wrong
                 or self.faults
-                or (number and _is_flat(before, now, self._application.grows))
+                or (number and is_flat(before, now, self._application.grows))
             ):
                 break
             before, earlier = now, before
@@ -293,5 +268,5 @@ def _exceptions(lines: Sequence[str]) -> Iterator[str]:
         elif inside and line and not line[0].isspace():
             inside = False
             if is_the_servers or not line.startswith("celadon.ClientDisconnected"):
-                yield line
+                yield re.sub(r"\b0x[0-9a-f]+", "0x...", line)
         before = line

@@ -4,7 +4,7 @@ from tests.applications.application import Application, Ending, Page, Place, for
 from tests.applications.guest import Guest
 
 _SITE = """
-import asyncio, os, time
+import asyncio, gc, os, time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -169,6 +169,7 @@ async def waits(counted: str) -> None:
 
 @get("/rest")
 async def rest() -> dict[str, int]:
+    gc.collect()  # generators that nobody exhausts
     return seen
 
 @websocket("/talk")

@@ -4,7 +4,7 @@ from tests.applications.application import Application, Ending, Page, Place, for
 from tests.applications.guest import Guest
 
 _SITE = """
-import asyncio, time
+import asyncio, gc, time
 from contextlib import suppress
 from quart import (Quart, Response, abort, copy_current_websocket_context, g, jsonify,
                    make_response, redirect, request, send_file, session,
@@ -186,6 +186,7 @@ async def was_done():
 
 @app.get("/rest")
 async def rest():
+    gc.collect()  # generators that nobody exhausts
     return jsonify(streams=seen["streams"], talks=seen["talks"])
 
 @app.websocket("/talk")

@@ -108,7 +108,7 @@ def _subscribes(guest: Guest) -> None:
     talk.send(_subscription("subscribe", "b", "subscription { fails }"))
     talk.hear(2)
     talk.send(_subscription("subscribe", "c", "{ blocking }"), '{"type": "ping"}')
-    guest.hear(f"{sorted(str(talk.next()) for _ in range(3))}")
+    guest.hear(f"{sorted(str(talk.next()) for _ in range(4))}")
     talk.send("no json")
     talk.hear()
 
