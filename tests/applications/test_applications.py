@@ -152,6 +152,7 @@ def tried_by_asgi(folder: Path, fault: str = "pass", talk: str = "pass") -> Tria
     return trial
 
 
+@pytest.mark.slow("six servers, one after another")
 def test_an_application_of_asgi_that_is_the_same_everywhere_has_no_fault(
     tmp_path: Path,
 ) -> None:
@@ -163,6 +164,7 @@ def test_an_application_of_asgi_that_is_the_same_everywhere_has_no_fault(
     assert re.search("celadon at SIGHUP: slow whole.*closed 1012.*answered 200", said)
 
 
+@pytest.mark.slow("six servers, one after another")
 @pytest.mark.parametrize(
     ("fault", "talk", "said"),
     [
