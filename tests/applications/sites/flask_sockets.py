@@ -87,15 +87,15 @@ def count(number):
         emit("number", each)
 
 @io.on("raise")
-def fail(_):
+def fail(_=None):
     return "as told"
 
 @io.on("session")
-def of_session(_):
+def of_session(_=None):
     return session["mark"]
 
 @io.on("ask")
-def asked(_):
+def asked(_=None):
     return ask("SELECT 42, pg_sleep(0.01)")
 
 @io.on("join")
@@ -109,7 +109,7 @@ def say(data):
     return "said"
 
 @io.on("leave me")
-def leave(_):
+def leave(_=None):
     disconnect()
 """
 

@@ -46,17 +46,17 @@ async def count(sid, number):
         await io.emit("number", each, to=sid)
 
 @io.on("raise")
-def fail(sid, _):
+def fail(sid, _=None):
     """A handler that is not async."""
     time.sleep(0.001)
     return "as told"
 
 @io.on("session")
-async def of_session(sid, _):
+async def of_session(sid, _=None):
     return (await io.get_session(sid))["mark"]
 
 @io.on("ask")
-async def asked(sid, _):
+async def asked(sid, _=None):
     connection = await asyncpg.connect(DSN)
     try:
         return await connection.fetchval("SELECT 42")
@@ -74,7 +74,7 @@ async def say(sid, data):
     return "said"
 
 @io.on("leave me")
-async def leave(sid, _):
+async def leave(sid, _=None):
     await io.disconnect(sid)
 
 async def announce(request):
