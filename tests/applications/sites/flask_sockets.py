@@ -121,8 +121,10 @@ def _prepare(place: Place) -> None:
 def _talks(guest: Guest) -> None:
     talk = guest.talk("/talk?name=$mark")
     talk.hear()
-    talk.send("hello", b"\x00\x01", "ask", "count 20", "wait", "é" * 1000)
-    talk.hear(2 + 1 + 20 + 2)
+    talk.send("hello", b"\x00\x01", "ask", "count 20", "é" * 1000)
+    talk.hear(2 + 1 + 20 + 1)
+    talk.send("wait")
+    talk.hear()
     talk.ping()
     talk.send(bytes(100_000))
     talk.hear()
