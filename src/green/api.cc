@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <cerrno>
+#include <utility>
 
 #include "green/asyncio_state.h"
 #include "green/census.h"
@@ -70,19 +71,33 @@ PyObject* py_sleep(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept 
   return none_unless(wait_on(nobody, deadline_after(nanos), ParkReason::Sleep));
 }
 
-// As time.sleep, which wants one argument, and a number that is exact or a float.
-PyObject* py_time_sleep(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
-  if (count != 1) {
-    PyErr_Format(PyExc_TypeError, "time.sleep() takes exactly one argument (%zd given)",
-                 count);
+PyObject* native_sleep = nullptr;
+bool native_takes_all_numbers = false;  // not those alone that are exact or a float
+
+// set_native_sleep(function, takes_all_numbers)
+PyObject* py_set_native_sleep(PyObject*, PyObject* const* args,
+                              Py_ssize_t count) noexcept {
+  if (count != 2) {
+    PyErr_SetString(PyExc_TypeError, "set_native_sleep(function, takes_all_numbers)");
     return nullptr;
   }
-  if (!PyFloat_Check(args[0]) && !PyIndex_Check(args[0])) {
-    PyErr_Format(PyExc_TypeError, "'%.200s' object cannot be interpreted as an integer",
-                 Py_TYPE(args[0])->tp_name);
-    return nullptr;
+  py::drop(std::exchange(native_sleep, py::new_ref(args[0])));
+  native_takes_all_numbers = args[1] == Py_True;
+  return py::none();
+}
+
+bool is_seconds(PyObject* value) noexcept {
+  if (PyFloat_Check(value) || PyIndex_Check(value)) return true;
+  const PyNumberMethods* number = Py_TYPE(value)->tp_as_number;
+  return native_takes_all_numbers && number && number->nb_float;
+}
+
+// As time.sleep. What that says of what is no number differs by version.
+PyObject* py_time_sleep(PyObject*, PyObject* seconds) noexcept {
+  if (native_sleep && !is_seconds(seconds)) {
+    return PyObject_CallOneArg(native_sleep, seconds);
   }
-  return py_sleep(nullptr, args, count);
+  return py_sleep(nullptr, &seconds, 1);
 }
 
 // mark_database(fd)
@@ -327,8 +342,11 @@ PyMethodDef functions[] = {
     {"sleep", py::as_method(py_sleep), METH_FASTCALL,
      "sleep(seconds=0)\n\nSuspend what runs here; 0 lets everything else that is ready "
      "go first."},
-    {"time_sleep", py::as_method(py_time_sleep), METH_FASTCALL,
+    {"time_sleep", py_time_sleep, METH_O,
      "time_sleep(seconds)\n\nAs sleep, with the arguments of time.sleep."},
+    {"set_native_sleep", py::as_method(py_set_native_sleep), METH_FASTCALL,
+     "set_native_sleep(function, takes_all_numbers)\n\nWhich time.sleep is the "
+     "interpreter's, and whether it takes what only can become a float."},
     {"get_ident", py_get_ident, METH_NOARGS, "Identity of the greenlet or thread."},
     {"can_park", py_can_park, METH_NOARGS, "Whether a wait here suspends a greenlet."},
     {"start_hub", py_start_hub, METH_NOARGS, "Make a hub for this thread."},

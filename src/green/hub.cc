@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/thread_id.h"
 #include "green/switch.h"
 #include "green/thread_bound.h"
 #include "py/stack_chunks.h"
@@ -61,7 +62,7 @@ void on_thread_end(PyObject* capsule) noexcept {
 
 // What the thread keeps goes when it ends. The first one's end is that of the process.
 bool end_with_thread(Hub* hub) noexcept {
-  if (::gettid() == ::getpid()) return true;
+  if (thread_id() == ::getpid()) return true;
   PyObject* state = PyThreadState_GetDict();
   const py::Object capsule(PyCapsule_New(hub, kHubKey, on_thread_end));
   return state && capsule && PyDict_SetItemString(state, kHubKey, capsule.get()) == 0;

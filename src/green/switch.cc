@@ -2,9 +2,9 @@
 
 #include <greenlet/greenlet.h>
 
+#include <array>
 #include <charconv>
 #include <string_view>
-#include <utility>
 
 namespace celadon::green {
 namespace {
@@ -12,14 +12,19 @@ PyGreenlet* as_greenlet(PyObject* object) noexcept {
   return reinterpret_cast<PyGreenlet*>(object);
 }
 
-// Others switch something else, or lack functions that are used here.
-constexpr std::pair kOldest(3, 1);
+// Others switch something else, or lack functions that are used here. pyproject.toml
+// has the same.
+constexpr const char* kOldest = PY_VERSION_HEX >= 0x030E0000 ? "3.5.3" : "3.1";
 
-std::pair<int, int> version_of(std::string_view text) noexcept {
-  std::pair found(0, 0);
+std::array<int, 3> version_of(std::string_view text) noexcept {
+  std::array<int, 3> found{};
+  const char* at = text.data();
   const char* end = text.data() + text.size();
-  const auto major = std::from_chars(text.data(), end, found.first);
-  if (major.ptr != end) std::from_chars(major.ptr + 1, end, found.second);
+  for (int& number : found) {
+    at = std::from_chars(at, end, number).ptr;
+    if (at == end) break;
+    ++at;  // the dot
+  }
   return found;
 }
 
@@ -27,11 +32,11 @@ bool is_new_enough(PyObject* module) noexcept {
   const py::Object version(PyObject_GetAttrString(module, "__version__"));
   const char* text = version ? PyUnicode_AsUTF8(version.get()) : nullptr;
   if (!text) return false;
-  if (version_of(text) >= kOldest) return true;
+  if (version_of(text) >= version_of(kOldest)) return true;
   const py::Object name(PyUnicode_FromString("greenlet"));
   const py::Object line(PyUnicode_FromFormat(
-      "celadon needs greenlet %d.%d or newer, and greenlet %s is installed",
-      kOldest.first, kOldest.second, text));
+      "celadon needs greenlet %s or newer, and greenlet %s is installed", kOldest,
+      text));
   if (name && line) PyErr_SetImportError(line.get(), name.get(), nullptr);
   return false;
 }

@@ -1,11 +1,10 @@
 #include "green/waiter.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 
 #include <cerrno>
-#include <ctime>
 
+#include "base/semaphore.h"
 #include "green/hub.h"
 #include "green/thread_waiter.h"
 #include "py/gil.h"
@@ -24,10 +23,7 @@ struct GateTag;
 // A native thread that blocks. It may live on the stack: that thread does nothing else.
 class ThreadWaiter final : public Waiter, public ListHook<GateTag> {
  public:
-  ThreadWaiter() noexcept { ::sem_init(&semaphore_, 0, 0); }
-  ~ThreadWaiter() override { ::sem_destroy(&semaphore_); }
-
-  void wake() noexcept override { ::sem_post(&semaphore_); }
+  void wake() noexcept override { semaphore_.post(); }
 
   Waited block(Nanos deadline) noexcept {
     if (thread_gate) return wait_at_gate(deadline);
@@ -47,17 +43,9 @@ class ThreadWaiter final : public Waiter, public ListHook<GateTag> {
   Waited wait_at_gate(Nanos deadline) noexcept;
   int wait_without_gil(Nanos deadline) noexcept {
     const py::WithoutGil gil;
-    int r = 0;
-    if (deadline == kNever) {
-      r = ::sem_wait(&semaphore_);
-    } else {
-      const timespec at{static_cast<std::time_t>(deadline / kSecond),
-                        static_cast<long>(deadline % kSecond)};
-      r = ::sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &at);
-    }
-    return r == 0 ? 0 : errno;
+    return semaphore_.wait(deadline);
   }
-  sem_t semaphore_{};
+  Semaphore semaphore_;
   Nanos deadline_ = kNever;
 };
 

@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/thread_id.h"
 #include "base/unescaped.h"
 #include "green/file_locks.h"
 #include "green/hub.h"
@@ -128,7 +129,7 @@ Watchdog::Watchdog(Hub& hub, const WatchLimits& limits)
       limits_(limits),
       period_(period_of(limits)),
       watched_(::pthread_self()),
-      watched_id_(::gettid()) {
+      watched_id_(thread_id()) {
   if (limits.hands_over()) hub.loop().custody().share();
 }
 

@@ -1,5 +1,7 @@
 // The epoll backend, and the one home of <sys/epoll.h>.
+#include <linux/time_types.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -81,13 +83,18 @@ class EpollPoller final : public Poller {
     if (timeout == kNever) return ::epoll_wait(fd_, events, kBatch, -1);
     if (timeout <= 0) return ::epoll_wait(fd_, events, kBatch, 0);
     if (is_exact_) {
-      const timespec span = to_timespec(timeout);
-      const int n = ::epoll_pwait2(fd_, events, kBatch, &span, nullptr);
+      const int n = wait_exactly(events, timeout);
       // Before Linux 5.11, and where a sandbox knows nothing of it.
       if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
       is_exact_ = false;
     }
     return ::epoll_wait(fd_, events, kBatch, to_poll_timeout(timeout));
+  }
+  // glibc has it since 2.35, and wheels are made for older ones.
+  int wait_exactly(epoll_event* events, Nanos timeout) const noexcept {
+    const __kernel_timespec span{timeout / kSecond, timeout % kSecond};
+    return static_cast<int>(
+        ::syscall(SYS_epoll_pwait2, fd_, events, kBatch, &span, nullptr, 0));
   }
   std::expected<void, Error> control(int op, int fd, std::uint8_t interest,
                                      IoHandler& handler) const noexcept {

@@ -16,7 +16,7 @@ namespace celadon::loop {
 
 class Thread {
  public:
-  using Work = std::move_only_function<void() noexcept>;
+  using Work = std::function<void()>;  // what may be moved alone, libc++ does not know
 
   Thread() noexcept = default;
   Thread(Thread&& other) noexcept

@@ -1,15 +1,14 @@
 #include "master/ending.h"
 
 #include <csignal>
-#include <cstring>
+
+#include "base/signal_name.h"
 
 namespace celadon::master {
 
 std::string describe(Exit how) {
   if (!how.by_signal) return "exited with status " + std::to_string(how.status);
-  const char* name = ::sigabbrev_np(how.status);
-  return std::string("was killed by ") + (name ? "SIG" : "signal ") +
-         (name ? name : std::to_string(how.status));
+  return "was killed by " + signal_name(how.status);
 }
 
 metrics::Ending ending_of(const WorkerProcess& worker, Exit how) noexcept {

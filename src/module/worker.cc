@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "asgi/bridge.h"
+#include "base/signal_name.h"
 #include "module/listen.h"
 #include "module/log_level.h"
 #include "module/series_home.h"
@@ -207,7 +208,7 @@ void Worker::take_signals() noexcept {
     if (!told) {
       signals_->watch(signo);
     } else if (signals_->watch_beside(signo, interpreters.sa_handler)) {
-      log_.log(Level::Warning, std::string("SIG") + ::sigabbrev_np(signo) +
+      log_.log(Level::Warning, signal_name(signo) +
                                    " is the server's while it serves; the handler of "
                                    "C code is called beside it");
     }

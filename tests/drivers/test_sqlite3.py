@@ -236,7 +236,12 @@ def test_classes_are_below_those_of_the_application() -> None:
         assert repr(sqlite3.Cursor) == "<class 'sqlite3.Cursor'>"
         class Own(sqlite3.Connection):
             def __init__(self, *args, **options): super().__init__(*args, **options)
-        for conn in Own(path, timeout=7), sqlite3.connect(path, 7, 0, None, True, Own):
+        def positional():  # by names alone since 3.15
+            try: return [sqlite3.connect(path, 7, 0, None, True, Own)]
+            except TypeError as error: assert "positional argument" in str(error), error
+            return []
+        named = sqlite3.connect(path, timeout=7, factory=Own)
+        for conn in Own(path, timeout=7), named, *positional():
             assert type(conn) is Own and conn._celadon_timeout == 7
             holder = held_by(0.02)
             conn.execute("INSERT INTO t VALUES (5)"); conn.commit(); holder.get()

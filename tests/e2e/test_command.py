@@ -601,9 +601,15 @@ def test_options_have_settings_behind_them() -> None:
         assert row.parse(value) == value, row.name
 
 
-def test_r10_a_greenlet_that_is_too_old_is_named() -> None:
+OLDEST_GREENLET = "3.5.3" if sys.version_info >= (3, 14) else "3.1"
+
+
+@pytest.mark.parametrize(
+    "old", ["2.0.2", "3.0.9", *["3.5.2"] * (OLDEST_GREENLET > "3.1")]
+)
+def test_r10_a_greenlet_that_is_too_old_is_named(old: str) -> None:
     code = (
-        "import greenlet, sys; greenlet.__version__ = '2.0.2'\n"
+        f"import greenlet, sys; greenlet.__version__ = {old!r}\n"
         "from celadon.__main__ import main; sys.exit(main())"
     )
     done = subprocess.run(
@@ -612,5 +618,6 @@ def test_r10_a_greenlet_that_is_too_old_is_named() -> None:
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert (
-        "celadon needs greenlet 3.1 or newer, and greenlet 2.0.2 is installed" in last
+        f"celadon needs greenlet {OLDEST_GREENLET} or newer, and greenlet {old} is installed"
+        in last
     )

@@ -78,7 +78,7 @@ def test_g26_a_kill_finds_messages_whole() -> None:
         assert q.get() == b"a" * size and q.get() == "second"
         putter.join(); second.get()
         # Likewise a reader's, of which one half has come.
-        whole = multiprocessing.reduction.ForkingPickler.dumps("whole")
+        whole = bytes(multiprocessing.reduction.ForkingPickler.dumps("whole"))
         header = len(whole).to_bytes(4, "big")
         reader = green.spawn(q.get)
         until(lambda: is_parked(reader))

@@ -199,8 +199,12 @@ def test_arguments_and_names_are_cpythons() -> None:
         refused(queue.SimpleQueue().put_nowait, 1, 2)
         queue.SimpleQueue().put(1, False, 5)
         native_sleep = celadon.patch.original("time", "sleep")
+        def outcome(call, *args):
+            try: return call(*args)
+            except TypeError as error: return str(error)
+        # A Decimal is a number of seconds since 3.15.
         for args in ((), (1, 2), (Decimal("0.001"),), ("1",), (None,)):
-            assert refused(time.sleep, *args) == refused(native_sleep, *args), args
+            assert outcome(time.sleep, *args) == outcome(native_sleep, *args), args
         time.sleep(True and 0); green.sleep()
         """
     )

@@ -215,3 +215,36 @@ def test_a_limit_that_is_none_is_refused() -> None:
         assert green.spawn(ask).get(timeout=TIMEOUT)
         """
     )
+
+
+def test_numbers_are_those_that_cpython_takes() -> None:
+    """Since 3.15 all that are real, before it none that only becomes a float."""
+    run_green(
+        """
+        from decimal import Decimal
+        from fractions import Fraction
+        from celadon.patch import registry
+        epoll, poll = select.epoll(), select.poll()
+        epoll.register(a, select.EPOLLIN); poll.register(a, select.POLLIN)
+        def outcome(call, *args):
+            try: call(*args)
+            except TypeError: return False
+            return True
+        natively = registry.original("select", "select")
+        takes = outcome(natively, [a], [], [], Decimal(0))
+        for call, number in (
+            (lambda n: select.select([a], [], [], n), Decimal("0.001")),
+            (epoll.poll, Fraction(1, 1000)),
+            (poll.poll, Decimal(1)),
+            (time.sleep, Fraction(1, 1000)),
+        ):
+            order = []
+            def wait():
+                assert outcome(call, number) == takes
+                order.append("waited")
+            tasks = green.spawn(wait), green.spawn(order.append, "other")
+            for task in tasks: task.get()
+            assert (order == ["other", "waited"]) == takes, (call, order)
+        """,
+        prelude=TICKER,
+    )

@@ -351,6 +351,14 @@ def test_iterators_of_buffers_are_used_once(prelude: str) -> None:
         def broken():
             yield b"one"
             raise KeyError("on purpose")
+        def outcome(call):
+            try: call()
+            except (KeyError, TypeError) as error: return repr(error)
+        # Since 3.13.15 whatever is raised is said to be no iterable; who may wait looks
+        # at the parts itself, and passes on what they raise.
+        plain = socket._socket.socket(fileno=os.dup(a.fileno()))
+        natively = {name: outcome(lambda: getattr(plain, name)(broken()))
+            for name in ("sendmsg", "recvmsg_into")}
         for timeout in (None, 5, 0):
             a.settimeout(timeout); b.settimeout(timeout)
             assert a.sendmsg(iter([b"ab", b"cd"])) == 4
@@ -359,10 +367,9 @@ def test_iterators_of_buffers_are_used_once(prelude: str) -> None:
             assert buffers == [b"abc", b"d" + bytes(8)], buffers
             assert a.sendmsg((part for part in (b"e", b"f")), iter(())) == 2
             assert b.recv(9) == b"ef"
-            for call in (lambda: a.sendmsg(broken()), lambda: b.recvmsg_into(broken())):
-                try: call()
-                except KeyError: pass
-                else: raise AssertionError(timeout)
+            for name, expected in natively.items():
+                said = outcome(lambda: getattr(a, name)(broken()))
+                assert said in (expected, repr(KeyError("on purpose"))), (timeout, said)
             for call in (lambda: a.sendmsg(5), lambda: b.recvmsg_into(5)):
                 try: call()
                 except TypeError as error: assert "iterable" in str(error), error

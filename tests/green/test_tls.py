@@ -107,7 +107,8 @@ def test_timeouts_ends_and_closing_are_those_of_cpython(tls: str) -> None:
         server.close(); task.join(TIMEOUT)
         assert task.exception.errno == errno.EBADF
         server, client = pair()
-        socket.socket.shutdown(client, socket.SHUT_RDWR)
+        # Both ways, and OpenSSL from 3.6 on finds a broken pipe first.
+        socket.socket.shutdown(client, socket.SHUT_WR)
         assert server.recv(1) == b""  # a ragged end
         server, client = pair()
         task = green.spawn(server.recv, 1); green.sleep(0)

@@ -16,7 +16,7 @@ from typing import Any
 from celadon._core import after_fork_in_child, after_fork_in_parent, green
 from celadon.patch.registry import replace
 
-_turn = green.Lock()
+_turn = green.RLock()
 _is_child = False
 _in_child: list[Callable[[], None]] = []  # what is called there, the core's first
 
@@ -40,7 +40,7 @@ def flush_at_exit() -> None:
 def _renew_turn() -> None:
     """Whoever had it may be a greenlet of the parent's; who forks gives back its own."""
     global _turn
-    _turn = green.Lock()
+    _turn = green.RLock()
 
 
 def _begin_child() -> None:
@@ -88,13 +88,21 @@ def _when_hooks_need_not_wait(native: Callable[[], Any]) -> Any:
     """
     if not green.can_park():
         return _alone(native, lambda: None)[1]
-    with _turn:
+    turn = _turn
+    try:
+        # No `with`: since 3.14 a signal's handler may raise between its lock and its block.
+        turn.acquire()
         while True:
             held, done = _alone(native, _lock_in_the_way)
             if held is None:
                 return done
             with held:
                 pass
+    finally:
+        try:  # noqa: SIM105, whose own calls would come before it
+            turn.release()
+        except RuntimeError:  # it was not taken, or is the parent's
+            pass
 
 
 def _alone(native: Callable[[], Any], obstacle: Callable[[], Any]) -> tuple[Any, Any]:

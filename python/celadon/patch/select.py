@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from celadon._core import green
 from celadon.patch.imports import when_imported
+from celadon.patch.numbers import plain
 from celadon.patch.registry import replace
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ def poll(
     self: select.epoll, timeout: float | None = None, maxevents: int = -1
 ) -> list[tuple[int, int]]:
     """As `select.epoll.poll`; a greenlet lets others run meanwhile."""
+    timeout = plain(timeout)
     is_too_long = (timeout or 0) > _MOST_MILLISECONDS / 1000
     if _waits_for_nothing(timeout) or is_too_long:
         return _epoll_poll(self, timeout, maxevents)
@@ -136,6 +138,7 @@ def select_cooperatively(
     /,
 ) -> Ready:
     """As `select.select`; a greenlet lets others run meanwhile."""
+    timeout = plain(timeout)
     if _waits_for_nothing(timeout) or (timeout is not None and timeout < 0):
         return _plain(rlist, wlist, xlist, timeout)
     given = _sequence(rlist), _sequence(wlist), _sequence(xlist)
@@ -167,6 +170,7 @@ def poll_cooperatively(
     self: Any, timeout: float | None = None, /
 ) -> list[tuple[int, int]]:
     """As `select.poll().poll`, in milliseconds; a greenlet lets others run meanwhile."""
+    timeout = plain(timeout)
     direct = _waits_for_nothing(timeout) or (timeout or 0) > _MOST_MILLISECONDS
     members = {} if direct else green.poll_members(self)
     if not members:
