@@ -7,20 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-find_python() {
-  local found
-  for found in "/usr/bin/python$1" $(ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python 2>/dev/null); do
-    if [ -x "$found" ]; then echo "$found"; return; fi
-  done
-  command -v "python$1" 2>/dev/null || true
-}
-
-suite_of() {
-  case $1 in
-    3.13) echo trixie ;;
-    3.14 | 3.15) echo forky ;;
-  esac
-}
+. tools/pythons.sh
 
 on_this_machine() {  # VERSION PYTHON
   local venv=.venv-$1
@@ -48,19 +35,10 @@ in_root() {  # VERSION SUITE
   ' - "$1" "${WORDS[@]}"
 }
 
-VERSIONS=() WORDS=()
-while [ $# -gt 0 ]; do
-  case $1 in
-    3.1[1-5]) VERSIONS+=("$1"); shift ;;
-    --) shift; WORDS=("$@"); break ;;
-    *) echo "no CPython $1 here: one of 3.11 to 3.15" >&2; exit 2 ;;
-  esac
-done
-[ ${#VERSIONS[@]} -gt 0 ] || VERSIONS=(3.11 3.12 3.13 3.14 3.15)
-
+read_versions "$@"
 for version in "${VERSIONS[@]}"; do
   python=$(find_python "$version") suite=$(suite_of "$version")
-  if [ -n "$python" ] && "$python" -c 'import sys' 2>/dev/null; then
+  if [ -n "$python" ]; then
     echo "== CPython $version: $python"
     on_this_machine "$version" "$python"
   elif [ -n "$suite" ] && [ "$(id -u)" -eq 0 ]; then
