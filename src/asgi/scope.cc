@@ -153,26 +153,9 @@ py::Object ScopeBuilder::build(server::Exchange& x, PyObject* info, bool is_sock
 
 // --- the target ---
 
-// That of the settings, or what a trusted peer says.
-std::string_view ScopeBuilder::root_path_of(const server::Exchange& x) const noexcept {
-  std::string_view root = options_.root_path;
-  const auto& allowed = options_.forwarder_headers;
-  if (x.connection().trusted &&
-      std::ranges::find(allowed, "SCRIPT_NAME") != allowed.end()) {
-    const http::Request& r = x.request();
-    for (const http::Field& field : r.fields) {
-      if (field.id == http::HeaderId::Underscored &&
-          http::equals_ignoring_case(r.name(field), "SCRIPT_NAME"))
-        root = r.value(field);
-    }
-  }
-  while (root.ends_with('/')) root.remove_suffix(1);
-  return root;
-}
-
-// The path begins with that of the mount, whether a proxy has taken it away or not: by
+// The path begins with the root, whether a proxy has taken it away or not: by
 // what the application sees of it, where %2F is a slash. The server as a whole is not
-// mounted.
+// below it. What this application is mounted at follows, or it would not have the request.
 std::string_view ScopeBuilder::path_of(std::string_view raw, std::string_view root) {
   const bool is_plain = raw.find('%') == std::string_view::npos;
   if (is_plain && (root.empty() || is_below(raw, root) || raw == "*")) return raw;
@@ -184,14 +167,16 @@ std::string_view ScopeBuilder::path_of(std::string_view raw, std::string_view ro
 
 bool ScopeBuilder::add_target(PyObject* scope, server::Exchange& x) noexcept {
   const http::Request& r = x.request();
-  const std::string_view root = root_path_of(x);
+  const std::string_view root = gateway::root_path_of(x, options_);
   const std::string_view raw = r.path_text();
   const std::string_view query = r.text(r.query);
   return put(scope, Name::Path, decode(path_of(raw, root))) &&
          put(scope, Name::RawPath, to_bytes(raw)) &&
          (query.empty() ? put(scope, Name::QueryString, no_bytes_)
                         : put(scope, Name::QueryString, to_bytes(query))) &&
-         put(scope, Name::RootPath, decode(root));
+         put(scope, Name::RootPath,
+             options_.mount.empty() ? decode(root)
+                                    : decode(std::string(root) + options_.mount));
 }
 
 // --- addresses ---

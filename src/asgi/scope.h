@@ -53,7 +53,6 @@ class ScopeBuilder {
   [[nodiscard]] py::Object make_headers(server::Exchange& x, bool& plain) noexcept;
   [[nodiscard]] bool shows(const server::Exchange& x,
                            const http::Field& field) const noexcept;
-  [[nodiscard]] std::string_view root_path_of(const server::Exchange& x) const noexcept;
   [[nodiscard]] PyObject* name_for(const http::Request& r,
                                    const http::Field& field) noexcept;
   [[nodiscard]] py::Object address(const net::Address& address,

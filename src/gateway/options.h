@@ -15,6 +15,7 @@ namespace celadon::gateway {
 struct EnvironOptions {
   std::string software = "celadon";
   std::string root_path;  // SCRIPT_NAME
+  std::string mount;      // the prefix below it of an application that is mounted
   bool multiprocess = false;
   bool proxy_headers = false;  // client address from trusted peers
   bool clear_untrusted_proxy_headers = false;

@@ -64,6 +64,23 @@ std::optional<net::Address> client_by_proxies(const server::Exchange& x,
   return {};
 }
 
+std::string_view root_path_of(const server::Exchange& x,
+                              const EnvironOptions& options) noexcept {
+  constexpr std::string_view kName = "SCRIPT_NAME";
+  std::string_view root = options.root_path;
+  const auto& allowed = options.forwarder_headers;
+  if (x.connection().trusted && std::ranges::find(allowed, kName) != allowed.end()) {
+    const http::Request& r = x.request();
+    for (const http::Field& field : r.fields) {
+      if (field.id == http::HeaderId::Underscored &&
+          http::equals_ignoring_case(r.name(field), kName))
+        root = r.value(field);
+    }
+  }
+  while (root.ends_with('/')) root.remove_suffix(1);
+  return root;
+}
+
 bool hides(const server::Exchange& x, const http::Field& field,
            const EnvironOptions& options) noexcept {
   if (http::has_trait(field.id, http::Trait::Ambiguous)) return true;

@@ -127,4 +127,27 @@ void percent_decode(std::string_view text, std::string& out) {
   }
 }
 
+std::optional<std::size_t> prefix_size(std::string_view path,
+                                       std::string_view prefix) noexcept {
+  std::size_t at = 0;
+  for (const char wanted : prefix) {
+    if (at >= path.size()) return {};
+    char c = path[at];
+    std::size_t taken = 1;
+    if (c == '%' && path.size() - at > 2) {
+      c = static_cast<char>(hex_value(path[at + 1]) << 4 | hex_value(path[at + 2]));
+      if (c == '/') return {};
+      taken = 3;
+    }
+    if (c != wanted) return {};
+    at += taken;
+  }
+  if (at < path.size() && path[at] != '/') return {};
+  return at;
+}
+
+std::string_view below(std::string_view path, std::string_view prefix) noexcept {
+  return path.substr(prefix_size(path, prefix).value_or(0));
+}
+
 }  // namespace celadon::http

@@ -1,6 +1,8 @@
 // Request targets (RFC 9112 3.2) and the authority that Host and targets share.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,5 +32,14 @@ struct HostPort {
 
 // Percent-decodes exactly once, appending to `out`. The text was checked before.
 void percent_decode(std::string_view text, std::string& out);
+
+// How much of `path`, which is percent-encoded, is `prefix`, which is not; nothing
+// where it is not below it. A prefix ends where a segment does, and an escape is never
+// the slash between two of them: `/a%2Fb` is one segment (RFC 3986 2.2).
+[[nodiscard]] std::optional<std::size_t> prefix_size(std::string_view path,
+                                                     std::string_view prefix) noexcept;
+// What of `path` follows the prefix; all of it where it is not below.
+[[nodiscard]] std::string_view below(std::string_view path,
+                                     std::string_view prefix) noexcept;
 
 }  // namespace celadon::http

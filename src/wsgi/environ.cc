@@ -138,7 +138,8 @@ bool EnvironBuilder::may_lend(const server::Exchange& x, Scheme scheme) const no
   return lends_ && scheme == Scheme::Http && !x.carrier.is_http10() && !r.upgrade &&
          is_plain_target(r) && r.body != http::BodyKind::Chunked &&
          connection.peer.family() != net::Family::Unix &&
-         connection.local.family() != net::Family::Unix && options_.root_path.empty();
+         connection.local.family() != net::Family::Unix && options_.root_path.empty() &&
+         options_.mount.empty();
 }
 
 Shape* EnvironBuilder::shape_for(server::Exchange& x) noexcept {
@@ -248,8 +249,7 @@ bool EnvironBuilder::complete(PyObject* env, const Template& form, server::Excha
           PyDict_DelItem(env, keys_[kRemotePort].get()) == 0) &&
          (x.connection().local.family() != net::Family::Unix ||
           add_unix_server(env, r, secure)) &&
-         (!x.connection().trusted || add_forwarded(env, x)) &&
-         (options_.root_path.empty() || mount(env, options_.root_path)) &&
+         add_root(env, x) && (!x.connection().trusted || add_forwarded(env, x)) &&
          add_buffered_length(env, x);
 }
 
@@ -376,7 +376,8 @@ bool EnvironBuilder::add_unix_server(PyObject* env, const http::Request& r,
 
 // Names with underscores that a proxy may send.
 bool EnvironBuilder::add_forwarder_headers(PyObject* env,
-                                           const http::Request& r) noexcept {
+                                           const server::Exchange& x) noexcept {
+  const http::Request& r = x.request();
   const auto& allowed = options_.forwarder_headers;
   for (const http::Field& field : r.fields) {
     if (!http::has_trait(field.id, http::Trait::Ambiguous)) continue;
@@ -385,9 +386,9 @@ bool EnvironBuilder::add_forwarder_headers(PyObject* env,
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
     if (std::ranges::find(allowed, name) == allowed.end()) continue;
-    const bool done = name == "SCRIPT_NAME" ? mount(env, r.value(field))
-                      : name == "PATH_INFO" ? set_text(env, kPathInfo, r.value(field))
-                                            : replace_field(env, name, r, field);
+    if (name == "SCRIPT_NAME") continue;  // add_root()
+    const bool done = name == "PATH_INFO" ? set_told_path(env, x, r.value(field))
+                                          : replace_field(env, name, r, field);
     if (!done) return false;
   }
   return true;
@@ -409,7 +410,7 @@ bool EnvironBuilder::replace_field(PyObject* env, std::string name,
 }
 
 bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept {
-  if (!add_forwarder_headers(env, x.request())) return false;
+  if (!add_forwarder_headers(env, x)) return false;
   const auto client = gateway::client_by_proxies(x, options_);
   if (!client) return true;
   if (!set_text(env, kRemoteAddr, client->ip_text())) return false;
@@ -417,18 +418,26 @@ bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept 
          PyDict_DelItem(env, keys_[kRemotePort].get()) == 0;
 }
 
-// SCRIPT_NAME, and PATH_INFO without it where it ends on a segment border (EN05). The
-// slash behind the name begins PATH_INFO.
-bool EnvironBuilder::mount(PyObject* env, std::string_view script_name) noexcept {
-  while (script_name.ends_with('/')) script_name.remove_suffix(1);
-  if (!set_text(env, kScriptName, script_name)) return false;
-  PyObject* path = PyDict_GetItemWithError(env, keys_[kPathInfo].get());
-  std::string_view text;
-  if (!path || !gateway::latin1_view(path, text)) return path != nullptr;
-  if (!text.starts_with(script_name)) return true;
-  const std::string_view rest = text.substr(script_name.size());
-  if (!rest.empty() && rest.front() != '/') return true;
-  return set_text(env, kPathInfo, std::string(rest));
+// SCRIPT_NAME, and PATH_INFO without it (EN05). The slash behind the name begins
+// PATH_INFO.
+bool EnvironBuilder::add_root(PyObject* env, const server::Exchange& x) noexcept {
+  const std::string_view root = gateway::root_path_of(x, options_);
+  if (root.empty() && options_.mount.empty()) return true;
+  const std::string_view path = http::below(x.request().path_text(), root);
+  return set_text(env, kScriptName, std::string(root) + options_.mount) &&
+         set_path(env, http::below(path, options_.mount), nullptr);
+}
+
+// What a proxy says is the path has no escapes, and may begin with SCRIPT_NAME.
+bool EnvironBuilder::set_told_path(PyObject* env, const server::Exchange& x,
+                                   std::string_view path) noexcept {
+  for (const std::string_view prefix :
+       {gateway::root_path_of(x, options_), std::string_view(options_.mount)}) {
+    const std::string_view rest = path.substr(std::min(prefix.size(), path.size()));
+    const bool ends_there = rest.empty() || rest.front() == '/';
+    if (path.starts_with(prefix) && ends_there) path = rest;
+  }
+  return set_text(env, kPathInfo, path);
 }
 
 // The body is here as a whole: its length is known, however it was framed (EN03).

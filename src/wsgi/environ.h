@@ -100,12 +100,14 @@ class EnvironBuilder {
   [[nodiscard]] bool add_unix_server(PyObject* environ, const http::Request& r,
                                      bool secure) noexcept;
   [[nodiscard]] bool add_forwarder_headers(PyObject* environ,
-                                           const http::Request& r) noexcept;
+                                           const server::Exchange& x) noexcept;
   [[nodiscard]] bool replace_field(PyObject* environ, std::string name,
                                    const http::Request& r,
                                    const http::Field& field) noexcept;
   [[nodiscard]] bool add_forwarded(PyObject* environ, server::Exchange& x) noexcept;
-  [[nodiscard]] bool mount(PyObject* environ, std::string_view script_name) noexcept;
+  [[nodiscard]] bool add_root(PyObject* environ, const server::Exchange& x) noexcept;
+  [[nodiscard]] bool set_told_path(PyObject* environ, const server::Exchange& x,
+                                   std::string_view path) noexcept;
   [[nodiscard]] bool add_buffered_length(PyObject* environ,
                                          server::Exchange& x) noexcept;
   [[nodiscard]] PyObject* key_for(const http::Request& r,

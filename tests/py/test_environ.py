@@ -145,6 +145,28 @@ def test_en05_a_script_name_that_ends_with_slashes(
     assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == (name, path)
 
 
+def test_en05_what_a_proxy_says_takes_the_place_of_the_setting() -> None:
+    env = capture(raw.get("/m/x", "SCRIPT_NAME: /m"), root_path="/app")
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("/m", "/x")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_en05_a_path_that_a_proxy_says(order: int) -> None:
+    """It may begin with the name, whichever comes first; it has no escapes."""
+    fields = ("SCRIPT_NAME: /m", "PATH_INFO: /m/%41")[::order]
+    env = capture(raw.get("/m/x", *fields))
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("/m", "/%41")
+    env = capture(raw.get("/m/x", "SCRIPT_NAME: /m", "PATH_INFO: /mx"))
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("/m", "/mx")
+
+
+def test_en05_an_escape_is_no_border_of_segments() -> None:
+    env = capture(raw.get("/app%2Fx"), root_path="/app")
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("/app", "/app/x")
+    env = capture(raw.get("/%61pp/x"), root_path="/app")
+    assert (env["SCRIPT_NAME"], env["PATH_INFO"]) == ("/app", "/x")
+
+
 def test_en06_target_keys_are_always_there() -> None:
     env = capture(raw.get("/x"))
     assert (env["QUERY_STRING"], env["RAW_URI"], env["REQUEST_URI"]) == ("", "/x", "/x")

@@ -65,6 +65,28 @@ TEST(Target, DecodesOnce) {
   EXPECT_EQ(out, "/a/b%2eA");
 }
 
+TEST(Target, PrefixEndsWhereASegmentDoes) {
+  for (const char* path : {"/a", "/a/", "/a/b", "/a//b", "/%61", "/%61/b", "/a/%2F"}) {
+    EXPECT_EQ(prefix_size(path, "/a"), path[1] == '%' ? 4U : 2U) << path;
+  }
+  for (const char* path : {"", "/", "/ab", "/A", "/a.b", "/a%2Fb", "/a%2fb", "/b/a",
+                           "*", "//a", "/a;b", "/%41", "%2Fa", "a", "/a%"}) {
+    EXPECT_EQ(prefix_size(path, "/a"), std::nullopt) << path;
+  }
+  EXPECT_EQ(prefix_size("/caf%C3%A9/x", "/caf\xc3\xa9"), 10U);
+  EXPECT_EQ(prefix_size("/a/b/c", "/a/b"), 4U);
+  EXPECT_EQ(prefix_size("/a%2Fb/c", "/a/b"), std::nullopt);
+  EXPECT_EQ(prefix_size("/x", ""), 0U);
+  EXPECT_EQ(prefix_size("*", ""), std::nullopt);
+}
+
+TEST(Target, WhatIsBelowAPrefix) {
+  EXPECT_EQ(below("/a/b", "/a"), "/b");
+  EXPECT_EQ(below("/%61", "/a"), "");
+  EXPECT_EQ(below("/ab", "/a"), "/ab");
+  EXPECT_EQ(below("*", "/a"), "*");
+}
+
 TEST(Target, Authorities) {
   for (const char* good :
        {"a", "a:80", "a:", "1.2.3.4:65535", "[::1]", "[::1]:8", "a_b.c~-"}) {
