@@ -24,6 +24,7 @@ from celadon.green import (
 if TYPE_CHECKING:
     from celadon.master.running import run
     from celadon.serving.embedded import Server
+    from celadon.serving.mounts import Mount
 
 __version__ = VERSION
 
@@ -33,6 +34,7 @@ __all__ = [
     "Event",
     "Lock",
     "LoopBlocked",
+    "Mount",
     "Queue",
     "RequestKilled",
     "RequestTimeout",
@@ -48,13 +50,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """`Server` and `run`: most who import this package only want to wait."""
-    if name not in ("Server", "run"):
+    """`Mount`, `Server` and `run`: most who import this package only want to wait."""
+    if name not in ("Mount", "Server", "run"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from celadon.master.running import run
     from celadon.serving.embedded import Server
+    from celadon.serving.mounts import Mount
 
-    globals().update(Server=Server, run=run)
+    globals().update(Mount=Mount, Server=Server, run=run)
     return globals()[name]
 
 

@@ -96,6 +96,7 @@ class Request final : public server::Consumer,
 
   [[nodiscard]] green::Hub& hub() const noexcept override;
   [[nodiscard]] server::Exchange& exchange() noexcept override { return *exchange_; }
+  [[nodiscard]] std::string_view mount() const noexcept override;
   [[nodiscard]] PyObject* info() const noexcept override {
     return reinterpret_cast<PyObject*>(info_.get());
   }

@@ -48,6 +48,8 @@ class Bridge : public server::App, public loop::Keeper {
     load = *websockets_.load;
     websockets_.load = &load;
   }
+  // Counts where that one does, which lives as long.
+  void count_with(Bridge& other) noexcept { set_cells(other.counters(), other.load()); }
   [[nodiscard]] LogSink& log() noexcept { return log_; }
   [[nodiscard]] ConstantFields& constant_fields() noexcept { return constant_fields_; }
   [[nodiscard]] WebSocketShare& websockets() noexcept { return websockets_; }

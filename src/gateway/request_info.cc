@@ -1,6 +1,7 @@
 #include "gateway/request_info.h"
 
 #include <algorithm>
+#include <string>
 
 #include "gateway/text.h"
 #include "green/hub.h"
@@ -55,8 +56,9 @@ int set_route(PyObject* self, PyObject* value, void*) noexcept {
   }
   constexpr Py_ssize_t kLongest = 128;
   if (info.request) {
-    info.request->exchange().set_route(
-        {text, static_cast<std::size_t>(std::min(size, kLongest))});
+    std::string route(info.request->mount());
+    route.append(text, static_cast<std::size_t>(std::min(size, kLongest)));
+    info.request->exchange().set_route(route);
   }
   return 0;
 }
@@ -119,7 +121,7 @@ PyGetSetDef fields[] = {
      "The header for requests to other services.", nullptr},
     {"route", get_route, set_route,
      "What such requests are called, such as /users/<id>, in metrics and logs: set by "
-     "the framework, or by you. Empty: unknown.",
+     "the framework, or by you, and read with the prefix of a mount. Empty: unknown.",
      nullptr},
     {"status", get_status, nullptr,
      "Of the answer, as the access log has it. 0: none has begun.", nullptr},

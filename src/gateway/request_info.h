@@ -2,6 +2,8 @@
 // request.
 #pragma once
 
+#include <string_view>
+
 #include "py/ref.h"
 #include "server/exchange.h"
 #include "server/identity.h"
@@ -20,6 +22,8 @@ class Served {
   [[nodiscard]] virtual server::Exchange& exchange() noexcept = 0;
   // What its application has of it here, borrowed; null where there is nothing yet.
   [[nodiscard]] virtual PyObject* info() const noexcept = 0;
+  // The prefix that its application is mounted at; empty where it is not.
+  [[nodiscard]] virtual std::string_view mount() const noexcept = 0;
   // (descriptor, bytes read ahead): from here on the application alone talks to its
   // client, and without a deadline. Null with an exception.
   [[nodiscard]] virtual PyObject* take_socket() noexcept = 0;

@@ -109,7 +109,7 @@ PyObject* server_ask_for_another(PyObject* self, PyObject*) noexcept {
 PyObject* server_stats(PyObject* self, PyObject*) noexcept {
   const server::Server& s = worker_of(self).server();
   const server::Counters& c = s.counters();
-  const gateway::Counters& b = worker_of(self).bridge().counters();
+  const gateway::Counters& b = worker_of(self).app_counters();
   const auto size = [](std::size_t n) { return static_cast<unsigned long long>(n); };
   return Py_BuildValue(
       "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}",

@@ -71,6 +71,16 @@ class Reader {
   // Borrowed.
   void object(const char* key, PyObject*& out) noexcept { out = get(key); }
 
+  // Of dicts, each read by `read(reader, item)`.
+  template <class Item, class Read>
+  void items(const char* key, std::vector<Item>& out, Read read) noexcept {
+    for_each(key, [&](PyObject* dict) {
+      Reader reader(dict);
+      read(reader, out.emplace_back());
+      ok_ = reader.ok();
+    });
+  }
+
   void list(const char* key, std::vector<std::string>& out) noexcept {
     for_each(key, [&](PyObject* item) {
       std::string text;
@@ -197,7 +207,6 @@ void read_bridge(Reader& r, gateway::Options& b) noexcept {
   r.text("server_software", b.environ.software);
   r.text("root_path", b.environ.root_path);
   r.flag("multiprocess", b.environ.multiprocess);
-  r.flag("proxy_headers", b.environ.proxy_headers);
   r.flag("clear_untrusted_proxy_headers", b.environ.clear_untrusted_proxy_headers);
   r.pairs("secure_scheme_headers", b.environ.secure_scheme_headers);
   r.list("forwarder_headers", b.environ.forwarder_headers);
@@ -228,17 +237,29 @@ void read_access_log(Reader& r, Options& out) noexcept {
           .environ_names();
 }
 
+void read_app(Reader& r, AppOptions& out) noexcept {
+  std::string interface;
+  r.text("interface", interface);
+  out.asgi = interface == "asgi";
+  r.object("asgi_state", out.asgi_state);
+  r.flag("proxy_headers", out.proxy_headers);
+}
+
+void read_mount(Reader& r, AppOptions& out) noexcept {
+  r.text("prefix", out.mount);
+  r.object("app", out.app);
+  read_app(r, out);
+}
+
 }  // namespace
 
 bool read_options(PyObject* dict, Options& out) noexcept {
   Reader r(dict);
   read_server(r, out.server);
   read_bridge(r, out.bridge);
-  std::string interface;
-  r.text("interface", interface);
-  out.asgi = interface == "asgi";
+  read_app(r, out.apps.emplace_back());
+  r.items("mounts", out.apps, read_mount);
   r.object("asgi_loop", out.asgi_loop);
-  r.object("asgi_state", out.asgi_state);
   r.duration("graceful_timeout", out.graceful_timeout);
   r.duration("watchdog_threshold", out.watch.report);
   r.duration("hand_over_after", out.watch.hand_over);

@@ -11,13 +11,20 @@
 
 namespace celadon::module {
 
+// What is said of an application by itself; objects are borrowed from the dict.
+struct AppOptions {
+  std::string mount;               // its prefix; empty: it is that of the root
+  PyObject* app = nullptr;         // where it is mounted
+  bool asgi = false;               // its interface, else WSGI
+  PyObject* asgi_state = nullptr;  // of its lifespan
+  bool proxy_headers = false;
+};
+
 struct Options {
   server::Settings server;
   gateway::Options bridge;
-  // Where it is of ASGI, borrowed from the dict: the loop of the worker, and the
-  // lifespan's state.
-  PyObject* asgi_loop = nullptr;
-  PyObject* asgi_state = nullptr;
+  std::vector<AppOptions> apps;   // that of the root first
+  PyObject* asgi_loop = nullptr;  // of the worker, where one of them is of ASGI
   Nanos graceful_timeout = 30 * kSecond;
   green::WatchLimits watch;
   std::vector<std::uint64_t> duration_bounds;  // nanoseconds, of requests' histogram
@@ -25,7 +32,6 @@ struct Options {
   Nanos timeout = 0;  // of workers; 0: none
   int backlog = 2048;
   std::uint32_t umask = 0;
-  bool asgi = false;  // the application's interface, else WSGI
   bool metrics = true;
   bool reuse_port = false;
   int tcp_keepalive = 0;           // seconds

@@ -57,13 +57,13 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
     counts_ = &placed_in<WorkerCounts>(seat_->cells().counters);
     load_ = &placed_in<WorkerLoad>(seat_->cells().gauges);
   }
-  make_bridge(std::move(app), std::move(log_exception));
+  make_bridges(std::move(app), log_exception);
   server_ =
       seat
           ? std::make_unique<server::Server>(
-                hub_.loop(), *bridge_, options_.server, log_,
+                hub_.loop(), this->app(), options_.server, log_,
                 server::Cells{counts_->server, load_->server, &seat->cells().under_way})
-          : std::make_unique<server::Server>(hub_.loop(), *bridge_, options_.server,
+          : std::make_unique<server::Server>(hub_.loop(), this->app(), options_.server,
                                              log_);
   heap_.emplace(hub_.loop(), *server_);
   if (options_.metrics) {
@@ -82,31 +82,56 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
                                            fit_until(), options_.timeout);
     server_->set_front(front_.get());
   }
-  if (seat_) bridge_->set_cells(counts_->bridge, load_->bridge);
+  if (seat_) bridges_.front()->set_cells(counts_->bridge, load_->bridge);
+  for (const auto& each : bridges_) {
+    if (each != bridges_.front()) each->count_with(*bridges_.front());
+  }
   hub_.set_log(&log_);
   hub_.loop().add_hook(*this);
 }
 
 Worker::~Worker() {
-  bridge_->abandon();
+  for (const auto& each : bridges_) each->abandon();
   hub_.set_log(nullptr);
 }
 
-void Worker::make_bridge(py::Object app, py::Object log_exception) noexcept {
-  if (options_.asgi) {
-    bridge_ = std::make_unique<asgi::Bridge>(
-        hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
-  } else {
-    bridge_ = std::make_unique<wsgi::Bridge>(
-        hub_, std::move(app), std::move(log_exception), options_.bridge, log_);
+void Worker::make_bridges(py::Object app, const py::Object& log_exception) noexcept {
+  const auto make = [&]<class Bridge>(const AppOptions& each) {
+    gateway::Options own = options_.bridge;
+    own.environ.mount = each.mount;
+    own.environ.proxy_headers = each.proxy_headers;
+    py::Object callable = each.app ? py::Object::copy(each.app) : std::move(app);
+    bridges_.push_back(std::make_unique<Bridge>(hub_, std::move(callable),
+                                                py::Object::copy(log_exception.get()),
+                                                std::move(own), log_));
+  };
+  for (const AppOptions& each : options_.apps) {
+    if (each.asgi) {
+      make.operator()<asgi::Bridge>(each);
+    } else {
+      make.operator()<wsgi::Bridge>(each);
+    }
+  }
+  if (bridges_.size() == 1) return;
+  mounts_ = std::make_unique<gateway::Mounts>(*bridges_.front());
+  for (const auto& each : bridges_) {
+    if (each != bridges_.front()) mounts_->add(*each);
   }
 }
 
+server::App& Worker::app() noexcept {
+  if (mounts_) return *mounts_;
+  return *bridges_.front();
+}
+
 bool Worker::prepare(PyObject* errors, PyObject* make_socket) noexcept {
-  auto* asgi = dynamic_cast<asgi::Bridge*>(bridge_.get());
-  auto* wsgi = dynamic_cast<wsgi::Bridge*>(bridge_.get());
-  if (asgi && !asgi->prepare(options_.asgi_loop, options_.asgi_state)) return false;
-  if (wsgi && !wsgi->prepare(errors, make_socket)) return false;
+  for (std::size_t i = 0; i < bridges_.size(); ++i) {
+    auto* asgi = dynamic_cast<asgi::Bridge*>(bridges_[i].get());
+    auto* wsgi = dynamic_cast<wsgi::Bridge*>(bridges_[i].get());
+    PyObject* state = options_.apps[i].asgi_state;
+    if (asgi && !asgi->prepare(options_.asgi_loop, state)) return false;
+    if (wsgi && !wsgi->prepare(errors, make_socket)) return false;
+  }
   return open_access_log();
 }
 
@@ -364,7 +389,7 @@ void Worker::cancel() noexcept {
                                  " requests that did not finish in time");
   }
   server_->cancel_requests();
-  bridge_->cancel_background();
+  for (const auto& each : bridges_) each->cancel_background();
   hub_.loop().arm(*this, hub_.loop().now() + kCancelTime);
 }
 
@@ -383,11 +408,16 @@ void Worker::on_turn_end() noexcept {
     return recycle_if_due();
   }
   if (phase_ == Phase::Stopped) return;
-  if (bridge_->background() > 0) return;
+  if (has_background()) return;
   const bool no_requests =
       server_->load().in_flight == 0 && server_->load().queued == 0;
   const bool idle = phase_ == Phase::Draining ? has_left() : no_requests;
   if (idle) finish();
+}
+
+bool Worker::has_background() const noexcept {
+  return std::ranges::any_of(bridges_,
+                             [](const auto& each) { return each->background() > 0; });
 }
 
 // Whether this worker, which drains, has nothing left. Others may have passed on to it

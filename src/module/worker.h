@@ -6,8 +6,10 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "gateway/bridge.h"
+#include "gateway/mounts.h"
 #include "loop/signals.h"
 #include "module/access_lines.h"
 #include "module/cells.h"
@@ -52,7 +54,9 @@ class Worker final : public loop::SignalHandler,
   void publish_health(bool good, Nanos stands_for) noexcept;
 
   [[nodiscard]] server::Server& server() noexcept { return *server_; }
-  [[nodiscard]] gateway::Bridge& bridge() noexcept { return *bridge_; }
+  [[nodiscard]] const gateway::Counters& app_counters() noexcept {
+    return bridges_.front()->counters();
+  }
   [[nodiscard]] green::Hub& hub() noexcept { return hub_; }
   void after_fork_in_child() noexcept;
 
@@ -67,7 +71,9 @@ class Worker final : public loop::SignalHandler,
   void report_to(int fd) noexcept override;
   std::size_t relieve() noexcept override { return server_->hand_over(); }
   void profile_to(int fd, letter::ProfileOrder order) noexcept override;
-  void make_bridge(py::Object app, py::Object log_exception) noexcept;
+  void make_bridges(py::Object app, const py::Object& log_exception) noexcept;
+  [[nodiscard]] server::App& app() noexcept;
+  [[nodiscard]] bool has_background() const noexcept;
   [[nodiscard]] bool open_access_log() noexcept;
   [[nodiscard]] bool sit_down() noexcept;
   void take_signals() noexcept;
@@ -94,7 +100,9 @@ class Worker final : public loop::SignalHandler,
   std::atomic<Nanos> own_fit_until_{0};
   std::unique_ptr<HealthFront> front_;
   std::unique_ptr<HeldPlaces> places_;
-  std::unique_ptr<gateway::Bridge> bridge_;
+  // As options_.apps has them: that of the root first, which has the counters of all.
+  std::vector<std::unique_ptr<gateway::Bridge>> bridges_;
+  std::unique_ptr<gateway::Mounts> mounts_;  // where there are several
   std::unique_ptr<server::Server> server_;
   std::optional<server::HeapKeeper> heap_;
   std::unique_ptr<loop::Signals> signals_;

@@ -22,6 +22,10 @@ green::Hub& Request::hub() const noexcept {
   return bridge_.hub();
 }
 
+std::string_view Request::mount() const noexcept {
+  return bridge_.options().environ.mount;
+}
+
 std::string Request::describe() const {
   return exchange_ ? gateway::describe(*exchange_) : std::string();
 }

@@ -41,6 +41,7 @@ class Request final : public green::Job,
 
   [[nodiscard]] green::Hub& hub() const noexcept override;
   [[nodiscard]] server::Exchange& exchange() noexcept override { return *exchange_; }
+  [[nodiscard]] std::string_view mount() const noexcept override;
   [[nodiscard]] Bridge& bridge() noexcept { return bridge_; }
   [[nodiscard]] green::Strand* strand() const noexcept { return strand_; }
 

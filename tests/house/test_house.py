@@ -83,6 +83,7 @@ def test_public_names_are_pinned() -> None:
         "Event",
         "Lock",
         "LoopBlocked",
+        "Mount",
         "Queue",
         "RequestKilled",
         "RequestTimeout",

@@ -241,9 +241,9 @@ def test_one_of_asgi_2_is_called_as_one_of_asgi_3() -> None:
         async def __call__(self, receive: Any, send: Any) -> None:
             said.extend([receive, send])
 
-    app, kind = interface.served(Old2)
+    app, kind, _ = interface.served(Old2)
     assert kind == "asgi"
     asyncio.run(app(1, 2, 3))
     assert said == [1, 2, 3]
-    assert interface.served(app) == (app, "asgi")
-    assert interface.served(wsgi) == (wsgi, "wsgi")
+    assert interface.served(app) == (app, "asgi", {})
+    assert interface.served(wsgi) == (wsgi, "wsgi", {})

@@ -288,9 +288,9 @@ def test_it_is_over_before_the_loop_is(loop: Any) -> None:
 
     with pytest.raises(KeyError):
         with Hosted(Served(app, "asgi"), "auto", lambda: NEVER) as hosted:
-            assert hosted.options == {"interface": "asgi", "asgi_state": {}}
+            assert hosted.root.options == {"interface": "asgi", "asgi_state": {}}
             hosted.start()
-            assert hosted.state == {"a": 1}
+            assert hosted.root.state == {"a": 1}
             running = asgi_loop.worker_loop()
             raise KeyError
     assert seen == ["told"]
@@ -324,6 +324,6 @@ def test_what_wsgi_serves_has_no_loop() -> None:
     asgi_loop.stop()
     with Hosted(Served(len)) as hosted:
         hosted.start()
-        assert hosted.options == {"interface": "wsgi", "asgi_state": {}}
+        assert hosted.root.options == {"interface": "wsgi", "asgi_state": {}}
         with pytest.raises(RuntimeError):
             asgi_loop.worker_loop()

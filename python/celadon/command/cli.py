@@ -17,6 +17,7 @@ from celadon.command.invocation import Invocation
 from celadon.command.loading import load
 from celadon.command.words import WORDS, check_config, lines_of, show_config
 from celadon.config import flags
+from celadon.config.values.mounts import prefix_and_target
 from celadon.errors import CeladonError, UsageError
 from celadon.serving import surroundings
 from celadon.serving.importer import check_name
@@ -88,7 +89,8 @@ def _run(argv: Sequence[str]) -> int:
 
     signals.begin()
     settings = invocation.read_patched()
-    if target := invocation.target_of(settings):
+    mounted = [prefix_and_target(each)[1] for each in settings.mount]
+    for target in filter(None, (invocation.target_of(settings), *mounted)):
         check_name(target, surroundings.folders(settings))
     from celadon.master.supervising import supervise
 

@@ -28,6 +28,12 @@ def load(target: str, settings: config.Config) -> Any:
             before.settle()
             patch.start()
         surroundings.configure(settings)
+    from celadon.serving.importer import with_mounts
+
+    return with_mounts(_root(target, settings), settings.mount)
+
+
+def _root(target: str, settings: config.Config) -> Any:
     if settings.paste:
         from celadon.contrib.paste import load
 

@@ -27,11 +27,11 @@ def _check(argv: Sequence[str]) -> int:
     invocation = Invocation(flags.parse(argv))
     settings = invocation.read_patched()
     target = invocation.target or settings.wsgi_app
-    subject = target or settings.paste
+    subject = " ".join(filter(None, [target or settings.paste, *settings.mount]))
     failure = ""
     if subject:
         try:
-            load(target or "", settings)
+            load(invocation.target_of(settings), settings)
         except AppFailed as error:
             failure = error.brief
         findings, later = check.imported(), check.not_imported()

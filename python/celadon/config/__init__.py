@@ -5,6 +5,7 @@ from celadon.config.core import (
     core_options,
     lack_of_descriptors,
     master_options,
+    shows_clients_of_proxies,
     stream_of_access_log,
 )
 from celadon.config.effective import Config
@@ -20,5 +21,6 @@ __all__ = [
     "master_options",
     "merge",
     "patched_parts",
+    "shows_clients_of_proxies",
     "stream_of_access_log",
 ]

@@ -19,10 +19,9 @@ _OTHER_DESCRIPTORS = 8  # that any master has, at the least
 _PROXY_MODES = {"off": 0, "v1": 1, "v2": 2, "auto": 3}
 
 
-def core_options(
-    config: Config, version: str, interface: str = "wsgi"
-) -> dict[str, Any]:
-    """The dict that the core reads; every key of it is required there."""
+def core_options(config: Config, version: str) -> dict[str, Any]:
+    """The dict that the core reads, but for what it is told of applications; every key of
+    it is required there."""
     v = dict(config.values)
     options = config.told("for_server")
     options["preempt"] = v["preempt"] if v["green"] else 0.0
@@ -37,9 +36,6 @@ def core_options(
     if options["hand_over_after"] == "auto":
         options["hand_over_after"] = 5 * options["watchdog_threshold"]
     options.update(
-        proxy_headers=(
-            interface == "asgi" if v["proxy_headers"] == "auto" else v["proxy_headers"]
-        ),
         refuse_underscores=v["header_map"] == "refuse",
         refuse_absolute_form=v["absolute_form"] == "reject",
         tmp_upload_dir=v["tmp_upload_dir"] or _system_temp(),
@@ -54,6 +50,12 @@ def core_options(
         stdout_fd=1,
     )
     return options
+
+
+def shows_clients_of_proxies(config: Config, is_asgi: bool) -> bool:
+    """Whether an application is shown the client that a trusted proxy names."""
+    wanted = config.proxy_headers
+    return is_asgi if wanted == "auto" else bool(wanted)
 
 
 _STYLES = ("apache", "json", "logfmt")

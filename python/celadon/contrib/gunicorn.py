@@ -31,6 +31,7 @@ from celadon.serving import bodies, ending, hooked, routes
 from celadon.serving import core as serving
 from celadon.serving.exchange import Exchange
 from celadon.serving.hosting import Hosted
+from celadon.serving.importer import with_mounts
 from celadon.serving.interface import served
 
 # Those that are refused, or have no effect, for the reasons that `celadon` gives; those of
@@ -95,7 +96,8 @@ class Worker(Base):
         _core.green.set_base_context()
         worker: Any = self
         told = self._tell_access if _has_own_access(self.log) else None
-        found = served(self.wsgi, self._settings.interface)
+        app = with_mounts(self.wsgi, self._settings.mount)
+        found = served(app, self._settings.interface)
         found = hooked.with_request_hooks(found, worker, self._settings, told)
         with Hosted(found, self._settings.lifespan, self._patience) as hosted:
             self._hosted = hosted

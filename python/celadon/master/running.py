@@ -10,8 +10,10 @@ from celadon.errors import brief
 from celadon.master.supervising import supervise
 from celadon.serving import ending, signals
 from celadon.serving.alone import serve
-from celadon.serving.interface import Application, refuse_wrong
+from celadon.serving.importer import with_mounts
+from celadon.serving.interface import refuse_wrong
 from celadon.serving.keywords import load, prepare
+from celadon.serving.mounts import Application
 
 
 def run(app: Application, **settings: Any) -> None:
@@ -34,7 +36,7 @@ def run(app: Application, **settings: Any) -> None:
 
     def load_app(settings: config.Config) -> Application:
         prepare(settings)
-        return app
+        return with_mounts(app, settings.mount)
 
     pid = os.getpid()
     try:

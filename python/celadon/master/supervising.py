@@ -70,7 +70,7 @@ def _run(
     if settings.preload_app:
         before = os.getcwd()
         app = lifecycle.App()
-        app.callable = preload.load(lambda: load(settings), settings.gc_freeze)
+        app.take(preload.load(lambda: load(settings), settings.gc_freeze))
         load = functools.partial(begin, app, os.getcwd())
         os.chdir(before)  # from where relative paths of a reload are meant
     supervisor = Supervisor(reread, settings, told)

@@ -15,7 +15,8 @@ from celadon.errors import AppError, CeladonError, printable
 from celadon.master.supervisor import Supervisor
 from celadon.master.telling import in_a_line, log_end
 from celadon.serving import ending, hooked, lifecycle, signals, watchdog
-from celadon.serving.interface import Application, Served, served
+from celadon.serving.interface import Served, served
+from celadon.serving.mounts import Application
 from celadon.serving.statsd import teller_of
 from celadon.serving.worker import serve_as_worker
 
@@ -29,7 +30,7 @@ def begin(app: lifecycle.App, folder: str, settings: config.Config) -> Applicati
         from celadon import patch
 
         patch.start()
-    found: Application = app.wsgi()
+    found: Application = app.whole(app.wsgi())
     return found
 
 
@@ -76,13 +77,13 @@ def work(load: Load, supervisor: Supervisor, seat: Any) -> int:
             process.become(account)
             supervisor.core.end_with_it(arbiter.pid)
         watchdog.trace_crashes()
-        worker.app.callable = worker.wsgi = load(settings)
+        worker.app.take(load(settings))
+        worker.wsgi = worker.app.callable
         lifecycle.call(settings, "post_worker_init", worker)
         worker.booted = True
         is_page = failure.is_one(worker.wsgi)
-        found = (
-            Served(worker.wsgi) if is_page else served(worker.wsgi, settings.interface)
-        )
+        whole = worker.app.whole(worker.wsgi)
+        found = Served(whole) if is_page else served(whole, settings.interface)
         told = teller_of(supervisor.told)
         found = hooked.with_request_hooks(found, worker, settings, told)
         try:

@@ -14,8 +14,10 @@ from celadon.errors import UsageError
 from celadon.serving import ending, resources, signals, systemd, watchdog
 from celadon.serving.core import make_core, raise_descriptor_limit, settle
 from celadon.serving.hosting import Hosted
-from celadon.serving.interface import Application, served
+from celadon.serving.importer import with_mounts
+from celadon.serving.interface import served
 from celadon.serving.keywords import prepare
+from celadon.serving.mounts import Application
 
 
 def serve(app: Application, settings: config.Config) -> None:
@@ -36,6 +38,7 @@ def _serve(
     manager = systemd.Notifier()
     resources.require(settings)
     logging.setup(settings)
+    app = with_mounts(app, settings.mount)
     raise_descriptor_limit()
     settle(settings.gc_freeze)
     # What the import left in context variables is what each request starts with.

@@ -12,7 +12,7 @@ from celadon import _core, config, logging
 from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.green import spawn_later
-from celadon.serving.hosting import Hosted
+from celadon.serving.hosting import Hosted, Place
 from celadon.serving.interface import ASGI
 from celadon.serving.upgraded import UpgradedSocket
 
@@ -40,13 +40,17 @@ def make_core(
     file.
     """
     logging.log_later(spawn_later)
-    options = config.core_options(settings, VERSION, hosted.interface)
-    options.update(hosted.options)
+    options = config.core_options(settings, VERSION)
+    options.update(_of_place(hosted.root, settings))
+    options["mounts"] = [
+        {"prefix": each.prefix, "app": each.app, **_of_place(each, settings)}
+        for each in hosted.places[1:]
+    ]
     options.update(watch or {})
     options["stdout_fd"] = output.original(config.stream_of_access_log(settings))
     options["asgi_loop"] = _loop_of(hosted)
     return _core.Server(
-        hosted.app,
+        hosted.root.app,
         options,
         logging.log_exception,
         logging.log_line,
@@ -58,8 +62,13 @@ def make_core(
     )
 
 
+def _of_place(place: Place, settings: config.Config) -> dict[str, Any]:
+    shown = config.shows_clients_of_proxies(settings, place.interface == ASGI)
+    return {**place.options, "proxy_headers": shown}
+
+
 def _loop_of(hosted: Hosted) -> EventLoop | None:
-    if hosted.interface != ASGI:
+    if not hosted.has_asgi:
         return None
     from celadon.serving import asgi_loop  # here: who serves WSGI needs no asyncio
 

@@ -13,8 +13,10 @@ from celadon.errors import brief
 from celadon.serving import ending, resources
 from celadon.serving.core import make_core
 from celadon.serving.hosting import Hosted
-from celadon.serving.interface import Application, refuse_wrong, served
+from celadon.serving.importer import with_mounts
+from celadon.serving.interface import refuse_wrong, served
 from celadon.serving.keywords import load, refuse
+from celadon.serving.mounts import Application
 
 
 class Server:
@@ -83,7 +85,8 @@ class Server:
         settings = self._config
         settings.values["max_requests"] = 0
         try:
-            found = served(self._app, settings.interface)
+            app = with_mounts(self._app, settings.mount)
+            found = served(app, settings.interface)
             with Hosted(found, settings.lifespan, self._patience) as hosted:
                 core = self._open(hosted)
                 self._started.set()

@@ -52,15 +52,19 @@ class Request:
 def with_request_hooks(
     served: Served, worker: Worker, cfg: Config, told: After | None = None
 ) -> Served:
-    """`served` with ``pre_request`` and ``post_request`` around it, and with `told`, which
-    hears of the end of each request; as it is without them."""
+    """`served` with ``pre_request`` and ``post_request`` around it and what is mounted, and
+    with `told`, which hears of the end of each request; as it is without them."""
     pre, post = cfg.hooks.get("pre_request"), cfg.hooks.get("post_request")
     if pre is None and post is None and told is None:
         return served
     after = _after([told, _caller(post) if post is not None else None])
-    if served.interface != WSGI:
-        return served._replace(app=hooked_asgi(served.app, worker, pre, after))
-    return served._replace(app=_hooked(served.app, worker, pre, after))
+    mounted = {
+        prefix: with_request_hooks(each, worker, cfg, told)
+        for prefix, each in served.mounted.items()
+    }
+    around = _hooked if served.interface == WSGI else hooked_asgi
+    app = around(served.app, worker, pre, after)
+    return served._replace(app=app, mounted=mounted)
 
 
 def _hooked(app: Any, worker: Worker, pre: Hook | None, after: After | None) -> Any:

@@ -1,12 +1,14 @@
-"""An application as the core is given it, and its life beside requests."""
+"""Applications as the core is given them, and their life beside requests."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from celadon.serving.interface import ASGI, Served
+from celadon.serving.mounts import Application
 
 if TYPE_CHECKING:
     from celadon.serving.lifespan import Lifespan
@@ -18,32 +20,55 @@ def _for_ever() -> None:
     return None
 
 
-class Hosted:
-    """One application in one thread, where it is served while this is entered.
+class Place(NamedTuple):
+    """One application where it is served: `prefix` is empty for that of the root, `state` is
+    that of its lifespan, for its requests."""
 
-    Of an ASGI application the thread's event loop runs meanwhile, and its lifespan, from
-    `start` on, if the setting `lifespan` says so: it is told of the end on leaving, for
-    which it has as many seconds as `patience` says then.
-    """
-
-    def __init__(
-        self, served: Served, lifespan: str = "off", patience: Patience = _for_ever
-    ) -> None:
-        self.app, self.interface = served
-        self.state: dict[str, Any] = {}  # of the lifespan, for its requests
-        self._mode = lifespan
-        self._patience = patience
-        self._lifespan: Lifespan | None = None
+    prefix: str
+    app: Application
+    interface: str
+    state: dict[str, Any]
 
     @property
     def options(self) -> dict[str, Any]:
         """What the core is told of it."""
         return {"interface": self.interface, "asgi_state": self.state}
 
+
+class Hosted:
+    """An application, and those that are mounted below it, in one thread, where they are
+    served while this is entered.
+
+    Where one of them is ASGI the thread's event loop runs meanwhile. From `start` on so do
+    the lifespans of those that are, one after the other, if the setting `lifespan` says
+    so. They are told of the end on leaving, the last one first, for which they have as many
+    seconds together as `patience` says then.
+    """
+
+    def __init__(
+        self, served: Served, lifespan: str = "off", patience: Patience = _for_ever
+    ) -> None:
+        every = {"": served, **served.mounted}
+        self.places = [
+            Place(prefix, each.app, each.interface, {})
+            for prefix, each in every.items()
+        ]
+        self._mode = lifespan
+        self._patience = patience
+        self._lifespans: list[Lifespan] = []
+
+    @property
+    def root(self) -> Place:
+        return self.places[0]
+
+    @property
+    def has_asgi(self) -> bool:
+        return any(each.interface == ASGI for each in self.places)
+
     def start(self) -> None:
         """Before the first request. Suspends the greenlet. Raises `AppError`."""
-        if self._lifespan is not None:
-            self._lifespan.start()
+        for each in self._lifespans:
+            each.start()
 
     def hurry(self, seconds: float | None) -> None:
         """The process is to end: a start that is under way has so many seconds left, or as
@@ -52,13 +77,17 @@ class Hosted:
             self._lifespan.hurry(seconds)
 
     def __enter__(self) -> Hosted:
-        if self.interface == ASGI:
+        if self.has_asgi:
             # Here: who serves WSGI needs no asyncio.
             from celadon.serving import asgi_loop
             from celadon.serving.lifespan import Lifespan
 
             asgi_loop.start()
-            self._lifespan = Lifespan(self.app, self._mode, self.state)
+            self._lifespans = [
+                Lifespan(each.app, self._mode, each.state, each.prefix)
+                for each in self.places
+                if each.interface == ASGI
+            ]
         return self
 
     def __exit__(
@@ -67,11 +96,14 @@ class Hosted:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._lifespan is None:
+        if not self.has_asgi:
             return
         from celadon.serving import asgi_loop
 
-        try:
-            self._lifespan.end(self._patience())
-        finally:
-            asgi_loop.stop()
+        with contextlib.ExitStack() as ends:  # the last one first, whatever one raises
+            ends.callback(asgi_loop.stop)
+            for each in self._lifespans:
+                ends.callback(self._end, each)
+
+    def _end(self, lifespan: Lifespan) -> None:
+        lifespan.end(self._patience())

@@ -16,11 +16,15 @@ from typing import Any
 
 from celadon.base import origins
 from celadon.config import flags
+from celadon.config.values.mounts import prefix_and_target
 from celadon.errors import AppError, AppFailed, printable, reason
-from celadon.serving.interface import AUTO, Application, refuse_wrong
+from celadon.serving.interface import AUTO, refuse_wrong
+from celadon.serving.mounts import Application, join
 
 
-def load_app(target: str, factory: bool = False, interface: str = AUTO) -> Application:
+def load_app(
+    target: str, factory: bool = False, interface: str = AUTO, mounted_at: str = ""
+) -> Application:
     """Imports ``module``, ``module:attr``, ``module:a.b`` or ``module:make('x')``.
 
     Without an attribute `application`, then `app` is tried. Raises `AppError` with one
@@ -44,8 +48,21 @@ def load_app(target: str, factory: bool = False, interface: str = AUTO) -> Appli
     module, _, made = target.partition(":")
     made = made or getattr(app, "__name__", "make_app")
     instead = f"write {module}:{made}(), or --factory"
+    if mounted_at:
+        instead = f"write {mounted_at}={module}:{made}()"
     refuse_wrong(app, repr(target), instead, interface)
     return app  # type: ignore[no-any-return]
+
+
+def with_mounts(app: Application, mounted: Sequence[str]) -> Application:
+    """`app` with what the setting ``mount`` names below it. Raises `AppError`."""
+    at = {}
+    for prefix, target in map(prefix_and_target, mounted):
+        at[prefix] = load_app(target, mounted_at=prefix)
+    try:
+        return join(app, at)
+    except ValueError as error:  # of a Mount that has it already
+        raise AppError(f"mount: {error}") from None
 
 
 def check_name(target: str, folders: Sequence[str] = ()) -> tuple[str, str]:

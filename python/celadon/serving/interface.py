@@ -10,12 +10,12 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from celadon.errors import AppError
-
-Application = Callable[..., Any]
+from celadon.serving.mounts import Application, split
 
 AUTO, WSGI, ASGI, ASGI2 = "auto", "wsgi", "asgi", "asgi2"
 
@@ -40,24 +40,33 @@ def interface_of(app: Any, wanted: str = AUTO) -> str:
 
 def refuse_wrong(app: Any, name: str, instead: str, wanted: str = AUTO) -> None:
     """Raises `AppError` for what cannot be called as an application of that interface;
-    `instead` is what to do with a function that makes one."""
-    if problem := _problem(app, name, instead, wanted):
+    `instead` is what to do with a function that makes one. What is mounted below it is
+    looked at by itself."""
+    root, mounted = split(app)
+    if problem := _problem(root, name, instead, wanted):
         raise AppError(problem)
+    for prefix, each in mounted.items():
+        refuse_wrong(each, f"what is mounted at {prefix}", "mount what it returns")
 
 
 class Served(NamedTuple):
-    """An application as it is called, and as which: ``wsgi``, or ``asgi`` (3)."""
+    """An application as it is called, and as which: ``wsgi``, or ``asgi`` (3); `mounted` are
+    those below it, by their prefixes."""
 
     app: Application
     interface: str = WSGI
+    mounted: Mapping[str, Served] = MappingProxyType({})
 
 
 def served(app: Application, wanted: str = AUTO) -> Served:
-    """`app` by its interface; one of ASGI 2 becomes one of ASGI 3."""
+    """`app` by its interface; one of ASGI 2 becomes one of ASGI 3. What is mounted below it
+    is looked at by itself, whatever is wanted of `app`."""
+    app, below = split(app)
+    mounted = {prefix: served(each) for prefix, each in below.items()}
     interface = interface_of(app, wanted)
     if interface == ASGI2:
-        return Served(_single(app), ASGI)
-    return Served(app, interface)
+        return Served(_single(app), ASGI, mounted)
+    return Served(app, interface, mounted)
 
 
 def _single(app: Application) -> Application:

@@ -10,13 +10,14 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from celadon import logging
 from celadon.config import Config
 from celadon.config.cfg import Cfg, Listener
 from celadon.errors import AppFailed, CeladonError
+from celadon.serving import mounts
 from celadon.serving.importer import own_failure
 
 _SLOW = 0.1  # seconds that a hook may take in the master before it is mentioned
@@ -24,10 +25,20 @@ _SLOW = 0.1  # seconds that a hook may take in the master before it is mentioned
 
 class App:
     """The ``app`` of a server and of its workers: ``callable`` is the application, once it
-    is loaded."""
+    is loaded, and ``mounted`` are those below it, by their prefixes."""
 
     def __init__(self) -> None:
         self.callable: Any = None
+        self.mounted: Mapping[str, Any] = {}
+
+    def take(self, loaded: Any) -> None:
+        """It is loaded, and may be a `celadon.Mount`."""
+        self.callable, self.mounted = mounts.split(loaded)
+
+    def whole(self, root: Any) -> Any:
+        """`root`, which a hook may have put around the application, with what is mounted
+        below it."""
+        return mounts.join(root, self.mounted)
 
     def wsgi(self) -> Any:
         """The application. Raises `CeladonError` where nobody has loaded it so far."""

@@ -23,7 +23,7 @@ from celadon.errors import AppError, AppFailed, printable
 from celadon.logging import logger
 from celadon.serving import asgi_loop
 from celadon.serving.importer import own_failure
-from celadon.serving.interface import Application
+from celadon.serving.mounts import Application
 
 _UNWIND = 1.0  # seconds that it has to end in, once it is cancelled
 
@@ -53,10 +53,14 @@ class Lifespan:
     """Of one application in one worker.
 
     `mode` is the setting ``lifespan``; `state` is what the application shares with its
-    requests, as ``scope["state"]``.
+    requests, as ``scope["state"]``; `at` is where it is mounted, if it is.
     """
 
-    def __init__(self, app: Application, mode: str, state: dict[str, Any]) -> None:
+    def __init__(
+        self, app: Application, mode: str, state: dict[str, Any], at: str = ""
+    ) -> None:
+        self._name = f"the application at {at}" if at else "the application"
+        self._where = f"{at}: " if at else ""
         self._app = app
         self._mode = mode
         self._state = state
@@ -78,7 +82,7 @@ class Lifespan:
         self._drive(self._start())
         error, self._error = self._error, None
         if self.phase is Phase.FAILED:
-            raise _failure(self._message)
+            raise _failure(f"{self._where}lifespan.startup failed", self._message)
         if self.phase is Phase.ABSENT:
             self._judge_absence(error)
 
@@ -109,16 +113,18 @@ class Lifespan:
             raise error
         was_asked, is_on = self._events.empty(), self._mode == "on"
         if isinstance(error, SystemExit) or (error is not None and was_asked and is_on):
-            raise own_failure("lifespan.startup failed", error) from None
+            what = f"{self._where}lifespan.startup failed"
+            raise own_failure(what, error) from None
         if is_on:
-            what = "the application has no lifespan, and lifespan = on"
+            what = f"{self._name} has no lifespan, and lifespan = on"
             if error is None:
                 raise AppError(f"{what}: it returned before lifespan.startup.complete")
             raise own_failure(what, error) from None
         if error is not None and was_asked:
             logger.warning(
-                "lifespan.startup failed; the application is served without lifespan, "
+                "lifespan.startup failed; %s is served without lifespan, "
                 "and with lifespan = on it would not start",
+                self._name,
                 exc_info=error,
             )
 
@@ -144,12 +150,12 @@ class Lifespan:
         await self._ask("lifespan.shutdown", seconds)
         if self.phase is Phase.ENDING:
             logger.error(
-                "the application did not answer lifespan.shutdown within %g s", seconds
+                "%s did not answer lifespan.shutdown within %g s", self._name, seconds
             )
             await self._cancel()
             return
         if self._message:
-            logger.error("lifespan.shutdown failed: %s", self._message)
+            logger.error("%slifespan.shutdown failed: %s", self._where, self._message)
         await self._unwind()
 
     async def _ask(self, event: str, seconds: float | None) -> None:
@@ -196,7 +202,7 @@ class Lifespan:
         elif error is not None and not isinstance(error, asyncio.CancelledError):
             when = "while it was up" if before is Phase.UP else "at lifespan.shutdown"
             logger.error(
-                "the lifespan of the application failed %s", when, exc_info=error
+                "the lifespan of %s failed %s", self._name, when, exc_info=error
             )
 
     async def _send(self, message: Mapping[str, Any]) -> None:
@@ -222,9 +228,9 @@ class Lifespan:
             self._answered.set_result(None)
 
 
-def _failure(message: str) -> AppFailed:
+def _failure(what: str, message: str) -> AppFailed:
     """`message` may be a traceback, as Starlette's is, whose last line says it all."""
     lines = [line for line in printable(message).splitlines() if line.strip()]
-    brief = f"lifespan.startup failed: {lines[-1].strip() if lines else ''}"
+    brief = f"{what}: {lines[-1].strip() if lines else ''}"
     shown = "\n".join(lines[:-1])
     return AppFailed(f"{shown}\n{brief}" if shown else brief, brief)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from celadon.config.settings.row import Setting
 from celadon.config.values.addresses import parse_addresses, parse_prefix
+from celadon.config.values.mounts import parse_mounts
 from celadon.config.values.names import (
     parse_account,
     parse_environment,
@@ -251,6 +252,17 @@ def rows() -> Iterable[Setting]:
         "SCRIPT_NAME, or root_path, of the application; $SCRIPT_NAME where that is set",
         for_server=True,
         variable="SCRIPT_NAME",
+    )
+    yield s(
+        "mount",
+        parse_mounts,
+        [],
+        "/PREFIX=MODULE:APP: an application that has all paths below a prefix, WSGI or "
+        "ASGI whatever the one at the root is; of several prefixes the longest; may be "
+        "repeated",
+        (),
+        True,
+        metavar="/PREFIX=MODULE:APP",
     )
     yield s(
         "preempt",

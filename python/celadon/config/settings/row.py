@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from celadon.config.values.mounts import parse_mounts
 from celadon.config.values.names import parse_environment
 from celadon.config.values.plain import parse_auto_bool, parse_bool, parse_umask
 
@@ -63,7 +64,7 @@ class Setting:
     @property
     def has_pairs(self) -> bool:
         """Whether its values are ``NAME=value``, in which a comma is one."""
-        return self.parse is parse_environment
+        return self.parse in (parse_environment, parse_mounts)
 
     @property
     def is_mode(self) -> bool:
