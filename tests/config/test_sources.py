@@ -686,6 +686,30 @@ def test_migrate_of_uwsgi_without_an_application(place: Place, options: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("options", "mounts"),
+    [
+        ("mount = /shop=app.py\n", ["/shop=app"]),
+        (
+            "mount = /a=/srv/x/a/wsgi.py\nmount = /b=b.web:make\n",
+            ["/a=a.wsgi", "/b=b.web:make"],
+        ),
+        ("mount = /shop=/other/app.py\n", None),
+        ("mount = example.org=app.py\n", None),
+        ("mount = /=app.py\n", None),
+    ],
+)
+def test_migrate_of_uwsgi_with_applications_below_the_root(
+    place: Place, options: str, mounts: list[str] | None
+) -> None:
+    text = f"module = site\nchdir = /srv/x\nmanage-script-name = true\n{options}"
+    written, unclear = migrated(place, text)
+    found = written.get("mount", [])
+    assert (found if isinstance(found, list) else [found]) == (mounts or [])
+    looked_at = any(line.strip().startswith("mount = ") for line in unclear)
+    assert looked_at == (mounts is None)
+
+
+@pytest.mark.parametrize(
     ("options", "target"),
     [
         ("wsgi-file = /srv/app/proj/wsgi.py\nchdir = /srv/app/\n", "proj.wsgi"),

@@ -16,13 +16,13 @@ from celadon.config.settings.uwsgi import OPTIONS, Option
 
 _TARGETS = ("module", "wsgi", "wsgi-file", "file", "callable")
 _LOGGERS = {"logger", "req-logger", "log-req-logger"}
-_MANY = {"bind", "raw_env", "pythonpath"}
+_MANY = {"bind", "mount", "raw_env", "pythonpath"}
 _SWITCHES = {"reload", "request_buffering", "proxy_headers", "reuse_port"}
 _SWITCHES |= {"worker_affinity"}
 # What their settings do is done without being told.
 _SAID = {"harakiri-verbose", "harakiri-no-arh"}
 # Only a person knows what is meant.
-_UNCLEAR = {"mount", "manage-script-name", "log-format", "logformat"}
+_UNCLEAR = {"log-format", "logformat"}
 
 
 def examine(path: Path) -> str:
@@ -93,6 +93,8 @@ def _values(pairs: list[Pair]) -> tuple[dict[str, Any], list[str]]:
     """Settings with what they are here, and lines about what is not clear."""
     found: dict[str, Any] = {}
     unclear = []
+    options = {name: raw for name, raw, under in pairs if not under}
+    target = _target(options)
     for name, raw, under in pairs:
         option = OPTIONS.get(name, Option())
         if option.setting and under:
@@ -101,6 +103,8 @@ def _values(pairs: list[Pair]) -> tuple[dict[str, Any], list[str]]:
         if not option.setting or name in _TARGETS or name in _SAID:
             continue
         value = _value(name, option, raw)
+        if name == "mount":
+            value = _mount(raw, options) if target else None
         try:
             parsed = None if value is None else SETTINGS[option.setting].parse(value)
         except (ValueError, TypeError):
@@ -112,8 +116,6 @@ def _values(pairs: list[Pair]) -> tuple[dict[str, Any], list[str]]:
         else:
             found[option.setting] = value
             found |= _besides(option.setting, value, parsed)
-    options = {name: raw for name, raw, under in pairs if not under}
-    target = _target(options)
     if target is None:
         named = [f"{name} = {options[name]}" for name in _TARGETS if name in options]
         unclear.insert(0, f"{', '.join(named)}: wsgi_app")
@@ -173,6 +175,15 @@ def _target(options: dict[str, str]) -> str | None:
     if module and ":" not in module and options.get("callable"):
         module += f":{options['callable']}"
     return None if is_open(module) else module
+
+
+def _mount(raw: str, options: dict[str, str]) -> str | None:
+    """What ``/prefix=FILE``, or ``/prefix=MODULE``, is here."""
+    prefix, _, named = raw.partition("=")
+    target = _target({**options, "module": named, "callable": ""})
+    if named.endswith(".py"):
+        target = _target({"wsgi-file": named, "chdir": options.get("chdir", "")})
+    return f"{prefix}={target}" if target else None
 
 
 def _module_of(file: str, chdir: str) -> str:

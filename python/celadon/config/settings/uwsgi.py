@@ -64,9 +64,9 @@ _TABLE: Mapping[Option, str] = {
     Option("reuse_port"): "reuse-port so-reuseport",
     Option("statsd_host"): "stats-push",
     Option("proc_name"): "procname procname-prefix procname-prefix-spaced",
-    Option("root_path", "one application; a proxy or SCRIPT_NAME says the prefix"): (
-        "mount manage-script-name"
-    ),
+    Option(
+        "mount", "beside the application of the root; for the only one it is root_path"
+    ): "mount",
     Option("errorlog"): "logto logto2 logger",
     Option("accesslog"): "req-logger log-req-logger",
     Option("access_log_format", "the atoms are gunicorn's"): "log-format logformat",
@@ -98,6 +98,7 @@ _TABLE: Mapping[Option, str] = {
     _ALWAYS: "master die-on-term need-app vacuum single-interpreter strict thunder-lock "
     "no-orphans auto-procname enable-threads py-call-osafterfork exit-on-reload http-raw-body "
     "http-auto-chunked http-chunked-input ignore-sigpipe ignore-write-errors "
+    "manage-script-name "
     "disable-write-exception add-header-server wsgi-disable-file-wrapper close-on-exec "
     "close-on-exec2 log-master threaded-logger",
     _NOTHING: "plugin plugins plugins-dir plugin-dir no-default-app log-date "
