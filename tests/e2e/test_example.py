@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -26,6 +27,7 @@ from tests.support.site import wait_ready
 from tests.support.studio import FOLDER as STUDIO
 from tests.support.studio import letters
 from tests.support.studio import town as studio_town
+from tests.support.websockets import websocket
 
 EXAMPLES = ROOT / "examples"
 
@@ -56,6 +58,24 @@ def studio(
         page = command.request(raw.get("/")).body.decode()
         assert f"live in {request.param}, views in Redis" in page
         yield command
+
+
+def test_the_async_corner(tmp_path: Path) -> None:
+    """Beside the studio: the same courses, kilns and bookings."""
+    env = {"STUDIO_SQLITE": str(tmp_path / "studio.sqlite3")}
+    both = ("--mount", "/api=corner:app")
+    with Command("studio:app", *both, cwd=STUDIO, env=env) as server:
+        courses = json.loads(text(server.request(raw.get("/api/courses"))))
+        course = json.loads(text(server.request(raw.get("/api/courses/2"))))
+        assert course in courses
+        assert course["title"] in text(server.request(raw.get("/courses/2")))
+        assert server.request(raw.get("/api/courses/99")).status == 404
+        degrees = json.loads(text(server.request(raw.get("/api/kilns"))))
+        assert {*degrees} == {"north", "south", "raku"}
+        with websocket(server, "/api/courses/2/live") as live:
+            free = json.loads(live.recv())["free"]
+            assert server.request(form("/courses/2", name="Ada")).status == 303
+            assert json.loads(live.recv()) == {"free": free - 1}
 
 
 RACE = """
