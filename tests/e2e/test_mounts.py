@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import raw
 from tests.support.gunicorn import Gunicorn
-from tests.support.metrics import page, samples
+from tests.support.metrics import page, samples, value
 from tests.support.raw import Client
 from tests.support.servers import CELADON, Command, Started, wait_until
 from tests.support.site import wait_ready
@@ -285,11 +285,16 @@ def test_hooks_ids_and_logs_are_those_of_both(site: Path) -> None:
     ]
 
 
-def test_routes_in_metrics_have_the_prefix(site: Path) -> None:
+def test_metrics_are_of_both_and_routes_have_the_prefix(site: Path) -> None:
     with Command(
         "site_app:app", *BOTH, "--admin-bind", "127.0.0.1:0", cwd=site
     ) as server:
         look_at_both(server)
+        with websocket(server, "/api/ws") as ws:
+            ws.send("hello")
+            ws.recv()
+        accepted = "celadon_websockets_accepted_total"
+        wait_until(lambda: (n := value(server, accepted), n == 1))
 
         def routes() -> set[str]:
             return {
