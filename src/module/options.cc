@@ -72,8 +72,9 @@ class Reader {
   void object(const char* key, PyObject*& out) noexcept { out = get(key); }
 
   // Of dicts, each read by `read(reader, item)`.
-  template <class Item, class Read>
-  void items(const char* key, std::vector<Item>& out, Read read) noexcept {
+  template <class Item>
+  void items(const char* key, std::vector<Item>& out,
+             void (*read)(Reader&, Item&) noexcept) noexcept {
     for_each(key, [&](PyObject* dict) {
       Reader reader(dict);
       read(reader, out.emplace_back());

@@ -57,7 +57,7 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
     counts_ = &placed_in<WorkerCounts>(seat_->cells().counters);
     load_ = &placed_in<WorkerLoad>(seat_->cells().gauges);
   }
-  make_bridges(std::move(app), log_exception);
+  make_bridges(app, log_exception);
   server_ =
       seat
           ? std::make_unique<server::Server>(
@@ -95,13 +95,14 @@ Worker::~Worker() {
   hub_.set_log(nullptr);
 }
 
-void Worker::make_bridges(py::Object app, const py::Object& log_exception) noexcept {
+void Worker::make_bridges(const py::Object& app,
+                          const py::Object& log_exception) noexcept {
   const auto make = [&]<class Bridge>(const AppOptions& each) {
     gateway::Options own = options_.bridge;
     own.environ.mount = each.mount;
     own.environ.proxy_headers = each.proxy_headers;
-    py::Object callable = each.app ? py::Object::copy(each.app) : std::move(app);
-    bridges_.push_back(std::make_unique<Bridge>(hub_, std::move(callable),
+    PyObject* callable = each.app ? each.app : app.get();
+    bridges_.push_back(std::make_unique<Bridge>(hub_, py::Object::copy(callable),
                                                 py::Object::copy(log_exception.get()),
                                                 std::move(own), log_));
   };

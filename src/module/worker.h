@@ -71,7 +71,7 @@ class Worker final : public loop::SignalHandler,
   void report_to(int fd) noexcept override;
   std::size_t relieve() noexcept override { return server_->hand_over(); }
   void profile_to(int fd, letter::ProfileOrder order) noexcept override;
-  void make_bridges(py::Object app, const py::Object& log_exception) noexcept;
+  void make_bridges(const py::Object& app, const py::Object& log_exception) noexcept;
   [[nodiscard]] server::App& app() noexcept;
   [[nodiscard]] bool has_background() const noexcept;
   [[nodiscard]] bool open_access_log() noexcept;
