@@ -155,7 +155,8 @@ py::Object ScopeBuilder::build(server::Exchange& x, PyObject* info, bool is_sock
 
 // The path begins with the root, whether a proxy has taken it away or not: by
 // what the application sees of it, where %2F is a slash. The server as a whole is not
-// below it. What this application is mounted at follows, or it would not have the request.
+// below it. What this application is mounted at follows, or it would not have the
+// request.
 std::string_view ScopeBuilder::path_of(std::string_view raw, std::string_view root) {
   const bool is_plain = raw.find('%') == std::string_view::npos;
   if (is_plain && (root.empty() || is_below(raw, root) || raw == "*")) return raw;

@@ -387,7 +387,7 @@ bool EnvironBuilder::add_forwarder_headers(PyObject* env,
     });
     if (std::ranges::find(allowed, name) == allowed.end()) continue;
     if (name == "SCRIPT_NAME") continue;  // add_root()
-    const bool done = name == "PATH_INFO" ? set_told_path(env, x, r.value(field))
+    const bool done = name == "PATH_INFO" ? set_decoded_path(env, x, r.value(field))
                                           : replace_field(env, name, r, field);
     if (!done) return false;
   }
@@ -418,19 +418,20 @@ bool EnvironBuilder::add_forwarded(PyObject* env, server::Exchange& x) noexcept 
          PyDict_DelItem(env, keys_[kRemotePort].get()) == 0;
 }
 
-// SCRIPT_NAME, and PATH_INFO without it (EN05). The slash behind the name begins
-// PATH_INFO.
+// SCRIPT_NAME, and PATH_INFO without it (EN05), by what the application sees of it,
+// where %2F is a slash. The slash behind the name begins PATH_INFO.
 bool EnvironBuilder::add_root(PyObject* env, const server::Exchange& x) noexcept {
   const std::string_view root = gateway::root_path_of(x, options_);
   if (root.empty() && options_.mount.empty()) return true;
-  const std::string_view path = http::below(x.request().path_text(), root);
-  return set_text(env, kScriptName, std::string(root) + options_.mount) &&
-         set_path(env, http::below(path, options_.mount), nullptr);
+  if (!set_text(env, kScriptName, std::string(root) + options_.mount)) return false;
+  decoded_.clear();
+  http::percent_decode(x.request().path_text(), decoded_);
+  return set_decoded_path(env, x, decoded_);
 }
 
-// What a proxy says is the path has no escapes, and may begin with SCRIPT_NAME.
-bool EnvironBuilder::set_told_path(PyObject* env, const server::Exchange& x,
-                                   std::string_view path) noexcept {
+// One without escapes, which may begin with SCRIPT_NAME; a proxy may say it.
+bool EnvironBuilder::set_decoded_path(PyObject* env, const server::Exchange& x,
+                                      std::string_view path) noexcept {
   for (const std::string_view prefix :
        {gateway::root_path_of(x, options_), std::string_view(options_.mount)}) {
     const std::string_view rest = path.substr(std::min(prefix.size(), path.size()));

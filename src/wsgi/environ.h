@@ -106,8 +106,8 @@ class EnvironBuilder {
                                    const http::Field& field) noexcept;
   [[nodiscard]] bool add_forwarded(PyObject* environ, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_root(PyObject* environ, const server::Exchange& x) noexcept;
-  [[nodiscard]] bool set_told_path(PyObject* environ, const server::Exchange& x,
-                                   std::string_view path) noexcept;
+  [[nodiscard]] bool set_decoded_path(PyObject* environ, const server::Exchange& x,
+                                      std::string_view path) noexcept;
   [[nodiscard]] bool add_buffered_length(PyObject* environ,
                                          server::Exchange& x) noexcept;
   [[nodiscard]] PyObject* key_for(const http::Request& r,
