@@ -46,7 +46,7 @@ void Answer::clear() noexcept {
   head_.clear();
   file_ = {};
   stage_ = Stage::Start;
-  has_trailers_ = false;
+  has_trailers_ = is_full_ = false;
 }
 
 server::Exchange& Answer::exchange() noexcept {
@@ -78,7 +78,7 @@ bool Answer::expect(Stage stage, PyObject* message) const noexcept {
   return false;
 }
 
-Outcome Answer::take(PyObject* dict, const PortObject& port) noexcept {
+Outcome Answer::take(PyObject* dict, const Sender& sender) noexcept {
   Message message(dict);
   std::string_view type = message.type();
   if (type.empty()) return Outcome::Failed;
@@ -90,7 +90,9 @@ Outcome Answer::take(PyObject* dict, const PortObject& port) noexcept {
     return Outcome::Failed;
   }
   if (exchange().gone() || request_.is_cut_off()) return fail_gone();
-  if (type == "http.response.body") return body(dict, port);
+  if (!sender.is_next) return Outcome::Wait;
+  const PortObject& port = sender.port;
+  if (type == "http.response.body") return body(dict, sender);
   if (type == "http.response.start") return start(dict, port);
   if (type == "http.response.trailers") return trailers(dict, port);
   if (type == "http.response.early_hint") return hint(dict, port);
@@ -99,19 +101,13 @@ Outcome Answer::take(PyObject* dict, const PortObject& port) noexcept {
   return Outcome::Failed;
 }
 
-// What was taken before has room now, or will never have any.
+// A file that was taken before has room now, or will never have any.
 Outcome Answer::go_on(const PortObject& port) noexcept {
   if (!request_.open_exchange()) {
     return request_.client_left() ? fail_gone() : Outcome::Done;
   }
   if (exchange().gone()) return fail_gone();
   return file_.descriptor.get() >= 0 ? send_file(port) : Outcome::Done;
-}
-
-Outcome Answer::settle(server::Sent sent) noexcept {
-  if (sent == server::Sent::Gone) return fail_gone();
-  if (sent == server::Sent::Full) return Outcome::Wait;
-  return request_.has_had_its_share() ? Outcome::Turn : Outcome::Done;
 }
 
 Outcome Answer::start(PyObject* dict, const PortObject& port) noexcept {
@@ -136,16 +132,18 @@ Outcome Answer::start(PyObject* dict, const PortObject& port) noexcept {
   return Outcome::Done;
 }
 
-Outcome Answer::body(PyObject* dict, const PortObject& port) noexcept {
+Outcome Answer::body(PyObject* dict, const Sender& sender) noexcept {
   if (stage_ != Stage::Body && !expect(Stage::Head, dict)) return Outcome::Failed;
   Message message(dict);
   bool more = false;
   const py::Object bytes = message.type().empty() ? py::Object() : body_of(message);
   if (!bytes || !message.flag(Name::MoreBody, more) || !message.is_read())
     return Outcome::Failed;
-  if (!is_open(port)) return fail_gone();
+  if (!is_open(sender.port)) return fail_gone();
   if (stage_ != Stage::Body && !expect(Stage::Head, dict)) return Outcome::Failed;
   if (stage_ == Stage::Head && !more && !has_trailers_) return whole(bytes.get());
+  if (is_full_ && PyBytes_GET_SIZE(bytes.get()) > 0) return Outcome::Wait;
+  if (more && !sender.had_turn && request_.has_had_its_share()) return Outcome::Turn;
   return piece(bytes.get(), more);
 }
 
@@ -178,11 +176,13 @@ Outcome Answer::piece(PyObject* bytes, bool more) noexcept {
   } else if (!data.empty()) {
     sent = x.send_data(data, gateway::own_bytes(bytes), leave);
   }
-  if (more || sent == server::Sent::Gone) return settle(sent);
+  head_.clear();  // it is out
+  if (sent == server::Sent::Gone) return fail_gone();
+  if (sent == server::Sent::Full) is_full_ = true;
+  if (more) return Outcome::Done;
   if (!has_trailers_) return finish();
   stage_ = Stage::Trailers;
-  head_.clear();  // it is out
-  return settle(sent);
+  return Outcome::Done;
 }
 
 Outcome Answer::finish() noexcept {
@@ -256,7 +256,7 @@ Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
     return fail_gone();
   request_.head_is_out();
   file_ = {std::move(file), 0, 0};
-  return send_file(port);
+  return Outcome::Begun;
 }
 
 // Has a part of the file in memory, of `count` bytes at most. False with an exception,

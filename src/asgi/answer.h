@@ -21,17 +21,18 @@ namespace celadon::asgi {
 
 class Request;
 struct PortObject;
+struct Sender;
 
 class Answer {
  public:
   explicit Answer(Request& request) noexcept : request_(request) {}
   void clear() noexcept;
 
-  // A message of the application's. Wait: what it holds was taken, but go_on() is to be
-  // called once there is room. `port`: the one it came by, which knows whether the
-  // request has ended meanwhile.
-  [[nodiscard]] Outcome take(PyObject* message, const PortObject& port) noexcept;
+  // A message of the application's. Begun: go_on() sends the rest of it.
+  [[nodiscard]] Outcome take(PyObject* message, const Sender& sender) noexcept;
+  // Wait and Turn: it is to be called again.
   [[nodiscard]] Outcome go_on(const PortObject& port) noexcept;
+  void note_room() noexcept { is_full_ = false; }
 
  private:
   enum class Stage : std::uint8_t { Start, Head, Body, File, Trailers, Whole };
@@ -43,7 +44,7 @@ class Answer {
   };
 
   [[nodiscard]] Outcome start(PyObject* message, const PortObject& port) noexcept;
-  [[nodiscard]] Outcome body(PyObject* message, const PortObject& port) noexcept;
+  [[nodiscard]] Outcome body(PyObject* message, const Sender& sender) noexcept;
   [[nodiscard]] Outcome whole(PyObject* bytes) noexcept;
   [[nodiscard]] Outcome piece(PyObject* bytes, bool more) noexcept;
   [[nodiscard]] Outcome trailers(PyObject* message, const PortObject& port) noexcept;
@@ -52,7 +53,6 @@ class Answer {
   [[nodiscard]] Outcome send_file(const PortObject& port) noexcept;
   [[nodiscard]] bool warm_up(std::size_t& count, const PortObject& port) noexcept;
   [[nodiscard]] Outcome finish() noexcept;
-  [[nodiscard]] Outcome settle(server::Sent sent) noexcept;
   [[nodiscard]] bool expect(Stage stage, PyObject* message) const noexcept;
   [[nodiscard]] bool still(Stage stage, PyObject* message,
                            const PortObject& port) const noexcept;
@@ -64,6 +64,7 @@ class Answer {
   File file_;
   Stage stage_ = Stage::Start;
   bool has_trailers_ = false;  // of which the head said that they follow
+  bool is_full_ = false;       // the client does not take what was sent
 };
 
 }  // namespace celadon::asgi

@@ -15,6 +15,7 @@
 namespace celadon::asgi {
 namespace {
 
+constexpr std::uint8_t kAll = 0xff;
 constexpr Nanos kInsist = 10 * kSecond;     // after which a deadline comes again
 constexpr Nanos kShare = 5 * kMillisecond;  // a stream yields to others after so long
 
@@ -49,6 +50,7 @@ void Request::on_body() noexcept {
 }
 
 void Request::on_writable() noexcept {
+  answer_.note_room();
   if (socket_ && socket_->accepted()) return socket_->on_writable();
   note(Side::Out);
 }
@@ -91,10 +93,10 @@ void Request::on_timer() noexcept {
   cancel(Cancel::Timeout);
 }
 
-py::Object Request::wait_for(Side side) noexcept {
+py::Object Request::wait_for(Side side, const void* sender) noexcept {
   py::Object future = bridge_.loop().make_future();
   if (!future) return {};
-  waiters_.push_back({py::new_ref(future.get()), side});
+  waiters_.push_back({py::new_ref(future.get()), side, sender});
   if (side == Side::Turn) {
     news_ |= static_cast<std::uint8_t>(side);
     bridge_.attend_soon(*this);
@@ -111,15 +113,30 @@ void Request::forget(PyObject* future) noexcept {
   waiters_.erase(found);
 }
 
+void Request::leave_line(const void* sender) noexcept {
+  const auto found = std::ranges::find(senders_, sender);
+  if (found == senders_.end()) return;
+  const bool was_next = found == senders_.begin();
+  senders_.erase(found);
+  if (was_next && !senders_.empty()) note(Side::Out);
+}
+
 void Request::wake(std::uint8_t sides) noexcept {
   std::vector<py::Object> woken;
   std::erase_if(waiters_, [&](const Waiter& each) {
     if ((static_cast<std::uint8_t>(each.side) & sides) == 0) return false;
+    if (each.side == Side::Out && each.sender && !is_next(each.sender)) return false;
     woken.emplace_back(each.future);
     return true;
   });
   TaskLoop& loop = bridge_.loop();
   for (const py::Object& future : woken) loop.resolve(future.get());
+}
+
+// There is nothing to wait for any more.
+void Request::wake_all() noexcept {
+  senders_.clear();
+  wake(kAll);
 }
 
 bool Request::has_had_its_share() const noexcept {

@@ -7,8 +7,9 @@ namespace celadon::asgi {
 
 enum class Outcome : std::uint8_t {
   Done,
-  Wait,
-  Turn,    // others have theirs first
+  Begun,   // it was taken, and what is left of it is still to be sent
+  Wait,    // nothing was taken: there is no room, or no message
+  Turn,    // likewise: others have theirs first
   Failed,  // with an exception
 };
 

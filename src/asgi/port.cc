@@ -7,6 +7,7 @@
 #include "asgi/names.h"
 #include "asgi/request.h"
 #include "gateway/exceptions.h"
+#include "py/error.h"
 #include "py/type.h"
 
 namespace celadon::asgi {
@@ -15,7 +16,9 @@ namespace {
 PyTypeObject* port_type = nullptr;
 PyTypeObject* wait_type = nullptr;
 
-enum class Stage : std::uint8_t { New, Taken, Over };
+//   New ─► Begun ─► Over         begun: it is awaited
+//            └► Taken ─┘         taken: its message, of which some is to be sent still
+enum class Stage : std::uint8_t { New, Begun, Taken, Over };
 
 // One call of a port.
 struct WaitObject {
@@ -24,6 +27,8 @@ struct WaitObject {
   PyObject* future;                // owned, with its iterator, while it waits
   PyObject* iterator;
   Stage stage;
+  bool in_line;   // of those that wait until theirs is taken
+  bool had_turn;  // others had theirs, since it began
 };
 
 WaitObject& self_of(PyObject* self) noexcept {
@@ -36,9 +41,18 @@ void stop_waiting(WaitObject& wait) noexcept {
   if (future && wait.port->request) wait.port->request->forget(future.get());
 }
 
+void leave_line(WaitObject& wait) noexcept {
+  Request* request = wait.port->request;
+  if (!std::exchange(wait.in_line, false) || !request) return;
+  py::Object error = py::take_error();  // that it ends with
+  request->leave_line(&wait);
+  py::restore_error(std::move(error));
+}
+
 PySendResult finish(WaitObject& wait, PySendResult how) noexcept {
   wait.stage = Stage::Over;
   stop_waiting(wait);
+  leave_line(wait);
   return how;
 }
 
@@ -59,9 +73,22 @@ Outcome answer_late(const WaitObject& wait, py::Object& result) noexcept {
 
 // Of a WebSocket: whose client sends much would never have to wait.
 Outcome receive(WaitObject& wait, Request& request, py::Object& result) noexcept {
-  const bool begins = std::exchange(wait.stage, Stage::Taken) == Stage::New;
-  if (begins && request.socket() && request.has_had_its_share()) return Outcome::Turn;
+  if (!wait.had_turn && request.socket() && request.has_had_its_share())
+    return Outcome::Turn;
   return request.receive(result, *wait.port);
+}
+
+Outcome attempt_send(WaitObject& wait, Request& request) noexcept {
+  if (wait.stage == Stage::Taken) return request.answer().go_on(*wait.port);
+  Socket* socket = request.socket();
+  const bool is_socket = socket && (socket->accepted() || request.open_exchange());
+  const Sender sender{*wait.port, request.is_next(&wait), wait.had_turn};
+  const Outcome outcome = is_socket ? socket->take(wait.message, sender)
+                                    : request.answer().take(wait.message, sender);
+  if (outcome != Outcome::Begun) return outcome;
+  wait.stage = Stage::Taken;
+  leave_line(wait);
+  return request.answer().go_on(*wait.port);
 }
 
 Outcome attempt(WaitObject& wait, py::Object& result) noexcept {
@@ -73,20 +100,25 @@ Outcome attempt(WaitObject& wait, py::Object& result) noexcept {
                     "event loop");
     return Outcome::Failed;
   }
-  if (!wait.port->sends) return receive(wait, *request, result);
-  Socket* socket = request->socket();
-  const bool is_socket = socket && (socket->accepted() || request->open_exchange());
-  if (wait.stage == Stage::Taken) {
-    return is_socket && socket->accepted() ? socket->go_on()
-                                           : request->answer().go_on(*wait.port);
-  }
-  wait.stage = Stage::Taken;
-  return is_socket ? socket->take(wait.message, *wait.port)
-                   : request->answer().take(wait.message, *wait.port);
+  return wait.port->sends ? attempt_send(wait, *request)
+                          : receive(wait, *request, result);
+}
+
+// News for it make the future done.
+py::Object start_waiting(WaitObject& wait, Outcome why) noexcept {
+  Request& request = *wait.port->request;
+  if (why == Outcome::Turn) wait.had_turn = true;
+  const bool is_taken = !wait.port->sends || wait.stage == Stage::Taken;
+  if (!is_taken && !std::exchange(wait.in_line, true)) request.stand_in_line(&wait);
+  const auto side = why == Outcome::Turn ? Request::Side::Turn
+                    : wait.port->sends   ? Request::Side::Out
+                                         : Request::Side::In;
+  return request.wait_for(side, is_taken ? nullptr : &wait);
 }
 
 // Until it is over, or has to wait.
 PySendResult proceed(WaitObject& wait, PyObject** result) noexcept {
+  if (wait.stage == Stage::New) wait.stage = Stage::Begun;
   for (;;) {
     py::Object given;
     const Outcome outcome = attempt(wait, given);
@@ -95,10 +127,7 @@ PySendResult proceed(WaitObject& wait, PyObject** result) noexcept {
       *result = given ? given.release() : py::none();
       return finish(wait, PYGEN_RETURN);
     }
-    const auto side = outcome == Outcome::Turn ? Request::Side::Turn
-                      : wait.port->sends       ? Request::Side::Out
-                                               : Request::Side::In;
-    wait.future = wait.port->request->wait_for(side).release();
+    wait.future = start_waiting(wait, outcome).release();
     wait.iterator = wait.future ? PyObject_GetIter(wait.future) : nullptr;
     if (!wait.iterator) return finish(wait, PYGEN_ERROR);
     const PySendResult sent = PyIter_Send(wait.iterator, Py_None, result);
@@ -178,6 +207,7 @@ std::size_t kept_count = 0;
 void wait_dealloc(PyObject* object) noexcept {
   WaitObject& wait = self_of(object);
   stop_waiting(wait);
+  leave_line(wait);
   py::drop(std::exchange(wait.message, nullptr));
   py::drop(reinterpret_cast<PyObject*>(std::exchange(wait.port, nullptr)));
   if (kept_count == kKept) return py::free_object(object);
@@ -198,6 +228,7 @@ PyObject* make_wait(PortObject& port, PyObject* message) noexcept {
   wait.message = message ? py::new_ref(message) : nullptr;
   wait.future = wait.iterator = nullptr;
   wait.stage = Stage::New;
+  wait.in_line = wait.had_turn = false;
   return object;
 }
 

@@ -2,7 +2,12 @@
 // where they can be, and wait by a future of the loop only where they must.
 //
 //   await send(message) ─► Answer::take ─► Done
-//                             └► Wait ─► future ─► Answer::go_on ─► ...
+//                           ▲  │     └► Begun (a file) ─► Answer::go_on ─► ...
+//                           │  └► Wait ─┐
+//                           └─ future ◄─┘ in line with others
+//
+// A message waits for room before anything of it is taken: one that is cancelled there
+// was not sent.
 #pragma once
 
 #include "py/ref.h"
@@ -16,6 +21,13 @@ struct PortObject {
   Request* request;  // null once it has ended
   bool sends;
   bool left;  // the client, before its answer was complete
+};
+
+// A call of `send` whose message is to be taken.
+struct Sender {
+  const PortObject& port;  // which knows whether the request has ended meanwhile
+  bool is_next;            // of those that wait for room
+  bool had_turn;           // others had theirs since it began
 };
 
 // Those of one request. They are used again for others where nobody has kept one.

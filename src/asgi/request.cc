@@ -15,11 +15,6 @@
 #include "ws/handshake.h"
 
 namespace celadon::asgi {
-namespace {
-
-constexpr std::uint8_t kAll = 0xff;
-
-}  // namespace
 
 // --- the life of a request ---
 
@@ -226,7 +221,7 @@ PySendResult Request::settle(PySendResult sent, PyObject** result) noexcept {
   }
   if (closes_still()) {
     detach();
-    wake(kAll);
+    wake_all();
     task_.reset();
   } else {
     end();
@@ -382,7 +377,7 @@ void Request::end() noexcept {
   if (in_background()) bridge_.note_background(-1);
   static_cast<ListHook<Agenda>&>(*this).unlink();
   detach();
-  wake(kAll);
+  wake_all();
   if (socket_ && exchange_ && socket_->accepted()) exchange_->finish();
   socket_.reset();
   if (exchange_) log_scope();
@@ -411,7 +406,7 @@ void Request::lose_task() noexcept {
 void Request::abandon() noexcept {
   detach();
   socket_.reset();
-  wake(kAll);
+  wake_all();
   if (server::Exchange* open = std::exchange(exchange_, nullptr))
     open->set_consumer(nullptr);
 }

@@ -74,9 +74,17 @@ class Request final : public server::Consumer,
   enum class Side : std::uint8_t { In = 1, Out = 2, Turn = 4 };
   // There is news of that side.
   void note(Side side) noexcept;
-  // A future that is resolved once there is. Null with an exception.
-  [[nodiscard]] py::Object wait_for(Side side) noexcept;
+  // A future that is resolved once there is. `sender`: in whose place in the line it
+  // waits for room, or null. Null with an exception.
+  [[nodiscard]] py::Object wait_for(Side side, const void* sender) noexcept;
   void forget(PyObject* future) noexcept;
+  // Calls of `send` whose messages wait to be taken, in their order: the first one is
+  // told of room, and those behind it once it has left.
+  [[nodiscard]] bool is_next(const void* sender) const noexcept {
+    return senders_.empty() || senders_.front() == sender;
+  }
+  void stand_in_line(const void* sender) noexcept { senders_.push_back(sender); }
+  void leave_line(const void* sender) noexcept;
   // Whether others are to have their turn first.
   [[nodiscard]] bool has_had_its_share() const noexcept;
   void head_is_out() noexcept { Timer::cancel(); }
@@ -108,6 +116,7 @@ class Request final : public server::Consumer,
   struct Waiter {
     PyObject* future;  // owned
     Side side;
+    const void* sender;  // null: it stands in no line
   };
 
   void on_body() noexcept override;
@@ -130,6 +139,7 @@ class Request final : public server::Consumer,
   [[nodiscard]] Outcome receive_spooled(py::Object& message,
                                         const PortObject& port) noexcept;
   void wake(std::uint8_t sides) noexcept;
+  void wake_all() noexcept;
   void log_scope() noexcept;
   void detach() noexcept;
   void end() noexcept;
@@ -145,6 +155,7 @@ class Request final : public server::Consumer,
   py::Object task_;
   py::Owned<CallObject> call_;
   std::vector<Waiter> waiters_;
+  std::vector<const void*> senders_;
   std::unique_ptr<gateway::SpooledBody> spooled_;
   std::unique_ptr<Socket> socket_;
   green::Strand* runs_on_ = nullptr;  // while a step runs, or is parked

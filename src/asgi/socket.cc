@@ -93,27 +93,18 @@ Outcome Socket::receive(py::Object& message) noexcept {
   return give(closed_message(end.code, end.reason), message);
 }
 
-Outcome Socket::take(PyObject* dict, const PortObject& port) noexcept {
+Outcome Socket::take(PyObject* dict, const Sender& sender) noexcept {
   Message message(dict);
   const std::string_view type = message.type();
   if (type.empty()) return Outcome::Failed;
   if (accepted() && !is_open() && type != "websocket.close") return fail_closed();
-  if (type == "websocket.send") return send_message(dict);
-  if (type == "websocket.accept") return accept(dict, port);
+  if (type == "websocket.send") return send_message(dict, sender);
+  if (type == "websocket.accept") return accept(dict, sender.port);
+  // It waits for nobody: a client that takes nothing any more is left by it.
   if (type == "websocket.close") return close_by(dict);
   if (!accepted() && type.starts_with("websocket.http.response."))
-    return request_.answer().take(dict, port);
+    return request_.answer().take(dict, sender);
   return fail(PyExc_ValueError, "a message that no WebSocket knows: %U", dict);
-}
-
-Outcome Socket::settle() noexcept {
-  if (is_blocked()) return Outcome::Wait;
-  return request_.has_had_its_share() ? Outcome::Turn : Outcome::Done;
-}
-
-Outcome Socket::go_on() noexcept {
-  if (is_blocked()) return Outcome::Wait;
-  return is_open() ? Outcome::Done : fail_closed();
 }
 
 Outcome Socket::accept(PyObject* dict, const PortObject& port) noexcept {
@@ -138,7 +129,7 @@ Outcome Socket::accept(PyObject* dict, const PortObject& port) noexcept {
   return Outcome::Done;
 }
 
-Outcome Socket::send_message(PyObject* dict) noexcept {
+Outcome Socket::send_message(PyObject* dict, const Sender& sender) noexcept {
   if (!accepted()) return fail(PyExc_RuntimeError, "before websocket.accept: %U", dict);
   Message message(dict);
   if (message.type().empty()) return Outcome::Failed;
@@ -159,7 +150,9 @@ Outcome Socket::send_message(PyObject* dict) noexcept {
   } else {
     data = gateway::view_bytes(bytes);
   }
-  return send(has_text, data, bridge_.leave()) ? settle() : fail_closed();
+  if (!sender.is_next || is_blocked()) return Outcome::Wait;
+  if (!sender.had_turn && request_.has_had_its_share()) return Outcome::Turn;
+  return send(has_text, data, bridge_.leave()) ? Outcome::Done : fail_closed();
 }
 
 Outcome Socket::close_by(PyObject* dict) noexcept {

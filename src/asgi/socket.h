@@ -13,6 +13,7 @@ namespace celadon::asgi {
 class Bridge;
 class Request;
 struct PortObject;
+struct Sender;
 
 class Socket final : public gateway::WebSocket {
  public:
@@ -20,16 +21,14 @@ class Socket final : public gateway::WebSocket {
 
   // As Request::receive and Answer::take.
   [[nodiscard]] Outcome receive(py::Object& message) noexcept;
-  [[nodiscard]] Outcome take(PyObject* message, const PortObject& port) noexcept;
-  [[nodiscard]] Outcome go_on() noexcept;
+  [[nodiscard]] Outcome take(PyObject* message, const Sender& sender) noexcept;
 
  private:
   void on_news(News news) noexcept override;
   [[nodiscard]] Outcome accept(PyObject* message, const PortObject& port) noexcept;
-  [[nodiscard]] Outcome send_message(PyObject* message) noexcept;
+  [[nodiscard]] Outcome send_message(PyObject* message, const Sender& sender) noexcept;
   [[nodiscard]] Outcome close_by(PyObject* message) noexcept;
   [[nodiscard]] Outcome forbid() noexcept;
-  [[nodiscard]] Outcome settle() noexcept;
 
   Request& request_;
   Bridge& bridge_;
