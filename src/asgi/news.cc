@@ -90,7 +90,19 @@ void Request::on_timer() noexcept {
   }
   if (deadline_stage_ < 3) ++deadline_stage_;
   hub().loop().arm(*this, hub().loop().now() + kInsist);
+  if (cancelled_ != Cancel::Timeout) before_limit_ = cancelled_;
   cancel(Cancel::Timeout);
+}
+
+// Who did in time what it is for has none any more, not even one that has come already
+// but not to its task.
+void Request::end_limit() noexcept {
+  Timer::cancel();
+  if (cancelled_ != Cancel::Timeout || !to_cancel_) return;
+  if (interrupted_ && !runs_on_->take_back(this)) return;
+  interrupted_ = false;
+  cancelled_ = std::exchange(before_limit_, Cancel::No);
+  to_cancel_ = cancelled_ != Cancel::No;
 }
 
 py::Object Request::wait_for(Side side, const void* sender) noexcept {

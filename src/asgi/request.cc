@@ -329,7 +329,7 @@ py::Object Request::make_environ() noexcept {
 
 void Request::let_go() noexcept {
   if (!exchange_) return;
-  Timer::cancel();
+  end_limit();
   client_left_ = exchange_->gone() && !exchange_->ended();
   server::Exchange& done = *exchange_;
   line_ = gateway::describe(done);
@@ -386,7 +386,7 @@ void Request::end() noexcept {
   server::Exchange* done = std::exchange(exchange_, nullptr);
   line_.clear();
   news_ = 0;
-  cancelled_ = Cancel::No;
+  cancelled_ = before_limit_ = Cancel::No;
   to_cancel_ = body_given_ = client_left_ = waits_for_client_ = false;
   cut_off_ = told_of_end_ = false;
   deadline_stage_ = 0;

@@ -87,7 +87,7 @@ class Request final : public server::Consumer,
   void leave_line(const void* sender) noexcept;
   // Whether others are to have their turn first.
   [[nodiscard]] bool has_had_its_share() const noexcept;
-  void head_is_out() noexcept { Timer::cancel(); }
+  void head_is_out() noexcept { end_limit(); }
   // The answer is complete, or there will be none: the connection goes on.
   void let_go() noexcept;
   // Answers where the application does not.
@@ -140,6 +140,7 @@ class Request final : public server::Consumer,
                                         const PortObject& port) noexcept;
   void wake(std::uint8_t sides) noexcept;
   void wake_all() noexcept;
+  void end_limit() noexcept;
   void log_scope() noexcept;
   void detach() noexcept;
   void end() noexcept;
@@ -162,6 +163,7 @@ class Request final : public server::Consumer,
   std::string line_;                  // of a request whose exchange has gone
   std::uint8_t news_ = 0;             // sides of which there is some
   Cancel cancelled_ = Cancel::No;
+  Cancel before_limit_ = Cancel::No;  // what it was when request_timeout came
   bool to_cancel_ = false;
   bool interrupted_ = false;  // in the step that runs
   bool body_given_ = false;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from typing import Any
 
 import pytest
@@ -148,5 +149,27 @@ def test_a_close_does_not_wait_for_who_waits_for_room() -> None:
         once.done.wait()
         client.close()
     assert [type(error) for error in once.value] == [ClientDisconnected] * 3
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_limit_that_came_with_the_answer_is_none_for_what_follows(more: bool) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> str:
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            pass
+        await asyncio.sleep(0)  # it comes here
+        await send(START)
+        await send(body(b"x", more))
+        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        if more:
+            await send(END)
+        return "done"
+
+    once = Once(app)
+    with serve(once, request_timeout=0.05) as server:
+        assert server.request(GET).body == b"x"
+        once.done.wait()
+    assert once.value == "done"
 
 
