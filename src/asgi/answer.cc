@@ -158,6 +158,7 @@ Outcome Answer::whole(PyObject* bytes) noexcept {
   stage_ = Stage::Whole;
   const server::Sent sent =
       x.send_whole(head, data, gateway::own_bytes(bytes), request_.bridge().leave());
+  head_.clear();  // it is out
   if (sent == server::Sent::Gone) return fail_gone();
   request_.let_go();
   return Outcome::Done;
@@ -204,6 +205,7 @@ Outcome Answer::trailers(PyObject* dict, const PortObject& port) noexcept {
   if (more) return Outcome::Done;
   stage_ = Stage::Whole;
   exchange().finish(head_.fields());
+  head_.clear();
   request_.let_go();
   return Outcome::Done;
 }
@@ -255,6 +257,7 @@ Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
       server::Sent::Gone)
     return fail_gone();
   request_.head_is_out();
+  head_.clear();
   file_ = {std::move(file), 0, 0};
   return Outcome::Begun;
 }

@@ -204,8 +204,18 @@ constexpr std::size_t kKept = 64;
 std::array<PyObject*, kKept> kept;
 std::size_t kept_count = 0;
 
+// As of a coroutine, whose words these are.
+void warn_of_forgotten(const PortObject& port) noexcept {
+  py::Object error = py::take_error();
+  if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine '%s' was never awaited",
+                       port.sends ? "send" : "receive") < 0)
+    PyErr_WriteUnraisable(nullptr);
+  py::restore_error(std::move(error));
+}
+
 void wait_dealloc(PyObject* object) noexcept {
   WaitObject& wait = self_of(object);
+  if (wait.stage == Stage::New) warn_of_forgotten(*wait.port);
   stop_waiting(wait);
   leave_line(wait);
   py::drop(std::exchange(wait.message, nullptr));

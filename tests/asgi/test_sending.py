@@ -173,3 +173,43 @@ def test_a_limit_that_came_with_the_answer_is_none_for_what_follows(more: bool) 
     assert once.value == "done"
 
 
+def test_a_message_that_nobody_awaits_is_warned_of() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        send(START)
+        receive()
+        await send(START)
+        await send(END)
+
+    with (
+        pytest.warns(
+            RuntimeWarning, match="coroutine '(send|receive)' was never"
+        ) as seen,
+        serve(app) as server,
+    ):
+        assert server.request(GET).status == 200
+    assert [str(each.message).split("'")[1] for each in seen] == ["send", "receive"]
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_the_fields_of_a_head_that_is_out_are_kept_no_longer(more: bool) -> None:
+    freed: list[bool] = []
+
+    class Value(bytes):
+        def __del__(self) -> None:
+            freed.append(True)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> int:
+        value = [[b"x-a", Value(b"b")]]
+        await send({"type": "http.response.start", "status": 200, "headers": value})
+        del value
+        await send(body(b"x", more))
+        kept = len(freed)
+        if more:
+            await send(END)
+        return kept
+
+    once = Once(app)
+    with serve(once) as server:
+        assert server.request(GET).get("X-A") == "b"
+        once.done.wait()
+    assert once.value == 1

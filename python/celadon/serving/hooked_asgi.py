@@ -5,7 +5,7 @@ Hooks are synchronous functions; what they wait for suspends their request alone
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
 from celadon.config.hooks import Hook
@@ -86,6 +86,8 @@ class _Exchange:
         self._response = Response(request)
 
     async def send(self, message: Message) -> None:
+        if isinstance(message, dict) and isinstance(message.get("headers"), Iterator):
+            message = {**message, "headers": [*message["headers"]]}  # two read them
         await self._send(message)
         kind = message["type"]
         if kind == "http.response.start":
