@@ -29,12 +29,29 @@ PyObject* turn_cancelled(PyObject*, PyObject*) noexcept {
   return py::boolean(false);
 }
 
+// Where a loop in debug mode names what took long.
+PyObject* turn_repr(PyObject*) noexcept {
+  return PyUnicode_FromString("<celadon: a request begins, or hears of news>");
+}
+
 PyObject* nothing(PyObject*, void*) noexcept {
   return py::none();
 }
 
-// loop.call_soon(callback, *args, context=None) while a task is made: its first step is
-// kept. What anybody else asks for meanwhile (a finalizer may) the loop is told.
+// What the loop's own call_soon(callback, *args, context=None) gives.
+PyObject* call_soon(PyObject* loop, PyObject* const* args, Py_ssize_t count,
+                    PyObject* names) noexcept {
+  const py::Object original(
+      PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(loop)), "call_soon"));
+  if (!original) return nullptr;
+  std::vector<PyObject*> all{loop};
+  all.insert(all.end(), args, args + count + (names ? PyTuple_GET_SIZE(names) : 0));
+  return PyObject_Vectorcall(original.get(), all.data(),
+                             static_cast<std::size_t>(count) + 1, names);
+}
+
+// Stands in for that while a task is made: the first step that is asked for is kept.
+// Whatever else is meanwhile (a finalizer may make a task, too) the loop is told.
 PyObject* catch_step(PyObject* self, PyObject* const* args, Py_ssize_t count,
                      PyObject* names) noexcept {
   auto& turn = *reinterpret_cast<TurnObject*>(self);
@@ -47,14 +64,7 @@ PyObject* catch_step(PyObject* self, PyObject* const* args, Py_ssize_t count,
     turn.context = py::new_ref(args[1]);
     return py::none();
   }
-  PyObject* loop = turn.bridge->loop().object();
-  const py::Object original(
-      PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(loop)), "call_soon"));
-  if (!original) return nullptr;
-  std::vector<PyObject*> all{loop};
-  all.insert(all.end(), args, args + count + (names ? PyTuple_GET_SIZE(names) : 0));
-  return PyObject_Vectorcall(original.get(), all.data(),
-                             static_cast<std::size_t>(count) + 1, names);
+  return call_soon(turn.bridge->loop().object(), args, count, names);
 }
 PyMethodDef catch_def{"call_soon", py::as_method(catch_step),
                       METH_FASTCALL | METH_KEYWORDS, nullptr};
@@ -68,6 +78,7 @@ PyGetSetDef turn_fields[] = {{"_callback", nothing, nullptr, nullptr, nullptr},
                              {"_source_traceback", nothing, nullptr, nullptr, nullptr},
                              {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot turn_slots[] = {{Py_tp_methods, turn_methods},
+                            {Py_tp_repr, py::as_slot(turn_repr)},
                             {Py_tp_getset, turn_fields},
                             {Py_tp_dealloc, py::as_slot(py::free_object)},
                             {0, nullptr}};
@@ -102,6 +113,8 @@ bool TaskLoop::prepare(PyObject* loop, Bridge& bridge) noexcept {
   task_type_ = attribute(asyncio.get(), "Task");
   cancelled_error_ = attribute(asyncio.get(), "CancelledError");
   loop_keyword_.reset(Py_BuildValue("(s)", "loop"));
+  context_keyword_.reset(Py_BuildValue("(s)", "context"));
+  self_name_.reset(PyUnicode_InternFromString("__self__"));
   call_soon_name_.reset(PyUnicode_InternFromString("call_soon"));
   set_result_name_.reset(PyUnicode_InternFromString("set_result"));
   cancel_name_.reset(PyUnicode_InternFromString("cancel"));
@@ -109,8 +122,8 @@ bool TaskLoop::prepare(PyObject* loop, Bridge& bridge) noexcept {
   if (turn_) reinterpret_cast<TurnObject*>(turn_.get())->bridge = &bridge;
   if (turn_) catcher_.reset(PyCFunction_New(&catch_def, turn_.get()));
   return append_ && attributes_ && catcher_ && create_future_ && task_type_ &&
-         cancelled_error_ && loop_keyword_ && call_soon_name_ && set_result_name_ &&
-         cancel_name_ && turn_;
+         cancelled_error_ && loop_keyword_ && context_keyword_ && self_name_ &&
+         call_soon_name_ && set_result_name_ && cancel_name_ && turn_;
 }
 
 void TaskLoop::run_soon() noexcept {
@@ -134,6 +147,14 @@ py::Object TaskLoop::start_task(PyObject* call) noexcept {
   const py::Object step(std::exchange(turn.step, nullptr));
   const py::Object context(std::exchange(turn.context, nullptr));
   if (!task || !step) return task;
+  const py::Object whose(PyObject_GetAttr(step.get(), self_name_.get()));
+  if (whose.get() != task.get()) {  // that of another one: the loop was told of ours
+    PyErr_Clear();
+    PyObject* its[] = {step.get(), context.get()};
+    const py::Object told(call_soon(loop_.get(), its, 1, context_keyword_.get()));
+    if (!told) PyErr_WriteUnraisable(step.get());
+    return task;
+  }
   if (PyContext_Enter(context.get()) < 0) return {};
   const py::Object done(PyObject_CallNoArgs(step.get()));
   if (!done) PyErr_WriteUnraisable(task.get());

@@ -45,7 +45,9 @@ class TaskLoop {
   py::Object turn_;
   py::Object catcher_;  // stands in for its call_soon while a task is made
   py::Object task_type_;
-  py::Object loop_keyword_;  // ("loop",)
+  py::Object loop_keyword_;     // ("loop",)
+  py::Object context_keyword_;  // ("context",)
+  py::Object self_name_;        // "__self__"
   py::Object create_future_;
   py::Object cancelled_error_;
   py::Object call_soon_name_;

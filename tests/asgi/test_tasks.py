@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from celadon import ClientDisconnected
 from celadon._core import green, wsgi
+from celadon.aio import EventLoop
 
 from tests.asgi.serving import (
     END,
@@ -221,6 +222,33 @@ def test_messages_may_be_sent_by_a_task_of_the_applications() -> None:
 
     with serve(app) as server:
         assert server.request(GET).body == b"x"
+
+
+def test_a_task_that_is_made_while_a_request_begins_is_not_taken_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[str] = []
+    tasks: list[Any] = []
+
+    async def other() -> None:
+        steps.append("other")
+
+    def looks(loop: Any) -> bool:
+        # asyncio asks in the midst of making a task.
+        if "call_soon" in vars(loop) and not steps:
+            steps.append("made")
+            tasks.append(loop.create_task(other()))
+        return False
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        steps.append("app")
+        await asyncio.sleep(0)
+        await answer(send)
+
+    monkeypatch.setattr(EventLoop, "get_debug", looks, raising=False)
+    with serve(app) as server:
+        assert server.request(GET).body == b"x"
+    assert steps == ["made", "app", "other"]
 
 
 def test_what_outlives_its_request_reaches_no_other() -> None:
