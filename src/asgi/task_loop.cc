@@ -110,7 +110,7 @@ bool TaskLoop::prepare(PyObject* loop, Bridge& bridge) noexcept {
   attributes_.reset(PyObject_GenericGetDict(loop, nullptr));
   create_future_ = attribute(loop, "create_future");
   const py::Object asyncio(PyImport_ImportModule("asyncio"));
-  task_type_ = attribute(asyncio.get(), "Task");
+  task_type_ = attribute(loop, "task_type");
   cancelled_error_ = attribute(asyncio.get(), "CancelledError");
   loop_keyword_.reset(Py_BuildValue("(s)", "loop"));
   context_keyword_.reset(Py_BuildValue("(s)", "context"));

@@ -431,6 +431,9 @@ PyMethodDef functions[] = {
      "Take over what asyncio sets its running loop with."},
     {"keep_current_tasks", py_keep_current_tasks, METH_O,
      "Take over where asyncio keeps the task that each loop runs."},
+    {"follow_held_task", py_follow_held_task, METH_O,
+     "The identity of what a call that blocks holds in a step of this task, which is "
+     "told of its end; 0: none does."},
     {"set_running_loop", py_set_running_loop, METH_O,
      "Set the asyncio loop that runs in this greenlet."},
     {"look_at_loaded", py_look_at_loaded, METH_NOARGS,

@@ -33,31 +33,36 @@ py::Object swap_task(PyObject* loop, PyObject* task) noexcept {
 
 }  // namespace
 
-AsyncioAside::AsyncioAside(Strand& strand) noexcept {
-  if (strand.asyncio_loop) take_off(strand);
+AsyncioAside::AsyncioAside(Strand& strand) noexcept : strand_(strand) {
+  if (strand.asyncio_loop) take_off();
 }
 
 AsyncioAside::~AsyncioAside() {
   if (loop_) put_back();
 }
 
-void AsyncioAside::take_off(Strand& strand) noexcept {
+void AsyncioAside::take_off() noexcept {
   py::Object pending = py::take_error();
-  loop_ = py::Object::copy(strand.asyncio_loop.get());
-  task_ = swap_task(loop_.get(), nullptr);
+  loop_ = py::Object::copy(strand_.asyncio_loop.get());
+  strand_.held_task = swap_task(loop_.get(), nullptr);
   set_loop_of_thread(Py_None);
   hooks_.swap();
   py::restore_error(std::move(pending));
   // One that is to go on as soon as the others had their turn drives on then.
-  if (strand.driver && strand.state() == Strand::State::Parked)
-    std::exchange(strand.driver, nullptr)->on_park(strand);
+  if (strand_.driver && strand_.state() == Strand::State::Parked)
+    std::exchange(strand_.driver, nullptr)->on_park(strand_);
 }
 
 void AsyncioAside::put_back() noexcept {
   py::Object pending = py::take_error();
   set_loop_of_thread(loop_.get());
   hooks_.swap();
-  if (task_) swap_task(loop_.get(), task_.get());
+  const py::Object task = std::move(strand_.held_task);
+  if (task) swap_task(loop_.get(), task.get());
+  if (std::exchange(strand_.tells_held_task, false)) {
+    const py::Object done(PyObject_CallMethod(task.get(), "_go_on", nullptr));
+    if (!done) PyErr_WriteUnraisable(task.get());
+  }
   py::restore_error(std::move(pending));
 }
 
@@ -75,6 +80,18 @@ PyObject* py_keep_set_running_loop(PyObject*, PyObject* original) noexcept {
 PyObject* py_keep_current_tasks(PyObject*, PyObject* tasks) noexcept {
   Py_XSETREF(current_tasks, py::new_ref(tasks));
   return py::none();
+}
+
+PyObject* py_follow_held_task(PyObject*, PyObject* task) noexcept {
+  Hub* hub = Hub::here();
+  if (!hub) return PyLong_FromLong(0);
+  Strand* holder =
+      hub->main_strand().held_task.get() == task ? &hub->main_strand() : nullptr;
+  for (const auto& each : hub->strands()) {
+    if (each->held_task.get() == task) holder = each.get();
+  }
+  if (holder) holder->tells_held_task = true;
+  return PyLong_FromUnsignedLong(reinterpret_cast<unsigned long>(holder));
 }
 
 PyObject* py_set_running_loop(PyObject*, PyObject* loop) noexcept {

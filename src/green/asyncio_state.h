@@ -28,11 +28,11 @@ class AsyncioAside {
   AsyncioAside& operator=(const AsyncioAside&) = delete;
 
  private:
-  void take_off(Strand& strand) noexcept;
+  void take_off() noexcept;
   void put_back() noexcept;
+  Strand& strand_;
   py::Object loop_;
   py::AsyncGenHooks hooks_;
-  py::Object task_;  // which others of the same loop may follow meanwhile
 };
 
 // A job that left its loop running does not hand it to the next one.
@@ -46,5 +46,9 @@ void forget_asyncio_loop(Strand& strand) noexcept;
 // What knows the task that each loop runs: asyncio's function swap(loop, task), or
 // before CPython 3.12 its dict.
 [[nodiscard]] PyObject* py_keep_current_tasks(PyObject*, PyObject* tasks) noexcept;
+// follow_held_task(task): what greenlet (its identity) waits in the middle of a step of
+// it, in a call that blocks: its method `_go_on` is called when that has returned. 0:
+// none does.
+[[nodiscard]] PyObject* py_follow_held_task(PyObject*, PyObject* task) noexcept;
 
 }  // namespace celadon::green

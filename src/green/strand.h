@@ -135,6 +135,10 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   py::Object asyncio_loop;
   // If that is one of ours and its callbacks are run here, until it is parked in one.
   LoopDriver* driver = nullptr;
+  // The task of that loop which waits here in the middle of a step, if one does; it is
+  // told when it goes on.
+  py::Object held_task;
+  bool tells_held_task = false;
   // What the job has and must give back: {key: callable}, called when the job ends.
   [[nodiscard]] PyObject* make_leftovers() noexcept;
   // Calls what is left of them. False: there is nothing.

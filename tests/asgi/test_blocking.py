@@ -44,6 +44,8 @@ async def serve(path, send):
         await send({"type": "http.response.body", "body": b"ok"})
         time.sleep(0.05)
         return say("later")
+    if path == "/limited":
+        async with asyncio.timeout(0.01): time.sleep(0.05)
     if path == "/free": box.put(1); b.send(b"x")
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await asyncio.sleep(0)
@@ -98,6 +100,11 @@ def test_a_deadline_ends_what_blocks(folder: Path) -> None:
         assert server.request(get("/forever")).status == 504
         said(folder, "CancelledError")
         assert server.request(get("/")).body == b"ok"
+
+
+def test_a_time_limit_that_has_ended_in_a_call_cancels_nothing(folder: Path) -> None:
+    with serve(folder) as server:
+        assert server.request(get("/limited")).body == b"ok"
 
 
 def test_a_stop_past_its_grace_ends_what_blocks(folder: Path) -> None:

@@ -22,6 +22,7 @@ from typing import Any, TypeVarTuple
 from celadon._core import aio as _aio
 from celadon._core import green as _green
 from celadon.aio import state
+from celadon.aio.tasks import TaskLoop
 
 _Args = TypeVarTuple("_Args")
 _LONGEST_REST = 24 * 3600.0  # seconds
@@ -29,7 +30,7 @@ _LONGEST_REST = 24 * 3600.0  # seconds
 _MANY_TIMERS = 100
 
 
-class EventLoop(asyncio.SelectorEventLoop):
+class EventLoop(TaskLoop):
     """An asyncio event loop that runs side by side with greenlets, in the same thread.
 
     While it has nothing to do, greenlets and requests run, and it may run in any of them:

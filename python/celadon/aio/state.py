@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from asyncio import events, tasks
 from collections.abc import Iterator
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from celadon._core import green as _green
 
@@ -35,10 +35,10 @@ def raise_once(error: BaseException) -> NoReturn:
         del error
 
 
-def forget_caller(handle: asyncio.Handle) -> None:
-    """The frame of ours that called asyncio does not belong to where a handle was made."""
-    if handle._source_traceback:  # type: ignore[attr-defined]
-        del handle._source_traceback[-1]  # type: ignore[attr-defined]
+def forget_caller(made: asyncio.Handle | asyncio.Task[Any]) -> None:
+    """The frame of ours that called asyncio does not belong to where it was made."""
+    if made._source_traceback:  # type: ignore[union-attr]
+        del made._source_traceback[-1]  # type: ignore[union-attr]
 
 
 def take_due(timers: list[asyncio.TimerHandle], end: float) -> Iterator[asyncio.Handle]:

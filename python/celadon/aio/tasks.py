@@ -1,0 +1,100 @@
+"""Tasks that are cancelled in the middle of a step.
+
+On asyncio's own loop nobody else runs while a task does. Here one may wait in a call that
+blocks, where others run, and cancel it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from typing import Any, TypeVarTuple
+
+from celadon._core import green as _green
+from celadon.aio import state
+
+_Args = TypeVarTuple("_Args")
+_RESPITE = 0.01  # seconds between two attempts to cancel what cannot be by now
+
+
+class Task(asyncio.Task[Any]):
+    """A task of an `EventLoop`.
+
+    A call that blocks is not disturbed by a cancellation: the task has it at its first
+    ``await`` behind that call, unless `uncancel` takes it back before.
+    """
+
+    _owed: Sequence[Any] = ()  # messages of cancellations that it has not had yet
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """As of `asyncio.Task`."""
+        is_suspended = self._fut_waiter is not None  # type: ignore[attr-defined]
+        if is_suspended or not _green.follow_held_task(self):
+            return super().cancel(msg)
+        if self._owed:
+            _slow_down(self.get_loop())
+        self._owed = [*self._owed, msg]
+        return True
+
+    def cancelling(self) -> int:
+        """As of `asyncio.Task`."""
+        return super().cancelling() + len(self._owed)
+
+    def uncancel(self) -> int:
+        """As of `asyncio.Task`."""
+        if not self._owed:
+            return super().uncancel()
+        self._owed = self._owed[:-1]
+        return self.cancelling()
+
+    def _go_on(self) -> None:
+        """The core calls this when what held it has returned."""
+        loop = self.get_loop()
+        _speed_up(loop)
+        if self._owed and not loop.is_closed():
+            loop.call_soon(self._pay)  # which comes once its step is over
+
+    def _pay(self) -> None:
+        if not self._owed or _green.follow_held_task(self):
+            return
+        owed, self._owed = self._owed, ()
+        for msg in owed:
+            super().cancel(msg)
+
+
+class TaskLoop(asyncio.SelectorEventLoop):
+    """What a loop has to do with its tasks."""
+
+    _task_factory: Any
+    task_type = Task
+
+    def create_task(self, coro: Any, **keywords: Any) -> asyncio.Task[Any]:
+        """As of asyncio's loops."""
+        if self._task_factory is not None:
+            return super().create_task(coro, **keywords)
+        self._check_closed()  # type: ignore[attr-defined]
+        task = self.task_type(coro, loop=self, **keywords)
+        state.forget_caller(task)
+        return task
+
+    def _call_soon_or_later(
+        self,
+        callback: Callable[[*_Args], object],
+        *args: *_Args,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        # anyio cancels again at every turn until all tasks of a scope have left it.
+        if getattr(callback, "__name__", None) == "_deliver_cancellation":
+            return self.call_later(_RESPITE, callback, *args, context=context)
+        return type(self).call_soon(self, callback, *args, context=context)
+
+
+def _slow_down(loop: asyncio.AbstractEventLoop) -> None:
+    """Somebody cancels again and again what will not end before a call has returned."""
+    if isinstance(loop, TaskLoop):
+        vars(loop)["call_soon"] = loop._call_soon_or_later
+
+
+def _speed_up(loop: asyncio.AbstractEventLoop) -> None:
+    vars(loop).pop("call_soon", None)
