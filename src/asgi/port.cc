@@ -94,6 +94,8 @@ Outcome attempt_send(WaitObject& wait, Request& request) noexcept {
 Outcome attempt(WaitObject& wait, py::Object& result) noexcept {
   Request* request = wait.port->request;
   if (!request) return answer_late(wait, result);
+  // The client is its parent's.
+  if (request->hub().forked_child()) green::Hub::end_child();
   if (request->hub().thread_id() != PyThread_get_thread_ident()) {
     PyErr_SetString(PyExc_RuntimeError,
                     "receive() and send() belong to the thread of their request's "

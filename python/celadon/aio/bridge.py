@@ -14,6 +14,7 @@ from greenlet import GreenletExit
 
 from celadon._core import aio as _aio
 from celadon._core import green as _green
+from celadon.aio import state
 from celadon.aio.loop import EventLoop
 from celadon.green.spawn import Greenlet, spawn
 from celadon.green.thread_ends import at_thread_end
@@ -171,6 +172,7 @@ def _loop_of_thread() -> EventLoop:
         for orphan in _aio.take_orphans():
             _abandon(orphan)
         loop = EventLoop()
+        state.note_endless(loop)
         _aio.keep_loop(loop)
     if not loop.is_running():
         spawn(_run_always, loop).name = "celadon.aio"

@@ -13,7 +13,6 @@ import heapq
 import selectors
 import sys
 from _thread import get_native_id
-from asyncio import base_events
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -64,6 +63,7 @@ class EventLoop(TaskLoop):
         self._must_look = False
         self._reign = 0  # goes up whenever another greenlet drives
         self._raised: BaseException | None = None  # in a helper, for who runs the loop
+        self._is_forked = False
         self.waits: set[state.Waiting] = set()
 
     def _wake(self) -> None:
@@ -192,12 +192,21 @@ class EventLoop(TaskLoop):
                     break
                 if self._reign != reign:
                     reign = self._begin_reign()
+        except BaseException as error:
+            if self._is_forked:
+                _green.end_child(error)
+            raise
         finally:
             if not is_helper:
                 self._begin_reign()  # a helper, if there is one, leaves
             self._rest.release()
             state.set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
+
+    def note_fork(self) -> None:
+        """Of a child: what runs here is the last callback that does."""
+        self._is_forked = True
+        self._reign += 1
 
     def _take_raised(self) -> BaseException:
         error, self._raised = self._raised, None
@@ -269,26 +278,14 @@ class EventLoop(TaskLoop):
             if handle.cancelled():
                 continue
             if self._debug:
-                self._run_watched(handle)
+                state.run_watched(self, handle)
             else:
                 handle._run()
             if self._reign != reign:
+                if self._is_forked:
+                    state.end_child(handle)
                 break  # it waited, and others drove meanwhile
         handle = None  # type: ignore[assignment]  # it may know an error that knows us
-
-    def _run_watched(self, handle: asyncio.Handle) -> None:
-        began = self.time()
-        self._current_handle = handle
-        try:
-            handle._run()
-        finally:
-            self._current_handle = None
-        took = self.time() - began
-        if took >= self.slow_callback_duration:
-            what = base_events._format_handle(handle)  # type: ignore[attr-defined]
-            base_events.logger.warning(  # type: ignore[attr-defined]
-                "Executing %s took %.3f seconds", what, took
-            )
 
     def close(self) -> None:
         """Frees what it holds. `RuntimeError`: it runs."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from asyncio import events, tasks
+import os
+from asyncio import base_events, events, tasks
 from collections.abc import Iterator
 from typing import Any, NoReturn, Protocol
+from weakref import WeakSet
 
 from celadon._core import green as _green
 
@@ -19,6 +21,52 @@ class Waiting(Protocol):
 
     def lose_loop(self) -> None:
         """The loop is closed before that."""
+
+
+class Endless(Protocol):
+    """A loop that runs as long as its thread."""
+
+    def note_fork(self) -> None:
+        """This is a child's, which is to end with the callback that it was forked in."""
+
+
+_endless: WeakSet[Endless] = WeakSet()
+
+
+def note_endless(loop: Endless) -> None:
+    """Nobody waits for its end: in a forked child it would never come."""
+    _endless.add(loop)
+
+
+def _note_fork() -> None:
+    for loop in _endless:
+        loop.note_fork()
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
+def end_child(handle: asyncio.Handle) -> NoReturn:
+    """Ends a forked child with the callback that has run, as one ends with its greenlet."""
+    task = getattr(handle._callback, "__self__", None)  # type: ignore[attr-defined]
+    is_over = isinstance(task, asyncio.Task) and task.done() and not task.cancelled()
+    _green.end_child(task.exception() if is_over else None)
+
+
+def run_watched(loop: Any, handle: asyncio.Handle) -> None:
+    """In debug mode: what takes long is told."""
+    began = loop.time()
+    loop._current_handle = handle
+    try:
+        handle._run()
+    finally:
+        loop._current_handle = None
+    took = loop.time() - began
+    if took >= loop.slow_callback_duration:
+        what = base_events._format_handle(handle)  # type: ignore[attr-defined]
+        base_events.logger.warning(  # type: ignore[attr-defined]
+            "Executing %s took %.3f seconds", what, took
+        )
 
 
 def set_running_loop(loop: asyncio.AbstractEventLoop | None) -> None:

@@ -11,7 +11,7 @@ import time
 from _thread import get_native_id
 
 from celadon import logging
-from celadon.aio import EventLoop, bridge
+from celadon.aio import EventLoop, bridge, state
 from celadon.green import Greenlet, spawn
 
 _PATIENCE = 2.0  # seconds that tasks have to end once they were cancelled
@@ -53,6 +53,7 @@ class _Driven:
 
     def __init__(self) -> None:
         self.loop = EventLoop()
+        state.note_endless(self.loop)
         self._ends = False
         self._driver: Greenlet = spawn(self._drive)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -187,9 +188,12 @@ class Lifespan:
             "state": self._state,
         }
         error: BaseException | None = None
+        process = os.getpid()
         try:
             await self._app(scope, self._events.get, self._send)
         except BaseException as raised:  # also what would end the loop
+            if os.getpid() != process:
+                raise  # a child that the application has forked ends with it
             error = raised
         self._note_end(error)
 
