@@ -63,6 +63,14 @@ class Task(asyncio.Task[Any]):
             super().cancel(msg)
 
 
+def end_calls(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancels tasks in the midst of calls that hold them: nothing waits for these any more."""
+    for task in asyncio.all_tasks(loop):
+        holder = _green.follow_held_task(task)
+        if holder:
+            _green.interrupt_ident(holder, asyncio.CancelledError())
+
+
 class TaskLoop(asyncio.SelectorEventLoop):
     """What a loop has to do with its tasks."""
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from _thread import get_native_id
+from collections.abc import Iterable
+from typing import Any
 
 from celadon import logging
-from celadon.aio import EventLoop, bridge, state
+from celadon.aio import EventLoop, bridge, state, tasks
 from celadon.green import Greenlet, spawn
 
 _PATIENCE = 2.0  # seconds that tasks have to end once they were cancelled
@@ -61,6 +63,7 @@ class _Driven:
         self._ends = True
         if self.loop.is_running():  # else it has not begun, and would not finish
             self.loop.stop()
+            tasks.end_calls(self.loop)
         self._driver.join(2 * _PATIENCE)
         if not self._driver.dead:
             logging.logger.warning(
@@ -97,8 +100,21 @@ class _Driven:
         for task in left:
             task.cancel()
         if left:
-            await asyncio.wait(left, timeout=_PATIENCE)
+            ended, left = await asyncio.wait(left, timeout=_PATIENCE)
+            _tell(ended, left)
         await self.loop.shutdown_asyncgens()
+
+
+def _tell(
+    ended: Iterable[asyncio.Task[Any]], left: Iterable[asyncio.Task[Any]]
+) -> None:
+    for task in ended:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            what = "a task of the application failed when it was cancelled: %r"
+            logging.logger.error(what, task, exc_info=error)
+    for task in left:
+        logging.logger.warning("a task holds out against its cancellation: %r", task)
 
 
 _loops: dict[int, _Driven] = {}
