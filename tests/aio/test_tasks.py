@@ -91,6 +91,22 @@ def test_one_that_ends_behind_the_call_has_ended_well() -> None:
     )
 
 
+def test_a_ctrl_c_comes_to_who_runs_a_task_that_ends_behind_the_call() -> None:
+    run_green(
+        """
+        import signal
+        async def main():
+            green.spawn(lambda: os.kill(os.getpid(), signal.SIGINT))
+            time.sleep(0.05)
+            return 17
+        try: aio.run(main())
+        except KeyboardInterrupt: pass
+        else: raise AssertionError
+        """,
+        HELD,
+    )
+
+
 @pytest.mark.parametrize("awaits", [False, True])
 @pytest.mark.parametrize(
     "limit",

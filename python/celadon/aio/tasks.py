@@ -7,6 +7,7 @@ blocks, where others run, and cancel it.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Any, TypeVarTuple
@@ -15,6 +16,7 @@ from celadon._core import green as _green
 from celadon.aio import state
 
 _Args = TypeVarTuple("_Args")
+_ON_SIGINT = asyncio.Runner._on_sigint.__code__  # type: ignore[attr-defined]
 _RESPITE = 0.01  # seconds between two attempts to cancel what cannot be by now
 
 
@@ -30,7 +32,9 @@ class Task(asyncio.Task[Any]):
     def cancel(self, msg: Any | None = None) -> bool:
         """As of `asyncio.Task`."""
         is_suspended = self._fut_waiter is not None  # type: ignore[attr-defined]
-        if is_suspended or not _green.follow_held_task(self):
+        # A Ctrl-C is not lost on a main task that ends behind the call.
+        is_ctrl_c = sys._getframe(1).f_code is _ON_SIGINT
+        if is_suspended or is_ctrl_c or not _green.follow_held_task(self):
             return super().cancel(msg)
         if self._owed:
             _slow_down(self.get_loop())
