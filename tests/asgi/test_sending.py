@@ -175,8 +175,8 @@ def test_a_limit_that_came_with_the_answer_is_none_for_what_follows(more: bool) 
 
 def test_a_message_that_nobody_awaits_is_warned_of() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        send(START)
-        receive()
+        send(START)  # type: ignore[unused-coroutine]
+        receive()  # type: ignore[unused-coroutine]
         await send(START)
         await send(END)
 

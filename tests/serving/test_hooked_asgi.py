@@ -35,7 +35,7 @@ def test_headers_of_a_generator_are_seen_and_sent() -> None:
         await send({"type": "http.response.body"})
 
     worker: Any = SimpleNamespace(nr=0)
-    app = hooked(app, worker, None, lambda told: seen.append(told[3].headers))
-    asyncio.run(app(dict(SCOPE), receive, send))  # type: ignore[arg-type]
+    around: Any = hooked(app, worker, None, lambda told: seen.append(told[3].headers))
+    asyncio.run(around(dict(SCOPE), receive, send))
     assert sent == [[(b"x-a", b"b")], []]
     assert seen == [[("x-a", "b")]]
