@@ -203,7 +203,7 @@ class EventLoop(TaskLoop):
             state.set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
 
-    def note_fork(self) -> None:
+    def _on_fork(self) -> None:
         """Of a child: what runs here is the last callback that does."""
         self._is_forked = True
         self._reign += 1

@@ -26,7 +26,7 @@ class Waiting(Protocol):
 class Endless(Protocol):
     """A loop that runs as long as its thread."""
 
-    def note_fork(self) -> None:
+    def _on_fork(self) -> None:
         """This is a child's, which is to end with the callback that it was forked in."""
 
 
@@ -40,7 +40,7 @@ def note_endless(loop: Endless) -> None:
 
 def _note_fork() -> None:
     for loop in _endless:
-        loop.note_fork()
+        loop._on_fork()
 
 
 os.register_at_fork(after_in_child=_note_fork)
@@ -49,8 +49,10 @@ os.register_at_fork(after_in_child=_note_fork)
 def end_child(handle: asyncio.Handle) -> NoReturn:
     """Ends a forked child with the callback that has run, as one ends with its greenlet."""
     task = getattr(handle._callback, "__self__", None)  # type: ignore[attr-defined]
-    is_over = isinstance(task, asyncio.Task) and task.done() and not task.cancelled()
-    _green.end_child(task.exception() if is_over else None)
+    error = None
+    if isinstance(task, asyncio.Task) and task.done() and not task.cancelled():
+        error = task.exception()
+    _green.end_child(error)
 
 
 def run_watched(loop: Any, handle: asyncio.Handle) -> None:
