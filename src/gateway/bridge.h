@@ -49,7 +49,9 @@ class Bridge : public server::App, public loop::Keeper {
     websockets_.load = &load;
   }
   // Counts where that one does, which lives as long.
-  void count_with(Bridge& other) noexcept { set_cells(other.counters(), other.load()); }
+  void count_with(Bridge& other) noexcept {
+    set_cells(other.counters(), *other.websockets_.load);
+  }
   [[nodiscard]] LogSink& log() noexcept { return log_; }
   [[nodiscard]] ConstantFields& constant_fields() noexcept { return constant_fields_; }
   [[nodiscard]] WebSocketShare& websockets() noexcept { return websockets_; }
