@@ -28,7 +28,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tests.asgi.serving import Signal, serve
-from tests.support.servers import Running
+from tests.support.servers import Running, wait_until
 
 
 @contextlib.contextmanager
@@ -115,7 +115,13 @@ def test_files_of_starlette_go_by_their_path(tmp_path: Path) -> None:
     app = Starlette(
         routes=[Route("/one", one), Mount("/all", StaticFiles(directory=tmp_path))]
     )
-    with client_of(app) as (client, _):
+    returned = []
+
+    async def site(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+        returned.append(scope["path"])
+
+    with client_of(site) as (client, _):
         assert client.get("/one").content == data
         answer = client.get("/all/a.bin")
         assert answer.content == data
@@ -123,6 +129,8 @@ def test_files_of_starlette_go_by_their_path(tmp_path: Path) -> None:
         assert client.get("/all/a.bin", headers=etag).status_code == 304
         part = client.get("/one", headers={"Range": "bytes=10-19"})
         assert (part.status_code, part.content) == (206, data[10:20])
+        # It closes the file behind the answer, unless it is cancelled there.
+        wait_until(lambda: (None, len(returned) == 4))
 
 
 def test_a_client_that_leaves_in_mid_stream_ends_it() -> None:
