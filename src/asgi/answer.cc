@@ -20,6 +20,8 @@ namespace celadon::asgi {
 namespace {
 
 constexpr std::size_t kFileBlock = std::size_t{1} << 20;
+// While others run, whom its body may come from.
+constexpr Nanos kLongestHold = 2 * kMillisecond;
 
 Outcome fail_gone() noexcept {
   gateway::raise_gone();
@@ -43,6 +45,7 @@ py::Object body_of(Message& message) noexcept {
 }  // namespace
 
 void Answer::clear() noexcept {
+  ListHook<loop::TurnHook>::unlink();
   head_.clear();
   file_ = {};
   stage_ = Stage::Start;
@@ -69,6 +72,7 @@ bool Answer::expect(Stage stage, PyObject* message) const noexcept {
   if (stage_ == stage) return true;
   constexpr const char* kStates[]{"before http.response.start: %U",
                                   "between http.response.start and its body: %U",
+                                  "behind http.response.start: %U",
                                   "while the body of the answer is not complete: %U",
                                   "while the file of the answer is on its way: %U",
                                   "where http.response.trailers are due: %U",
@@ -76,6 +80,12 @@ bool Answer::expect(Stage stage, PyObject* message) const noexcept {
   py::raise_about(PyExc_RuntimeError, kStates[static_cast<std::size_t>(stage_)],
                   message);
   return false;
+}
+
+// Where a body may come, or more of it.
+bool Answer::expect_body(PyObject* message) const noexcept {
+  return stage_ == Stage::Ahead || stage_ == Stage::Body ||
+         expect(Stage::Head, message);
 }
 
 Outcome Answer::take(PyObject* dict, const Sender& sender) noexcept {
@@ -129,18 +139,37 @@ Outcome Answer::start(PyObject* dict, const PortObject& port) noexcept {
     return Outcome::Failed;
   has_trailers_ = has_trailers;
   stage_ = Stage::Head;
+  held_since_ = request_.hub().loop().now();
+  request_.hub().loop().add_hook(*this);
   return Outcome::Done;
 }
 
+// The rest of it does not come now.
+void Answer::on_turn_end() noexcept {
+  green::Hub& hub = request_.hub();
+  const bool is_held = stage_ == Stage::Head && request_.open_exchange() &&
+                       !exchange().gone() && !request_.is_cut_off();
+  if (is_held && hub.has_ready() && hub.loop().now() < held_since_ + kLongestHold)
+    return;
+  ListHook<loop::TurnHook>::unlink();
+  if (!is_held) return;
+  stage_ = Stage::Ahead;
+  const server::Sent sent =
+      exchange().send_head(head_.view(), {}, {}, server::Part::More, net::Leave::Now);
+  request_.head_is_out();
+  head_.clear();
+  is_full_ = sent == server::Sent::Full;
+}
+
 Outcome Answer::body(PyObject* dict, const Sender& sender) noexcept {
-  if (stage_ != Stage::Body && !expect(Stage::Head, dict)) return Outcome::Failed;
+  if (!expect_body(dict)) return Outcome::Failed;
   Message message(dict);
   bool more = false;
   const py::Object bytes = message.type().empty() ? py::Object() : body_of(message);
   if (!bytes || !message.flag(Name::MoreBody, more) || !message.is_read())
     return Outcome::Failed;
   if (!is_open(sender.port)) return fail_gone();
-  if (stage_ != Stage::Body && !expect(Stage::Head, dict)) return Outcome::Failed;
+  if (!expect_body(dict)) return Outcome::Failed;
   if (stage_ == Stage::Head && !more && !has_trailers_) return whole(bytes.get());
   if (is_full_ && PyBytes_GET_SIZE(bytes.get()) > 0) return Outcome::Wait;
   if (more && !sender.had_turn && request_.has_had_its_share()) return Outcome::Turn;
@@ -156,6 +185,7 @@ Outcome Answer::whole(PyObject* bytes) noexcept {
   const bool says_nothing = head.status == 304 || (x.is_head() && data.empty());
   if (!head.content_length && !says_nothing) head.content_length = data.size();
   stage_ = Stage::Whole;
+  ListHook<loop::TurnHook>::unlink();
   const server::Sent sent =
       x.send_whole(head, data, gateway::own_bytes(bytes), request_.bridge().leave());
   head_.clear();  // it is out
@@ -169,8 +199,8 @@ Outcome Answer::piece(PyObject* bytes, bool more) noexcept {
   const std::string_view data = gateway::view_bytes(bytes);
   const net::Leave leave = request_.bridge().leave();
   server::Sent sent = server::Sent::Ok;
-  if (stage_ == Stage::Head) {
-    stage_ = Stage::Body;
+  if (std::exchange(stage_, Stage::Body) == Stage::Head) {
+    ListHook<loop::TurnHook>::unlink();
     sent = x.send_head(head_.view(), data, gateway::own_bytes(bytes),
                        server::Part::More, leave);
     request_.head_is_out();
@@ -224,7 +254,7 @@ Outcome Answer::hint(PyObject* dict, const PortObject& port) noexcept {
 // --- files ---
 
 Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
-  if (!expect(Stage::Head, dict)) return Outcome::Failed;
+  if (stage_ != Stage::Ahead && !expect(Stage::Head, dict)) return Outcome::Failed;
   Message message(dict);
   PyObject* name = message.type().empty() ? nullptr : message.need(Name::Path);
   if (!name || !message.is_read()) return Outcome::Failed;
@@ -236,7 +266,8 @@ Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
     PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, name);
     return Outcome::Failed;
   };
-  if (!still(Stage::Head, dict, port)) return Outcome::Failed;
+  if (!still(stage_ == Stage::Ahead ? Stage::Ahead : Stage::Head, dict, port))
+    return Outcome::Failed;
   // To open a FIFO would wait for who writes to it.
   net::OwnedFd file(
       ::open(PyBytes_AS_STRING(encoded), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -246,20 +277,34 @@ Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
     errno = S_ISDIR(found.st_mode) ? EISDIR : EINVAL;
     return failed();
   }
-  http::ResponseHead head = head_.view();
-  if (!head.content_length && head.status != 304)
-    head.content_length = static_cast<std::uint64_t>(found.st_size);
-  server::Exchange& x = exchange();
+  if (stage_ == Stage::Ahead) {
+    if (exchange().body_allowed() && !exchange().remaining()) {
+      PyErr_SetString(
+          PyExc_RuntimeError,
+          "http.response.pathsend needs a content-length where the head has "
+          "left ahead of it");
+      return Outcome::Failed;
+    }
+  } else if (!send_head_of(static_cast<std::uint64_t>(found.st_size))) {
+    return fail_gone();
+  }
   stage_ = Stage::File;
   has_trailers_ = false;
-  // It leaves in the file's first segment.
-  if (x.send_head(head, {}, {}, server::Part::More, net::Leave::WithNext) ==
-      server::Sent::Gone)
-    return fail_gone();
-  request_.head_is_out();
-  head_.clear();
   file_ = {std::move(file), 0, 0};
   return Outcome::Begun;
+}
+
+// It leaves in the file's first segment. False: the client has gone.
+bool Answer::send_head_of(std::uint64_t size) noexcept {
+  ListHook<loop::TurnHook>::unlink();
+  http::ResponseHead head = head_.view();
+  if (!head.content_length && head.status != 304) head.content_length = size;
+  const server::Sent sent =
+      exchange().send_head(head, {}, {}, server::Part::More, net::Leave::WithNext);
+  if (sent == server::Sent::Gone) return false;
+  request_.head_is_out();
+  head_.clear();
+  return true;
 }
 
 // Has a part of the file in memory, of `count` bytes at most. False with an exception,

@@ -1,8 +1,12 @@
 // From the messages of an application to the answer of its request.
 //
 //   Start ─► Head ─► Body ─► Whole        the head waits for the first piece of the
-//              │       └► Trailers ─┘     body, so that both leave in one write
-//              └► File ─► Whole
+//              │   ▲   └► Trailers ─┘     body, so that both leave in one write
+//              ├─ Ahead ─┐
+//              └─► File ◄┘─► Whole
+//
+// Where nothing else is to be done, or for too long, the head leaves ahead of the rest:
+// its client may be told nothing more for a while.
 //
 // Each message is checked whole before anything of it leaves. To read one may run code
 // of the application's, which may wait, while its request ends and another one begins
@@ -14,6 +18,8 @@
 
 #include "asgi/head.h"
 #include "asgi/outcome.h"
+#include "base/clock.h"
+#include "green/hub.h"
 #include "net/owned_fd.h"
 #include "server/exchange.h"
 
@@ -23,7 +29,7 @@ class Request;
 struct PortObject;
 struct Sender;
 
-class Answer {
+class Answer final : private loop::TurnHook {
  public:
   explicit Answer(Request& request) noexcept : request_(request) {}
   void clear() noexcept;
@@ -35,13 +41,15 @@ class Answer {
   void note_room() noexcept { is_full_ = false; }
 
  private:
-  enum class Stage : std::uint8_t { Start, Head, Body, File, Trailers, Whole };
+  enum class Stage : std::uint8_t { Start, Head, Ahead, Body, File, Trailers, Whole };
   // A file on its way.
   struct File {
     net::OwnedFd descriptor;
     off_t offset = 0;
     off_t warm = 0;  // so far it is in memory
   };
+
+  void on_turn_end() noexcept override;
 
   [[nodiscard]] Outcome start(PyObject* message, const PortObject& port) noexcept;
   [[nodiscard]] Outcome body(PyObject* message, const Sender& sender) noexcept;
@@ -50,10 +58,12 @@ class Answer {
   [[nodiscard]] Outcome trailers(PyObject* message, const PortObject& port) noexcept;
   [[nodiscard]] Outcome hint(PyObject* message, const PortObject& port) noexcept;
   [[nodiscard]] Outcome path(PyObject* message, const PortObject& port) noexcept;
+  [[nodiscard]] bool send_head_of(std::uint64_t size) noexcept;
   [[nodiscard]] Outcome send_file(const PortObject& port) noexcept;
   [[nodiscard]] bool warm_up(std::size_t& count, const PortObject& port) noexcept;
   [[nodiscard]] Outcome finish() noexcept;
   [[nodiscard]] bool expect(Stage stage, PyObject* message) const noexcept;
+  [[nodiscard]] bool expect_body(PyObject* message) const noexcept;
   [[nodiscard]] bool still(Stage stage, PyObject* message,
                            const PortObject& port) const noexcept;
   [[nodiscard]] bool is_open(const PortObject& port) const noexcept;
@@ -63,6 +73,7 @@ class Answer {
   Head head_;
   File file_;
   Stage stage_ = Stage::Start;
+  Nanos held_since_ = 0;       // the head
   bool has_trailers_ = false;  // of which the head said that they follow
   bool is_full_ = false;       // the client does not take what was sent
 };

@@ -188,8 +188,11 @@ class Hub {
   // Whether what a slice has finished may wait for what comes behind it: other slices,
   // or more in this one.
   [[nodiscard]] bool batches(bool has_more) const noexcept {
-    return pace_.batches() &&
-           (has_more || !(jobs_.empty() && due_.empty() && woken_.empty()));
+    return pace_.batches() && (has_more || has_ready());
+  }
+  // Somebody runs in this round still, or in the next one.
+  [[nodiscard]] bool has_ready() const noexcept {
+    return !(jobs_.empty() && due_.empty() && woken_.empty());
   }
   // Somebody waits for descriptors that this hub does not know.
   void enter_outer_wait() noexcept { ++outer_waits_; }

@@ -46,6 +46,9 @@ class Signal:
         for loop, event in self._waiting:
             loop.call_soon_threadsafe(event.set)
 
+    def is_given(self) -> bool:
+        return self._given.is_set()
+
     async def give_once_still(self, growing: list[Any]) -> None:
         """Of the application: who adds to that has to wait."""
         before = -1

@@ -55,6 +55,94 @@ def test_head_and_body_of_one_piece_have_their_length() -> None:
     assert len(answer.all("Date")) == len(answer.all("Server")) == 1
 
 
+@pytest.mark.parametrize("more", [True, False])
+def test_a_head_does_not_wait_for_a_body_that_comes_late(more: bool) -> None:
+    """Of an event stream: its client asks for the first event once it has the head."""
+    go = Signal()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start((b"X-A", b"b")))
+        await go.come()
+        await send(body(b"hello", more=more))
+        if more:
+            await send(END)
+
+    with serve(app) as server, server.client() as client:
+        client.send(GET)
+        head = client.read_until(b"\r\n\r\n")
+        assert b"x-a: b" in head.lower()
+        go.give()
+        client.buffer = head + client.buffer
+        assert client.response().body == b"hello"
+
+
+def test_a_head_does_not_wait_while_others_run() -> None:
+    """For long: those that run may never end."""
+    go = Signal()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def turn() -> None:
+            while not go.is_given():
+                await asyncio.sleep(0)
+
+        others = [asyncio.ensure_future(turn()) for _ in range(3)]
+        await send(START)
+        await asyncio.gather(*others)
+        await send(body(b"hello"))
+
+    with serve(app) as server, server.client() as client:
+        client.send(GET)
+        head = client.read_until(b"\r\n\r\n")
+        go.give()
+        client.buffer = head + client.buffer
+        assert client.response().body == b"hello"
+
+
+def test_a_head_waits_for_a_body_that_others_give() -> None:
+    """As Starlette's middleware does: it is whole, and has its length."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        pieces: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def give() -> None:
+            await asyncio.sleep(0)
+            await pieces.put(b"hello")
+
+        giver = asyncio.ensure_future(give())
+        await send(START)
+        await send(body(await pieces.get()))
+        await giver
+
+    with serve(app) as server, server.client() as client:
+        client.send(GET)
+        answer = client.response()
+        assert (answer.body, answer.get("Content-Length")) == (b"hello", "5")
+
+
+@pytest.mark.parametrize("has_length", [True, False])
+def test_a_file_behind_a_head_that_has_left(tmp_path: Path, has_length: bool) -> None:
+    (tmp_path / "a").write_bytes(b"hello")
+    go, refused = Signal(), []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(*[(b"content-length", b"5")] * has_length))
+        await go.come()
+        path = {"type": "http.response.pathsend", "path": str(tmp_path / "a")}
+        try:
+            await send(path)
+        except RuntimeError as error:
+            refused.append(str(error))
+            await send(body(b"hello"))
+
+    with serve(app) as server, server.client() as client:
+        client.send(GET)
+        head = client.read_until(b"\r\n\r\n")
+        go.give()
+        client.buffer = head + client.buffer
+        assert client.response().body == b"hello"
+    assert ["content-length" in each for each in refused] == [True] * (not has_length)
+
+
 # Of RFC 9110; CPython has these names from 3.13 on.
 RENAMED = {
     413: "Content Too Large",
