@@ -71,10 +71,12 @@ class Hosted:
             each.start()
 
     def hurry(self, seconds: float | None) -> None:
-        """The process is to end: a start that is under way has so many seconds left, or as
-        long as it takes. For handlers of signals."""
-        if self._lifespan is not None and seconds is not None:
-            self._lifespan.hurry(seconds)
+        """The process is to end: starts that are under way have so many seconds left, or as
+        long as they take. For handlers of signals."""
+        if seconds is None:
+            return
+        for each in self._lifespans:
+            each.hurry(seconds)
 
     def __enter__(self) -> Hosted:
         if self.has_asgi:
