@@ -72,9 +72,8 @@ class Reader {
   void object(const char* key, PyObject*& out) noexcept { out = get(key); }
 
   // Of dicts, each read by `read(reader, item)`.
-  template <class Item>
-  void items(const char* key, std::vector<Item>& out,
-             void (*read)(Reader&, Item&) noexcept) noexcept {
+  void apps(const char* key, std::vector<AppOptions>& out,
+            void (*read)(Reader&, AppOptions&) noexcept) noexcept {
     for_each(key, [&](PyObject* dict) {
       Reader reader(dict);
       read(reader, out.emplace_back());
@@ -259,7 +258,7 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   read_server(r, out.server);
   read_bridge(r, out.bridge);
   read_app(r, out.apps.emplace_back());
-  r.items("mounts", out.apps, read_mount);
+  r.apps("mounts", out.apps, read_mount);
   r.object("asgi_loop", out.asgi_loop);
   r.duration("graceful_timeout", out.graceful_timeout);
   r.duration("watchdog_threshold", out.watch.report);
