@@ -28,18 +28,13 @@ Outcome fail_gone() noexcept {
   return Outcome::Failed;
 }
 
-// Its body as bytes; Starlette passes on what views give, memoryviews too. Null with an
-// exception.
+// Its body as bytes. Null with an exception.
 py::Object body_of(Message& message) noexcept {
   PyObject* body = message.find(Name::Body);
   if (!body)
     return py::Object(PyErr_Occurred() ? nullptr
                                        : PyBytes_FromStringAndSize(nullptr, 0));
-  if (PyBytes_Check(body)) return py::Object::copy(body);
-  if (PyByteArray_Check(body) || PyMemoryView_Check(body))
-    return py::Object(PyBytes_FromObject(body));
-  py::raise_about(PyExc_TypeError, "the body must be bytes, not %U", body);
-  return {};
+  return as_bytes(body, "the body must be bytes, not %U");
 }
 
 }  // namespace

@@ -59,4 +59,12 @@ bool Message::is_read() noexcept {
   return false;
 }
 
+py::Object as_bytes(PyObject* value, const char* format) noexcept {
+  if (PyBytes_Check(value)) return py::Object::copy(value);
+  if (PyByteArray_Check(value) || PyMemoryView_Check(value))
+    return py::Object(PyBytes_FromObject(value));
+  py::raise_about(PyExc_TypeError, format, value);
+  return {};
+}
+
 }  // namespace celadon::asgi

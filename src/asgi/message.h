@@ -29,4 +29,8 @@ class Message {
   Py_ssize_t read_ = 0;
 };
 
+// `value` as bytes: frameworks pass on what views give, memoryviews too. Null with a
+// TypeError of that format.
+[[nodiscard]] py::Object as_bytes(PyObject* value, const char* format) noexcept;
+
 }  // namespace celadon::asgi

@@ -142,13 +142,14 @@ Outcome Socket::send_message(PyObject* dict, const Sender& sender) noexcept {
   if (has_bytes == has_text)
     return fail(PyExc_ValueError, "a message has either text or bytes: %U", dict);
   std::string_view data;
+  py::Object kept;
   if (has_text) {
     if (!read_text(text, "the text must be a str, not %U", data))
       return Outcome::Failed;
-  } else if (!PyBytes_Check(bytes)) {
-    return fail(PyExc_TypeError, "the bytes must be bytes, not %U", bytes);
   } else {
-    data = gateway::view_bytes(bytes);
+    kept = as_bytes(bytes, "the bytes must be bytes, not %U");
+    if (!kept) return Outcome::Failed;
+    data = gateway::view_bytes(kept.get());
   }
   if (!sender.is_next || is_blocked()) return Outcome::Wait;
   if (!sender.had_turn && request_.has_had_its_share()) return Outcome::Turn;

@@ -38,6 +38,18 @@ def test_messages_both_ways() -> None:
             assert client.recv() == message
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_bytes_may_be_of_any_kind(kind: Any) -> None:
+    """As uvicorn has it, and as it is for bodies."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(ACCEPT)
+        await send({"type": "websocket.send", "bytes": kind(b"abc")})
+
+    with serve(app) as server, websocket(server, "/") as client:
+        assert client.recv() == b"abc"
+
+
 def test_a_scope_of_its_own() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> Scope:
         await send({**ACCEPT, "subprotocol": "b", "headers": [(b"x-a", b"1")]})

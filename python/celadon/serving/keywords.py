@@ -6,13 +6,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celadon import config
+from celadon.config.settings import SETTINGS
 from celadon.errors import UsageError
 from celadon.serving import surroundings
 
 
 def load(given: Mapping[str, Any]) -> config.Config:
-    """Raises `UsageError`, also for what only the command can do."""
-    settings = config.load(given)
+    """None is the default of a setting, as in a file. Raises `UsageError`, also for what
+    only the command can do."""
+    said = {
+        name: value
+        for name, value in given.items()
+        if value is not None or name not in SETTINGS
+    }
+    settings = config.load(said)
     refuse(settings.chosen("needs_command"), "only the command `celadon` does that")
     return settings
 
