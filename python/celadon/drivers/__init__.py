@@ -24,6 +24,7 @@ _ADAPTERS = {
     "pymysql.connections": "pymysql",
     "pg8000.core": "pg8000",
     "MySQLdb.connections": "mysqlclient",
+    "asgiref.local": "asgiref",
     "django.db.backends.base.base": "django",
     "sqlalchemy": "sqlalchemy",
     "sqlalchemy.ext.asyncio": "sqlalchemy_asyncio",
