@@ -10,7 +10,7 @@ struct Counters {
   std::uint64_t timed_out = 0;  // request_timeout
   std::uint64_t dropped_headers = 0;
   std::uint64_t websockets = 0;        // accepted
-  std::uint64_t websocket_faults = 0;  // failed: the client broke a rule, or was silent
+  std::uint64_t websocket_faults = 0;  // that the server failed
   std::uint64_t messages_received = 0;
   std::uint64_t messages_sent = 0;
 };

@@ -132,7 +132,7 @@ void add_websockets(Catalogue& all) {
                         COUNT_CELL(bridge.websockets)));
   all.push_back(counter("celadon_websocket_faults_total",
                         "WebSockets that the server failed: their client broke a rule, "
-                        "or was silent.",
+                        "or was silent, or there was no memory for it.",
                         COUNT_CELL(bridge.websocket_faults)));
   all.push_back(
       {"celadon_websocket_messages_total",
