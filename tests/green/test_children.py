@@ -528,12 +528,18 @@ def test_a_forked_child_waits_for_its_own_children() -> None:
         child = subprocess.Popen(["sleep", "600"])
         waiter = green.spawn(os.waitpid, -1, 0)
         green.sleep(0)
+        came, go = os.pipe()
         if pid := os.fork():
             child.kill()
+            # Who waits for any child must not get this one, which is waited for by name.
+            assert waiter.get(timeout=TIMEOUT)[0] == child.pid
+            os.write(go, b"!")
             assert os.waitpid(pid, 0)[1] == 0
         else:
             mine = subprocess.Popen(["true"])
             assert green.spawn(os.waitpid, -1, 0).get(timeout=TIMEOUT)[0] == mine.pid
+            os.close(go)
+            os.read(came, 1)
             os._exit(0)
         """
     )
