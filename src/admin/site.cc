@@ -34,7 +34,7 @@ bool Site::takes_requests(const Slot& slot) const noexcept {
   const bool full =
       queue_depth_ > 0 &&
       metrics::read_cell(slot.gauges[metrics::gauge::kQueued]) >= queue_depth_;
-  return slot.state.load(std::memory_order_relaxed) == SlotState::Ready && !full &&
+  return slot.state.load(std::memory_order_acquire) == SlotState::Ready && !full &&
          is_fit(slot);
 }
 

@@ -277,7 +277,6 @@ void Master::note(std::string_view line) noexcept {
 
 void Master::on_ready(pid_t pid) noexcept {
   if (!roster_.ready(pid)) return;
-  commons_.slab().summary().started.store(true, std::memory_order_relaxed);
   info(name_of(pid) + " is ready");
 }
 

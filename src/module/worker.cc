@@ -263,6 +263,8 @@ bool Worker::sit_down() noexcept {
     PyErr_SetString(PyExc_OSError, "the worker's mailbox cannot be watched");
     return false;
   }
+  // Not by the master, which may hear of it later: who is ready has started.
+  seat_->commons.slab().summary().started.store(true, std::memory_order_relaxed);
   slot.state.store(metrics::SlotState::Ready, std::memory_order_release);
   ::prctl(PR_SET_PDEATHSIG, 0);  // the pair tells it as well, and nothing is lost
   control_ = std::make_unique<Control>(hub_.loop(), std::move(seat_->control), *this);

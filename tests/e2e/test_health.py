@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -137,3 +138,22 @@ def test_a_bad_path_is_refused(folder: Path, paths: str) -> None:
     with Command("checked:app", "--health-paths", paths, cwd=folder) as server:
         assert server.wait() == 2
         assert "health_paths: paths as /healthz=ready" in "\n".join(server.lines)
+
+
+STOPS_ITS_MASTER = """
+import os, signal
+os.kill(os.getppid(), signal.SIGSTOP)
+from checked import app
+"""
+
+
+def test_who_is_ready_has_started(folder: Path) -> None:
+    """Also while the master has no time to hear of it."""
+    (folder / "stopping.py").write_text(STOPS_ITS_MASTER)
+    paths = ("--health-paths", "/healthz=ready,/up=startup")
+    with Command("stopping:app", *paths, cwd=folder) as server:
+        try:
+            wait_until(lambda: (s := server.request(raw.get("/healthz")).status, s == 200))
+            assert server.request(raw.get("/up")).status == 200
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
