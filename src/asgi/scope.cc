@@ -244,6 +244,7 @@ PyObject* ScopeBuilder::name_for(const http::Request& r,
   if (found != memo_.end()) return found->second.get();
   if (memo_.size() >= kMemo) memo_.clear();  // a peer chooses the names
   py::Object bytes = to_bytes(name);
+  if (!bytes) return nullptr;
   return memo_.emplace(std::move(name), std::move(bytes)).first->second.get();
 }
 
@@ -254,7 +255,8 @@ py::Object ScopeBuilder::headers_of(server::Exchange& x) noexcept {
   const auto copy = [](const py::Object& list) {
     return py::Object(PyList_GetSlice(list.get(), 0, PyList_GET_SIZE(list.get())));
   };
-  if (r.block != 0 && known.block == r.block && known.trusted == trusted)
+  const bool is_plain = r.block != 0 && r.authority.size == 0;
+  if (is_plain && known.block == r.block && known.trusted == trusted)
     return copy(known.pairs);
   bool plain = r.block != 0 && x.head_size() <= kRemembered;
   py::Object pairs = make_headers(x, plain);

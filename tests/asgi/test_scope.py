@@ -84,6 +84,21 @@ def test_the_same_fields_again_give_another_list() -> None:
     ] * 3
 
 
+@pytest.mark.row("RL09")
+def test_a_target_names_the_host_whatever_came_before() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend(scope["headers"])
+        await answer(scope, receive, send)
+
+    with serve(app) as server, server.client() as client:
+        for target in ("/", "http://b/", "/", "http://c/"):
+            client.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            client.response()
+    assert [value for _, value in seen] == [b"a", b"b", b"a", b"c"]
+
+
 @pytest.mark.parametrize("path", ["/%C3%A9", "/é"])
 def test_a_path_is_utf_8(path: str) -> None:
     scope = scope_of(
