@@ -43,6 +43,7 @@ LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
   if (driver_ != &strand) {
     return waited == green::Waited::Interrupted ? Rested::Raised : Rested::Nothing;
   }
+  is_woken_ = false;  // it looks at once
   if (hands_over_) strand.driver = this;
   if (waited == green::Waited::Interrupted) return Rested::Raised;
   return take_readable();

@@ -35,12 +35,9 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
   // Of who drives: suspends it until one of the three, or for `span` nanoseconds; 0:
   // lets others go first. Another may drive when it comes back.
   [[nodiscard]] Rested rest(Nanos span) noexcept;
-  // Any thread, GIL held.
+  // Any thread, GIL held; the hub. Who drives may be preempted between its last look
+  // and its rest, which is none then.
   void wake() noexcept;
-  // Of the hub: likewise, where who drives rests. Others look before they rest.
-  void nudge() noexcept {
-    if (resting_) end_rest();
-  }
   // What runs here drives from now on, whoever did before.
   void seize() noexcept;
   // And does so no longer, if it did.

@@ -36,6 +36,7 @@ bool fetch(int file, off_t offset) noexcept {
 // --- being told, and cancelled ---
 
 void Request::note(Side side) noexcept {
+  ++noted_;
   const auto bit = static_cast<std::uint8_t>(side);
   for (const Waiter& each : waiters_) {
     if (each.side != side) continue;
@@ -106,14 +107,15 @@ void Request::end_limit() noexcept {
 }
 
 py::Object Request::wait_for(Side side, const void* sender) noexcept {
+  const std::uint32_t noted = noted_;
   py::Object future = bridge_.loop().make_future();
   if (!future) return {};
   waiters_.push_back({py::new_ref(future.get()), side, sender});
-  if (side == Side::Turn) {
+  if (side != Side::Turn) waits_for_client_ = true;
+  // Others may have had their turn while Python code made it, and news have come.
+  if (side == Side::Turn || noted_ != noted) {
     news_ |= static_cast<std::uint8_t>(side);
     bridge_.attend_soon(*this);
-  } else {
-    waits_for_client_ = true;
   }
   return future;
 }

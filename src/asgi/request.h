@@ -162,6 +162,7 @@ class Request final : public server::Consumer,
   green::Strand* runs_on_ = nullptr;  // while a step runs, or is parked
   std::string line_;                  // of a request whose exchange has gone
   std::uint8_t news_ = 0;             // sides of which there is some
+  std::uint32_t noted_ = 0;           // how often there was
   Cancel cancelled_ = Cancel::No;
   Cancel before_limit_ = Cancel::No;  // what it was when request_timeout came
   bool to_cancel_ = false;

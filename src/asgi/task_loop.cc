@@ -129,7 +129,7 @@ bool TaskLoop::prepare(PyObject* loop, Bridge& bridge) noexcept {
 void TaskLoop::run_soon() noexcept {
   const py::Object done(PyObject_CallOneArg(append_.get(), turn_.get()));
   if (!done) PyErr_WriteUnraisable(append_.get());
-  wait_->nudge();
+  wait_->wake();
 }
 
 // A task asks its loop for its first step. That is done here, at once: with the loop it

@@ -72,6 +72,29 @@ def test_results_exceptions_and_links() -> None:
     )
 
 
+def test_a_link_to_one_that_ends_meanwhile_is_called() -> None:
+    """Who links is preempted between two bytecodes."""
+    run_green(
+        """
+        from celadon._core import green as core
+        class Done:
+            def __init__(self, event): self.event = event
+            def __getattr__(self, name): return getattr(self.event, name)
+            def is_set(self):
+                found = self.event.is_set()
+                for _ in range(10): core.preempt_here()
+                return found
+        def links():
+            task = green.spawn(lambda: 5)
+            task._done = Done(task._done)
+            called = green.Event()
+            task.link(lambda t: called.set())
+            assert called.wait(10)
+        green.spawn(links).get()
+        """
+    )
+
+
 def test_who_takes_an_exception_leaves_no_frame_in_it_for_the_next() -> None:
     run_green(
         """

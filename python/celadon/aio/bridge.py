@@ -246,7 +246,8 @@ class _Call(Greenlet):
     async def wait(self) -> None:
         while not self.dead:
             self._ended = self._loop.create_future()
-            await self._ended
+            if not self.dead:  # others may have run while that was made
+                await self._ended
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -148,10 +148,11 @@ class Greenlet(_green.Task):
 
         One that another thread kills before it began calls it in that thread, at once.
         """
-        if self._done.is_set():
+        self._links.append(callback)
+        # It may have ended before that, or since, and has called it then.
+        if self._done.is_set() and callback in self._links:
+            self._links.remove(callback)
             spawn(callback, self)
-        else:
-            self._links.append(callback)
 
     def unlink(self, callback: Callable[[Greenlet], Any]) -> None:
         """Takes a link back."""
