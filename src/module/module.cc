@@ -63,8 +63,9 @@ PyObject* server_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
 void server_dealloc(PyObject* self) noexcept {
   Worker* worker = reinterpret_cast<ServerObject*>(self)->worker;
   if (running == worker) running = nullptr;
-  // In a forked child its threads and descriptors are gone: leave the rest alone.
-  if (worker && !worker->hub().forked_child()) delete worker;
+  // In a forked child its threads and descriptors are gone: leave the rest alone. Of
+  // requests that hold out against their end, too, who may go on with them one day.
+  if (worker && !worker->hub().forked_child() && !worker->has_requests()) delete worker;
   py::free_object(self);
 }
 

@@ -425,6 +425,10 @@ bool Worker::has_background() const noexcept {
 
 // Whether this worker, which drains, has nothing left. Others may have passed on to it
 // before they saw that it drains, and it may be that they have no room for those now.
+bool Worker::has_requests() const noexcept {
+  return server_->load().in_flight > 0 || has_background();
+}
+
 bool Worker::has_left() noexcept {
   if (server_->load().connections > 0) return false;
   if (colleagues_) colleagues_->receive();

@@ -58,6 +58,8 @@ class Worker final : public loop::SignalHandler,
     return bridges_.front()->counters();
   }
   [[nodiscard]] green::Hub& hub() noexcept { return hub_; }
+  // Applications that nothing could end have some still: they stand on all of this.
+  [[nodiscard]] bool has_requests() const noexcept;
   void after_fork_in_child() noexcept;
 
  private:
