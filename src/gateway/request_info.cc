@@ -43,7 +43,10 @@ PyObject* get_traceparent(PyObject* self, void*) noexcept {
 
 PyObject* get_route(PyObject* self, void*) noexcept {
   const RequestInfoObject& info = self_of(self);
-  return to_str(info.request ? info.request->exchange().route() : "").release();
+  const std::string_view route =
+      info.request ? info.request->exchange().route() : std::string_view();
+  return PyUnicode_DecodeUTF8(route.data(), static_cast<Py_ssize_t>(route.size()),
+                              "ignore");  // of a character that was cut
 }
 
 int set_route(PyObject* self, PyObject* value, void*) noexcept {

@@ -572,6 +572,20 @@ def test_a_route_has_the_prefix() -> None:
     assert seen == ["/users/<id>", "/b/users/{id}", "/c/users/<id>"]
 
 
+def test_a_route_may_be_of_any_characters() -> None:
+    seen = []
+
+    def names(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        for route in ("/café/€", "€" * 100):
+            environ["celadon.request"].route = route
+            seen.append(environ["celadon.request"].route)
+        return wsgi("a")(environ, start_response)
+
+    with serve(names) as server:
+        told(server, "/")
+    assert seen == ["/café/€", "€" * 42]
+
+
 def test_nothing_is_waited_for_twice() -> None:
     """Lifespans share the time that the end has."""
 
