@@ -40,7 +40,7 @@ py::Object body_of(Message& message) noexcept {
 }  // namespace
 
 void Answer::clear() noexcept {
-  ListHook<loop::TurnHook>::unlink();
+  unlink();
   head_.clear();
   file_ = {};
   stage_ = Stage::Start;
@@ -135,24 +135,24 @@ Outcome Answer::start(PyObject* dict, const PortObject& port) noexcept {
   has_trailers_ = has_trailers;
   stage_ = Stage::Head;
   held_since_ = request_.hub().loop().now();
-  request_.hub().loop().add_hook(*this);
+  request_.bridge().hold(*this);
   return Outcome::Done;
 }
 
 // The rest of it does not come now.
-void Answer::on_turn_end() noexcept {
+void Answer::leave_ahead() noexcept {
   green::Hub& hub = request_.hub();
   const bool is_held = stage_ == Stage::Head && request_.open_exchange() &&
                        !exchange().gone() && !request_.is_cut_off();
   if (is_held && hub.has_ready() && hub.loop().now() < held_since_ + kLongestHold)
     return;
-  ListHook<loop::TurnHook>::unlink();
+  unlink();
   if (!is_held) return;
   stage_ = Stage::Ahead;
   const server::Sent sent =
       exchange().send_head(head_.view(), {}, {}, server::Part::More, net::Leave::Now);
   request_.head_is_out();
-  head_.clear();
+  head_.clear_in(hub);
   is_full_ = sent == server::Sent::Full;
 }
 
@@ -180,7 +180,7 @@ Outcome Answer::whole(PyObject* bytes) noexcept {
   const bool says_nothing = head.status == 304 || (x.is_head() && data.empty());
   if (!head.content_length && !says_nothing) head.content_length = data.size();
   stage_ = Stage::Whole;
-  ListHook<loop::TurnHook>::unlink();
+  unlink();
   const server::Sent sent =
       x.send_whole(head, data, gateway::own_bytes(bytes), request_.bridge().leave());
   head_.clear();  // it is out
@@ -195,7 +195,7 @@ Outcome Answer::piece(PyObject* bytes, bool more) noexcept {
   const net::Leave leave = request_.bridge().leave();
   server::Sent sent = server::Sent::Ok;
   if (std::exchange(stage_, Stage::Body) == Stage::Head) {
-    ListHook<loop::TurnHook>::unlink();
+    unlink();
     sent = x.send_head(head_.view(), data, gateway::own_bytes(bytes),
                        server::Part::More, leave);
     request_.head_is_out();
@@ -291,7 +291,7 @@ Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
 
 // It leaves in the file's first segment. False: the client has gone.
 bool Answer::send_head_of(std::uint64_t size) noexcept {
-  ListHook<loop::TurnHook>::unlink();
+  unlink();
   http::ResponseHead head = head_.view();
   if (!head.content_length && head.status != 304) head.content_length = size;
   const server::Sent sent =

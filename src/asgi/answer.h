@@ -19,17 +19,18 @@
 #include "asgi/head.h"
 #include "asgi/outcome.h"
 #include "base/clock.h"
-#include "green/hub.h"
+#include "base/intrusive_list.h"
 #include "net/owned_fd.h"
 #include "server/exchange.h"
 
 namespace celadon::asgi {
 
 class Request;
+struct HeldHead;
 struct PortObject;
 struct Sender;
 
-class Answer final : private loop::TurnHook {
+class Answer final : public ListHook<HeldHead> {
  public:
   explicit Answer(Request& request) noexcept : request_(request) {}
   void clear() noexcept;
@@ -39,6 +40,10 @@ class Answer final : private loop::TurnHook {
   // Wait and Turn: it is to be called again.
   [[nodiscard]] Outcome go_on(const PortObject& port) noexcept;
   void note_room() noexcept { is_full_ = false; }
+  // Its head was taken, and may be out.
+  [[nodiscard]] bool has_begun() const noexcept { return stage_ != Stage::Start; }
+  // At the end of a turn, of one whose head is held: it leaves ahead, or waits on.
+  void leave_ahead() noexcept;
 
  private:
   enum class Stage : std::uint8_t { Start, Head, Ahead, Body, File, Trailers, Whole };
@@ -48,8 +53,6 @@ class Answer final : private loop::TurnHook {
     off_t offset = 0;
     off_t warm = 0;  // so far it is in memory
   };
-
-  void on_turn_end() noexcept override;
 
   [[nodiscard]] Outcome start(PyObject* message, const PortObject& port) noexcept;
   [[nodiscard]] Outcome body(PyObject* message, const Sender& sender) noexcept;

@@ -16,6 +16,16 @@ Bridge::Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
       scopes_(options().environ),
       free_(kKept) {
   hub.loop().add_keeper(*this);
+  hub.loop().add_hook(*this);
+}
+
+// Ahead of the server's, which sends what was put together in the turn.
+void Bridge::on_turn_end() noexcept {
+  Answer* next = nullptr;
+  for (Answer* each = held_.front(); each; each = next) {
+    next = held_.next(*each);
+    each->leave_ahead();
+  }
 }
 
 // Requests whose tasks have not ended are cut off from them.

@@ -17,7 +17,7 @@
 
 namespace celadon::asgi {
 
-class Bridge final : public gateway::Bridge {
+class Bridge final : public gateway::Bridge, private loop::TurnHook {
  public:
   Bridge(green::Hub& hub, py::Object app, py::Object log_exception,
          gateway::Options options, LogSink& log) noexcept;
@@ -41,6 +41,8 @@ class Bridge final : public gateway::Bridge {
   void note_background(int more) noexcept {
     background_ += static_cast<std::size_t>(more);
   }
+  // A head that waits for its body, until the turn ends.
+  void hold(Answer& answer) noexcept { held_.push_back(answer); }
   // A request that has ended.
   void give_back(Request& request) noexcept;
 
@@ -49,12 +51,14 @@ class Bridge final : public gateway::Bridge {
   void give_back_all() noexcept override;
 
  private:
+  void on_turn_end() noexcept override;
   [[nodiscard]] bool has_more() const noexcept override { return !agenda_.empty(); }
 
   TaskLoop loop_;
   ScopeBuilder scopes_;
   IntrusiveList<Request, Agenda> agenda_;
   IntrusiveList<Request, Alive> alive_;
+  IntrusiveList<Answer, HeldHead> held_;
   std::size_t background_ = 0;
   static constexpr std::size_t kKept = 256;
   FreeList<Request> free_;

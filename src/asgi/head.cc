@@ -1,8 +1,11 @@
 #include "asgi/head.h"
 
+#include <utility>
+
 #include "base/memory.h"
 #include "gateway/bridge.h"
 #include "gateway/bytes.h"
+#include "green/hub.h"
 #include "http/chars.h"
 #include "http/field_rules.h"
 #include "py/brief.h"
@@ -29,6 +32,13 @@ bool split(PyObject* item, Pair& pair) noexcept {
   pair = {PySequence_Fast_GET_ITEM(item, 0), PySequence_Fast_GET_ITEM(item, 1)};
   if (PyBytes_Check(pair.name) && PyBytes_Check(pair.value)) return true;
   return fail(PyExc_TypeError, "header name and value must be bytes: %U", item);
+}
+
+// To drop it runs no code of others.
+bool is_plain(PyObject* kept) noexcept {
+  if (!PyTuple_CheckExact(kept)) return PyBytes_CheckExact(kept);
+  return PyBytes_CheckExact(PyTuple_GET_ITEM(kept, 0)) &&
+         PyBytes_CheckExact(PyTuple_GET_ITEM(kept, 1));
 }
 
 bool names_trailers(const http::HeaderView& field) noexcept {
@@ -167,6 +177,13 @@ void Head::clear() noexcept {
   kept_.clear();
   fields_.clear();
   if (kept_.capacity() > kKept) give_back(kept_);
+void Head::clear_in(green::Hub& hub) noexcept {
+  for (PyObject*& object : kept_) {
+    if (!is_plain(object)) hub.bury(std::exchange(object, nullptr));
+  }
+  clear();
+}
+
   if (fields_.capacity() > kKept) give_back(fields_);
   says_ = {};
   status_ = 0;

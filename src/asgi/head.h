@@ -10,6 +10,9 @@
 namespace celadon::gateway {
 class Bridge;
 }
+namespace celadon::green {
+class Hub;
+}
 
 namespace celadon::asgi {
 
@@ -37,6 +40,8 @@ class Head {
   [[nodiscard]] bool add_trailers(PyObject* items) noexcept;
   void clear() noexcept;
   // As the protocol needs it: views into this.
+  // Likewise, of the hub, which runs no code of the application's.
+  void clear_in(green::Hub& hub) noexcept;
   [[nodiscard]] http::ResponseHead view() const noexcept;
   [[nodiscard]] std::span<const http::HeaderView> fields() const noexcept {
     return fields_;

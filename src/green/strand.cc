@@ -52,8 +52,8 @@ bool Strand::take_back(const void* source) noexcept {
   const std::vector<Interrupt> taken(std::make_move_iterator(first),
                                      std::make_move_iterator(last));
   pending_.erase(first, last);
-  py::Object raised;
-  if (raised_.source == source) raised = std::move(raised_.exception);
+  // Where nobody else has it, frames die with it, and what they knew: not in the hub.
+  if (raised_.source == source) hub_.bury(raised_.exception.release());
   return !taken.empty();
 }
 

@@ -57,6 +57,8 @@ Worker::Worker(green::Hub& hub, Options options, py::Object app,
     counts_ = &placed_in<WorkerCounts>(seat_->cells().counters);
     load_ = &placed_in<WorkerLoad>(seat_->cells().gauges);
   }
+  // What they hold until a turn ends is to leave in it: their hooks are before the
+  // server's.
   make_bridges(app, log_exception);
   server_ =
       seat
@@ -423,12 +425,12 @@ bool Worker::has_background() const noexcept {
                              [](const auto& each) { return each->background() > 0; });
 }
 
-// Whether this worker, which drains, has nothing left. Others may have passed on to it
-// before they saw that it drains, and it may be that they have no room for those now.
 bool Worker::has_requests() const noexcept {
   return server_->load().in_flight > 0 || has_background();
 }
 
+// Whether this worker, which drains, has nothing left. Others may have passed on to it
+// before they saw that it drains, and it may be that they have no room for those now.
 bool Worker::has_left() noexcept {
   if (server_->load().connections > 0) return false;
   if (colleagues_) colleagues_->receive();

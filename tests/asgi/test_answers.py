@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celadon._core import green as core
 
 from tests.asgi.serving import (
     END,
@@ -23,6 +24,7 @@ from tests.asgi.serving import (
     serve,
 )
 from tests.support.raw import Response, get
+from tests.support.servers import wait_until
 
 
 def start(*headers: tuple[bytes, bytes], status: int = 200, **more: Any) -> Message:
@@ -117,6 +119,45 @@ def test_a_head_waits_for_a_body_that_others_give() -> None:
         client.send(GET)
         answer = client.response()
         assert (answer.body, answer.get("Content-Length")) == (b"hello", "5")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_head_does_not_wait_for_a_request_that_follows(method: str) -> None:
+    go = Signal()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        if scope["path"] == "/late":
+            await go.come()
+        await send(body(b"x"))
+
+    with serve(app) as server, server.client() as client:
+        client.send(f"{method} /late HTTP/1.1\r\nHost: a\r\n\r\n".encode() + GET)
+        head = client.read_until(b"\r\n\r\n")
+        go.give()
+        client.buffer = head + client.buffer
+        client.response(method == "HEAD")
+        assert client.response().body == b"x"
+
+
+def test_fields_of_a_head_that_leaves_ahead_die_where_they_may_wait() -> None:
+    go, died = Signal(), []
+
+    class Value(bytes):
+        def __del__(self) -> None:
+            died.append(core.can_park())
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start((b"x-a", Value(b"1")), [b"x-b", Value(b"2")]))
+        await go.come()
+        await send(END)
+
+    with serve(app) as server, server.client() as client:
+        client.send(GET)
+        client.read_until(b"x-b: 2\r\n")
+        wait_until(lambda: (died, len(died) == 2))
+        go.give()
+    assert died == [True, True]
 
 
 @pytest.mark.parametrize("has_length", [True, False])
