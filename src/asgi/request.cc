@@ -246,7 +246,7 @@ void Request::on_return() noexcept {
     return;
   }
   if (cut_off_) return refuse(exchange_->body_rejection());
-  if (told_of_end_) return exchange_->abort();
+  if (has_lost_client()) return exchange_->abort();
   PyErr_SetString(PyExc_RuntimeError,
                   exchange_->head_sent()
                       ? "the application returned before its answer was complete"
@@ -287,6 +287,7 @@ bool Request::on_exception() noexcept {
     const py::Object environ = make_environ();
     bridge_.log_error(environ ? environ.get() : Py_None);
   }
+  x = exchange_;  // others may have gone on with it while that was written
   if (socket_ && socket_->accepted()) {
     const bool is_ours = is_cancel && (cancelled_ == Cancel::Shutdown ||
                                        cancelled_ == Cancel::Disconnect);

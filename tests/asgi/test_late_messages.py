@@ -24,6 +24,7 @@ from tests.asgi.serving import (
 )
 from tests.support import raw
 
+from tests.support.websockets import HANDSHAKE, websocket
 
 class Fields:
     """An iterable of fields that waits before it gives one."""
@@ -81,6 +82,97 @@ def test_fields_of_a_request_that_has_ended_are_in_no_others_answer(kind: str) -
 
 
 def test_nothing_else_is_sent_while_a_file_is_on_its_way(tmp_path: Path) -> None:
+def test_a_websocket_that_is_accepted_meanwhile_gets_no_answer() -> None:
+    fields = Fields()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        kind = "websocket.http.response.start"
+        late = asyncio.create_task(
+            send({"type": kind, "status": 401, "headers": fields})
+        )
+        while not fields.asked.is_set():
+            await asyncio.sleep(0)
+        await send({"type": "websocket.accept"})
+        fields.goes_on.set()
+        await asyncio.wait([late])
+        await asyncio.sleep(0.01)
+        text = type(late.exception()).__name__
+        await send({"type": "websocket.send", "text": text})
+
+    with serve(app) as server, websocket(server, "/") as client:
+        assert client.recv() == "RuntimeError"
+
+
+class Key(str):
+    """A key of a message that waits before it is no other one."""
+
+    waits = False
+
+    def __init__(self, _: str) -> None:
+        self.asked, self.goes_on = green.Event(), green.Event()
+
+    def __hash__(self) -> int:
+        return hash("type")
+
+    def __eq__(self, other: object) -> bool:
+        if self.waits:
+            self.waits = False
+            self.asked.set()
+            self.goes_on.wait()
+        return False
+
+
+@pytest.mark.parametrize("kind", ["send", "close"])
+def test_a_message_of_a_websocket_that_has_ended_is_not_looked_at(kind: str) -> None:
+    late: list[asyncio.Task[Any]] = []
+    key = Key("key")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        if scope["path"] == "/first":
+            message = {key: 1, "type": f"websocket.{kind}"}
+            if kind == "send":
+                message["text"] = "late"
+            key.waits = True
+            late.append(asyncio.create_task(send(message)))
+            while not key.asked.is_set():
+                await asyncio.sleep(0)
+            return
+        key.goes_on.set()
+        await asyncio.wait(late)
+        await send({"type": "websocket.send", "text": "mine"})
+
+    with serve(app) as server:
+        with websocket(server, "/first") as client, pytest.raises(ConnectionClosed):
+            client.recv()
+        server.wait_for(lambda s: s["in_flight"] == 0)
+        with websocket(server, "/second") as client:
+            assert client.recv() == "mine"
+    assert isinstance(late[0].exception(), ClientDisconnected)
+
+
+def test_a_path_that_takes_itself_out_of_its_message(tmp_path: Path) -> None:
+    class Own:
+        def __fspath__(self) -> str:
+            message.clear()
+            return str(tmp_path / "none")
+
+    message: Message = {"type": "http.response.pathsend", "path": Own()}
+    errors: list[OSError] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        try:
+            await send(message)
+        except FileNotFoundError as error:
+            errors.append(error)
+        await send(END)
+
+    with serve(app) as server:
+        assert server.request(GET).status == 200
+    assert type(errors[0].filename).__name__ == "Own"
+
+
     file = tmp_path / "file"
     file.write_bytes(b"x" * (32 << 20))
     refused: list[BaseException] = []
@@ -201,15 +293,17 @@ def test_what_goes_on_behind_an_answer_of_the_first_step_ends_before_the_lifespa
 
 
 def test_who_returns_once_his_client_has_left_has_done_nothing_wrong(
+@pytest.mark.parametrize("request_", [GET, raw.get("/", *HANDSHAKE)])
     caplog: pytest.LogCaptureFixture,
+    request_: bytes,
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        while (await receive())["type"] != "http.disconnect":
+        while not (await receive())["type"].endswith(".disconnect"):
             pass
 
     with serve(app) as server:
         with server.client() as client:
-            client.send(GET)
+            client.send(request_)
             client.shutdown()
             assert client.read_to_end() == b""
         server.wait_for(lambda s: s["in_flight"] == 0)
