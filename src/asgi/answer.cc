@@ -64,6 +64,12 @@ bool Answer::still(Stage stage, PyObject* message,
 
 // A message at a place where it may not be.
 bool Answer::expect(Stage stage, PyObject* message) const noexcept {
+  const Socket* socket = request_.socket();
+  if (socket && socket->accepted()) {  // while the message was read
+    py::raise_about(PyExc_RuntimeError, "the WebSocket was accepted already: %U",
+                    message);
+    return false;
+  }
   if (stage_ == stage) return true;
   constexpr const char* kStates[]{"before http.response.start: %U",
                                   "between http.response.start and its body: %U",
@@ -87,6 +93,7 @@ Outcome Answer::take(PyObject* dict, const Sender& sender) noexcept {
   Message message(dict);
   std::string_view type = message.type();
   if (type.empty()) return Outcome::Failed;
+  if (!sender.port.request) return fail_gone();
   // Of a WebSocket that is refused by an answer of the application's own.
   if (request_.socket() && type.starts_with("websocket.http.")) type.remove_prefix(10);
   if (!request_.open_exchange()) {
@@ -124,7 +131,7 @@ Outcome Answer::start(PyObject* dict, const PortObject& port) noexcept {
   if (!headers && PyErr_Occurred()) return Outcome::Failed;
   const py::Object items = headers ? items_of(headers) : py::Object(PyTuple_New(0));
   bool has_trailers = false;
-  if (!items || !message.flag(Name::Trailers, has_trailers) || !message.is_read() ||
+  if (!items || !message.flag(Name::Trailers, has_trailers) ||
       !still(Stage::Start, dict, port))
     return Outcome::Failed;
   head_.clear();
@@ -161,8 +168,7 @@ Outcome Answer::body(PyObject* dict, const Sender& sender) noexcept {
   Message message(dict);
   bool more = false;
   const py::Object bytes = message.type().empty() ? py::Object() : body_of(message);
-  if (!bytes || !message.flag(Name::MoreBody, more) || !message.is_read())
-    return Outcome::Failed;
+  if (!bytes || !message.flag(Name::MoreBody, more)) return Outcome::Failed;
   if (!is_open(sender.port)) return fail_gone();
   if (!expect_body(dict)) return Outcome::Failed;
   if (stage_ == Stage::Head && !more && !has_trailers_) return whole(bytes.get());
@@ -224,7 +230,7 @@ Outcome Answer::trailers(PyObject* dict, const PortObject& port) noexcept {
   bool more = false;
   PyObject* headers = message.type().empty() ? nullptr : message.need(Name::Headers);
   const py::Object items = headers ? items_of(headers) : py::Object();
-  if (!items || !message.flag(Name::MoreTrailers, more) || !message.is_read() ||
+  if (!items || !message.flag(Name::MoreTrailers, more) ||
       !still(Stage::Trailers, dict, port) || !head_.add_trailers(items.get()))
     return Outcome::Failed;
   if (more) return Outcome::Done;
@@ -240,7 +246,7 @@ Outcome Answer::hint(PyObject* dict, const PortObject& port) noexcept {
   Message message(dict);
   PyObject* links = message.type().empty() ? nullptr : message.need(Name::Links);
   Head hints;
-  if (!links || !message.is_read() || !hints.set_links(links)) return Outcome::Failed;
+  if (!links || !hints.set_links(links)) return Outcome::Failed;
   if (!is_open(port)) return fail_gone();
   exchange().send_interim(103, hints.fields());
   return Outcome::Done;
@@ -251,18 +257,20 @@ Outcome Answer::hint(PyObject* dict, const PortObject& port) noexcept {
 Outcome Answer::path(PyObject* dict, const PortObject& port) noexcept {
   if (stage_ != Stage::Ahead && !expect(Stage::Head, dict)) return Outcome::Failed;
   Message message(dict);
-  PyObject* name = message.type().empty() ? nullptr : message.need(Name::Path);
-  if (!name || !message.is_read()) return Outcome::Failed;
+  // Its own __fspath__ may take it out of the message.
+  const py::Object name =
+      py::Object::copy(message.type().empty() ? nullptr : message.need(Name::Path));
+  if (!name) return Outcome::Failed;
   PyObject* encoded = nullptr;
-  if (!PyUnicode_FSConverter(name, static_cast<void*>(&encoded)))
+  if (!PyUnicode_FSConverter(name.get(), static_cast<void*>(&encoded)))
     return Outcome::Failed;
   const py::Object bytes(encoded);
-  const auto failed = [name] {
-    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, name);
+  const auto failed = [&name] {
+    PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, name.get());
     return Outcome::Failed;
   };
-  if (!still(stage_ == Stage::Ahead ? Stage::Ahead : Stage::Head, dict, port))
-    return Outcome::Failed;
+  if (!is_open(port)) return fail_gone();
+  if (stage_ != Stage::Ahead && !expect(Stage::Head, dict)) return Outcome::Failed;
   // To open a FIFO would wait for who writes to it.
   net::OwnedFd file(
       ::open(PyBytes_AS_STRING(encoded), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

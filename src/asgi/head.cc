@@ -138,6 +138,8 @@ bool Head::set_items(PyObject* items, gateway::Bridge& bridge,
 }
 
 bool Head::add_trailers(PyObject* items) noexcept {
+  std::vector<http::HeaderView> views;
+  std::vector<Pair> pairs;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items); ++i) {
     http::HeaderView view;
     http::HeaderId id = http::HeaderId::Other;
@@ -146,7 +148,11 @@ bool Head::add_trailers(PyObject* items) noexcept {
     if (!split(item, pair) || !check(pair, view, id)) return false;
     if (http::has_trait(id, http::Trait::Framing, http::Trait::OfHop))
       return fail(PyExc_ValueError, "no field of a trailer: %U", item);
-    fields_.push_back(view);
+    views.push_back(view);
+    pairs.push_back(pair);
+  }
+  fields_.insert(fields_.end(), views.begin(), views.end());
+  for (const Pair& pair : pairs) {
     keep(pair.name);
     keep(pair.value);
   }
@@ -171,12 +177,6 @@ bool Head::set_links(PyObject* links) noexcept {
   return true;
 }
 
-void Head::clear() noexcept {
-  constexpr std::size_t kKept = 64;
-  for (PyObject* object : kept_) py::drop(object);
-  kept_.clear();
-  fields_.clear();
-  if (kept_.capacity() > kKept) give_back(kept_);
 void Head::clear_in(green::Hub& hub) noexcept {
   for (PyObject*& object : kept_) {
     if (!is_plain(object)) hub.bury(std::exchange(object, nullptr));
@@ -184,6 +184,12 @@ void Head::clear_in(green::Hub& hub) noexcept {
   clear();
 }
 
+void Head::clear() noexcept {
+  constexpr std::size_t kKept = 64;
+  for (PyObject* object : kept_) py::drop(object);
+  kept_.clear();
+  fields_.clear();
+  if (kept_.capacity() > kKept) give_back(kept_);
   if (fields_.capacity() > kKept) give_back(fields_);
   says_ = {};
   status_ = 0;

@@ -36,12 +36,13 @@ class Head {
                                bool has_trailers) noexcept;
   // Each of them the value of a Link field.
   [[nodiscard]] bool set_links(PyObject* links) noexcept;
-  // More fields behind the body, of a head that is out and was cleared. Likewise.
+  // More fields behind the body, of a head that is out and was cleared: all of them, or
+  // none. Likewise.
   [[nodiscard]] bool add_trailers(PyObject* items) noexcept;
   void clear() noexcept;
-  // As the protocol needs it: views into this.
   // Likewise, of the hub, which runs no code of the application's.
   void clear_in(green::Hub& hub) noexcept;
+  // As the protocol needs it: views into this.
   [[nodiscard]] http::ResponseHead view() const noexcept;
   [[nodiscard]] std::span<const http::HeaderView> fields() const noexcept {
     return fields_;

@@ -21,9 +21,7 @@ std::string_view Message::type() noexcept {
 }
 
 PyObject* Message::find(Name name) noexcept {
-  PyObject* found = PyDict_GetItemWithError(dict_, name_of(name));
-  if (found) ++read_;
-  return found;
+  return PyDict_GetItemWithError(dict_, name_of(name));
 }
 
 PyObject* Message::need(Name name) noexcept {
@@ -49,14 +47,6 @@ bool Message::flag(Name name, bool& out) noexcept {
   }
   out = found == Py_True;
   return true;
-}
-
-bool Message::is_read() noexcept {
-  if (PyDict_GET_SIZE(dict_) == read_) return true;
-  if (!PyErr_Occurred())
-    py::raise_about(PyExc_ValueError, "the message has keys that nobody knows: %U",
-                    dict_);
-  return false;
 }
 
 py::Object as_bytes(PyObject* value, const char* format) noexcept {

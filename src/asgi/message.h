@@ -14,19 +14,16 @@ class Message {
 
   // Its type; empty with an exception.
   [[nodiscard]] std::string_view type() noexcept;
-  // What it has by that name, borrowed; null where it has nothing. Each name is asked
-  // for once.
+  // What it has by that name, borrowed; null where it has nothing. What else it has is
+  // passed over: messages may come to hold more ("Error Handling" of ASGI).
   [[nodiscard]] PyObject* find(Name name) noexcept;
   // Likewise, with an exception where it has nothing.
   [[nodiscard]] PyObject* need(Name name) noexcept;
   // False with an exception.
   [[nodiscard]] bool flag(Name name, bool& out) noexcept;
-  // Whether it has nothing but what was asked for. False with an exception.
-  [[nodiscard]] bool is_read() noexcept;
 
  private:
   PyObject* dict_;
-  Py_ssize_t read_ = 0;
 };
 
 // `value` as bytes: frameworks pass on what views give, memoryviews too. Null with a

@@ -97,11 +97,12 @@ Outcome Socket::take(PyObject* dict, const Sender& sender) noexcept {
   Message message(dict);
   const std::string_view type = message.type();
   if (type.empty()) return Outcome::Failed;
+  if (!sender.port.request) return fail_closed();
   if (accepted() && !is_open() && type != "websocket.close") return fail_closed();
   if (type == "websocket.send") return send_message(dict, sender);
   if (type == "websocket.accept") return accept(dict, sender.port);
   // It waits for nobody: a client that takes nothing any more is left by it.
-  if (type == "websocket.close") return close_by(dict);
+  if (type == "websocket.close") return close_by(dict, sender.port);
   if (!accepted() && type.starts_with("websocket.http.response."))
     return request_.answer().take(dict, sender);
   return fail(PyExc_ValueError, "a message that no WebSocket knows: %U", dict);
@@ -112,17 +113,18 @@ Outcome Socket::accept(PyObject* dict, const PortObject& port) noexcept {
     return fail(PyExc_RuntimeError, "the WebSocket was accepted already: %U", dict);
   Message message(dict);
   Head own;
+  if (message.type().empty()) return Outcome::Failed;
+  // The fields, which are read behind it, may take it out of the message.
+  const py::Object given = py::Object::copy(message.find(Name::Subprotocol));
   std::string_view subprotocol;
-  if (message.type().empty() ||
-      !read_text(message.find(Name::Subprotocol), "a subprotocol must be a str, not %U",
-                 subprotocol))
+  if (!read_text(given.get(), "a subprotocol must be a str, not %U", subprotocol))
     return Outcome::Failed;
   PyObject* headers = message.find(Name::Headers);
-  if ((!headers && PyErr_Occurred()) || !message.is_read() ||
-      (headers && !own.set_fields(headers, bridge_)))
+  if ((!headers && PyErr_Occurred()) || (headers && !own.set_fields(headers, bridge_)))
     return Outcome::Failed;
   if (!port.request || !request_.open_exchange() || request_.exchange().peer_shut())
     return fail_closed();
+  if (request_.answer().has_begun()) return fail_by(Objection::Late, dict);
   const auto done = gateway::WebSocket::accept(subprotocol, own.view());
   if (!done) return fail_by(done.error(), dict);
   request_.head_is_out();  // a WebSocket has no deadline
@@ -136,7 +138,8 @@ Outcome Socket::send_message(PyObject* dict, const Sender& sender) noexcept {
   PyObject* bytes = message.find(Name::Bytes);
   if (!bytes && PyErr_Occurred()) return Outcome::Failed;
   PyObject* text = message.find(Name::Text);
-  if ((!text && PyErr_Occurred()) || !message.is_read()) return Outcome::Failed;
+  if (!text && PyErr_Occurred()) return Outcome::Failed;
+  if (!sender.port.request) return fail_closed();
   const bool has_bytes = bytes && bytes != Py_None;
   const bool has_text = text && text != Py_None;
   if (has_bytes == has_text)
@@ -156,7 +159,7 @@ Outcome Socket::send_message(PyObject* dict, const Sender& sender) noexcept {
   return send(has_text, data, bridge_.leave()) ? Outcome::Done : fail_closed();
 }
 
-Outcome Socket::close_by(PyObject* dict) noexcept {
+Outcome Socket::close_by(PyObject* dict, const PortObject& port) noexcept {
   Message message(dict);
   if (message.type().empty()) return Outcome::Failed;
   int code = ws::close_code::kNormal;
@@ -171,11 +174,10 @@ Outcome Socket::close_by(PyObject* dict) noexcept {
   }
   std::string_view reason;
   if (PyErr_Occurred() ||
-      !read_text(message.find(Name::Reason), "a reason must be a str, not %U",
-                 reason) ||
-      !message.is_read())
+      !read_text(message.find(Name::Reason), "a reason must be a str, not %U", reason))
     return Outcome::Failed;
-  if (!accepted()) return forbid();
+  if (!port.request) return fail_closed();
+  if (!accepted()) return forbid(dict);
   switch (close(static_cast<std::uint16_t>(code), reason, bridge_.leave())) {
     case ws::Refusal::None:
       drop_messages();  // the next one that it receives says that it is closed
@@ -192,9 +194,10 @@ Outcome Socket::close_by(PyObject* dict) noexcept {
 }
 
 // Before it was accepted.
-Outcome Socket::forbid() noexcept {
+Outcome Socket::forbid(PyObject* dict) noexcept {
   constexpr std::string_view kPage = "forbidden\n";
   constexpr int kForbidden = 403;
+  if (request_.answer().has_begun()) return fail_by(Objection::Late, dict);
   server::Exchange* x = request_.open_exchange();
   if (!x || x->head_sent()) return Outcome::Done;
   const std::array fields{http::HeaderView{"Content-Type", "text/plain"}};

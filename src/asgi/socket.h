@@ -27,8 +27,8 @@ class Socket final : public gateway::WebSocket {
   void on_news(News news) noexcept override;
   [[nodiscard]] Outcome accept(PyObject* message, const PortObject& port) noexcept;
   [[nodiscard]] Outcome send_message(PyObject* message, const Sender& sender) noexcept;
-  [[nodiscard]] Outcome close_by(PyObject* message) noexcept;
-  [[nodiscard]] Outcome forbid() noexcept;
+  [[nodiscard]] Outcome close_by(PyObject* message, const PortObject& port) noexcept;
+  [[nodiscard]] Outcome forbid(PyObject* message) noexcept;
 
   Request& request_;
   Bridge& bridge_;

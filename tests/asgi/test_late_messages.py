@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from celadon import ClientDisconnected, green
+from websockets.exceptions import ConnectionClosed
 
 from tests.asgi.serving import (
     END,
@@ -23,8 +24,8 @@ from tests.asgi.serving import (
     serve,
 )
 from tests.support import raw
-
 from tests.support.websockets import HANDSHAKE, websocket
+
 
 class Fields:
     """An iterable of fields that waits before it gives one."""
@@ -81,7 +82,6 @@ def test_fields_of_a_request_that_has_ended_are_in_no_others_answer(kind: str) -
     assert isinstance(late[0].exception(), ClientDisconnected)
 
 
-def test_nothing_else_is_sent_while_a_file_is_on_its_way(tmp_path: Path) -> None:
 def test_a_websocket_that_is_accepted_meanwhile_gets_no_answer() -> None:
     fields = Fields()
 
@@ -130,7 +130,7 @@ def test_a_message_of_a_websocket_that_has_ended_is_not_looked_at(kind: str) -> 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
         if scope["path"] == "/first":
-            message = {key: 1, "type": f"websocket.{kind}"}
+            message: Message = {key: 1, "type": f"websocket.{kind}"}
             if kind == "send":
                 message["text"] = "late"
             key.waits = True
@@ -173,6 +173,7 @@ def test_a_path_that_takes_itself_out_of_its_message(tmp_path: Path) -> None:
     assert type(errors[0].filename).__name__ == "Own"
 
 
+def test_nothing_else_is_sent_while_a_file_is_on_its_way(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"x" * (32 << 20))
     refused: list[BaseException] = []
@@ -292,10 +293,10 @@ def test_what_goes_on_behind_an_answer_of_the_first_step_ends_before_the_lifespa
     assert order == ["background", "lifespan"]
 
 
-def test_who_returns_once_his_client_has_left_has_done_nothing_wrong(
 @pytest.mark.parametrize("request_", [GET, raw.get("/", *HANDSHAKE)])
-    caplog: pytest.LogCaptureFixture,
+def test_who_returns_once_his_client_has_left_has_done_nothing_wrong(
     request_: bytes,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while not (await receive())["type"].endswith(".disconnect"):

@@ -19,6 +19,7 @@ from tests.support.raw import get
 from tests.support.websockets import HANDSHAKE, frame, opened, websocket
 
 ACCEPT: Message = {"type": "websocket.accept"}
+DENIAL: Message = {"type": "websocket.http.response.start", "status": 401}
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> Message:
@@ -187,6 +188,8 @@ WRONG: list[Any] = [
     ([ACCEPT, {"type": "websocket.close", "code": 1005}], ValueError),
     ([ACCEPT, {"type": "websocket.close", "reason": "x" * 200}], ValueError),
     ([ACCEPT, {"type": "http.response.start", "status": 200}], ValueError),
+    ([DENIAL, ACCEPT], RuntimeError),
+    ([DENIAL, {"type": "websocket.close"}], RuntimeError),
 ]
 
 
@@ -204,6 +207,16 @@ def test_messages_that_may_not_be_sent(
             pass
         once.done.wait()
     assert type(once.error) is kind
+
+
+def test_keys_that_nobody_knows_are_passed_over() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({**ACCEPT, "more": 1})
+        await send({"type": "websocket.send", "text": "a", "more": 1})
+        await send({"type": "websocket.close", "more": 1})
+
+    with serve(app) as server, websocket(server, "/") as client:
+        assert client.recv() == "a"
 
 
 def test_a_message_that_is_too_large_is_1009() -> None:

@@ -90,6 +90,8 @@ class _Exchange:
             message = {**message, "headers": [*message["headers"]]}  # two read them
         await self._send(message)
         kind = message["type"]
+        if kind.startswith("websocket.http."):  # an answer that refuses a WebSocket
+            kind = kind.removeprefix("websocket.")
         if kind == "http.response.start":
             _begin(self._response, message["status"], message)
         elif kind == "http.response.body":
