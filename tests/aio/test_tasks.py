@@ -73,6 +73,29 @@ def test_one_that_is_held_again_has_it_behind_that() -> None:
     )
 
 
+def test_many_cancellations_cost_no_more_each() -> None:
+    run_green(
+        """
+        lock = threading.Lock()
+        async def held():
+            with lock: pass
+            await asyncio.sleep(TIMEOUT)
+        async def main():
+            with lock:
+                task = asyncio.create_task(held())
+                await asyncio.sleep(0.01)
+                for i in range(1_000_000): task.cancel(i)
+                assert task.cancelling() == 1_000_000
+                task.uncancel()
+            try: await task
+            except asyncio.CancelledError as error: assert error.args == (999_999,)
+            assert task.cancelling() == 999_999
+        aio.run(main())
+        """,
+        HELD,
+    )
+
+
 def test_one_that_ends_behind_the_call_has_ended_well() -> None:
     run_green(
         """

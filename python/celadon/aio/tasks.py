@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeVarTuple
 
@@ -27,7 +27,8 @@ class Task(asyncio.Task[Any]):
     ``await`` behind that call, unless `uncancel` takes it back before.
     """
 
-    _owed: Sequence[Any] = ()  # messages of cancellations that it has not had yet
+    _owed = 0  # cancellations that it has not had yet; anyio makes one at every turn
+    _message: Any = None  # of the last of them
 
     def cancel(self, msg: Any | None = None) -> bool:
         """As of `asyncio.Task`."""
@@ -38,18 +39,19 @@ class Task(asyncio.Task[Any]):
             return super().cancel(msg)
         if self._owed:
             _slow_down(self.get_loop())
-        self._owed = [*self._owed, msg]
+        self._owed += 1
+        self._message = msg
         return True
 
     def cancelling(self) -> int:
         """As of `asyncio.Task`."""
-        return super().cancelling() + len(self._owed)
+        return super().cancelling() + self._owed
 
     def uncancel(self) -> int:
         """As of `asyncio.Task`."""
         if not self._owed:
             return super().uncancel()
-        self._owed = self._owed[:-1]
+        self._owed -= 1
         return self.cancelling()
 
     def _go_on(self) -> None:
@@ -62,9 +64,9 @@ class Task(asyncio.Task[Any]):
     def _pay(self) -> None:
         if not self._owed or _green.follow_held_task(self):
             return
-        owed, self._owed = self._owed, ()
-        for msg in owed:
-            super().cancel(msg)
+        owed, self._owed = self._owed, 0
+        for _ in range(owed):
+            super().cancel(self._message)
 
 
 def end_calls(loop: asyncio.AbstractEventLoop) -> None:
