@@ -90,7 +90,8 @@ PyObject* py_follow_held_task(PyObject*, PyObject* task) noexcept {
   for (const auto& each : hub->strands()) {
     if (each->held_task.get() == task) holder = each.get();
   }
-  if (holder) holder->tells_held_task = true;
+  // One of asyncio's own, which some factory has made, wants to hear of nothing.
+  if (holder) holder->tells_held_task = PyObject_HasAttrString(task, "_go_on") != 0;
   return PyLong_FromUnsignedLong(reinterpret_cast<unsigned long>(holder));
 }
 

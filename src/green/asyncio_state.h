@@ -47,8 +47,8 @@ void forget_asyncio_loop(Strand& strand) noexcept;
 // before CPython 3.12 its dict.
 [[nodiscard]] PyObject* py_keep_current_tasks(PyObject*, PyObject* tasks) noexcept;
 // follow_held_task(task): what greenlet (its identity) waits in the middle of a step of
-// it, in a call that blocks: its method `_go_on` is called when that has returned. 0:
-// none does.
+// it, in a call that blocks: its method `_go_on`, if it has one, is called when that
+// has returned. 0: none does.
 [[nodiscard]] PyObject* py_follow_held_task(PyObject*, PyObject* task) noexcept;
 
 }  // namespace celadon::green

@@ -33,6 +33,9 @@ async def held():
     try: time.sleep(3600)
     finally: say("called")
 
+async def held_plainly():
+    tasks.append(asyncio.Task(held()))
+
 async def held_for_good():
     while True:
         try: time.sleep(3600)
@@ -107,6 +110,12 @@ def test_a_call_that_holds_a_task_ends(folder: Path) -> None:
     log = end_with(folder, "held+held+ends_well")
     assert sorted(said(folder)) == ["called", "called", "ended"]
     assert not any("left behind" in line for line in log)
+
+
+def test_a_call_that_holds_a_task_of_asyncios_own_ends(folder: Path) -> None:
+    log = end_with(folder, "held_plainly")
+    assert said(folder) == ["called"]
+    assert not any("left behind" in line or "ignored" in line for line in log)
 
 
 def test_what_holds_out_is_named_and_left(folder: Path) -> None:
