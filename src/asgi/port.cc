@@ -59,7 +59,8 @@ PySendResult finish(WaitObject& wait, PySendResult how) noexcept {
 // The request has ended.
 Outcome answer_late(const WaitObject& wait, py::Object& result) noexcept {
   if (!wait.port->sends) {
-    result = disconnect_message();
+    const std::uint16_t code = wait.port->closed_with;
+    result = code != 0 ? closed_message(code, {}) : disconnect_message();
     return result ? Outcome::Done : Outcome::Failed;
   }
   if (wait.port->left) {
@@ -306,13 +307,16 @@ bool attach_port(py::Owned<PortObject>& port, Request& request, bool sends) noex
   }
   port->request = &request;
   port->left = false;
+  port->closed_with = 0;
   return true;
 }
 
-void detach_port(py::Owned<PortObject>& port, bool client_left) noexcept {
+void detach_port(py::Owned<PortObject>& port, bool left,
+                 std::uint16_t closed_with) noexcept {
   if (!port) return;
   port->request = nullptr;
-  port->left = client_left;
+  port->left = left;
+  port->closed_with = closed_with;
   if (Py_REFCNT(reinterpret_cast<PyObject*>(port.get())) > 1) port.reset();
 }
 
@@ -340,9 +344,9 @@ bool Ports::attach(Request& request) noexcept {
   return attach_port(receive, request, false) && attach_port(send, request, true);
 }
 
-void Ports::detach(bool client_left) noexcept {
-  detach_port(receive, client_left);
-  detach_port(send, client_left);
+void Ports::detach(bool left, std::uint16_t closed_with) noexcept {
+  detach_port(receive, left, closed_with);
+  detach_port(send, left, closed_with);
 }
 
 int add_port_types(PyObject* module) noexcept {

@@ -10,6 +10,8 @@
 // was not sent.
 #pragma once
 
+#include <cstdint>
+
 #include "py/ref.h"
 
 namespace celadon::asgi {
@@ -20,7 +22,8 @@ struct PortObject {
   PyObject_HEAD vectorcallfunc call;
   Request* request;  // null once it has ended
   bool sends;
-  bool left;  // the client, before its answer was complete
+  bool left;                  // the client, before its answer was complete
+  std::uint16_t closed_with;  // the code of a WebSocket that it was; 0: of none
 };
 
 // A call of `send` whose message is to be taken.
@@ -37,8 +40,8 @@ struct Ports {
 
   // False with an exception.
   [[nodiscard]] bool attach(Request& request) noexcept;
-  // `client_left`: before its answer was complete.
-  void detach(bool client_left) noexcept;
+  // As PortObject has them.
+  void detach(bool left, std::uint16_t closed_with) noexcept;
 };
 
 [[nodiscard]] int add_port_types(PyObject* module) noexcept;

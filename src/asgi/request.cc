@@ -367,7 +367,8 @@ void Request::detach() noexcept {
   if (call_) call_->request = nullptr;
   call_.reset();
   scope_.reset();
-  ports_.detach(exchange_ ? exchange_->gone() : client_left_);
+  ports_.detach(exchange_ ? exchange_->gone() : client_left_,
+                socket_ ? socket_->closed_with() : 0);
   if (info_) gateway::let_go_of(*info_.get(), Py_REFCNT(info()) > 1);
   if (info_ && Py_REFCNT(info()) > 1) info_.reset();
   answer_.clear();

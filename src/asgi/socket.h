@@ -21,6 +21,10 @@ class Socket final : public gateway::WebSocket {
 
   // As Request::receive and Answer::take.
   [[nodiscard]] Outcome receive(py::Object& message) noexcept;
+  // What who receives later is told.
+  [[nodiscard]] std::uint16_t closed_with() const noexcept {
+    return accepted() ? how_it_ended().code : ws::close_code::kLost;
+  }
   [[nodiscard]] Outcome take(PyObject* message, const Sender& sender) noexcept;
 
  private:

@@ -219,6 +219,42 @@ def test_keys_that_nobody_knows_are_passed_over() -> None:
         assert client.recv() == "a"
 
 
+@pytest.mark.parametrize("accepts", [False, True])
+def test_who_receives_behind_the_end_of_the_application_is_told_so(
+    accepts: bool,
+) -> None:
+    told: list[Message] = []
+    done = Signal()
+
+    async def reads(receive: Receive) -> None:
+        while not told or told[-1]["type"] != "websocket.disconnect":
+            told.append(await receive())
+            assert len(told) < 10
+        done.give()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if accepts:
+            await send(ACCEPT)
+        reader.append(asyncio.create_task(reads(receive)))
+        await asyncio.sleep(0.01)
+        if not accepts:
+            await send({"type": "websocket.close"})
+
+    reader: list[asyncio.Task[None]] = []
+    with serve(app) as server:
+        with (
+            suppress(ConnectionClosed, InvalidStatus),
+            websocket(server, "/") as client,
+        ):
+            client.recv()
+        done.wait()
+    assert [each["type"] for each in told] == [
+        "websocket.connect",
+        "websocket.disconnect",
+    ]
+    assert told[-1]["code"] == (1000 if accepts else 1006)
+
+
 def test_a_message_that_is_too_large_is_1009() -> None:
     once = Once(echo)
     with (
