@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.aio.test_loop import AIO, both
 from tests.support.green import PRELUDE, run_green
 
@@ -574,6 +576,54 @@ async def begin(name):
 def test_what_is_left_on_the_loop_of_wait_is_cancelled_at_the_end(prelude: str) -> None:
     told = run_green("aio.wait(begin('it')); print('end')", prelude + LEFT)
     assert told == "end\nit is cancelled\n"
+
+
+HELD = """
+async def held(name):
+    try: queue.SimpleQueue().get()
+    except asyncio.CancelledError: print(name, "is cancelled", flush=True)
+kept = []
+async def begin():
+    kept.extend(map(asyncio.create_task, [held("one"), held("other")]))
+    await asyncio.sleep(0.001)
+"""
+
+
+@pytest.mark.parametrize("thread", [False, True])
+def test_so_is_what_a_call_holds(thread: bool) -> None:
+    """One holds who drives the loop, the other one a helper."""
+    told = run_green(
+        f"""
+        if {thread}:
+            thread = threading.Thread(target=lambda: aio.wait(begin()))
+            thread.start(); thread.join()
+        else:
+            aio.wait(begin())
+        print("end")
+        """,
+        PATCHED + HELD,
+    )
+    said = sorted(["one is cancelled", "other is cancelled"])
+    lines = told.splitlines()
+    assert lines.pop(-1 if thread else 0) == "end"
+    assert sorted(lines) == said
+
+
+def test_a_call_that_holds_out_is_left() -> None:
+    run_green(
+        """
+        async def holds_out():
+            while True:
+                try: queue.SimpleQueue().get()
+                except asyncio.CancelledError: pass
+        async def begin():
+            kept.append(asyncio.create_task(holds_out()))
+            await asyncio.sleep(0.001)
+        kept = []
+        aio.wait(begin())
+        """,
+        PATCHED,
+    )
 
 
 def test_what_a_thread_leaves_on_its_loop_is_cancelled_at_its_end() -> None:

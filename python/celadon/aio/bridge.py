@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextvars
 import inspect
+import time
 from _thread import get_native_id
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
@@ -16,12 +17,14 @@ from celadon._core import aio as _aio
 from celadon._core import green as _green
 from celadon.aio import state
 from celadon.aio.loop import EventLoop
+from celadon.aio.tasks import end_calls
 from celadon.green.spawn import Greenlet, spawn
 from celadon.green.thread_ends import at_thread_end
 from celadon.logging import logger
 
 T = TypeVar("T")
 P = ParamSpec("P")
+_PATIENCE = 2.0  # seconds that calls have to end once their tasks are cancelled
 
 
 def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
@@ -212,12 +215,21 @@ def _tell(loop: EventLoop, error: BaseException) -> None:
 
 
 def _end_with_thread() -> None:
-    """What still runs on the loop that is kept for it is cancelled, as `run` does it."""
+    """What still runs on the loop that is kept for it is cancelled, as `run` does it, in
+    calls that block as well."""
     loop = _aio.kept_loop()
     if loop is None or loop.is_closed():
         return
     loop.stop()
+    end_calls(loop)
+    end = time.monotonic() + _PATIENCE
     while loop.is_running():
+        if time.monotonic() >= end:
+            logger.warning(
+                "the loop of celadon.aio.wait() is left behind: a call holds one of its "
+                "tasks"
+            )
+            return
         _green.sleep(0)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.get_loop()

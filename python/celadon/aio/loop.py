@@ -13,7 +13,6 @@ import heapq
 import selectors
 import sys
 from _thread import get_native_id
-from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeVarTuple
@@ -21,7 +20,7 @@ from typing import Any, TypeVarTuple
 from celadon._core import aio as _aio
 from celadon._core import green as _green
 from celadon.aio import state
-from celadon.aio.tasks import TaskLoop
+from celadon.aio.handles import HandleLoop
 
 _Args = TypeVarTuple("_Args")
 _LONGEST_REST = 24 * 3600.0  # seconds
@@ -29,7 +28,7 @@ _LONGEST_REST = 24 * 3600.0  # seconds
 _MANY_TIMERS = 100
 
 
-class EventLoop(TaskLoop):
+class EventLoop(HandleLoop):
     """An asyncio event loop that runs side by side with greenlets, in the same thread.
 
     While it has nothing to do, greenlets and requests run, and it may run in any of them:
@@ -44,14 +43,11 @@ class EventLoop(TaskLoop):
     """
 
     # asyncio's own, which its stubs do not tell of.
-    _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
-    _selector: selectors.EpollSelector
     _clock_resolution: float
     _timer_cancelled_count: int
     _current_handle: asyncio.Handle | None
     _stopping: bool
-    _debug: bool
     _closed: bool
     _thread_id: int | None
 
@@ -182,6 +178,8 @@ class EventLoop(TaskLoop):
         state.set_running_loop(self)
         try:
             reign = self._begin_reign()
+            if not is_helper:
+                self._left = 0
             # As asyncio's, a run that is stopped at once has looked at descriptors once.
             self._must_look = True
             while True:
@@ -217,22 +215,29 @@ class EventLoop(TaskLoop):
         """What runs here drives from now on, and others no longer."""
         self._reign += 1
         self._rests = False
+        self._hold()
         self._rest.seize()
         return self._reign
 
     def _turn(self, reign: int) -> None:
         """Waits until there is something to run, and runs it once."""
+        if self._left or self._look_around(reign):
+            self._run_ready(reign)
+
+    def _look_around(self, reign: int) -> bool:
+        """False: another one drives by now."""
         if self._scheduled:
             self._forget_cancelled()
         found = self._rest_until_due(reign)
         if self._reign != reign:
-            return
+            return False
         if found:
-            self._process_events(found)  # type: ignore[attr-defined]
+            self._process_events(found)
         if self._scheduled:
             end = self.time() + self._clock_resolution
             self._ready.extend(state.take_due(self._scheduled, end))
-        self._run_ready(reign)
+        self._left = len(self._ready)
+        return True
 
     def _rest_until_due(self, reign: int) -> list[tuple[selectors.SelectorKey, int]]:
         self._rests = True  # before it looks whether there is something
@@ -269,23 +274,6 @@ class EventLoop(TaskLoop):
         while self._scheduled and self._scheduled[0].cancelled():
             self._timer_cancelled_count -= 1
             heapq.heappop(self._scheduled)._scheduled = False  # type: ignore[attr-defined]
-
-    def _run_ready(self, reign: int) -> None:
-        """Runs what is ready now; what that adds comes after the next look around."""
-        ready = self._ready
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle.cancelled():
-                continue
-            if self._debug:
-                state.run_watched(self, handle)
-            else:
-                handle._run()
-            if self._reign != reign:
-                if self._is_forked:
-                    state.end_child(handle)
-                break  # it waited, and others drove meanwhile
-        handle = None  # type: ignore[assignment]  # it may know an error that knows us
 
     def close(self) -> None:
         """Frees what it holds. `RuntimeError`: it runs."""

@@ -89,8 +89,12 @@ class TaskLoop(asyncio.SelectorEventLoop):
             return super().create_task(coro, **keywords)
         self._check_closed()  # type: ignore[attr-defined]
         task = self.task_type(coro, loop=self, **keywords)
-        state.forget_caller(task)
-        return task
+        try:
+            state.forget_caller(task)
+            return task
+        finally:
+            # What it has raised by now, if it is eager, may know this frame.
+            del task
 
     def _call_soon_or_later(
         self,
