@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +82,59 @@ def test_g29_a_handler_of_faulthandler_is_called(tmp_path: Path) -> None:
             assert server.request(get(f"/{int(number)}")).status == 200
             assert (tmp_path / "faults.log").read_text().count(" in app\n") == count
         server.said("SIGUSR1 is the server's while it serves; the handler of C code")
+
+
+STARTED = """
+import asyncio, os, signal
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        global ends, loop
+        ends, loop = asyncio.Event(), asyncio.get_running_loop()
+        def told(*_): loop.call_soon_threadsafe(ends.set)
+        {sets}
+        await send({{"type": "lifespan.startup.complete"}})
+        await receive()
+        await send({{"type": "lifespan.shutdown.complete"}})
+        return
+    await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    open("begun", "w").close()
+    await ends.wait()
+    await send({{"type": "http.response.body", "body": b"told"}})
+if __name__ == "__main__":
+    import celadon
+    celadon.run(app, bind="127.0.0.1:0", graceful_timeout=3600)
+"""
+
+
+@pytest.mark.parametrize("way", ["command", "preload", "run"])
+@pytest.mark.parametrize(
+    "sets",
+    [
+        "loop.add_signal_handler(signal.SIGTERM, told)",
+        "signal.signal(signal.SIGTERM, told)",
+    ],
+    ids=["of the loop", "of Python"],
+)
+def test_g29_handlers_that_an_application_sets_in_its_start(
+    tmp_path: Path, sets: str, way: str
+) -> None:
+    """So that streams end which last as long as the server."""
+    (tmp_path / "told_app.py").write_text(STARTED.format(sets=sets))
+    if way == "run":
+        server: Any = Started(sys.executable, "told_app.py", cwd=tmp_path)
+    else:
+        more = ("--preload",) if way == "preload" else ()
+        grace = ("--graceful-timeout", "3600")
+        server = Command("told_app:app", *grace, *more, cwd=tmp_path)
+    with server:
+        with server.client() as slow:
+            slow.send(get("/"))
+            until_there(tmp_path / "begun")
+            server.said("SIGTERM is the server's while it serves.*told, is called")
+            server.signal(signal.SIGTERM)
+            assert slow.response().body == b"told"
+        assert server.wait() == 0
 
 
 IMPORTING = """

@@ -12,12 +12,13 @@ from celadon.base.version import VERSION
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
 from celadon.serving import ending, resources, signals, systemd, watchdog
-from celadon.serving.core import make_core, raise_descriptor_limit, settle
+from celadon.serving.core import loop_of, make_core, raise_descriptor_limit, settle
 from celadon.serving.hosting import Hosted
 from celadon.serving.importer import with_mounts
 from celadon.serving.interface import served
 from celadon.serving.keywords import prepare
 from celadon.serving.mounts import Application
+from celadon.serving.own_handlers import Others
 
 
 def serve(app: Application, settings: config.Config) -> None:
@@ -70,8 +71,7 @@ def _serve(
     with hosted:
         postponed.listen(end_early)
         try:
-            access = logging.access_writer()
-            watch, others = watchdog.prepare(), signals.Others()
+            access, watch = logging.access_writer(), watchdog.prepare()
             core = make_core(hosted, settings, watch, None, notify, access)
             addresses = [
                 core.bind(address, is_for_v6_only(address, settings.bind))[0]
@@ -80,6 +80,7 @@ def _serve(
         except ValueError as error:
             raise UsageError(str(error)) from None
         hosted.start()
+        others = Others(loop_of(hosted))
         with signals.held_back(signals.ENDS):
             postponed.repeat()
             logging.logger.info(

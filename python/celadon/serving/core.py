@@ -48,7 +48,7 @@ def make_core(
     ]
     options.update(watch or {})
     options["stdout_fd"] = output.original(config.stream_of_access_log(settings))
-    options["asgi_loop"] = _loop_of(hosted)
+    options["asgi_loop"] = loop_of(hosted)
     return _core.Server(
         hosted.root.app,
         options,
@@ -67,7 +67,8 @@ def _of_place(place: Place, settings: config.Config) -> dict[str, Any]:
     return {**place.options, "proxy_headers": shown}
 
 
-def _loop_of(hosted: Hosted) -> EventLoop | None:
+def loop_of(hosted: Hosted) -> EventLoop | None:
+    """That of this worker, while `hosted` is entered; None: nothing of it is ASGI."""
     if not hosted.has_asgi:
         return None
     from celadon.serving import asgi_loop  # here: who serves WSGI needs no asyncio

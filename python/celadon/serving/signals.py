@@ -29,7 +29,7 @@ MASTERS = (
 # They are for the server, which is not there yet: by default HUP would end this process.
 _EARLY = (*MASTERS[:-1], signal.SIGUSR1)
 
-_PYTHONS = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+PYTHONS = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
 
 # By number: ours, and what was there.
 _taken: dict[int, tuple[Any, Any]] = {}
@@ -44,7 +44,7 @@ def take(numbers: Iterable[int], handler: Handler | signal.Handlers) -> None:
 
     fork.install_hooks(give_back)
     for number in numbers:
-        before = _before(number)
+        before = handler_of(number)
         signal.signal(number, handler)
         signal.siginterrupt(number, False)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
@@ -149,37 +149,6 @@ class Postponed:
             self._tell(number)
 
 
-class Others:
-    """Handlers of Python that the application has for what the server takes."""
-
-    def __init__(self) -> None:
-        self._handlers: dict[int, Handler] = {}
-        for number in SERVERS:
-            own = _before(number)
-            if own not in _PYTHONS:
-                self._handlers[number] = own
-                logging.logger.warning(
-                    "%s is the server's while it serves; the application's handler, "
-                    "%s, is called beside it",
-                    signal.Signals(number).name,
-                    getattr(own, "__qualname__", repr(own)),
-                )
-
-    def call(self, number: int) -> None:
-        """What it raises is logged; to end the process is the server's part."""
-        handler = self._handlers.get(number)
-        if handler is None:
-            return
-        try:
-            handler(number, None)
-        except (SystemExit, KeyboardInterrupt):
-            return
-        except Exception:
-            logging.logger.exception(
-                "the application's handler of %s failed", signal.Signals(number).name
-            )
-
-
 class _Watch:
     """Told to end before the server is there to hear it, whoever takes the signal.
 
@@ -260,7 +229,8 @@ def _leave(_signal: int, _frame: object) -> None:
     os._exit(0)
 
 
-def _before(number: int) -> Any:
+def handler_of(number: int) -> Any:
+    """That of others: what is there now, or was before it was taken."""
     now = signal.getsignal(number)
     ours, before = _taken.get(number, (None, None))
     if ours is not None and now is ours:
@@ -272,10 +242,10 @@ def _is_free(number: int, caught: int) -> bool:
     handler = signal.getsignal(number)
     ours, before = _taken.get(number, (None, None))
     if ours is not None and handler is ours:
-        return before in _PYTHONS
+        return before in PYTHONS
     if handler is signal.default_int_handler:
         return True
-    return handler in _PYTHONS and not caught >> (number - 1) & 1
+    return handler in PYTHONS and not caught >> (number - 1) & 1
 
 
 def _caught() -> int:

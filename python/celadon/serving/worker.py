@@ -9,9 +9,10 @@ from celadon import _core, config, health, logging
 from celadon.errors import UsageError
 from celadon.green import profile, report, spawn_later
 from celadon.serving import ending, lifecycle, signals, watchdog
-from celadon.serving.core import make_core, settle
+from celadon.serving.core import loop_of, make_core, settle
 from celadon.serving.hosting import Hosted
 from celadon.serving.interface import Served
+from celadon.serving.own_handlers import Others
 
 
 def serve_as_worker(
@@ -41,8 +42,6 @@ def serve_as_worker(
             lifecycle.call_logged(settings, "worker_int", worker)
         others.call(value)
 
-    others = signals.Others()
-
     def on_abort() -> None:
         lifecycle.call_logged(settings, "worker_abort", worker)
 
@@ -58,6 +57,7 @@ def serve_as_worker(
     with signals.Postponed() as postponed, hosted:
         postponed.listen(end_early)
         hosted.start()
+        others = Others(loop_of(hosted))
         try:
             access = logging.access_writer()
             core = make_core(
