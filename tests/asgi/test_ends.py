@@ -58,6 +58,10 @@ async def failing():
     try: await asyncio.sleep(3600)
     finally: raise ValueError("at its end")
 
+async def leaves():
+    try: await asyncio.sleep(3600)
+    finally: sys.exit(3)
+
 async def generates():
     try:
         yield 1
@@ -143,3 +147,11 @@ def test_what_fails_at_the_end_is_logged_and_holds_up_nothing(folder: Path) -> N
     log = end_with(folder, "failing+ends_well+half_read")
     assert sorted(said(folder)) == ["closed", "ended"]
     assert any("at its end" in line for line in log)
+
+
+def test_one_that_leaves_takes_nobody_with_it(folder: Path) -> None:
+    names = "ends_well+leaves+ends_well+leaves+ends_well+half_read"
+    log = end_with(folder, names)
+    assert sorted(said(folder)) == ["closed", "ended", "ended", "ended"]
+    assert any("SystemExit: 3" in line for line in log)
+    assert not any("destroyed" in line for line in log)

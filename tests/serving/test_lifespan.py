@@ -297,6 +297,26 @@ def test_it_is_over_before_the_loop_is(loop: Any) -> None:
     assert running.is_closed()
 
 
+def test_who_is_to_hurry_once_the_loop_ends_has_nothing_to(loop: Any) -> None:
+    """A signal may come at any time."""
+    asgi_loop.stop()
+    hosted = Hosted(Served(failing({}), "asgi"), "auto", lambda: NEVER)
+    hurried = []
+
+    async def hurries() -> None:
+        try:
+            await asyncio.sleep(NEVER)
+        finally:
+            hosted.hurry(1.0)
+            hurried.append(1)
+
+    with pytest.raises(AppFailed, match="no message"):
+        with hosted:
+            asgi_loop.worker_loop().create_task(hurries())
+            hosted.start()
+    assert hurried == [1]
+
+
 def test_wait_of_synchronous_code_is_on_the_same_loop(loop: Any) -> None:
     async def which() -> Any:
         return asyncio.get_running_loop()

@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import celadon
 import pytest
 from celadon import config
 from celadon.errors import AppError, AppFailed, UsageError
+from celadon.serving.hooked import with_request_hooks
+from celadon.serving.hosting import Hosted
 from celadon.serving.importer import with_mounts
 from celadon.serving.interface import refuse_wrong, served
 from celadon.serving.mounts import Mount
@@ -388,6 +391,60 @@ def test_each_has_its_lifespan_and_its_state() -> None:
     assert said[3:] == ["c ends", "b ends", "a ends"]
 
 
+def passed_on(app: Any) -> App:
+    """As ASGI 2."""
+
+    def two(scope: Any) -> Any:
+        async def instance(receive: Any, send: Any) -> None:
+            await app(scope, receive, send)
+
+        return instance
+
+    return two
+
+
+def shares(site: Mount, said: list[str], hooks: bool = False) -> None:
+    """Both of its places are one application, which has one lifespan."""
+    found = served(site)
+    if hooks:
+        cfg = config.load({})
+        cfg.hooks["pre_request"] = lambda worker, req: None
+        worker: Any = SimpleNamespace(nr=0)
+        found = with_request_hooks(found, worker, cfg)
+    with Hosted(found, "on") as hosted:
+        hosted.start()
+        assert said == ["a starts"]
+        states = [place.state for place in hosted.places if place.interface == "asgi"]
+        assert states == [{"a": True}] * 2
+        assert states[0] is states[1]
+    assert said == ["a starts", "a ends"]
+
+
+@pytest.mark.parametrize("hooks", [False, True])
+@pytest.mark.parametrize("of_two", [False, True])
+@pytest.mark.parametrize("at_root", [False, True])
+def test_one_that_is_at_two_places_has_one_lifespan(
+    at_root: bool, of_two: bool, hooks: bool
+) -> None:
+    said: list[str] = []
+    app: Any = Life("a", said)
+    if of_two:
+        app = passed_on(app)
+    site = (
+        Mount(app, {"/b": app}) if at_root else Mount(wsgi(""), {"/b": app, "/c": app})
+    )
+    shares(site, said, hooks)
+
+
+def test_one_that_is_at_two_places_answers_at_both() -> None:
+    said: list[str] = []
+    app = Life("a", said)
+    with serve(Mount(app, {"/b": app}), lifespan="on") as server:
+        for path in ("/x", "/b/x"):
+            assert json.loads(server.request(raw.get(path)).body) == {"a": True}
+    assert said == ["a starts", "a ends"]
+
+
 def test_one_that_does_not_start_fails_all() -> None:
     said: list[str] = []
     apps = {
@@ -589,14 +646,17 @@ def test_a_route_may_be_of_any_characters() -> None:
 def test_nothing_is_waited_for_twice() -> None:
     """Lifespans share the time that the end has."""
 
-    async def stays(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await asyncio.sleep(600)
+    def make() -> App:
+        async def stays(scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await asyncio.sleep(600)
+
+        return stays
 
     server = celadon.Server(
-        Mount(stays, {"/b": stays, "/c": stays}), graceful_timeout="2s"
+        Mount(make(), {"/b": make(), "/c": make()}), graceful_timeout="2s"
     )
     server.start()
     began = time.monotonic()

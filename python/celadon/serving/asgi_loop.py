@@ -12,6 +12,8 @@ from _thread import get_native_id
 from collections.abc import Iterable
 from typing import Any
 
+from greenlet import GreenletExit
+
 from celadon import logging
 from celadon.aio import EventLoop, bridge, state, tasks
 from celadon.green import Greenlet, spawn
@@ -78,11 +80,21 @@ class _Driven:
             except BaseException:  # SystemExit of a task ends neither it nor us
                 logging.logger.exception("a task of the application ended the loop")
         try:
-            self.loop.run_until_complete(self._finish())
+            self._end_tasks()
             self._leave_threads()
         finally:
             asyncio.set_event_loop(None)
             self.loop.close()
+
+    def _end_tasks(self) -> None:
+        end, told = time.monotonic() + _PATIENCE, set[asyncio.Task[Any]]()
+        while True:
+            try:
+                return self.loop.run_until_complete(self._finish(end, told))
+            except BaseException as error:  # of one of them: others have theirs
+                if isinstance(error, GreenletExit) or time.monotonic() >= end:
+                    raise
+                logging.logger.exception("a task of the application ended the loop")
 
     def _leave_threads(self) -> None:
         # What asyncio has for it waits for threads without a limit where it is cancelled.
@@ -95,12 +107,16 @@ class _Driven:
             thread.join(max(0, end - time.monotonic()))
         self.loop._default_executor = None  # type: ignore[attr-defined]
 
-    async def _finish(self) -> None:
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
+    async def _finish(self, end: float, told: set[asyncio.Task[Any]]) -> None:
+        left = {
+            task for task in asyncio.all_tasks() if task is not asyncio.current_task()
+        }
+        for task in left - told:
             task.cancel()
+        told |= left
         if left:
-            ended, left = await asyncio.wait(left, timeout=_PATIENCE)
+            patience = max(0, end - time.monotonic())
+            ended, left = await asyncio.wait(left, timeout=patience)
             _tell(ended, left)
         await self.loop.shutdown_asyncgens()
 

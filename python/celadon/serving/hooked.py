@@ -58,13 +58,16 @@ def with_request_hooks(
     if pre is None and post is None and told is None:
         return served
     after = _after([told, _caller(post) if post is not None else None])
-    mounted = {
-        prefix: with_request_hooks(each, worker, cfg, told)
-        for prefix, each in served.mounted.items()
-    }
-    around = _hooked if served.interface == WSGI else hooked_asgi
-    app = around(served.app, worker, pre, after)
-    return served._replace(app=app, mounted=mounted)
+    made: dict[int, Any] = {}  # of what is there more than once, one
+
+    def around(each: Served) -> Served:
+        if id(each.app) not in made:
+            make = _hooked if each.interface == WSGI else hooked_asgi
+            made[id(each.app)] = make(each.app, worker, pre, after)
+        return each._replace(app=made[id(each.app)])
+
+    mounted = {prefix: around(each) for prefix, each in served.mounted.items()}
+    return around(served)._replace(mounted=mounted)
 
 
 def _hooked(app: Any, worker: Worker, pre: Hook | None, after: After | None) -> Any:

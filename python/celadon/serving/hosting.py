@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +22,7 @@ def _for_ever() -> None:
 
 class Place(NamedTuple):
     """One application where it is served: `prefix` is empty for that of the root, `state` is
-    that of its lifespan, for its requests."""
+    that of its lifespan, for its requests. One that is served at several has one of each."""
 
     prefix: str
     app: Application
@@ -49,8 +49,9 @@ class Hosted:
         self, served: Served, lifespan: str = "off", patience: Patience = _for_ever
     ) -> None:
         every = {"": served, **served.mounted}
+        states: dict[int, dict[str, Any]] = {}
         self.places = [
-            Place(prefix, each.app, each.interface, {})
+            Place(prefix, each.app, each.interface, states.setdefault(id(each.app), {}))
             for prefix, each in every.items()
         ]
         self._mode = lifespan
@@ -87,10 +88,17 @@ class Hosted:
             asgi_loop.start()
             self._lifespans = [
                 Lifespan(each.app, self._mode, each.state, each.prefix)
-                for each in self.places
+                for each in self._applications()
                 if each.interface == ASGI
             ]
         return self
+
+    def _applications(self) -> Iterable[Place]:
+        """Each where it is first."""
+        first: dict[int, Place] = {}
+        for each in self.places:
+            first.setdefault(id(each.app), each)
+        return first.values()
 
     def __exit__(
         self,
@@ -102,9 +110,11 @@ class Hosted:
             return
         from celadon.serving import asgi_loop
 
+        # Nothing is left that could hurry, whatever signal comes meanwhile.
+        lifespans, self._lifespans = self._lifespans, []
         with contextlib.ExitStack() as ends:  # the last one first, whatever one raises
             ends.callback(asgi_loop.stop)
-            for each in self._lifespans:
+            for each in lifespans:
                 ends.callback(self._end, each)
 
     def _end(self, lifespan: Lifespan) -> None:

@@ -60,13 +60,23 @@ class Served(NamedTuple):
 
 def served(app: Application, wanted: str = AUTO) -> Served:
     """`app` by its interface; one of ASGI 2 becomes one of ASGI 3. What is mounted below it
-    is looked at by itself, whatever is wanted of `app`."""
+    is looked at by itself, whatever is wanted of `app`. What is there more than once is the
+    same everywhere."""
     app, below = split(app)
-    mounted = {prefix: served(each) for prefix, each in below.items()}
+    every = {id(each): _alone(each) for each in below.values()}
+    found = _alone(app, wanted)
+    twin = every.get(id(app), found)
+    if twin.interface == found.interface:
+        found = twin
+    mounted = {prefix: every[id(each)] for prefix, each in below.items()}
+    return found._replace(mounted=mounted)
+
+
+def _alone(app: Application, wanted: str = AUTO) -> Served:
     interface = interface_of(app, wanted)
     if interface == ASGI2:
-        return Served(_single(app), ASGI, mounted)
-    return Served(app, interface, mounted)
+        return Served(_single(app), ASGI)
+    return Served(app, interface)
 
 
 def _single(app: Application) -> Application:
