@@ -117,6 +117,52 @@ def test_a_request_that_fails_is_told_by_what_its_client_saw(
             server.wait_line(f"of {path}: {status} ")
 
 
+ASYNC = """
+import asyncio
+START = {"type": "http.response.start", "status": 200, "headers": []}
+BODY = {"type": "http.response.body", "body": b"hello"}
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan": return
+    path = scope["path"]
+    if path == "/raise": raise ValueError("on purpose")
+    if path == "/without": return
+    if path == "/cancel": raise asyncio.CancelledError
+    if path == "/slow": await asyncio.sleep(3600)
+    await send(START)
+    if path == "/late": raise ValueError("on purpose")
+    if path == "/half": return
+    await send(BODY)
+    if path == "/behind": raise ValueError("on purpose")
+"""
+
+
+@pytest.mark.parametrize("daemon", ["udp"], indirect=True)
+@pytest.mark.parametrize("name", ["gunicorn with our worker", "celadon"])
+def test_so_is_one_of_asgi(daemon: Daemon, name: str, tmp_path: Path) -> None:
+    program, *words = SERVERS[name]
+    (tmp_path / "counted.py").write_text(ASYNC)
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "bind = '127.0.0.1:0'\ntimeout = 120\n"
+        f"statsd_host = {daemon.address!r}\n"
+        "def post_request(worker, req, environ, resp):\n"
+        "    worker.log.info('of %s: %s', req.path, resp.status)\n"
+    )
+    env = {"CELADON_REQUEST_TIMEOUT": "0.2s"}
+    server = Command.__new__(Command)
+    server.start([str(BIN / program), *words, "counted:app"], tmp_path, env)
+    with server:
+        port = int(server.said(r"[Ll]istening at:? .*http://127.0.0.1:(\d+)")[1])
+        fails = dict.fromkeys(("/raise", "/without", "/cancel", "/late", "/half"), 500)
+        for path, status in {**fails, "/slow": 504, "/behind": 200, "/": 200}.items():
+            with Client(("127.0.0.1", port)) as client:
+                client.send(get(path))
+                assert client.response().status == status
+            said = daemon.lines.wait(r"^gunicorn\.request\.status\.(.*):1\|c")
+            assert said[1] == str(status), path
+            server.wait_line(f"of {path}: {status} ")
+
+
 @pytest.mark.parametrize(
     "bad", ["nowhere", "unix:", "nohost.invalid:8125", "127.0.0.1:99999"]
 )

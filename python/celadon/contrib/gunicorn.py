@@ -144,6 +144,8 @@ class Worker(Base):
 
     def _tell_access(self, exchange: Exchange) -> None:
         _, req, environ, resp = exchange
+        if not resp.headers_sent:
+            return  # its client has left: there was no answer
         took = timedelta(seconds=time.monotonic() - resp.began)
         try:
             self.log.access(resp, req, environ, took)

@@ -5,6 +5,8 @@ Hooks are synchronous functions; what they wait for suspends their request alone
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
@@ -62,11 +64,8 @@ def hooked(
         exchange = _Exchange(worker, request, scope, send, after)
         try:
             await app(scope, receive, exchange.send)
-        except Exception:
-            exchange.fail()
-            raise
         finally:
-            exchange.end()
+            exchange.end_with(asyncio.current_task())
 
     return hooked
 
@@ -84,34 +83,52 @@ class _Exchange:
         self._send = send
         self._after: After | None = after
         self._response = Response(request)
+        self._info = (scope.get("extensions") or {}).get("celadon.request")
 
     async def send(self, message: Message) -> None:
         if isinstance(message, dict) and isinstance(message.get("headers"), Iterator):
             message = {**message, "headers": [*message["headers"]]}  # two read them
         await self._send(message)
-        kind = message["type"]
-        if kind.startswith("websocket.http."):  # an answer that refuses a WebSocket
-            kind = kind.removeprefix("websocket.")
+        # Of a WebSocket that is refused by an answer of the application's own.
+        kind = message["type"].replace("websocket.http.", "http.")
         if kind == "http.response.start":
             _begin(self._response, message["status"], message)
         elif kind == "http.response.body":
             self._response.sent += len(message.get("body", b""))
             if not message.get("more_body", False):
                 self.end()
+        elif kind == "http.response.pathsend":
+            length = self._response.response_length
+            self._response.sent += _size(message["path"]) if length is None else length
+            self.end()
         elif kind == "websocket.accept":
             _begin(self._response, 101, message)
         elif kind == "websocket.close" and not self._response.headers_sent:
             _begin(self._response, 403, message)
 
-    def fail(self) -> None:
-        if not self._response.headers_sent:
-            self._response.status = f"500 {PHRASES[500]}"
+    def end_with(self, task: asyncio.Task[Any] | None) -> None:
+        """The application has ended. If its answer has not, the server sees to that, once
+        its task is over."""
+        if self._after is not None and task is not None:
+            task.add_done_callback(lambda _: self.end())
 
     def end(self) -> None:
+        """What the application said of its answer holds no more where it has failed since,
+        or its time was over."""
         after, self._after = self._after, None
         if after is not None:
+            status = self._info.status if self._info is not None else 0
+            if status not in (0, self._response.status_code):
+                self._response.status = f"{status} {PHRASES.get(status, '')}"
             environ = _environ(self._scope, self._request)
             after((self._worker, self._request, environ, self._response))
+
+
+def _size(path: Any) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:  # it is gone by now
+        return 0
 
 
 def _begin(response: Response, status: int, message: Message) -> None:
