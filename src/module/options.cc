@@ -168,7 +168,7 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.duration("header_timeout", s.header_timeout);
   r.duration("body_timeout", s.body_timeout);
   r.duration("body_total_timeout", s.body_total_timeout);
-  r.duration("keepalive", s.keepalive);
+  r.span("keepalive", s.keepalive);
   r.duration("write_timeout", s.write_timeout);
   r.duration("linger_timeout", s.linger_timeout);
   r.duration("linger_total_timeout", s.linger_total_timeout);
@@ -191,6 +191,7 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.text("tmp_upload_dir", s.tmp_upload_dir);
   r.text("server_header", s.server_header);
   r.flag("date_header", s.date_header);
+  r.list("response_headers", s.response_headers);
   int mode = 0;
   r.integer("proxy_protocol", mode);
   s.proxy_protocol = static_cast<net::ProxyMode>(mode & 3);

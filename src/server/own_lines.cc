@@ -16,6 +16,9 @@ void OwnLines::renew() noexcept {
     lines_.append("Date: ").append(date, sizeof date).append("\r\n");
   }
   date_size_ = lines_.size();
+  for (const std::string& line : settings_.response_headers)
+    lines_.append(line).append("\r\n");
+  until_server_ = lines_.size();
   if (!settings_.server_header.empty()) {
     lines_.append("Server: ").append(settings_.server_header).append("\r\n");
   }

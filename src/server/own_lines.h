@@ -1,5 +1,5 @@
-// Field lines that the server adds to answers: Date, then Server. Rendered once a
-// second.
+// Field lines that the server adds to answers: Date, those of the settings, Server.
+// Rendered once a second.
 #pragma once
 
 #include <string>
@@ -15,11 +15,11 @@ class OwnLines {
   OwnLines(loop::Loop& loop, const Settings& settings) noexcept
       : loop_(loop), settings_(settings) {}
 
-  // Without those that the application has set itself.
+  // Without a Date and a Server that the application has set itself.
   [[nodiscard]] std::string_view get(bool has_date, bool has_server) noexcept {
     if (loop_.now() >= until_) renew();
     std::string_view lines = lines_;
-    if (has_server) lines = lines.substr(0, date_size_);
+    if (has_server) lines = lines.substr(0, until_server_);
     if (has_date) lines.remove_prefix(date_size_);
     return lines;
   }
@@ -35,6 +35,7 @@ class OwnLines {
   const Settings& settings_;
   std::string lines_;
   std::size_t date_size_ = 0;
+  std::size_t until_server_ = 0;
   Nanos until_ = 0;  // loop time at which the second is over
   Nanos wall_offset_ = 0;
 };

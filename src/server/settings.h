@@ -20,7 +20,7 @@ struct Settings {
   Nanos header_timeout = 10 * kSecond;
   Nanos body_timeout = 10 * kSecond;
   Nanos body_total_timeout = kNever;
-  Nanos keepalive = 75 * kSecond;
+  Nanos keepalive = 75 * kSecond;  // 0: a connection ends with its answer
   Nanos write_timeout = 30 * kSecond;
   Nanos linger_timeout = 2 * kSecond;         // without a byte
   Nanos linger_total_timeout = 30 * kSecond;  // in all
@@ -47,6 +47,7 @@ struct Settings {
 
   std::string server_header = "celadon";  // empty: none
   bool date_header = true;
+  std::vector<std::string> response_headers;  // lines of all answers, "Name: value"
   std::string request_id_header = "X-Request-ID";  // empty: none
   bool trace_context = true;                       // requests have trace ids
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from celadon.command import migrate, migrate_asgi
+from celadon.command import migrate, migrate_asgi, starting
 from celadon.config import flags, load
 from celadon.config.settings.hypercorn import OPTIONS
 from celadon.config.values.names import parse_worker_class
@@ -54,6 +55,8 @@ def test_every_flag_of_uvicorn_is_known() -> None:
         ),
         ("--timeout-keep-alive 7", {"keepalive": 7.0}),
         ("--timeout-graceful-shutdown 7", {"graceful_timeout": 7.0}),
+        ("--timeout-graceful-shutdown 0", {"graceful_timeout": 0.001}),
+        ("--graceful-timeout 0", {"graceful_timeout": 0.0}),
         ("--timeout-worker-healthcheck 7", {"timeout": 7.0}),
         ("--ws-max-size 70 --ws-max-queue 7", {"websocket_max_queue": 7}),
         ("--ws-max-size 70", {"websocket_max_message_size": 70}),
@@ -65,9 +68,12 @@ def test_every_flag_of_uvicorn_is_known() -> None:
         ("--no-proxy-headers", {"proxy_headers": False}),
         ("--no-server-header", {"server_header": False}),
         ("--no-date-header", {"date_header": False}),
+        (
+            "--header a:b,c --header Server:x",
+            {"response_headers": ["a: b,c", "Server: x"]},
+        ),
         ("--reload-dir a --reload-include *.html", {}),
-        ("--log-config log.json", {"logconfig_json": "log.json", "logconfig": ""}),
-        ("--log-config log.ini", {"logconfig": "log.ini"}),
+        ("--log-config log.json", {"logconfig": "log.json"}),
         ("--http2", {}),
     ],
 )
@@ -82,16 +88,38 @@ def test_what_uvicorn_watches_is_watched() -> None:
     assert found.reload_extra_files == ["a/**/*.py", "**/*.html"]
 
 
-def test_a_yaml_of_logging_is_read(tmp_path: Any) -> None:
-    file = tmp_path / "log.yaml"
-    file.write_text("version: 1\nroot:\n  level: INFO\n")
-    found = settings("--log-config", str(file))
-    assert found.logconfig_dict == {"version": 1, "root": {"level": "INFO"}}
-    with pytest.raises(UsageError, match=r"logconfig: .*nowhere.yml"):
-        settings("--log-config", "nowhere.yml")
-    file.write_text("[")
-    with pytest.raises(UsageError, match=r"logconfig: .*log.yaml"):
-        settings("--log-config", str(file))
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("log.yaml", "version: 1\nroot:\n  level: INFO\n", []),
+        ("log.json", '{"version": 1, "root": {"level": "INFO"}}', []),
+        ("nowhere.yml", "", ["logconfig: No such file or directory: 'nowhere.yml'"]),
+        ("log.yml", "[", ['logconfig: (?s:.*)in "log.yml"']),
+        ("log.yaml", "- 1", ["logconfig: expected a mapping"]),
+        ("log.json", "[1]", ["logconfig: expected a mapping"]),
+    ],
+)
+@pytest.mark.parametrize("by", ["flag", "file", "class"])
+def test_a_configuration_of_logging_is_read_by_its_name(
+    by: str,
+    name: str,
+    text: str,
+    said: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text:
+        Path(name).write_text(text)
+    own = type("Own", (Theirs,), {"CONFIG_KWARGS": {"log_config": name}})
+    found = {
+        "flag": lambda: settings("--log-config", name),
+        "file": lambda: load({"logconfig": name}, {}),
+        "class": lambda: load({"worker_class": own}, {}),
+    }[by]()
+    problems = [*starting.problems(found)]
+    assert len(problems) == len(said), problems
+    assert all(map(re.match, said, problems)), problems
 
 
 @pytest.mark.parametrize(
@@ -125,7 +153,7 @@ def test_what_changes_nothing_is_not_spoken_of(words: str) -> None:
     [
         ("--ssl-keyfile x", "keyfile is refused: TLS is not served yet"),
         ("--ssl-keyfile-password x", "TLS is not served yet"),
-        ("--header a:b", "--header is refused: a proxy in front, or the application"),
+        ("--header a", "response_headers: expected NAME:VALUE"),
         ("--http :80", "unknown option --http; celadon calls it --bind"),
         ("--interface rsgi", "interface: expected one of auto, wsgi, asgi, asgi2"),
         ("--lifespan maybe", "lifespan: expected one of auto, on, off"),
@@ -185,6 +213,9 @@ def test_a_file_of_gunicorn_with_them_is_migrated(tmp_path: Any) -> None:
     assert "worker_class: tasks run on celadon's own loop" in text
     assert "2 x 1000 requests at a time before, 2 x 1000 now" in text
     assert "Is refused" not in text
+    assert "graceful_timeout" not in text
+    file.write_text("graceful_timeout = 0\n")
+    assert "graceful_timeout: 0 waits" in migrate.examine(file.name, tmp_path).text
 
 
 def test_every_option_of_hypercorn_is_known() -> None:
@@ -302,6 +333,36 @@ def test_a_command_line_of_hypercorn_is_migrated(tmp_path: Any) -> None:
     assert any(line.startswith("none: ") for line in said["Has no effect"])
     _, said = report("hypercorn", "-k", "trio", "-D", "a:b")
     assert len(said["Is refused, and stops the start"]) == 2
+
+
+def test_what_waits_where_uvicorn_refuses_is_said() -> None:
+    words, said = report("uvicorn", "a:b", "--limit-concurrency", "9")
+    assert words == ["celadon", "--max-concurrent-requests", "9", "a:b"]
+    assert any("is --queue-depth 0" in line for line in said["Changes"])
+    _, said = report("uvicorn", "a:b")
+    assert not any("queue-depth" in line for line in said["Changes"])
+
+
+def test_texts_of_a_file_of_hypercorn_are_lists_of_one(tmp_path: Path) -> None:
+    """As Hypercorn takes them."""
+    file = tmp_path / "h.toml"
+    for bind, more in (("'a:1'", "'b:2'"), ("['a:1']", "'b:2'"), ("'a:1'", "['b:2']")):
+        file.write_text(f"bind = {bind}\ninsecure_bind = {more}\nserver_names = 'c'\n")
+        words, _ = report("hypercorn", "-c", str(file), "a:b")
+        assert words == [
+            *("celadon", "--bind", "a:1", "--bind", "b:2"),
+            *("--allowed-hosts", "c", "a:b"),
+        ]
+
+
+def test_what_else_means_something_else_in_hypercorn() -> None:
+    words, _ = report("hypercorn", "--graceful-timeout", "0", "a:b")
+    assert words == ["celadon", "--graceful-timeout", "1ms", "a:b"]
+    _, said = report("hypercorn", "--log-config", "toml:log.toml", "a:b")
+    (refused,) = said["Is refused, and stops the start"]
+    assert refused.startswith("logconfig: toml:log.toml is not read")
+    words, _ = report("hypercorn", "--log-config", "json:log.json", "a:b")
+    assert words == ["celadon", "--log-config-json", "log.json", "a:b"]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,9 @@ class Async(UvicornWorker):
         "limit_concurrency": 9,
         "ws_max_size": 70,
         "ws_ping_interval": None,
+        "ws_ping_timeout": None,
+        "timeout_graceful_shutdown": 0,
+        "headers": [("X-A", "b")],
         "proxy_headers": False,
         "server_header": False,
         "access_log": False,
@@ -79,7 +82,9 @@ class Async(UvicornWorker):
     assert (config.root_path, config.keepalive) == ("/api", 7.0)
     assert config.max_concurrent_requests == 9
     assert config.websocket_max_message_size == 70
-    assert config.is_default("websocket_ping_interval")
+    assert (config.websocket_ping_interval, config.websocket_ping_timeout) == (0, 0)
+    assert config.graceful_timeout == 0.001
+    assert config.response_headers == ["X-A: b"]
     assert (config.proxy_headers, config.server_header) == (False, False)
     assert (config.accesslog, config.loglevel) == ("", "warning")
     assert notes(config) == []
@@ -92,14 +97,14 @@ def test_what_has_no_effect_is_named_in_one_line(folder: Path) -> None:
         + """
 class Async(UvicornWorker):
     CONFIG_KWARGS = {"loop": "uvloop", "http": "h11", "ws": "auto", "lifespan": "on",
-                     "headers": [("a", "b")], "callback_notify": print}
+                     "callback_notify": print}
 """,
     )
     config = of("project.workers.Async")
     assert config.lifespan == "on"
     assert notes(config) == [
         "worker_class: CONFIG_KWARGS of project.workers.Async that have no effect: "
-        "loop, http, headers, callback_notify"
+        "loop, http, callback_notify"
     ]
 
 

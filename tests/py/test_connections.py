@@ -54,6 +54,19 @@ def test_cn01_mixed_pipelined_bodies() -> None:
             assert got == [b"/a:12345", b"/c:abc", b"/b:", b"/d:"]
 
 
+def test_cn01_without_keepalive_a_connection_ends_with_what_is_here() -> None:
+    """As in gunicorn, uvicorn and nginx."""
+    with serving(echo, keepalive=0) as server:
+        with server.client() as client:
+            client.send(raw.get("/1"))
+            (answer,) = client.responses()
+            assert answer.get("Connection") == "close"
+        with server.client() as client:
+            client.send(raw.get("/1") + raw.get("/2"))
+            assert [a.body for a in client.responses()] == [b"/1:", b"/2:"]
+        assert server.stats()["timeouts_keepalive"] == 0
+
+
 def test_cn03_nothing_after_connection_close() -> None:
     with serving(echo) as server, server.client() as client:
         client.send(raw.get("/1", "Connection: close") + raw.get("/2"))

@@ -11,7 +11,8 @@ from typing import Any
 
 import greenlet
 import pytest
-from celadon import green
+from celadon import config, green
+from celadon.errors import UsageError
 
 from tests.support import raw
 from tests.support.raw import TIMEOUT
@@ -377,6 +378,63 @@ def test_rs08_date_and_server_once() -> None:
     with serving(make(), server_header=False, date_header=False) as server:
         answer = server.request(raw.get())
         assert answer.all("Date") == answer.all("Server") == []
+
+
+def test_headers_of_all_answers() -> None:
+    """Whoever answers; as uvicorn's `--header`."""
+    added = ["X-Frame-Options: DENY", "X-List: a, b", "X-List: c"]
+    with serving(make(), response_headers=added) as server:
+        for data in (raw.get(), raw.get(), b"BAD\r\n\r\n"):
+            answer = server.request(data)
+            assert answer.all("X-Frame-Options") == ["DENY"]
+            assert answer.all("X-List") == ["a, b", "c"]
+            assert answer.all("Server") == ["celadon"]
+            assert len(answer.all("Date")) == 1
+    own = [*TEXT, ("Date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("server", "mine")]
+    for off in (True, False):
+        settings = {"server_header": off, "date_header": off}
+        named = {"X-A": "b", "Server": "ours"}
+        with serving(make(), response_headers=named, **settings) as server:
+            answer = server.request(raw.get())
+            assert (answer.all("X-A"), answer.all("Server")) == (["b"], ["ours"])
+            assert len(answer.all("Date")) == int(off)
+        with serving(make(headers=own), response_headers=named, **settings) as server:
+            answer = server.request(raw.get())
+            assert (answer.all("X-A"), answer.all("Server")) == (["b"], ["mine"])
+            assert answer.all("Date") == ["Sun, 06 Nov 1994 08:49:37 GMT"]
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("X-A: b, c", ["X-A: b, c"]),
+        ("", []),
+        ('{"X-A": "b", "X-B": "c"}', ["X-A: b", "X-B: c"]),
+        ({"X-A": 1}, ["X-A: 1"]),
+        ([("X-A", " b ")], ["X-A: b"]),
+        (["X-A:", "X-U: http://a"], ["X-A: ", "X-U: http://a"]),
+    ],
+)
+def test_how_headers_of_all_answers_are_said(given: Any, found: list[str]) -> None:
+    assert config.load({"response_headers": given}).response_headers == found
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("X-A", "expected NAME:VALUE"),
+        (": b", "expected NAME:VALUE"),
+        ("X A: b", "expected NAME:VALUE"),
+        ("X-A: b\r\nX-B: c", "expected NAME:VALUE"),
+        ("X-A: \u0142", "expected NAME:VALUE"),
+        ([("X-A",)], "expected NAME:VALUE"),
+        ("content-length: 3", "content-length is the server's own to send"),
+        ("Transfer-Encoding: chunked", "Transfer-Encoding is the server's own to send"),
+    ],
+)
+def test_what_is_no_header_of_all_answers(given: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=f"^response_headers: {said}"):
+        config.load({"response_headers": given})
 
 
 def test_white_space_around_a_value_is_not_sent() -> None:

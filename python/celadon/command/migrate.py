@@ -127,6 +127,11 @@ def _watch(layer: Layer, settings: config.Config) -> Iterator[str]:
     for name, row in SETTINGS.items():
         if row.ceiling and layer.values.get(name) == 0:
             yield f"{name}: 0 is the most that there can be, not without limit"
+    if layer.values.get("graceful_timeout") == 0:
+        yield (
+            "graceful_timeout: 0 waits for requests as long as they take, where gunicorn "
+            "ends them at once: write 1ms for that"
+        )
     fields = settings.limit_request_fields * settings.limit_request_field_size
     if fields > settings.limit_request_head and (
         {"limit_request_fields", "limit_request_field_size"} & layer.values.keys()

@@ -14,7 +14,8 @@ from celadon import config
 from celadon.command.migrate import Report
 from celadon.config import flags
 from celadon.config.settings import SETTINGS
-from celadon.config.settings.hypercorn import OPTIONS
+from celadon.config.settings.hypercorn import OPTIONS, Option
+from celadon.config.settings.uvicorn import no_time
 from celadon.config.settling import contradictions
 from celadon.errors import UsageError, reason
 
@@ -34,6 +35,10 @@ _OTHER_DEFAULTS = {
         "websocket_ping_interval": "20 s instead of none",
     },
 }
+_QUEUE = (
+    "max_concurrent_requests: further requests wait, queue_depth (1000) of them, instead of "
+    "a 503 at once, which is --queue-depth 0"
+)
 _WATCH = (
     "code that blocks in `async def` holds up its own task alone: `celadon check "
     "module:app` says what waits how"
@@ -58,6 +63,8 @@ def examine(words: Sequence[str]) -> Report:
         for name, text in _OTHER_DEFAULTS[server].items()
         if settings.is_default(name)
     ]
+    if settings.max_concurrent_requests:
+        changes.append(_QUEUE)
     sections = [
         ("Write", [line]),
         ("Changes", changes),
@@ -130,8 +137,7 @@ def _read_hypercorn(words: Sequence[str]) -> _Read:
         if option.is_switch:
             parser.add_argument(*option.flags, dest=name, action="store_true")
         elif option.flags:
-            is_list = SETTINGS[option.setting].repeat if option.setting else False
-            action = "append" if is_list else "store"
+            action = "append" if _is_list(option) else "store"
             parser.add_argument(*option.flags, dest=name, action=action)
     given = vars(parser.parse_args(list(words)))
     target, file = given.pop("application"), given.pop("config", "")
@@ -148,6 +154,10 @@ def _read_hypercorn(words: Sequence[str]) -> _Read:
     return {**options, "target": target}, ignored, refused
 
 
+def _is_list(option: Option) -> bool:
+    return bool(option.setting) and SETTINGS[option.setting].repeat
+
+
 def _take(
     name: str,
     value: Any,
@@ -156,6 +166,10 @@ def _take(
     refused: list[str],
 ) -> None:
     option = OPTIONS[name]
+    if isinstance(value, str) and _is_list(option):
+        value = [value]
+    if name == "graceful_timeout":
+        value = no_time(str(value))
     if name == "worker_class" and value == "trio":
         refused.append(
             "worker_class: trio has a loop of its own, which is not driven here"
@@ -166,6 +180,10 @@ def _take(
         ignored.append(f"{name}: {option.note}")
     elif name == "logconfig" and str(value).startswith("json:"):
         options["logconfig_json"] = value.removeprefix("json:")
+    elif name == "logconfig" and str(value).startswith("toml:"):
+        refused.append(
+            f"logconfig: {value} is not read: write it as JSON, or into logconfig_dict"
+        )
     elif isinstance(options.get(option.setting), list):
         options[option.setting] += value
     else:

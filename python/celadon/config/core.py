@@ -39,7 +39,7 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         refuse_underscores=v["header_map"] == "refuse",
         refuse_absolute_form=v["absolute_form"] == "reject",
         tmp_upload_dir=v["tmp_upload_dir"] or _system_temp(),
-        server_header="celadon" if v["server_header"] else "",
+        **_own_headers(config),
         server_software="celadon/" + version,
         proxy_protocol=_PROXY_MODES[v["proxy_protocol"]],
         multiprocess=v["workers"] > 1,
@@ -50,6 +50,17 @@ def core_options(config: Config, version: str) -> dict[str, Any]:
         stdout_fd=1,
     )
     return options
+
+
+def _own_headers(config: Config) -> dict[str, Any]:
+    """A Server of their own is that of all answers."""
+    lines = config.response_headers
+    own = [line for line in lines if line.lower().startswith("server:")]
+    server = own[-1].partition(":")[2].strip() if own else "celadon"
+    return {
+        "response_headers": [line for line in lines if line not in own],
+        "server_header": server if own or config.server_header else "",
+    }
 
 
 def shows_clients_of_proxies(config: Config, is_asgi: bool) -> bool:

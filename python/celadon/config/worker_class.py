@@ -23,6 +23,7 @@ _PATIENCE = 60.0  # seconds that an import may take
 _INSTEAD = "write worker_class = asgi, and what its CONFIG_KWARGS say as settings"
 # Keywords of uvicorn's that are settings by the same name, or this one.
 _SAME = {
+    "headers": "response_headers",
     "log_level": "loglevel",
     "log_config": "logconfig_dict",
     **{
@@ -101,6 +102,7 @@ def _apply(config: Config, name: str, keywords: Mapping[str, Any]) -> list[str]:
 
 def _setting_of(key: str, value: Any) -> tuple[str | None, Any]:
     """None where there is none for such a value."""
+    value = uvicorn.value_of(key, value)
     if value is None:
         return None, None
     if key == "access_log":  # of whether, not of where

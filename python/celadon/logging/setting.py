@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from celadon.base import output
@@ -131,20 +131,43 @@ def _is_of_all(described: Mapping[str, Any]) -> bool:
 
 def _apply_config(settings: LogSettings) -> Mapping[str, Any]:
     """What was described for `dictConfig`; nothing of `fileConfig`, which is of those it names."""
-    # Imported only where they are needed: a start must be short.
-    import json
-    import logging.config
+    import logging.config  # only where it is needed: a start must be short
 
-    if settings.logconfig_dict:
-        described = settings.logconfig_dict
-    elif settings.logconfig_json:
-        with open(settings.logconfig_json, encoding="utf-8") as file:
-            described = json.load(file)
-    else:
+    described = settings.logconfig_dict
+    if not described and settings.logconfig_json:
+        described = _read_json(settings.logconfig_json)
+    elif not described and (read := _reader_of(settings.logconfig)):
+        described = read(settings.logconfig)
+    elif not described:
         _apply_file(settings.logconfig)
         return {}
+    if not isinstance(described, Mapping):
+        raise ValueError("expected a mapping")
     logging.config.dictConfig(_complete(described))
     return described
+
+
+def _reader_of(path: str) -> Callable[[str], Any] | None:
+    """By its name, as uvicorn reads its ``--log-config``; None: as `fileConfig` does."""
+    if path.endswith(".json"):
+        return _read_json
+    return _read_yaml if path.endswith((".yaml", ".yml")) else None
+
+
+def _read_json(path: str) -> Any:
+    import json
+
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def _read_yaml(path: str) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise ValueError(f"PyYAML, which reads {path}, is not there") from None
+    with open(path, encoding="utf-8") as file:
+        return yaml.safe_load(file)
 
 
 def _apply_file(path: str) -> None:
@@ -157,7 +180,7 @@ def _apply_file(path: str) -> None:
     logging.config.fileConfig(path, defaults, disable_existing_loggers=False)
 
 
-def _complete(described: dict[str, Any]) -> dict[str, Any]:
+def _complete(described: Mapping[str, Any]) -> dict[str, Any]:
     """With what a configuration for gunicorn may name without saying what it is."""
     if described.get("incremental"):
         return {"version": 1, **described}

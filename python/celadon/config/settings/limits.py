@@ -72,7 +72,8 @@ def rows() -> Iterable[Setting]:
         "graceful_timeout",
         d,
         30.0,
-        "longest drain after SIGTERM; SIGINT and SIGQUIT wait for no request",
+        "longest drain after SIGTERM; 0: as long as it takes; SIGINT and SIGQUIT wait for no "
+        "request",
         section=t,
         for_server=True,
         for_master=True,
@@ -82,7 +83,7 @@ def rows() -> Iterable[Setting]:
         "keepalive",
         d,
         75.0,
-        "idle time between requests",
+        "idle time between requests; 0: a connection ends with its answer",
         ("--keep-alive", "--keepalive"),
         section=t,
         for_server=True,

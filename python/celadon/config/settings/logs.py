@@ -139,7 +139,8 @@ def rows() -> Iterable[Setting]:
         "logconfig",
         parse_text,
         "",
-        "file for logging.config.fileConfig",
+        "file for logging.config.fileConfig; one that is called .json, or .yaml where PyYAML "
+        "is installed, is for dictConfig",
         ("--log-config",),
         metavar="FILE",
         section=t,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from celadon.config.settings.row import Setting
 from celadon.config.values.addresses import parse_peers
-from celadon.config.values.names import parse_proxy_protocol
+from celadon.config.values.names import parse_proxy_protocol, parse_response_headers
 from celadon.config.values.plain import (
     one_of,
     parse_auto_bool,
@@ -127,6 +127,17 @@ def rows() -> Iterable[Setting]:
         parse_bool,
         True,
         "send a Date header",
+        section=t,
+        for_server=True,
+    )
+    yield s(
+        "response_headers",
+        parse_response_headers,
+        [],
+        "NAME:VALUE, a header of all answers, as Server:mine; in a file also a mapping",
+        ("--header", "--response-headers"),
+        True,
+        "NAME:VALUE",
         section=t,
         for_server=True,
     )

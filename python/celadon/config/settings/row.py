@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celadon.config.values.mounts import parse_mounts
-from celadon.config.values.names import parse_environment
+from celadon.config.values.names import parse_environment, parse_response_headers
 from celadon.config.values.plain import parse_auto_bool, parse_bool, parse_umask
 
 
@@ -63,8 +63,8 @@ class Setting:
 
     @property
     def has_pairs(self) -> bool:
-        """Whether its values are ``NAME=value``, in which a comma is one."""
-        return self.parse in (parse_environment, parse_mounts)
+        """Whether its values are ``NAME=value`` or the like, in which a comma is one."""
+        return self.parse in (parse_environment, parse_mounts, parse_response_headers)
 
     @property
     def is_mode(self) -> bool:

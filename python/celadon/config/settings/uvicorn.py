@@ -6,7 +6,7 @@ Flags only: authors of configuration files use such names freely.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from celadon.config.settings.gunicorn import Verdict
@@ -37,9 +37,19 @@ _VALUES: Mapping[str, str] = {
     "--ws-ping-timeout": "websocket_ping_timeout",
     **{flag: flag for flag in ("--host", "--port", "--uds", "--fd", "--http")},
 }
+
+
+def no_time(text: str) -> str:
+    """0 there; here that is as long as it takes."""
+    return "1ms" if text and not text.strip("0.") else text
+
+
+# Values that mean something else there.
+_MEANT: Mapping[str, Callable[[str], str]] = {
+    "--timeout-graceful-shutdown": no_time,
+}
 _LISTS: Mapping[str, str] = {
     "--app-dir": "pythonpath",
-    "--header": "--header",
     "--reload-dir": "--reload-dir",
     "--reload-exclude": "--reload-exclude",
     "--reload-include": "--reload-include",
@@ -60,7 +70,6 @@ _IMPORTED = (
 
 VERDICTS: Mapping[str, Verdict] = {
     "--h11-max-incomplete-event-size": Verdict(_ONE_PARSER, False, ()),
-    "--header": Verdict("a proxy in front, or the application, adds it", True, ()),
     "--http": Verdict(_ONE_PARSER, False, ("auto",)),
     "--reload-delay": Verdict("reload_engine says when it looks", False, ()),
     "--reload-exclude": Verdict(_IMPORTED, False, ()),
@@ -79,10 +88,18 @@ def setting_of(keyword: str) -> str:
     return _VALUES.get(flag) or _LISTS.get(flag, "")
 
 
+def value_of(keyword: str, value: Any) -> Any:
+    """What it is here."""
+    if value is None and keyword in ("ws_ping_interval", "ws_ping_timeout"):
+        return 0  # none, where its default is some
+    meant = _MEANT.get("--" + keyword.replace("_", "-"))
+    return meant(str(value)) if meant and value is not None else value
+
+
 def add_flags(parser: argparse.ArgumentParser) -> None:
     hidden: Any = {"help": argparse.SUPPRESS}
     for flag, name in _VALUES.items():
-        parser.add_argument(flag, dest=name, **hidden)
+        parser.add_argument(flag, dest=name, type=_MEANT.get(flag, str), **hidden)
     for flag, name in _LISTS.items():
         parser.add_argument(flag, dest=name, action="append", **hidden)
     for flag, (name, value) in _SWITCHES.items():
@@ -107,11 +124,6 @@ def settle(options: dict[str, Any]) -> dict[str, Any]:
         ]
     if options.get("--http", "auto") not in _PARSERS:  # uWSGI's is an address
         raise UsageError("unknown option --http; celadon calls it --bind")
-    file = str(options.get("logconfig", ""))
-    if file.endswith(".json"):
-        options["logconfig_json"] = options.pop("logconfig")
-    elif file.endswith((".yaml", ".yml")):
-        options["logconfig_dict"] = _read_yaml(options.pop("logconfig"))
     return options
 
 
@@ -125,17 +137,3 @@ def _addresses(options: dict[str, Any]) -> Iterator[str]:
     elif host or port:
         host = host or "127.0.0.1"
         yield f"[{host}]:{port or 8000}" if ":" in host else f"{host}:{port or 8000}"
-
-
-def _read_yaml(path: str) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        raise UsageError(
-            f"logconfig: PyYAML, which reads {path}, is not there"
-        ) from None
-    try:
-        with open(path, encoding="utf-8") as file:
-            return yaml.safe_load(file)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"logconfig: {path}: {error}") from None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from celadon.config.values.plain import FALSE, TRUE, one_of
+from celadon.config.values.plain import FALSE, TRUE, one_of, parse_mapping
 
 _ATOM = re.compile(r"%\(([^()]*)\)s")
 _ATOMS = re.compile(r"[hlutrsbfaBmUqHLDTMp]|\{[^{}]+\}[ioex]")
@@ -131,6 +132,41 @@ def parse_header_name(value: Any) -> str:
     if not _TOKEN.fullmatch(text):
         raise ValueError("expected the name of a header")
     return text
+
+
+# The server's own, by what it sends and to whom.
+_OF_SERVER = {
+    *("connection", "content-length", "date", "keep-alive", "proxy-authenticate"),
+    *("te", "trailer", "transfer-encoding", "upgrade"),
+}
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")
+
+
+def parse_response_headers(value: Any) -> list[str]:
+    """``NAME: VALUE`` each: of one such text, a list of these or of pairs, or a mapping, as
+    JSON in a text."""
+    if isinstance(value, str):
+        is_json = value.lstrip().startswith("{")
+        value = parse_mapping(value) if is_json else [value] if value.strip() else []
+    items = value.items() if isinstance(value, Mapping) else list(value)
+    return [_response_header(*_pair(item)) for item in items]
+
+
+def _pair(item: Any) -> tuple[str, str]:
+    if isinstance(item, str):
+        name, colon, text = item.partition(":")
+        item = (name, text) if colon else ()
+    if not isinstance(item, list | tuple) or len(item) != 2:
+        raise ValueError("expected NAME:VALUE")
+    return str(item[0]).strip(), str(item[1]).strip()
+
+
+def _response_header(name: str, text: str) -> str:
+    if not name or not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(text):
+        raise ValueError("expected NAME:VALUE")
+    if name.lower() in _OF_SERVER:
+        raise ValueError(f"{name} is the server's own to send")
+    return f"{name}: {text}"
 
 
 def parse_proxy_protocol(value: Any) -> str:
