@@ -166,7 +166,7 @@ Outcome Socket::close_by(PyObject* dict, const PortObject& port) noexcept {
   PyObject* given = message.find(Name::Code);
   if (given && given != Py_None) {
     const long number = PyLong_Check(given) ? PyLong_AsLong(given) : -1;
-    if (number < 0 || number > 4999 || number == ws::close_code::kNone) {
+    if (number < 0 || number > 4999) {
       PyErr_Clear();
       return fail(PyExc_ValueError, "no code to close a WebSocket with: %U", given);
     }

@@ -110,7 +110,8 @@ Event Conversation::on_close(OutQueue& out) {
   ending_.code = code_of(payload);
   if (payload.size() > 2) ending_.reason = payload.substr(2);
   if (state_ == State::Open) {
-    append_close(out, ending_.code, {});
+    // As it came (RFC 6455 5.5.1): its sender may hear of its own end by this alone.
+    append_control(out, Opcode::Close, payload);
     set_state(State::ClosingByPeer);
   } else {
     set_state(State::Answered);
@@ -163,12 +164,10 @@ Refusal Conversation::ping(std::string_view data, OutQueue& out) {
 Refusal Conversation::close(std::uint16_t code, std::string_view reason, Nanos now,
                             OutQueue& out, Delivery delivery) {
   if (state_ != State::Open) return Refusal::NotOpen;
-  if (code != close_code::kNone && !is_close_code(code)) return Refusal::BadCode;
+  if (!is_close_code(code)) return Refusal::BadCode;
   if (reason.size() > kLongestReason) return Refusal::TooLong;
   Utf8 text;
-  const bool is_text = text.take(reason) && text.is_whole();
-  if (!is_text || (code == close_code::kNone && !reason.empty()))
-    return Refusal::BadReason;
+  if (!text.take(reason) || !text.is_whole()) return Refusal::BadReason;
   append_close(out, code, reason);
   close_ = Question(now, delivery);
   set_state(State::ClosingByUs);

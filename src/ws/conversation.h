@@ -49,7 +49,7 @@ enum class Refusal : std::uint8_t {
   None,
   NotOpen,    // one of both sides has closed
   BadCode,    // no close frame may hold it
-  BadReason,  // not UTF-8, or one without a code
+  BadReason,  // not UTF-8
   TooLong,    // for a control frame
 };
 
@@ -87,8 +87,8 @@ class Conversation {
     return send(Opcode::Binary, data, out, owner);
   }
   [[nodiscard]] Refusal ping(std::string_view data, OutQueue& out);
-  // Begins the close handshake. 1005: without a code. `delivery`: of what was sent
-  // before, where that is known.
+  // Begins the close handshake. `delivery`: of what was sent before, where that is
+  // known.
   [[nodiscard]] Refusal close(std::uint16_t code, std::string_view reason, Nanos now,
                               OutQueue& out, Delivery delivery = {});
 

@@ -1,7 +1,6 @@
 #include "ws/frame_writer.h"
 
 #include "base/assert.h"
-#include "ws/close_code.h"
 
 namespace celadon::ws {
 namespace {
@@ -27,7 +26,6 @@ FrameHead::FrameHead(Opcode opcode, std::uint64_t size, Last last,
 }
 
 ClosePayload::ClosePayload(std::uint16_t code, std::string_view reason) noexcept {
-  if (code == close_code::kNone) return;
   CHECK(reason.size() <= kLongestReason, "a reason that no close frame has room for");
   bytes_[0] = static_cast<char>(code >> 8);
   bytes_[1] = static_cast<char>(code & 0xFF);

@@ -31,7 +31,7 @@ class FrameHead {
   std::uint8_t size_ = 2;
 };
 
-// The payload of a close frame: nothing for 1005. The reason has its length.
+// The payload of a close frame that we begin with. The reason has its length.
 class ClosePayload {
  public:
   ClosePayload(std::uint16_t code, std::string_view reason) noexcept;

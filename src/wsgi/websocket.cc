@@ -96,17 +96,17 @@ bool WebSocket::send(bool is_text, std::string_view data) noexcept {
   return gateway::WebSocket::send(is_text, data, bridge().leave()) || raise_closed();
 }
 
-bool WebSocket::close(std::uint16_t code, std::string_view reason) noexcept {
+bool WebSocket::close(int code, std::string_view reason) noexcept {
   if (!accept_first()) return false;
-  switch (gateway::WebSocket::close(code, reason, bridge().leave())) {
+  const auto number = static_cast<std::uint16_t>(code < 0 || code > 0xFFFF ? 0 : code);
+  switch (gateway::WebSocket::close(number, reason, bridge().leave())) {
     case ws::Refusal::None:
     case ws::Refusal::NotOpen: break;
     case ws::Refusal::BadCode:
-      PyErr_Format(PyExc_ValueError, "%d is no code to close a WebSocket with",
-                   static_cast<int>(code));
+      PyErr_Format(PyExc_ValueError, "%d is no code to close a WebSocket with", code);
       return false;
     case ws::Refusal::BadReason:
-      return fail(PyExc_ValueError, "a reason to close a WebSocket needs a code");
+      return fail(PyExc_ValueError, "the reason to close a WebSocket is not UTF-8");
     case ws::Refusal::TooLong:
       return fail(PyExc_ValueError,
                   "the reason to close a WebSocket has at most 123 bytes");

@@ -39,7 +39,7 @@ class WebSocket final : public gateway::WebSocket {
   // Nothing: none comes any more.
   [[nodiscard]] bool receive(std::optional<gateway::Message>& out) noexcept;
   [[nodiscard]] bool send(bool is_text, std::string_view data) noexcept;
-  [[nodiscard]] bool close(std::uint16_t code, std::string_view reason) noexcept;
+  [[nodiscard]] bool close(int code, std::string_view reason) noexcept;
   // It has returned, or raised: waits for the peer's answer to the close, unless it was
   // killed.
   void end(Done how) noexcept;

@@ -134,9 +134,8 @@ PyObject* close(PyObject* self, PyObject* args, PyObject* names) noexcept {
     return nullptr;
   }
   if (!self_of(self).socket) return py::none();
-  const auto number = static_cast<std::uint16_t>(code < 0 || code > 0xFFFF ? 0 : code);
   return at_home(self, [=](WebSocket& socket) {
-    return socket.close(number, {reason, static_cast<std::size_t>(size)});
+    return socket.close(code, {reason, static_cast<std::size_t>(size)});
   });
 }
 
@@ -238,7 +237,8 @@ PyMethodDef methods[] = {
     {"close", py::as_method(close), METH_VARARGS | METH_KEYWORDS,
      "close(code=1000, reason=\"\")\n\nBegin the end; nothing happens where it has "
      "begun. "
-     "Raises ValueError for a code that may not be sent, or a reason above 123 bytes."},
+     "Raises ValueError for a code that may not be sent, or a reason that is not "
+     "UTF-8 or above 123 bytes."},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef fields[] = {
     {"path", get_path, nullptr, "PATH_INFO.", nullptr},

@@ -64,7 +64,9 @@ def _refuses(ws):
             ws.accept(**wrong)
         except (ValueError, TypeError) as error:
             seen.append(f"{type(error).__name__}: {error}")
-    for code, reason in ((99, ""), (1004, ""), (1000, "x" * 124)):
+    codes = (99, 1004, 1005, 1006, 1015, 2999, 5000, 70_000)
+    closes = [*((code, "") for code in codes), (1000, "x" * 124), (1000, b"\xff")]
+    for code, reason in closes:
         try:
             ws.close(code, reason)
         except ValueError as error:

@@ -185,7 +185,10 @@ WRONG: list[Any] = [
     ([ACCEPT, {"type": "websocket.send", "text": "a", "bytes": b"b"}], ValueError),
     ([ACCEPT, {"type": "websocket.send", "text": b"a"}], TypeError),
     ([ACCEPT, {"type": "websocket.send", "bytes": "a"}], TypeError),
-    ([ACCEPT, {"type": "websocket.close", "code": 1005}], ValueError),
+    *(
+        ([ACCEPT, {"type": "websocket.close", "code": code}], ValueError)
+        for code in (-1, 0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 70_000)
+    ),
     ([ACCEPT, {"type": "websocket.close", "reason": "x" * 200}], ValueError),
     ([ACCEPT, {"type": "http.response.start", "status": 200}], ValueError),
     ([DENIAL, ACCEPT], RuntimeError),
