@@ -16,7 +16,7 @@ _KEPT = re.compile(
     # with CELADON_: a server would take it for a setting, and does not start with one that
     # it does not know.
     r"|PYTEST_\w+|PYTHONPYCACHEPREFIX|PYTHONDONTWRITEBYTECODE|SUITE_EVENTS"
-    r"|CHAOS_SECONDS|PREEMPTION_PROGRAMS|FUZZ_SEEDS|ROWS_FILE"
+    r"|CHAOS_\w+|PREEMPTION_PROGRAMS|FUZZ_SEEDS|ROWS_FILE"
     # Of tools that look at the processes.
     r"|LD_\w+|\w+SAN_OPTIONS|COVERAGE_\w+|COV_\w+|PYENV_\w+|CCACHE_\w+"
 )

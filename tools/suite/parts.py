@@ -191,6 +191,10 @@ def _clients(options: Options) -> list[Step]:
     return _checks(options, "{bin}/python -m tests.clients --seconds 90")
 
 
+def _autobahn(options: Options) -> list[Step]:
+    return _checks(options, "{bin}/python -m tests.autobahn --quick")
+
+
 def _applications(options: Options) -> list[Step]:
     """One step for each, so that each is a result."""
     names = sorted(
@@ -327,10 +331,18 @@ PARTS = (
         minutes=3,
     ),
     Part(
+        "autobahn",
+        "Autobahn's cases for WebSockets, but for those that take long",
+        _autobahn,
+        after=(*READY, "clients"),
+        quiet=True,  # some of its cases give a second
+        minutes=3,
+    ),
+    Part(
         "applications",
         "applications of others, as gunicorn serves them and under many clients",
         _applications,
-        after=(*READY, "clients"),
+        after=(*READY, "autobahn"),
         quiet=True,
         minutes=25,  # their environments are made the first time
     ),
@@ -352,7 +364,7 @@ VERBS = {
     "quick": ("c++ base", "c++", "unit", "changed"),
     "check": (
         *("c++ base", "c++", "headers", "simulator", "python", "alone"),
-        *("lint", "tidy", "chaos", "clients", "applications", "fuzz"),
+        *("lint", "tidy", "chaos", "clients", "autobahn", "applications", "fuzz"),
     ),
 }
 

@@ -1,0 +1,44 @@
+"""Autobahn's fuzzing client, run by a Python that has it: `fuzz.py URL AT_ONCE PATTERN ...`.
+
+It runs the cases of a pattern, then those of the next; a line of JSON for each case says what
+came of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from kosoku import FailureError, run_fuzzingclient
+
+LAST = 16  # events of a case that went wrong
+
+
+def line(case: Any) -> str:
+    said = {
+        "case": case.case_id,
+        "behavior": case.behavior.value,
+        "close": case.behavior_close.value,
+        "why": f"{case.result} {case.result_close}",
+        "took": case.duration / 1000,
+    }
+    if not case.passed:
+        said["expected"] = case.expectation
+        said["wire"] = [repr(each)[:200] for each in case.wirelog[-LAST:]]
+    return json.dumps(said)
+
+
+async def main(url: str, at_once: str, *patterns: str) -> None:
+    for pattern in patterns:
+        try:
+            cases = await run_fuzzingclient(url, [pattern], concurrency=int(at_once))
+        except FailureError as failure:
+            cases = failure.results
+        for case in cases:
+            print(line(case), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
