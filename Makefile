@@ -22,7 +22,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos autobahn clients drivers applications bench docs docs-site pictures roots try-docs test-pythons test-cpython test-asyncio clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos websockets autobahn clients drivers applications bench docs docs-site pictures roots try-docs test-pythons test-cpython test-asyncio clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -137,6 +137,11 @@ chaos: test-tools  ## Kills, stops and reloads under load, CHAOS_SECONDS for eac
 CLIENTS_SECONDS ?= 300
 clients: test-tools ## Random clients on the real server, in every mode, CLIENTS_SECONDS in all
 	$(RUN) tests.clients --seconds $(CLIENTS_SECONDS) $(ARGS)
+
+WEBSOCKETS ?= 10000
+RELOADS ?= 20
+websockets: test-tools ## WEBSOCKETS (10000) through RELOADS (20): each gets its close frame and comes again
+	CHAOS_WEBSOCKETS=$(WEBSOCKETS) CHAOS_RELOADS=$(RELOADS) $(RUN) pytest -rP tests/chaos/test_websockets.py
 
 autobahn: test-tools ## Autobahn's 517 cases for WebSockets, of ASGI and of views (ARGS="--quick KIND ...")
 	$(RUN) tests.autobahn $(ARGS)
