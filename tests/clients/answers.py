@@ -41,7 +41,6 @@ class Reader:
     def __init__(self, heads: list[bool]) -> None:
         self.answers: list[Answer] = []
         self.interims: list[int] = []  # of the answer to come
-        self.taken = 0
         self._heads = heads
         self._buffer = bytearray()
         self._left = 0  # bytes of a length or a chunk
@@ -63,7 +62,6 @@ class Reader:
         )
 
     def feed(self, data: bytes) -> None:
-        self.taken += len(data)
         self._buffer += data
         while self._step():
             pass

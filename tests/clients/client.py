@@ -5,43 +5,40 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, cycle
 
 from tests.clients.answers import Answer, Malformed, Reader
+from tests.clients.connection import (
+    EOF,
+    LEFT,
+    MALFORMED,
+    RESET,
+    WHOLE,
+    Address,
+    Connection,
+    Seen,
+)
 from tests.clients.plan import MOST_PIECES, Plan
-
-Address = str | tuple[str, int]
-
-# How a connection came to its end.
-WHOLE = "all was answered"
-EOF = "end of file"
-RESET = "reset"
-LEFT = "the client left"
-STUCK = "nothing comes any more"
-MALFORMED = "not HTTP"
 
 
 @dataclass
-class Trace:
+class Trace(Seen):
     """What a client saw."""
 
     answers: list[Answer] = field(default_factory=list)
     interims: list[int] = field(default_factory=list)  # of an answer that never came
-    end: str = ""
-    detail: str = ""
     between: bool = True  # at the end no part of a further answer was there
-    taken: int = 0  # bytes
     gap: float = (
         0.0  # the longest between two requests that were sent in turns, seconds
     )
-    send_error: str = ""
-    late: float = (
-        0.0  # seconds that this process was, in all, while it sent one request
-    )
+
+    @property
+    def complete(self) -> int:
+        """Answers that are."""
+        return sum(each.complete for each in self.answers)
 
 
 class Lag:
@@ -72,93 +69,25 @@ class Lag:
         return late[0]
 
 
-class Visit:
+class Visit(Connection):
     def __init__(self, plan: Plan, address: Address, lag: Lag) -> None:
         self.plan = plan
         self.trace = Trace()
-        self._address = address
+        super().__init__(plan, self.trace, address)
         self._lag = lag
         self._reader = Reader(plan.heads())
-        self._news = asyncio.Event()  # something came
-        self._loop = asyncio.get_running_loop()
 
     async def run(self, limit: float) -> Trace:
-        tcp = not isinstance(self._address, str)
-        self._sock = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
-        self._sock.setblocking(False)
-        if self.plan.window:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.plan.window)
-        with self._sock:
-            await self._loop.sock_connect(self._sock, self._address)
-            if tcp:
-                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await self._both_ways(limit)
-            if self.plan.end == "reset":
-                hard = struct.pack("ii", 1, 0)
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hard)
-        self._close_books()
-        return self.trace
-
-    async def _both_ways(self, limit: float) -> None:
-        reading = self._loop.create_task(self._read())
-        sending = self._loop.create_task(self._send())
-        leaves_behind_it = self.plan.leaves_at < 0 and self.plan.end in (
-            "close",
-            "reset",
-        )
-        awaited = {reading, sending} if leaves_behind_it else {reading}
-        taken = -1
-        try:
-            # A window of a few kilobytes may have them come by the kernel's probes alone,
-            # some in each second: that is slow, and nothing is stuck.
-            while self._reader.taken != taken:
-                taken = self._reader.taken
-                done, _ = await asyncio.wait(
-                    awaited, timeout=limit, return_when="FIRST_COMPLETED"
-                )
-                if done:
-                    break
-        finally:
-            if not reading.done():
-                self.trace.end = LEFT if sending.done() and leaves_behind_it else STUCK
-            for task in (reading, sending):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-    def _close_books(self) -> None:
+        await self.connect(limit)
         trace = self.trace
-        trace.taken = self._reader.taken
         if trace.end in (EOF, RESET):
             self._reader.end()
         trace.between = self._reader.between
         trace.answers = self._reader.answers
         trace.interims = self._reader.interims
+        return trace
 
     # --- what comes ---
-
-    async def _read(self) -> None:
-        plan, trace = self.plan, self.trace
-        if plan.late:
-            await asyncio.sleep(plan.late)
-        count = 0
-        while not trace.end:
-            most = plan.reads
-            if plan.leaves_at >= 0:
-                most = min(most, plan.leaves_at - self._reader.taken)
-            if most <= 0:
-                trace.end = LEFT
-                return
-            try:
-                data = await self._loop.sock_recv(self._sock, most)
-            except OSError as error:
-                trace.end, trace.detail = RESET, repr(error)
-                break
-            self._take(data)
-            count += 1
-            if plan.slow and count % 16 == 0:
-                await asyncio.sleep(plan.slow)
-        self._news.set()
 
     def _take(self, data: bytes) -> None:
         trace, reader = self.trace, self._reader

@@ -14,9 +14,11 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
-from tests.clients.client import Lag, Visit
-from tests.clients.judge import Rules, Wrong, judge
-from tests.clients.plan import Habits, Plan, make
+from tests.clients import kinds
+from tests.clients.client import Lag
+from tests.clients.judge import Rules, Wrong
+from tests.clients.kinds import AnyPlan
+from tests.clients.plan import Habits
 from tests.support.raw import TIMEOUT
 
 # Seconds that a client is given.
@@ -50,21 +52,21 @@ class Job:
         )
 
 
-async def visit(plan: Plan, job: Job, lag: Lag) -> tuple[str, Counter[str]]:
+async def visit(plan: AnyPlan, job: Job, lag: Lag) -> tuple[str, Counter[str]]:
     """What is wrong, and what was seen."""
     late = lag.begin()
     seen: Counter[str] = Counter(connections=1)
     try:
-        trace = await Visit(plan, job.address, lag).run(LIMIT)
+        trace = await kinds.visit(plan, job.address, lag, LIMIT)
     except OSError as error:
         return f"cannot connect: {error!r}", seen
     finally:
         was_late = lag.end(late)
-    seen["answers"] += sum(each.complete for each in trace.answers)
+    seen["answers"] += trace.complete
     seen["bytes"] += trace.taken
     seen[trace.end] += 1
     try:
-        judge(plan, trace, job.rules)
+        kinds.judge(plan, trace, job.rules)
     except Wrong as wrong:
         limit = job.rules.small_limits
         if limit and max(was_late, trace.late) > limit / 4:
@@ -98,7 +100,7 @@ class Crowd:
 
     async def _one(self, lag: Lag) -> None:
         while (seed := self._next_seed()) is not None:
-            wrong, seen = await visit(make(seed, self.job.habits), self.job, lag)
+            wrong, seen = await visit(kinds.make(seed, self.job.habits), self.job, lag)
             if wrong and self.job.ends and wrong.startswith("cannot connect"):
                 self._over = True
                 return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from tests.clients import client
+from tests.clients import connection
 from tests.clients.answers import Answer
 from tests.clients.client import Trace
 from tests.clients.model import BEGINNERS, READERS, Expected, Request, expected
@@ -33,6 +33,8 @@ class Rules:
     evicts: bool = False  # it has little room; who sends then may be reset
     small_limits: float = 0.0  # seconds of its time limits
     body_limit: int = 0  # bytes
+    restarts: bool = False  # a successor takes over, and WebSockets hear of it
+    deflates: bool = False  # it agrees on permessage-deflate
 
 
 class Wrong(Exception):
@@ -40,9 +42,9 @@ class Wrong(Exception):
 
 
 def judge(plan: Plan, trace: Trace, rules: Rules) -> None:
-    if trace.end == client.MALFORMED:
+    if trace.end == connection.MALFORMED:
         raise Wrong(f"not HTTP: {trace.detail}")
-    if trace.end == client.STUCK:
+    if trace.end == connection.STUCK:
         raise Wrong("nothing comes any more")
     Judgement(plan, trace, rules).all()
 
@@ -97,7 +99,7 @@ class Judgement:
     def _page(self, request: Request, answer: Answer) -> None:
         if answer.ident:
             raise Wrong(f"a page of the server says X-Id: {answer.ident}")
-        if not answer.complete and self.trace.end != client.LEFT:
+        if not answer.complete and self.trace.end != connection.LEFT:
             raise Wrong(f"a page of the server ({answer.status}) is cut")
 
     def _framing(self, request: Request, answer: Answer, want: Expected) -> None:
@@ -118,7 +120,7 @@ class Judgement:
         self, request: Request, answer: Answer, want: Expected, number: int
     ) -> None:
         body, whole = bytes(answer.body), want.body
-        if self.trace.end == client.LEFT and number == len(self.trace.answers) - 1:
+        if self.trace.end == connection.LEFT and number == len(self.trace.answers) - 1:
             if not whole.startswith(body):
                 raise Wrong(f"{request.view}: other bytes than the view's")
             return
@@ -153,7 +155,7 @@ class Judgement:
             return
         # Only a reset can show it; a socket that is no TCP has none, and a client that
         # writes at that time hears of it there instead.
-        if self.trace.end == client.EOF and not (
+        if self.trace.end == connection.EOF and not (
             self.rules.unix or self.rules.via or self.trace.send_error
         ):
             raise Wrong(f"{request.view}: broken off, and the end looks ordinary")
@@ -237,13 +239,13 @@ class Judgement:
     def _unanswered(self, number: int) -> None:
         """The connection ended before the request had an answer."""
         plan, trace = self.plan, self.trace
-        if trace.end == client.LEFT or self._cut(number):
+        if trace.end == connection.LEFT or self._cut(number):
             return None
         if not trace.between:
             raise Wrong("the end in the head of an answer")
         if self.rules.evicts and number:
             return None
-        if trace.end == client.RESET:
+        if trace.end == connection.RESET:
             raise Wrong("a reset before a request was answered")
         if number and self._may_close(plan.requests[number - 1], number - 1):
             return self._ended(number - 1)
@@ -267,7 +269,7 @@ class Judgement:
             raise Wrong("bytes behind the last answer")
         request = self.plan.requests[number]
         breaks = not expected(request).whole or self._fails_midway(request, number)
-        if trace.end == client.RESET and not self._may_reset(number, breaks):
+        if trace.end == connection.RESET and not self._may_reset(number, breaks):
             raise Wrong(f"{request.view}: a reset behind the last answer")
         if trace.send_error and not self._may_reset(number, breaks):
             raise Wrong(f"{request.view}: could not send, {trace.send_error}")
@@ -276,7 +278,7 @@ class Judgement:
         return self.trace.answers[number].complete
 
     def _may_reset(self, number: int, breaks: bool) -> bool:
-        if self.rules.via or self.trace.end == client.LEFT:
+        if self.rules.via or self.trace.end == connection.LEFT:
             return True
         return breaks and self.trace.answers[number].framing == "close"
 
@@ -284,13 +286,13 @@ class Judgement:
         trace = self.trace
         if not trace.between or trace.interims:
             raise Wrong("bytes behind the last answer")
-        if trace.end == client.RESET:
+        if trace.end == connection.RESET:
             raise Wrong("a reset behind the last answer")
         if trace.send_error:
             raise Wrong(f"could not send, {trace.send_error}")
         waits = self.plan.end == "wait" and not self.plan.stalls
         if (
-            trace.end == client.EOF
+            trace.end == connection.EOF
             and waits
             and not self._may_close(self.plan.requests[-1], len(self.plan.requests) - 1)
         ):

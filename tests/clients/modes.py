@@ -31,6 +31,12 @@ BEHIND = Habits(half=False, cuts=False, bad=False, proxied=True)
 # (`show errors` has it, the error at its first byte; 15 of 18,000 with a server of fifty lines
 # of asyncio behind it), and it never pipelines to a server.
 BEHIND_HAPROXY = replace(BEHIND, pipelines=False)
+# WebSockets of views and of ASGI among requests; the server asks who is silent for a moment.
+TALKATIVE = (
+    *("--mount", "/asgi=tests.clients.talk.views:asgi"),
+    *("--websocket-ping-interval", "0.05", "--websocket-ping-timeout", "120"),
+)
+TALKS = Habits(talks=0.8)
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,40 @@ MODES = (
         at_once=40,
     ),
     Mode("drain", workers=2, rules=Rules(stops=True), disturb=ends, ends=True),
+    Mode("websockets", TALKATIVE, habits=TALKS),
+    Mode(
+        "websockets-small",
+        (
+            *(*TALKATIVE, "--websocket-compression", "--websocket-max-queue", "2"),
+            *("--response-buffer", "4096", "--body-buffer", "4096"),
+        ),
+        rules=Rules(deflates=True),
+        habits=TALKS,
+    ),
+    Mode(
+        "websockets-preempt",
+        (*TALKATIVE, "--websocket-compression", "--preempt", "1"),
+        workers=2,
+        rules=Rules(deflates=True),
+        habits=TALKS,
+    ),
+    Mode(
+        "websockets-reload",
+        TALKATIVE,
+        workers=2,
+        rules=Rules(restarts=True),
+        habits=TALKS,
+        disturb=reloads,
+    ),
+    Mode(
+        "websockets-drain",
+        TALKATIVE,
+        workers=2,
+        rules=Rules(stops=True),
+        habits=TALKS,
+        disturb=ends,
+        ends=True,
+    ),
     Mode(
         "limits",
         (

@@ -92,6 +92,7 @@ class Habits:
     large_body: int = 400_000
     proxied: bool = False  # they do nothing that proxies make a mess of
     pipelines: bool = True  # a request may follow before the last is answered
+    talks: float = 0.0  # how many of them have a WebSocket
 
 
 def make(seed: int, habits: Habits) -> Plan:

@@ -168,7 +168,8 @@ def _read(said: str, outcome: Outcome) -> None:
 
 
 def _open(server: Command) -> float:
-    return metrics.value(server, "celadon_connections")
+    names = ("celadon_connections", "celadon_websockets")
+    return sum(metrics.value(server, name) for name in names)
 
 
 def _twice(ran: Path) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.clients import client
+from tests.clients import connection
 from tests.clients.answers import Malformed, Reader
 from tests.clients.client import Trace
 from tests.clients.judge import Rules, Wrong, judge
@@ -43,12 +43,14 @@ def answer(request: Request, close: bool = False) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def seen(plan: Plan, data: bytes, end: str = client.WHOLE) -> Trace:
+def seen(plan: Plan, data: bytes, end: str = connection.WHOLE) -> Trace:
     reader = Reader(plan.heads())
     reader.feed(data)
-    if end != client.WHOLE:
+    if end != connection.WHOLE:
         reader.end()
-    return Trace(reader.answers, reader.interims, end, between=reader.between)
+    trace = Trace(end, between=reader.between)
+    trace.answers, trace.interims = reader.answers, reader.interims
+    return trace
 
 
 A = Request("a", "whole", 100)
@@ -61,36 +63,40 @@ ALL = b"".join(map(answer, PLAN.requests))
 def test_what_is_right_passes() -> None:
     judge(PLAN, seen(PLAN, ALL), Rules())
     half = replace(PLAN, end="half")
-    judge(half, seen(half, ALL, client.EOF), Rules())
+    judge(half, seen(half, ALL, connection.EOF), Rules())
 
 
 @pytest.mark.parametrize(
     ("change", "end", "why"),
     [
-        (lambda data: data[:-1], client.EOF, "no end"),
-        (lambda data: data[:-3000], client.EOF, "of 20000"),
-        (lambda data: data[: -len(answer(C))], client.EOF, "before request 2"),
-        (lambda data: data[: -len(answer(C))], client.RESET, "a reset before"),
-        (lambda data: data, client.EOF, "was kept"),
-        (lambda data: data, client.RESET, "a reset behind"),
-        (lambda data: data + b"HTTP", client.EOF, "bytes behind"),
+        (lambda data: data[:-1], connection.EOF, "no end"),
+        (lambda data: data[:-3000], connection.EOF, "of 20000"),
+        (lambda data: data[: -len(answer(C))], connection.EOF, "before request 2"),
+        (lambda data: data[: -len(answer(C))], connection.RESET, "a reset before"),
+        (lambda data: data, connection.EOF, "was kept"),
+        (lambda data: data, connection.RESET, "a reset behind"),
+        (lambda data: data + b"HTTP", connection.EOF, "bytes behind"),
         (
             lambda data: data.replace(b"X-Id: b", b"X-Id: c"),
-            client.WHOLE,
+            connection.WHOLE,
             "the answer of c",
         ),
-        (lambda data: data.replace(b"X 200", b"X 500"), client.STUCK, "nothing comes"),
-        (lambda data: data.replace(b" 200 ", b" 503 "), client.WHOLE, "status 503"),
+        (
+            lambda data: data.replace(b"X 200", b"X 500"),
+            connection.STUCK,
+            "nothing comes",
+        ),
+        (lambda data: data.replace(b" 200 ", b" 503 "), connection.WHOLE, "status 503"),
         (
             lambda data: data.replace(b"X-Read: ", b"X-Read: 0"),
-            client.WHOLE,
+            connection.WHOLE,
             "another body",
         ),
-        (lambda data: data[:-30] + b"!" + data[-29:], client.WHOLE, "other bytes"),
-        (lambda data: answer(A, close=True), client.EOF, "for no reason"),
+        (lambda data: data[:-30] + b"!" + data[-29:], connection.WHOLE, "other bytes"),
+        (lambda data: answer(A, close=True), connection.EOF, "for no reason"),
         (
             lambda data: b"HTTP/1.1 103 X\r\n\r\n" + data,
-            client.WHOLE,
+            connection.WHOLE,
             "before its answer",
         ),
     ],
@@ -119,26 +125,26 @@ def test_what_is_not_http_is_seen(data: bytes) -> None:
 
 def test_a_break_has_to_be_seen() -> None:
     framed = Plan(0, (Request("a", "break_off", 70_000),))
-    judge(framed, seen(framed, answer(framed.requests[0]), client.EOF), Rules())
+    judge(framed, seen(framed, answer(framed.requests[0]), connection.EOF), Rules())
     with pytest.raises(Wrong, match="looks whole"):
         whole = answer(framed.requests[0]) + b"0\r\n\r\n"
-        judge(framed, seen(framed, whole, client.EOF), Rules())
+        judge(framed, seen(framed, whole, connection.EOF), Rules())
     with pytest.raises(Wrong, match="of 35000"):
         cut = answer(framed.requests[0])[:-10]
-        judge(framed, seen(framed, cut, client.EOF), Rules())
+        judge(framed, seen(framed, cut, connection.EOF), Rules())
     old = Plan(0, (Request("a", "break_off", 70_000, minor=0),))
-    judge(old, seen(old, answer(old.requests[0]), client.RESET), Rules())
+    judge(old, seen(old, answer(old.requests[0]), connection.RESET), Rules())
     with pytest.raises(Wrong, match="looks ordinary"):
-        judge(old, seen(old, answer(old.requests[0]), client.EOF), Rules())
+        judge(old, seen(old, answer(old.requests[0]), connection.EOF), Rules())
 
 
 def test_a_last_answer_says_so() -> None:
     plan = Plan(0, (replace(A, connection="close"),))
     data = answer(plan.requests[0])
-    judge(plan, seen(plan, data, client.EOF), Rules())
+    judge(plan, seen(plan, data, connection.EOF), Rules())
     with pytest.raises(Wrong, match="does not say so"):
         silent = data.replace(b"Connection: close\r\n", b"")
-        judge(plan, seen(plan, silent, client.EOF), Rules())
+        judge(plan, seen(plan, silent, connection.EOF), Rules())
 
 
 def test_a_plan_that_fails_is_made_smaller() -> None:

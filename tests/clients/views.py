@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tests.clients.model import PIECE, content, given_before_the_break, pause_of
+from tests.clients.ran import OnPurpose, ran
+from tests.clients.talk.views import wsgi as talk
 
 Headers = list[tuple[str, str]]
-
-
-class OnPurpose(Exception):
-    """What views raise."""
-
-
-# Every request that runs leaves its id here, so that one that runs twice is found.
-_RAN = os.open(os.environ["CLIENTS_RAN"], os.O_WRONLY | os.O_APPEND)
 
 
 class Call:
@@ -58,8 +51,10 @@ class Call:
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    if "wsgi.websocket" in environ:
+        return talk(environ, start_response)
     call = Call(environ, start_response)
-    os.write(_RAN, call.ident.encode() + b"\n")
+    ran(call.ident)
     return VIEWS[call.view](call)
 
 
