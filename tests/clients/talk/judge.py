@@ -7,6 +7,8 @@ with a close frame that says why, of the client, the view or the server.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tests.clients import connection
 from tests.clients.judge import Rules, Wrong
 from tests.clients.talk.client import Heard, closing
@@ -87,24 +89,22 @@ class Judgement:
 
     # --- the end ---
 
-    def _closes(self) -> dict[bytes, str]:
+    def _closes(self) -> Iterator[tuple[bytes, str]]:
         """What a close frame may say."""
-        may: dict[bytes, str] = {}
         if self.talk.is_ended:
-            may[close_payload(*self.talk.does.closes)] = VIEW
+            yield close_payload(*self.talk.does.closes), VIEW
         if self.talk.end in ("polite", "hasty"):
-            may[closing(self.talk)] = OWN
-        # Who says the same cannot be told from others: less is asked of the last ones.
+            yield closing(self.talk), OWN
         if self.rules.restarts:
-            may[close_payload(1012)] = SERVER
+            yield close_payload(1012), SERVER
         if self.rules.stops:
-            may[close_payload(1001)] = SERVER
-        return may
+            yield close_payload(1001), SERVER
 
     def _whose(self, closed: bytes) -> str:
         talk = self.talk
-        if whose := self._closes().get(closed):
-            return whose
+        if found := [whose for said, whose in self._closes() if said == closed]:
+            # Of two that say the same the one is not told from the other.
+            return found[0] if len(found) == 1 else SERVER
         compresses = talk.deflate and self.rules.deflates
         if talk.fault and closed[:2] == close_payload(told(talk.fault, compresses)):
             return FAULT
