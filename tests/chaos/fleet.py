@@ -102,12 +102,13 @@ class Guest(asyncio.Protocol):
 
 class Fleet:
     """`faults`: what was not as it must be, and how often. `closes`: what the close frames
-    said."""
+    said. `told`: how often each heard one since that was cleared."""
 
     def __init__(self, port: int, count: int) -> None:
         self.guests: dict[int, Guest] = {}  # those that are open
         self.faults: Counter[str] = Counter()
         self.closes: Counter[bytes] = Counter()
+        self.told: Counter[int] = Counter()
         self.echoes = 0
         self.pause = max(
             0.02, count / 20_000
@@ -158,6 +159,7 @@ class Fleet:
             self.faults[guest.wrong] += 1
         if guest.close is not None:
             self.closes[guest.close] += 1
+            self.told[guest.number] += 1
         self._news.set()
         if not self._leaving:
             self._come(guest.number)

@@ -70,32 +70,29 @@ async def story(server: Command) -> None:
 
 async def through_reloads(server: Command, fleet: Fleet) -> None:
     workers = ready(server)
-    rest = descriptors(workers), resident(workers)
-    master = 0
+    rest = descriptors(workers)
+    print(f"{COUNT} WebSockets; a worker at rest has {average(workers):.1f} MB,")
     fleet.come()
     await fleet.until(lambda: fleet.all_with(workers.__contains__))
-    for number in range(RELOADS):
+    workers = await reload(server, fleet, workers)
+    once = descriptors([server.process.pid])
+    for _ in range(RELOADS - 1):
         workers = await reload(server, fleet, workers)
-        assert fleet.faults == {}, server.lines[-20:]
-        assert fleet.closes == {RESTART: (number + 1) * COUNT}
-        own = descriptors([server.process.pid])
-        master = master or own
-        assert own <= master
+    wait_until(lambda: (n := descriptors([server.process.pid]), n <= once))
     print(
-        f"{COUNT} WebSockets, {RELOADS} reloads, {fleet.echoes} echoes; a worker at rest "
-        f"{rest[1] / WORKERS / 2**20:.1f} MB, with them {average(workers):.1f} MB"
+        f"after {RELOADS} reloads and {fleet.echoes} echoes {average(workers):.1f} MB,"
     )
     await leave(server, fleet)
-    once = resident(workers)
-    print(f"without them {average(workers):.1f} MB")
+    before = resident(workers)
+    print(f"without them {average(workers):.1f} MB,")
     fleet.come()
     await fleet.until(lambda: fleet.all_with(workers.__contains__))
     await leave(server, fleet)
-    print(f"once they have been there again {average(workers):.1f} MB")
+    print(f"and when they have been there again {average(workers):.1f} MB")
     assert fleet.faults == {}
     assert fleet.closes[close_payload(1000, "bye")] == 2 * COUNT
-    wait_until(lambda: (n := descriptors(workers), n <= rest[0]))
-    wait_until(lambda: (n := resident(workers) - once, n <= 4 << 20))
+    wait_until(lambda: (n := descriptors(workers), n <= rest))
+    wait_until(lambda: (n := resident(workers) - before, n <= 4 << 20))
 
 
 def average(workers: list[int]) -> float:
@@ -105,8 +102,14 @@ def average(workers: list[int]) -> float:
 
 async def reload(server: Command, fleet: Fleet, old: list[int]) -> list[int]:
     """The new workers, once those of before have ended and everybody is back."""
+    fleet.told.clear()
     server.signal(signal.SIGHUP)
     await fleet.until(lambda: fleet.all_with(lambda worker: worker not in old))
+    assert fleet.faults == {}, server.lines[-20:]
+    assert {*fleet.closes} == {RESTART}
+    # Old workers leave one after another: who comes again may meet the next of them.
+    assert len(fleet.told) == COUNT
+    assert {*fleet.told.values()} <= {*range(1, WORKERS + 1)}
     return await asyncio.to_thread(renewed, server, old)
 
 
