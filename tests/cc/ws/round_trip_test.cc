@@ -45,7 +45,8 @@ class Client {
   void close() {
     const std::string reason = below(2) != 0 ? "enough \xE2\x82\xAC" : "";
     heard.push_back("closed:4242 " + reason);
-    bytes += masked(Opcode::Close, model::close_payload(4242, reason));
+    closed = model::close_payload(4242, reason);
+    bytes += masked(Opcode::Close, closed);
   }
   // What a message of the server's was.
   std::string read(const model::Frame& sent) {
@@ -81,6 +82,7 @@ class Client {
   std::string bytes;
   Lines heard;
   std::vector<std::string> pings;
+  std::string closed;  // what its close frame holds
 
  private:
   // Around the ends of what a length can say.
@@ -175,7 +177,7 @@ TEST(RoundTrip, WhatAClientSaysIsHeardHoweverItIsCut) {
     std::vector<model::Frame> answers;
     for (const std::string& ping : client.pings)
       answers.push_back({true, 0, Opcode::Pong, ping});
-    answers.push_back({true, 0, Opcode::Close, model::close_payload(4242)});
+    answers.push_back({true, 0, Opcode::Close, client.closed});
     ASSERT_EQ(model::read_frames(model::drain(out)), answers) << "seed " << seed;
   }
 }
