@@ -141,7 +141,7 @@ clients: test-tools ## Random clients on the real server, in every mode, CLIENTS
 WEBSOCKETS ?= 10000
 RELOADS ?= 20
 websockets: test-tools ## WEBSOCKETS (10000) through RELOADS (20): each gets its close frame and comes again
-	CHAOS_WEBSOCKETS=$(WEBSOCKETS) CHAOS_RELOADS=$(RELOADS) $(RUN) pytest -rP tests/chaos/test_websockets.py
+	CHAOS_WEBSOCKETS=$(WEBSOCKETS) CHAOS_RELOADS=$(RELOADS) $(RUN) pytest -s -q tests/chaos/test_websockets.py
 
 autobahn: test-tools ## Autobahn's 517 cases for WebSockets, of ASGI and of views (ARGS="--quick KIND ...")
 	$(RUN) tests.autobahn $(ARGS)

@@ -1,7 +1,6 @@
 """Autobahn's fuzzing client, run by a Python that has it: `fuzz.py URL AT_ONCE PATTERN ...`.
 
-It runs the cases of a pattern, then those of the next; a line of JSON for each case says what
-came of it.
+It runs so many of them at once; a line of JSON for each says what came of it.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any
 
 from kosoku import FailureError, run_fuzzingclient
@@ -50,9 +50,14 @@ def _of_bytes(take: Callable[[Any, bytes, bool], None]) -> Callable[..., None]:
 
 
 async def main(url: str, at_once: str, *patterns: str) -> None:
-    for pattern in patterns:
+    names = [
+        name for name in CASES if any(fnmatchcase(name, each) for each in patterns)
+    ]
+    count = int(at_once)
+    for at in range(0, len(names), count):
+        some = names[at : at + count]
         try:
-            cases = await run_fuzzingclient(url, [pattern], concurrency=int(at_once))
+            cases = await run_fuzzingclient(url, some, concurrency=count)
         except FailureError as failure:
             cases = failure.results
         for case in cases:

@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 ECHO = "tests.apps.websocket_echo"
 # Of cases: most of them wait for something, and the machine has two cores.
 AT_ONCE = 4
+TICK = 10.0  # seconds between two lines of progress
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,25 @@ def run(kind: Kind, patterns: tuple[str, ...], python: Path) -> Trial:
             (str(python), *words), stdout=subprocess.PIPE, text=True
         ) as client:
             assert client.stdout
+            said = began
             for line in client.stdout:
                 _take(trial, Result.of(line))
+                if time.monotonic() > said + TICK:
+                    said = time.monotonic()
+                    _say(trial, said - began)
     trial.seconds = time.monotonic() - began
     return trial
+
+
+def _say(trial: Trial, seconds: float) -> None:
+    done, last = len(trial.results), trial.results[-1].case
+    of = max(how_many(trial.patterns), done)
+    print(f"{trial.kind.name}: {done} of {of}, {seconds:.0f} s, {last}", flush=True)
 
 
 def _take(trial: Trial, result: Result) -> None:
     trial.results.append(result)
     if result.well:
-        if len(trial.results) % 50 == 0:
-            print(f"{trial.kind.name}: {len(trial.results)} cases", flush=True)
         return
     word = "WRONG" if result.wrong else "noted"
     print(f"{trial.kind.name}: {word} {result}", flush=True)

@@ -17,6 +17,10 @@ ECHOES = 5  # each fifth one says something now and then
 OPENING = 64  # at once, so that those who are closed are answered meanwhile
 SOURCES = 8  # addresses, each with its ports
 RESTART = closing(1012)
+# Seconds that this process is late from which on it may not have answered a close within 5 s,
+# so that it was given up by a reset.
+LATE = 2.0
+RESET = "a reset"
 
 
 class Guest(asyncio.Protocol):
@@ -92,7 +96,7 @@ class Guest(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc:
-            self._fail(f"a reset: {exc!r}")
+            self._fail(f"{RESET}: {exc!r}")
         elif self.close is None:
             self._fail("an end without a close frame")
         elif not self._frames or not self._frames.between:
@@ -102,13 +106,14 @@ class Guest(asyncio.Protocol):
 
 class Fleet:
     """`faults`: what was not as it must be, and how often. `closes`: what the close frames
-    said. `told`: how often each heard one since that was cleared."""
+    said. Since `begin`: `told`, how often each heard one; `reset`, those who were instead;
+    `late`, seconds that the fleet itself was."""
 
     def __init__(self, port: int, count: int) -> None:
         self.guests: dict[int, Guest] = {}  # those that are open
         self.faults: Counter[str] = Counter()
         self.closes: Counter[bytes] = Counter()
-        self.told: Counter[int] = Counter()
+        self.begin()
         self.echoes = 0
         self.pause = max(
             0.02, count / 20_000
@@ -118,6 +123,20 @@ class Fleet:
         self._coming: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._leaving = False
+
+    def begin(self) -> None:
+        self.told: Counter[int] = Counter()
+        self.reset: set[int] = set()
+        self.late = 0.0
+
+    async def watch(self) -> None:
+        """How late this loop is."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            await asyncio.sleep(0)
+            self.late = max(self.late, loop.time() - began)
+            await asyncio.sleep(0.05)
 
     def come(self) -> None:
         """All of them, from now on."""
@@ -155,7 +174,9 @@ class Fleet:
 
     def on_end(self, guest: Guest) -> None:
         self.guests.pop(guest.number, None)
-        if guest.wrong:
+        if guest.wrong.startswith(RESET):
+            self.reset.add(guest.number)
+        elif guest.wrong:
             self.faults[guest.wrong] += 1
         if guest.close is not None:
             self.closes[guest.close] += 1

@@ -7,12 +7,13 @@ import asyncio
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.fleet import RESTART, Fleet
+from tests.chaos.fleet import LATE, RESTART, Fleet
 from tests.support.frames import close_payload
 from tests.support.metrics import value
 from tests.support.servers import Command, wait_until
@@ -62,9 +63,11 @@ def test_each_is_told_of_a_reload_and_comes_again() -> None:
 
 async def story(server: Command) -> None:
     fleet = Fleet(server.port, COUNT)
+    watch = asyncio.create_task(fleet.watch())
     try:
         await through_reloads(server, fleet)
     finally:
+        watch.cancel()
         await fleet.stop()
 
 
@@ -102,15 +105,25 @@ def average(workers: list[int]) -> float:
 
 async def reload(server: Command, fleet: Fleet, old: list[int]) -> list[int]:
     """The new workers, once those of before have ended and everybody is back."""
-    fleet.told.clear()
+    fleet.begin()
+    began = time.monotonic()
     server.signal(signal.SIGHUP)
     await fleet.until(lambda: fleet.all_with(lambda worker: worker not in old))
+    took = time.monotonic() - began
+    new = await asyncio.to_thread(renewed, server, old)
+    twice = sum(fleet.told.values()) - len(fleet.told)
+    print(
+        f"  all are back in {took:.1f} s, {twice} were told twice, {len(fleet.reset)} reset "
+        f"by clients' lateness of {fleet.late:.1f} s",
+        flush=True,
+    )
     assert fleet.faults == {}, server.lines[-20:]
+    assert not fleet.reset or fleet.late > LATE
     assert {*fleet.closes} == {RESTART}
     # Old workers leave one after another: who comes again may meet the next of them.
-    assert len(fleet.told) == COUNT
+    assert {*fleet.told} | fleet.reset == {*range(COUNT)}
     assert {*fleet.told.values()} <= {*range(1, WORKERS + 1)}
-    return await asyncio.to_thread(renewed, server, old)
+    return new
 
 
 async def leave(server: Command, fleet: Fleet) -> None:
