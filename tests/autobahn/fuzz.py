@@ -12,8 +12,8 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from kosoku import FailureError, run_fuzzingclient
-from kosoku.cases import CASES
+from kosoku import FailureError, run_fuzzingclient  # type: ignore[import-not-found]
+from kosoku.cases import CASES  # type: ignore[import-not-found]
 
 COMPRESSED = ("12.", "13.")
 LAST = 16  # events of a case that went wrong

@@ -129,10 +129,10 @@ async def reload(server: Command, fleet: Fleet, old: list[int]) -> list[int]:
 async def leave(server: Command, fleet: Fleet) -> None:
     fleet.leave()
     await fleet.until(lambda: not fleet.guests)
-    for name in ("celadon_websockets", "celadon_connections"):
-        await asyncio.to_thread(wait_until, lambda name=name: none_of(server, name))
+    await asyncio.to_thread(wait_until, lambda: (n := left(server), n == 0))
 
 
-def none_of(server: Command, name: str) -> tuple[float, bool]:
-    left = value(server, name)
-    return left, left == 0
+def left(server: Command) -> float:
+    return sum(
+        value(server, f"celadon_{each}") for each in ("websockets", "connections")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import TypeVar, cast
 
 from tests.clients import judge as of_requests
 from tests.clients import plan as requests
@@ -18,6 +19,7 @@ from tests.clients.talk.client import Conversation, Heard
 from tests.clients.talk.plan import Talk
 
 AnyPlan = Plan | Talk
+P = TypeVar("P", bound=AnyPlan)
 
 
 def make(seed: int, habits: Habits) -> AnyPlan:
@@ -44,11 +46,11 @@ def judge(plan: AnyPlan, seen: Trace | Heard, rules: Rules) -> None:
         of_requests.judge(plan, seen, rules)
 
 
-def smaller(plan: AnyPlan) -> Iterator[AnyPlan]:
+def smaller(plan: P) -> Iterator[P]:
     """The same with less of it."""
     if isinstance(plan, Talk):
-        return talks.smaller(plan)
-    return simpler_plans(plan)
+        return cast(Iterator[P], talks.smaller(plan))
+    return cast(Iterator[P], simpler_plans(plan))
 
 
 def fits(plan: AnyPlan, habits: Habits) -> bool:

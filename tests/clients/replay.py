@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.clients import kinds
 from tests.clients.client import Lag
 from tests.clients.crowd import Job, visit
-from tests.clients.kinds import AnyPlan
+from tests.clients.kinds import AnyPlan, P
 from tests.clients.modes import Mode
 from tests.clients.run import Place, place
 
@@ -45,7 +45,7 @@ async def _alone(plan: AnyPlan, job: Job) -> str:
     return wrong
 
 
-def shrink(plan: AnyPlan, fails: Callable[[AnyPlan], object]) -> AnyPlan:
+def shrink(plan: P, fails: Callable[[P], object]) -> P:
     """As little as fails still."""
     while found := next(filter(fails, kinds.smaller(plan)), None):
         plan = found

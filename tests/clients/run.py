@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.clients.client import Address
+from tests.clients.connection import Address
 from tests.clients.crowd import Job
 from tests.clients.modes import Mode
 from tests.support import metrics, proxies

@@ -56,7 +56,7 @@ def push(ident: str, size: int) -> View:
     yield from echo(ident, size)
 
 
-def some(ident: str, count: int) -> View:
+def some(ident: str, count: int) -> Generator[Step, Any, bool]:
     """Whether there were so many."""
     for _ in range(count):
         message = yield RECEIVE
