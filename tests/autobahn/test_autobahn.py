@@ -53,5 +53,8 @@ def test_what_is_wrong_or_did_not_run_fails(capsys: pytest.CaptureFixture[str]) 
     said = capsys.readouterr().out
     assert 'make autobahn ARGS="wsgi --cases 7.7.1"' in said
     assert said.endswith("1 passed, 1 failed\n")
+    killed = Trial(KINDS[0], ("7.*.1",), [result("OK"), result("OK")], status=-9)
+    assert report([killed]) == 1
+    assert capsys.readouterr().out.endswith("2 passed, 1 failed\n")
     assert report([Trial(KINDS[2], ("1.*",), [])]) == 1
     assert capsys.readouterr().out.endswith("0 passed, 16 failed\n")

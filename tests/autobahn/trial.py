@@ -45,11 +45,14 @@ class Trial:
     patterns: tuple[str, ...]
     results: list[Result] = field(default_factory=list)
     seconds: float = 0.0
+    status: int = 0  # of the fuzzing client
 
     @property
     def missing(self) -> int:
-        """Patterns of somebody's own may be of any number of cases."""
-        return max(0, how_many(self.patterns) - len(self.results))
+        """Patterns of somebody's own may be of any number of cases, of which at least one
+        did not run where the client did not come to its end."""
+        missing = how_many(self.patterns) - len(self.results)
+        return max(missing, int(self.status != 0))
 
     @property
     def wrong(self) -> list[Result]:
@@ -88,6 +91,7 @@ def run(kind: Kind, patterns: tuple[str, ...], python: Path) -> Trial:
                 if time.monotonic() > said + TICK:
                     said = time.monotonic()
                     _say(trial, said - began)
+    trial.status = client.returncode
     trial.seconds = time.monotonic() - began
     return trial
 
