@@ -17,6 +17,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 from tests.support import metrics, raw
 from tests.support.machine import free_port
@@ -27,7 +29,7 @@ from tests.support.site import wait_ready
 from tests.support.studio import FOLDER as STUDIO
 from tests.support.studio import letters
 from tests.support.studio import town as studio_town
-from tests.support.websockets import websocket
+from tests.support.websockets import HANDSHAKE, websocket
 
 EXAMPLES = ROOT / "examples"
 
@@ -307,6 +309,61 @@ def test_what_the_studio_counts_and_checks_is_seen(small: dict[str, str]) -> Non
             'celadon_health_check_up{check="database"} 1',
         }
         wait_until(lambda: (p := scrape(command), wanted <= p))
+
+
+def wait_told(page: ClientConnection, free: int, *names: str) -> None:
+    """Until a board says so: what it says on the way may be of the moment between."""
+    while json.loads(page.recv(raw.TIMEOUT)) != {"free": free, "names": [*names]}:
+        continue
+
+
+def test_the_board_of_a_course_is_told_whoever_books(small: dict[str, str]) -> None:
+    """In whichever worker: both have the same course open, and take bookings of it."""
+    with Command("studio:app", "-w", "2", cwd=STUDIO, env=small) as command:
+        wait_ready(command, 2)
+        boards = [websocket(command, "/courses/1/board") for _ in range(4)]
+        for board in boards:
+            wait_told(board, 8)
+        for n, name in enumerate(("Ada", "Grace", "Edith"), 1):
+            assert command.request(form("/courses/1", name=name)).status == 303
+            for board in boards:
+                wait_told(board, 8 - n, *("Ada", "Grace", "Edith")[:n])
+        boards.pop().close()
+        command.signal(signal.SIGTERM)
+        for board in boards:
+            with pytest.raises(ConnectionClosed) as ended:
+                board.recv(raw.TIMEOUT)
+            assert ended.value.rcvd
+            assert ended.value.rcvd.code == 1001
+        assert command.wait() == 0
+
+
+def test_a_board_that_there_is_not(small: dict[str, str]) -> None:
+    with Command("studio:app", cwd=STUDIO, env=small) as command:
+        asked = raw.get("/courses/99/board", *HANDSHAKE)
+        assert command.request(asked).status == 404
+        assert command.request(raw.get("/courses/1/board")).status == 400
+
+
+ELSEWHERE = """
+from studio import app
+client = app.test_client()
+words = {"Connection": "Upgrade", "Upgrade": "websocket"}
+assert client.get("/courses/1/board", headers=words).status_code == 501
+policy = client.get("/courses/1").headers["Content-Security-Policy"]
+assert "default-src 'self'" in policy and "unsafe" not in policy, policy
+"""
+
+
+def test_a_server_without_websockets_says_so(small: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE],
+        cwd=STUDIO,
+        env={**os.environ, **small},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_first_example() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.machine import plain_folder, program
@@ -48,6 +49,11 @@ class Watched:
     asked: list[str] = field(default_factory=list)
     received: int = 0  # bytes of its files
 
+    def violations(self) -> list[tuple[str, str]]:
+        """What axe-core minds: each rule, and the first element that breaks it."""
+        found = Axe().run(self.page).response["violations"]
+        return [(each["id"], each["nodes"][0]["html"]) for each in found]
+
 
 @contextmanager
 def watched(browser: Browser, url: str, **context: Any) -> Iterator[Watched]:
@@ -68,7 +74,8 @@ def watched(browser: Browser, url: str, **context: Any) -> Iterator[Watched]:
     page.on("request", lambda request: seen.asked.append(request.url))
 
     def count(response: Any) -> None:
-        if not response.url.endswith("/events"):
+        kind = response.headers.get("content-type", "")
+        if "text/event-stream" not in kind:  # which has no end
             seen.received += len(response.body())
 
     page.on("response", count)

@@ -16,7 +16,7 @@ import os
 
 from flask import Flask
 
-from studio import cache, letters, limits, pages, store, town
+from studio import board, cache, letters, limits, pages, store, town
 
 
 def create_app(environment: dict[str, str] | None = None) -> Flask:
@@ -30,6 +30,7 @@ def create_app(environment: dict[str, str] | None = None) -> Flask:
     app.extensions["letters"] = letters.Letters(
         app, float(env.get("STUDIO_LETTER_SECONDS", "30"))
     )
+    app.extensions["bell"] = board.Bell()
     app.register_blueprint(pages.pages)
     allowed = int(env.get("STUDIO_POSTS_PER_MINUTE", "60"))
     app.wsgi_app = limits.Limit(app.wsgi_app, app.extensions["cache"], allowed)  # type: ignore[method-assign]

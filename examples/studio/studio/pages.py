@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from flask import (
     url_for,
 )
 
+from studio.board import BEAT, Bell, written
 from studio.cache import Cache, remember
 from studio.letters import Letters
 from studio.metrics import BOOKINGS, KILNS
@@ -26,6 +29,11 @@ from studio.store import Course, Full, Store
 from studio.town import Outside, Unreachable, all_degrees
 
 pages = Blueprint("pages", __name__)
+
+_SOURCES = (
+    "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
 
 
 def _store() -> Store:
@@ -42,6 +50,17 @@ def _town() -> Outside:
 
 def _letters() -> Letters:
     return current_app.extensions["letters"]  # type: ignore[no-any-return]
+
+
+def _bell() -> Bell:
+    return current_app.extensions["bell"]  # type: ignore[no-any-return]
+
+
+@pages.after_app_request
+def _ours_alone(response: Response) -> Response:
+    """Pages run nothing, and connect to nobody, but what comes from here."""
+    response.headers.setdefault("Content-Security-Policy", _SOURCES)
+    return response
 
 
 @pages.context_processor
@@ -107,6 +126,8 @@ def book(id: int) -> Any:
             _letters().notice()
             _cache().forget("courses")
             _cache().forget(f"free:{id}")
+            _cache().forget(f"board:{id}")
+            _bell().ring()
             flash(f"See you there, {name}.", "good")
     return redirect(url_for("pages.course", id=id), 303)
 
@@ -132,6 +153,25 @@ def live(id: int) -> Response:
             time.sleep(1)
 
     return Response(events(), content_type="text/event-stream")
+
+
+@pages.route("/courses/<int:id>/board", websocket=True)
+def board(id: int) -> str:
+    """The board of a course, told to an open page whenever it changes (WebSocket)."""
+    socket = request.environ.get("wsgi.websocket") or abort(501)
+    if _store().course(id) is None:
+        abort(404)
+    store, cache, bell = _store(), _cache(), _bell()
+    told, beat = None, 0.0
+    with contextlib.suppress(ConnectionError):  # the page was left
+        while not socket.closed:
+            rung = bell.rung
+            now = remember(cache, f"board:{id}", 1, lambda: written(store, id))
+            if now != told or time.monotonic() >= beat:
+                socket.send(json.dumps(now))
+                told, beat = now, time.monotonic() + BEAT
+            bell.wait(rung, 1)
+    return ""
 
 
 @pages.get("/kiln")
