@@ -6,6 +6,7 @@ patches the standard library before it imports the application.
 
 from typing import TYPE_CHECKING
 
+from celadon._core.aio import TaskBlocked
 from celadon._core.green import LoopBlocked, RequestKilled, RequestTimeout
 from celadon._core.wsgi import BodyError, ClientDisconnected
 from celadon.base.version import VERSION
@@ -40,6 +41,7 @@ __all__ = [
     "RequestTimeout",
     "Semaphore",
     "Server",
+    "TaskBlocked",
     "Timeout",
     "deadline",
     "run",

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "aio/blocking.h"
 #include "aio/loop_wait.h"
 #include "green/hub.h"
 #include "green/waiter.h"
@@ -68,6 +69,18 @@ PyObject* release(PyObject* self, PyObject*) noexcept {
   return py::none();
 }
 
+// judge_blocking(how, excused)
+PyObject* judge_blocking(PyObject* self, PyObject* const* args,
+                         Py_ssize_t count) noexcept {
+  Blocking::How how = Blocking::How::Park;
+  if (count != 2 || !Blocking::read(args[0], how) || !PyTuple_Check(args[1])) {
+    PyErr_SetString(PyExc_TypeError, "judge_blocking(park|warn|error, tuple of code)");
+    return nullptr;
+  }
+  wait_of(self).blocking().judge(how, args[1]);
+  return py::none();
+}
+
 PyObject* close(PyObject* self, PyObject*) noexcept {
   wait_of(self).close();
   return py::none();
@@ -84,6 +97,10 @@ PyMethodDef methods[] = {
     {"wake", wake, METH_NOARGS, "End its rest. Any thread."},
     {"seize", seize, METH_NOARGS, "Drive from now on."},
     {"release", release, METH_NOARGS, "Drive no longer."},
+    {"judge_blocking", py::as_method(judge_blocking), METH_FASTCALL,
+     "What becomes of calls that wait in callbacks, but of those made by the code that "
+     "is "
+     "excused."},
     {"close", close, METH_NOARGS, "Let go of the descriptor."},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef getset[] = {
@@ -159,7 +176,8 @@ LoopWait* loop_wait_in(PyObject* object) noexcept {
 
 int add_to_module(PyObject* module) noexcept {
   loop_wait_type = py::add_type(module, spec);
-  return !loop_wait_type ? -1 : PyModule_AddFunctions(module, functions);
+  if (!loop_wait_type || add_task_blocked(module) < 0) return -1;
+  return PyModule_AddFunctions(module, functions);
 }
 
 }  // namespace celadon::aio

@@ -14,6 +14,7 @@
 
 #include <memory>
 
+#include "aio/blocking.h"
 #include "aio/watch.h"
 #include "green/asyncio_state.h"
 #include "green/hub.h"
@@ -43,6 +44,8 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
   // And does so no longer, if it did.
   void release() noexcept;
   [[nodiscard]] bool driven() const noexcept { return driver_ != nullptr; }
+  // What becomes of waits in its callbacks.
+  [[nodiscard]] Blocking& blocking() noexcept { return blocking_; }
   // Before its descriptor is closed.
   void close() noexcept;
 
@@ -56,6 +59,9 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
 
   bool on_readable() noexcept override;
   void on_park(green::Strand& strand) noexcept override;
+  [[nodiscard]] bool on_wait(green::Strand& strand) noexcept override {
+    return blocking_.admit(strand.hub().log());
+  }
   [[nodiscard]] bool watch_from(green::Hub& hub) noexcept;
   void end_rest() noexcept;
   [[nodiscard]] Rested take_readable() noexcept;
@@ -69,6 +75,7 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
   green::Strand* driver_ = nullptr;
   green::Strand* resting_ = nullptr;
   Help help_;
+  Blocking blocking_;
 };
 
 }  // namespace celadon::aio

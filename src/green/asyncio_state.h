@@ -16,6 +16,9 @@ class LoopDriver {
   virtual ~LoopDriver() = default;
   // That greenlet waits in the middle of a callback, and drives it no longer.
   virtual void on_park(Strand& strand) noexcept = 0;
+  // Before that, where a wait may be refused: false with an exception. Runs no code of
+  // Python's, since who waits is in line already.
+  [[nodiscard]] virtual bool on_wait(Strand& strand) noexcept = 0;
 };
 
 // Takes what the greenlet has off the thread while it is parked. Costs one test where

@@ -9,6 +9,15 @@
 #include "py/error.h"
 
 namespace celadon::green {
+namespace {
+
+// False with an exception: the asyncio loop whose callback runs here has it so.
+bool may_wait(Strand& strand, bool shielded) noexcept {
+  if (!strand.driver || shielded || strand.shielded()) return true;
+  return strand.driver->on_wait(strand);
+}
+
+}  // namespace
 
 void Hub::count_as(Strand& strand, Spent kind) noexcept {
   const auto cell = [this](Spent of) -> std::uint64_t& {
@@ -66,7 +75,7 @@ Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
                  bool shielded) noexcept {
   ASSERT(current_ == &strand, "parked from outside");
   strand.no_delivery_ = shielded;
-  if (strand.raise_pending()) {
+  if (strand.raise_pending() || !may_wait(strand, shielded)) {
     strand.Waiter::unlink();
     return Waited::Interrupted;
   }

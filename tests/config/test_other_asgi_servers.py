@@ -129,6 +129,8 @@ def test_a_configuration_of_logging_is_read_by_its_name(
         ("--ws wsproto", "--ws has no effect: there is one parser"),
         ("--h11-max-incomplete-event-size 1", "there is one parser, and it is native"),
         ("--loop uvloop", "asgi_loop has no effect: tasks run on celadon's own loop"),
+        ("--loop a.b:make", "any other stands still where a coroutine blocks"),
+        ("--asgi-loop uvloop", "asgi_loop has no effect: tasks run on celadon's own"),
         ("--use-colors", "--use-colors has no effect: the log has no colours"),
         ("--reset-contextvars", "every request has a fresh context"),
         ("--reload-delay 1", "--reload-delay has no effect: reload_engine says when"),
@@ -142,7 +144,15 @@ def test_those_without_effect_say_so(words: str, note: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["--http auto", "--ws auto", "--loop auto", "--loop asyncio"]
+    "words",
+    [
+        "--http auto",
+        "--ws auto",
+        "--loop auto",
+        "--loop asyncio",
+        "--loop none",
+        "--asgi-loop celadon",
+    ],
 )
 def test_what_changes_nothing_is_not_spoken_of(words: str) -> None:
     assert settings(*words.split()).notes == []

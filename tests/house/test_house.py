@@ -89,6 +89,7 @@ def test_public_names_are_pinned() -> None:
         "RequestTimeout",
         "Semaphore",
         "Server",
+        "TaskBlocked",
         "Timeout",
         "deadline",
         "run",

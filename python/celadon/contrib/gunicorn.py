@@ -99,7 +99,8 @@ class Worker(Base):
         app = with_mounts(self.wsgi, self._settings.mount)
         found = served(app, self._settings.interface)
         found = hooked.with_request_hooks(found, worker, self._settings, told)
-        with Hosted(found, self._settings.lifespan, self._patience) as hosted:
+        s = self._settings
+        with Hosted(found, s.lifespan, self._patience, s.asgi_blocking) as hosted:
             self._hosted = hosted
             core = self._open(hosted, access=None if told else _access_writer())
             spawn(self._beat, core)

@@ -67,7 +67,7 @@ def _serve(
     # Nobody would take its place after so many requests.
     settings.values["max_requests"] = 0
     found = served(app, settings.interface)
-    hosted = Hosted(found, settings.lifespan, patience)
+    hosted = Hosted(found, settings.lifespan, patience, settings.asgi_blocking)
     with hosted:
         postponed.listen(end_early)
         try:

@@ -87,7 +87,9 @@ class Server:
         try:
             app = with_mounts(self._app, settings.mount)
             found = served(app, settings.interface)
-            with Hosted(found, settings.lifespan, self._patience) as hosted:
+            with Hosted(
+                found, settings.lifespan, self._patience, settings.asgi_blocking
+            ) as hosted:
                 core = self._open(hosted)
                 self._started.set()
                 health.start(core)

@@ -42,11 +42,16 @@ class Hosted:
     Where one of them is ASGI the thread's event loop runs meanwhile. From `start` on so do
     the lifespans of those that are, one after the other, if the setting `lifespan` says
     so. They are told of the end on leaving, the last one first, for which they have as many
-    seconds together as `patience` says then.
+    seconds together as `patience` says then. In between `blocking`, the setting
+    `asgi_blocking`, holds.
     """
 
     def __init__(
-        self, served: Served, lifespan: str = "off", patience: Patience = _for_ever
+        self,
+        served: Served,
+        lifespan: str = "off",
+        patience: Patience = _for_ever,
+        blocking: str = "park",
     ) -> None:
         every = {"": served, **served.mounted}
         states: dict[int, dict[str, Any]] = {}
@@ -56,6 +61,7 @@ class Hosted:
         ]
         self._mode = lifespan
         self._patience = patience
+        self._blocking = blocking
         self._lifespans: list[Lifespan] = []
 
     @property
@@ -70,6 +76,15 @@ class Hosted:
         """Before the first request. Suspends the greenlet. Raises `AppError`."""
         for each in self._lifespans:
             each.start()
+        self._judge(self._blocking)
+
+    def _judge(self, blocking: str) -> None:
+        if not self.has_asgi or self._blocking == "park":
+            return
+        from celadon.aio import blocking as calls
+        from celadon.serving import asgi_loop
+
+        calls.judge(asgi_loop.worker_loop(), blocking)
 
     def hurry(self, seconds: float | None) -> None:
         """The process is to end: starts that are under way have so many seconds left, or as
@@ -110,6 +125,7 @@ class Hosted:
             return
         from celadon.serving import asgi_loop
 
+        self._judge("park")
         # Nothing is left that could hurry, whatever signal comes meanwhile.
         lifespans, self._lifespans = self._lifespans, []
         with contextlib.ExitStack() as ends:  # the last one first, whatever one raises

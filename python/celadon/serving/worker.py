@@ -48,7 +48,9 @@ def serve_as_worker(
     settle(settings.gc_freeze)
     _core.green.set_base_context()
     grace = settings.graceful_timeout
-    hosted = Hosted(served, settings.lifespan, lambda: ending.left(grace))
+    hosted = Hosted(
+        served, settings.lifespan, lambda: ending.left(grace), settings.asgi_blocking
+    )
 
     def end_early(number: int) -> None:
         ending.told(number != signal.SIGTERM)

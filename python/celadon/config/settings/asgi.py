@@ -30,3 +30,12 @@ def rows() -> Iterable[Setting]:
         "sent",
         section=t,
     )
+    yield s(
+        "asgi_blocking",
+        one_of("park", "warn", "error"),
+        "park",
+        "a call that waits in a coroutine without await, while requests are served; park: "
+        "its task waits, and others run; warn: likewise, and the log names the line, once; "
+        "error: the call raises celadon.TaskBlocked",
+        section=t,
+    )

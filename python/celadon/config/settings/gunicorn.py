@@ -168,9 +168,10 @@ _TABLE: Mapping[str, Verdict] = {
     "http2_max_frame_size": _no_effect(_LATER_H2),
     "http2_max_header_list_size": _no_effect(_LATER_H2),
     "asgi_loop": Verdict(
-        "tasks run on celadon's own loop, beside greenlets",
+        "tasks run on celadon's own loop, which is one of asyncio's; any other stands still "
+        "where a coroutine blocks",
         False,
-        (None, "", "auto", "asyncio"),
+        (None, "", "auto", "asyncio", "celadon", "none"),
     ),
     "asgi_lifespan": Verdict("", setting="lifespan"),
     "asgi_disconnect_grace_period": _no_effect(
