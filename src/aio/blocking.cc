@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "green/waiter.h"
+
 namespace celadon::aio {
 namespace {
 
@@ -73,7 +75,8 @@ void Blocking::judge(How how, PyObject* excused) noexcept {
   const py::Object before = std::exchange(excused_, py::Object::copy(excused));
 }
 
-bool Blocking::look(LogSink* log) noexcept {
+bool Blocking::look(Nanos deadline, LogSink* log) noexcept {
+  if (deadline != kNever && deadline <= green::monotonic_now()) return true;
   const WithoutCollector still;
   std::string place;
   if (!find_place(place)) return true;

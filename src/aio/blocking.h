@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "py/ref.h"
 
@@ -25,13 +26,14 @@ class Blocking {
   // `excused`: a tuple of code objects. What waits below one of them, as a thread that
   // is started does, nobody could await.
   void judge(How how, PyObject* excused) noexcept;
-  // False with an exception: the call that is about to wait is not to. `log`: or null.
-  [[nodiscard]] bool admit(LogSink* log) noexcept {
-    return how_ == How::Park || look(log);
+  // False with an exception: the call that is about to wait until `deadline` is not to.
+  // One whose time is over only looks. `log`: or null.
+  [[nodiscard]] bool admit(Nanos deadline, LogSink* log) noexcept {
+    return how_ == How::Park || look(deadline, log);
   }
 
  private:
-  [[nodiscard]] bool look(LogSink* log) noexcept;
+  [[nodiscard]] bool look(Nanos deadline, LogSink* log) noexcept;
   [[nodiscard]] bool find_place(std::string& place) const noexcept;
   void tell(LogSink& log, std::string place) noexcept;
 

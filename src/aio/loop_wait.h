@@ -59,8 +59,8 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
 
   bool on_readable() noexcept override;
   void on_park(green::Strand& strand) noexcept override;
-  [[nodiscard]] bool on_wait(green::Strand& strand) noexcept override {
-    return blocking_.admit(strand.hub().log());
+  [[nodiscard]] bool on_wait(green::Strand& strand, Nanos deadline) noexcept override {
+    return blocking_.admit(deadline, strand.hub().log());
   }
   [[nodiscard]] bool watch_from(green::Hub& hub) noexcept;
   void end_rest() noexcept;

@@ -3,6 +3,7 @@
 // one may run a loop of its own, or none.
 #pragma once
 
+#include "base/clock.h"
 #include "py/asyncgen_hooks.h"
 #include "py/ref.h"
 
@@ -16,9 +17,9 @@ class LoopDriver {
   virtual ~LoopDriver() = default;
   // That greenlet waits in the middle of a callback, and drives it no longer.
   virtual void on_park(Strand& strand) noexcept = 0;
-  // Before that, where a wait may be refused: false with an exception. Runs no code of
-  // Python's, since who waits is in line already.
-  [[nodiscard]] virtual bool on_wait(Strand& strand) noexcept = 0;
+  // Before that, where a wait until `deadline` may be refused: false with an exception.
+  // Runs no code of Python's, since who waits is in line already.
+  [[nodiscard]] virtual bool on_wait(Strand& strand, Nanos deadline) noexcept = 0;
 };
 
 // Takes what the greenlet has off the thread while it is parked. Costs one test where

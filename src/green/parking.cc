@@ -12,9 +12,9 @@ namespace celadon::green {
 namespace {
 
 // False with an exception: the asyncio loop whose callback runs here has it so.
-bool may_wait(Strand& strand, bool shielded) noexcept {
+bool may_wait(Strand& strand, Nanos deadline, bool shielded) noexcept {
   if (!strand.driver || shielded || strand.shielded()) return true;
-  return strand.driver->on_wait(strand);
+  return strand.driver->on_wait(strand, deadline);
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ Waited Hub::park(Strand& strand, Nanos deadline, ParkReason reason,
                  bool shielded) noexcept {
   ASSERT(current_ == &strand, "parked from outside");
   strand.no_delivery_ = shielded;
-  if (strand.raise_pending() || !may_wait(strand, shielded)) {
+  if (strand.raise_pending() || !may_wait(strand, deadline, shielded)) {
     strand.Waiter::unlink();
     return Waited::Interrupted;
   }

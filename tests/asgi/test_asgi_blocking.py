@@ -12,7 +12,7 @@ from tests.support.servers import Command
 from tests.support.services import Services
 
 APP = """
-import asyncio, logging, os, socket, subprocess, threading, time
+import asyncio, logging, os, queue, select, socket, subprocess, threading, time
 import celadon
 from celadon import aio, green
 
@@ -43,6 +43,15 @@ async def locks():
 async def at_once():
     with lock: a.send(b"y"); return b.recv(1).decode()
 
+async def looks():
+    assert select.select([b], [], [], 0) == ([], [], [])
+    poll = select.poll()
+    poll.register(b, select.POLLIN)
+    assert poll.poll(0) == []
+    assert not green.Event().wait(0)
+    try: queue.Queue().get(timeout=0)
+    except queue.Empty: return "nothing"
+
 async def shields():
     with celadon.shield(): time.sleep(0.001)
 
@@ -63,7 +72,15 @@ async def waits_for_process():
     subprocess.run(["sleep", "0.001"])
 
 async def logs():
-    logging.getLogger("fresh").warning("said")
+    handler, logger = logging.StreamHandler(), logging.getLogger("fresh")
+    logger.addHandler(handler)
+    taken, let_go = green.Event(), green.Event()
+    def hold():
+        handler.acquire(); taken.set(); let_go.wait(); handler.release()
+    green.spawn(hold)
+    await aio.green(taken.wait)
+    asyncio.get_running_loop().call_later(0.001, let_go.set)
+    logger.warning("said")
 
 async def imports():
     import colorsys
@@ -139,7 +156,8 @@ def test_what_waits_for_nobody_or_was_made_for_coroutines_is_not(folder: Path) -
     names = ("shields", "stands_aside", "beside", "thread", "logs", "imports")
     with serve(folder, "error") as server:
         assert ask(server, *names) == dict.fromkeys(names, "ok")
-        assert ask(server, "at_once", "process") == {"at_once": "y", "process": "0"}
+        asked = ask(server, "looks", "at_once", "process")
+        assert asked == {"looks": "nothing", "at_once": "y", "process": "0"}
 
 
 def test_the_start_and_the_end_of_the_application_may_wait(folder: Path) -> None:
@@ -154,7 +172,7 @@ def test_the_log_names_each_place_once(folder: Path) -> None:
         for _ in range(3):
             asked = ask(server, "sleeps", "child", "waits_for_process", "calls")
             assert [*asked.values()] == ["ok", "ok", "ok", "called"]
-        ask(server, "shields", "beside", "thread", "process", "logs", "imports")
+        ask(server, "shields", "beside", "thread", "process", "logs", "looks")
         server.stop()
     assert sorted(places(server)) == ["call", "sleeps", "waits_for_process"]
     line = 1 + APP.splitlines().index("    time.sleep(0.001)")

@@ -6,7 +6,7 @@ import logging
 from asyncio import base_subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib import _bootstrap  # type: ignore[attr-defined]
+from importlib import _bootstrap
 from inspect import unwrap
 from types import CodeType
 from typing import Any
@@ -21,7 +21,7 @@ _EXCUSED: tuple[Any, ...] = (
     ThreadPoolExecutor.submit,
     logging.Handler.handle,
     logging.Manager.getLogger,
-    _bootstrap._find_and_load,
+    _bootstrap._find_and_load,  # type: ignore[attr-defined]
 )
 
 
