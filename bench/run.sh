@@ -22,6 +22,7 @@ cmake --build --preset release >/dev/null
 "$venv/bin/python" bench/load/databases.py
 "$venv/bin/python" bench/load/studio.py
 "$venv/bin/python" bench/load/hog.py
+"$venv/bin/python" bench/load/both.py
 "$venv/bin/python" bench/load/supervise.py
 "$venv/bin/python" bench/load/memory.py
 "$venv/bin/python" bench/load/observe.py

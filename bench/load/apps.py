@@ -18,7 +18,7 @@ def app(environ, start_response):
     if path == "/":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"Hello, world!\n"]
-    if path == "/sleep":
+    if path in ("/sleep", "/block"):
         time.sleep(0.01)
     elif path == "/mega":
         start_response("200 OK", _TEXT)
@@ -48,6 +48,8 @@ async def asgi(scope, receive, send):
     body = b"Hello, world!\n"
     if scope["path"] == "/sleep":
         await asyncio.sleep(0.01)
+    elif scope["path"] == "/block":
+        time.sleep(0.01)
     elif scope["path"] == "/mega":
         body = _MEGABYTE
     await send(
