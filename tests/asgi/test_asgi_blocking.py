@@ -162,6 +162,7 @@ def test_what_waits_for_nobody_or_was_made_for_coroutines_is_not(folder: Path) -
 
 def test_the_start_and_the_end_of_the_application_may_wait(folder: Path) -> None:
     with serve(folder, "error") as server:
+        assert ask(server, "beside") == {"beside": "ok"}
         assert server.stop() == 0
     said = [line.strip() for line in server.out]
     assert said == ["lifespan.startup", "lifespan.shutdown"]

@@ -319,9 +319,15 @@ def wait_told(page: ClientConnection, free: int, *names: str) -> None:
 
 def test_the_board_of_a_course_is_told_whoever_books(small: dict[str, str]) -> None:
     """In whichever worker: both have the same course open, and take bookings of it."""
-    with Command("studio:app", "-w", "2", cwd=STUDIO, env=small) as command:
+    with (
+        Command("studio:app", "-w", "2", cwd=STUDIO, env=small) as command,
+        contextlib.ExitStack() as pages,
+    ):
         wait_ready(command, 2)
-        boards = [websocket(command, "/courses/1/board") for _ in range(4)]
+        boards = [
+            pages.enter_context(websocket(command, "/courses/1/board"))
+            for _ in range(4)
+        ]
         for board in boards:
             wait_told(board, 8)
         for n, name in enumerate(("Ada", "Grace", "Edith"), 1):

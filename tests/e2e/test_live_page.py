@@ -143,4 +143,4 @@ def test_without_scripts_it_is_a_page(browser: Browser, env: dict[str, str]) -> 
         with watched(browser, url_of(server), java_script_enabled=False) as seen:
             expect(who(seen)).to_have_text(["Ada"])
             expect(seen.page.get_by_role("button", name="Book a place")).to_be_enabled()
-            expect(seen.page.locator("noscript")).to_contain_text("Reload the page")
+            expect(line(seen)).to_have_text("Reload the page to see new bookings.")
