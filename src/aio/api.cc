@@ -81,6 +81,11 @@ PyObject* judge_blocking(PyObject* self, PyObject* const* args,
   return py::none();
 }
 
+PyObject* begin_step(PyObject*, PyObject*) noexcept {
+  LoopWait::begin_step();
+  return py::none();
+}
+
 PyObject* close(PyObject* self, PyObject*) noexcept {
   wait_of(self).close();
   return py::none();
@@ -101,6 +106,7 @@ PyMethodDef methods[] = {
      "What becomes of calls that wait in callbacks, but of those made by the code that "
      "is "
      "excused."},
+    {"begin_step", begin_step, METH_NOARGS, "The next callback begins."},
     {"close", close, METH_NOARGS, "Let go of the descriptor."},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef getset[] = {

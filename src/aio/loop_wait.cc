@@ -23,6 +23,7 @@ LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
     return take_readable();
   }
   strand.driver = nullptr;  // while it rests no callback waits
+  strand.end_steps();
   green::Waited waited{};
   is_at_rest_ = true;
   if (span == 0) {
@@ -39,6 +40,7 @@ LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
     strand.wanted_fd = -1;
     if (resting_ == &strand) resting_ = nullptr;
   }
+  strand.begin_step();
   if (driver_ == &strand || !driver_) is_at_rest_ = false;
   if (driver_ != &strand) {
     return waited == green::Waited::Interrupted ? Rested::Raised : Rested::Nothing;
@@ -78,12 +80,25 @@ void LoopWait::seize() noexcept {
   }
   driver_ = me;
   is_at_rest_ = false;
-  if (me && hands_over_) me->driver = this;
+  if (!me) return;
+  if (hands_over_) me->driver = this;
+  // It may be that of the parent of a forked child.
+  if (!runs_ || &runs_->hub() != &me->hub()) runs_ = me;
+  me->be_known_as(runs_);
+  me->begin_step();
+}
+
+void LoopWait::begin_step() noexcept {
+  if (green::Strand* me = green::current_strand()) me->begin_step();
 }
 
 void LoopWait::release() noexcept {
   green::Strand* me = green::current_strand();
-  if (!me || driver_ != me) return;
+  if (!me) return;
+  me->end_steps();
+  me->be_known_as(nullptr);
+  if (runs_ == me) runs_ = nullptr;
+  if (driver_ != me) return;
   driver_ = nullptr;
   me->driver = nullptr;
 }

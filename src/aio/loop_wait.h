@@ -9,7 +9,8 @@
 // The greenlet that drives a loop runs its callbacks one after another, and rests where
 // there are none: until a descriptor is ready, its next timer is due, or somebody wakes
 // it. If one of the callbacks itself waits (for a lock, a database, another greenlet),
-// a helper drives on: others of that loop are not held up by it.
+// a helper drives on: others of that loop are not held up by it. To `threading` all of
+// them are the first, who runs the loop (green/identity.h).
 #pragma once
 
 #include <memory>
@@ -43,6 +44,8 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
   void seize() noexcept;
   // And does so no longer, if it did.
   void release() noexcept;
+  // Of who drives: the next of its callbacks begins.
+  static void begin_step() noexcept;
   [[nodiscard]] bool driven() const noexcept { return driver_ != nullptr; }
   // What becomes of waits in its callbacks.
   [[nodiscard]] Blocking& blocking() noexcept { return blocking_; }
@@ -72,6 +75,7 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
   bool is_readable_ = false;
   bool is_at_rest_ = false;  // who drives, or lets others go first: it looks soon
   std::unique_ptr<Watch> watch_;
+  green::Strand* runs_ = nullptr;  // who drove first, and has not left since
   green::Strand* driver_ = nullptr;
   green::Strand* resting_ = nullptr;
   Help help_;

@@ -11,6 +11,7 @@
 #include "green/collector.h"
 #include "green/exploration.h"
 #include "green/hub.h"
+#include "green/identity.h"
 #include "green/local.h"
 #include "green/lock.h"
 #include "green/open_pipe.h"
@@ -108,10 +109,6 @@ PyObject* py_mark_database(PyObject*, PyObject* file) noexcept {
   return py::none();
 }
 
-PyObject* py_get_ident(PyObject*, PyObject*) noexcept {
-  return PyLong_FromUnsignedLong(current_ident());
-}
-
 PyObject* py_can_park(PyObject*, PyObject*) noexcept {
   return py::boolean(can_park());
 }
@@ -150,19 +147,6 @@ PyObject* py_current_task(PyObject*, PyObject*) noexcept {
 PyObject* py_current_slot(PyObject*, PyObject*) noexcept {
   const Strand* strand = current_strand();
   return strand ? PyLong_FromUnsignedLongLong(strand->number()) : py::none();
-}
-
-// slot_thread(factory): the thread object of the running slot, made on first use; None
-// outside of runners.
-PyObject* py_slot_thread(PyObject*, PyObject* factory) noexcept {
-  Strand* strand = current_strand();
-  if (!strand || strand->is_main()) return py::none();
-  if (!strand->thread) {
-    py::Object made(PyObject_CallFunction(factory, "K", strand->number()));
-    if (!made) return nullptr;
-    strand->thread = std::move(made);
-  }
-  return py::new_ref(strand->thread.get());
 }
 
 // What the running job must give back, {key: callable}; None outside of runners.
@@ -209,37 +193,6 @@ PyObject* py_interrupt_main(PyObject*, PyObject* exception) noexcept {
       main.state() == Strand::State::Parked && main.reason() == ParkReason::Main;
   if (!serves) main.interrupt(py::Object::copy(exception), nullptr);
   return py::boolean(!serves);
-}
-
-// The greenlet that has this identity and a job; null: none.
-Strand* strand_of(unsigned long ident) noexcept {
-  for (Hub* hub : Hub::all()) {
-    for (const auto& strand : hub->strands()) {
-      if (reinterpret_cast<unsigned long>(strand.get()) == ident && strand->job())
-        return strand.get();
-    }
-  }
-  return nullptr;
-}
-
-// thread_of(ident): the native thread that this greenlet runs in; 0: it is none.
-PyObject* py_thread_of(PyObject*, PyObject* ident) noexcept {
-  const unsigned long wanted = PyLong_AsUnsignedLongMask(ident);
-  if (PyErr_Occurred()) return nullptr;
-  Strand* strand = strand_of(wanted);
-  return PyLong_FromUnsignedLong(strand ? strand->hub().thread_id() : 0);
-}
-
-// interrupt_ident(ident, exception): False where that greenlet runs just now, or is
-// gone.
-PyObject* py_interrupt_ident(PyObject*, PyObject* args) noexcept {
-  unsigned long ident = 0;
-  PyObject* exception = nullptr;
-  if (!PyArg_ParseTuple(args, "kO:interrupt_ident", &ident, &exception)) return nullptr;
-  Strand* strand = strand_of(ident);
-  if (!strand || strand->state() == Strand::State::Running) return py::boolean(false);
-  strand->interrupt(py::Object::copy(exception), nullptr);
-  return py::boolean(true);
 }
 
 PyObject* py_end_child(PyObject*, PyObject* error) noexcept {
@@ -347,7 +300,10 @@ PyMethodDef functions[] = {
     {"set_native_sleep", py::as_method(py_set_native_sleep), METH_FASTCALL,
      "set_native_sleep(function, takes_all_numbers)\n\nWhich time.sleep is the "
      "interpreter's, and whether it takes what only can become a float."},
-    {"get_ident", py_get_ident, METH_NOARGS, "Identity of the greenlet or thread."},
+    {"get_ident", py_get_ident, METH_NOARGS,
+     "Identity of the thread that what runs here is to `threading`."},
+    {"current_owner", py_current_owner, METH_NOARGS,
+     "Identity of the greenlet or thread, by which it has the locks that it takes."},
     {"can_park", py_can_park, METH_NOARGS, "Whether a wait here suspends a greenlet."},
     {"start_hub", py_start_hub, METH_NOARGS, "Make a hub for this thread."},
     {"unfinished", py_unfinished, METH_NOARGS,
@@ -358,13 +314,15 @@ PyMethodDef functions[] = {
      "Handle of the running job, or None."},
     {"current_slot", py_current_slot, METH_NOARGS,
      "Number of the running slot, or None."},
-    {"slot_thread", py_slot_thread, METH_O, "The thread object of the running slot."},
+    {"slot_thread", py_slot_thread, METH_O, "The thread object of what runs here."},
     {"enter_shield", py_enter_shield, METH_O, "Hold back kills and timeouts."},
     {"end_child", py_end_child, METH_O,
      "The end of a forked process, by this exception or, with None, well."},
     {"thread_of", py_thread_of, METH_O, "The native thread of a greenlet's identity."},
-    {"interrupt_ident", py_interrupt_ident, METH_VARARGS,
+    {"interrupt_owner", py_interrupt_owner, METH_VARARGS,
      "Send an exception to the greenlet of this identity, unless it runs."},
+    {"interrupt_thread", py_interrupt_thread, METH_VARARGS,
+     "Likewise to who is this thread."},
     {"interrupt_main", py_interrupt_main, METH_O,
      "Send an exception to the main script; False where that serves requests."},
     {"leave_shield", py_leave_shield, METH_NOARGS, "Let them through again."},

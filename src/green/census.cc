@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "green/hub.h"
+#include "green/identity.h"
 #include "green/lock.h"
 #include "green/task.h"
 #include "py/type.h"
@@ -44,6 +45,7 @@ const char* name_of(ParkReason reason) noexcept {
 struct DescribedObject {
   PyObject_HEAD unsigned long long number;
   unsigned long ident;
+  unsigned long known_ident;  // as `threading` has it
   unsigned long thread;
   const char* state;
   const char* reason;
@@ -69,15 +71,22 @@ void described_dealloc(PyObject* self) noexcept {
 
 #define MEMBER(name, type) \
   {#name, type, offsetof(DescribedObject, name), READONLY, nullptr}
-PyMemberDef described_members[] = {
-    MEMBER(number, T_ULONGLONG), MEMBER(ident, T_ULONG),
-    MEMBER(thread, T_ULONG),     MEMBER(state, T_STRING),
-    MEMBER(reason, T_STRING),    MEMBER(fd, T_INT),
-    MEMBER(events, T_INT),       MEMBER(owner, T_ULONG),
-    MEMBER(wait_left, T_OBJECT), MEMBER(deadline_left, T_OBJECT),
-    MEMBER(age, T_OBJECT),       MEMBER(job, T_OBJECT),
-    MEMBER(task, T_OBJECT),      MEMBER(greenlet, T_OBJECT),
-    {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef described_members[] = {MEMBER(number, T_ULONGLONG),
+                                   MEMBER(ident, T_ULONG),
+                                   MEMBER(known_ident, T_ULONG),
+                                   MEMBER(thread, T_ULONG),
+                                   MEMBER(state, T_STRING),
+                                   MEMBER(reason, T_STRING),
+                                   MEMBER(fd, T_INT),
+                                   MEMBER(events, T_INT),
+                                   MEMBER(owner, T_ULONG),
+                                   MEMBER(wait_left, T_OBJECT),
+                                   MEMBER(deadline_left, T_OBJECT),
+                                   MEMBER(age, T_OBJECT),
+                                   MEMBER(job, T_OBJECT),
+                                   MEMBER(task, T_OBJECT),
+                                   MEMBER(greenlet, T_OBJECT),
+                                   {nullptr, 0, 0, 0, nullptr}};
 #undef MEMBER
 PyType_Slot described_slots[] = {{Py_tp_dealloc, py::as_slot(described_dealloc)},
                                  {Py_tp_members, described_members},
@@ -111,6 +120,7 @@ PyObject* describe(const Hub& hub, const Strand& strand, Nanos now) noexcept {
   d->number = strand.number();
   d->ident =
       strand.is_main() ? hub.thread_id() : reinterpret_cast<unsigned long>(&strand);
+  d->known_ident = thread_ident_of(strand);
   d->thread = hub.thread_id();
   d->state = name_of(strand.state());
   d->reason = parked ? name_of(strand.reason()) : nullptr;

@@ -143,6 +143,10 @@ class Hub {
   [[nodiscard]] std::size_t runners() const noexcept { return strands_.size(); }
   [[nodiscard]] std::size_t idle_runners() const noexcept { return idle_.size(); }
   [[nodiscard]] Strand& main_strand() noexcept { return *main_; }
+  // Those that call what asyncio loops have to call.
+  [[nodiscard]] IntrusiveList<Strand, StepTag>& in_steps() noexcept {
+    return in_steps_;
+  }
   // All runners, for reports.
   [[nodiscard]] const std::vector<std::unique_ptr<Strand>>& strands() const noexcept {
     return strands_;
@@ -317,6 +321,7 @@ class Hub {
   std::unique_ptr<Strand> main_;
   std::vector<std::unique_ptr<Strand>> strands_;
   std::vector<Strand*> idle_;  // the last one used is the next one used
+  IntrusiveList<Strand, StepTag> in_steps_;
   ReadyList woken_;
   ReadyList due_;  // of those, who run in this turn
   ReadyList preempted_;
@@ -375,6 +380,7 @@ class NoSwitch {
   NoSwitch& operator=(const NoSwitch&) = delete;
 };
 // Identity of what runs: of the strand for greenlets, of the thread otherwise. Never 0.
+// Whom `threading` takes it for is another matter (identity.h).
 [[nodiscard]] unsigned long current_ident() noexcept;
 
 // Exceptions of this room; set when the module is made.

@@ -2,6 +2,13 @@
 // dicts. Before an attribute is looked up, the local's own dict pointer is turned to
 // the dict of what runs now; the generic lookup does the rest. A runner's values
 // survive from request to request, as a thread's do, and die with the runner.
+//
+// All steps of an asyncio loop of ours use the dicts of who runs it (identity.h). But
+// one that waits in the middle has those that it has looked at for itself, as if no
+// other one ran: what they hold may be a connection, or say that something is under
+// way. Who looks at that local meanwhile finds it as a new thread does: it has a second
+// map for that.
+//
 // To the collector the dicts are the local's alone: those maps hold them by capsules,
 // which it does not look into, so that a local is found dead whose own values know it.
 #include "green/local.h"
@@ -11,6 +18,7 @@
 #include <vector>
 
 #include "green/hub.h"
+#include "green/identity.h"
 #include "py/error.h"
 #include "py/type.h"
 
@@ -20,6 +28,7 @@ namespace {
 // What a local keeps for one strand or thread; owned by a capsule in the map of that.
 struct Share : ListHook<Share> {
   py::Object dict;
+  std::uint64_t step = 0;  // of a loop's, that looked at it last
 };
 
 struct LocalObject {
@@ -30,6 +39,7 @@ struct LocalObject {
   PyObject* args;
   PyObject* kwargs;
   std::uint64_t owner;  // number of the strand whose dict that is; 0: ask again
+  std::uint64_t step;   // that has this dict; 0: of no loop
 };
 
 LocalObject& self_of(PyObject* self) noexcept {
@@ -45,6 +55,7 @@ IntrusiveList<ThreadValues>& native_threads() noexcept {
   return list;
 }
 constexpr const char* kThreadKey = "celadon.locals";
+constexpr const char* kThreadAsideKey = "celadon.locals, aside";
 constexpr const char* kLocalKey = "celadon.local";
 constexpr const char* kDeadKey = "celadon.local, gone";
 
@@ -61,14 +72,22 @@ void free_share(PyObject* capsule) noexcept {
   delete share;
 }
 
-// Puts `dict` into `values` for `local`. False with an exception.
-bool put_share(LocalObject& local, PyObject* values, PyObject* dict) noexcept {
+// An empty one for `local`, in `values`. Null with an exception.
+Share* put_share(LocalObject& local, PyObject* values) noexcept {
   auto made = std::make_unique<Share>();
-  made->dict = py::Object::copy(dict);
+  made->dict.reset(PyDict_New());
+  if (!made->dict) return nullptr;
   const py::Object capsule(PyCapsule_New(made.get(), kShareKey, free_share));
-  if (!capsule) return false;
-  local.shares->push_back(*made.release());  // the capsule's
-  return PyDict_SetItem(values, local.key, capsule.get()) == 0;
+  if (!capsule) return nullptr;
+  Share* share = made.release();  // the capsule's
+  local.shares->push_back(*share);
+  return PyDict_SetItem(values, local.key, capsule.get()) == 0 ? share : nullptr;
+}
+
+// Null where there is none, with an exception if that failed.
+Share* find_share(const LocalObject& local, PyObject* values) noexcept {
+  PyObject* found = PyDict_GetItemWithError(values, local.key);
+  return found ? share_in(found) : nullptr;
 }
 
 // What dies with them may be a local, which looks for what it keeps in every list, or
@@ -81,13 +100,13 @@ void free_thread_values(PyObject* capsule) noexcept {
 }
 
 // Borrowed; null with an exception.
-PyObject* values_of_thread() noexcept {
+PyObject* values_of_thread(const char* key = kThreadKey) noexcept {
   PyObject* state = PyThreadState_GetDict();
   if (!state) {
     PyErr_SetString(PyExc_SystemError, "Couldn't get thread-state dictionary");
     return nullptr;
   }
-  if (PyObject* found = PyDict_GetItemString(state, kThreadKey)) {
+  if (PyObject* found = PyDict_GetItemString(state, key)) {
     return static_cast<ThreadValues*>(PyCapsule_GetPointer(found, kThreadKey))
         ->values.get();
   }
@@ -98,42 +117,87 @@ PyObject* values_of_thread() noexcept {
   if (!made->values || !capsule) return nullptr;
   [[maybe_unused]] const ThreadValues* owned = made.release();  // by the capsule
   native_threads().push_back(*entry);
-  if (PyDict_SetItemString(state, kThreadKey, capsule.get()) < 0) return nullptr;
+  if (PyDict_SetItemString(state, key, capsule.get()) < 0) return nullptr;
   return entry->values.get();
 }
 
-void set_dict(LocalObject& local, PyObject* dict, std::uint64_t owner) noexcept {
-  local.owner = owner;
+// These two: borrowed; null with an exception.
+PyObject* values_of(Strand& strand) noexcept {
+  return strand.is_main() ? values_of_thread() : strand.make_locals();
+}
+PyObject* asides_of(Strand& strand) noexcept {
+  return strand.is_main() ? values_of_thread(kThreadAsideKey) : strand.make_asides();
+}
+
+// Whose dict it is: of the strand of that number, or of a step.
+struct Place {
+  PyObject* values;  // the map that has it; null: an exception is set
+  std::uint64_t owner = 0;
+  std::uint64_t step = 0;
+};
+
+void set_dict(LocalObject& local, PyObject* dict, const Place& place) noexcept {
+  local.owner = place.owner;
+  local.step = place.step;
   local.dict = dict;
+}
+
+void forget_dict(LocalObject& local) noexcept {
+  set_dict(local, nullptr, {});
+}
+
+Place place_of_step(const LocalObject& local, Strand& strand) noexcept {
+  const std::uint64_t step = strand.step();
+  PyObject* asides = asides_of(strand);
+  const Share* own = asides ? find_share(local, asides) : nullptr;
+  if (!asides || (own && own->step == step)) return {asides, 0, step};
+  PyObject* values = values_of(strand.known_as());
+  const Share* common = values ? find_share(local, values) : nullptr;
+  const bool is_in_use = common && is_under_way(common->step);
+  return {is_in_use ? asides : values, 0, step};
+}
+
+// Where what runs now has, or is to have, its dict.
+Place place_of(const LocalObject& local, Strand* strand) noexcept {
+  if (strand && strand->step() != 0) return place_of_step(local, *strand);
+  if (strand && !strand->is_main()) return {strand->make_locals(), strand->number()};
+  return {values_of_thread()};
+}
+
+bool is_there(const LocalObject& local, const Strand* strand) noexcept {
+  if (!strand || !local.dict) return false;
+  if (strand->step() != 0) return local.step == strand->step();
+  return !strand->is_main() && local.owner == strand->number();
 }
 
 // Turns `local` to the dict of what runs now. False with an exception.
 bool attach(PyObject* self) noexcept {
   LocalObject& local = self_of(self);
   Strand* strand = current_strand();
-  const bool green = strand && !strand->is_main();
-  if (green && local.owner == strand->number() && local.dict) return true;
-  PyObject* values = green ? strand->make_locals() : values_of_thread();
-  if (!values) return false;
-  const std::uint64_t owner = green ? strand->number() : 0;
-  if (PyObject* found = PyDict_GetItemWithError(values, local.key)) {
-    set_dict(local, share_in(found)->dict.get(), owner);
+  if (is_there(local, strand)) return true;
+  const Place place = place_of(local, strand);
+  if (!place.values) return false;
+  if (Share* found = find_share(local, place.values)) {
+    if (place.step != 0) found->step = place.step;
+    set_dict(local, found->dict.get(), place);
     return true;
   }
-  const py::Object fresh(PyErr_Occurred() ? nullptr : PyDict_New());
-  if (!fresh || !put_share(local, values, fresh.get())) return false;
-  set_dict(local, fresh.get(), owner);
+  Share* share = PyErr_Occurred() ? nullptr : put_share(local, place.values);
+  if (!share) return false;
+  share->step = place.step;
+  const py::Object fresh = py::Object::copy(share->dict.get());
+  set_dict(local, fresh.get(), place);
   PyTypeObject* type = Py_TYPE(self);
   if (type->tp_init == PyBaseObject_Type.tp_init || !local.args) return true;
   // A subclass is initialised anew in each strand that uses it.
   if (type->tp_init(self, local.args, local.kwargs) == 0) {
     // It may have waited, and others used this local meanwhile.
-    set_dict(local, fresh.get(), owner);
+    set_dict(local, fresh.get(), place);
     return true;
   }
   py::Object error = py::take_error();
-  if (PyDict_DelItem(values, local.key) < 0) PyErr_Clear();
-  set_dict(local, nullptr, 0);
+  if (PyDict_DelItem(place.values, local.key) < 0) PyErr_Clear();
+  forget_dict(local);
   py::restore_error(std::move(error));
   return false;
 }
@@ -153,12 +217,11 @@ PyObject* local_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) noexce
   self->kwargs = kwargs ? py::new_ref(kwargs) : nullptr;
   self->key = PyCapsule_New(self, kLocalKey, nullptr);
   if (!self->key) return nullptr;
-  Strand* strand = current_strand();
-  const bool green = strand && !strand->is_main();
-  PyObject* values = green ? strand->make_locals() : values_of_thread();
-  const py::Object fresh(values ? PyDict_New() : nullptr);
-  if (!fresh || !put_share(*self, values, fresh.get())) return nullptr;
-  set_dict(*self, fresh.get(), green ? strand->number() : 0);
+  const Place place = place_of(*self, current_strand());
+  Share* share = place.values ? put_share(*self, place.values) : nullptr;
+  if (!share) return nullptr;
+  share->step = place.step;
+  set_dict(*self, share->dict.get(), place);
   return guard.release();
 }
 
@@ -211,7 +274,10 @@ void take(PyObject* values, PyObject* key, Values& taken) noexcept {
 Values take_all(PyObject* key) noexcept {
   Values taken;
   for (Hub* hub : Hub::all()) {
-    for (const auto& strand : hub->strands()) take(strand->locals(), key, taken);
+    for (const auto& strand : hub->strands()) {
+      take(strand->locals(), key, taken);
+      take(strand->asides(), key, taken);
+    }
   }
   auto& threads = native_threads();
   for (ThreadValues* t = threads.front(); t; t = threads.next(*t)) {
@@ -232,7 +298,7 @@ void drop(Values taken) noexcept {
 Values clear_all(LocalObject& local) noexcept {
   Values taken;
   if (local.key) taken = take_all(local.key);
-  set_dict(local, nullptr, 0);
+  forget_dict(local);
   Py_CLEAR(local.args);
   Py_CLEAR(local.kwargs);
   return taken;
@@ -283,7 +349,7 @@ void detach_locals(PyObject* values) noexcept {
   while (PyDict_Next(values, &at, &key, nullptr)) {
     if (!PyCapsule_IsValid(key, kLocalKey)) continue;
     auto* local = static_cast<LocalObject*>(PyCapsule_GetPointer(key, kLocalKey));
-    set_dict(*local, nullptr, 0);
+    forget_dict(*local);
   }
 }
 

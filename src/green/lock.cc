@@ -3,6 +3,7 @@
 #include <new>
 
 #include "green/hub.h"
+#include "green/identity.h"
 #include "green/sync_object.h"
 #include "py/error.h"
 #include "py/type.h"
@@ -38,7 +39,30 @@ void LockState::own(unsigned long ident) noexcept {
   owner_hub_ = Hub::here();
   Strand* strand = owner_hub_ ? owner_hub_->current() : nullptr;
   owner_job_ = strand ? strand->jobs() : 0;
+  owner_thread_ = thread_ident();
+  owner_step_ = strand ? strand->step() : 0;
   be_held_by(strand);
+}
+
+// A greenlet that has had it for a loop may have another job by now.
+bool LockState::is_owner() const noexcept {
+  if (owner_ != current_ident()) return false;
+  const Strand* strand = current_strand();
+  return owner_step_ == 0 || (strand && strand->jobs() == owner_job_);
+}
+
+bool LockState::is_mine() const noexcept {
+  if (owner_ == 0) return false;
+  return is_owner() || (owner_thread_ == thread_ident() && !is_under_way(owner_step_));
+}
+
+bool LockState::is_my_threads() const noexcept {
+  return owner_ != 0 && (owner_thread_ == thread_ident() || is_owner());
+}
+
+void LockState::enter_again(unsigned long ident) noexcept {
+  if (owner_ != ident) return own(ident);
+  owner_step_ = current_step();
 }
 
 void LockState::be_held_by(Strand* strand) noexcept {
@@ -95,6 +119,8 @@ void LockState::release() noexcept {
   owner_ = next ? next->ident : 0;
   owner_hub_ = next ? next->of_hub : nullptr;
   owner_job_ = next ? next->ident_job : 0;
+  owner_thread_ = next ? next->known_ident : 0;
+  owner_step_ = next ? next->known_step : 0;
   be_held_by(next ? next->as_strand() : nullptr);
 }
 
@@ -258,12 +284,13 @@ PyType_Spec lock_spec{"celadon._core.Lock", sizeof(LockObject), 0, Py_TPFLAGS_DE
 
 PyObject* take_rlock(RLockObject& lock, const AcquireArgs& args) noexcept {
   const unsigned long ident = current_ident();
-  if (lock.state.owner() == ident) {
+  if (lock.state.is_mine()) {
     if (lock.count + 1 == 0) {
       PyErr_SetString(PyExc_OverflowError, "Internal lock count overflowed");
       return nullptr;
     }
     ++lock.count;
+    lock.state.enter_again(ident);
     return py::boolean(true);
   }
   if (!lock.state.try_acquire(ident)) {
@@ -289,7 +316,7 @@ PyObject* rlock_enter(PyObject* self, PyObject*) noexcept {
 
 PyObject* rlock_release(PyObject* self, PyObject*) noexcept {
   auto& lock = self_as<RLockObject>(self);
-  if (lock.state.owner() != current_ident() || lock.count == 0) {
+  if (!lock.state.is_my_threads() || lock.count == 0) {
     PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
     return nullptr;
   }
@@ -307,8 +334,7 @@ PyObject* rlock_is_owned(PyObject* self, PyObject*) noexcept {
 
 PyObject* rlock_recursion_count(PyObject* self, PyObject*) noexcept {
   const auto& lock = self_as<RLockObject>(self);
-  return PyLong_FromUnsignedLong(lock.state.owner() == current_ident() ? lock.count
-                                                                       : 0);
+  return PyLong_FromUnsignedLong(lock.state.is_mine() ? lock.count : 0);
 }
 
 PyObject* rlock_locked(PyObject* self, PyObject*) noexcept {
@@ -345,7 +371,7 @@ PyObject* rlock_repr(PyObject* self) noexcept {
   const auto& lock = self_as<RLockObject>(self);
   return PyUnicode_FromFormat("<%s _thread.RLock object owner=%lu count=%lu at %p>",
                               lock.state.locked() ? "locked" : "unlocked",
-                              lock.state.owner(), lock.count, self);
+                              lock.state.owner_thread(), lock.count, self);
 }
 
 PyMethodDef rlock_methods[] = {
@@ -403,7 +429,7 @@ bool is_lock(PyObject* object) noexcept {
 bool lock_is_owned(PyObject* lock) noexcept {
   if (Py_TYPE(lock) == lock_type) return self_as<LockObject>(lock).state.locked();
   const auto& rlock = self_as<RLockObject>(lock);
-  return rlock.count > 0 && rlock.state.owner() == current_ident();
+  return rlock.count > 0 && rlock.state.is_mine();
 }
 
 unsigned long lock_release_save(PyObject* lock) noexcept {

@@ -19,6 +19,15 @@ class LockState {
   [[nodiscard]] unsigned long owner() const noexcept { return owner_; }
   // Which of its jobs a greenlet held it in: it may have another by now.
   [[nodiscard]] std::uint32_t owner_job() const noexcept { return owner_job_; }
+  // As threading.get_ident had it.
+  [[nodiscard]] unsigned long owner_thread() const noexcept { return owner_thread_; }
+  // Whether what runs here may take it again: it is the owner, or of the same loop, and
+  // the step that took it last is over.
+  [[nodiscard]] bool is_mine() const noexcept;
+  // Whether it may be released here: what has it over an `await` may go on in another
+  // greenlet of its loop.
+  [[nodiscard]] bool is_my_threads() const noexcept;
+  void enter_again(unsigned long ident) noexcept;
 
   // For `ident`; Granted, TimedOut, or Interrupted with an exception.
   [[nodiscard]] Waited acquire(unsigned long ident, Nanos deadline,
@@ -41,11 +50,14 @@ class LockState {
   void set_brief() noexcept { brief_ = true; }
 
  private:
+  [[nodiscard]] bool is_owner() const noexcept;
   void raise_deadlock() const noexcept;
   void own(unsigned long ident) noexcept;
   void be_held_by(Strand* strand) noexcept;
 
   unsigned long owner_ = 0;  // identity of the holder; 0: free
+  unsigned long owner_thread_ = 0;
+  std::uint64_t owner_step_ = 0;  // in which it was taken last; 0: of no loop
   Hub* owner_hub_ = nullptr;
   std::uint32_t owner_job_ = 0;
   bool brief_ = false;

@@ -1,6 +1,7 @@
 // The hub's runners: how they are made, take one job after another, and are given back.
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include "base/memory.h"
@@ -76,15 +77,20 @@ PyObject* Hub::runner_body(Strand& strand) noexcept {
 // Values of its locals die here, where their finalizers may block. What these leave in
 // a local is one more round; where that has no end, others see to the rest.
 void Hub::leave_nothing(Strand& strand) noexcept {
-  for (int i = 0; i < kLastRounds && (strand.locals_ || strand.thread); ++i) {
-    if (py::Object values = std::move(strand.locals_)) {
-      detach_locals(values.get());
-      values.reset();
+  const std::array all{&strand.locals_, &strand.asides_};
+  const auto is_left = [&strand] {
+    return strand.locals_ || strand.asides_ || strand.thread;
+  };
+  for (int i = 0; i < kLastRounds && is_left(); ++i) {
+    for (py::Object* each : all) {
+      if (const py::Object values = std::move(*each)) detach_locals(values.get());
     }
     if (strand.thread) forget_thread(strand);
   }
-  if (strand.locals_) detach_locals(strand.locals_.get());
-  bury(strand.locals_.release());
+  for (py::Object* each : all) {
+    if (*each) detach_locals(each->get());
+    bury(each->release());
+  }
 }
 
 bool Hub::wait_for_job(Strand& strand) noexcept {
@@ -129,6 +135,7 @@ void Hub::run_job(Strand& strand, Job& job) noexcept {
   strand.end_shields();
   strand.exempt_depth_ = 0;
   strand.locks_held_.clear();
+  strand.be_known_alone();
   if (strand.call_leftovers()) is_over = false;
   if (!leave_context(std::move(context), wanted != nullptr)) is_over = false;
   strand.end_alarms();  // of what died just now

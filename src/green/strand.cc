@@ -191,4 +191,9 @@ PyObject* Strand::make_locals() noexcept {
   return locals_.get();
 }
 
+PyObject* Strand::make_asides() noexcept {
+  if (!asides_) asides_.reset(PyDict_New());
+  return asides_.get();
+}
+
 }  // namespace celadon::green

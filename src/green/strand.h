@@ -20,6 +20,7 @@ class Work;
 class LockState;
 class LoopDriver;
 struct ReadyTag;
+struct StepTag;
 struct TaskObject;
 
 // A lock that a strand's job has taken and not given back.
@@ -39,7 +40,9 @@ struct Interrupt {
   const void* source;    // who sent it, to take it back
 };
 
-class Strand final : public Waiter, public ListHook<ReadyTag> {
+class Strand final : public Waiter,
+                     public ListHook<ReadyTag>,
+                     public ListHook<StepTag> {
  public:
   enum class State : std::uint8_t { Running, Parked, Ready, Idle, Done };
 
@@ -115,6 +118,24 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   // yet.
   [[nodiscard]] PyObject* locals() const noexcept { return locals_.get(); }
   [[nodiscard]] PyObject* make_locals() noexcept;
+  // Likewise of steps that found those in use.
+  [[nodiscard]] PyObject* asides() const noexcept { return asides_.get(); }
+  [[nodiscard]] PyObject* make_asides() noexcept;
+
+  // Whom `threading` takes it for (identity.h): itself, or who runs the asyncio loop
+  // that it drives.
+  [[nodiscard]] Strand& known_as() noexcept { return known_as_ ? *known_as_ : *this; }
+  [[nodiscard]] const Strand& known_as() const noexcept {
+    return known_as_ ? *known_as_ : *this;
+  }
+  // Null: itself. Holds until the other's job ends.
+  void be_known_as(Strand* other) noexcept;
+  void be_known_alone() noexcept;
+  // Which callback of that loop it is in, by a number that no other has; 0: none.
+  [[nodiscard]] std::uint64_t step() const noexcept { return step_; }
+  void begin_step() noexcept;
+  void end_steps() noexcept;
+
   std::uint8_t ready = 0;  // what a wait for a descriptor found
   // Which descriptor it waits for, and for what; -1: for none.
   int wanted_fd = -1;
@@ -187,6 +208,10 @@ class Strand final : public Waiter, public ListHook<ReadyTag> {
   std::vector<Interrupt> pending_;
   Interrupt raised_{{}, nullptr};  // the last one, until it came to somebody
   py::Object locals_;
+  py::Object asides_;
+  Strand* known_as_ = nullptr;
+  bool has_others_ = false;  // that are known as this one
+  std::uint64_t step_ = 0;
   py::Object leftovers_;
   py::DataStack frames_;  // of a runner
   const void* stack_base_ = nullptr;

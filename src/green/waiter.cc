@@ -6,6 +6,7 @@
 
 #include "base/semaphore.h"
 #include "green/hub.h"
+#include "green/identity.h"
 #include "green/thread_waiter.h"
 #include "py/gil.h"
 
@@ -122,12 +123,15 @@ Waited wait_on(WaitQueue& queue, Nanos deadline, ParkReason reason,
     strand.granted = false;
     strand.ident = current_ident();
     strand.ident_job = strand.jobs();
+    strand.known_ident = thread_ident_of(strand);
+    strand.known_step = strand.step();
     strand.of_hub = &strand.hub();
     queue->push_back(strand);
     return strand.hub().park(strand, deadline, reason, shielded);
   }
   ThreadWaiter waiter;
   waiter.ident = current_ident();
+  waiter.known_ident = thread_ident();
   waiter.of_hub = Hub::here();
   queue->push_back(waiter);
   return waiter.block(deadline);  // its hook leaves the queue with it

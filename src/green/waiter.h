@@ -29,7 +29,9 @@ class Waiter : public ListHook<Waiter> {
   bool granted = false;
   // Who waits, so that a lock can be theirs from the moment it is granted.
   unsigned long ident = 0;
-  std::uint32_t ident_job = 0;  // which of its jobs
+  std::uint32_t ident_job = 0;    // which of its jobs
+  unsigned long known_ident = 0;  // whom `threading` takes it for, and in which step
+  std::uint64_t known_step = 0;   // (identity.h)
   Hub* of_hub = nullptr;
 };
 

@@ -14,6 +14,7 @@ import select
 import selectors
 from collections import deque
 
+from celadon._core import aio as _aio
 from celadon.aio import state
 from celadon.aio.tasks import TaskLoop
 
@@ -31,6 +32,7 @@ class HandleLoop(TaskLoop):
     _ready: deque[asyncio.Handle]
     _selector: selectors.EpollSelector
     _debug: bool
+    _rest: _aio.LoopWait
     _reign: int  # of who drives
     _is_forked: bool
 
@@ -56,6 +58,7 @@ class HandleLoop(TaskLoop):
                 self._put_off.append(handle)
                 continue
             self._running = handle
+            self._rest.begin_step()
             try:
                 if self._debug:
                     state.run_watched(self, handle)

@@ -12,6 +12,7 @@ import asyncio
 import heapq
 import selectors
 import sys
+import threading
 from _thread import get_native_id
 from collections.abc import Callable
 from contextvars import Context
@@ -50,6 +51,7 @@ class EventLoop(HandleLoop):
     _stopping: bool
     _closed: bool
     _thread_id: int | None
+    _native_id = 0  # of the thread that it runs in, or has run in last
 
     def __init__(self, *, hands_over: bool = True) -> None:
         super().__init__(selectors.EpollSelector())
@@ -121,8 +123,8 @@ class EventLoop(HandleLoop):
             self._wake()
 
     def _check_thread(self) -> None:
-        # Greenlets of one thread have identities of their own.
-        if self._thread_id not in (None, get_native_id()):
+        # Greenlets of its thread may call it, which have identities of their own.
+        if self.is_running() and not self.runs_here():
             what = "Non-thread-safe operation invoked on an event loop other than the "
             raise RuntimeError(what + "current one")
 
@@ -132,7 +134,8 @@ class EventLoop(HandleLoop):
         self._check_closed()  # type: ignore[attr-defined]
         self._check_running()  # type: ignore[attr-defined]
         _green.start_hub()
-        self._thread_id = get_native_id()
+        self._thread_id = threading.get_ident()
+        self._native_id = get_native_id()
         self._set_coroutine_origin_tracking(self._debug)  # type: ignore[attr-defined]
         is_the_threads = _green.current_slot() == 0  # what its main script runs
         before = _aio.kept_loop()
@@ -149,7 +152,7 @@ class EventLoop(HandleLoop):
 
     def runs_here(self) -> bool:
         """Whether it runs in this native thread, in whichever greenlet."""
-        return self._thread_id == get_native_id()
+        return self.is_running() and self._native_id == get_native_id()
 
     def _help(self) -> None:
         """Drives while who runs the loop waits in one of its callbacks.
@@ -185,7 +188,7 @@ class EventLoop(HandleLoop):
             while True:
                 self._turn(reign)
                 if self._raised is not None and not is_helper:
-                    state.raise_once(self._take_raised())
+                    state.raise_from_helper(self)
                 if self._stopping or (is_helper and self._reign != reign):
                     break
                 if self._reign != reign:
@@ -205,11 +208,6 @@ class EventLoop(HandleLoop):
         """Of a child: what runs here is the last callback that does."""
         self._is_forked = True
         self._reign += 1
-
-    def _take_raised(self) -> BaseException:
-        error, self._raised = self._raised, None
-        assert error is not None
-        return error
 
     def _begin_reign(self) -> int:
         """What runs here drives from now on, and others no longer."""

@@ -77,8 +77,10 @@ def set_running_loop(loop: asyncio.AbstractEventLoop | None) -> None:
     _green.set_running_loop(loop)
 
 
-def raise_once(error: BaseException) -> NoReturn:
-    """Its traceback knows this frame, which is to know it no longer."""
+def raise_from_helper(loop: Any) -> NoReturn:
+    """What ended a helper of it. Its traceback knows this frame, which is to know it no
+    longer."""
+    error, loop._raised = loop._raised, None
     try:
         raise error
     finally:

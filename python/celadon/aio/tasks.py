@@ -74,7 +74,7 @@ def end_calls(loop: asyncio.AbstractEventLoop) -> None:
     for task in asyncio.all_tasks(loop):
         holder = _green.follow_held_task(task)
         if holder:
-            _green.interrupt_ident(holder, asyncio.CancelledError())
+            _green.interrupt_owner(holder, asyncio.CancelledError())
 
 
 class TaskLoop(asyncio.SelectorEventLoop):

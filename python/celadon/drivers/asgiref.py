@@ -2,8 +2,10 @@
 
 A `Local` tells by the identity of the thread whether what it finds was kept for another
 one (asgiref 3.12 and later), and has a context variable for each thread where it is
-critical. Here the steps of one task run in whichever greenlet is free, and each greenlet
-has an identity and a `threading.local` of its own: what counts is the native thread.
+critical. Both are of the event loop in each step of a task. But a `threading.local` that
+one looks at in a step which then waits in a call is another one to those that run meanwhile,
+and `celadon.aio.green` and `wait` hand a context on to a greenlet and to a loop of the same
+native thread: what counts is that thread.
 """
 
 from __future__ import annotations

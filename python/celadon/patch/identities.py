@@ -1,7 +1,8 @@
 """What takes the identity of a thread: a greenlet's is no address that the C library knows.
 
-A greenlet has an identity of its own (`threading.get_ident`). Handed on, it stands for the
-native thread that it runs in, or for its own frames and exceptions.
+A greenlet has an identity of its own (`threading.get_ident`), or that of the event loop
+which it drives. Handed on, it stands for the native thread that it runs in, or for its own
+frames and exceptions.
 """
 
 from __future__ import annotations
@@ -45,13 +46,18 @@ def _with_greenlets(native: Any) -> Any:
         for thread in found:  # C code has no frame
             threads[thread] = here.f_back or here
         greenlets = [
-            (each.ident, frames.of_greenlet(each, threads))
-            for each in green.greenlets()
-            if each.number != 0 and each.state != "idle"
+            (each.known_ident, frames.of_greenlet(each, threads))
+            for each in sorted(green.greenlets(), key=_precedence)
+            if each.known_ident != each.thread and each.state != "idle"
         ]
         return threads | {ident: frame for ident, frame in greenlets if frame}
 
     return _current_frames
+
+
+def _precedence(each: green.Described) -> tuple[bool, bool]:
+    """Of several greenlets that are one thread, the last one stands for it."""
+    return each.state == "running", each.ident == each.known_ident
 
 
 def _patch_ctypes(ctypes: ModuleType) -> None:
@@ -78,10 +84,10 @@ class SetAsyncExc:
     def __call__(self, thread_id: Any, exception: Any) -> int:
         number = int(getattr(thread_id, "value", thread_id))
         value = getattr(exception, "value", exception)
+        if value is not None and green.interrupt_thread(number, value):
+            return 1
         thread = green.thread_of(number)
         if not thread or value is None:
             return int(self._native(thread_id, exception))
-        if green.interrupt_ident(number, value):
-            return 1
         kind = type(thread_id) if hasattr(thread_id, "value") else int
         return int(self._native(kind(thread), exception))

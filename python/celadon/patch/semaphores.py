@@ -89,7 +89,7 @@ class SemLock:
             taken = self._native.acquire(block, timeout)
         if taken:
             self._held = 1 if self.maxvalue == 1 else self._held + 1
-            self._owner = green.get_ident()
+            self._owner = green.current_owner()
         return taken
 
     def _wait(self, timeout: float | None) -> bool:
@@ -143,7 +143,7 @@ class SemLock:
         return self._held
 
     def _is_mine(self) -> bool:
-        return self._held > 0 and self._owner == green.get_ident()
+        return self._held > 0 and self._owner == green.current_owner()
 
     def _get_value(self) -> int:
         return self._native._get_value()  # type: ignore[no-any-return]
@@ -207,13 +207,13 @@ class _Fork:
         self._forker = 0
 
     def before(self) -> None:
-        self._forker = green.get_ident()
+        self._forker = green.current_owner()
 
     def after_in_child(self) -> None:
         for lock in [*_living]:
             lock._turn._at_fork_reinit()
             if lock._owner == self._forker:
-                lock._owner = green.get_ident()
+                lock._owner = green.current_owner()
 
 
 _fork = _Fork()

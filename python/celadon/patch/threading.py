@@ -1,7 +1,8 @@
 """`_thread`, `threading` and the locks that live already.
 
 Threads stay native. Locks work between greenlets, between threads, and mixed; a greenlet
-has an identity, a `threading.local` and a `current_thread()` of its own.
+has an identity, a `threading.local` and a `current_thread()` of its own. Those that drive
+an event loop of `celadon.aio` have them in common.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from celadon._core import green
 from celadon.green.helpers import HelperThread
 from celadon.green.thread_ends import run_thread_ends
 from celadon.logging import logger
+from celadon.patch import owners
 from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.conditions import make_semaphore_fair, patch_condition
 from celadon.patch.registry import original, replace
@@ -27,7 +29,7 @@ _LONGEST_PAUSE = 0.05
 
 
 class _SlotThread(threading._DummyThread):
-    """What `threading.current_thread()` gives in a greenlet."""
+    """What `threading.current_thread()` gives in greenlets."""
 
     def __init__(self, number: int) -> None:
         threading.Thread.__init__(self, name=f"celadon-slot-{number}", daemon=True)
@@ -53,6 +55,7 @@ class _SlotThread(threading._DummyThread):
 def install() -> None:
     _patch_low_level()
     _patch_threading()
+    owners.install()
     _swap_live_locks()
 
 
@@ -259,9 +262,6 @@ def _swap_if_imported() -> None:
     if tempfile is not None:
         replace(tempfile, "_allocate_lock", green.Lock)
         tempfile._once_lock = green.Lock()  # type: ignore[attr-defined]
-    reprlib = sys.modules.get("reprlib")
-    if reprlib is not None:
-        reprlib.get_ident = threading.get_ident  # type: ignore[attr-defined]
     futures = sys.modules.get("concurrent.futures.thread")
     if futures is not None:
         futures._global_shutdown_lock = green.Lock()  # type: ignore[attr-defined]
