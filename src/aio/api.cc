@@ -81,8 +81,8 @@ PyObject* judge_blocking(PyObject* self, PyObject* const* args,
   return py::none();
 }
 
-PyObject* begin_step(PyObject*, PyObject*) noexcept {
-  LoopWait::begin_step();
+PyObject* begin_step(PyObject*, PyObject* handle) noexcept {
+  LoopWait::begin_step(handle);
   return py::none();
 }
 
@@ -106,7 +106,7 @@ PyMethodDef methods[] = {
      "What becomes of calls that wait in callbacks, but of those made by the code that "
      "is "
      "excused."},
-    {"begin_step", begin_step, METH_NOARGS, "The next callback begins."},
+    {"begin_step", begin_step, METH_O, "What this handle calls begins."},
     {"close", close, METH_NOARGS, "Let go of the descriptor."},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef getset[] = {

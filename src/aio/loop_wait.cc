@@ -15,6 +15,7 @@ bool LoopWait::watch_from(green::Hub& hub) noexcept {
 LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
   if (!green::can_park()) return Rested::Impossible;
   green::Strand& strand = *green::current_strand();
+  strand.begin_step(nullptr);  // what the last handle drops may wait
   green::Hub& hub = strand.hub();
   if (!watch_from(hub)) return Rested::Raised;
   if (std::exchange(is_woken_, false) || is_readable_) span = 0;
@@ -40,7 +41,7 @@ LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
     strand.wanted_fd = -1;
     if (resting_ == &strand) resting_ = nullptr;
   }
-  strand.begin_step();
+  strand.begin_step(nullptr);
   if (driver_ == &strand || !driver_) is_at_rest_ = false;
   if (driver_ != &strand) {
     return waited == green::Waited::Interrupted ? Rested::Raised : Rested::Nothing;
@@ -85,11 +86,11 @@ void LoopWait::seize() noexcept {
   // It may be that of the parent of a forked child.
   if (!runs_ || &runs_->hub() != &me->hub()) runs_ = me;
   me->be_known_as(runs_);
-  me->begin_step();
+  me->begin_step(nullptr);
 }
 
-void LoopWait::begin_step() noexcept {
-  if (green::Strand* me = green::current_strand()) me->begin_step();
+void LoopWait::begin_step(PyObject* handle) noexcept {
+  if (green::Strand* me = green::current_strand()) me->begin_step(handle);
 }
 
 void LoopWait::release() noexcept {

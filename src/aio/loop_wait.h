@@ -44,8 +44,8 @@ class LoopWait final : public Watch::Owner, public green::LoopDriver {
   void seize() noexcept;
   // And does so no longer, if it did.
   void release() noexcept;
-  // Of who drives: the next of its callbacks begins.
-  static void begin_step() noexcept;
+  // Of who drives: it calls the next of its handles.
+  static void begin_step(PyObject* handle) noexcept;
   [[nodiscard]] bool driven() const noexcept { return driver_ != nullptr; }
   // What becomes of waits in its callbacks.
   [[nodiscard]] Blocking& blocking() noexcept { return blocking_; }

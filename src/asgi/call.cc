@@ -1,5 +1,6 @@
 #include "asgi/call.h"
 
+#include <string>
 #include <utility>
 
 #include "asgi/request.h"
@@ -80,6 +81,20 @@ void call_dealloc(PyObject* self) noexcept {
   py::free_object(self);
 }
 
+// (what people call it, its id), for reports; None once it has ended.
+PyObject* get_request(PyObject* self, void*) noexcept {
+  const Request* request = self_of(self).request;
+  if (!request || !request->info()) return py::none();
+  const py::Object id(PyObject_GetAttrString(request->info(), "id"));
+  const std::string line = request->describe();
+  const py::Object text(PyUnicode_DecodeLatin1(
+      line.data(), static_cast<Py_ssize_t>(line.size()), nullptr));
+  return id && text ? PyTuple_Pack(2, text.get(), id.get()) : nullptr;
+}
+
+PyGetSetDef fields[] = {{"_celadon_request", get_request, nullptr,
+                         "What people call the request, and its id.", nullptr},
+                        {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef methods[] = {
     {"send", call_send, METH_O, "As of a coroutine."},
     {"throw", py::as_method(call_throw), METH_FASTCALL, "As of a coroutine."},
@@ -87,6 +102,7 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(call_dealloc)},
                        {Py_tp_methods, methods},
+                       {Py_tp_getset, fields},
                        {Py_tp_getattro, py::as_slot(call_getattro)},
                        {Py_tp_iter, py::as_slot(call_itself)},
                        {Py_tp_iternext, py::as_slot(call_next)},

@@ -269,6 +269,13 @@ PyObject* call_send(PyObject* callable, PyObject* const* args, std::size_t nargs
   return make_wait(*reinterpret_cast<PortObject*>(callable), args[0]);
 }
 
+PyObject* wait_what(PyObject* object, void*) noexcept {
+  return PyUnicode_FromString(self_of(object).port->sends ? "send()" : "receive()");
+}
+
+PyGetSetDef wait_fields[] = {
+    {"_celadon_call", wait_what, nullptr, "For reports.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyMethodDef wait_methods[] = {
     {"send", wait_send, METH_O, "As of a coroutine."},
     {"throw", py::as_method(wait_throw), METH_FASTCALL, "As of a coroutine."},
@@ -276,6 +283,7 @@ PyMethodDef wait_methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot wait_slots[] = {{Py_tp_dealloc, py::as_slot(wait_dealloc)},
                             {Py_tp_methods, wait_methods},
+                            {Py_tp_getset, wait_fields},
                             {Py_tp_iter, py::as_slot(wait_itself)},
                             {Py_tp_iternext, py::as_slot(wait_next)},
                             {Py_am_await, py::as_slot(wait_itself)},

@@ -1,5 +1,6 @@
 #include "green/asyncio_state.h"
 
+#include "base/log.h"
 #include "green/hub.h"
 #include "py/error.h"
 
@@ -31,7 +32,49 @@ py::Object swap_task(PyObject* loop, PyObject* task) noexcept {
   return before;
 }
 
+// Null, without an exception: there is none.
+py::Object attribute(PyObject* object, const char* name) noexcept {
+  py::Object found(object ? PyObject_GetAttrString(object, name) : nullptr);
+  if (!found) PyErr_Clear();
+  return found;
+}
+
+py::Object call_method(PyObject* object, const char* name) noexcept {
+  py::Object given(object ? PyObject_CallMethod(object, name, nullptr) : nullptr);
+  if (!given) PyErr_Clear();
+  return given;
+}
+
+std::string text_of(PyObject* object) {
+  Py_ssize_t size = 0;
+  const char* text = object && PyUnicode_Check(object)
+                         ? PyUnicode_AsUTF8AndSize(object, &size)
+                         : nullptr;
+  if (text) return escape_for_log({text, static_cast<std::size_t>(size)});
+  PyErr_Clear();
+  return {};
+}
+
 }  // namespace
+
+std::string describe_callback(PyObject* handle) {
+  const NoSwitch stays;
+  py::Object pending = py::take_error();
+  const py::Object callback = attribute(handle, "_callback");
+  const py::Object owner = attribute(callback.get(), "__self__");
+  const py::Object coroutine = call_method(owner.get(), "get_coro");
+  std::string text;
+  if (coroutine) {
+    const py::Object name = call_method(owner.get(), "get_name");
+    text = "task " + text_of(name.get());
+    const py::Object what = attribute(coroutine.get(), "__qualname__");
+    if (what) text += " (" + text_of(what.get()) + ")";
+  } else if (const py::Object what = attribute(callback.get(), "__qualname__")) {
+    text = "callback " + text_of(what.get());
+  }
+  py::restore_error(std::move(pending));
+  return text;
+}
 
 AsyncioAside::AsyncioAside(Strand& strand) noexcept : strand_(strand) {
   if (strand.asyncio_loop) take_off();

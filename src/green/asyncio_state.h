@@ -3,6 +3,8 @@
 // one may run a loop of its own, or none.
 #pragma once
 
+#include <string>
+
 #include "base/clock.h"
 #include "py/asyncgen_hooks.h"
 #include "py/ref.h"
@@ -41,6 +43,10 @@ class AsyncioAside {
 
 // A job that left its loop running does not hand it to the next one.
 void forget_asyncio_loop(Strand& strand) noexcept;
+
+// What a handle of asyncio's calls: a task, by its name and its coroutine's, or a
+// function. Empty where it is neither.
+[[nodiscard]] std::string describe_callback(PyObject* handle);
 
 // For asyncio.events: keep(original) takes its function over, unless that was done
 // before; set() stands in for it.

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "green/asyncio_state.h"
 #include "green/hub.h"
 #include "green/identity.h"
 #include "green/lock.h"
@@ -56,6 +57,7 @@ struct DescribedObject {
   PyObject* deadline_left;
   PyObject* age;
   PyObject* job;
+  PyObject* callback;
   PyObject* task;
   PyObject* greenlet;
 };
@@ -63,8 +65,8 @@ PyTypeObject* described_type = nullptr;
 
 void described_dealloc(PyObject* self) noexcept {
   auto* d = reinterpret_cast<DescribedObject*>(self);
-  for (PyObject* each :
-       {d->wait_left, d->deadline_left, d->age, d->job, d->task, d->greenlet})
+  for (PyObject* each : {d->wait_left, d->deadline_left, d->age, d->job, d->callback,
+                         d->task, d->greenlet})
     py::drop(each);
   py::free_object(self);
 }
@@ -84,6 +86,7 @@ PyMemberDef described_members[] = {MEMBER(number, T_ULONGLONG),
                                    MEMBER(deadline_left, T_OBJECT),
                                    MEMBER(age, T_OBJECT),
                                    MEMBER(job, T_OBJECT),
+                                   MEMBER(callback, T_OBJECT),
                                    MEMBER(task, T_OBJECT),
                                    MEMBER(greenlet, T_OBJECT),
                                    {nullptr, 0, 0, 0, nullptr}};
@@ -112,6 +115,15 @@ PyObject* describe_job(const Strand& strand) noexcept {
                                 nullptr);
 }
 
+// What a loop of asyncio's has it call.
+PyObject* describe_step(const Strand& strand) noexcept {
+  if (!strand.handle()) return nullptr;
+  const std::string text = describe_callback(strand.handle());
+  return text.empty() ? nullptr
+                      : PyUnicode_FromStringAndSize(
+                            text.data(), static_cast<Py_ssize_t>(text.size()));
+}
+
 PyObject* describe(const Hub& hub, const Strand& strand, Nanos now) noexcept {
   auto* d =
       reinterpret_cast<DescribedObject*>(described_type->tp_alloc(described_type, 0));
@@ -131,6 +143,7 @@ PyObject* describe(const Hub& hub, const Strand& strand, Nanos now) noexcept {
   d->deadline_left = seconds_until(strand.deadline(), now);
   d->age = strand.job() ? seconds_until(now, strand.job_began()) : nullptr;
   d->job = describe_job(strand);
+  d->callback = describe_step(strand);
   d->task = ref_of(reinterpret_cast<PyObject*>(strand.task));
   d->greenlet = ref_of(strand.parked_greenlet());
   return reinterpret_cast<PyObject*>(d);

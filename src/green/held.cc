@@ -24,7 +24,7 @@ void HeldSlice::sampled(Nanos began, Nanos held, std::string place,
   held_ = held;
   logged_ = false;
   place_ = std::move(place);
-  who_.clear();
+  who_ = std::exchange(seen_, {});
   pending_.store(true, std::memory_order_release);
 }
 
@@ -35,7 +35,17 @@ void HeldSlice::set_logged() noexcept {
 
 void HeldSlice::set_holder(std::string who) noexcept {
   const std::lock_guard lock(mutex_);
-  who_ = std::move(who);
+  if (who_.empty()) who_ = std::move(who);
+}
+
+void HeldSlice::set_seen(std::string who) noexcept {
+  const std::lock_guard lock(mutex_);
+  seen_ = std::move(who);
+}
+
+std::string HeldSlice::holder() noexcept {
+  const std::lock_guard lock(mutex_);
+  return who_;
 }
 
 std::string HeldSlice::released(Nanos began, Nanos now) noexcept {

@@ -30,14 +30,18 @@ class HeldSlice {
                std::string_view stack) noexcept;
   // Likewise: the log has a line of it, so it gets one of its end.
   void set_logged() noexcept;
+  // Likewise: who it is, as far as that is known yet.
+  [[nodiscard]] std::string holder() noexcept;
   void set_sink(HeldSink* sink) noexcept;
 
   // The loop's: whether there is anything to end. Cheap.
   [[nodiscard]] bool pending() const noexcept {
     return pending_.load(std::memory_order_relaxed);
   }
-  // Who runs, before that is forgotten.
+  // Who runs, before that is forgotten: the first that is named once it was looked at.
   void set_holder(std::string who) noexcept;
+  // Likewise, while it is looked at.
+  void set_seen(std::string who) noexcept;
   // After a fork, in the child: the watchdog is the parent's, and may have been at it.
   void abandon() noexcept;
   // Returns what to log; empty: nothing.
@@ -52,6 +56,7 @@ class HeldSlice {
   bool logged_ = false;
   std::string place_;
   std::string who_;
+  std::string seen_;  // who that is to be
 };
 
 }  // namespace celadon::green

@@ -47,12 +47,16 @@ bool interrupt(Strand* strand, PyObject* exception) noexcept {
 
 }  // namespace
 
-void Strand::begin_step() noexcept {
+void Strand::begin_step(PyObject* handle) noexcept {
+  // If the watchdog has seen one that takes long, it was the one before.
+  if (handle_ && hub_.held().pending()) hub_.held().set_holder(describe());
   step_ = ++last_step;
   if (!ListHook<StepTag>::linked()) hub_.in_steps().push_back(*this);
+  const py::Object before = std::exchange(handle_, py::Object::copy(handle));
 }
 
 void Strand::end_steps() noexcept {
+  begin_step(nullptr);
   step_ = 0;
   ListHook<StepTag>::unlink();
 }
@@ -68,7 +72,7 @@ void Strand::be_known_alone() noexcept {
     if (each->known_as_ != this) continue;
     each->known_as_ = nullptr;
     // What goes on in the middle of a step finds what it had with us no longer.
-    if (each->step_ != 0) each->begin_step();
+    if (each->step_ != 0) each->step_ = ++last_step;
   }
 }
 

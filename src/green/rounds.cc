@@ -47,10 +47,7 @@ void Hub::end_slice(Nanos now) noexcept {
 
 // The watchdog has told of it while it lasted.
 void Hub::end_held(Nanos began, Nanos now) noexcept {
-  if (current_ && current_->job()) {
-    std::string who = current_->work()->describe();
-    if (!who.empty()) held_.set_holder(std::move(who));
-  }
+  if (current_) held_.set_holder(current_->describe());
   std::string line = held_.released(began, now);
   if (line.empty() || !blocking_.watchdog) return;
   blocking_.watchdog->on_released(now - began, std::move(line));

@@ -10,7 +10,7 @@ namespace celadon::green {
 namespace {
 
 std::string name_of(const Strand& strand) {
-  const std::string what = strand.work() ? strand.work()->describe() : std::string();
+  const std::string what = strand.describe();
   std::string text = "greenlet " + std::to_string(strand.number());
   if (!what.empty()) text += " (" + escape_for_log(what) + ")";
   return text;

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "green/asyncio_state.h"
 #include "green/hub.h"
 
 namespace celadon::green {
@@ -19,6 +20,11 @@ Strand::~Strand() {
 
 const Work* Strand::work() const noexcept {
   return other_ ? other_ : job_;
+}
+
+std::string Strand::describe() const {
+  if (!other_ && handle_) return describe_callback(handle_.get());
+  return work() ? work()->describe() : std::string();
 }
 
 void Strand::wake() noexcept {

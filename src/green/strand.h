@@ -3,6 +3,7 @@
 // copied away while it is parked (green.md 2.4, E2).
 #pragma once
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,8 @@ class Strand final : public Waiter,
   // What it does: its job, or what that has it do for somebody else just now (a task of
   // an event loop). Null between jobs.
   [[nodiscard]] const Work* work() const noexcept;
+  // What people call that: a request, or a task; empty: nothing of its own.
+  [[nodiscard]] std::string describe() const;
   // Returns who was there before; null: its job alone.
   const Work* do_for(const Work* other) noexcept {
     return std::exchange(other_, other);
@@ -133,8 +136,12 @@ class Strand final : public Waiter,
   void be_known_alone() noexcept;
   // Which callback of that loop it is in, by a number that no other has; 0: none.
   [[nodiscard]] std::uint64_t step() const noexcept { return step_; }
-  void begin_step() noexcept;
+  // `handle`: asyncio's, which calls it; null: what the loop does itself. That of the
+  // step before is dropped, which may run code of its.
+  void begin_step(PyObject* handle) noexcept;
   void end_steps() noexcept;
+  // What calls that callback, borrowed; null: none.
+  [[nodiscard]] PyObject* handle() const noexcept { return handle_.get(); }
 
   std::uint8_t ready = 0;  // what a wait for a descriptor found
   // Which descriptor it waits for, and for what; -1: for none.
@@ -212,6 +219,7 @@ class Strand final : public Waiter,
   Strand* known_as_ = nullptr;
   bool has_others_ = false;  // that are known as this one
   std::uint64_t step_ = 0;
+  py::Object handle_;
   py::Object leftovers_;
   py::DataStack frames_;  // of a runner
   const void* stack_base_ = nullptr;

@@ -206,8 +206,9 @@ void Watchdog::ask_for_stacks(Nanos began, int signal) noexcept {
 
 void Watchdog::write_stacks() noexcept {
   const int signal = wanted_.exchange(0, std::memory_order_acq_rel);
-  if (signal != 0 && hub_.slice_started() == wanted_of_)
-    ::pthread_kill(watched_, signal);
+  if (signal == 0 || hub_.slice_started() != wanted_of_) return;
+  if (const Strand* strand = hub_.current()) hub_.held().set_seen(strand->describe());
+  ::pthread_kill(watched_, signal);
 }
 
 // Each is written down once. A thread that has no processor just now, or is deaf to
@@ -239,9 +240,10 @@ void Watchdog::report(Nanos began, Nanos held) noexcept {
   reported_ = began;
   repeats_.told(place, held, now);
   if (!logs(Level::Warning)) return;
-  std::string line = "the loop is held for " + std::to_string(held / kMillisecond) +
-                     " ms at " + place + '\n';
-  line += stack_;
+  std::string line =
+      "the loop is held for " + std::to_string(held / kMillisecond) + " ms at " + place;
+  if (const std::string who = hub_.held().holder(); !who.empty()) line += " by " + who;
+  line += '\n' + stack_;
   line += describe_file_wait();
   hub_.held().set_logged();
   if (line.ends_with('\n')) line.pop_back();

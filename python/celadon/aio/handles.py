@@ -58,7 +58,7 @@ class HandleLoop(TaskLoop):
                 self._put_off.append(handle)
                 continue
             self._running = handle
-            self._rest.begin_step()
+            self._rest.begin_step(handle)
             try:
                 if self._debug:
                     state.run_watched(self, handle)

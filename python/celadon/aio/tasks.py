@@ -7,13 +7,14 @@ blocks, where others run, and cancel it.
 from __future__ import annotations
 
 import asyncio
+import selectors
 import sys
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeVarTuple
 
 from celadon._core import green as _green
-from celadon.aio import state
+from celadon.aio import report, state
 
 _Args = TypeVarTuple("_Args")
 _ON_SIGINT = asyncio.Runner._on_sigint.__code__  # type: ignore[attr-defined]
@@ -82,6 +83,10 @@ class TaskLoop(asyncio.SelectorEventLoop):
 
     _task_factory: Any
     task_type = Task
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        super().__init__(selector)
+        report.loops.add(self)
 
     def create_task(self, coro: Any, **keywords: Any) -> asyncio.Task[Any]:
         """As of asyncio's loops."""

@@ -21,8 +21,8 @@ COMMANDS = {
     "log-level": "`log-level debug|info|warning|error|critical`, until the next reload",
     "drain": "readiness fails from now on, requests are served; `drain off`",
     "stats": "all that is known of load, workers, routes and blockers, for scripts",
-    "stacks": "where every greenlet of every worker is; `stacks SECONDS` asks a worker that "
-    "does not answer again for so long",
+    "stacks": "where every greenlet and task of every worker is; `stacks SECONDS` asks a "
+    "worker that does not answer again for so long",
     "profile": "where time goes, for speedscope: `profile [SECONDS] [wall] [folded]`",
     "config": "every setting with its value and where that came from",
     "shutdown": "as SIGTERM; `shutdown quick` as SIGINT",

@@ -73,6 +73,6 @@ def as_text(worker: dict[str, Any]) -> str:
     """Of one worker."""
     if not is_answer(worker):
         return f"{_name(worker)}: its loop is held; the error log says where"
-    from celadon.green.report import text_of
+    from celadon.green.report_text import text_of
 
     return f"{_name(worker)}:\n{text_of(worker['greenlets'])}"

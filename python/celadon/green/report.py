@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import IO, Any, TypedDict
 
@@ -16,6 +16,7 @@ from celadon._core import green as _green
 from celadon._core.green import Described
 from celadon.green import frames
 from celadon.green.helpers import HelperThread
+from celadon.green.report_text import text_of
 
 _FAULTS = {
     getattr(signal, name)
@@ -29,6 +30,10 @@ class LoopExit(RuntimeError):
     No greenlet runs or waits with a time limit or for a descriptor, no other thread
     exists, and no signal has a handler. The message says what all of them wait for.
     """
+
+
+# Tasks that no greenlet runs, by who knows of such.
+task_sources: list[Callable[[], list[dict[str, Any]]]] = []
 
 
 class Entry(TypedDict):
@@ -49,8 +54,8 @@ def dump_greenlets(file: IO[str] | None = None, format: str = "text") -> None:
     """Writes where every greenlet of this process is, and what it waits for.
 
     `file` defaults to standard error; `format` is ``"text"`` or ``"json"`` (one object
-    with ``greenlets``, ``idle`` and ``cycles``). Greenlets that wait for locks of each
-    other are named at the end.
+    with ``greenlets``, ``idle``, ``cycles`` and ``tasks``). Greenlets that wait for locks of
+    each other are named behind them, and then what tasks of `celadon.aio` wait for.
 
     Raises `ValueError` for another format.
     """
@@ -88,19 +93,22 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def as_json(most: int) -> str:
-    """The report in about so many bytes: greenlets beyond are counted as left out."""
+    """The report in about so many bytes: what is beyond is counted as left out."""
     data = as_data()
-    entries, size = [], 0
-    for entry in data["greenlets"]:
-        text = json.dumps(entry)
-        size += len(text)
-        if size > most:
-            break
-        entries.append(text)
-    left_out = len(data["greenlets"]) - len(entries)
-    del data["greenlets"]
+    lists, left_out, size = "", {}, 0
+    for kind in ("greenlets", "tasks"):
+        entries = []
+        all_of_kind = data.pop(kind)
+        for entry in all_of_kind:
+            text = json.dumps(entry)
+            size += len(text)
+            if size > most:
+                break
+            entries.append(text)
+        left_out[kind] = len(all_of_kind) - len(entries)
+        lists += f'"{kind}": [{", ".join(entries)}], '
     rest = json.dumps({**data, "left_out": left_out})
-    return f'{{"greenlets": [{", ".join(entries)}], {rest[1:]}'
+    return f"{{{lists}{rest[1:]}"
 
 
 def as_data() -> dict[str, Any]:
@@ -112,28 +120,13 @@ def as_data() -> dict[str, Any]:
         "greenlets": [_entry(each, names, threads) for each in raw if _counts(each)],
         "idle": sum(each.state == "idle" for each in raw),
         "cycles": _cycles(raw, names),
+        "tasks": [entry for source in task_sources for entry in source()],
     }
 
 
 def as_text() -> str:
     """The report for people."""
     return text_of(as_data())
-
-
-def text_of(data: dict[str, Any]) -> str:
-    """Likewise of data that another process has sent."""
-    lines = [f"{len(data['greenlets'])} greenlets, {data['idle']} idle slots"]
-    if left_out := data.get("left_out"):
-        lines.append(f"{left_out} greenlets more are left out")
-    for entry in data["greenlets"]:
-        lines += ["", _headline(entry)]
-        lines += [
-            f'  File "{at["file"]}", line {at["line"]}, in {at["function"]}'
-            for at in entry["stack"]
-        ]
-    for cycle in data["cycles"]:
-        lines += ["", "waiting for each other: " + " -> ".join([*cycle, cycle[0]])]
-    return "\n".join(lines) + "\n"
 
 
 def loop_exit() -> LoopExit | None:
@@ -160,8 +153,8 @@ def _counts(raw: Described) -> bool:
 
 def _name(raw: Described) -> str:
     if raw.number == 0:
-        return "main script"
-    what = raw.job or getattr(raw.task, "name", None)
+        return "main script" + (f" ({raw.callback})" if raw.callback else "")
+    what = raw.job or raw.callback or getattr(raw.task, "name", None)
     return f"greenlet {raw.number}" + (f" ({what})" if what else "")
 
 
@@ -184,15 +177,18 @@ def _entry(
 def _stack(raw: Described, threads: dict[int, FrameType]) -> list[dict[str, Any]]:
     """Outermost first, as in a traceback."""
     frame = frames.of_greenlet(raw, threads)
-    return [
-        {
-            "file": f.f_code.co_filename,
-            "line": f.f_lineno,
-            "function": f.f_code.co_qualname,
-        }
-        for f in reversed([*_callers(frame)])
-        if f.f_code.co_filename != __file__
-    ]
+    callers = reversed([*_callers(frame)])
+    return [place_of(f) for f in callers if f.f_code.co_filename != __file__]
+
+
+def place_of(frame: FrameType) -> dict[str, Any]:
+    """Of an entry's stack."""
+    code = frame.f_code
+    return {
+        "file": code.co_filename,
+        "line": frame.f_lineno,
+        "function": code.co_qualname,
+    }
 
 
 def _callers(frame: FrameType | None) -> Iterator[FrameType]:
@@ -256,19 +252,6 @@ def _peer(fd: int) -> str:
         return os.readlink(f"/proc/self/fd/{fd}")
     except OSError:
         return "closed"
-
-
-def _headline(entry: dict[str, Any]) -> str:
-    text: str = entry["name"]
-    if entry["age"] is not None:
-        text += f", {entry['age']:.1f} s"
-    text += ": " + (
-        f"waits for {entry['waits_on']}" if entry["waits_on"] else entry["state"]
-    )
-    if entry["deadline_left"] is not None:
-        left = entry["deadline_left"]
-        text += f"; deadline in {left:.1f} s" if left > 0 else "; its deadline is over"
-    return text
 
 
 def _cycles(raw: list[Described], names: dict[int, str]) -> list[list[str]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from typing import Any
 
 from celadon import aio, green
 from celadon.testing import Stage
 
 from tests.explorer.catalogue import scenario
+from tests.explorer.scenarios.locks import Room, is_free
 
 
 @scenario()
@@ -72,5 +75,37 @@ def tasks_that_wait_for_greenlets(stage: Stage) -> Any:
         assert aio.wait(work("c")) == "c"
         assert not lock.locked()
         assert len(set(ends)) == len(ends)
+
+    return check
+
+
+@scenario()
+def steps_that_wait_in_the_middle(stage: Stage) -> Any:
+    """All steps are of one thread; what one of them uses while it waits no other does."""
+    lock, room, mine = threading.RLock(), Room(), threading.local()
+    idents: set[int] = set()
+
+    async def work(name: str) -> None:
+        for _ in range(2):
+            idents.add(threading.get_ident())
+            assert not hasattr(mine, "name")
+            mine.name = name
+            time.sleep(1)
+            assert mine.name == name
+            del mine.name
+            with lock, room:
+                time.sleep(1)
+            await asyncio.sleep(0)
+
+    def wait(name: str) -> None:
+        aio.wait(work(name))
+
+    for name in "abc":
+        stage.spawn(name, wait, name)
+
+    def check() -> None:
+        wait("d")
+        assert len(idents) == 1
+        is_free(lock)
 
     return check

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from celadon.command.top.figures import Figures, WorkerFigures
-from celadon.green.report import text_of
+from celadon.green.report_text import text_of
 
 # Name, width, text of a worker, key to sort by.
 COLUMNS: list[tuple[str, int, Callable[[WorkerFigures], str], str]] = [
