@@ -11,7 +11,7 @@ from celadon import aio, green
 from celadon.testing import Stage
 
 from tests.explorer.catalogue import scenario
-from tests.explorer.scenarios.locks import Room, is_free
+from tests.explorer.scenarios.locks import Room
 
 
 @scenario()
@@ -106,6 +106,7 @@ def steps_that_wait_in_the_middle(stage: Stage) -> Any:
     def check() -> None:
         wait("d")
         assert len(idents) == 1
-        is_free(lock)
+        assert lock.acquire(timeout=1), "the next caller is not served"
+        lock.release()
 
     return check
