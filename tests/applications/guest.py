@@ -199,12 +199,14 @@ class Talk:
         answered = self._connection.ping(b"mark").wait(TIMEOUT)
         self._guest.hear(f"pong {answered}")
 
-    def close(self, code: int = 1000, reason: str = "") -> None:
+    def close(self, code: int = 1000, reason: str = "", answered: bool = True) -> None:
+        """Without `answered` it is chance whether that is said back."""
         assert self._connection is not None
         self._connection.close(code, reason)
         heard = self._connection.protocol.close_rcvd
         # Whether the reason is said again is the server's own.
-        self._guest.hear(f"closed by {code}, heard {heard and heard.code}")
+        if answered:
+            self._guest.hear(f"closed by {code}, heard {heard and heard.code}")
 
     def leave(self) -> None:
         """Without a word."""

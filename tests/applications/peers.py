@@ -23,6 +23,10 @@ class _Listening(Started):
 class Gunicorn(_Listening):
     says = r"Listening at: http://.*:(\d+) "
 
+    @property
+    def worker(self) -> int:
+        return int(self.lines.said(r"Booting worker with pid: (\d+)", _START)[1])
+
 
 class Uvicorn(_Listening):
     says = r"Uvicorn running on http://.*:(\d+) "
@@ -47,9 +51,11 @@ class Celadon(_Listening):
 
 @dataclass(frozen=True)
 class Peer:
-    """`options` are its own; `address` are words that celadon takes as well."""
+    """`program` with `options`, which are its own; `address` are words that celadon takes as
+    well."""
 
     name: str
+    program: str
     kind: type[Started]
     options: tuple[str, ...]
     address: tuple[str, ...]
@@ -59,17 +65,23 @@ class Peer:
 _ADDRESS = "--host 127.0.0.1 --port 0 --timeout-graceful-shutdown 5"
 _ADDRESS += " --ws-per-message-deflate true"
 
+
+def _gunicorn(name: str, threads: int) -> Peer:
+    options = f"--worker-class gthread --threads {threads} --workers 1"
+    address = ("--bind", "127.0.0.1:0")
+    return Peer(
+        name, "gunicorn", Gunicorn, tuple(options.split()), address, ("gunicorn",)
+    )
+
+
 PEERS = {
     each.name: each
     for each in (
+        _gunicorn("gunicorn", 8),
+        # Each WebSocket and each poll has one, as Flask-SocketIO's documentation has it.
+        _gunicorn("gunicorn with 100 threads", 100),
         Peer(
-            "gunicorn",
-            Gunicorn,
-            ("--worker-class", "gthread", "--threads", "8", "--workers", "1"),
-            ("--bind", "127.0.0.1:0"),
-            ("gunicorn",),
-        ),
-        Peer(
+            "uvicorn",
             "uvicorn",
             Uvicorn,
             (),

@@ -1,18 +1,64 @@
-"""What a client of Socket.IO does, by its own library; servers of all kinds have these events."""
+"""What a client of Socket.IO does, by its own library; servers of all kinds have these events.
+
+The library as it is hears by chance what a server says: it has a thread for each message, so
+that a few are handled in any order, and the two halves of one that has bytes, too; and it leaves
+without a word where an answer to a poll has more than 16 of them, which is what an answer has that
+had to wait. A browser does neither.
+"""
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import engineio
 import socketio
+from engineio.payload import Payload
 from socketio.exceptions import ConnectionError, DisconnectedError, TimeoutError
 
 from tests.applications.guest import Guest
 from tests.support.raw import TIMEOUT
 
 POLLING, UPGRADED, DIRECT = ["polling"], ["polling", "websocket"], ["websocket"]
+Payload.max_decode_packets = 10_000
+
+
+class _InOrder(engineio.Client):  # type: ignore[misc]
+    """Its messages are handled one after another, by one thread."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self._inbox: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
+        self._is_read = False
+
+    def _trigger_event(self, event: str, *args: Any, **keywords: Any) -> Any:
+        if event != "message":
+            if event == "disconnect":
+                self._inbox.put(None)
+            return super()._trigger_event(event, *args, **keywords)
+        self._inbox.put(args)
+        if not self._is_read:
+            self._is_read = True
+            threading.Thread(target=self._read, daemon=True).start()
+        return None
+
+    def _read(self) -> None:
+        while (args := self._inbox.get()) is not None:
+            super()._trigger_event("message", *args)
+
+
+class Client(socketio.Client):  # type: ignore[misc]
+    """It hears in order what comes."""
+
+    def _engineio_client_class(self) -> type[engineio.Client]:
+        return _InOrder
+
+
+class _SimpleClient(socketio.SimpleClient):  # type: ignore[misc]
+    client_class = Client
 
 
 class Io:
@@ -42,7 +88,7 @@ class Io:
 def connected(
     guest: Guest, transports: list[str], namespace: str = "/", **auth: str
 ) -> Iterator[Io]:
-    client = socketio.SimpleClient(reconnection=False)
+    client = _SimpleClient(reconnection=False)
     address = f"http://127.0.0.1:{guest.port}"
     try:
         client.connect(

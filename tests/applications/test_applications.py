@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
+from engineio.packet import MESSAGE, Packet
+from engineio.payload import Payload
 
+from tests.applications import socket_io
 from tests.applications.__main__ import all_applications, pins_of
 from tests.applications.answers import Reading
 from tests.applications.application import Application, Ending, Page, Place
 from tests.applications.guest import Guest
+from tests.applications.peers import PEERS
 from tests.applications.trial import Trial
-from tests.support.raw import Response
+from tests.support.raw import TIMEOUT, Response
 from tests.support.servers import BIN
 from tools import environments
 
@@ -206,6 +211,28 @@ def test_what_may_differ_is_taken_out() -> None:
     assert first.body == 'token="..." at http://a:PORT/'
 
 
+def test_a_client_of_socket_io_hears_in_order_and_however_much_at_once() -> None:
+    packets = [Packet(MESSAGE, str(number)) for number in range(30)]
+    answer = Payload(encoded_payload=Payload(packets=packets).encode())
+    sent, all_heard = threading.Event(), threading.Event()
+    heard: list[str] = []
+
+    def hear(message: str) -> None:
+        if message == "0":
+            sent.wait(TIMEOUT)
+        heard.append(message)
+        if len(heard) == len(packets):
+            all_heard.set()
+
+    client = socket_io.Client().eio
+    client.on("message", hear)
+    for packet in answer.packets:
+        client._receive_packet(packet)
+    sent.set()
+    assert all_heard.wait(TIMEOUT)
+    assert heard == [str(number) for number in range(30)]
+
+
 def test_what_cannot_be_installed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(environments.NotInstalled, match=r"nothing\.whl"):
         environments.make(tmp_path / "env", "/nowhere/nothing.whl")
@@ -220,8 +247,8 @@ def test_each_application_is_pinned_whole() -> None:
         pins = pins_of(application).read_text().splitlines()
         assert all(re.fullmatch(r"[\w.-]+==[\w.+!]+", line) for line in pins), pins
         named = {_name(line) for line in pins}
-        wanted = {_name(each) for each in application.packages}
-        assert wanted | {application.peer, "greenlet"} <= named
+        packages = (*application.packages, *PEERS[application.peer].packages)
+        assert {_name(each) for each in packages} | {"greenlet"} <= named
 
 
 def _name(requirement: str) -> str:

@@ -63,7 +63,7 @@ class Trial:
         self._application.prepare(self._place)
         self._place.folder.rename(self._new)
         peer = self._peer
-        with self._served(peer.kind, peer.name, *peer.options) as theirs:
+        with self._served(peer.kind, peer.program, *peer.options) as theirs:
             answers, known = self._ask_all(theirs)
             heard = self._act_all(theirs.port, "their")
             self._know_acts(heard)
@@ -131,7 +131,7 @@ class Trial:
         failed = [page for page, each in zip(self._application.pages, ours, strict=True)
                   if each.status >= 500]  # fmt: skip
         self.notes.append(
-            f"{len(ours)} pages, {len(failed)} of them fail as {self._peer.name}'s"
+            f"{len(ours)} pages, {len(failed)} of them fail as {self._peer.program}'s"
         )
         return visitor
 
@@ -159,7 +159,7 @@ class Trial:
 
     def _end(self, ending: Ending) -> None:
         peer = self._peer
-        with self._served(peer.kind, peer.name, *peer.options) as server:
+        with self._served(peer.kind, peer.program, *peer.options) as server:
             self.notes.append(f"{peer.name} at SIGTERM: {ends(server, ending)[0]}")
         with self._served(Celadon, "celadon", *self._options) as server:
             said, faults = ends(server, ending)
