@@ -2,14 +2,14 @@
 # shellcheck shell=bash
 ALL_PYTHONS=(3.11 3.12 3.13 3.14 3.15)
 
-# On this machine: the distribution's, pyenv's, or one on PATH; nothing where there is none.
-find_python() {
+# On this machine: the distribution's, pyenv's, or one on PATH, that has a module where one is named;
+# nothing where there is none.
+find_python() {  # VERSION [MODULE]
   local found
-  for found in "/usr/bin/python$1" $(ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python 2>/dev/null); do
-    if [ -x "$found" ]; then echo "$found"; return; fi
+  for found in "/usr/bin/python$1" $(ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python 2>/dev/null) \
+      "$(command -v "python$1" 2>/dev/null || true)"; do
+    if [ -x "$found" ] && "$found" -c "import ${2:-sys}" 2>/dev/null; then echo "$found"; return; fi
   done
-  found=$(command -v "python$1" 2>/dev/null || true)
-  if [ -n "$found" ] && "$found" -c 'import sys' 2>/dev/null; then echo "$found"; fi
 }
 
 # The release of Debian that has it.

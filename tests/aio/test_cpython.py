@@ -19,7 +19,7 @@ import greenlet
 import pytest
 from celadon import _core
 
-from tests.cpython.suite import read_expected
+from tests.cpython.runs import read_expected
 from tests.support.machine import plain_folder
 from tests.support.raw import TIMEOUT
 from tests.support.servers import ROOT

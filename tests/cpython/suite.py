@@ -5,25 +5,30 @@ A test counts if it passes without. What then fails with the patch must stand in
 With --aio it is test_asyncio on `celadon.aio.EventLoop`, first alone, then with the patch;
 `expected-aio-X.Y.txt` is its list.
 
-Usage: suite.py PYTHON [--aio] [--only MODULE ...] [--page FILE] [--limit SECONDS]
+Usage: python -m tests.cpython.suite PYTHON [--aio] [--only MODULE ...] [--page FILE]
+    [--limit SECONDS]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import signal
 import subprocess
 import sys
-import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.cpython.runs import (
+    Run,
+    Tally,
+    compare,
+    read_expected,
+    run_whole,
+    tell,
+    tell_passing,
+)
 
 HERE = Path(__file__).parent
 CHILD = HERE / "child.py"
-QUIET = 90.0  # seconds without news from a test: it hangs
 
 MODULES = [
     "test_socket",
@@ -84,145 +89,15 @@ MODULES = [
 AIO_WAYS = {"": ["--aio"], ", patched": ["--aio", "--patched"]}
 
 
-@dataclass
-class Run:
-    """How the tests of one module ended."""
-
-    outcomes: dict[str, str] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    ticks: int = 0
-    absent: bool = False
-
-    def note(self, line: str) -> None:
-        entry = json.loads(line)
-        test, outcome = entry["test"], entry["outcome"]
-        if outcome in ("ticks", "done"):
-            self.ticks += int(entry["text"])
-        elif self.outcomes.get(test) != "failed":
-            self.outcomes[test] = outcome
-            self.texts[test] = entry["text"]
-
-    def interrupted(self) -> list[str]:
-        """Tests that began and never ended."""
-        return [test for test, outcome in self.outcomes.items() if outcome == "start"]
-
-
 def run_module(python: str, module: str, words: list[str], limit: float) -> Run:
-    """Runs it, and again without the test that hung or crashed, until it gets through."""
-    run = Run()
-    with tempfile.TemporaryDirectory() as folder:
-        report, skip = Path(folder, "report"), Path(folder, "skip")
-        work = Path(folder, "work")
-        work.mkdir()
-        end = time.monotonic() + limit
-        while True:
-            report.write_text("")
-            skip.write_text("\n".join(run.outcomes))
-            how = watch(python, module, words, report, skip, work, end)
-            for line in report.read_text().splitlines():
-                run.note(line)
-            broken = run.interrupted()
-            for test in broken:
-                run.outcomes[test] = "failed"
-                run.texts[test] = how
-            if not broken or time.monotonic() > end:
-                break
-    run.absent = not run.outcomes
-    return run
+    def command(report: Path, skip: Path) -> list[str]:
+        child = (CHILD.resolve(), module, report, skip)
+        return [os.path.abspath(python), *map(str, child), *words]
 
-
-def watch(
-    python: str,
-    module: str,
-    words: list[str],
-    report: Path,
-    skip: Path,
-    work: Path,
-    end: float,
-) -> str:
-    command = [
-        os.path.abspath(python),
-        str(CHILD.resolve()),
-        module,
-        str(report),
-        str(skip),
-        *words,
-    ]
-    with open(work.parent / "output", "w+") as output:
-        child = subprocess.Popen(
-            command,
-            cwd=work,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={
-                **os.environ,
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONPATH": str(HERE.resolve() / "extra"),
-            },
-        )
-        hung = False
-        while True:
-            try:
-                child.wait(1)
-                break
-            except subprocess.TimeoutExpired:
-                silence = time.time() - report.stat().st_mtime
-                if silence > QUIET or time.monotonic() > end:
-                    hung = True
-                    # Its stack goes to the output: faulthandler is told by SIGABRT.
-                    child.send_signal(signal.SIGABRT)
-                    break
-        try:
-            child.wait(20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        output.seek(0)
-        tail = output.read()[-3000:]
-    return f"{'hung' if hung else 'ended'} with {child.returncode}\n{tail}"
-
-
-def read_expected(path: Path) -> dict[str, str]:
-    expected = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            if line and not line.startswith("#"):
-                test, _, reason = line.partition(": ")
-                expected[test] = reason
-    return expected
-
-
-@dataclass
-class Tally:
-    """A module's row of the page."""
-
-    counted: int = 0
-    passed: int = 0
-    ticks: int = 0
-    state: str = ""
-    exceptions: list[str] = field(default_factory=list)
-
-
-def compare(plain: Run, green: Run) -> Tally:
-    tally = Tally(ticks=green.ticks)
-    if plain.absent:
-        tally.state = "absent"
-        return tally
-    for test, outcome in plain.outcomes.items():
-        if outcome != "passed":
-            continue
-        tally.counted += 1
-        if green.outcomes.get(test) == "passed":
-            tally.passed += 1
-        else:
-            tally.exceptions.append(test)
-    return tally
+    extra = str(HERE.resolve() / "extra")
+    return run_whole(
+        command, limit, {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": extra}
+    )
 
 
 PATCH_HEAD = """\
@@ -288,11 +163,7 @@ def main() -> int:
             tallies[row] = compare(plain, changed)
             texts = changed.texts if options.texts else {}
             surprises += tell(row, tallies[row], expected, texts)
-        failed = {test for row in tallies.values() for test in row.exceptions}
-        for test in sorted(expected):
-            if plain.outcomes.get(test) and test not in failed:
-                print(f"  passes now: {test}", flush=True)
-                surprises.append(test)
+        surprises += tell_passing(plain, tallies.values(), expected)
     if options.page:
         head = AIO_HEAD if options.aio else PATCH_HEAD
         options.page.write_text(page(head.format(version), tallies, expected))
@@ -300,23 +171,6 @@ def main() -> int:
     passed = sum(t.passed for t in tallies.values())
     print(f"CPython {version}: {passed} of {counted} pass, {len(surprises)} surprises")
     return 1 if surprises else 0
-
-
-def tell(
-    row: str, tally: Tally, expected: dict[str, str], texts: dict[str, str]
-) -> list[str]:
-    """Prints how it went; tests that fail and are not expected to."""
-    print(f"{row}: {tally.state or f'{tally.passed}/{tally.counted}'}", flush=True)
-    surprises = []
-    for test in tally.exceptions:
-        known = test in expected
-        print(f"  {'known' if known else 'FAILED'}: {test}", flush=True)
-        if not known:
-            surprises.append(test)
-            text = texts.get(test, "").strip().replace("\n", "\n    ")
-            if text:
-                print("    " + text, flush=True)
-    return surprises
 
 
 if __name__ == "__main__":

@@ -193,8 +193,9 @@ def test_variables_for_other_pythons_change_nothing() -> None:
     assert "--workers" in done.stdout
 
 
-def test_a_python_that_is_none_of_ours_is_named() -> None:
+@pytest.mark.parametrize("name", ["test-pythons", "test-cpython"])
+def test_a_python_that_is_none_of_ours_is_named(name: str) -> None:
     for words in (("2.7",), ("3.11", "3.16")):
-        done = run(ROOT / "tools/test-pythons.sh", *words)
+        done = run(ROOT / f"tools/{name}.sh", *words)
         assert (done.returncode, done.stdout) == (2, "")
         assert f"no CPython {words[-1]} here" in done.stderr
