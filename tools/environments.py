@@ -59,6 +59,15 @@ def install(folder: Path, *words: str, minutes: float) -> None:
     _call(minutes * 60, *pip(folder), *quiet, *words)
 
 
+def download(name: str, version: str, folder: Path, minutes: float = 10) -> Path:
+    """The source distribution of a project, as a file in `folder`."""
+    words = ("--no-deps", "--no-binary", name, "-d", str(folder), f"{name}=={version}")
+    quiet = ("download", "-q", "--disable-pip-version-check")
+    _call(minutes * 60, sys.executable, "-m", "pip", *quiet, *words)
+    (archive,) = folder.glob("*.tar.gz")
+    return archive
+
+
 def pip(folder: Path) -> tuple[str, ...]:
     """The tests' own, at work on `folder`."""
     return (sys.executable, "-m", "pip", "--python", str(folder / "bin/python"))
