@@ -153,7 +153,9 @@ def test_who_is_ready_has_started(folder: Path) -> None:
     paths = ("--health-paths", "/healthz=ready,/up=startup")
     with Command("stopping:app", *paths, cwd=folder) as server:
         try:
-            wait_until(lambda: (s := server.request(raw.get("/healthz")).status, s == 200))
+            wait_until(
+                lambda: (s := server.request(raw.get("/healthz")).status, s == 200)
+            )
             assert server.request(raw.get("/up")).status == 200
         finally:
             os.kill(server.process.pid, signal.SIGCONT)

@@ -27,7 +27,11 @@ class _Thread:
 
 
 def install() -> None:
-    replace(sys.modules["_frozen_importlib"], "_thread", _Thread())  # type: ignore[arg-type]
+    importing = sys.modules["_frozen_importlib"]
+    if hasattr(
+        importing, "_thread"
+    ):  # CPython 3.11 to 3.15 take its locks' owners there
+        replace(importing, "_thread", _Thread())
     reprlib = sys.modules.get("reprlib")
     if reprlib is not None:
         reprlib.get_ident = green.current_owner  # type: ignore[attr-defined]
