@@ -48,6 +48,24 @@ bool is_ours(PyObject* function) noexcept {
   return name && std::string_view(name).starts_with("celadon.");
 }
 
+// Since 3.13 flags are the signature of whoever has none in its words, and ours has
+// other flags.
+bool keep_signature(StandIn& place, PyObject* native) noexcept {
+  const py::Object signature(PyObject_GetAttrString(native, "__text_signature__"));
+  if (!signature) return false;
+  constexpr const char* kEnd = "\n--\n\n";
+  const char* words = place.method.ml_doc ? place.method.ml_doc : "";
+  if (!PyUnicode_Check(signature.get()) || std::string_view(words).contains(kEnd)) {
+    return true;
+  }
+  const char* text = PyUnicode_AsUTF8(signature.get());
+  if (!text) return false;
+  place.words = PyBytes_FromFormat("%s%s%s%s", place.method.ml_name, text, kEnd, words);
+  if (!place.words) return false;
+  place.method.ml_doc = PyBytes_AS_STRING(place.words);
+  return true;
+}
+
 }  // namespace
 
 PyObject* stand_in(StandIn& place, PyObject* native, PyCFunction call,
@@ -57,6 +75,7 @@ PyObject* stand_in(StandIn& place, PyObject* native, PyCFunction call,
   if (PyCFunction_Check(native)) {
     place.method = *method_of(native);
     self = PyCFunction_GET_SELF(native);
+    if (!keep_signature(place, native)) return nullptr;
   }
   place.method.ml_meth = call;
   place.method.ml_flags = flags;

@@ -14,6 +14,7 @@ struct StandIn {
   PyObject* instead = nullptr;  // what is called, where that is a function of Python's
   PyObject* made = nullptr;     // what is there now
   PyMethodDef method{};
+  PyObject* words = nullptr;  // bytes: the method's, where `native` has others
 };
 
 // `call`, in the place of `native`; the same one where it was made before. A new
