@@ -22,7 +22,7 @@ RUN := "$(VENV)/bin/python" -m
 SUITE := "$(PYTHON)" -m tools.suite --python "$(PYTHON)" --venv "$(VENV)" --jobs $(JOBS)
 CTEST := ctest -j$(JOBS) --timeout 120 --output-on-failure --no-tests=error
 
-.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos websockets autobahn clients drivers applications bench docs docs-site pictures roots try-docs test-pythons test-cpython test-asyncio test-suites clean
+.PHONY: help build serve test quick check cc headers py lint tidy tidy-files fmt anywhere test-tools asan tsan explore explore-mutants simulator sim sim-asan mutants coverage fuzz chaos websockets autobahn clients drivers applications bench docs docs-site pictures roots try-docs wheels test-pythons test-cpython test-asyncio test-suites clean
 
 help:              ## This list
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -179,6 +179,9 @@ test-asyncio: test-tools ## CPython's own tests of asyncio on celadon's loop, 3.
 
 test-suites: test-tools ## anyio's and Starlette's own tests on celadon's loop (ARGS="NAME ...", --help)
 	$(RUN) tests.suites --pages docs $(ARGS)
+
+wheels:            ## Wheels for every CPython, 3.11 to 3.15, in dist (ARGS="VERSION ... -- --twice")
+	tools/wheels.sh $(ARGS)
 
 test-pythons:      ## Build and test on every CPython, 3.11 to 3.15 (ARGS="VERSION ... -- WORDS OF PYTEST")
 	tools/test-pythons.sh $(ARGS)
