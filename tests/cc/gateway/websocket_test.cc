@@ -272,7 +272,7 @@ TEST_F(SocketTest, WS08ACloseThatIsNotAnsweredIsWaitedForInVain) {
 TEST_F(SocketTest, WS08ThePeersCloseEndsTheTransportAtOnce) {
   accept();
   come(frame(Opcode::Text, "last") + frame(Opcode::Close, close_payload(4001, "bye")));
-  EXPECT_EQ(said(), (Strings{"8:4001"}));
+  EXPECT_EQ(said(), (Strings{"8:4001bye"}));
   EXPECT_EQ(wire_.end, Wire::End::Finished);
   EXPECT_EQ(socket_.news(), TestSocket::kIn | TestSocket::kOut | TestSocket::kOver);
   // What came before it may be received still.
