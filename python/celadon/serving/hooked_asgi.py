@@ -5,14 +5,16 @@ Hooks are synchronous functions; what they wait for suspends their request alone
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celadon.config.hooks import Hook
 from celadon.serving.exchange import PHRASES, After, Response
 from celadon.serving.lifecycle import Worker
+
+if TYPE_CHECKING:
+    import asyncio
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -49,6 +51,7 @@ def hooked(
     app: Any, worker: Worker, pre: Hook | None, after: After | None
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """`app` with `pre` before each request and WebSocket, and `after` behind it."""
+    import asyncio  # here: who serves WSGI needs none
 
     async def hooked(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
