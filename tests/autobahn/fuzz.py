@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -67,3 +68,6 @@ async def main(url: str, at_once: str, *patterns: str) -> None:
 if __name__ == "__main__":
     mend()
     asyncio.run(main(*sys.argv[1:]))
+    sys.stdout.flush()
+    # Threads of kosoku's ask the interpreter for itself while it ends, which aborts some runs.
+    os._exit(0)
