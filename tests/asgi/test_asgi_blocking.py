@@ -16,6 +16,7 @@ import asyncio, logging, os, queue, select, socket, subprocess, threading, time
 import celadon
 from celadon import aio, green
 
+LONG = float(os.environ.get("LONG", 0.05))  # seconds that are not over before a wait begins
 a, b = socket.socketpair()
 lock, held, enough = threading.Lock(), green.Event(), green.Event()
 
@@ -23,7 +24,7 @@ def hold():
     with lock: held.set(); enough.wait()
 
 async def sleeps():
-    time.sleep(0.001)
+    time.sleep(LONG)
 
 async def receives():
     try: b.recv(1)
@@ -69,7 +70,9 @@ async def process():
     return str(await process.wait())
 
 async def waits_for_process():
-    subprocess.run(["sleep", "0.001"])
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    asyncio.get_running_loop().call_soon(process.stdin.close)  # not before this waits
+    process.wait()
 
 async def logs():
     handler, logger = logging.StreamHandler(), logging.getLogger("fresh")
@@ -91,7 +94,7 @@ async def child():
 async def calls():
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     def call():
-        try: time.sleep(0.001)
+        try: time.sleep(LONG)
         except celadon.TaskBlocked: loop.said = "refused"
         else: loop.said = "called"
         done.set()
@@ -127,7 +130,9 @@ def folder(tmp_path: Path) -> Path:
 
 def serve(folder: Path, how: str, target: str = "blocks:app") -> Command:
     words = ("--interface", "asgi", "--lifespan", "on", "--asgi-blocking", how)
-    return Command(target, *words, cwd=folder)
+    return Command(
+        target, *words, cwd=folder, env={"LONG": "600"} if how == "error" else {}
+    )
 
 
 def ask(server: Command, *names: str) -> dict[str, str]:
@@ -176,7 +181,7 @@ def test_the_log_names_each_place_once(folder: Path) -> None:
         ask(server, "shields", "beside", "thread", "process", "logs", "looks")
         server.stop()
     assert sorted(places(server)) == ["call", "sleeps", "waits_for_process"]
-    line = 1 + APP.splitlines().index("    time.sleep(0.001)")
+    line = 1 + APP.splitlines().index("    time.sleep(LONG)")
     (said,) = [each for each in server.lines if " in sleeps " in each]
     assert f"blocks.py:{line} in sleeps waits without await" in said
     assert "[WARNING]" in said
