@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.applications.application import Application
 from tests.applications.peers import PEERS
 from tests.applications.trial import Trial
+from tests.support.choosing import chosen_by
 from tests.support.environment import keep_what_is_everywhere
 from tests.support.services import all_services
 from tools import environments
@@ -106,13 +107,7 @@ def main() -> int:
     add("--kills", action="store_true", help="who goes away kills his request")
     add("--pin", action="store_true", help="only write down today's versions")
     given = parser.parse_args()
-    chosen = [
-        each
-        for each in there
-        if not given.names or each.name.startswith(tuple(given.names))
-    ]
-    if not chosen:
-        parser.error(f"there are {names}")
+    chosen = chosen_by(parser, given.names, there)
     keep_what_is_everywhere()
     if given.pin:
         for each in chosen:

@@ -25,6 +25,7 @@ from tests.cpython.runs import (
     tell_passing,
 )
 from tests.suites.suite import SUITES, Suite
+from tests.support.choosing import chosen_by
 from tests.support.environment import keep_what_is_everywhere
 from tools import environments
 
@@ -157,13 +158,7 @@ def main() -> int:
     add("--pages", type=Path, metavar="FOLDER", help="where a page of each goes")
     add("--pin", action="store_true", help="only write down today's versions")
     given = parser.parse_args()
-    chosen = [
-        each
-        for each in SUITES
-        if not given.names or each.name.startswith(tuple(given.names))
-    ]
-    if not chosen:
-        parser.error(f"there are {names}")
+    chosen = chosen_by(parser, given.names, SUITES)
     keep_what_is_everywhere()
     if given.pin:
         for each in chosen:

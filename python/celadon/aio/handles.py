@@ -48,7 +48,7 @@ class HandleLoop(TaskLoop):
 
     def _run_ready(self, reign: int) -> None:
         """Runs what was ready then; what that adds comes after the next look around."""
-        ready = self._ready
+        ready, begin_step = self._ready, self._rest.begin_step
         while self._left:
             self._left -= 1
             handle = ready.popleft()
@@ -58,7 +58,7 @@ class HandleLoop(TaskLoop):
                 self._put_off.append(handle)
                 continue
             self._running = handle
-            self._rest.begin_step(handle)
+            begin_step(handle)
             try:
                 if self._debug:
                     state.run_watched(self, handle)

@@ -1,5 +1,6 @@
 """Django by ASGI, with Channels over Redis: views of both kinds, consumers, groups."""
 
+from tests.applications import acts
 from tests.applications.application import Application, Ending, Page, Place, form, json
 from tests.applications.guest import Guest
 
@@ -364,10 +365,6 @@ def _leaves_rooms(guest: Guest) -> None:
         talk.leave()
 
 
-def _hears_of_a_broken_stream(guest: Guest) -> None:
-    guest.stream("/broken-stream").rest()
-
-
 def _has_a_session(guest: Guest) -> None:
     for _ in range(3):
         guest.ask(Page("/count"))
@@ -444,7 +441,7 @@ APPLICATION = Application(
         _is_denied,
         _leaves,
         _leaves_rooms,
-        _hears_of_a_broken_stream,
+        acts.hears_of_a_broken_stream,
         _has_a_session,
     ),
     rest=Page("/rest", shows=('"streams": 0, "waiting": 0',)),

@@ -3,6 +3,7 @@
 import json as notation
 from random import Random
 
+from tests.applications import acts
 from tests.applications.application import Application, Ending, Page, Place, form, json
 from tests.applications.guest import Guest
 
@@ -546,11 +547,6 @@ def _has_things_done_later(guest: Guest) -> None:
     guest.ask(Page("/was-done?mark=$mark"))
 
 
-def _has_a_session(guest: Guest) -> None:
-    for _ in range(3):
-        guest.ask(Page("/count"))
-
-
 def _has_a_context(guest: Guest) -> None:
     guest.ask(Page("/context?whose=$mark"))
     guest.ask(Page("/sync-view?whose=$mark"))
@@ -690,7 +686,7 @@ APPLICATION = Application(
         _is_told_of_a_broken_answer,
         _echoes_while_it_sends,
         _has_things_done_later,
-        _has_a_session,
+        acts.has_a_session,
         _has_a_context,
         _asks_many_things_at_once,
     ),

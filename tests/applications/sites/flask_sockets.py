@@ -1,6 +1,6 @@
 """Flask-SocketIO and Flask-Sock: WebSockets of synchronous views, by WSGI."""
 
-from tests.applications import socket_io
+from tests.applications import acts, socket_io
 from tests.applications.application import Application, Page, Place
 from tests.applications.guest import Guest
 
@@ -132,19 +132,6 @@ def _talks(guest: Guest) -> None:
     talk.close(4321, "enough", answered=False)
 
 
-def _is_closed(guest: Guest) -> None:
-    for words in ("close 4000 a reason", "close 1000"):
-        talk = guest.talk("/talk")
-        talk.hear()
-        talk.send(words)
-        talk.hear()
-    for words in ("return", "raise"):
-        talk = guest.talk("/talk")
-        talk.hear()
-        talk.send(words)
-        talk.ends()
-
-
 def _leaves(guest: Guest) -> None:
     for _ in range(3):
         talk = guest.talk("/talk")
@@ -169,6 +156,6 @@ APPLICATION = Application(
     peer="gunicorn with 100 threads",
     environment={"POSTGRES_PORT": "{postgres_port}"},
     pages=(Page("/"), Page("/rest", again=False)),
-    acts=(*socket_io.ACTS, _talks, _is_closed, _leaves, _comes_without_a_handshake),
+    acts=(*socket_io.ACTS, _talks, acts.is_closed, _leaves, _comes_without_a_handshake),
     rest=Page("/rest", shows=('"talks":0',)),
 )

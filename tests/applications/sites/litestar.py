@@ -1,5 +1,6 @@
 """Litestar: typed handlers, its plugins for channels and stores, over Redis."""
 
+from tests.applications import acts
 from tests.applications.application import Application, Ending, Page, Place, form, json
 from tests.applications.guest import Guest
 
@@ -283,25 +284,6 @@ def _has_a_room(guest: Guest) -> None:
     talks[2].close()
 
 
-def _leaves(guest: Guest) -> None:
-    for reset in (False, True):
-        guest.leave("/events", reset, 300)
-        guest.leave("/waits", reset)
-        guest.leave("/slow", reset)
-        talk = guest.talk("/talk")
-        talk.hear()
-        talk.leave()
-
-
-def _hears_of_a_broken_stream(guest: Guest) -> None:
-    guest.stream("/broken-stream").rest()
-
-
-def _has_a_session(guest: Guest) -> None:
-    for _ in range(3):
-        guest.ask(Page("/count"))
-
-
 def _has_things_done_later(guest: Guest) -> None:
     guest.ask(Page("/later/$mark"))
     guest.ask(Page("/was-done/$mark"))
@@ -379,9 +361,9 @@ APPLICATION = Application(
         _is_closed,
         _is_refused,
         _has_a_room,
-        _leaves,
-        _hears_of_a_broken_stream,
-        _has_a_session,
+        acts.leaves,
+        acts.hears_of_a_broken_stream,
+        acts.has_a_session,
         _has_things_done_later,
     ),
     rest=Page("/rest", shows=('"streams":0,"talks":0,"dependencies":0',)),

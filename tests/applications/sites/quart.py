@@ -1,5 +1,6 @@
 """Quart: Flask's way with async views, streams, WebSockets and tasks in the background."""
 
+from tests.applications import acts
 from tests.applications.application import Application, Ending, Page, Place, form, json
 from tests.applications.guest import Guest
 
@@ -250,41 +251,9 @@ def _talks(guest: Guest) -> None:
     talk.hear(2)
 
 
-def _is_closed(guest: Guest) -> None:
-    for words in ("close 4000 a reason", "close 1000"):
-        talk = guest.talk("/talk")
-        talk.hear()
-        talk.send(words)
-        talk.hear()
-    for words in ("return", "raise"):
-        talk = guest.talk("/talk")
-        talk.hear()
-        talk.send(words)
-        talk.ends()
-
-
 def _is_refused(guest: Guest) -> None:
     for path in ("/refuses", "/answers", "/no/where"):
         guest.talk(path)
-
-
-def _leaves(guest: Guest) -> None:
-    for reset in (False, True):
-        guest.leave("/events", reset, 300)
-        guest.leave("/waits", reset)
-        guest.leave("/slow", reset)
-        talk = guest.talk("/talk")
-        talk.hear()
-        talk.leave()
-
-
-def _hears_of_a_broken_stream(guest: Guest) -> None:
-    guest.stream("/broken-stream").rest()
-
-
-def _has_a_session(guest: Guest) -> None:
-    for _ in range(3):
-        guest.ask(Page("/count"))
 
 
 def _has_things_done_later(guest: Guest) -> None:
@@ -357,11 +326,11 @@ APPLICATION = Application(
     ),
     acts=(
         _talks,
-        _is_closed,
+        acts.is_closed,
         _is_refused,
-        _leaves,
-        _hears_of_a_broken_stream,
-        _has_a_session,
+        acts.leaves,
+        acts.hears_of_a_broken_stream,
+        acts.has_a_session,
         _has_things_done_later,
     ),
     rest=Page("/rest", shows=('"streams":0,"talks":0',)),
