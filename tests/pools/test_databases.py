@@ -38,10 +38,11 @@ def test_pool_of(driver: str, services: Services) -> None:
             if again is conn: assert ask(conn, "SELECT count(*) FROM left_over") == 0
         # Killed in the middle of a query: that connection goes, the pool is whole.
         killed = [green.spawn(use, "7 + %s" % n) for n in range(10)]
-        slow = [green.spawn(ask_slowly) for ask_slowly in [lambda: use_slowly()] * 3]
+        begun = []
         def use_slowly():
-            with pool.connection() as conn: return ask(conn)
-        until(lambda: pool.stats().in_use == 3)
+            with pool.connection() as conn: begun.append(conn); return ask(conn)
+        slow = [green.spawn(use_slowly) for _ in range(3)]
+        until(lambda: len(begun) == 3)
         for task in slow: task.kill(block=False)
         for task in [*killed, *slow]: task.join()
         tasks = [green.spawn(use, n) for n in range(30)]
