@@ -63,7 +63,8 @@ class Judgement:
 
     def _not_let_in(self) -> None:
         is_nothing = self.heard.end == connection.EOF and not self.heard.taken
-        if not self.left and not (self.rules.stops and is_nothing):
+        may_be = self.rules.stops or self.talk.ends_before_it_is_let_in
+        if not self.left and not (may_be and is_nothing):
             raise Wrong(f"the handshake was not answered: {self.heard.end}")
 
     def _handshake(self, fields: dict[str, str]) -> None:

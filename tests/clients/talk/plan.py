@@ -75,6 +75,12 @@ class Talk:
         return after is not None and len(self.messages()) >= after
 
     @property
+    def ends_before_it_is_let_in(self) -> bool:
+        """Maybe: an ASGI application that is not done with its handshake by then is told
+        that its client has left."""
+        return self.asgi and self.eager and self.end == "half"
+
+    @property
     def leaves_at_once(self) -> bool:
         """When it has said all."""
         return self.leaves_at < 0 and self.end in ("close", "reset")

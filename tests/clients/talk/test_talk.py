@@ -83,6 +83,20 @@ def test_what_is_wrong_does_not(more: dict[str, Any], why: str) -> None:
         judge(TALK, heard(TALK, **more), Rules())
 
 
+def test_who_ends_before_the_answer_may_have_left() -> None:
+    """Where that is told: a WSGI view can answer him."""
+    nothing: dict[str, Any] = {"fields": None, "closed": None, "messages": []}
+    early = replace(TALK, asgi=True, eager=True, end="half")
+    judge(early, heard(early, **nothing, pongs=[]), Rules())
+    for talk in (
+        replace(early, asgi=False),
+        replace(early, eager=False),
+        replace(early, end="polite"),
+    ):
+        with pytest.raises(Wrong, match="was not answered"):
+            judge(talk, heard(talk, **nothing, pongs=[]), Rules())
+
+
 def test_a_rule_that_is_broken_has_its_code() -> None:
     for fault in FAULTS:
         broken = replace(TALK, end="fault", fault=fault)
