@@ -30,7 +30,7 @@ def hold_here():
 async def outer(): await inner()
 async def inner(): spin()
 def spin():
-    while not os.path.exists("go"): pass
+    while not os.access("go", os.F_OK): pass  # it is found in no other function
 """
 
 

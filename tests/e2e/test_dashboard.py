@@ -63,15 +63,17 @@ def test_it_is_readable_everywhere(browser: Browser, scheme: str, size: str) -> 
                     re.compile(row.replace(" ", r"\s*"))
                 )
             with Load(server, 1, FOREVER) as load:
-                for path in ("/block", "/sleep", "/die"):
+                for path in ("/block", "/die"):
                     with server.client() as client:
                         client.send(raw.get(path))
                         client.read_to_end() if path == "/die" else client.response()
                 load.wait_for_more(100)
                 expect(page.locator("#blockers")).to_contain_text("in work")
-                expect(page.locator("#slow")).to_contain_text("GET /sleep")
-                expect(page.locator("#events")).to_contain_text("exited with status 3")
-                check(seen, url)
+            # Few are kept, and each one of the load may be slow.
+            server.request(raw.get("/sleep"))
+            expect(page.locator("#slow")).to_contain_text("GET /sleep")
+            expect(page.locator("#events")).to_contain_text("exited with status 3")
+            check(seen, url)
             # No scrolling sideways, but within a table.
             assert page.evaluate(
                 "document.documentElement.scrollWidth <= window.innerWidth"
