@@ -90,11 +90,15 @@ void ClientConnection::set_stage(Stage to) noexcept {
   if (to == Stage::Offered) server_.set_idle(*this, false);
 }
 
+void ClientConnection::leave_corked() noexcept {
+  if (ListHook<CorkTag>::linked()) server_.forget_corked(*this);
+}
+
 // The output is what the stream and the list of held-back ones say.
 void ClientConnection::note_output() noexcept {
   if (state_.output == Output::Ended) return;
   if (stream_.queued() == 0 && !stream_.waits_to_write()) {
-    ListHook<CorkTag>::unlink();
+    leave_corked();
     const bool was_blocked = state_.output == Output::Blocked;
     set_output(Output::Idle);
     if (!was_blocked) return;
@@ -218,14 +222,14 @@ bool ClientConnection::put(std::string_view copied, std::string_view held, Owner
     server_.cork(*this);
     if (!stream_.open()) return false;
   } else {
-    ListHook<CorkTag>::unlink();
+    leave_corked();
   }
   note_output();
   return true;
 }
 
 bool ClientConnection::flush() noexcept {
-  ListHook<CorkTag>::unlink();
+  leave_corked();
   if (!stream_.open()) return false;
   if (stream_.flush().step == net::Io::Step::Failed) {
     lose();
@@ -468,7 +472,7 @@ void ClientConnection::lose(Closed why) noexcept {
 
 void ClientConnection::finish_close() noexcept {
   Timer::cancel();
-  ListHook<CorkTag>::unlink();
+  leave_corked();
   server_.set_idle(*this, false);
   set_input(Input::Ended);
   set_output(Output::Ended);

@@ -187,6 +187,8 @@ class ClientConnection : public loop::Disposable,
 
   void set_output(Output to) noexcept;
   void check_state() const noexcept;
+  // Nothing of it waits for the end of the turn any more.
+  void leave_corked() noexcept;
   void note_output() noexcept;
   void block_output() noexcept;
   void on_input_end() noexcept;

@@ -195,6 +195,13 @@ void Server::cork(ClientConnection& connection) noexcept {
   if (punctual_.is_over(now)) flush_corked();
 }
 
+// Behind our part of a turn's end others may cork and send: nothing else would say
+// before the next turn, which may be long in coming, that nothing is held back.
+void Server::forget_corked(ClientConnection& connection) noexcept {
+  connection.ListHook<CorkTag>::unlink();
+  if (corked_.empty()) punctual_.end();
+}
+
 void Server::flush_corked() noexcept {
   constexpr int kFew = 4;  // take no time that is worth a look at the clock
   int flushed = 0;

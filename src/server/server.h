@@ -102,6 +102,8 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   // Its output leaves at the end of the turn, or where that takes longer in
   // Punctual::kHold.
   void cork(ClientConnection& connection) noexcept;
+  // It has left before that, or there is nobody to send it to.
+  void forget_corked(ClientConnection& connection) noexcept;
   // It has ended; the loop destroys it.
   void remove(ClientConnection& connection) noexcept;
 

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,34 @@ def test_pongs_wait_for_their_client(server: Command) -> None:
         rest.join()
         client.send(frame(1, b"on"))
         assert client.read_exactly(4) == b"\x81\x02on"
+
+
+def test_pongs_that_nobody_receives_beside_leave_no_work_behind() -> None:
+    """Also more of them than one piece of the output holds: then all threads rest."""
+    ping, pong = frame(9, b"p" * 125), b"\x8a\x7d" + b"p" * 125
+    number = 200
+    rests: list[int] = []
+
+    def rest(worker: int) -> tuple[list[int], bool]:
+        rests.append(switches(worker))
+        return rests, len(rests) > 5 and len({*rests[-5:]}) == 1
+
+    with Command(APP) as server:
+        with opened(server, "/naps") as client:
+            for _ in range(5):
+                client.send(ping * number)
+                assert client.read_exactly(len(pong) * number) == pong * number
+            wait_until(lambda: rest(server.worker))
+        server.request(get("/open?nap"))
+
+
+def switches(pid: int) -> int:
+    """How often threads of a process have begun to wait."""
+    count = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        text = (task / "status").read_text()
+        count += int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return count
 
 
 def test_any_number_may_send(server: Command) -> None:
