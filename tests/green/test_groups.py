@@ -176,6 +176,53 @@ def test_who_is_added_twice_has_one_place() -> None:
     )
 
 
+# Stands in for an event or a semaphore: who is about to call `name` is preempted there.
+INTERRUPTED = """
+from celadon._core import green as core
+class Interrupted:
+    def __init__(self, original, name):
+        self._original, self._name = original, name
+    def __getattr__(self, name):
+        if name == self._name:
+            for _ in range(10): core.preempt_here()
+        return getattr(self._original, name)
+"""
+
+
+def test_who_is_let_go_of_by_two_at_once_gives_back_one_place() -> None:
+    run_green(
+        INTERRUPTED
+        + """
+pool, leave = green.Pool(2), green.Event()
+member = pool.spawn(leave.wait)
+places = pool._places
+pool._places = Interrupted(places, "release")
+for task in [green.spawn(pool.discard, member) for _ in range(2)]: task.join(TIMEOUT)
+leave.set()
+member.join(TIMEOUT)
+for _ in range(2): assert places.acquire(timeout=TIMEOUT)
+assert not places.acquire(timeout=0)
+"""
+    )
+
+
+def test_one_that_comes_while_the_last_one_leaves_is_waited_for() -> None:
+    run_green(
+        INTERRUPTED
+        + """
+group, leave = green.Group(), green.Event()
+last, other = (green.spawn(leave.wait) for _ in range(2))
+group.add(last)
+group._empty = Interrupted(group._empty, "set")
+tasks = [green.spawn(group.discard, last), green.spawn(group.add, other)]
+for task in tasks: task.join(TIMEOUT)
+assert other in group and not group.join(0)
+leave.set()
+assert group.join(TIMEOUT)
+"""
+    )
+
+
 def test_one_for_later_that_is_killed_keeps_no_runner() -> None:
     run_green(
         """

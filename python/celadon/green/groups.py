@@ -24,6 +24,9 @@ class Group:
         self._members: set[Greenlet] = set()
         self._empty = _green.Event()
         self._empty.set()
+        # Who holds it is not preempted, and native threads wait for each other: a member
+        # may end, or be let go of, while another one comes.
+        self._changes = _green.Lock()._brief()
         for greenlet in greenlets:
             self.add(greenlet)
 
@@ -38,17 +41,31 @@ class Group:
 
     def add(self, greenlet: Greenlet) -> None:
         """Takes in a greenlet that runs already."""
-        if greenlet in self._members:
-            return
-        self._members.add(greenlet)
-        self._empty.clear()
-        greenlet.link(self.discard)
+        if self._take_in(greenlet):
+            greenlet.link(self.discard)
+
+    def _take_in(self, greenlet: Greenlet) -> bool:
+        """False: it is a member already."""
+        with self._changes:
+            if greenlet in self._members:
+                return False
+            self._members.add(greenlet)
+            self._empty.clear()
+            return True
 
     def discard(self, greenlet: Greenlet) -> None:
         """Lets go of a greenlet, which runs on."""
-        self._members.discard(greenlet)
-        if not self._members:
-            self._empty.set()
+        self._let_go(greenlet)
+
+    def _let_go(self, greenlet: Greenlet) -> bool:
+        """False: it is no member any more."""
+        with self._changes:
+            if greenlet not in self._members:
+                return False
+            self._members.remove(greenlet)
+            if not self._members:
+                self._empty.set()
+            return True
 
     def spawn(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet:
         """Starts ``fn(*args, **kwargs)`` as a member."""
@@ -141,15 +158,15 @@ class Pool(Group):
         if greenlet in self._members:
             return
         self._places.acquire()
-        if greenlet in self._members:  # somebody else has added it meanwhile
+        if self._take_in(greenlet):
+            greenlet.link(self.discard)
+        else:  # somebody else has added it meanwhile
             self._places.release()
-        super().add(greenlet)
 
     def discard(self, greenlet: Greenlet) -> None:
         """Lets go of a greenlet, which runs on, and of its place."""
-        if greenlet in self._members:
+        if self._let_go(greenlet):
             self._places.release()
-        super().discard(greenlet)
 
     def spawn(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Greenlet:
         """Starts ``fn(*args, **kwargs)`` as a member once there is a place."""
