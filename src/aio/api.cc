@@ -138,14 +138,32 @@ PyObject* kept_loop(PyObject*, PyObject*) noexcept {
   return py::new_ref(found->second.loop.get());
 }
 
-// keep_loop(loop): not where there is no hub, as in a forked child.
-PyObject* keep_loop(PyObject*, PyObject* loop) noexcept {
-  const green::Hub* hub = green::Hub::here();
-  if (!hub) return py::none();
+void keep(const green::Hub& hub, PyObject* loop) noexcept {
   Kept now{::getpid(), py::Object::copy(loop)};
   // What dies with the one before may look here.
-  const Kept before = std::exchange(kept_loops()[hub], std::move(now));
+  const Kept before = std::exchange(kept_loops()[&hub], std::move(now));
+}
+
+// keep_loop(loop): not where there is no hub, as in a forked child.
+PyObject* keep_loop(PyObject*, PyObject* loop) noexcept {
+  if (const green::Hub* hub = green::Hub::here()) keep(*hub, loop);
   return py::none();
+}
+
+// replace_loop(before, loop): False where another one than `before` is kept by now. Who
+// asks in Python first and keeps then may be preempted in between.
+PyObject* replace_loop(PyObject*, PyObject* const* args, Py_ssize_t count) noexcept {
+  if (count != 2) {
+    PyErr_SetString(PyExc_TypeError, "replace_loop(before, loop)");
+    return nullptr;
+  }
+  const green::Hub* hub = green::Hub::here();
+  if (!hub) return py::boolean(true);
+  const auto found = kept_loops().find(hub);
+  PyObject* now = found == kept_loops().end() ? Py_None : found->second.loop.get();
+  if (now != args[0]) return py::boolean(false);
+  keep(*hub, args[1]);
+  return py::boolean(true);
 }
 
 // take_orphans(): those of threads that have ended, which are kept no longer. What a
@@ -170,6 +188,8 @@ PyObject* take_orphans(PyObject*, PyObject*) noexcept {
 PyMethodDef functions[] = {
     {"kept_loop", kept_loop, METH_NOARGS, "The loop that was kept for this thread."},
     {"keep_loop", keep_loop, METH_O, "Keep a loop, or None, for this thread."},
+    {"replace_loop", py::as_method(replace_loop), METH_FASTCALL,
+     "Keep a loop for this thread where the one before is kept still; whether it is."},
     {"take_orphans", take_orphans, METH_NOARGS,
      "The loops that were kept for threads that have ended."},
     {nullptr, nullptr, 0, nullptr}};

@@ -661,22 +661,3 @@ def test_what_a_cancelled_call_raises_goes_to_the_log(prelude: str) -> None:
         """,
         prelude,
     )
-
-
-def test_a_call_that_ends_before_it_is_waited_for_has_ended() -> None:
-    """Who waits is preempted between two bytecodes."""
-    run_green(
-        """
-        from celadon._core import green as core
-        original = aio.EventLoop.create_future
-        def create_future(loop):
-            for _ in range(10): core.preempt_here()
-            return original(loop)
-        aio.EventLoop.create_future = create_future
-        async def main():
-            async with asyncio.timeout(10):
-                return await aio.green(lambda: 17)
-        assert green.spawn(lambda: aio.run(main())).get() == 17
-        """,
-        PATCHED,
-    )

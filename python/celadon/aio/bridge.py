@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextvars
 import inspect
-import time
-from _thread import get_native_id
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from greenlet import GreenletExit
 
-from celadon._core import aio as _aio
 from celadon._core import green as _green
-from celadon.aio import state
 from celadon.aio.loop import EventLoop
-from celadon.aio.tasks import end_calls
-from celadon.green.spawn import Greenlet, spawn
-from celadon.green.thread_ends import at_thread_end
-from celadon.logging import logger
+from celadon.aio.thread_loop import loop_of_thread
+from celadon.green.spawn import Greenlet
 
 T = TypeVar("T")
 P = ParamSpec("P")
-_PATIENCE = 2.0  # seconds that calls have to end once their tasks are cancelled
 
 
 def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
@@ -142,7 +134,7 @@ def wait(awaitable: Awaitable[T]) -> T:
             raise RuntimeError("the loop of this future does not run in this thread")
     else:
         try:
-            loop = _loop_of_thread()
+            loop = loop_of_thread()
         except BaseException:  # killed while that was started
             _drop(awaitable)
             raise
@@ -151,92 +143,6 @@ def wait(awaitable: Awaitable[T]) -> T:
     waiting = _Wait(awaitable, loop)
     del awaitable  # it may know what it raises, which knows this frame
     return waiting.result()  # type: ignore[no-any-return]
-
-
-# Of threads that serve an ASGI application, by their native numbers.
-_served: dict[int, EventLoop] = {}
-
-
-def share(loop: EventLoop | None) -> None:
-    """`wait` uses `loop` in this thread, while that runs; None: no longer."""
-    if loop is None:
-        _served.pop(get_native_id(), None)
-    else:
-        _served[get_native_id()] = loop
-
-
-def _loop_of_thread() -> EventLoop:
-    served = _served.get(get_native_id())
-    if served is not None and served.is_running():
-        return served
-    _green.start_hub()
-    loop: EventLoop | None = _aio.kept_loop()
-    if loop is None or loop.is_closed():
-        for orphan in _aio.take_orphans():
-            _abandon(orphan)
-        loop = EventLoop()
-        state.note_endless(loop)
-        _aio.keep_loop(loop)
-    if not loop.is_running():
-        spawn(_run_always, loop).name = "celadon.aio"
-        while not loop.is_running():
-            _green.sleep(0)
-    return loop
-
-
-def _abandon(loop: EventLoop) -> None:
-    """Closes one whose thread has ended: what ran there never goes on."""
-    loop._thread_id = None
-    loop.close()
-
-
-def _run_always(loop: EventLoop) -> None:
-    """What ends a run of it ends none of those that wait for something of it."""
-    while not loop.is_running():
-        try:
-            loop.run_forever()
-        except GreenletExit:
-            raise
-        except BaseException as error:
-            _tell(loop, error)
-            _green.sleep(0)
-        else:
-            break
-
-
-def _tell(loop: EventLoop, error: BaseException) -> None:
-    """A Ctrl-C, an exit and what a handler of a signal raises come to a loop as well."""
-    is_end = isinstance(error, KeyboardInterrupt | SystemExit)
-    if is_end and any(each.has(error) for each in loop.waits):
-        return
-    if is_end and _green.interrupt_main(error):
-        return
-    logger.error("the loop of celadon.aio.wait() goes on after", exc_info=error)
-
-
-def _end_with_thread() -> None:
-    """What still runs on the loop that is kept for it is cancelled, as `run` does it, in
-    calls that block as well."""
-    loop = _aio.kept_loop()
-    if loop is None or loop.is_closed():
-        return
-    loop.stop()
-    end_calls(loop)
-    end = time.monotonic() + _PATIENCE
-    while loop.is_running():
-        if time.monotonic() >= end:
-            logger.warning(
-                "the loop of celadon.aio.wait() is left behind: a call holds one of its "
-                "tasks"
-            )
-            return
-        _green.sleep(0)
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.get_loop()
-
-
-atexit.register(_end_with_thread)
-at_thread_end(_end_with_thread)
 
 
 class _Call(Greenlet):

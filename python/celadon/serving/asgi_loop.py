@@ -15,7 +15,7 @@ from typing import Any
 from greenlet import GreenletExit
 
 from celadon import logging
-from celadon.aio import EventLoop, bridge, state, tasks
+from celadon.aio import EventLoop, state, tasks, thread_loop
 from celadon.green import Greenlet, spawn
 
 _PATIENCE = 2.0  # seconds that tasks have to end once they were cancelled
@@ -29,7 +29,7 @@ def start() -> EventLoop:
     if get_native_id() in _loops:
         raise RuntimeError("this thread has the loop of a worker already")
     driven = _loops[get_native_id()] = _Driven()
-    bridge.share(driven.loop)
+    thread_loop.share(driven.loop)
     return driven.loop
 
 
@@ -48,7 +48,7 @@ def stop() -> None:
     """
     driven = _loops.pop(get_native_id(), None)
     if driven is not None:
-        bridge.share(None)
+        thread_loop.share(None)
         driven.stop()
 
 
