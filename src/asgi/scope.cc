@@ -235,17 +235,18 @@ bool ScopeBuilder::shows(const server::Exchange& x,
   });
 }
 
-PyObject* ScopeBuilder::name_for(const http::Request& r,
-                                 const http::Field& field) noexcept {
+py::Object ScopeBuilder::name_for(const http::Request& r,
+                                  const http::Field& field) noexcept {
   if (field.id < http::HeaderId::Count)
-    return header_names_[static_cast<std::size_t>(field.id)].get();
+    return py::Object::copy(header_names_[static_cast<std::size_t>(field.id)].get());
   std::string name = lower(r.name(field));
   const auto found = memo_.find(name);
-  if (found != memo_.end()) return found->second.get();
-  if (memo_.size() >= kMemo) memo_.clear();  // a peer chooses the names
+  if (found != memo_.end()) return py::Object::copy(found->second.get());
   py::Object bytes = to_bytes(name);
-  if (!bytes) return nullptr;
-  return memo_.emplace(std::move(name), std::move(bytes)).first->second.get();
+  if (!bytes || name.size() > kLongestName) return bytes;
+  if (memo_.size() >= kMemo) memo_.clear();  // a peer chooses the names
+  memo_.emplace(std::move(name), py::Object::copy(bytes.get()));
+  return bytes;
 }
 
 py::Object ScopeBuilder::headers_of(server::Exchange& x) noexcept {
@@ -286,16 +287,16 @@ py::Object ScopeBuilder::make_headers(server::Exchange& x, bool& plain) noexcept
     if (!list || !shows(x, field)) continue;
     std::string_view value = r.value(field);
     std::string length;
-    PyObject* name = name_for(r, field);
+    py::Object name = name_for(r, field);
     if (field.id == http::HeaderId::Host && !is_named) {
       value = r.text(r.authority);
       is_named = true;
     } else if (field.id == http::HeaderId::TransferEncoding && is_measured) {
       length = std::to_string(x.body_size());
-      name = known_name(http::HeaderId::ContentLength);
+      name = py::Object::copy(known_name(http::HeaderId::ContentLength));
       value = length;
     }
-    if (!add(name, value)) return {};
+    if (!add(name.get(), value)) return {};
   }
   if (list && !is_named && !add(known_name(http::HeaderId::Host), r.text(r.authority)))
     return {};

@@ -53,12 +53,13 @@ class ScopeBuilder {
   [[nodiscard]] py::Object make_headers(server::Exchange& x, bool& plain) noexcept;
   [[nodiscard]] bool shows(const server::Exchange& x,
                            const http::Field& field) const noexcept;
-  [[nodiscard]] PyObject* name_for(const http::Request& r,
-                                   const http::Field& field) noexcept;
+  [[nodiscard]] py::Object name_for(const http::Request& r,
+                                    const http::Field& field) noexcept;
   [[nodiscard]] py::Object address(const net::Address& address,
                                    std::uint16_t port) noexcept;
 
   static constexpr std::size_t kMemo = 512;  // beyond it unknown names are forgotten
+  static constexpr std::size_t kLongestName = 64;   // bytes of one that is remembered
   static constexpr std::size_t kRemembered = 4096;  // bytes of a block
 
   const gateway::EnvironOptions& options_;

@@ -304,27 +304,34 @@ PyObject* EnvironBuilder::key_for(const http::Request& r,
   std::string name(r.name(field));
   const auto found = memo_.find(name);
   if (found != memo_.end()) return found->second.get();
-  const std::string spelled = environ_name(name);
-  return memo_.emplace(std::move(name), gateway::to_str(spelled)).first->second.get();
+  py::Object key = gateway::to_str(environ_name(name));
+  if (!key) return nullptr;  // the next one tries again
+  memo_bytes_ += name.size();
+  return memo_.emplace(std::move(name), std::move(key)).first->second.get();
 }
 
 // Bounded, since a peer chooses the names. Shapes borrow their keys from here.
 void EnvironBuilder::forget_names_when_many() noexcept {
-  if (memo_.size() < kMemo) return;
+  if (memo_.size() < kMemo && memo_bytes_ < kMemoBytes) return;
   shapes_.clear();
   memo_.clear();
+  memo_bytes_ = 0;
 }
 
 void EnvironBuilder::forget_unused() noexcept {
   if (!std::exchange(used_, false)) return forget();
   shapes_.clear_unused();
-  std::erase_if(memo_,
-                [this](const auto& name) { return !shapes_.have(name.second.get()); });
+  std::erase_if(memo_, [this](const auto& name) {
+    if (shapes_.have(name.second.get())) return false;
+    memo_bytes_ -= name.first.size();
+    return true;
+  });
 }
 
 void EnvironBuilder::forget() noexcept {
   shapes_.clear();
   decltype(memo_)().swap(memo_);  // its buckets as well
+  memo_bytes_ = 0;
   known_ = {};
   texts_.clear();
   give_back(sequence_);

@@ -115,13 +115,16 @@ class EnvironBuilder {
   [[nodiscard]] bool skips(const server::Exchange& x,
                            const http::Field& field) const noexcept;
 
-  static constexpr std::size_t kMemo = 512;  // beyond it unknown names are forgotten
+  // Beyond it unknown names are forgotten: so many, or of so many bytes.
+  static constexpr std::size_t kMemo = 512;
+  static constexpr std::size_t kMemoBytes = std::size_t{64} << 10;
 
   const gateway::EnvironOptions options_;
   py::Object template_;
   std::array<py::Object, kKeys> keys_;
   std::array<py::Object, http::kKnownHeaders> header_keys_;
   std::unordered_map<std::string, py::Object> memo_;
+  std::size_t memo_bytes_ = 0;  // of the names in it
   Shapes shapes_;
   std::vector<PyObject*> sequence_;  // the keys of the request being built
   // The shapes of header blocks that came of late.

@@ -153,3 +153,36 @@ def test_memory_is_back_within_60_seconds_of_10000_parked_requests(
     most = base * 1.1 + (peak - base) * 0.02
     wait_until(lambda: ((now := resident(server), base, peak), now <= most), limit=60)
     assert held(server)["greenlets"] <= greenlets
+
+
+NAMES = """
+async def asgi(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+def wsgi(environ, start_response):
+    start_response("200 OK", [])
+    return [b"hello"]
+"""
+
+
+@pytest.mark.parametrize("app", ["asgi", "wsgi"])
+def test_names_of_fields_that_peers_invent_are_not_kept(
+    tmp_path: Path, app: str
+) -> None:
+    """As many as are remembered, were they short; and requests go on to come."""
+    (tmp_path / "names.py").write_text(NAMES)
+
+    def ask(server: Command, unlike: bool) -> None:
+        with server.client() as client:
+            for number in range(60):
+                mark = number if unlike else 0
+                names = (f"x{mark}-{n}-{'n' * 7500}: 1" for n in range(8))
+                client.send(raw.get("/", *names))
+                assert client.response().status == 200
+
+    with Command(f"names:{app}", cwd=tmp_path) as server:
+        ask(server, unlike=False)
+        before = resident(server)
+        ask(server, unlike=True)
+        # Twice 3.6 MB, once as they came and once as objects.
+        assert resident(server) - before < 2 << 20
