@@ -61,17 +61,26 @@ PyObject* call_close(PyObject* self, PyObject*) noexcept {
   return py::none();
 }
 
+// What it was given to has ended, maybe without it.
+PyObject* call_lose_task(PyObject* self, PyObject*) noexcept {
+  if (Request* request = std::exchange(self_of(self).request, nullptr))
+    request->lose_task();
+  return py::none();
+}
+
 PyObject* call_itself(PyObject* self) noexcept {
   return py::new_ref(self);
 }
 
-// What people ask of a coroutine (cr_frame, __qualname__) is the application's.
+// What people ask of a coroutine (cr_frame, __qualname__) is the application's, or as
+// long as that is not called the type's.
 PyObject* call_getattro(PyObject* self, PyObject* name) noexcept {
   PyObject* own = PyObject_GenericGetAttr(self, name);
-  PyObject* coroutine = self_of(self).coroutine;
-  if (own || !coroutine || !PyErr_ExceptionMatches(PyExc_AttributeError)) return own;
+  if (own || !PyErr_ExceptionMatches(PyExc_AttributeError)) return own;
   PyErr_Clear();
-  return PyObject_GetAttr(coroutine, name);
+  PyObject* coroutine = self_of(self).coroutine;
+  return PyObject_GetAttr(
+      coroutine ? coroutine : reinterpret_cast<PyObject*>(Py_TYPE(self)), name);
 }
 
 void call_dealloc(PyObject* self) noexcept {
@@ -99,6 +108,7 @@ PyMethodDef methods[] = {
     {"send", call_send, METH_O, "As of a coroutine."},
     {"throw", py::as_method(call_throw), METH_FASTCALL, "As of a coroutine."},
     {"close", call_close, METH_NOARGS, "As of a coroutine."},
+    {"_lose_task", call_lose_task, METH_O, "That one has ended."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(call_dealloc)},
                        {Py_tp_methods, methods},

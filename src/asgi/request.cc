@@ -96,7 +96,10 @@ void Request::start() noexcept {
   // Its first step is done within, and may be its last.
   const py::Owned<CallObject> alive = py::Owned<CallObject>::copy(call_.get());
   py::Object task = bridge_.loop().start_task(call);
-  if (!alive->request) return;  // it has ended
+  if (!alive->request) {  // it has ended
+    if (!task) PyErr_WriteUnraisable(call);
+    return;
+  }
   if (!task) {
     static_cast<void>(on_exception());
     return end();

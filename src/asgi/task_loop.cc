@@ -112,18 +112,22 @@ bool TaskLoop::prepare(PyObject* loop, Bridge& bridge) noexcept {
   const py::Object asyncio(PyImport_ImportModule("asyncio"));
   task_type_ = attribute(loop, "task_type");
   cancelled_error_ = attribute(asyncio.get(), "CancelledError");
+  invalid_state_error_ = attribute(asyncio.get(), "InvalidStateError");
   loop_keyword_.reset(Py_BuildValue("(s)", "loop"));
   context_keyword_.reset(Py_BuildValue("(s)", "context"));
   self_name_.reset(PyUnicode_InternFromString("__self__"));
   call_soon_name_.reset(PyUnicode_InternFromString("call_soon"));
+  create_task_name_.reset(PyUnicode_InternFromString("create_task"));
+  task_factory_name_.reset(PyUnicode_InternFromString("_task_factory"));
   set_result_name_.reset(PyUnicode_InternFromString("set_result"));
   cancel_name_.reset(PyUnicode_InternFromString("cancel"));
   turn_.reset(turn_type->tp_alloc(turn_type, 0));
   if (turn_) reinterpret_cast<TurnObject*>(turn_.get())->bridge = &bridge;
   if (turn_) catcher_.reset(PyCFunction_New(&catch_def, turn_.get()));
   return append_ && attributes_ && catcher_ && create_future_ && task_type_ &&
-         cancelled_error_ && loop_keyword_ && context_keyword_ && self_name_ &&
-         call_soon_name_ && set_result_name_ && cancel_name_ && turn_;
+         cancelled_error_ && invalid_state_error_ && loop_keyword_ &&
+         context_keyword_ && self_name_ && call_soon_name_ && create_task_name_ &&
+         task_factory_name_ && set_result_name_ && cancel_name_ && turn_;
 }
 
 void TaskLoop::run_soon() noexcept {
@@ -132,9 +136,28 @@ void TaskLoop::run_soon() noexcept {
   wait_->wake();
 }
 
+bool TaskLoop::has_factory() const noexcept {
+  PyObject* factory =
+      PyDict_GetItemWithError(attributes_.get(), task_factory_name_.get());
+  return factory && factory != Py_None;
+}
+
+// What it makes may be another kind of task, which has its first step as it likes, or
+// one of another coroutine around `call`, which may end without that.
+py::Object TaskLoop::start_by_factory(PyObject* call) noexcept {
+  py::Object task(
+      PyObject_CallMethodOneArg(loop_.get(), create_task_name_.get(), call));
+  const py::Object lost = task ? attribute(call, "_lose_task") : py::Object();
+  const py::Object done(
+      lost ? PyObject_CallMethod(task.get(), "add_done_callback", "O", lost.get())
+           : nullptr);
+  return done ? std::move(task) : py::Object();
+}
+
 // A task asks its loop for its first step. That is done here, at once: with the loop it
 // would come behind all that this has to run, and cost as much as all of the rest.
 py::Object TaskLoop::start_task(PyObject* call) noexcept {
+  if (has_factory()) return start_by_factory(call);
   if (PyDict_SetItem(attributes_.get(), call_soon_name_.get(), catcher_.get()) < 0)
     return {};
   PyObject* arguments[] = {call, loop_.get()};
@@ -169,7 +192,20 @@ py::Object TaskLoop::make_future() noexcept {
 void TaskLoop::resolve(PyObject* future) noexcept {
   const py::Object done(
       PyObject_CallMethodOneArg(future, set_result_name_.get(), Py_None));
-  if (!done) PyErr_Clear();  // who waited was cancelled
+  if (done) return;
+  py::Object error = py::take_error();
+  const bool was_cancelled =
+      PyErr_GivenExceptionMatches(error.get(), invalid_state_error_.get()) != 0;
+  if (was_cancelled || is_closed()) return;
+  py::restore_error(std::move(error));
+  PyErr_WriteUnraisable(future);
+}
+
+// Nothing that it has to run runs any more.
+bool TaskLoop::is_closed() const noexcept {
+  const py::Object closed(PyObject_CallMethod(loop_.get(), "is_closed", nullptr));
+  if (!closed) PyErr_Clear();
+  return closed.get() == Py_True;
 }
 
 void TaskLoop::cancel(PyObject* task) noexcept {

@@ -25,8 +25,8 @@ class TaskLoop {
   void run_soon() noexcept;
 
   // --- on the loop ---
-  // A task that runs `call`, a coroutine, whose first step is done when this returns.
-  // Null with an exception.
+  // A task that runs `call`, a coroutine, whose first step is done when this returns,
+  // if it is no task of another kind. Null with an exception.
   [[nodiscard]] py::Object start_task(PyObject* call) noexcept;
   [[nodiscard]] py::Object make_future() noexcept;
   // It is waited for no longer, unless it is done already.
@@ -38,6 +38,11 @@ class TaskLoop {
   }
 
  private:
+  [[nodiscard]] bool is_closed() const noexcept;
+  // Of the application's: loop.set_task_factory.
+  [[nodiscard]] bool has_factory() const noexcept;
+  [[nodiscard]] py::Object start_by_factory(PyObject* call) noexcept;
+
   aio::LoopWait* wait_ = nullptr;  // of the loop, which lives as long as this
   py::Object loop_;
   py::Object attributes_;  // its dict
@@ -50,7 +55,10 @@ class TaskLoop {
   py::Object self_name_;        // "__self__"
   py::Object create_future_;
   py::Object cancelled_error_;
+  py::Object invalid_state_error_;
   py::Object call_soon_name_;
+  py::Object create_task_name_;
+  py::Object task_factory_name_;
   py::Object set_result_name_;
   py::Object cancel_name_;
 };

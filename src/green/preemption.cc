@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string_view>
 
 #include "green/c_stack.h"
 #include "green/hub.h"
@@ -58,6 +59,19 @@ bool frames_may_wait(PyObject* innermost) noexcept {
   return true;
 }
 
+// What an asyncio loop does between two of its callbacks, and where one is handed to
+// it, is nobody's: there an exception would lose what the loop has in hand.
+bool is_loops_own(PyObject* innermost) noexcept {
+  if (!PyFrame_Check(innermost)) return false;
+  auto* frame = reinterpret_cast<PyFrameObject*>(innermost);
+  const py::Object globals(PyFrame_GetGlobals(frame));
+  PyObject* name = globals ? PyDict_GetItemString(globals.get(), "__name__") : nullptr;
+  const char* text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : nullptr;
+  if (!text) return PyErr_Clear(), false;
+  const std::string_view module(text);
+  return module.starts_with("asyncio.") || module.starts_with("celadon.aio.");
+}
+
 // Inside of a trace function CPython counts how deep, for the thread.
 bool is_tracing() noexcept {
   return PyThreadState_Get()->tracing > 0;
@@ -90,7 +104,7 @@ PyObject* py_on_preempt(PyObject*, PyObject* const* args, Py_ssize_t count) noex
   if (count != 2 || !strand || strand->is_main() || !can_park()) return py::none();
   Hub& hub = strand->hub();
   if (hub.slice_blocks() && !strand->shielded() && !is_tracing() &&
-      frames_may_wait(args[1])) {
+      !is_loops_own(args[1]) && frames_may_wait(args[1])) {
     hub.note_raised();
     PyErr_SetString(exceptions().loop_blocked,
                     "this code has held the loop for half of timeout");

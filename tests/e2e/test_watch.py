@@ -132,6 +132,44 @@ def test_code_that_holds_the_loop_is_interrupted_by_option(stuck: Path) -> None:
         assert ready(server) == [worker]
 
 
+# Long in what a loop does for others: it wakes a task whose body has come.
+LOOPS_OWN = """
+import asyncio
+HOLD = '''
+import time
+def hold(callback, *args, context=None):
+    del vars(loop)["call_soon"]
+    end = time.monotonic() + 3.5
+    while time.monotonic() < end: pass
+    return loop.call_soon(callback, *args, context=context)
+'''
+async def app(scope, receive, send):
+    loop = asyncio.get_running_loop()
+    names = {"__name__": "asyncio.held", "loop": loop}
+    exec(HOLD, names)
+    asked = asyncio.ensure_future(receive())
+    for _ in range(5): await asyncio.sleep(0)
+    loop.call_soon = names["hold"]
+    open("waits", "w").close()
+    body = (await asked)["body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+def test_what_a_loop_has_in_hand_is_not_lost_by_that(tmp_path: Path) -> None:
+    (tmp_path / "held.py").write_text(LOOPS_OWN)
+    options = ("--lifespan", "off", "--timeout", "6", "--watchdog-raise")
+    with Command("held:app", *options, cwd=tmp_path) as server:
+        worker = server.worker
+        with server.client() as client:
+            client.send(raw.get("/", "Content-Length: 4", method="POST"))
+            wait_until(lambda: (None, (tmp_path / "waits").exists()))
+            client.send(b"body")
+            assert client.response().body == b"body"
+        assert ready(server) == [worker]
+
+
 def test_a_stopped_worker_is_noticed(site: Site) -> None:
     with site.serve("--workers", "2", "--timeout", "2") as server:
         first, second = wait_ready(server, 2)

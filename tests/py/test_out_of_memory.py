@@ -58,7 +58,8 @@ def scarce(tmp_path: Path) -> Iterator[Any]:
     spec = importlib.util.spec_from_file_location(
         "scarce", library(tmp_path, "scarce", SOURCE)
     )
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module
