@@ -27,6 +27,7 @@ struct EnvironOptions {
 struct WebSocketOptions {
   ws::Options protocol;
   std::size_t queue = 32;            // messages that wait, then reading stops
+  std::size_t queue_size = 4 << 20;  // likewise, bytes of them
   std::vector<std::string> origins;  // that may ask; empty: all
 };
 

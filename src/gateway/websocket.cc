@@ -12,8 +12,6 @@
 namespace celadon::gateway {
 namespace {
 
-constexpr std::size_t kInboxBytes = std::size_t{4} << 20;  // WS09
-
 constexpr std::uint16_t code_of(WebSocket::Done how) noexcept {
   switch (how) {
     case WebSocket::Done::Returned: return ws::close_code::kNormal;
@@ -57,8 +55,9 @@ void WebSocket::set_inbox(Inbox to) noexcept {
 }
 
 bool WebSocket::is_full() const noexcept {
-  return is_open() &&
-         (inbox_.count() >= share_.options.queue || inbox_.bytes() >= kInboxBytes);
+  const WebSocketOptions& options = share_.options;
+  return is_open() && (inbox_.count() >= options.queue ||
+                       inbox_.bytes() >= options.queue_size);  // WS09
 }
 
 // --- what the application does ---

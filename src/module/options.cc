@@ -214,8 +214,10 @@ void read_bridge(Reader& r, gateway::Options& b) noexcept {
   r.networks("forwarded_allow_ips", b.environ.forwarded_allow);
   r.integer("websocket_max_message_size", b.websocket.protocol.message);
   r.integer("websocket_max_queue", b.websocket.queue);
+  r.integer("websocket_max_queue_size", b.websocket.queue_size);
   r.duration("websocket_ping_interval", b.websocket.protocol.ping_interval);
   r.duration("websocket_ping_timeout", b.websocket.protocol.ping_timeout);
+  r.duration("websocket_close_timeout", b.websocket.protocol.close_timeout);
   r.list("websocket_origins", b.websocket.origins);
   r.flag("websocket_compression", b.websocket.protocol.deflate.enabled);
 }

@@ -178,8 +178,8 @@ Refusal Conversation::close(std::uint16_t code, std::string_view reason, Nanos n
 
 Nanos Conversation::due() const noexcept {
   if (state_ == State::Open) return ws::due(peer_, *options_);
-  if (state_ == State::ClosingByUs) return close_.since() + options_->close_timeout;
-  return kNever;
+  if (state_ != State::ClosingByUs || options_->close_timeout == kNever) return kNever;
+  return close_.since() + options_->close_timeout;
 }
 
 void Conversation::on_time(Nanos now, OutQueue& out, Delivery delivery) {

@@ -26,7 +26,9 @@ struct Options {
   std::uint64_t message = 16 << 20;
   Nanos ping_interval = 20 * kSecond;  // websocket_ping_interval; kNever: none is sent
   Nanos ping_timeout = 20 * kSecond;   // websocket_ping_timeout; kNever: waits for ever
-  Nanos close_timeout = 5 * kSecond;   // for the peer's answer to our close frame
+  // websocket_close_timeout: for the peer's answer to our close frame; kNever: for
+  // ever.
+  Nanos close_timeout = 5 * kSecond;
   DeflateOptions deflate;
 
   // Fragments of one message (CVE-2026-48779): each costs more than its bytes.

@@ -34,6 +34,14 @@ def rows() -> Iterable[Setting]:
         for_server=True,
     )
     yield s(
+        "websocket_max_queue_size",
+        parse_room,
+        4 << 20,
+        "likewise, bytes of all of them",
+        section=t,
+        for_server=True,
+    )
+    yield s(
         "websocket_ping_interval",
         parse_duration,
         20.0,
@@ -46,6 +54,14 @@ def rows() -> Iterable[Setting]:
         parse_duration,
         20.0,
         "silence behind a ping before the client is given up; 0: for ever",
+        section=t,
+        for_server=True,
+    )
+    yield s(
+        "websocket_close_timeout",
+        parse_duration,
+        5.0,
+        "silence behind a close before the connection ends; 0: for ever",
         section=t,
         for_server=True,
     )
