@@ -328,7 +328,7 @@ def rows() -> Iterable[Setting]:
         "env_file",
         parse_text,
         "",
-        "file of NAME=value lines, quoted as a shell would; for what the environment "
+        "file of NAME=value lines, as python-dotenv reads it; for what the environment "
         "does not have yet; read before the application is imported, and at a reload",
         metavar="FILE",
         changes_process=True,
