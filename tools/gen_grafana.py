@@ -165,6 +165,11 @@ ROWS: list[tuple[str, list[tuple[str, str, list[tuple[str, str]]]]]] = [
                 [(f"sum by (state) (celadon_greenlets{{{SCOPE}}})", "{{state}}")],
             ),
             (
+                "Tasks of ASGI requests",
+                "short",
+                [(f"sum by (state) (celadon_asgi_tasks{{{SCOPE}}})", "{{state}}")],
+            ),
+            (
                 "Switches and preemptions",
                 "ops",
                 [

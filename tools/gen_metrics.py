@@ -35,6 +35,7 @@ SECTIONS = {
     "Requests": r"http_server_|celadon_(requests?_|timeouts_)",
     "Connections": r"celadon_(connections|accept|received|sent|listen)",
     "WebSockets": r"celadon_websocket",
+    "ASGI": r"celadon_asgi",
     "Loops and greenlets": r"celadon_(loop|gil|greenlet|offload|gc)|cpython_gc_",
     "Databases": r"db_client_|celadon_db_",
     "Workers": r"celadon_(worker|generation|config|health|build)",

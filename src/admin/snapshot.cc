@@ -266,6 +266,12 @@ std::string take_snapshot(const Site& site, const metrics::Catalogue& catalogue,
     json.key("accepted").number(read.value("celadon_websockets_accepted_total"));
     json.key("faults").number(read.value("celadon_websocket_faults_total"));
     json.close('}');
+    json.key("tasks").open('{');
+    for (const std::string_view state : {"answering", "background"}) {
+      const std::string label = R"(state=")" + std::string(state) + '"';
+      json.key(state).number(read.value("celadon_asgi_tasks", label));
+    }
+    json.close('}');
     put_loop(json, read);
     put_greenlets(json, read);
     put_workers(json, site, read);

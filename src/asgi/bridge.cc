@@ -58,6 +58,17 @@ void Bridge::cancel_background() noexcept {
   }
 }
 
+void Bridge::note_background() noexcept {
+  --load().tasks_answering;
+  ++load().tasks_behind;
+  ++background_;
+}
+
+void Bridge::note_task_end(bool in_background) noexcept {
+  --(in_background ? load().tasks_behind : load().tasks_answering);
+  if (in_background) --background_;
+}
+
 void Bridge::attend_soon(Request& request) noexcept {
   if (static_cast<ListHook<Agenda>&>(request).linked()) return;
   agenda_.push_back(request);

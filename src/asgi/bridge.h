@@ -37,10 +37,11 @@ class Bridge final : public gateway::Bridge, private loop::TurnHook {
 
   [[nodiscard]] TaskLoop& loop() noexcept { return loop_; }
   [[nodiscard]] ScopeBuilder& scopes() noexcept { return scopes_; }
-  // Requests that go on behind their answer, by so many more.
-  void note_background(int more) noexcept {
-    background_ += static_cast<std::size_t>(more);
-  }
+  // A task of a request begins; its answer is complete, and it goes on behind that; it
+  // ends, there or before.
+  void note_task() noexcept { ++load().tasks_answering; }
+  void note_background() noexcept;
+  void note_task_end(bool in_background) noexcept;
   // A head that waits for its body, until the turn ends.
   void hold(Answer& answer) noexcept { held_.push_back(answer); }
   // A request that has ended.

@@ -93,6 +93,7 @@ void Request::start() noexcept {
     static_cast<void>(on_exception());
     return end();
   }
+  bridge_.note_task();
   // Its first step is done within, and may be its last.
   const py::Owned<CallObject> alive = py::Owned<CallObject>::copy(call_.get());
   py::Object task = bridge_.loop().start_task(call);
@@ -341,7 +342,7 @@ void Request::let_go() noexcept {
   gateway::let_go_of(*info_.get(), Py_REFCNT(info()) > 1);
   exchange_ = nullptr;
   done.set_consumer(nullptr);
-  if (call_) bridge_.note_background(1);
+  if (call_) bridge_.note_background();
   note(Side::In);
   note(Side::Out);
   // Last: it may begin the connection's next request.
@@ -367,8 +368,11 @@ void Request::log_scope() noexcept {
 // Cuts off what the application may go on with.
 void Request::detach() noexcept {
   Timer::cancel();
-  if (call_) call_->request = nullptr;
-  call_.reset();
+  if (call_) {
+    bridge_.note_task_end(in_background());
+    call_->request = nullptr;
+    call_.reset();
+  }
   scope_.reset();
   ports_.detach(exchange_ ? exchange_->gone() : client_left_,
                 socket_ ? socket_->closed_with() : 0);
@@ -379,7 +383,6 @@ void Request::detach() noexcept {
 }
 
 void Request::end() noexcept {
-  if (in_background()) bridge_.note_background(-1);
   static_cast<ListHook<Agenda>&>(*this).unlink();
   detach();
   wake_all();

@@ -40,6 +40,7 @@ class Bridge : public server::App, public loop::Keeper {
   }
   [[nodiscard]] const Options& options() const noexcept { return options_; }
   [[nodiscard]] Counters& counters() noexcept { return *counters_; }
+  [[nodiscard]] Load& load() noexcept { return *websockets_.load; }
   // Memory that others may read; outlives the bridge.
   void set_cells(Counters& counters, Load& load) noexcept {
     counters = *counters_;
@@ -49,9 +50,7 @@ class Bridge : public server::App, public loop::Keeper {
     websockets_.load = &load;
   }
   // Counts where that one does, which lives as long.
-  void count_with(Bridge& other) noexcept {
-    set_cells(other.counters(), *other.websockets_.load);
-  }
+  void count_with(Bridge& other) noexcept { set_cells(other.counters(), other.load()); }
   [[nodiscard]] LogSink& log() noexcept { return log_; }
   [[nodiscard]] ConstantFields& constant_fields() noexcept { return constant_fields_; }
   [[nodiscard]] WebSocketShare& websockets() noexcept { return websockets_; }

@@ -17,6 +17,9 @@ struct Counters {
 
 struct Load {
   std::uint64_t websockets = 0;  // open
+  // Tasks of ASGI requests: whose answer is not complete, and that go on behind it.
+  std::uint64_t tasks_answering = 0;
+  std::uint64_t tasks_behind = 0;
 };
 
 }  // namespace celadon::gateway

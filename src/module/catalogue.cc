@@ -142,6 +142,15 @@ void add_websockets(Catalogue& all) {
         {label("direction", "sent"), COUNT_CELL(bridge.messages_sent)}}});
 }
 
+void add_tasks(Catalogue& all) {
+  all.push_back({"celadon_asgi_tasks",
+                 "gauge",
+                 "Tasks of ASGI requests: those that answer, WebSockets too, and those "
+                 "that go on behind their answer.",
+                 {{label("state", "answering"), LOAD_CELL(bridge.tasks_answering)},
+                  {label("state", "background"), LOAD_CELL(bridge.tasks_behind)}}});
+}
+
 void add_connections(Catalogue& all) {
   all.push_back(counter("celadon_connections_accepted_total", "Connections accepted.",
                         COUNT_CELL(server.accepted)));
@@ -242,6 +251,7 @@ Catalogue make_catalogue() {
   Catalogue all;
   add_requests(all);
   add_websockets(all);
+  add_tasks(all);
   add_connections(all);
   add_loop(all);
   add_greenlets(all);

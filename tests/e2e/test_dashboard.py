@@ -170,6 +170,29 @@ def test_without_scripts_the_basics_are_a_link_away(browser: Browser) -> None:
             expect(seen.page.locator("body")).to_contain_text("live yes, ready yes")
 
 
+TASKS = """
+import asyncio
+async def app(scope, receive, send):
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        await receive()
+        await receive()
+"""
+
+
+def test_tasks_are_counted(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text(TASKS)
+    with Command("tasks:app", "--lifespan", "off", *ADMIN, cwd=tmp_path) as server:
+        url = server.said(r"admin pages at (http://.*:\d+)")[1] + "/-/"
+        with watched(browser, url) as seen:
+            cards = seen.page.locator("#cards")
+            expect(cards).to_contain_text("Connections")
+            assert "Tasks" not in cards.inner_text()
+            with opened(server, "/"):
+                expect(cards).to_contain_text(re.compile(r"Tasks\s*1"))
+            expect(cards).to_contain_text(re.compile(r"Tasks\s*0\s*Behind answers\s*0"))
+
+
 def test_open_websockets_are_counted(browser: Browser) -> None:
     with Command("tests.apps.websockets:app", *ADMIN) as server:
         url = server.said(r"admin pages at (http://.*:\d+)")[1] + "/-/"

@@ -97,6 +97,7 @@ CATALOGUE = [
     "celadon_loop_seconds",
     "celadon_loop_turns",
     "celadon_gil_wait_seconds",
+    "celadon_asgi_tasks",
     "celadon_greenlets",
     "celadon_greenlets_parked",
     "celadon_greenlet_switches",

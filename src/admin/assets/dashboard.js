@@ -241,7 +241,10 @@ function showTables(now, then) {
   ], now.events, "Nothing yet.");
 }
 
+let hadTasks = false;
+
 function showCards(now, last) {
+  hadTasks ||= now.tasks.answering + now.tasks.background > 0;
   const cards = [
     ["Requests/s", last ? count(last.requests) : "–"],
     ["Server errors/s", last ? count(last.errors) : "–", last?.errors > 0 ? "bad" : ""],
@@ -253,6 +256,7 @@ function showCards(now, last) {
     ["Loop in use", last ? percent(last.use) : "–", last?.use > 0.9 ? "warn" : ""],
     ["Connections", count(now.connections.open)],
     ...(now.websockets.accepted > 0 ? [["WebSockets", count(now.websockets.open)]] : []),
+    ...(hadTasks ? [["Tasks", count(now.tasks.answering)], ["Behind answers", count(now.tasks.background)]] : []),
     ["Greenlets", count(now.greenlets.alive)],
     ["Requests lost", count(now.lost), now.lost > 0 ? "bad" : ""],
   ];

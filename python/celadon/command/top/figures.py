@@ -64,6 +64,7 @@ class Figures:
     queued: int = 0
     connections: int = 0
     greenlets: int = 0
+    tasks: int = 0  # of ASGI requests
     parked: dict[str, int] = field(default_factory=dict)
     workers: list[WorkerFigures] = field(default_factory=list)
     blockers: list[dict[str, Any]] = field(default_factory=list)
@@ -106,6 +107,7 @@ def derive(now: Snapshot, before: Snapshot) -> Figures:
         queued=now["requests"]["queued"],
         connections=now["connections"]["open"],
         greenlets=now["greenlets"]["alive"],
+        tasks=sum(now["tasks"].values()),
         parked=now["greenlets"]["parked"],
         workers=_workers(now, before, span),
         blockers=now["blockers"],

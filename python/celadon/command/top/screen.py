@@ -68,13 +68,14 @@ def head(figures: Figures) -> list[str]:
     f = figures
     p50, p95, p99 = (short_latency(each, f.finest) for each in (f.p50, f.p95, f.p99))
     waiting = "  ".join(f"{name} {n:g}" for name, n in f.parked.items() if n)
+    tasks = f"tasks {f.tasks:g}  " if f.tasks else ""
     return [
         f"celadon: {f.state}, up {short_time(f.uptime)}, generation {f.generation}, "
         f"{len(f.workers)} workers",
         f"requests {f.requests:.1f}/s  errors {f.errors:.1f}/s  in flight {f.in_flight}  "
         f"queued {f.queued:g}  connections {f.connections:g}",
         f"p50 {p50}  p95 {p95}  p99 {p99}  loop {100 * f.loop:.0f}%  lag p99 {short_time(f.lag)}",
-        f"greenlets {f.greenlets:g}  waiting: {waiting or 'none'}",
+        f"greenlets {f.greenlets:g}  {tasks}waiting: {waiting or 'none'}",
     ]
 
 
