@@ -115,6 +115,42 @@ def test_signals_and_hooks(folder: Path) -> None:
         server.wait_line("exit says the hook")
 
 
+HANDLERS = """
+import signal, sys
+def told(before, number, frame):
+    with open("told.log", "a") as log: log.write(signal.Signals(number).name + "\\n")
+    if before: before(number, frame)
+    if number == signal.SIGTERM: sys.exit(1)
+for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGQUIT):
+    before = signal.getsignal(number) if {chained} else None
+    signal.signal(number, lambda *it, before=before: told(before, *it))
+"""
+
+
+@pytest.mark.parametrize("chained", [False, True])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGQUIT"])
+def test_handlers_that_an_application_sets_are_called(
+    folder: Path, name: str, chained: bool
+) -> None:
+    """They come behind gunicorn's, and stay: what is under way ends all the same."""
+    (folder / "told_app.py").write_text(APP + HANDLERS.format(chained=chained))
+    told = folder / "told.log"
+    with Gunicorn("told_app:app", "-w", "1", cwd=folder) as server:
+        worker = ask(server)[1]
+        os.kill(worker, signal.SIGUSR1)
+        wait_until(lambda: (None, told.exists() and "SIGUSR1" in told.read_text()))
+        assert ask(server)[1] == worker
+        server.said(f"{name} is the server's while it serves; .* is called beside it")
+        with server.client() as client:
+            client.send(get("/sleep"))
+            server.signal(getattr(signal, name))
+            wait_until(lambda: (None, name in told.read_text()))
+            if name == "SIGTERM":
+                assert client.response().status == 200
+        assert server.wait() == 0
+    assert told.read_text().split() == ["SIGUSR1", name]
+
+
 def test_limits_and_what_is_refused(folder: Path) -> None:
     options = ["--limit-request-line", "100", "--keep-alive", "1"]
     with Gunicorn("own_app:app", *options, cwd=folder) as server:

@@ -33,6 +33,7 @@ from celadon.serving.exchange import Exchange
 from celadon.serving.hosting import Hosted
 from celadon.serving.importer import with_mounts
 from celadon.serving.interface import served
+from celadon.serving.own_handlers import Others
 
 # Those that are refused, or have no effect, for the reasons that `celadon` gives; those of
 # ASGI have an effect by another name.
@@ -65,6 +66,7 @@ class Worker(Base):
     _stopping = False
     _serves = False
     _hosted: Hosted | None = None  # the application, which is told of its end
+    _others: Others | None = None  # handlers of its own, once it is served
 
     @classmethod
     def setup(cls) -> None:
@@ -116,6 +118,9 @@ class Worker(Base):
             health.start(core)
             if self.alive:
                 self._serves = True
+                # Those that an import has set stay, as gunicorn's order of things has it.
+                ours = (self.handle_exit, self.handle_quit, self.handle_usr1)
+                self._others = Others(serving.loop_of(hosted), ours)
                 core.run(True)
 
     def _open(self, hosted: Hosted, access: Any) -> _core.Server:
@@ -180,6 +185,8 @@ class Worker(Base):
             self.alive = False
             if value in (signal.SIGINT, signal.SIGQUIT):
                 self.cfg.worker_int(self)
+        if what != "report" and self._others is not None:
+            self._others.call(value)
 
 
 def _settings_of(cfg: Any) -> config.Config:

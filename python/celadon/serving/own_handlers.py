@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from celadon import logging
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
 
 class Others:
     """Handlers of Python that the application has for what the server takes: of its import,
-    or of its start. Those of `loop`, that of the worker, are among them."""
+    or of its start. Those of `loop`, that of the worker, are among them; not so `ours`, of
+    who hosts it."""
 
-    def __init__(self, loop: EventLoop | None = None) -> None:
+    def __init__(
+        self, loop: EventLoop | None = None, ours: Iterable[signals.Handler] = ()
+    ) -> None:
         self._handlers: dict[int, signals.Handler] = {}
         for number in signals.SERVERS:
             own = shown = signals.handler_of(number)
-            if own in signals.PYTHONS:
+            if own in signals.PYTHONS or any(own == each for each in ours):
                 continue
             if _is_loops(own) and (handle := _handle_of(loop, number)) is not None:
                 own, shown = _told(loop), handle._callback
