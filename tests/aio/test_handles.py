@@ -89,6 +89,124 @@ def test_a_protocol_that_waits_has_what_comes_in_its_order() -> None:
     )
 
 
+# A protocol that is let on step by step.
+STEPS = """
+class Waits(asyncio.Protocol):
+    def __init__(self): self.steps = []
+    def connection_made(self, transport):
+        self.transport = transport
+        self.note("made")
+    def data_received(self, data):
+        if data == b"p": self.transport.pause_reading()
+        self.note(data.decode())
+    def connection_lost(self, error): self.note("lost")
+    def note(self, what):
+        self.steps.append(what)
+        door.acquire()
+        self.steps.append("back")
+    async def come_to(self, *steps):
+        while len(self.steps) < len(steps): await asyncio.sleep(0.001)
+        for _ in range(5): await asyncio.sleep(0.001)
+        assert self.steps == [*steps], self.steps
+door = threading.Semaphore(0)
+"""
+
+
+def test_a_protocol_that_waits_is_not_resumed_into_the_next_call() -> None:
+    """Neither where it has paused itself, nor where others do, nor by its end."""
+    run_green(
+        """
+        async def main():
+            loop = asyncio.get_running_loop()
+            ours, theirs = socket.socketpair()
+            theirs.send(b"p")
+            protocol = Waits()
+            making = asyncio.create_task(loop.create_connection(lambda: protocol, sock=ours))
+            steps = ["made"]
+            await protocol.come_to(*steps)
+            transport, _ = await making
+            door.release()
+            steps += ["back", "p"]
+            await protocol.come_to(*steps)
+            theirs.send(b"x")
+            for _ in range(2):
+                transport.resume_reading()
+                await protocol.come_to(*steps)
+                transport.pause_reading()
+            transport.resume_reading()
+            door.release()
+            steps += ["back", "x"]
+            await protocol.come_to(*steps)
+            theirs.send(b"y")
+            transport.pause_reading()
+            transport.resume_reading()
+            await protocol.come_to(*steps)
+            door.release()
+            steps += ["back", "y"]
+            await protocol.come_to(*steps)
+            transport.abort()
+            await protocol.come_to(*steps)
+            door.release()
+            await protocol.come_to(*steps, "back", "lost")
+            door.release()
+            await protocol.come_to(*steps, "back", "lost", "back")
+            theirs.close()
+        aio.run(told_of_nothing(main()))
+        """,
+        TOLD + STEPS,
+    )
+
+
+def test_a_protocol_of_a_pipe_that_waits_hears_of_its_end_behind_that() -> None:
+    run_green(
+        """
+        async def main():
+            loop = asyncio.get_running_loop()
+            r, w = os.pipe()
+            os.write(w, b"x")
+            os.close(w)
+            reading = loop.connect_read_pipe(Waits, os.fdopen(r, "rb", 0))
+            transport, protocol = await reading
+            steps = ["made"]
+            await protocol.come_to(*steps)
+            for what in ("x", "lost"):
+                door.release()
+                steps += ["back", what]
+                await protocol.come_to(*steps)
+            door.release()
+            await protocol.come_to(*steps, "back")
+        aio.run(told_of_nothing(main()))
+        """,
+        TOLD + STEPS,
+    )
+
+
+def test_what_a_replaced_reader_was_of_is_let_go_of() -> None:
+    """A transport that closes in its own callback, as most do."""
+    run_green(
+        """
+        class Closes(asyncio.Protocol):
+            def connection_made(self, transport):
+                self.transport = transport
+                alive.append(weakref.ref(transport))
+            def data_received(self, data): self.transport.close(); self.transport = None
+        async def main():
+            loop = asyncio.get_running_loop()
+            ours, theirs = socket.socketpair()
+            await loop.create_connection(Closes, sock=ours)
+            theirs.send(b"x")
+            while alive[0]() is not None:
+                gc.collect()
+                await asyncio.sleep(0.001)
+            assert not len(loop._replaced)
+            theirs.close()
+        alive = []
+        aio.run(told_of_nothing(main()))
+        """,
+        TOLD,
+    )
+
+
 def test_a_peer_that_goes_meanwhile_keeps_nobody_awake() -> None:
     run_green(
         """

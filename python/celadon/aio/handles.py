@@ -3,7 +3,9 @@
 On asyncio's own loop a callback is over before the next one begins. Here one may wait in a
 call that blocks while others run. Not so what has its context (`contextvars`), which nobody
 can be in twice: another task of it, or the callback itself, where its descriptor is ready
-again or its signal comes again. That waits until it is back.
+again or its signal comes again. Nor what follows for the protocol of the same transport,
+which hears of one thing after another (`connection_made`, `data_received`, ...), also where
+somebody pauses and resumes it meanwhile. That waits until it is back.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ import contextlib
 import select
 import selectors
 from collections import deque
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from celadon._core import aio as _aio
 from celadon.aio import state
@@ -23,6 +28,8 @@ _FLAGS = (
     (selectors.EVENT_READ, select.EPOLLIN),
     (selectors.EVENT_WRITE, select.EPOLLOUT),
 )
+# What asyncio calls for a transport soon, and its protocol hears of next.
+_FOLLOWS = ("_add_reader", "_call_connection_lost")
 
 
 class HandleLoop(TaskLoop):
@@ -45,6 +52,8 @@ class HandleLoop(TaskLoop):
         self._held: dict[int, asyncio.Handle] = {}  # by their contexts
         self._put_off: list[asyncio.Handle] = []
         self._muted: dict[int, selectors.SelectorKey] = {}  # by descriptor
+        # What those call whose descriptor was taken from them while they run.
+        self._replaced: WeakKeyDictionary[asyncio.Handle, Any] = WeakKeyDictionary()
 
     def _run_ready(self, reign: int) -> None:
         """Runs what was ready then; what that adds comes after the next look around."""
@@ -54,7 +63,7 @@ class HandleLoop(TaskLoop):
             handle = ready.popleft()
             if handle.cancelled():
                 continue
-            if self._held and id(_context_of(handle)) in self._held:
+            if self._held and self._must_wait(handle):
                 self._put_off.append(handle)
                 continue
             self._running = handle
@@ -74,6 +83,21 @@ class HandleLoop(TaskLoop):
                     state.end_child(handle)
                 break  # it waited, and others drove meanwhile
         handle = None  # type: ignore[assignment]  # it may know an error that knows us
+
+    def _must_wait(self, handle: asyncio.Handle) -> bool:
+        if id(_context_of(handle)) in self._held:
+            return True
+        callback = getattr(handle, "_callback", None)
+        if getattr(callback, "__name__", "") not in _FOLLOWS:
+            return False
+        transport = _transport_of(callback, handle._args)  # type: ignore[attr-defined]
+        return transport is not None and any(
+            transport is self._works_for(each) for each in self._held.values()
+        )
+
+    def _works_for(self, handle: asyncio.Handle) -> asyncio.BaseTransport | None:
+        callback = self._replaced.get(handle) or handle._callback  # type: ignore[attr-defined]
+        return _transport_of(callback, handle._args)  # type: ignore[attr-defined]
 
     def _hold(self) -> None:
         """Another one drives from now on: what ran waits."""
@@ -110,12 +134,44 @@ class HandleLoop(TaskLoop):
         nobody would ever rest."""
         held = 0
         for (event, _), handle in zip(_FLAGS, key.data, strict=True):
-            if handle is not None and self._held.get(id(handle._context)) is handle:
+            if handle is not None and self._is_held(handle):
                 held |= event
         if events & held and self._muted.get(key.fd) is not key:
             self._muted[key.fd] = key
             self._listen(key.fd, key.events & ~held)
         return events & ~held
+
+    def _is_held(self, handle: asyncio.Handle) -> bool:
+        """Or another one of the same callback."""
+        if self._held.get(id(_context_of(handle))) is handle:
+            return True
+        callback = handle._callback  # type: ignore[attr-defined]
+        return any(self._replaced.get(each) == callback for each in self._held.values())
+
+    def _add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> Any:
+        self._note_replaced(fd)
+        return super()._add_reader(fd, callback, *args)  # type: ignore[misc]
+
+    def _remove_reader(self, fd: Any) -> Any:
+        self._note_replaced(fd)
+        return super()._remove_reader(fd)  # type: ignore[misc]
+
+    def _add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> Any:
+        self._note_replaced(fd)
+        return super()._add_writer(fd, callback, *args)  # type: ignore[misc]
+
+    def _remove_writer(self, fd: Any) -> Any:
+        self._note_replaced(fd)
+        return super()._remove_writer(fd)  # type: ignore[misc]
+
+    def _note_replaced(self, fd: Any) -> None:
+        """A handle forgets what it calls when it is cancelled, as it is about to be."""
+        key = (self._selector.get_map() or {}).get(fd)
+        for handle in key.data if key is not None else ():
+            if handle is not None and (
+                handle is self._running or handle in self._held.values()
+            ):
+                self._replaced[handle] = handle._callback
 
     def _listen(self, fd: int, events: int) -> None:
         """Of its epoll object alone: its selector knows what is wanted."""
@@ -124,6 +180,15 @@ class HandleLoop(TaskLoop):
         with contextlib.suppress(OSError):  # it is closed
             # That a peer has gone is told in any case: once, this way.
             poller.modify(fd, flags or select.EPOLLET)
+
+
+def _transport_of(callback: Any, args: Any) -> asyncio.BaseTransport | None:
+    """The one that this is of, or is about."""
+    for each in (callback, *(args or ())):
+        for it in (each, getattr(each, "__self__", None)):
+            if isinstance(it, asyncio.BaseTransport):
+                return it
+    return None
 
 
 def _context_of(handle: asyncio.Handle | None) -> object:
