@@ -20,7 +20,8 @@ PyTypeObject* wait_type = nullptr;
 //            └► Taken ─┘         taken: its message, of which some is to be sent still
 enum class Stage : std::uint8_t { New, Begun, Taken, Over };
 
-// One call of a port.
+// One call of a port. The collector does not know it: it refers to what it waits for
+// until that is over, which the end of its request sees to, and to its message as long.
 struct WaitObject {
   PyObject_HEAD PortObject* port;  // owned
   PyObject* message;               // owned; what is sent
@@ -49,10 +50,18 @@ void leave_line(WaitObject& wait) noexcept {
   py::restore_error(std::move(error));
 }
 
+// Who keeps a call that is over, as a task does, keeps no message by it.
+void drop_message(WaitObject& wait) noexcept {
+  py::Object error = py::take_error();
+  py::drop(std::exchange(wait.message, nullptr));
+  py::restore_error(std::move(error));
+}
+
 PySendResult finish(WaitObject& wait, PySendResult how) noexcept {
   wait.stage = Stage::Over;
   stop_waiting(wait);
   leave_line(wait);
+  drop_message(wait);
   return how;
 }
 
