@@ -133,6 +133,42 @@ def test_files_of_starlette_go_by_their_path(tmp_path: Path) -> None:
         wait_until(lambda: (None, len(returned) == 4))
 
 
+def test_files_go_by_their_path_through_a_middleware_that_compresses(
+    tmp_path: Path,
+) -> None:
+    """As they are, with their length; answers of code it compresses."""
+    text = "all work and no play\n" * 10_000
+    (tmp_path / "text.txt").write_text(text)
+
+    async def file(request: Request) -> Response:
+        return FileResponse(tmp_path / "text.txt")
+
+    async def made(request: Request) -> Response:
+        return PlainTextResponse(text)
+
+    routes = [
+        Route("/file", file, methods=["GET", "HEAD"]),
+        Route("/made", made),
+        Mount("/static", StaticFiles(directory=tmp_path)),
+    ]
+    app = Starlette(routes=routes, middleware=[Middleware(GZipMiddleware)])
+    with client_of(app) as (client, _):
+        for path in ("/file", "/static/text.txt"):
+            whole = client.get(path)
+            assert whole.text == text
+            assert "content-encoding" not in whole.headers
+            assert whole.headers["content-length"] == str(len(text))
+            assert client.head(path).headers["content-length"] == str(len(text))
+            part = client.get(path, headers={"Range": "bytes=0-19"})
+            assert (part.status_code, part.text) == (206, text[:20])
+            assert "content-encoding" not in part.headers
+            kept = client.get(path, headers={"If-None-Match": whole.headers["etag"]})
+            assert kept.status_code == (200 if path == "/file" else 304)
+        zipped = client.get("/made")
+        assert zipped.text == text
+        assert zipped.headers["content-encoding"] == "gzip"
+
+
 def test_a_client_that_leaves_in_mid_stream_ends_it() -> None:
     ended = Signal()
 
