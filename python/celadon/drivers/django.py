@@ -2,7 +2,9 @@
 
 With ``CONN_MAX_AGE`` each runner keeps a connection after its request. One that an idle
 runner keeps is closed when the budget is used up, and while somebody waits a request's
-own is closed at its end.
+own is closed at its end. One that a task of an event loop opens itself is nobody's to close:
+Django has it in the context of that task, so that it goes with that, and as long as the
+task lives nobody can tell whether it has a use for it.
 """
 
 from __future__ import annotations
