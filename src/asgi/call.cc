@@ -83,20 +83,7 @@ PyObject* call_getattro(PyObject* self, PyObject* name) noexcept {
       coroutine ? coroutine : reinterpret_cast<PyObject*>(Py_TYPE(self)), name);
 }
 
-// A task that is dropped in mid-flight knows its coroutine by this alone, which knows
-// it by what it waits for.
-int call_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
-  Py_VISIT(Py_TYPE(self));
-  Py_VISIT(self_of(self).coroutine);
-  return 0;
-}
-int call_clear(PyObject* self) noexcept {
-  Py_CLEAR(self_of(self).coroutine);
-  return 0;
-}
-
 void call_dealloc(PyObject* self) noexcept {
-  PyObject_GC_UnTrack(self);
   CallObject& call = self_of(self);
   PyObject* coroutine = std::exchange(call.coroutine, nullptr);
   py::drop(coroutine);
@@ -124,8 +111,6 @@ PyMethodDef methods[] = {
     {"_lose_task", call_lose_task, METH_O, "That one has ended."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(call_dealloc)},
-                       {Py_tp_traverse, py::as_slot(call_traverse)},
-                       {Py_tp_clear, py::as_slot(call_clear)},
                        {Py_tp_methods, methods},
                        {Py_tp_getset, fields},
                        {Py_tp_getattro, py::as_slot(call_getattro)},
@@ -134,9 +119,8 @@ PyType_Slot slots[] = {{Py_tp_dealloc, py::as_slot(call_dealloc)},
                        {Py_am_await, py::as_slot(call_itself)},
                        {Py_am_send, py::as_slot(call_am_send)},
                        {0, nullptr}};
-PyType_Spec spec{
-    "celadon._core.Call", sizeof(CallObject), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+PyType_Spec spec{"celadon._core.Call", sizeof(CallObject), 0,
+                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 }  // namespace
 

@@ -79,6 +79,7 @@ class _Driven:
                 self.loop.run_forever()
             except BaseException:  # SystemExit of a task ends neither it nor us
                 logging.logger.exception("a task of the application ended the loop")
+        self.loop.set_task_factory(None)  # the application's, which may fail
         try:
             self._end_tasks()
             self._leave_threads()
