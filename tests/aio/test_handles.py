@@ -109,6 +109,9 @@ class Waits(asyncio.Protocol):
         for _ in range(5): await asyncio.sleep(0.001)
         assert self.steps == [*steps], self.steps
 door = threading.Semaphore(0)
+async def freed(main):
+    try: await main
+    finally: door.release(20)  # or a failure would wait for ever
 """
 
 
@@ -151,7 +154,7 @@ def test_a_protocol_that_waits_is_not_resumed_into_the_next_call() -> None:
             door.release()
             await protocol.come_to(*steps, "back", "lost", "back")
             theirs.close()
-        aio.run(told_of_nothing(main()))
+        aio.run(freed(told_of_nothing(main())))
         """,
         TOLD + STEPS,
     )
@@ -175,7 +178,7 @@ def test_a_protocol_of_a_pipe_that_waits_hears_of_its_end_behind_that() -> None:
                 await protocol.come_to(*steps)
             door.release()
             await protocol.come_to(*steps, "back")
-        aio.run(told_of_nothing(main()))
+        aio.run(freed(told_of_nothing(main())))
         """,
         TOLD + STEPS,
     )
