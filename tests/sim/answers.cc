@@ -85,6 +85,21 @@ void AnswerReader::take(std::string_view bytes) {
   }
 }
 
+void AnswerReader::on_field_of_socket(Answer& answer, const std::string& name,
+                                      std::string_view value) {
+  if (name == "upgrade") {
+    answer.upgrade = value;
+  } else if (name == "sec-websocket-accept") {
+    answer.accept = value;
+  } else if (name == "sec-websocket-protocol") {
+    answer.subprotocol = value;
+  } else if (name == "sec-websocket-extensions") {
+    answer.extensions = value;
+  } else if (name == "sec-websocket-version") {
+    answer.version = value;
+  }
+}
+
 void AnswerReader::on_head(std::string_view head) {
   const auto line_end = std::min(head.find("\r\n"), head.size());
   const std::string_view line = head.substr(0, line_end);
@@ -115,8 +130,11 @@ void AnswerReader::on_head(std::string_view head) {
     } else if (name == "connection") {
       answer.says_close = answer.says_close || lower(value) == "close";
       answer.says_keep_alive = answer.says_keep_alive || lower(value) == "keep-alive";
+      answer.says_upgrade = answer.says_upgrade || lower(value) == "upgrade";
     } else if (name == "x-id") {
       answer.id = value;
+    } else {
+      on_field_of_socket(answer, name, value);
     }
   }
   const bool is_tunnel = answer.status == 101 && answers_.size() < questions_.size() &&
@@ -135,7 +153,9 @@ void AnswerReader::on_head(std::string_view head) {
   const Question& question = questions_[answers_.size()];
   if (has_length && chunked) return fail("Content-Length and Transfer-Encoding");
   answer.head_done = true;
-  answer.content = answer.id.empty() ? 0 : question.content;
+  const bool is_socket = is_tunnel && question.socket;
+  answer.content = answer.id.empty() || is_socket ? 0 : question.content;
+  if (is_socket) frames_.emplace(question.content, answer.extensions);
   answer.interims = std::exchange(interims_, {});
   const bool bodyless =
       question.head_request || answer.status == 204 || answer.status == 304;
@@ -176,6 +196,7 @@ std::size_t AnswerReader::on_body(std::string_view bytes, std::uint64_t most) {
     answer.content_ok = false;
     fail("wrong bytes in the body of answer " + std::to_string(answers_.size()));
   }
+  if (frames_) frames_->take(bytes.substr(0, n));
   answer.body += n;
   left_ -= n;
   if (left_ > 0) return n;

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sim/frames.h"
 
 namespace celadon::sim {
 
@@ -16,6 +19,13 @@ struct Answer {
   bool says_close = false;
   bool says_keep_alive = false;
   std::string id;  // X-Id: which request it is for
+  // Of a WebSocket's.
+  bool says_upgrade = false;
+  std::string upgrade;
+  std::string accept;
+  std::string subprotocol;
+  std::string extensions;
+  std::string version;
   Framed framed = Framed::None;
   std::uint64_t length = 0;  // declared
   std::uint64_t body = 0;    // bytes that came
@@ -31,6 +41,7 @@ struct Question {
   bool head_request = false;
   bool tunnel = false;   // 101 is an answer, and what follows it is its body
   bool hurries = false;  // that came ahead of the 101
+  bool socket = false;   // it is one of frames
   std::uint64_t content = 0;
 };
 
@@ -50,6 +61,10 @@ class AnswerReader {
   // 100 came for that request.
   [[nodiscard]] bool told_to_go_on(std::size_t request) const;
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+  // Of the WebSocket that was opened; null: none was.
+  [[nodiscard]] const FrameReader* frames() const noexcept {
+    return frames_ ? &*frames_ : nullptr;
+  }
 
  private:
   enum class Part : std::uint8_t {
@@ -63,7 +78,8 @@ class AnswerReader {
   };
   [[nodiscard]] bool is_of_what_came_ahead(const Answer& answer) const;
   void on_head(std::string_view head);
-  void on_field(Answer& answer, std::string_view line);
+  static void on_field_of_socket(Answer& answer, const std::string& name,
+                                 std::string_view value);
   std::size_t on_body(std::string_view bytes, std::uint64_t most);
   void on_chunk_size(std::string_view line);
   void finish();
@@ -74,6 +90,7 @@ class AnswerReader {
   const std::vector<Question>& questions_;
   std::vector<Answer> answers_;
   std::vector<int> interims_;
+  std::optional<FrameReader> frames_;
   std::string kept_;
   std::string error_;
   Part part_ = Part::Head;

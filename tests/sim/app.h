@@ -10,12 +10,32 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "loop/loop.h"
 #include "server/exchange.h"
 #include "sim/scenario.h"
 
 namespace celadon::sim {
 
 class Kernel;
+class Sockets;
+
+// What became of a WebSocket, likewise.
+struct SocketRecord {
+  struct Sent {
+    bool is_text;
+    bool is_sure;  // it was not refused
+    std::uint64_t size;
+  };
+  bool accepted = false;
+  bool over = false;    // it knows that nothing comes any more
+  bool killed = false;  // it does not wait for the peer's close frame
+  std::vector<Sent> sent;
+  std::size_t got = 0;  // messages
+  Nanos got_at = -1;
+  int closes = 0;  // the code that it ends it with; 0: it has not
+  Nanos closed_at = kNever;
+};
 
 // What became of one request, as the application knows it.
 struct Record {
@@ -43,6 +63,8 @@ struct Record {
   std::uint64_t read = 0;      // of its body, and then of what comes in the tunnel
   std::uint64_t given = 0;     // bytes of the answer's body
   std::uint64_t declared = 0;  // its length, where framed so
+  bool is_handshake = false;   // that was refused ahead of the application
+  SocketRecord socket;
   Nanos seen_at = 0;
   Nanos asked_at = kNever;     // for its body
   Nanos reads_since = kNever;  // it does nothing but read, from then on
@@ -62,6 +84,9 @@ class AppHost {
   virtual void on_gone(Record& record) = 0;
   virtual void on_release(Record& record) = 0;
   virtual void on_body_failed(Record& record, int status) = 0;
+  // It takes a message, or is told that none comes any more, and the code of that.
+  virtual void on_message(Record& record, bool is_text, std::string_view data) = 0;
+  virtual void on_socket_end(Record& record, int code) = 0;
   // Bytes that the client has sent in its tunnel, and are there.
   [[nodiscard]] virtual std::uint64_t tunnel_bytes(const Record& record) = 0;
   [[nodiscard]] virtual bool closes_now(Record& record) = 0;
@@ -86,6 +111,13 @@ class SimApp final : public server::App, public server::Front {
   void on_cancel(server::Exchange& exchange) noexcept override;
   bool take(server::Exchange& exchange) noexcept override;
 
+  // What WebSockets share, from here to abandon().
+  void serve_sockets(loop::Loop& loop, const Rules& rules, LogSink& log);
+  // Whether all that they count and keep was given back.
+  [[nodiscard]] bool sockets_are_gone() const noexcept;
+  // The server goes, with all its exchanges.
+  void abandon() noexcept;
+
   void begin_turn();
   // How many jobs could go on; one of them does so for a while.
   [[nodiscard]] std::size_t runnable();
@@ -93,6 +125,7 @@ class SimApp final : public server::App, public server::Front {
   // One that waits for what is there; null: none does.
   [[nodiscard]] const Record* waits_in_vain() const;
   [[nodiscard]] bool idle() const noexcept { return jobs_.empty(); }
+  [[nodiscard]] std::size_t under_way() const noexcept { return jobs_.size(); }
   [[nodiscard]] const std::vector<std::unique_ptr<Record>>& records() const noexcept {
     return records_;
   }
@@ -104,6 +137,8 @@ class SimApp final : public server::App, public server::Front {
   friend class Job;
   friend struct Lent;
   Record* begin(server::Exchange& exchange, bool front);
+  bool refuses_handshake(server::Exchange& exchange, Record& record);
+  void start(server::Exchange& exchange, Record& record);
   // Too many at once, or one within the other.
   void count_call(std::size_t client);
   void collect();
@@ -112,6 +147,7 @@ class SimApp final : public server::App, public server::Front {
   Clock& clock_;
   AppHost& host_;
   const std::size_t body_buffer_;
+  std::unique_ptr<Sockets> sockets_;
   std::vector<std::unique_ptr<Job>> jobs_;
   std::vector<std::unique_ptr<Record>> records_;
   std::vector<std::size_t> ready_;

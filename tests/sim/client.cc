@@ -38,6 +38,25 @@ std::string_view method_of(const Request& request) {
   return kMethodNames[request.method];
 }
 
+// RFC 6455 1.3 has this key, and what it is answered with.
+void append_handshake(std::string& out, const Request& r) {
+  constexpr std::string_view kKey = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  constexpr std::string_view kVersion = "Sec-WebSocket-Version: 13\r\n";
+  const auto n = r.ws;
+  out += "Upgrade: websocket\r\n";
+  if (n != upgrade::Plain) out += "Connection: Upgrade\r\n";
+  if (n == upgrade::ShortKey) out += "Sec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n";
+  if (n != upgrade::NoKey && n != upgrade::ShortKey) out += kKey;
+  if (n == upgrade::TwoKeys) out += kKey;
+  out += n == upgrade::Version ? "Sec-WebSocket-Version: 8\r\n" : kVersion;
+  if (n == upgrade::TwoVersions) out += kVersion;
+  out += "Sec-WebSocket-Protocol: chat";
+  out += n == upgrade::Protocol ? ", a b\r\n" : ", other\r\n";
+  if (n == upgrade::Extension) out += "Sec-WebSocket-Extensions: a; =\r\n";
+  if (n == upgrade::Origin) out += "Origin: https://elsewhere\r\n";
+  if (r.deflate != 0) out += "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+}
+
 void append_head(std::string& out, const Request& r, std::size_t client,
                  std::size_t number) {
   out += method_of(r);
@@ -52,6 +71,7 @@ void append_head(std::string& out, const Request& r, std::size_t client,
   if (r.keep != 0) out += "Connection: keep-alive\r\n";
   if (r.close != 0) out += "Connection: close\r\n";
   if (r.expect != 0) out += "Expect: 100-continue\r\n";
+  if (r.ws != upgrade::None) append_handshake(out, r);
   append_padding(out, r.padding);
   const bool framed = r.bad != bad::Length && r.bad != bad::Both;
   if (r.body >= 0 && framed) {
@@ -100,19 +120,26 @@ Script::Script(const Client& client, std::size_t number, bool proxied) : plan(&c
     }
     spans.push_back(span);
     questions.push_back({.head_request = request.method == methods::Head,
-                         .tunnel = request.tunnel >= 0,
+                         .tunnel = request.may_tunnel(),
                          .hurries = request.hurries != 0,
+                         .socket = request.asks_for_socket(),
                          .content = answer_content(number, i)});
   }
 }
 
-SimClient::SimClient(const Client& plan, std::size_t number, bool proxied, Nanos epoch)
+SimClient::SimClient(const Client& plan, std::size_t number, const Rules& rules,
+                     Nanos epoch)
     : plan_(plan),
       number_(number),
       epoch_(epoch),
-      script_(plan, number, proxied),
+      script_(plan, number, rules.proxy != 0),
       reader_(script_.questions) {
-  if (proxied && plan.proxy != 0 && plan.proxy_stall > 0) {
+  if (!plan.requests.empty() && plan.requests.back().asks_for_socket()) {
+    talk_.emplace(plan.requests.back(),
+                  request_content(number, plan.requests.size() - 1),
+                  script_.bytes.size(), static_cast<std::uint64_t>(rules.ws_message));
+  }
+  if (rules.proxy != 0 && plan.proxy != 0 && plan.proxy_stall > 0) {
     gates_.push_back({kProxyHeader.size() / 2, Gate::Kind::Time, plan.proxy_stall});
   }
   for (std::size_t i = 0; i < plan.requests.size(); ++i) add_gates(i);
@@ -141,7 +168,7 @@ void SimClient::add_gates(std::size_t number) {
   if (stalls && stall > span.head_end) {
     gates_.push_back({stall, Gate::Kind::Time, request.stall});
   }
-  if (request.tunnel > 0 && !request.sends_ahead()) {
+  if ((request.tunnel > 0 || request.asks_for_socket()) && !request.sends_ahead()) {
     gates_.push_back({span.end, Gate::Kind::Tunnel, static_cast<Number>(number)});
   }
 }
@@ -151,8 +178,24 @@ std::uint64_t SimClient::limit() const noexcept {
   return plan_.cut < 0 ? all : std::min(all, static_cast<std::uint64_t>(plan_.cut));
 }
 
+bool SimClient::is_cut() const noexcept {
+  return plan_.cut >= 0 && sent_ >= static_cast<std::uint64_t>(plan_.cut);
+}
+
 bool SimClient::all_sent() const noexcept {
-  return sent_ >= limit() || given_up_;
+  if (given_up_ || is_cut()) return true;
+  return sent_ >= limit() && !(talk_ && talk_->goes_on());
+}
+
+// What it says on a WebSocket follows from what it hears there.
+void SimClient::compose(Nanos now) {
+  if (!talk_ || given_up_ || is_cut() || sent_ < limit() || !pass_gates(now)) return;
+  const std::vector<Answer>& answers = reader_.answers();
+  if (answers.size() == script_.spans.size() && answers.back().status != 101) {
+    given_up_ = true;
+    return;
+  }
+  talk_->speak(script_.bytes, reader_.frames(), now);
 }
 
 bool SimClient::stopped() const noexcept {
@@ -193,12 +236,15 @@ bool SimClient::pass_gates(Nanos now) {
 }
 
 bool SimClient::may_write(Nanos now) {
-  if (shut_ || closed_ || saw_reset_ || all_sent() || !pass_gates(now)) return false;
+  if (shut_ || closed_ || saw_reset_) return false;
+  compose(now);
+  if (all_sent() || sent_ >= limit() || !pass_gates(now)) return false;
   if (now < write_at_) return false;
   return link_->up.sending.size() < link_->up.send_buffer && !link_->client_reset;
 }
 
 bool SimClient::waits_for_answer(Nanos now) {
+  if (talk_ && talk_->waits_to_hear() && sent_ >= limit()) return true;
   return !pass_gates(now) && gates_[gate_].kind != Gate::Kind::Time;
 }
 
@@ -207,6 +253,13 @@ bool SimClient::may_read(Nanos now) {
   const bool goes_on = !all_sent() && !waits_for_answer(now) && !link_->client_reset;
   if (plan_.reads == reading::Last && goes_on) return false;
   return !link_->down.arrived.empty() || link_->client_reset || link_->down.end_arrived;
+}
+
+// Also by a WebSocket that is closed by both.
+bool SimClient::is_answered() const noexcept {
+  const FrameReader* frames = reader_.frames();
+  if (frames && frames->close() && talk_->has_closed()) return true;
+  return reader_.whole() >= script_.spans.size();
 }
 
 bool SimClient::may_end(Nanos now) {
@@ -220,7 +273,7 @@ bool SimClient::may_end(Nanos now) {
     case ends::Half: return !shut_;
     case ends::Close:
     case ends::Reset: return true;
-    case ends::Done: return reader_.whole() >= script_.spans.size();
+    case ends::Done: return is_answered();
     default: return false;
   }
 }
@@ -248,6 +301,7 @@ Nanos SimClient::next_time(Nanos now) {
   if (!pass_gates(now) && gate_until_ != kNever) {
     next = std::min(next, gate_until_);
   }
+  if (talk_ && talk_->wakes_at() > now) next = std::min(next, talk_->wakes_at());
   if (read_at_ > now) next = std::min(next, read_at_);
   if (write_at_ > now && !all_sent()) next = std::min(next, write_at_);
   if (all_sent() && !may_end(now) && end_at_ != kNever && end_at_ > now) {

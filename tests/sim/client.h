@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "sim/choices.h"
 #include "sim/kernel.h"
 #include "sim/scenario.h"
+#include "sim/talk.h"
 
 namespace celadon::sim {
 
@@ -34,7 +36,7 @@ struct Script {
 
 class SimClient {
  public:
-  SimClient(const Client& plan, std::size_t number, bool proxied, Nanos epoch);
+  SimClient(const Client& plan, std::size_t number, const Rules& rules, Nanos epoch);
 
   enum class Move : std::uint8_t { None, Connect, Write, Read, End };
   // What it could do now; choices among several are the caller's.
@@ -48,6 +50,8 @@ class SimClient {
   [[nodiscard]] Link* link() const noexcept { return link_; }
   [[nodiscard]] const Script& script() const noexcept { return script_; }
   [[nodiscard]] const AnswerReader& reader() const noexcept { return reader_; }
+  // What it says on its WebSocket; null: it asks for none.
+  [[nodiscard]] const Talk* talk() const noexcept { return talk_ ? &*talk_ : nullptr; }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   [[nodiscard]] bool shut() const noexcept { return shut_; }
@@ -69,6 +73,9 @@ class SimClient {
     Number n;  // milliseconds, or which request
   };
   void add_gates(std::size_t request);
+  void compose(Nanos now);
+  [[nodiscard]] bool is_cut() const noexcept;
+  [[nodiscard]] bool is_answered() const noexcept;
   [[nodiscard]] std::uint64_t limit() const noexcept;
   bool pass_gates(Nanos now);
   [[nodiscard]] bool may_write(Nanos now);
@@ -84,8 +91,9 @@ class SimClient {
   const Client& plan_;
   const std::size_t number_;
   const Nanos epoch_;
-  const Script script_;
+  Script script_;
   AnswerReader reader_;
+  std::optional<Talk> talk_;
   Link* link_ = nullptr;
   std::vector<Gate> gates_;
   std::size_t gate_ = 0;

@@ -34,6 +34,24 @@ bool walk(std::uint64_t id, std::uint64_t offset, std::size_t size, Each each) {
   return true;
 }
 
+void append_character(std::string& out, std::size_t width, Choices& choices) {
+  const auto byte = [&](unsigned from, std::size_t range) {
+    out += static_cast<char>(from + choices.below(range));
+  };
+  switch (width) {
+    case 1: return byte('a', 26);
+    case 2: out += '\xC3'; break;  // U+00C0 and on
+    case 3:
+      out += '\xE2';  // U+2000 and on
+      byte(0x80, 64);
+      break;
+    default:
+      out += "\xF0\x9F";  // U+1F000 and on
+      byte(0x80, 64);
+  }
+  byte(0x80, 64);
+}
+
 }  // namespace
 
 void append_content(std::string& out, std::uint64_t id, std::uint64_t offset,
@@ -51,6 +69,21 @@ bool is_content(const char* data, std::size_t size, std::uint64_t id,
     data += n;
     return true;
   });
+}
+
+std::string message_of(bool is_text, std::uint64_t id, std::size_t size) {
+  constexpr std::size_t kWidest = 4;
+  std::string out;
+  if (!is_text) {
+    append_content(out, id, 0, size);
+    return out;
+  }
+  Choices choices(id);
+  while (out.size() < size) {
+    const std::size_t room = std::min(kWidest, size - out.size());
+    append_character(out, 1 + choices.below(room), choices);
+  }
+  return out;
 }
 
 }  // namespace celadon::sim

@@ -13,4 +13,7 @@ void append_content(std::string& out, std::uint64_t id, std::uint64_t offset,
 [[nodiscard]] bool is_content(const char* data, std::size_t size, std::uint64_t id,
                               std::uint64_t offset) noexcept;
 
+// A message of that size; text is UTF-8 with characters of all widths.
+[[nodiscard]] std::string message_of(bool is_text, std::uint64_t id, std::size_t size);
+
 }  // namespace celadon::sim

@@ -48,6 +48,9 @@ void Coverage::add(const Scenario& scenario, const Outcome& outcome) {
       for (const Op& op : request.ops) {
         found.insert(std::string("app ") + kActNames[op.act]);
       }
+      for (const Op& op : request.says) {
+        found.insert(std::string("says ") + kSayNames[op.act]);
+      }
     }
   }
   for (const std::string& each : outcome.seen) found.insert("saw " + each);
@@ -69,6 +72,9 @@ std::string Coverage::missing() const {
   all<Request>(wanted, "request");
   for (const char* const* each = kActNames; *each; ++each) {
     wanted.insert(std::string("app ") + *each);
+  }
+  for (const char* const* each = kSayNames; *each; ++each) {
+    wanted.insert(std::string("says ") + *each);
   }
   wanted.erase("client proxy");  // always sent where it is wanted
   std::string text;

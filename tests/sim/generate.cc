@@ -4,29 +4,11 @@
 
 #include "sim/choices.h"
 #include "sim/client.h"
+#include "sim/generate_parts.h"
+#include "sim/generate_sockets.h"
 
 namespace celadon::sim {
 namespace {
-
-Number size(Choices& c) {
-  const std::size_t dice = c.below(100);
-  if (dice < 20) return c.any_of({0, 1, 2, 5});
-  if (dice < 55) return c.between(6, 1'500);
-  if (dice < 80) return c.between(1'500, 12'000);
-  if (dice < 95) return c.between(12'000, 80'000);
-  return c.between(80'000, 600'000);
-}
-
-Number pause(Choices& c) {
-  const std::size_t dice = c.below(100);
-  if (dice < 60) return c.between(1, 30);
-  if (dice < 80) return c.between(30, 1'500);
-  return c.between(1'500, 14'000);
-}
-
-void add(Request& r, Act act, Number n = 0) {
-  r.ops.push_back({static_cast<Number>(act), n});
-}
 
 void add_reads(Choices& c, Request& r) {
   if (c.percent(25)) add(r, Act::Wait, pause(c));
@@ -191,7 +173,14 @@ Client client(Choices& c) {
                           : c.percent(80) ? c.between(2, 5)
                                           : c.between(6, 30);
   for (Number i = 0; i < requests; ++i) made.requests.push_back(request(c));
-  if (c.percent(8)) make_tunnel(c, made.requests.back());
+  if (c.percent(8)) {
+    make_tunnel(c, made.requests.back());
+  } else if (c.percent(18)) {
+    make_socket(c, made.requests.back());
+  }
+  if (c.percent(3)) {
+    make_bad_socket(c, made.requests[c.below(made.requests.size())]);
+  }
   return made;
 }
 
@@ -470,6 +459,7 @@ void choose_rules(Choices& c, Rules& r) {
     r.queue_depth = c.any_of({0, 1, 1'000});
     if (c.percent(40)) r.queue_timeout = pause(c);
   }
+  choose_socket_rules(c, r);
   r.buffering = c.percent(15) ? 1 : 0;
   r.proxy = c.percent(5) ? 1 : 0;
   r.inherited = c.percent(2) ? 1 : 0;
@@ -528,9 +518,13 @@ Scenario generate(std::uint64_t seed) {
     make_full(c, s);
     return s;
   }
+  if (c.below(1'000) == 0) {
+    make_talking_crowd(c, s);
+    return s;
+  }
   using Make = void (*)(Choices&, Scenario&);
-  for (const Make make :
-       {make_patient, make_held, make_met, make_crossing, make_idle, make_lazy}) {
+  for (const Make make : {make_patient, make_held, make_met, make_crossing, make_idle,
+                          make_lazy, make_late_close, make_full_inbox}) {
     if (c.below(300) != 0) continue;
     make(c, s);
     return s;
@@ -547,6 +541,7 @@ Scenario generate(std::uint64_t seed) {
     if (c.percent(2)) make_untold(c, s.clients.back());
     if (c.percent(4)) s.clients.back().vanish = pause(c);
   }
+  end_while_it_talks(c, s);
   if (c.below(300) == 0) make_quiet(c, s);
   if (s.plan.colleague != 0 && c.percent(60)) s.clients.push_back(holder(c));
   return s;

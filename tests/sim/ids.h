@@ -21,4 +21,11 @@ namespace celadon::sim {
   return client * 1'009 + request * 7 + 6;
 }
 
+// The nth message of one side of a WebSocket; `content` is that of its request or of
+// the answer to it.
+[[nodiscard]] constexpr std::uint64_t message_content(std::uint64_t content,
+                                                      std::size_t n) noexcept {
+  return content + (n + 1) * 104'729;
+}
+
 }  // namespace celadon::sim

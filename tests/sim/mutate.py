@@ -24,7 +24,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build/dev"
-ROOMS = ("server", "net", "http", "loop", "base")
+# Where each room's archive lies: of gateway, what knows no Python.
+ARCHIVES = (
+    "tests/cc/libceladon_gateway.a",
+    *(
+        f"libceladon_{room}.a"
+        for room in ("ws", "server", "net", "http", "loop", "base")
+    ),
+)
 FAULT = re.compile(r"[cd]\d\d(?=-)")
 
 
@@ -70,9 +77,14 @@ def change(mutant: Mutant) -> str:
     return text.replace(mutant.old, mutant.new)
 
 
+def commands() -> str:
+    return (BUILD / "compile_commands.json").read_text()
+
+
 def compile_command(source: Path) -> tuple[list[str], str]:
-    commands = json.loads((BUILD / "compile_commands.json").read_text())
-    entry = next(each for each in commands if Path(each["file"]) == source)
+    entry = next(
+        each for each in json.loads(commands()) if Path(each["file"]) == source
+    )
     return shlex.split(entry["command"]), entry["directory"]
 
 
@@ -88,9 +100,10 @@ def build(mutant: Mutant) -> Path:
     subprocess.run([*command, "-Wno-error", "-w"], cwd=directory, check=True)
     program = folder / mutant.name
     objects = sorted(map(str, (BUILD / "tests/sim/CMakeFiles/sim.dir").glob("*.o")))
-    archives = [str(BUILD / f"libceladon_{room}.a") for room in ROOMS]
+    archives = [str(BUILD / archive) for archive in ARCHIVES]
+    zlib = ["-lz"] if "CELADON_HAS_ZLIB" in commands() else []
     subprocess.run(
-        ["g++", "-o", str(program), *objects, str(made), *archives, "-pthread"],
+        ["g++", "-o", str(program), *objects, str(made), *archives, *zlib, "-pthread"],
         check=True,
     )
     return program

@@ -190,7 +190,7 @@ void Oracle::on_gone(const Record& record) {
   const Link& link = *c.client->link();
   if (link.broken || link.send_failed || all_closed_) return;
   if (write_is_overdue(link) || is_given_up(c, link)) return;
-  if (is_cancelled(record, link)) return;
+  if (is_cancelled(record, link) || may_be_silent(c, link)) return;
   if (link.unix_socket && link.client_closed) {
     const Span& span = c.client->script().spans[record.request];
     const bool came = link.up.delivered >= span.end && span.end > span.head_end;
@@ -242,6 +242,7 @@ void Oracle::on_server_wrote(const Link& link, std::string_view bytes) {
   for (; c.judged < c.written.answers().size(); ++c.judged) {
     if (!record_of(c, c.judged)) judge_page(c, link, c.judged);
   }
+  judge_frames(c, link);
 }
 
 void Oracle::on_accepted(const Link& link) {
@@ -259,9 +260,17 @@ void Oracle::check_output(const Link& link) {
   std::uint64_t piece = 0;
   for (const Record* record : c.records) {
     if (record->plan->method == methods::Head) continue;
+    // What is compressed may be less.
+    if (record->socket.accepted && c.written.frames() &&
+        c.written.frames()->is_deflated()) {
+      continue;
+    }
     given += record->given;
     for (const Op& op : record->plan->ops) {
       // A file that has to be framed is sent as any piece is.
+      if (op.kind() == Act::Text || op.kind() == Act::Binary) {
+        piece = std::max(piece, static_cast<std::uint64_t>(op.n));
+      }
       if (op.kind() == Act::Head || op.kind() == Act::Send || op.kind() == Act::Whole ||
           (op.kind() == Act::File && record->plan->framed == framing::Open)) {
         piece = std::max(piece, static_cast<std::uint64_t>(op.n));
@@ -336,10 +345,13 @@ void Oracle::judge_answer(const Conversation& c, std::size_t k) {
     if (answer.status != record->status) {
       fault("wrong-answer", about(c, k) + "status " + std::to_string(answer.status) +
                                 " instead of " + std::to_string(record->status));
+    } else if (answer.status == 426 && answer.version != "13") {
+      fault("handshake", about(c, k) + "is not told which version is understood");
     }
     return;
   }
   if (record->tunnelled) {
+    if (record->socket.accepted) judge_handshake(c, k);
     if (answer.status == 101 && answer.id == id) return;  // its bytes: at its end
   } else if (answer.status == 101) {
     return fault("wrong-answer", about(c, k) + "a tunnel that nobody opened");
@@ -434,7 +446,9 @@ bool Oracle::may_end_after(const Conversation& c, const Link& link,
   const Record* record = record_of(c, k);
   if (request.asks_close()) return true;
   if (!record) return true;  // a page of ours
-  if (record->refused && record->status != 500 && record->status != 504) return true;
+  const bool goes_on =
+      record->status == 500 || record->status == 504 || record->is_handshake;
+  if (record->refused && !goes_on) return true;
   if (record->aborted || record->plan->says_close != 0) return true;
   if (record->tunnelled) return true;
   if (record->plan->framed == framing::Long && !record->refused) return true;
@@ -513,7 +527,7 @@ void Oracle::judge_end(Conversation& c, const Link& link) {
                              "was written");
     }
     if (k < written && c.written.answers()[k].framed == Answer::Framed::Close &&
-        c.written.answers()[k].body != record->given) {
+        !record->socket.accepted && c.written.answers()[k].body != record->given) {
       return fault(kind, about(c, k) + "ends after " +
                              std::to_string(c.written.answers()[k].body) + " of " +
                              std::to_string(record->given) + " bytes");
@@ -547,9 +561,11 @@ void Oracle::on_server_close(const Link& link) {
   const bool late_write = write_is_overdue(link) || takes_nothing;
   // What was queued for who has left goes with it.
   const bool cancelled = !c.records.empty() && is_cancelled(*c.records.back(), link);
-  c.excused = cancelled || link.broken || link.send_failed || all_closed_ ||
+  const bool silent = link.linger_zero && may_be_silent(c, link);
+  c.excused = cancelled || link.broken || link.send_failed || all_closed_ || silent ||
               late_write || is_given_up(c, link) || is_turned_away(link);
   if (c.excused) return;
+  judge_socket_end(c, link);
   if (link.linger_zero) {
     const Record* last = c.records.empty() ? nullptr : c.records.back();
     const bool closes = last && last->aborted && !c.written.answers().empty() &&

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/answers.h"
@@ -35,6 +36,14 @@ struct Conversation {
   bool taken_over = false;        // by the colleague
   unsigned reads_while_full = 0;  // since bytes were given or taken last
   std::uint64_t moved_at_read = 0;
+  // Of its WebSocket: what was judged of what was written.
+  std::size_t messages = 0;
+  std::size_t pings = 0;
+  std::size_t pongs = 0;
+  Nanos pinged_at = kNever;
+  std::uint64_t delivered_at_ping = 0;  // of the client's, then
+  Nanos closed_with_frame_at = kNever;
+  bool waits_for_close = false;  // its peer's frame did not come first
   // Why bytes may be lost, once the server has closed.
   bool excused = false;
   Nanos closed_at = kNever;
@@ -54,6 +63,8 @@ class Oracle {
   void on_gone(const Record& record);
   void on_release(const Record& record);
   void on_body_failed(const Record& record, int status);
+  void on_message(const Record& record, bool is_text, std::string_view data);
+  void on_socket_end(const Record& record, int code);
   void on_accepted(const Link& link);
   void on_server_wrote(const Link& link, std::string_view bytes);
   void on_server_read(const Link& link);
@@ -106,6 +117,23 @@ class Oracle {
   void check_write(const Conversation& c, const Link& link);
   void check_request(const Conversation& c, const Link& link);
   void check_tunnel(const Conversation& c, const Link& link, const Record& record);
+  // --- WebSockets (sockets.cc) ---
+  void judge_handshake(const Conversation& c, std::size_t k);
+  void judge_frames(Conversation& c, const Link& link);
+  void judge_pings(Conversation& c, const Link& link, const Record& record);
+  void judge_close(Conversation& c, const Link& link, const Record& record);
+  void judge_socket_end(const Conversation& c, const Link& link);
+  void check_socket_input(const Conversation& c, const Link& link,
+                          const Record& record);
+  void check_socket(const Conversation& c, const Link& link, const Record& record);
+  void check_socket_time(const Conversation& c, const Link& link, const Record& record);
+  [[nodiscard]] bool says_that_it_ends(int code) const noexcept;
+  [[nodiscard]] std::uint64_t read_until(const Conversation& c,
+                                         const Record& record) const;
+  [[nodiscard]] bool is_silent(const Conversation& c, const Link& link,
+                               const Record& record) const;
+  // It answers no ping, or no close frame.
+  [[nodiscard]] bool may_be_silent(const Conversation& c, const Link& link) const;
   [[nodiscard]] bool is_whole_by_its_end(const Conversation& c,
                                          const Record& record) const;
   void check_news(const Conversation& c, const Link& link, const Record& record);

@@ -6,14 +6,22 @@
 namespace celadon::sim {
 
 const char* const kActNames[] = {
-    "read",  "wait",  "hold",  "spend", "hint",   "head",   "send",    "file",
-    "whole", "raise", "abort", "never", "finish", "tunnel", "give_up", nullptr};
+    "read",    "wait",   "hold",  "spend", "hint",   "head",   "send",
+    "file",    "whole",  "raise", "abort", "never",  "finish", "tunnel",
+    "give_up", "accept", "get",   "text",  "binary", "bye",    nullptr};
+const char* const kSayNames[] = {"text",   "binary", "begin", "more",  "last",
+                                 "shreds", "ping",   "pong",  "close", "wrong",
+                                 "wait",   "hear",   nullptr};
 const char* const kEndNames[] = {"stay", "done", "half", "close", "reset", nullptr};
 const char* const kReadingNames[] = {"always", "late", "slow", "stop", "last", nullptr};
 const char* const kBadNames[] = {"none", "line",  "host",  "field",   "length",
                                  "both", "chunk", "trace", "version", nullptr};
 const char* const kFramingNames[] = {"length", "open", "long", "short", nullptr};
 const char* const kMethodNames[] = {"GET", "POST", "HEAD", nullptr};
+const char* const kUpgradeNames[] = {"none",      "good",    "no_key",   "short_key",
+                                     "two_keys",  "version", "versions", "protocol",
+                                     "extension", "origin",  "body",     "post",
+                                     "old",       "plain",   nullptr};
 
 namespace {
 
@@ -71,18 +79,31 @@ bool set_all(Item& item, std::istringstream& words) {
   return true;
 }
 
-bool read_ops(Request& request, std::istringstream& words) {
+bool read_ops(std::vector<Op>& ops, const char* const* names,
+              std::istringstream& words) {
   std::string word;
   while (words >> word) {
     const auto colon = word.find(':');
     Op op;
-    if (!unspell(word.substr(0, colon), kActNames, op.act)) return false;
+    if (!unspell(word.substr(0, colon), names, op.act)) return false;
     if (colon != std::string::npos && !unspell(word.substr(colon + 1), nullptr, op.n)) {
       return false;
     }
-    request.ops.push_back(op);
+    ops.push_back(op);
   }
   return true;
+}
+
+std::string line_of(const char* name, const std::vector<Op>& ops,
+                    const char* const* names) {
+  if (ops.empty()) return {};
+  std::string line = name;
+  for (const Op& op : ops) {
+    line += ' ';
+    line += names[op.act];
+    if (op.n != 0) line += ':' + std::to_string(op.n);
+  }
+  return line + '\n';
 }
 
 bool read_line(Scenario& s, const std::string& line) {
@@ -97,7 +118,9 @@ bool read_line(Scenario& s, const std::string& line) {
   if (s.clients.empty()) return false;
   auto& requests = s.clients.back().requests;
   if (first == "request") return set_all(requests.emplace_back(), words);
-  if (first == "app" && !requests.empty()) return read_ops(requests.back(), words);
+  if (requests.empty()) return false;
+  if (first == "app") return read_ops(requests.back().ops, kActNames, words);
+  if (first == "says") return read_ops(requests.back().says, kSayNames, words);
   return false;
 }
 
@@ -112,14 +135,8 @@ std::string to_text(const Scenario& scenario) {
     text += line_of("client", client);
     for (const Request& request : client.requests) {
       text += line_of("  request", request);
-      if (request.ops.empty()) continue;
-      text += "    app";
-      for (const Op& op : request.ops) {
-        text += ' ';
-        text += kActNames[op.act];
-        if (op.n != 0) text += ':' + std::to_string(op.n);
-      }
-      text += '\n';
+      text += line_of("    says", request.says, kSayNames);
+      text += line_of("    app", request.ops, kActNames);
     }
   }
   return text;

@@ -41,13 +41,36 @@ enum class Act : std::uint8_t {
   Finish,  // what follows happens between the end of the answer and the release
   Tunnel,  // from here on bytes go both ways
   GiveUp,  // as Finish, of a tunnel; who does not take the rest is not waited for
+  Accept,  // the WebSocket that it is asked for
+  Get,     // n messages of it, or all until its end
+  Text,    // a message of n bytes
+  Binary,  // likewise
+  Bye,     // its close frame, with code n
 };
 extern const char* const kActNames[];
+
+// What a client says next on its WebSocket.
+enum class Say : std::uint8_t {
+  Text,    // a message of n bytes
+  Binary,  // likewise
+  Begin,   // the first n bytes of a text that goes on
+  More,    // n bytes of it
+  Last,    // likewise, and its end
+  Shreds,  // a message of n fragments with a byte each
+  Ping,    // of n bytes
+  Pong,    // likewise, unasked for
+  Close,   // with code n; 0: without one
+  Wrong,   // the nth of what nobody may send (sim/talk.cc)
+  Wait,    // n ms
+  Hear,    // until n messages have come in all, or a close frame
+};
+extern const char* const kSayNames[];
 
 struct Op {
   Number act = 0;
   Number n = 0;
   [[nodiscard]] Act kind() const noexcept { return static_cast<Act>(act); }
+  [[nodiscard]] Say say() const noexcept { return static_cast<Say>(act); }
 };
 
 namespace ends {
@@ -65,11 +88,32 @@ enum : Number { Length, Open, Long, Short };
 namespace methods {
 enum : Number { Get, Post, Head };
 }
+// How a WebSocket is asked for. Behind Good: what must be refused; then what asks for
+// none, and is a request like others.
+namespace upgrade {
+enum : Number {
+  None,
+  Good,
+  NoKey,
+  ShortKey,
+  TwoKeys,
+  Version,
+  TwoVersions,
+  Protocol,
+  Extension,
+  Origin,
+  Body,
+  Post,
+  Old,
+  Plain
+};
+}
 extern const char* const kEndNames[];
 extern const char* const kReadingNames[];
 extern const char* const kBadNames[];
 extern const char* const kFramingNames[];
 extern const char* const kMethodNames[];
+extern const char* const kUpgradeNames[];
 
 struct Request {
   Number method = methods::Get;
@@ -90,6 +134,11 @@ struct Request {
   Number tunnel =
       -1;  // bytes that follow it once a tunnel is open; -1: it asks for none
   Number hurries = 0;  // it sends them before it knows that one is
+  Number ws = upgrade::None;
+  Number pongs = 3;    // so many pings its client answers
+  Number replies = 1;  // and a close frame
+  Number deflate = 0;  // it offers to compress, and does so where it may
+  std::vector<Op> says;
   // The application.
   Number inline_ = 0;   // it begins within on_request
   Number together = 0;  // may_wait: its answer may leave with others
@@ -99,7 +148,13 @@ struct Request {
 
   // What follows it can only belong to the tunnel.
   [[nodiscard]] bool sends_ahead() const noexcept {
-    return hurries != 0 && !ops.empty() && ops.front().kind() == Act::Tunnel;
+    return hurries != 0 && !ops.empty() &&
+           (ops.front().kind() == Act::Tunnel || ops.front().kind() == Act::Accept);
+  }
+  [[nodiscard]] bool asks_for_socket() const noexcept { return ws == upgrade::Good; }
+  // Behind it there is no other request.
+  [[nodiscard]] bool may_tunnel() const noexcept {
+    return tunnel >= 0 || asks_for_socket();
   }
   // Its connection ends with the answer.
   [[nodiscard]] bool asks_close() const noexcept {
@@ -125,6 +180,10 @@ struct Request {
     visit(FieldInfo{"turn", 0}, turn);
     visit(FieldInfo{"tunnel", -1}, tunnel);
     visit(FieldInfo{"hurries", 0}, hurries);
+    visit(FieldInfo{"ws", upgrade::None, kUpgradeNames}, ws);
+    visit(FieldInfo{"pongs", 3, nullptr, 0}, pongs);
+    visit(FieldInfo{"replies", 1, nullptr, 0}, replies);
+    visit(FieldInfo{"deflate", 0}, deflate);
     visit(FieldInfo{"inline", 0}, inline_);
     visit(FieldInfo{"together", 0}, together);
     visit(FieldInfo{"says_close", 0}, says_close);
@@ -194,6 +253,13 @@ struct Rules {  // the server's settings
   Number proxy = 0;
   Number inherited = 0;  // the listener was opened by others
   Number cancels = 0;    // a GET is cancelled when its client leaves
+  // Of WebSockets.
+  Number ws_message = 1'000'000;  // bytes of one, at most
+  Number ws_queue = 32;           // that wait for the application
+  Number ping_interval = 20'000;  // 0: off
+  Number ping_timeout = 20'000;   // 0: off
+  Number close_timeout = 5'000;
+  Number deflate = 0;  // 2: what one message leaves behind helps the next one
 
   template <class Visit>
   void fields(Visit&& visit) {
@@ -217,6 +283,12 @@ struct Rules {  // the server's settings
     visit(FieldInfo{"proxy", 0}, proxy);
     visit(FieldInfo{"inherited", 0}, inherited);
     visit(FieldInfo{"cancels", 0}, cancels);
+    visit(FieldInfo{"ws_message", 1'000'000, nullptr, 1000}, ws_message);
+    visit(FieldInfo{"ws_queue", 32, nullptr, 1}, ws_queue);
+    visit(FieldInfo{"ping_interval", 20'000, nullptr, 0}, ping_interval);
+    visit(FieldInfo{"ping_timeout", 20'000, nullptr, 0}, ping_timeout);
+    visit(FieldInfo{"close_timeout", 5'000, nullptr, 50}, close_timeout);
+    visit(FieldInfo{"deflate", 0}, deflate);
   }
 };
 

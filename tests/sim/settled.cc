@@ -128,7 +128,9 @@ void Oracle::on_server_read(const Link& link) {
   Conversation& c = of(link.client);
   if (c.records.empty()) return;
   const Record& last = *c.records.back();
-  if (last.tunnelled) {
+  if (last.socket.accepted) {
+    check_socket_input(c, link, last);
+  } else if (last.tunnelled) {
     check_tunnel(c, link, last);
   } else {
     check_ahead(c, link, last.request);
@@ -334,7 +336,11 @@ void Oracle::check_request(const Conversation& c, const Link& link) {
       fault("not-ended", about(c, last->request) +
                              "its answer is whole, and its client is not told");
     }
-    if (last->tunnelled) return check_news(c, link, *last);
+    if (last->tunnelled) {
+      check_news(c, link, *last);
+      if (last->socket.accepted) check_socket(c, link, *last);
+      return;
+    }
     if (scenario_.rules.cancels != 0 && last->plan->method == methods::Get && over &&
         !last->gone && !last->front && link.up.end_at > last->seen_at &&
         link.up.arrived.empty() && link.up.delivered == span.end) {

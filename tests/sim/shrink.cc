@@ -86,10 +86,8 @@ class Shrinker {
     return any;
   }
 
-  bool shrink_ops(std::size_t client, std::size_t request) {
-    const auto ops = [=](Scenario& s) -> std::vector<Op>& {
-      return s.clients[client].requests[request].ops;
-    };
+  template <class List>
+  bool shrink_ops(List ops) {
     bool any = drop_from(ops);
     for (std::size_t i = 0; i < ops(best_).size() && !late(); ++i) {
       for (const Number to : {Number{0}, Number{1}, ops(best_)[i].n / 2}) {
@@ -111,7 +109,12 @@ class Shrinker {
     });
     any |= simplify([=](Scenario& s) -> Client& { return s.clients[client]; });
     for (std::size_t r = 0; r < best_.clients[client].requests.size(); ++r) {
-      any |= shrink_ops(client, r);
+      any |= shrink_ops([=](Scenario& s) -> std::vector<Op>& {
+        return s.clients[client].requests[r].ops;
+      });
+      any |= shrink_ops([=](Scenario& s) -> std::vector<Op>& {
+        return s.clients[client].requests[r].says;
+      });
       any |= simplify(
           [=](Scenario& s) -> Request& { return s.clients[client].requests[r]; });
     }

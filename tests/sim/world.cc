@@ -45,10 +45,10 @@ std::vector<Client> expand(const std::vector<Client>& clients) {
       }
       request.ops = {whole};
       request.tunnel = -1;
+      request.ws = upgrade::None;
     }
     // Behind a tunnel there is no other request.
-    const auto tunnel = std::ranges::find_if(
-        client.requests, [](const Request& each) { return each.tunnel >= 0; });
+    const auto tunnel = std::ranges::find_if(client.requests, &Request::may_tunnel);
     if (tunnel != client.requests.end()) {
       client.requests.erase(tunnel + 1, client.requests.end());
     }
@@ -130,6 +130,14 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
     oracle_.on_body_failed(record, status);
     saw(status == 408 ? "slow body" : "broken body");
   }
+  void on_message(Record& record, bool is_text, std::string_view data) override {
+    oracle_.on_message(record, is_text, data);
+    saw("message");
+  }
+  void on_socket_end(Record& record, int code) override {
+    oracle_.on_socket_end(record, code);
+    saw(code == 1006 ? "lost WebSocket" : "end of a WebSocket");
+  }
   std::uint64_t tunnel_bytes(const Record& record) override {
     return oracle_.tunnel_bytes(record);
   }
@@ -197,6 +205,9 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   bool end_what_never_ends();
   void check_after_loop();
   void check_idle_memory();
+  void check_socket_memory();
+  [[nodiscard]] bool waits_for_messages(const Link& link);
+  [[nodiscard]] std::size_t held_by_socket() const;
   void judge();
   void judge_counters(const server::Server& server, const char* name);
   void note(const std::string& line);
@@ -243,6 +254,7 @@ class World final : public KernelEvents, public AppHost, public server::Peers {
   std::size_t memory_before_ = memory::live();
   std::size_t memory_base_ = 0;
   std::size_t largest_piece_ = 0;
+  std::size_t largest_message_ = 0;  // or fragment of one
   Outcome outcome_;
 };
 
@@ -256,11 +268,14 @@ World::World(const Scenario& scenario, bool with_trace)
       for (const Op& op : request.ops) {
         largest_piece_ = std::max(largest_piece_, static_cast<std::size_t>(op.n));
       }
+      for (const Op& op : request.says) {
+        largest_message_ = std::max(largest_message_, static_cast<std::size_t>(op.n));
+      }
     }
   }
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     clients_.push_back(
-        std::make_unique<SimClient>(plans_[i], i, scenario.rules.proxy != 0, epoch_));
+        std::make_unique<SimClient>(plans_[i], i, scenario.rules, epoch_));
     oracle_.add(*clients_.back());
   }
 }
@@ -296,6 +311,7 @@ void World::start() {
   server_ =
       std::make_unique<server::Server>(*loop_, app_, settings_of(scenario_), log_);
   server_->set_front(&app_);
+  app_.serve_sockets(*loop_, scenario_.rules, log_);
   for (const int fd : {tcp_, unix_}) {
     net::BindTarget target;
     target.kind = net::BindTarget::Kind::Fd;
@@ -554,6 +570,7 @@ bool World::let_time_pass() {
   }
   if (!held()) {
     check_idle_memory();
+    check_socket_memory();
     if (oracle_.verdict().bad()) return false;
     turn(kNever);
     const Nanos wait = poller_->would_wait();
@@ -641,6 +658,18 @@ std::size_t World::open_links() const {
   return n;
 }
 
+// Messages that wait, and the one that comes (WS09).
+std::size_t World::held_by_socket() const {
+  constexpr std::size_t kFragments = 8;
+  constexpr std::size_t kInbox = std::size_t{4} << 20;
+  const Rules& rules = scenario_.rules;
+  const std::size_t message = std::min(static_cast<std::size_t>(rules.ws_message),
+                                       kFragments * largest_message_);
+  const std::size_t waiting =
+      std::min(static_cast<std::size_t>(rules.ws_queue) * message, kInbox + message);
+  return 2 * (waiting + message);
+}
+
 void World::check_after_loop() {
   constexpr std::size_t kShared = 512 * 1024;
   constexpr std::size_t kInput = 512 * 1024;  // a head, what is read ahead, slack
@@ -654,7 +683,7 @@ void World::check_after_loop() {
   const Rules& rules = scenario_.rules;
   // A string that grows takes twice what it needs.
   const std::size_t each =
-      kInput +
+      kInput + held_by_socket() +
       4 * (static_cast<std::size_t>(rules.body_buffer + rules.response_buffer) +
            largest_piece_);
   const std::size_t held = memory::live() - memory_base_ + app_.lent();
@@ -695,6 +724,43 @@ void World::check_idle_memory() {
                       std::to_string(held) + " bytes");
 }
 
+// All that has come on its WebSocket is with its application.
+bool World::waits_for_messages(const Link& link) {
+  const Conversation& c = oracle_.of(link.client);
+  if (c.records.empty() || !c.records.back()->socket.accepted) return false;
+  const Record& record = *c.records.back();
+  const Upward up(*c.client->talk());
+  const bool open = !record.socket.over && record.socket.closes == 0 && !up.end &&
+                    !link.server_shut && record.reads_since != kNever;
+  return open && link.blocked_since == kNever && link.up.arrived.empty() &&
+         link.up.delivered == c.client->script().bytes.size() &&
+         !c.client->talk()->is_under_way() && up.messages.size() == record.socket.got;
+}
+
+// Most WebSockets are idle: they hold next to nothing.
+void World::check_socket_memory() {
+  constexpr std::size_t kShared = 96 * 1024;  // as below, and frames on their way
+  constexpr std::size_t kEach = 4096;
+  if (!passed_.empty()) return;
+  std::size_t open = 0;
+  for (const auto& link : kernel_.links()) {
+    if (link->server_closed || !link->accepted) continue;
+    if (!waits_for_messages(*link)) return;
+    ++open;
+  }
+  if (open == 0 || open != app_.under_way()) return;
+  {
+    const Inside inside;
+    loop_->settle();
+    loop_->give_memory_back();
+  }
+  saw("idle WebSocket");
+  const std::size_t held = memory::live() - memory_base_;
+  if (held <= kShared + open * kEach) return;
+  fault("memory", std::to_string(open) + " idle WebSockets hold " +
+                      std::to_string(held) + " bytes");
+}
+
 // --- the end ---
 
 void World::judge_counters(const server::Server& server, const char* name) {
@@ -726,8 +792,10 @@ void World::judge() {
   for (const auto& record : app_.records()) {
     if (!record->released) fault("hangs", "a request was never released");
   }
+  if (!app_.sockets_are_gone()) fault("stuck", "a WebSocket is left");
   {
     const Inside inside;
+    app_.abandon();
     colleague_.reset();
     server_.reset();
     loop_.reset();
@@ -753,6 +821,7 @@ Outcome World::run() {
     server_->close_all();
     if (colleague_) colleague_->close_all();
     loop_->settle();
+    app_.abandon();
   }
   outcome_.verdict = oracle_.verdict();
   outcome_.steps = steps_;
