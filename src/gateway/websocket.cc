@@ -134,8 +134,10 @@ WebSocket::End WebSocket::how_it_ended() const noexcept {
 ws::Refusal WebSocket::begin_close(std::uint16_t code,
                                    std::string_view reason) noexcept {
   if (conversation_->state() != ws::State::Open) return ws::Refusal::NotOpen;
+  // Its application may have computed for long, by the loop's time none.
+  const Nanos since = share_.loop.fresh_now();
   const ws::Refusal refusal =
-      conversation_->close(code, reason, now(), share_.frames, exchange_.how_far());
+      conversation_->close(code, reason, since, share_.frames, exchange_.how_far());
   if (refusal != ws::Refusal::None) return refusal;
   own_code_ = code;
   own_reason_ = reason;
@@ -184,6 +186,7 @@ void WebSocket::on_turn_end() noexcept {
 
 // It may come too early, see rearm().
 void WebSocket::on_timer() noexcept {
+  exchange_.want_body();  // a loop that was held may not have come to its answer yet
   pump();
   if (!state_.rests() && ws::hears(conversation_->state()))
     conversation_->on_time(now(), share_.frames, exchange_.how_far());
@@ -192,12 +195,11 @@ void WebSocket::on_timer() noexcept {
 
 void WebSocket::look() noexcept {
   pump();
-  if (closes_ != 0) {
-    // Of one that is not open any more there is nothing to be said.
-    [[maybe_unused]] const ws::Refusal refusal = begin_close(closes_, {});
-  }
+  // Of one that is not open any more there is nothing to be said.
+  const bool closes = closes_ != 0 && begin_close(closes_, {}) == ws::Refusal::None;
   flush(net::Leave::Now);
   settle();
+  if (closes) return look();  // what was not looked at, behind a full inbox
   if (!inbox_.empty()) on_news(kIn);
 }
 
