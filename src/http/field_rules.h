@@ -108,7 +108,12 @@ class FieldRules {
   // head costs.
   [[nodiscard]] Rejection take(Request& request, const char* base,
                                std::string_view name, std::string_view value) noexcept {
-    const HeaderId id = header_id(name);
+    return take(request, base, name, value, header_id(name));
+  }
+  // Likewise, where header_id() of the name is known.
+  [[nodiscard]] Rejection take(Request& request, const char* base,
+                               std::string_view name, std::string_view value,
+                               HeaderId id) noexcept {
     if (!is_name(id, name)) return Rejection::BadHeaderName;
     if (!budget_.take(*limits_, name, value)) return Rejection::HeadTooLarge;
     if (has_trait(id, Trait::Single, Trait::Read, Trait::Hidden, Trait::Ambiguous))

@@ -12,6 +12,8 @@ RejectionInfo rejection_info(Rejection rejection) noexcept {
     case Rejection::BadVersion: return {400, "malformed HTTP version"};
     case Rejection::BadHeaderName: return {400, "malformed header name"};
     case Rejection::BadHeaderValue: return {400, "control byte in a header value"};
+    case Rejection::BadPseudoHeader: return {400, "malformed pseudo-header"};
+    case Rejection::ConnectionField: return {400, "header of a connection"};
     case Rejection::ObsoleteFold: return {400, "folded header line"};
     case Rejection::BadLineEnd: return {400, "bare CR or LF"};
     case Rejection::BadHost: return {400, "missing or invalid Host"};

@@ -14,6 +14,8 @@ enum class Rejection : std::uint8_t {
   BadVersion,           // RL14
   BadHeaderName,        // HF01, HF02, HF04
   BadHeaderValue,       // HF05
+  BadPseudoHeader,      // H202, H203, H208
+  ConnectionField,      // H205
   ObsoleteFold,         // HF03
   BadLineEnd,           // RL03, RL04, HF07
   BadHost,              // HO01, HO02
