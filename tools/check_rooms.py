@@ -16,6 +16,7 @@ ROOMS: dict[str, set[str]] = {
     "net": {"base", "loop"},
     "http": {"base"},
     "ws": {"base", "http"},
+    "h2": {"base", "http"},
     "server": {"base", "loop", "net", "http"},
     "metrics": {"base"},
     "admin": {"base", "loop", "net", "http", "server", "metrics"},
@@ -32,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
         "net",
         "http",
         "ws",
+        "h2",
         "server",
         "metrics",
         "admin",
@@ -52,6 +54,7 @@ HOMES = {
     "greenlet/greenlet.h": {"green"},
     "sys/epoll.h": {"loop"},
     "zlib.h": {"admin", "ws"},
+    "nghttp2/nghttp2.h": {"h2"},
 }
 # What a room must not even ask the system for.
 _SYSTEM_CALLS = {
@@ -62,7 +65,7 @@ _SYSTEM_CALLS = {
     "fcntl.h",
     "sys/types.h",
 }
-FORBIDDEN = {"http": _SYSTEM_CALLS, "ws": _SYSTEM_CALLS}
+FORBIDDEN = {"http": _SYSTEM_CALLS, "ws": _SYSTEM_CALLS, "h2": _SYSTEM_CALLS}
 # Only one may start a native thread: by others the process would end where none can be.
 THREADS = {"loop/thread.h", "loop/thread.cc"}
 _STARTS_THREAD = re.compile(r"\bstd::(?:j?thread|async)\b|\bpthread_create\b")
