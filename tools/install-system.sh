@@ -7,7 +7,7 @@ set -euo pipefail
 needed() {
   case $1 in
     build) echo g++ cmake ninja-build python3-dev python3-venv zlib1g-dev ;;
-    test) echo libgtest-dev curl logrotate ;;
+    test) echo libgtest-dev libnghttp2-dev pkg-config curl logrotate ;;
     services) echo postgresql mariadb-server redis-server openssl \
       libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus \
       chromium systemd golang-go memcached mosquitto rabbitmq-server slapd openssh-server \
@@ -15,7 +15,7 @@ needed() {
     bench) echo wrk valgrind libev-dev libbenchmark-dev util-linux ;;
     pictures) echo pngquant ;;
     roots) echo debootstrap debian-archive-keyring iproute2 util-linux ;;
-    fuzz) echo clang-19 libclang-rt-19-dev ;;
+    fuzz) echo clang-19 libclang-rt-19-dev libnghttp2-dev pkg-config ;;
     *) echo "unknown group: $1" >&2; return 2 ;;
   esac
 }
