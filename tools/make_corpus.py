@@ -88,6 +88,70 @@ def websockets() -> list[bytes]:
     return [bytes([terms]) + talk for terms in agreed for talk in talks()]
 
 
+def h2_frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """One of HTTP/2 (RFC 9113 4.1)."""
+    head = len(payload).to_bytes(3, "big") + bytes([kind, flags])
+    return head + stream.to_bytes(4, "big") + payload
+
+
+def h2_block(*fields: tuple[bytes, bytes]) -> bytes:
+    """Of literals that go into no table (RFC 7541 6.2.2)."""
+    parts = [
+        b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
+        for name, value in fields
+    ]
+    return b"".join(parts)
+
+
+def h2_talks() -> Iterator[bytes]:
+    """What clients say behind their preface."""
+    data, headers, priority, reset, settings, ping = 0, 1, 2, 3, 4, 6
+    update, more, end, whole = 8, 9, 1, 4
+    get = [(b":method", b"GET"), (b":scheme", b"https"), (b":path", b"/a?b")]
+    get.append((b":authority", b"example.org"))
+    start = h2_frame(settings, 0, 0, b"") + h2_frame(settings, 1, 0, b"")
+    asked = start + h2_frame(headers, end | whole, 1, h2_block(*get))
+    yield asked + h2_frame(ping, 0, 0, bytes(8)) + h2_frame(reset, 0, 1, bytes(4))
+    # By the tables: static entries, one that is added, and that again.
+    added = b"\x82\x87\x84\x41\x01a\x40\x01x\x01y"
+    yield start + h2_frame(headers, end | whole, 1, added + b"\xbe")
+    body = h2_block(*get, (b"content-length", b"5"))
+    opened = start + h2_frame(headers, whole, 1, body)
+    yield opened + h2_frame(data, 0, 1, b"he") + h2_frame(data, end, 1, b"llo")
+    yield opened + h2_frame(data, 8, 1, b"\x03heXXX") + h2_frame(data, end, 1, b"")
+    trailer = h2_frame(headers, end | whole, 1, h2_block((b"x-sum", b"1")))
+    yield opened + h2_frame(data, 0, 1, b"hello") + trailer
+    block = h2_block(
+        *get, (b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"te", b"trailers")
+    )
+    cut = h2_frame(headers, end, 3, block[:9]) + h2_frame(more, 0, 3, block[9:20])
+    yield start + cut + h2_frame(more, whole, 3, block[20:])
+    for field in ((b"Upper", b""), (b"connection", b"x"), (b"priority", b"u=1, i")):
+        yield start + h2_frame(headers, end | whole, 1, h2_block(*get, field))
+    tunnel = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *get[1:]]
+    yield (
+        start
+        + h2_frame(headers, whole, 1, h2_block(*tunnel))
+        + h2_frame(data, 0, 1, b"x")
+    )
+    yield (
+        asked
+        + h2_frame(update, 0, 1, b"\x7f\xff\xff\xff")
+        + h2_frame(update, 0, 0, bytes(4))
+    )
+    yield (
+        start
+        + h2_frame(priority, 0, 5, bytes(3) + b"\x03\x0f")
+        + h2_frame(0x10, 0, 0, b"\0\0\0\x01u=0")
+    )
+    yield start + h2_frame(7, 0, 0, bytes(8)) + h2_frame(0xBE, 0xFF, 9, b"unknown")
+
+
+def h2_sessions() -> list[bytes]:
+    """Each talk, behind a byte that says what the application does (`tests/fuzz/h2_fuzz.cc`)."""
+    return [bytes([manner]) + talk for manner in (0, 1, 2, 4) for talk in h2_talks()]
+
+
 def main() -> None:
     from tests.support import cases
 
@@ -103,6 +167,7 @@ def main() -> None:
         "forwarded": FORWARDED,
         "websocket": websockets(),
         "extensions": EXTENSIONS,
+        "h2": h2_sessions(),
     }.items():
         folder = base / name
         folder.mkdir(parents=True, exist_ok=True)
