@@ -90,14 +90,14 @@ class HandleLoop(TaskLoop):
         callback = getattr(handle, "_callback", None)
         if getattr(callback, "__name__", "") not in _FOLLOWS:
             return False
-        transport = _transport_of(callback, handle._args)  # type: ignore[attr-defined]
+        transport = _transport_of(callback, handle._args)
         return transport is not None and any(
             transport is self._works_for(each) for each in self._held.values()
         )
 
     def _works_for(self, handle: asyncio.Handle) -> asyncio.BaseTransport | None:
         callback = self._replaced.get(handle) or handle._callback  # type: ignore[attr-defined]
-        return _transport_of(callback, handle._args)  # type: ignore[attr-defined]
+        return _transport_of(callback, handle._args)
 
     def _hold(self) -> None:
         """Another one drives from now on: what ran waits."""
