@@ -16,7 +16,7 @@ from tests.applications.answers import Reading
 from tests.applications.application import Application, Ending, Page, Place
 from tests.applications.guest import Guest
 from tests.applications.peers import PEERS
-from tests.applications.trial import Trial
+from tests.applications.trial import PATIENCE, Trial
 from tests.support.raw import TIMEOUT, Response
 from tests.support.servers import BIN
 from tools import environments
@@ -43,7 +43,13 @@ def tried(folder: Path, fault: str) -> Trial:
     story = (Page("/my/$mark"), Page("/my", shows=("hello",), lacks=("$mark",)))
     target = ("site_app:app",)
     application = Application("site", (), target, pages, prepare, story=story)
-    trial = Trial(application, BIN, folder, seconds=0.3)
+    return gone(application, folder, is_faulty=fault != "pass")
+
+
+def gone(application: Application, folder: Path, is_faulty: bool) -> Trial:
+    # What does not become as it must be does not for however long it is waited for.
+    patience = 1.0 if is_faulty else PATIENCE
+    trial = Trial(application, BIN, folder, seconds=0.3, patience=patience)
     trial.go(seed=1)
     return trial
 
@@ -152,9 +158,7 @@ def tried_by_asgi(folder: Path, fault: str = "pass", talk: str = "pass") -> Tria
         rest=Page("/rest", shows=("kept 0",)),
         ending=Ending("/slow", "/endless", "/talk"),
     )
-    trial = Trial(application, BIN, folder, seconds=0.3)
-    trial.go(seed=1)
-    return trial
+    return gone(application, folder, is_faulty=(fault, talk) != ("pass", "pass"))
 
 
 @pytest.mark.slow("six servers, one after another")

@@ -25,9 +25,9 @@ from tests.support.servers import Started, wait_until
 from tests.support.services import Services
 
 ROUNDS = 5  # at the most, until one has left nothing
+PATIENCE = 15.0  # seconds until pools and idle connections are gone
 _RAISED = "raised"
 _PORTS = ("postgres_port", "redis_port")
-_PATIENCE = 15.0  # seconds until pools and idle connections are gone
 _HINT = re.compile(r"the loop (is|was) held|hint:")
 
 
@@ -43,6 +43,7 @@ class Trial:
         options: Sequence[str] = (),
         services: Services | None = None,
         both: bool = False,
+        patience: float = PATIENCE,
     ) -> None:
         self.faults: list[str] = []
         self.notes: list[str] = []
@@ -52,6 +53,7 @@ class Trial:
         self._options = ("--workers", "1", *options)
         self._services = services
         self._both = both
+        self._patience = patience
         self._peer = PEERS[application.peer]
         # Both serve it from one folder, since what it answers may name that.
         self._place = Place(folder / "site", programs)
@@ -214,7 +216,7 @@ class Trial:
             return text, all(each in text for each in page.shows)
 
         try:
-            wait_until(look, _PATIENCE)
+            wait_until(look, self._patience)
         except AssertionError as error:
             self.faults.append(f"{page} after the crowd: {error}")
 
@@ -228,7 +230,7 @@ class Trial:
             )
 
         with suppress(AssertionError):
-            return wait_until(look, _PATIENCE)  # type: ignore[no-any-return]
+            return wait_until(look, self._patience)  # type: ignore[no-any-return]
         return State.of(pid)
 
     def _look_at_log(self, theirs: Started, ours: Started) -> None:

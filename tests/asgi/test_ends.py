@@ -93,9 +93,10 @@ def said(folder: Path) -> list[str]:
     return file.read_text().split() if file.exists() else []
 
 
-def end_with(folder: Path, names: str, until: str = "") -> list[str]:
+def end_with(folder: Path, names: str, until: str = "", *options: str) -> list[str]:
     """Stops a server whose application has these tasks: what its log said then."""
-    with Command("ends:app", "--interface", "asgi", cwd=folder) as server:
+    options = ("--interface", "asgi", *options)
+    with Command("ends:app", *options, cwd=folder) as server:
         assert server.request(get(f"/{names}")).body == b"ok"
         wait_until(lambda: (said(folder), not until or until in said(folder)))
         before = len(server.lines)
@@ -139,7 +140,8 @@ def test_a_thread_has_its_time_to_end(folder: Path) -> None:
 
 
 def test_a_thread_that_does_not_end_is_left(folder: Path) -> None:
-    end_with(folder, "long_thread+ends_well", "began")
+    grace = ("--graceful-timeout", "1")
+    end_with(folder, "long_thread+ends_well", "began", *grace)
     assert said(folder) == ["began", "ended"]
 
 

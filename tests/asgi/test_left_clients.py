@@ -32,7 +32,7 @@ from tests.asgi.serving import (
 )
 from tests.support.raw import Client
 from tests.support.servers import Running
-from tests.support.websockets import opened, websocket
+from tests.support.websockets import frame, opened
 
 HALF = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab"
 
@@ -147,10 +147,15 @@ def test_a_stream_that_nobody_takes_any_more(caplog: pytest.LogCaptureFixture) -
     assert errors(caplog) == []
 
 
+CLOSE = frame(8, b"\x03\xe8")
+
+
 @pytest.mark.parametrize("where", ["receive", "send"])
 def test_a_websocket_that_is_closed(
     where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """By a client that takes nothing of what it is sent."""
+
     async def talk(socket: WebSocket) -> None:
         await socket.accept()
         while True:
@@ -161,10 +166,11 @@ def test_a_websocket_that_is_closed(
 
     once = Once(Starlette(routes=[WebSocketRoute("/", talk)]))
     with serve(once) as server:
-        with websocket(server, "/") as client:
+        with opened(server, "/") as client:
             if where == "send":
-                client.recv()
-        once.done.wait()
+                client.read_exactly(5000)
+            client.send(CLOSE)
+            once.done.wait()
         settled(server)
         assert server.stats()["failed"] == 0
     assert isinstance(once.error, WebSocketDisconnect)
@@ -246,5 +252,8 @@ def test_a_websocket_that_is_open_has_not_left(
         raise WebSocketDisconnect(1000)
 
     with serve(app) as server, opened(server, "/") as client:
+        _, size = client.read_exactly(2)
+        client.read_exactly(size)
+        client.send(CLOSE)
         client.read_to_end()
         server.wait_for(lambda s: s["failed"] == 1)

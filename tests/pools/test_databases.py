@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.drivers.test_drivers import prelude
+from tests.drivers.test_drivers import DRIVERS, prelude
 from tests.support.green import run_green
 from tests.support.services import Services
 
@@ -22,6 +22,8 @@ def until(probe):
     "driver", ["psycopg2", "psycopg", "pymysql", "mysqlclient", "pg8000"]
 )
 def test_pool_of(driver: str, services: Services) -> None:
+    _, query = DRIVERS[driver]
+    long = query.replace("(0.2)", "(60)")
     run_green(
         """
         pool = ConnectionPool(connect, max_size=3, check=check_connection, check_bypass=0)
@@ -40,7 +42,7 @@ def test_pool_of(driver: str, services: Services) -> None:
         killed = [green.spawn(use, "7 + %s" % n) for n in range(10)]
         begun = []
         def use_slowly():
-            with pool.connection() as conn: begun.append(conn); return ask(conn)
+            with pool.connection() as conn: begun.append(conn); return ask(conn, LONG)
         slow = [green.spawn(use_slowly) for _ in range(3)]
         until(lambda: len(begun) == 3)
         for task in slow: task.kill(block=False)
@@ -51,7 +53,7 @@ def test_pool_of(driver: str, services: Services) -> None:
         pool.close()
         assert pool.stats().size == 0
         """,
-        prelude=prelude(services, driver) + POOLED,
+        prelude=prelude(services, driver) + POOLED + f"LONG = {long!r}\n",
         malloc="default",
     )
 
