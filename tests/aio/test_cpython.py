@@ -84,6 +84,7 @@ def run_module(python: str, module: str, folder: Path, words: Sequence[str]) -> 
     return {line["test"]: line for line in lines}.values()
 
 
+@pytest.mark.slow("ten of CPython's modules of tests, a process for each")
 @pytest.mark.parametrize("words", [(), ("--patched",)], ids=["alone", "patched"])
 def test_a_part_of_cpythons_own(words: tuple[str, ...]) -> None:
     python = find_python()

@@ -220,6 +220,7 @@ def test_a_loop_that_is_held_for_long_is_reported_with_all_stacks() -> None:
 
 
 @pytest.mark.slow("a deadline that was swallowed comes again after 10 s")
+@pytest.mark.slow("a deadline that was swallowed comes again after 10 s")
 def test_swallowed_deadline_comes_again_as_base_exception() -> None:
     """design §9: RequestTimeout, and 10 s later RequestKilled (so long it takes)."""
     with (

@@ -49,6 +49,7 @@ def test_a_ping_is_not_missed_that_stands_behind_a_message() -> None:
         assert answer + client.read_exactly(2) == b"\x81\x02on"
 
 
+@pytest.mark.slow("what its kernel still takes gives it the 5 s of a close twice")
 @pytest.mark.row("WS08")
 def test_a_client_that_takes_nothing_does_not_hold_a_stop() -> None:
     """It would read no close frame: the time for its answer is all that it has."""
@@ -58,7 +59,7 @@ def test_a_client_that_takes_nothing_does_not_hold_a_stop() -> None:
         assert server.stop() == 0
 
 
-@pytest.mark.slow("what its kernel still takes gives it the 5 s of a close twice")
+@pytest.mark.slow("likewise")
 @pytest.mark.row("WS08")
 def test_a_view_that_is_over_leaves_nothing_to_a_client_that_takes_nothing() -> None:
     with (
