@@ -54,6 +54,8 @@ class Reader:
             "CELADON": str(ROOT),
             "CELADON_BIND": "127.0.0.1:0",
             "CELADON_CONTROL_SOCKET": "control",
+            # What is installed for tests of itself takes longer to import than a page's tests.
+            "PYTEST_ADDOPTS": "-p no:ddtrace -p no:faker",
             # What pages install is here, with all it needs: pip need not look for more.
             "PIP_NO_DEPS": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",

@@ -82,9 +82,14 @@ def test_alone():
 """
 
 
+# What is installed for tests of itself: to import it takes longer than to run these.
+NO_OTHERS = ("-p", "no:ddtrace", "-p", "no:faker")
+
+
 def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "celadon.pytest_plugin"]
+    command += NO_OTHERS
     return subprocess.run(
         [*command, "-p", "no:cacheprovider", *options],
         cwd=folder,
