@@ -385,6 +385,29 @@ def test_what_is_shared_is_started_once(tmp_path: Path) -> None:
         assert len([*tmp_path.glob(f"{name}-*")]) == count, name
 
 
+WAITING = """
+import pathlib, pytest, time
+END = time.monotonic() + 60
+@pytest.mark.slow("it waits for the others")
+@pytest.mark.parametrize("n", range(3))
+def test_slow(n):
+    while not pathlib.Path("quick-2").exists():
+        time.sleep(0.01)
+        assert time.monotonic() < END
+@pytest.mark.parametrize("n", range(3))
+def test_quick(n): pathlib.Path(f"quick-{n}").touch()
+"""
+
+
+def test_what_takes_long_is_begun_by_half_of_the_workers(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "test_it.py").write_text(WAITING)
+    workers = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+    done = run_pytest(tmp_path, *workers, "-p", "tests.conftest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 passed" in done.stdout
+
+
 @pytest.mark.parametrize("marker", ["slow", "alone"])
 def test_these_markers_need_a_reason(tmp_path: Path, marker: str) -> None:
     (tmp_path / "conftest.py").write_text(

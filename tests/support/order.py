@@ -3,8 +3,11 @@
 Tests that share something which takes a while to start, a fixture of a module or of the
 session, make a group: one worker runs it, so that the thing is started once. What all of a
 session share is started twice, for tests of drivers and for all others: one worker alone
-would be the last to end. What takes long comes first, or it would be what all others are
-waited for at the end.
+would be the last to end.
+
+What takes long comes first, or it would be what all others are waited for at the end. It
+mostly waits, so that only half of the workers begin with it: the others have something for
+the processors meanwhile.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from xdist.workermanage import WorkerController
 # Markers that only give a reason: why a test takes over 10 s, and what it measures.
 WITH_REASON = ("slow", "alone")
 _HALF = "tests/drivers/"  # of the tests that share what a session has
+_OF_DRIVERS, _OF_ALL = " of drivers", " of all"
+_SLOW = "slow: "  # what the name of a group begins with that has a slow test
 
 
 def arrange(items: list[pytest.Item], many_workers: bool) -> None:
@@ -28,11 +33,24 @@ def arrange(items: list[pytest.Item], many_workers: bool) -> None:
             item.user_properties.append(("slow", slow.args[0]))
     if not many_workers:
         return
-    groups = {item: _group(item) for item in items}
-    items.sort(key=lambda item: _rank(item, groups[item]))
+    groups = _groups(items)
+    items.sort(key=lambda item: _rank(groups[item]))
     for item, group in groups.items():
         if group:
             _put_into(item, group)
+
+
+def _groups(items: list[pytest.Item]) -> dict[pytest.Item, str]:
+    """The group of each; a slow test that shares nothing has one of its own."""
+    groups = {item: _group(item) for item in items}
+    slow = {item: groups[item] for item in items if item.get_closest_marker("slow")}
+    long = {group for group in slow.values() if group and not _is_of_session(group)}
+    for number, (item, group) in enumerate(groups.items()):
+        if group in long:
+            groups[item] = f"{_SLOW}{group}"
+        elif item in slow and not group:
+            groups[item] = f"{_SLOW}{number}"
+    return groups
 
 
 def _put_into(item: pytest.Item, group: str) -> None:
@@ -62,17 +80,22 @@ def _group(item: pytest.Item) -> str:
         if not definition.baseid.startswith("tests"):
             continue  # pytest's own
         if definition.scope == "session":
-            return f"{name} of {'drivers' if item.nodeid.startswith(_HALF) else 'all'}"
+            is_half = item.nodeid.startswith(_HALF)
+            return name + (_OF_DRIVERS if is_half else _OF_ALL)
         if definition.scope == "module":
             which = callspec.params.get(name, "") if callspec else ""
             group = f"{definition.baseid}:{name}:{which}"
     return group
 
 
-def _rank(item: pytest.Item, group: str) -> int:
-    if group.startswith("services of "):
+def _is_of_session(group: str) -> bool:
+    return group.endswith((_OF_DRIVERS, _OF_ALL))
+
+
+def _rank(group: str) -> int:
+    if group.startswith(_SLOW):
         return 0
-    if item.get_closest_marker("slow"):
+    if _is_of_session(group):
         return 1
     return 2 if group else 3
 
@@ -94,6 +117,13 @@ class Groups(LoadGroupScheduling):  # type: ignore[misc]
         for other in self.assigned_work:
             self._reschedule(other)
         return died_of
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if self.nodes.index(node) % 2:
+            quick = (name for name in self.workqueue if not name.startswith(_SLOW))
+            if name := next(quick, ""):
+                self.workqueue.move_to_end(name, last=False)
+        super()._assign_work_unit(node)
 
     def _reschedule(self, node: WorkerController) -> None:
         super()._reschedule(node)
