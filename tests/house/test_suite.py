@@ -282,24 +282,6 @@ def run_pytest(
     )
 
 
-def test_tests_are_compiled_once_before_all_workers_import_them(tmp_path: Path) -> None:
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests/test_small.py").write_text("def test_it() -> None: pass\n")
-    code = """
-        import os, subprocess, sys
-        from tools.suite.parts import BYTECODE_FOLDER, Options, _pytest
-        steps = lambda: _pytest("tests")(Options(sys.prefix, sys.executable, 2, 2))
-        first, run = steps()
-        subprocess.run(first.command, env={**os.environ, **first.environment}, check=True)
-        assert [*BYTECODE_FOLDER.rglob("test_small*.pyc")]
-        assert [step.command for step in steps()] == [run.command]
-    """
-    more = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    env = {**os.environ, **more}
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    subprocess.run(command, cwd=tmp_path, env=env, check=True)
-
-
 TESTS = """
 import os, pytest
 @pytest.fixture
@@ -321,7 +303,11 @@ def test_dies(): os._exit(1) if "PYTEST_XDIST_WORKER" in os.environ else pytest.
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadgroup")])
+WORKERS = ("-n", "2", "--dist", "loadgroup")
+WARM = ("-p", "tools.suite.warm_workers")
+
+
+@pytest.mark.parametrize("workers", [(), WORKERS, (*WORKERS, *WARM)])
 def test_pytest_tells_what_becomes_of_each_test(
     tmp_path: Path, workers: tuple[str, ...]
 ) -> None:
@@ -385,6 +371,29 @@ def test_what_is_shared_is_started_once(tmp_path: Path) -> None:
         assert len([*tmp_path.glob(f"{name}-*")]) == count, name
 
 
+IMPORTED = """
+import os, pytest
+def note(what): print(os.getpid(), os.getppid(), file=open(what, "a"))
+note("imported")
+@pytest.mark.parametrize("n", range(20))
+def test_it(n): note("ran")
+"""
+
+
+def test_tests_are_imported_once_for_all_workers(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(IMPORTED)
+    done = run_pytest(tmp_path, "-n", "2", *WARM)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 passed" in done.stdout
+    imported, ran = (
+        (tmp_path / what).read_text().split() for what in ("imported", "ran")
+    )
+    assert len(ran) == 40
+    assert len(imported) == 2
+    assert {*ran[1::2]} == {imported[0]}
+    assert len({*ran[::2]}) == 2
+
+
 WAITING = """
 import pathlib, pytest, time
 END = time.monotonic() + 60
@@ -402,7 +411,7 @@ def test_quick(n): pathlib.Path(f"quick-{n}").touch()
 def test_what_takes_long_is_begun_by_half_of_the_workers(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "test_it.py").write_text(WAITING)
-    workers = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+    workers = (*WORKERS, "--no-loadscope-reorder")
     done = run_pytest(tmp_path, *workers, "-p", "tests.conftest")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 passed" in done.stdout

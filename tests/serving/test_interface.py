@@ -135,7 +135,7 @@ SEEN = {
         HTTPEndpoint,
         Starlette(),
         fastapi.FastAPI(),
-        litestar.Litestar([]),
+        litestar.Litestar([], logging_config=None),  # else it starts a thread
         quart.Quart("quart"),
         falcon.asgi.App(),
         ASGIHandler(),

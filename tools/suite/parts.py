@@ -124,17 +124,6 @@ def _simulator(options: Options) -> list[Step]:
     ]
 
 
-def _compiled_first(pytest: str, words: tuple[str, ...]) -> list[Step]:
-    """Each worker imports all tests, at the same time: each would compile all of them, and
-    what they import, where no run has done it before."""
-    sources = Path("tests").absolute().relative_to("/")
-    if (BYTECODE_FOLDER / sources).exists():
-        return []
-    # What is wrong with them is for the run itself to say.
-    text = f"{pytest} --collect-only -q {shlex.join(words)} >/dev/null 2>&1 || true"
-    return [Step(("bash", "-c", text), pytest, environment=BYTECODE)]
-
-
 def _pytest(
     *words: str, parallel: bool = True, **environment: str
 ) -> Callable[[Options], list[Step]]:
@@ -144,9 +133,8 @@ def _pytest(
         if parallel:
             # The order is tests/conftest.py's: what takes long comes first.
             command += ["-n", str(options.workers), "--dist", "loadgroup"]
-            command += ["--no-loadscope-reorder"]
-        step = Step(tuple(command), again, Pytest, "pytest", environment | BYTECODE)
-        return [*_compiled_first(again, words), step] if parallel else [step]
+            command += ["--no-loadscope-reorder", "-p", "tools.suite.warm_workers"]
+        return [Step(tuple(command), again, Pytest, "pytest", environment | BYTECODE)]
 
     return steps
 
