@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.environment import keep_what_is_everywhere
 from tests.support.machine import keep_paths_short
-from tests.support.order import arrange, make_scheduler
+from tests.support.order import COLLECTED, arrange, make_scheduler
 from tests.support.servers import Command
 from tests.support.services import Services, all_services
 from tests.support.site import Site
@@ -25,6 +25,7 @@ keep_paths_short()
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
+    config.stash[COLLECTED] = [*items]
     arrange(items, many_workers=hasattr(config, "workerinput"))
 
 

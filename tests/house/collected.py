@@ -1,15 +1,19 @@
-"""A plugin of pytest that writes down which rows the tests prove, and which libraries they show
-at work, by `-p`."""
+"""Which rows the tests prove, which libraries they show at work and which files have tests that
+measure; a plugin of pytest that writes it down, by `-p`."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from tests.support.servers import ROOT
+
+Found = dict[str, dict[str, list[str]]]
 ID = r"[A-Z]{1,2}\d\d"
 
 
@@ -22,12 +26,35 @@ def of_name(name: str) -> set[str]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    rows = _marked(session.items, "row")
-    for item in session.items:
+    Path(os.environ["ROWS_FILE"]).write_text(json.dumps(said_by(session.items)))
+
+
+def is_all(config: pytest.Config, items: list[pytest.Item]) -> bool:
+    """Whether a run that found these has found all tests that there are."""
+    if config.getoption("lf", False) or any("::" in word for word in config.args):
+        return False
+    files = set((ROOT / "tests").rglob("test_*.py"))
+    theirs = {path for path in files if path.is_relative_to(ROOT / "tests/cpython")}
+    return files - theirs <= {item.path for item in items}
+
+
+def said_by(items: list[pytest.Item]) -> Found:
+    rows = _marked(items, "row")
+    for item in items:
         for row in of_name(item.name):
             rows.setdefault(row, []).append(item.nodeid)
-    found = {"rows": rows, "libraries": _marked(session.items, "library")}
-    Path(os.environ["ROWS_FILE"]).write_text(json.dumps(found))
+    return {
+        "rows": rows,
+        "libraries": _marked(items, "library"),
+        "measuring": _files(item for item in items if item.get_closest_marker("alone")),
+    }
+
+
+def _files(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for item in items:
+        found.setdefault(str(item.path.relative_to(ROOT)), []).append(item.nodeid)
+    return found
 
 
 def _marked(items: list[pytest.Item], name: str) -> dict[str, list[str]]:

@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 from celadon.drivers.known import LIBRARIES
 
-from tests.house.collected import ID, of_name
+from tests.house.collected import ID, Found, is_all, of_name, said_by
+from tests.support.order import COLLECTED
 from tests.support.servers import ROOT
+from tools.suite.parts import measuring
 
 LIST = Path(__file__).parent / "rows.txt"
 _CC_TEST = re.compile(r"^TEST(?:_F|_P)?\(\w+,\s*(\w+)\)", re.MULTILINE)
@@ -43,8 +45,13 @@ def of_cc_name(name: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def collected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
-    """What tests name, as pytest collects them."""
+def collected(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Found:
+    """What tests name, as pytest collects them: as it has, where this is one of all."""
+    items = request.config.stash[COLLECTED]
+    if is_all(request.config, items):
+        return said_by(items)
     file = tmp_path_factory.mktemp("rows") / "rows.json"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-qq",
@@ -55,12 +62,12 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, o
         text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, dict[str, object]] = json.loads(file.read_text())
+    found: Found = json.loads(file.read_text())
     return found
 
 
 @pytest.fixture(scope="module")
-def tested(collected: dict[str, dict[str, object]]) -> set[str]:
+def tested(collected: Found) -> set[str]:
     """Rows that tests name, as pytest collects them and as C++ spells them."""
     rows = set(collected["rows"])
     for path in (ROOT / "tests/cc").rglob("*.cc"):
@@ -83,10 +90,13 @@ def test_every_row_that_a_test_names_is_listed(tested: set[str]) -> None:
     assert tested - set(listed()) == set()
 
 
-def test_what_check_says_of_a_library_is_tested(
-    collected: dict[str, dict[str, object]],
-) -> None:
+def test_what_check_says_of_a_library_is_tested(collected: Found) -> None:
     assert {library.module for library in LIBRARIES} == set(collected["libraries"])
+
+
+def test_what_measures_is_found_by_its_file(collected: Found) -> None:
+    """A run takes it for the part that nothing runs beside, without importing all others."""
+    assert measuring() == sorted(collected["measuring"])
 
 
 @pytest.mark.parametrize(

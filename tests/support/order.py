@@ -19,6 +19,8 @@ from _pytest.nodeid import coerce_node_id
 from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
+# All tests that a run has found, before any of them are left out.
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
 # Markers that only give a reason: why a test takes over 10 s, and what it measures.
 WITH_REASON = ("slow", "alone")
 _HALF = "tests/drivers/"  # of the tests that share what a session has

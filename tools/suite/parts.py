@@ -139,6 +139,16 @@ def _pytest(
     return steps
 
 
+def measuring() -> list[str]:
+    """Files of tests that have the marker `alone`."""
+    files = Path("tests").rglob("test_*.py")
+    return sorted(str(path) for path in files if "mark.alone" in path.read_text())
+
+
+def _alone(options: Options) -> list[Step]:
+    return _pytest("-m", "alone", *measuring(), parallel=False)(options)
+
+
 def _checks(options: Options, *texts: str) -> list[Step]:
     folder = shlex.quote(f"{options.venv}/bin")
     commands = [text.format(bin=folder) for text in texts]
@@ -272,7 +282,7 @@ PARTS = (
     Part(
         "alone",
         "tests that measure, one after another",
-        _pytest("-m", "alone", parallel=False),
+        _alone,
         after=(*READY, "python"),
         quiet=True,
     ),
