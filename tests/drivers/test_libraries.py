@@ -233,7 +233,7 @@ def test_others_run_while_one_waits(client: str, services: Services) -> None:
     wait_beside_others(client, services)
 
 
-@pytest.mark.slow("its broker takes ten seconds of a processor to start")
+@pytest.mark.slow("its broker takes five seconds of a processor to start")
 @pytest.mark.parametrize("client", shown(OF_RABBITMQ))
 def test_others_run_while_one_waits_for_rabbitmq(
     client: str, services: Services

@@ -63,6 +63,7 @@ def rabbitmq() -> Iterator[int]:
             "RABBITMQ_CONFIG_FILE": str(folder / "none"),
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RABBITMQ_FEATURE_FLAGS": "",  # each that a new broker has is compiled at its start
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_LOG_BASE": str(folder),
             "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
@@ -73,7 +74,7 @@ def rabbitmq() -> Iterator[int]:
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
             "RUNNING_UNDER_SYSTEMD": "1",  # it shall be the process that is started
         }
-        # It takes ten seconds of a processor to start.
+        # It takes five seconds of a processor to start.
         patience = TIMEOUT * 10
         with (
             daemon([names, "-debug"], account, "epmd running", **variables),
