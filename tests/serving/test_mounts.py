@@ -534,7 +534,7 @@ def plain(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return wsgi("plain")(environ, start_response)
 
 
-@pytest.mark.parametrize("given", ["/b", "/b=", "=m", 7, b"/b=c"])
+@pytest.mark.parametrize("given", ["/b", "/b=", "=m", 7, b"/b=c", {"/b": plain}])
 def test_what_is_no_mount(given: Any) -> None:
     with pytest.raises(UsageError, match=r"^mount: expected "):
         config.load({"mount": given})

@@ -43,6 +43,11 @@ def parse_mount_prefix(value: Any) -> str:
 
 def _items(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
+        if not all(isinstance(target, str) for target in value.values()):
+            raise ValueError(
+                "expected MODULE:APP for each prefix; an application itself is mounted by "
+                "celadon.Mount"
+            )
         return [f"{prefix}={target}" for prefix, target in value.items()]
     if isinstance(value, str):
         return [each for each in _BETWEEN_TWO.split(value) if each.strip()]
