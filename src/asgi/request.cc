@@ -15,6 +15,24 @@
 #include "ws/handshake.h"
 
 namespace celadon::asgi {
+namespace {
+
+// What is done meanwhile, outside of its steps, is done for that request: what is
+// logged has its id.
+class InItsName {
+ public:
+  explicit InItsName(const green::Work& request) noexcept
+      : strand_(*green::current_strand()), before_(strand_.do_for(&request)) {}
+  ~InItsName() { strand_.do_for(before_); }
+  InItsName(const InItsName&) = delete;
+  InItsName& operator=(const InItsName&) = delete;
+
+ private:
+  green::Strand& strand_;
+  const green::Work* before_;
+};
+
+}  // namespace
 
 // --- the life of a request ---
 
@@ -50,6 +68,8 @@ void Request::attend() noexcept {
   // In the middle of a step an interrupt is on its way instead.
   if (runs_on_ || !task_ || !std::exchange(to_cancel_, false)) return;
   const py::Object task = py::Object::copy(task_.get());
+  // So that calls end that hold tasks which are cancelled with it.
+  const InItsName name(*this);
   bridge_.loop().cancel(task.get());
 }
 
@@ -289,6 +309,7 @@ bool Request::on_exception() noexcept {
   if (PyErr_Occurred()) {
     ++(timed_out ? bridge_.counters().timed_out : bridge_.counters().failed);
     const py::Object environ = make_environ();
+    const InItsName name(*this);
     bridge_.log_error(environ ? environ.get() : Py_None);
   }
   x = exchange_;  // others may have gone on with it while that was written

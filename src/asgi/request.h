@@ -110,6 +110,9 @@ class Request final : public server::Consumer,
   }
   [[nodiscard]] PyObject* take_socket() noexcept override;
   [[nodiscard]] std::string describe() const override;
+  [[nodiscard]] bool is_to_end() const noexcept override {
+    return cancelled_ != Cancel::No;
+  }
 
  private:
   class Step;

@@ -392,6 +392,8 @@ PyMethodDef functions[] = {
     {"follow_held_task", py_follow_held_task, METH_O,
      "The identity of what a call that blocks holds in a step of this task, which is "
      "told of its end; 0: none does."},
+    {"work_is_to_end", py_work_is_to_end, METH_NOARGS,
+     "Whether what runs here is a request that was told to end."},
     {"set_running_loop", py_set_running_loop, METH_O,
      "Set the asyncio loop that runs in this greenlet."},
     {"look_at_loaded", py_look_at_loaded, METH_NOARGS,

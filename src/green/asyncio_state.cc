@@ -125,17 +125,27 @@ PyObject* py_keep_current_tasks(PyObject*, PyObject* tasks) noexcept {
   return py::none();
 }
 
-PyObject* py_follow_held_task(PyObject*, PyObject* task) noexcept {
+Strand* holder_of(const PyObject* task) noexcept {
   Hub* hub = Hub::here();
-  if (!hub) return PyLong_FromLong(0);
-  Strand* holder =
-      hub->main_strand().held_task.get() == task ? &hub->main_strand() : nullptr;
+  if (!hub) return nullptr;
+  if (hub->main_strand().held_task.get() == task) return &hub->main_strand();
   for (const auto& each : hub->strands()) {
-    if (each->held_task.get() == task) holder = each.get();
+    if (each->held_task.get() == task) return each.get();
   }
+  return nullptr;
+}
+
+PyObject* py_follow_held_task(PyObject*, PyObject* task) noexcept {
+  Strand* holder = holder_of(task);
   // One of asyncio's own, which some factory has made, wants to hear of nothing.
   if (holder) holder->tells_held_task = PyObject_HasAttrString(task, "_go_on") != 0;
   return PyLong_FromUnsignedLong(reinterpret_cast<unsigned long>(holder));
+}
+
+PyObject* py_work_is_to_end(PyObject*, PyObject*) noexcept {
+  const Strand* strand = current_strand();
+  const Work* work = strand ? strand->work() : nullptr;
+  return py::boolean(work && work->is_to_end());
 }
 
 PyObject* py_set_running_loop(PyObject*, PyObject* loop) noexcept {

@@ -19,8 +19,9 @@ class LoopDriver {
   virtual ~LoopDriver() = default;
   // That greenlet waits in the middle of a callback, and drives it no longer.
   virtual void on_park(Strand& strand) noexcept = 0;
-  // Before that, where a wait until `deadline` may be refused: false with an exception.
-  // Runs no code of Python's, since who waits is in line already.
+  // Before that, and before each further wait of that callback, where a wait until
+  // `deadline` may be refused: false with an exception. Runs no code of Python's, since
+  // who waits is in line already.
   [[nodiscard]] virtual bool on_wait(Strand& strand, Nanos deadline) noexcept = 0;
 };
 
@@ -56,9 +57,13 @@ void forget_asyncio_loop(Strand& strand) noexcept;
 // What knows the task that each loop runs: asyncio's function swap(loop, task), or
 // before CPython 3.12 its dict.
 [[nodiscard]] PyObject* py_keep_current_tasks(PyObject*, PyObject* tasks) noexcept;
+// What waits in the middle of a step of it, in a call that blocks; null: nothing.
+[[nodiscard]] Strand* holder_of(const PyObject* task) noexcept;
 // follow_held_task(task): what greenlet (its identity) waits in the middle of a step of
 // it, in a call that blocks: its method `_go_on`, if it has one, is called when that
 // has returned. 0: none does.
 [[nodiscard]] PyObject* py_follow_held_task(PyObject*, PyObject* task) noexcept;
+// work_is_to_end(): whether what runs here is a request that was told to end.
+[[nodiscard]] PyObject* py_work_is_to_end(PyObject*, PyObject*) noexcept;
 
 }  // namespace celadon::green

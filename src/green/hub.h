@@ -32,12 +32,14 @@
 
 namespace celadon::green {
 
-// What a greenlet does, for reports.
+// What a greenlet does, for reports, and for tasks of asyncio.
 class Work {
  public:
   virtual ~Work() = default;
   // What people call it, such as a request line; empty: nothing of its own.
   [[nodiscard]] virtual std::string describe() const { return {}; }
+  // It was told to end: so do calls that hold tasks which it cancels from now on.
+  [[nodiscard]] virtual bool is_to_end() const noexcept { return false; }
 };
 
 // Work for a runner. Whoever submits it keeps it alive until it has run or was dropped.

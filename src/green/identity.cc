@@ -48,6 +48,7 @@ bool interrupt(Strand* strand, PyObject* exception) noexcept {
 }  // namespace
 
 void Strand::begin_step(PyObject* handle) noexcept {
+  if (!step_alarms.empty()) end_step_alarms();
   // If the watchdog has seen one that takes long, it was the one before.
   if (handle_ && hub_.held().pending()) hub_.held().set_holder(describe());
   step_ = ++last_step;

@@ -11,6 +11,11 @@ namespace celadon::green {
 namespace {
 constexpr Nanos kInsist = 10 * kSecond;  // after which a swallowed deadline comes again
 constexpr Nanos kShieldRetry = kSecond;
+
+void end_all(IntrusiveList<JobAlarm>& alarms) noexcept {
+  std::vector<py::Object> dropped;  // once all are off the list
+  while (JobAlarm* alarm = alarms.pop_front()) alarm->on_job_end(dropped);
+}
 }  // namespace
 
 Strand::Strand(Hub& hub, std::uint64_t number) noexcept : hub_(hub), number_(number) {}
@@ -132,8 +137,12 @@ void Strand::on_shield_alarm() noexcept {
 }
 
 void Strand::end_alarms() noexcept {
-  std::vector<py::Object> dropped;  // once all are off the list
-  while (JobAlarm* alarm = alarms.pop_front()) alarm->on_job_end(dropped);
+  end_all(alarms);
+  end_all(step_alarms);
+}
+
+void Strand::end_step_alarms() noexcept {
+  end_all(step_alarms);
 }
 
 void Strand::set_deadline(Nanos at) noexcept {

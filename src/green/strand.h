@@ -27,7 +27,8 @@ struct TaskObject;
 // A lock that a strand's job has taken and not given back.
 struct HeldLock final : ListHook<HeldLock> {};
 
-// What is to be sent to a job later, and not once it has ended.
+// What is to be sent to a job later, and not once it has ended; or was sent to one for
+// the callback that it is in.
 class JobAlarm : public ListHook<JobAlarm> {
  public:
   virtual ~JobAlarm() = default;
@@ -140,6 +141,7 @@ class Strand final : public Waiter,
   // step before is dropped, which may run code of its.
   void begin_step(PyObject* handle) noexcept;
   void end_steps() noexcept;
+  void end_step_alarms() noexcept;
   // What calls that callback, borrowed; null: none.
   [[nodiscard]] PyObject* handle() const noexcept { return handle_.get(); }
 
@@ -151,8 +153,9 @@ class Strand final : public Waiter,
   Account account;
   // The job's handle, if someone asked for one.
   TaskObject* task = nullptr;  // borrowed: the task knows its strand and resets this
-  // Those of its job, and their end.
+  // Those of its job, and of the callback of an asyncio loop that it is in; their end.
   IntrusiveList<JobAlarm> alarms;
+  IntrusiveList<JobAlarm> step_alarms;
   void end_alarms() noexcept;
   // Whose end would cut its wait short; reset from there when it comes.
   const void* waits_for = nullptr;
@@ -163,6 +166,8 @@ class Strand final : public Waiter,
   py::Object asyncio_loop;
   // If that is one of ours and its callbacks are run here, until it is parked in one.
   LoopDriver* driver = nullptr;
+  // Likewise, until that one is over: it has a say in each of its waits.
+  LoopDriver* judge = nullptr;
   // The task of that loop which waits here in the middle of a step, if one does; it is
   // told when it goes on.
   py::Object held_task;

@@ -3,6 +3,7 @@
 #include <new>
 #include <vector>
 
+#include "green/asyncio_state.h"
 #include "green/switch.h"
 #include "py/type.h"
 
@@ -144,11 +145,13 @@ PyType_Spec task_spec{"celadon._core.Task", sizeof(TaskObject), 0,
 // --- Alarm: an exception for the running job after a time ---
 
 // It belongs to the job that runs where it is made, and ends with that: nothing else
-// would ever drop the exception, which may hold the alarm.
+// would ever drop the exception, which may hold the alarm. One of a task's belongs to
+// the step that it was sent to: the next one there is another's.
 struct AlarmState final : loop::Timer, JobAlarm {
-  Strand* strand = nullptr;  // until its job ends
+  Strand* strand = nullptr;  // until its job, or its step, ends
   py::Object exception;
   bool fired = false;
+  bool missed = false;  // by what has ended meanwhile
 
   void fire() noexcept {
     cancel();
@@ -156,6 +159,7 @@ struct AlarmState final : loop::Timer, JobAlarm {
   }
   void on_job_end(std::vector<py::Object>& dropped) noexcept override {
     cancel();
+    missed = strand->take_back(this);
     strand = nullptr;
     dropped.push_back(std::move(exception));
   }
@@ -201,12 +205,34 @@ PyObject* alarm_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   return reinterpret_cast<PyObject*>(self);
 }
 
+// Alarm.at_call(task, exception): one that fires at once, where `task` waits in the
+// middle of a step. None: it does not.
+PyObject* alarm_at_call(PyObject* type, PyObject* const* args,
+                        Py_ssize_t count) noexcept {
+  if (count != 2) {
+    PyErr_SetString(PyExc_TypeError, "at_call() takes a task and an exception");
+    return nullptr;
+  }
+  Strand* holder = holder_of(args[0]);
+  if (!holder) return py::none();
+  auto* its = reinterpret_cast<PyTypeObject*>(type);
+  auto* self = reinterpret_cast<AlarmObject*>(its->tp_alloc(its, 0));
+  if (!self) return nullptr;
+  self->state = new AlarmState();
+  self->state->strand = holder;
+  self->state->exception = py::Object::copy(args[1]);
+  holder->step_alarms.push_back(*self->state);
+  self->state->fire();
+  return reinterpret_cast<PyObject*>(self);
+}
+
+// Whether it was sent, and came to nobody.
 PyObject* alarm_cancel(PyObject* self, PyObject*) noexcept {
   AlarmState& state = alarm_of(self);
   state.cancel();
-  if (state.strand) state.strand->take_back(&state);
+  if (state.strand && state.strand->take_back(&state)) state.missed = true;
   state.exception.reset();
-  return py::none();
+  return py::boolean(state.missed);
 }
 PyObject* alarm_fire(PyObject* self, PyObject*) noexcept {
   alarm_of(self).fire();
@@ -229,7 +255,10 @@ void alarm_dealloc(PyObject* self) noexcept {
 }
 
 PyMethodDef alarm_methods[] = {
-    {"cancel", alarm_cancel, METH_NOARGS, "Never fire, and take back what is pending."},
+    {"at_call", py::as_method(alarm_at_call), METH_FASTCALL | METH_CLASS,
+     "One that has fired where a task waits in a call; None: it does not."},
+    {"cancel", alarm_cancel, METH_NOARGS,
+     "Never fire, and take back what is pending: whether it was sent to nobody's use."},
     {"_fire", alarm_fire, METH_NOARGS, "Fire now instead of later."},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef alarm_getset[] = {

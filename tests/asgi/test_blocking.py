@@ -28,10 +28,20 @@ async def app(scope, receive, send):
         say(type(error).__name__)
         raise
 
+async def forever():
+    say("begun")
+    time.sleep(3600)
+
+async def child():
+    async with asyncio.TaskGroup() as group: group.create_task(forever())
+
 async def serve(path, send):
     if path == "/sleep":
         while not os.path.exists("go"): time.sleep(0.005)
-    if path == "/forever": say("begun"); time.sleep(3600)
+    if path == "/forever": await forever()
+    if path == "/child":
+        async with asyncio.TaskGroup() as group: group.create_task(child())
+    if path == "/gathered": await asyncio.gather(forever(), child())
     if path == "/lock":
         with lock: say("begun"); a.recv(1)
     if path == "/locked":
@@ -95,11 +105,38 @@ def test_locks_and_queues_of_threads_are_shared_by_coroutines(folder: Path) -> N
             client.close()
 
 
-def test_a_deadline_ends_what_blocks(folder: Path) -> None:
+@pytest.mark.parametrize("path", ["/forever", "/child", "/gathered"])
+def test_a_deadline_ends_what_blocks(folder: Path, path: str) -> None:
     with serve(folder, "--request-timeout", "0.1") as server:
-        assert server.request(get("/forever")).status == 504
+        assert server.request(get(path)).status == 504
         said(folder, "CancelledError")
         assert server.request(get("/")).body == b"ok"
+
+
+LAYERS = """
+import time
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.routing import Route
+
+class Layer(BaseHTTPMiddleware):
+    async def dispatch(self, request, call_next): return await call_next(request)
+
+async def forever(request):
+    try: time.sleep(3600)
+    finally: open("said", "w").write("ended")
+
+app = Starlette(routes=[Route("/", forever)], middleware=[Middleware(Layer)] * 2)
+"""
+
+
+def test_a_deadline_ends_what_blocks_below_middleware(folder: Path) -> None:
+    """In a task of a task of the request's."""
+    (folder / "blocks.py").write_text(LAYERS)
+    with serve(folder, "--request-timeout", "0.1") as server:
+        assert server.request(get("/")).status == 504
+        said(folder, "ended")
 
 
 def test_a_time_limit_that_has_ended_in_a_call_cancels_nothing(folder: Path) -> None:

@@ -46,13 +46,37 @@ async def block() -> None:
     green.sleep(LONG)
 
 
+async def block_in_others() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(block())
+        group.create_task(asyncio.wait_for(block(), LONG))
+
+
 async def wait_and_block() -> None:
     await asyncio.sleep(0)
     green.sleep(0.05)
     await asyncio.sleep(LONG)
 
 
-WAITS = pytest.mark.parametrize("wait", [sleep, block, wait_and_block])
+async def block_elsewhere() -> None:
+    """Another one blocks where this one began: it goes on in another greenlet."""
+    over = green.Event()
+
+    async def block_here() -> None:
+        over.wait()
+
+    other = asyncio.create_task(block_here())
+    await asyncio.sleep(0)
+    try:
+        green.sleep(LONG)
+    finally:
+        over.set()
+    await other
+
+
+WAITS = pytest.mark.parametrize(
+    "wait", [sleep, block, wait_and_block, block_elsewhere, block_in_others]
+)
 
 
 @WAITS

@@ -12,6 +12,7 @@ from greenlet import GreenletExit
 
 from celadon._core import green as _green
 from celadon.aio.loop import EventLoop
+from celadon.aio.tasks import end
 from celadon.aio.thread_loop import loop_of_thread
 from celadon.green.spawn import Greenlet
 
@@ -81,7 +82,7 @@ class _Wait:
             if self._future is None:
                 self._forget()
             else:
-                self._future.cancel()
+                end(self._future)
             self._done.wait()
             if self._future is not None and not self._future.cancelled():
                 self._future.exception()  # its loop need not tell of it

@@ -25,49 +25,86 @@ class Task(asyncio.Task[Any]):
     """A task of an `EventLoop`.
 
     A call that blocks is not disturbed by a cancellation: the task has it at its first
-    ``await`` behind that call, unless `uncancel` takes it back before.
+    ``await`` behind that call, unless `uncancel` takes it back before. But the call ends
+    where a request does it that is to end, or a task that was cancelled with one.
     """
 
     _owed = 0  # cancellations that it has not had yet; anyio makes one at every turn
+    _had = 0  # that came to it in a call
     _message: Any = None  # of the last of them
+    _sent: _green.Alarm | None = None  # one that is on its way to a call
+    _ends_calls = False  # of those that it cancels
 
     def cancel(self, msg: Any | None = None) -> bool:
         """As of `asyncio.Task`."""
-        is_suspended = self._fut_waiter is not None  # type: ignore[attr-defined]
         # A Ctrl-C is not lost on a main task that ends behind the call.
-        is_ctrl_c = sys._getframe(1).f_code is _ON_SIGINT
-        if is_suspended or is_ctrl_c or not _green.follow_held_task(self):
+        if sys._getframe(1).f_code is _ON_SIGINT:
+            return super().cancel(msg)
+        return self._cancel(msg, _is_end())
+
+    def _cancel(self, msg: Any | None, ends_call: bool) -> bool:
+        self._ends_calls = self._ends_calls or ends_call
+        is_suspended = self._fut_waiter is not None  # type: ignore[attr-defined]
+        if is_suspended or not _green.follow_held_task(self):
             return super().cancel(msg)
         if self._owed:
             _slow_down(self.get_loop())
         self._owed += 1
         self._message = msg
+        if ends_call and self._sent is None:
+            self._sent = _green.Alarm.at_call(self, _cancellation(msg))
         return True
 
     def cancelling(self) -> int:
         """As of `asyncio.Task`."""
-        return super().cancelling() + self._owed
+        return super().cancelling() + self._owed + self._had
 
     def uncancel(self) -> int:
         """As of `asyncio.Task`."""
-        if not self._owed:
-            return super().uncancel()
-        self._owed -= 1
+        if self._owed:
+            self._owed -= 1
+        elif self._had:
+            self._had -= 1
+        else:
+            super().uncancel()
         return self.cancelling()
 
     def _go_on(self) -> None:
         """The core calls this when what held it has returned."""
         loop = self.get_loop()
         _speed_up(loop)
-        if self._owed and not loop.is_closed():
+        if (self._owed or self._sent) and not loop.is_closed():
             loop.call_soon(self._pay)  # which comes once its step is over
 
     def _pay(self) -> None:
-        if not self._owed or _green.follow_held_task(self):
+        if _green.follow_held_task(self):
             return
         owed, self._owed = self._owed, 0
+        sent, self._sent = self._sent, None
+        if sent is not None and not sent.cancel():
+            self._had += owed
+            return
         for _ in range(owed):
             super().cancel(self._message)
+
+
+def end(future: asyncio.Future[Any]) -> None:
+    """Cancels it; of a task, the call that holds it ends, too."""
+    if isinstance(future, Task):
+        future._cancel(None, True)
+    else:
+        future.cancel()
+
+
+def _is_end() -> bool:
+    """What cancels a task here is a request that is to end, or a task that was to."""
+    loop = asyncio._get_running_loop()
+    by = asyncio.current_task(loop) if loop is not None else None
+    return getattr(by, "_ends_calls", False) or _green.work_is_to_end()
+
+
+def _cancellation(msg: Any | None) -> asyncio.CancelledError:
+    return asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)
 
 
 def end_calls(loop: asyncio.AbstractEventLoop) -> None:

@@ -7,12 +7,9 @@ import sys
 from types import FrameType
 from typing import Any
 
-from greenlet import getcurrent, greenlet
-
 from celadon._core import green as _green
 from celadon.green.spawn import spawn_later
 
-_NEVER = 1e10  # seconds; it is fired by hand
 # CO_COROUTINE, CO_ITERABLE_COROUTINE and CO_ASYNC_GENERATOR of `inspect`, which takes its
 # time to import.
 _ASYNCHRONOUS = 0x80 | 0x100 | 0x200
@@ -36,18 +33,20 @@ def is_coroutine(frame: FrameType) -> bool:
 class TaskAlarm:
     """What `celadon._core.green.Alarm` is for a greenlet, for a task that runs here.
 
-    A call that blocks is interrupted where it parked; an await is, by a cancellation of the
-    task, in whose place the block that ends raises `exception` (`replaces`).
+    A call that blocks is interrupted, whichever greenlet it parked; an await is, by a
+    cancellation of the task, in whose place the block that ends raises `exception`
+    (`replaces`).
     """
 
     def __init__(self, seconds: float, exception: Any, task: Any) -> None:
         self.fired = False
         self._task = task
+        self._exception = exception
         self._asked_before: int = task.cancelling()
+        self._ended_calls_before = getattr(task, "_ends_calls", None)
         self._is_over = False
         self._cancels = False
-        self._began_on = getcurrent()
-        self._interrupt = _green.Alarm(_NEVER, exception)
+        self._interrupt: _green.Alarm | None = None
         self._timer = spawn_later(max(seconds, 0), self._fire)
 
     @property
@@ -57,8 +56,10 @@ class TaskAlarm:
     def cancel(self) -> None:
         """Never any more; what was not delivered is taken back."""
         self._is_over = True
+        self._exception = None  # which may know this
         self._timer.kill(block=False)
-        self._interrupt.cancel()
+        if self._interrupt is not None:
+            self._interrupt.cancel()
 
     def replaces(self, error: BaseException | None) -> bool:
         """It is over; whether it ended its block by `error`, a cancellation of its own."""
@@ -66,35 +67,28 @@ class TaskAlarm:
         if not self._cancels:
             return False
         self._cancels = False
+        if self._ended_calls_before is not None:
+            self._task._ends_calls = self._ended_calls_before
         is_ours = self._task.uncancel() <= self._asked_before
         return is_ours and isinstance(error, sys.modules["asyncio"].CancelledError)
 
     def _fire(self) -> None:
         self.fired = True
-        if not self._interrupts():
-            self._task.get_loop().call_soon_threadsafe(self._cancel)
+        self._interrupt = _green.Alarm.at_call(self._task, self._exception)
+        self._task.get_loop().call_soon_threadsafe(self._end_block)
 
-    def _interrupts(self) -> bool:
-        """Where the task blocks, on the greenlet that it had when this began."""
-        outermost = getattr(self._task.get_coro(), "cr_frame", None)
-        if outermost is None or not _is_on(self._began_on, outermost):
-            return False
-        self._interrupt._fire()
-        return True
-
-    def _cancel(self) -> None:
+    def _end_block(self) -> None:
+        """In its loop: the block goes on still."""
         if self._is_over or self._task.done():
             return
-        if not getattr(self._task.get_coro(), "cr_running", False):
+        if getattr(self._task.get_coro(), "cr_running", False):
+            # In a call behind which a cancellation would come, or in none just now.
+            if self._interrupt is None:
+                self._interrupt = _green.Alarm.at_call(self._task, self._exception)
+            self._task.get_loop().call_later(_AGAIN, self._end_block)
+        elif self._interrupt is None or self._interrupt.cancel():
             self._cancels = True
-            self._task.cancel()
-        elif not self._interrupts():
-            # It blocks elsewhere: a cancellation would come behind the block.
-            self._task.get_loop().call_later(_AGAIN, self._cancel)
-
-
-def _is_on(parked: greenlet, frame: FrameType) -> bool:
-    each: FrameType | None = parked.gr_frame
-    while each is not None and each is not frame:
-        each = each.f_back
-    return each is not None
+            if self._ended_calls_before is None:
+                self._task.cancel()
+            else:  # of `celadon.aio`: calls end that hold others which it cancels in turn
+                self._task._cancel(None, True)
