@@ -125,6 +125,20 @@ def test_lines_of_the_error_log_name_their_request() -> None:
         assert "request_id" not in server.said("worker .* is ready").string
 
 
+FAILS = """
+async def app(scope, receive, send):
+    raise KeyError(scope["path"])
+"""
+
+
+def test_so_do_those_of_an_exception_in_a_coroutine(tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text(FAILS)
+    with Command("fails:app", cwd=tmp_path) as server:
+        failed = server.request(get("/raise"))
+        identity = failed.get("X-Request-ID") or "none"
+        server.wait_line(f"error handling request GET /raise .request_id={identity} ")
+
+
 def test_a_format_of_the_users_has_the_names(tmp_path: Path) -> None:
     (tmp_path / "celadon.conf.py").write_text(
         """
