@@ -272,6 +272,27 @@ def test_who_raises_at_the_end_is_told(said: Any) -> None:
     assert "the lifespan of the application failed at lifespan.shutdown" in said()
 
 
+def test_one_that_cancels_all_others_at_its_end(said: Any) -> None:
+    """As is often written; nobody is there."""
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(STARTED)
+        await receive()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        seen.append("down")
+        await send(ENDED)
+
+    lifespan = of(app)
+    lifespan.start()
+    lifespan.end(NEVER)
+    assert (lifespan.phase, seen, said()) == (Phase.OVER, ["down"], [])
+
+
 def test_it_is_over_before_the_loop_is(loop: Any) -> None:
     """Whatever ends the server."""
     asgi_loop.stop()

@@ -8,7 +8,8 @@ As in the specification of ASGI, "Lifespan Protocol" 2.0:
                ├── given up ───────► FAILED
                └── it returned or raised ─► ABSENT
 
-It runs as a task of the worker's loop; who tells it waits in a greenlet.
+It runs as a task of the worker's loop; who tells it waits in a greenlet, and is no task: there
+are applications that cancel all of these at their end.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from __future__ import annotations
 import asyncio
 import enum
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from celadon import aio, green
+from celadon import green
+from celadon.aio.tasks import end
 from celadon.errors import AppError, AppFailed, printable
 from celadon.logging import logger
 from celadon.serving import asgi_loop
@@ -68,8 +70,9 @@ class Lifespan:
         self._events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._message = ""  # of what has failed
         self._error: BaseException | None = None  # that it has ended with
-        self._answered: asyncio.Future[None] | None = None
+        self._answered = green.Event()
         self._task: asyncio.Task[None] | None = None
+        self._ended = green.Event()  # that task
         self.phase = Phase.NEW
 
     def start(self) -> None:
@@ -80,7 +83,7 @@ class Lifespan:
         """
         if self._mode == "off":
             return
-        self._drive(self._start())
+        self._start()
         error, self._error = self._error, None
         if self.phase is Phase.FAILED:
             raise _failure(f"{self._where}lifespan.startup failed", self._message)
@@ -99,14 +102,7 @@ class Lifespan:
         Suspends the greenlet. What goes wrong is logged. None: as long as it takes.
         """
         if self.phase is Phase.UP:
-            self._drive(self._end(seconds))
-
-    def _drive(self, work: Coroutine[Any, Any, None]) -> None:
-        """On the loop that requests run on."""
-        loop = asgi_loop.worker_loop()
-        while not loop.is_running():
-            green.sleep(0)
-        aio.wait(loop.create_task(work))
+            self._end(seconds)
 
     def _judge_absence(self, error: BaseException | None) -> None:
         """It said nothing of its start."""
@@ -135,51 +131,53 @@ class Lifespan:
         self._message = "it was told to end before it had started"
         self._settle(Phase.FAILED)
         if self._task is not None:
-            self._task.cancel()
+            end(self._task)
 
-    async def _start(self) -> None:
+    def _start(self) -> None:
+        loop = asgi_loop.worker_loop()  # which requests run on
+        while not loop.is_running():
+            green.sleep(0)
         if self.phase is Phase.FAILED:
             return
         self.phase = Phase.STARTING
-        self._task = asyncio.create_task(self._run(), name="lifespan")
-        await self._ask("lifespan.startup", None)
+        self._task = loop.create_task(self._run(), name="lifespan")
+        self._task.add_done_callback(lambda _: self._ended.set())
+        self._ask("lifespan.startup", None)
         if self.phase is Phase.FAILED:
-            await self._unwind()
+            self._unwind()
 
-    async def _end(self, seconds: float | None) -> None:
+    def _end(self, seconds: float | None) -> None:
         self.phase = Phase.ENDING
-        await self._ask("lifespan.shutdown", seconds)
+        self._ask("lifespan.shutdown", seconds)
         if self.phase is Phase.ENDING:
             logger.error(
                 "%s did not answer lifespan.shutdown within %g s", self._name, seconds
             )
-            await self._cancel()
+            self._cancel()
             return
         if self._message:
             logger.error("%slifespan.shutdown failed: %s", self._where, self._message)
-        await self._unwind()
+        self._unwind()
 
-    async def _ask(self, event: str, seconds: float | None) -> None:
+    def _ask(self, event: str, seconds: float | None) -> None:
         """Waits for the answer, or the end of who is asked."""
-        self._answered = asyncio.get_running_loop().create_future()
+        self._answered.clear()
         self._events.put_nowait({"type": event})
         try:
-            await asyncio.wait({self._answered}, timeout=seconds)
-        except asyncio.CancelledError:
-            await self._cancel()
+            self._answered.wait(seconds)
+        except BaseException:  # of whoever ends this greenlet
+            self._cancel()
             raise
 
-    async def _unwind(self) -> None:
+    def _unwind(self) -> None:
         """It has said all that it has to say."""
-        assert self._task is not None
-        await asyncio.wait({self._task}, timeout=_UNWIND)
-        if not self._task.done():
-            await self._cancel()
+        if not self._ended.wait(_UNWIND):
+            self._cancel()
 
-    async def _cancel(self) -> None:
+    def _cancel(self) -> None:
         assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait({self._task}, timeout=_UNWIND)
+        end(self._task)
+        self._ended.wait(_UNWIND)
 
     async def _run(self) -> None:
         scope = {
@@ -228,8 +226,7 @@ class Lifespan:
     def _settle(self, phase: Phase) -> None:
         if self.phase is not Phase.FAILED:
             self.phase = phase
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(None)
+        self._answered.set()
 
 
 def _failure(what: str, message: str) -> AppFailed:
