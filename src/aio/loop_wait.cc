@@ -23,7 +23,7 @@ LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
     if (strand.raise_pending()) return Rested::Raised;
     return take_readable();
   }
-  strand.driver = nullptr;  // while it rests no callback waits
+  strand.driver = strand.judge = nullptr;  // while it rests no callback waits
   strand.end_steps();
   green::Waited waited{};
   is_at_rest_ = true;
@@ -47,7 +47,7 @@ LoopWait::Rested LoopWait::rest(Nanos span) noexcept {
     return waited == green::Waited::Interrupted ? Rested::Raised : Rested::Nothing;
   }
   is_woken_ = false;  // it looks at once
-  if (hands_over_) strand.driver = this;
+  if (hands_over_) strand.driver = strand.judge = this;
   if (waited == green::Waited::Interrupted) return Rested::Raised;
   return take_readable();
 }
@@ -82,7 +82,7 @@ void LoopWait::seize() noexcept {
   driver_ = me;
   is_at_rest_ = false;
   if (!me) return;
-  if (hands_over_) me->driver = this;
+  if (hands_over_) me->driver = me->judge = this;
   // It may be that of the parent of a forked child.
   if (!runs_ || &runs_->hub() != &me->hub()) runs_ = me;
   me->be_known_as(runs_);
@@ -97,6 +97,7 @@ void LoopWait::release() noexcept {
   green::Strand* me = green::current_strand();
   if (!me) return;
   me->end_steps();
+  me->judge = nullptr;
   me->be_known_as(nullptr);
   if (runs_ == me) runs_ = nullptr;
   if (driver_ != me) return;

@@ -13,8 +13,8 @@ namespace {
 
 // False with an exception: the asyncio loop whose callback runs here has it so.
 bool may_wait(Strand& strand, Nanos deadline, bool shielded) noexcept {
-  if (!strand.driver || shielded || strand.shielded()) return true;
-  return strand.driver->on_wait(strand, deadline);
+  if (!strand.judge || shielded || strand.shielded()) return true;
+  return strand.judge->on_wait(strand, deadline);
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ from tests.support.servers import Command
 from tests.support.services import Services
 
 APP = """
-import asyncio, logging, os, queue, select, socket, subprocess, threading, time
+import asyncio, concurrent.futures, logging, os, queue, select, socket, subprocess, threading
+import sys, time
 import celadon
 from celadon import aio, green
 
@@ -59,6 +60,18 @@ async def shields():
 async def stands_aside():
     time.sleep(0)
 
+async def behind_a_shield():
+    with celadon.shield(): time.sleep(0.001)
+    time.sleep(LONG)
+
+async def behind_a_thread():
+    threading.Thread(target=int).start()  # waits until that runs
+    time.sleep(LONG)
+
+async def again():
+    for _ in range(2): time.sleep(0.001)
+    time.sleep(0.001)
+
 async def beside():
     await aio.green(time.sleep, 0.001)
 
@@ -85,8 +98,41 @@ async def logs():
     asyncio.get_running_loop().call_later(0.001, let_go.set)
     logger.warning("said")
 
+async def meets_a_thread():
+    # It has just what a task looks at to hear of its end.
+    future, taken, let_go = concurrent.futures.Future(), green.Event(), green.Event()
+    def hold():
+        with future._condition: taken.set(); let_go.wait()
+    holder = green.native_thread(hold)
+    await aio.green(taken.wait)
+    asyncio.get_running_loop().call_later(0.001, let_go.set)
+    heard = asyncio.wrap_future(future)
+    await aio.green(holder.join)
+    future.set_result("heard")
+    return await heard
+
+async def looks_at_its_level():
+    logger, taken, let_go = logging.getLogger("fresher"), green.Event(), green.Event()
+    def hold():
+        with logging._lock: taken.set(); let_go.wait()
+    green.spawn(hold)
+    await aio.green(taken.wait)
+    asyncio.get_running_loop().call_later(0.001, let_go.set)
+    logger.debug("said")
+
+async def leaves_threads():
+    await asyncio.to_thread(int)
+    await asyncio.get_running_loop().shutdown_default_executor()
+
 async def imports():
     import colorsys
+
+async def imports_what_another_does():
+    with open("slow_module.py", "w") as file: file.write("import time; time.sleep(0.05)")
+    other = asyncio.create_task(aio.green(__import__, "slow_module"))
+    while "slow_module" not in sys.modules: await asyncio.sleep(0)
+    import slow_module
+    await other
 
 async def child():
     async with asyncio.TaskGroup() as group: group.create_task(sleeps())
@@ -146,9 +192,13 @@ def places(server: Command) -> list[str]:
     return [each[2] for each in found if each]
 
 
+# Behind a call that has waited in the same step, as it may.
+LATER = ("behind_a_shield", "behind_a_thread")
+
+
 def test_a_call_that_would_wait_is_refused(folder: Path) -> None:
     with serve(folder, "error") as server:
-        names = ("sleeps", "waits_for_process", "child")
+        names = ("sleeps", "waits_for_process", "child", *LATER)
         assert ask(server, *names) == dict.fromkeys(names, "TaskBlocked")
         # What was refused has not begun: it can be tried again.
         asked = ask(server, "receives", "locks", "calls")
@@ -159,10 +209,13 @@ def test_a_call_that_would_wait_is_refused(folder: Path) -> None:
 
 def test_what_waits_for_nobody_or_was_made_for_coroutines_is_not(folder: Path) -> None:
     names = ("shields", "stands_aside", "beside", "thread", "logs", "imports")
+    names += ("imports_what_another_does",)
     with serve(folder, "error") as server:
         assert ask(server, *names) == dict.fromkeys(names, "ok")
-        asked = ask(server, "looks", "at_once", "process")
-        assert asked == {"looks": "nothing", "at_once": "y", "process": "0"}
+        asked = ask(server, "looks", "at_once", "process", "meets_a_thread")
+        assert [*asked.values()] == ["nothing", "y", "0", "heard"]
+        names = ("looks_at_its_level", "leaves_threads")  # there are no more threads
+        assert ask(server, *names) == dict.fromkeys(names, "ok")
 
 
 def test_the_start_and_the_end_of_the_application_may_wait(folder: Path) -> None:
@@ -179,8 +232,10 @@ def test_the_log_names_each_place_once(folder: Path) -> None:
             asked = ask(server, "sleeps", "child", "waits_for_process", "calls")
             assert [*asked.values()] == ["ok", "ok", "ok", "called"]
         ask(server, "shields", "beside", "thread", "process", "logs", "looks")
+        ask(server, "meets_a_thread", "looks_at_its_level", "again", *LATER)
         server.stop()
-    assert sorted(places(server)) == ["call", "sleeps", "waits_for_process"]
+    expected = ["again", "again", *sorted(LATER), "call", "sleeps", "waits_for_process"]
+    assert sorted(places(server)) == expected
     line = 1 + APP.splitlines().index("    time.sleep(LONG)")
     (said,) = [each for each in server.lines if " in sleeps " in each]
     assert f"blocks.py:{line} in sleeps waits without await" in said
@@ -190,6 +245,25 @@ def test_the_log_names_each_place_once(folder: Path) -> None:
 def test_by_default_nothing_is_said(folder: Path) -> None:
     with Command("blocks:app", "--interface", "asgi", cwd=folder) as server:
         assert ask(server, "sleeps") == {"sleeps": "ok"}
+        server.stop()
+    assert places(server) == []
+
+
+HOOKS = """
+import time
+def pre_request(worker, req): time.sleep(0.001)
+def post_request(worker, req):
+    time.sleep(0.001)
+    print(req.path, flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", ["warn", "error"])
+def test_hooks_may_wait(folder: Path, how: str) -> None:
+    (folder / "celadon.conf.py").write_text(HOOKS)
+    with serve(folder, how) as server:
+        assert ask(server, "beside") == {"beside": "ok"}
+        server.out.said("/beside")
         server.stop()
     assert places(server) == []
 

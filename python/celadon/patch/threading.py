@@ -13,6 +13,7 @@ import logging
 import operator
 import threading
 import time
+from types import ModuleType
 from typing import Any
 
 from celadon._core import green
@@ -22,6 +23,7 @@ from celadon.logging import logger
 from celadon.patch import owners
 from celadon.patch.brief import guard_by_brief_lock
 from celadon.patch.conditions import make_semaphore_fair, patch_condition
+from celadon.patch.imports import when_imported
 from celadon.patch.registry import original, replace
 
 _USUAL_END = 0.001  # seconds; more than an interpreter's own end of a thread takes
@@ -99,6 +101,12 @@ def _patch_threading() -> None:
     make_semaphore_fair()
     for cls in (threading.Semaphore, threading.Event, threading.Barrier):
         guard_by_brief_lock(cls, operator.attrgetter("_cond._lock"))
+    when_imported("concurrent.futures._base", _guard_futures)
+
+
+def _guard_futures(base: ModuleType) -> None:
+    """Tasks look at those of native threads, as `asyncio.to_thread` has it."""
+    guard_by_brief_lock(base.Future, operator.attrgetter("_condition._lock"))
 
 
 def _patch_current_thread() -> None:

@@ -60,7 +60,7 @@ def hooked(
         worker.nr += 1
         request: Any = Request(scope)
         if pre is not None:
-            pre(worker, request)
+            _begin_by(pre, worker, request)
         if after is None:
             await app(scope, receive, send)
             return
@@ -71,6 +71,10 @@ def hooked(
             exchange.end_with(asyncio.current_task())
 
     return hooked
+
+
+def _begin_by(pre: Hook, worker: Worker, request: Any) -> None:
+    pre(worker, request)
 
 
 class _Exchange:
@@ -125,6 +129,10 @@ class _Exchange:
                 self._response.status = f"{status} {PHRASES.get(status, '')}"
             environ = _environ(self._scope, self._request)
             after((self._worker, self._request, environ, self._response))
+
+
+# Where they are called: hooks may wait, whatever `asgi_blocking` says of coroutines.
+CALLS_OF_HOOKS = (_begin_by, _Exchange.end)
 
 
 def _size(path: Any) -> int:

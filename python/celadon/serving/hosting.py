@@ -82,9 +82,9 @@ class Hosted:
         if not self.has_asgi or self._blocking == "park":
             return
         from celadon.aio import blocking as calls
-        from celadon.serving import asgi_loop
+        from celadon.serving import asgi_loop, hooked_asgi
 
-        calls.judge(asgi_loop.worker_loop(), blocking)
+        calls.judge(asgi_loop.worker_loop(), blocking, *hooked_asgi.CALLS_OF_HOOKS)
 
     def hurry(self, seconds: float | None) -> None:
         """The process is to end: starts that are under way have so many seconds left, or as
