@@ -380,6 +380,39 @@ def test_two_in_one_context_take_turns(by: str) -> None:
     )
 
 
+def test_what_had_to_wait_wakes_who_rests_by_then() -> None:
+    """What held it up comes back to a helper, whose place another one has."""
+    run_green(
+        """
+        async def main():
+            loop = asyncio.get_running_loop()
+            context, done = contextvars.copy_context(), loop.create_future()
+            first, second, steps, seen = green.Event(), green.Event(), [], []
+            def waits(event):
+                steps.append("waits")
+                event.wait()
+                steps.append("back")
+            def go():
+                while len(steps) < 2 or not loop._put_off: green.sleep(0)
+                first.set()
+                while len(steps) < 3 or not loop._rests: green.sleep(0)
+                second.set()
+                for _ in range(1000): done.done() or green.sleep(0)
+                seen.append(done.done())
+                loop.call_soon(int)   # which wakes it in any case
+            loop.call_soon(waits, first)    # in who runs the loop
+            loop.call_soon(waits, second, context=context)    # in a helper
+            loop.call_soon(done.set_result, None, context=context)
+            goes = green.spawn(go)
+            await done
+            await aio.green(goes.join)
+            assert seen == [True]
+        aio.run(told_of_nothing(main()))
+        """,
+        TOLD,
+    )
+
+
 def test_a_loop_that_is_closed_meanwhile() -> None:
     run_green(
         """

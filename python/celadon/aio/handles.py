@@ -109,9 +109,12 @@ class HandleLoop(TaskLoop):
     def _let_go(self, handle: asyncio.Handle) -> None:
         """It is over, behind what others did meanwhile."""
         self._held.pop(id(_context_of(handle)), None)
-        self._ready.extendleft(reversed(self._put_off))
-        self._left += len(self._put_off)
-        self._put_off.clear()
+        if self._put_off:
+            self._ready.extendleft(reversed(self._put_off))
+            self._left += len(self._put_off)
+            self._put_off.clear()
+            # Who drives may rest.
+            self._write_to_self()  # type: ignore[attr-defined]
         while self._muted:
             fd, _ = self._muted.popitem()
             if (key := self._selector.get_map().get(fd)) is not None:
