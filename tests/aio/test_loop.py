@@ -225,6 +225,22 @@ def test_signals_children_and_executors(prelude: str) -> None:
 
 
 @both
+def test_children_where_the_policy_is_that_of_other_loops(prelude: str) -> None:
+    """As where an application calls `uvloop.install()`, and is served on ours."""
+    run_green(
+        """
+        import uvloop
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        async def main():
+            children = [await asyncio.create_subprocess_exec("false") for _ in "ab"]
+            assert [await each.wait() for each in children] == [1, 1]
+        aio.run(main())
+        """,
+        prelude,
+    )
+
+
+@both
 def test_a_loop_in_each_of_several_threads(prelude: str) -> None:
     run_green(
         """

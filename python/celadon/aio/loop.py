@@ -20,8 +20,10 @@ from typing import Any, TypeVarTuple
 
 from celadon._core import aio as _aio
 from celadon._core import green as _green
-from celadon.aio import state
+from celadon.aio import children, state
 from celadon.aio.handles import HandleLoop
+
+children.install()
 
 _Args = TypeVarTuple("_Args")
 _LONGEST_REST = 24 * 3600.0  # seconds
@@ -62,6 +64,7 @@ class EventLoop(HandleLoop):
         self._reign = 0  # goes up whenever another greenlet drives
         self._raised: BaseException | None = None  # in a helper, for who runs the loop
         self._is_forked = False
+        self._life: asyncio.Future[None] | None = None
         self.waits: set[state.Waiting] = set()
 
     def _wake(self) -> None:
