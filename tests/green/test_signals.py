@@ -366,3 +366,57 @@ def test_waits_for_signals_are_cpythons() -> None:
         """,
         prelude=SOCKETS,
     )
+
+
+WAKEUPS = """
+import asyncio, signal, socket
+from celadon import aio
+def runs(begun, over):
+    # As trio does in each of its runs.
+    ours, theirs = socket.socketpair()
+    for each in (ours, theirs): each.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno())
+    begun.set()
+    over.wait()
+    assert signal.set_wakeup_fd(before) == theirs.fileno()
+    for each in (ours, theirs): each.close()
+    return before
+def begin():
+    begun, over = green.Event(), green.Event()
+    task = green.spawn(runs, begun, over)
+    begun.wait()
+    return task, over
+"""
+
+
+def test_g02_whom_a_signal_is_to_wake_greenlets_set_for_themselves() -> None:
+    run_green(
+        WAKEUPS
+        + """
+both = [begin(), begin()]
+for task, over in both:   # the first one that began ends first
+    over.set()
+    assert task.get() == -1
+assert signal.set_wakeup_fd(-1) == -1
+"""
+    )
+
+
+def test_g02_a_loop_hears_of_signals_while_others_want_to() -> None:
+    run_green(
+        WAKEUPS
+        + """
+async def main():
+    came, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, came.set)
+    task, over = await aio.green(begin)
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGHUP)
+        await came.wait()
+        came.clear()
+        over.set()
+        await aio.green(task.join)
+aio.run(main())
+assert signal.set_wakeup_fd(-1) == -1
+"""
+    )

@@ -5,6 +5,9 @@ a handler that waits there.
 
 Who waits for signals that are blocked, as `signal.sigwait` does, lets others run.
 
+What a signal is to wake by `signal.set_wakeup_fd` each greenlet sets for itself, and puts
+back what it had: trio does in each of its runs. It is written to one of theirs.
+
 Python calls handlers in the main thread, between two bytecodes of whichever greenlet runs
 there, or on the hub's stack.
 """
@@ -14,10 +17,12 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import sys
+import threading
 import time
 import types
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from celadon._core import green
 from celadon.green.spawn import Greenlet, current
@@ -29,6 +34,7 @@ _native_getsignal = signal.getsignal
 _sigwait = signal.sigwait
 _sigwaitinfo = signal.sigwaitinfo
 _sigtimedwait = signal.sigtimedwait
+_set_wakeup_fd = signal.set_wakeup_fd
 _LONGEST = 1e9  # seconds
 _TIMERS = {
     signal.ITIMER_REAL: signal.SIGALRM,
@@ -42,7 +48,7 @@ def install() -> None:
     replace(signal, "getsignal", get_handler)
     replace(signal, "setitimer", _for_whoever_asks(signal.setitimer))
     replace(signal, "alarm", _for_whoever_asks(signal.alarm))
-    for function in (sigwait, sigwaitinfo, sigtimedwait):
+    for function in (set_wakeup_fd, sigwait, sigwaitinfo, sigtimedwait):
         replace(signal, function.__name__, function)
 
 
@@ -146,6 +152,54 @@ def sigtimedwait(sigset: Iterable[int], timeout: Any, /) -> Any:
     if not is_time or not _is_waited_for_here(wanted):
         return _sigtimedwait(wanted, timeout)
     return _await(wanted, time.monotonic() + timeout)
+
+
+class _Wakeup(NamedTuple):
+    """A descriptor that somebody has set, and how."""
+
+    fd: int
+    warns: bool
+    is_of_loop: bool  # of asyncio, which calls its handlers by that
+
+
+_wakeups: dict[
+    int, _Wakeup
+] = {}  # by the identity of who has set it, the last one last
+
+
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    """As `signal.set_wakeup_fd`, of this greenlet, or of the event loop that it runs."""
+    before = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    if green.hub_stats() is None:
+        return before
+    me = green.get_ident()
+    if not _wakeups and before != -1:  # of the main script, before there were others
+        _wakeups[threading.main_thread().ident or 0] = _Wakeup(before, True, False)
+    had = _wakeups.pop(me, None)
+    if fd != -1:
+        _wakeups[me] = _Wakeup(fd, warn_on_full_buffer, _runs_loop())
+    elif had is None:
+        _wakeups.clear()  # it puts back what another one has set, and closes that
+    _wake_one()
+    return had.fd if had else -1
+
+
+def _runs_loop() -> bool:
+    events = sys.modules.get("asyncio.events")
+    return events is not None and events._get_running_loop() is not None
+
+
+def _wake_one() -> None:
+    """The last one of a loop, or the last one; those that are closed are none."""
+    while _wakeups:
+        who = sorted(_wakeups, key=lambda each: _wakeups[each].is_of_loop)[-1]
+        wakeup = _wakeups[who]
+        try:
+            _set_wakeup_fd(wakeup.fd, warn_on_full_buffer=wakeup.warns)
+            return
+        except (OSError, ValueError):
+            del _wakeups[who]
+    _set_wakeup_fd(-1)
 
 
 def _is_waited_for_here(wanted: list[Any]) -> bool:
