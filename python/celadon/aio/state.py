@@ -26,8 +26,13 @@ class Waiting(Protocol):
 class Endless(Protocol):
     """A loop that runs as long as its thread."""
 
+    _life: asyncio.Future[None] | None
+
     def _on_fork(self) -> None:
         """This is a child's, which is to end with the callback that it was forked in."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """As of asyncio's loops."""
 
 
 _endless: WeakSet[Endless] = WeakSet()
@@ -36,6 +41,21 @@ _endless: WeakSet[Endless] = WeakSet()
 def note_endless(loop: Endless) -> None:
     """Nobody waits for its end: in a forked child it would never come."""
     _endless.add(loop)
+
+
+def life_of(loop: Any) -> asyncio.Future[None] | None:
+    """What is done at the end of a loop that no task of its own ends; None of another."""
+    if loop not in _endless:
+        return None
+    if loop._life is None:
+        loop._life = loop.create_future()
+    return loop._life  # type: ignore[no-any-return]
+
+
+def end_life(loop: Endless) -> None:
+    """It is about to be closed, once what that calls has run."""
+    if loop._life is not None and not loop._life.done():
+        loop._life.set_result(None)
 
 
 def _note_fork() -> None:

@@ -109,6 +109,7 @@ def _end_with_thread() -> None:
             )
             return
         _green.sleep(0)
+    state.end_life(loop)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.get_loop()
 

@@ -24,6 +24,7 @@ _ADAPTERS = {
     "pymysql.connections": "pymysql",
     "pg8000.core": "pg8000",
     "MySQLdb.connections": "mysqlclient",
+    "anyio._backends._asyncio": "anyio",
     "asgiref.local": "asgiref",
     "django.db.backends.base.base": "django",
     "sqlalchemy": "sqlalchemy",
@@ -34,6 +35,7 @@ _ADAPTERS = {
     "mysql.connector.pooling": "mysqlconnector",
     "zmq": "zmq",
     "OpenSSL.SSL": "openssl",
+    "nest_asyncio": "nest_asyncio",
     "geventwebsocket.exceptions": "geventwebsocket",
     "geventwebsocket.resource": "geventwebsocket",
     # By the table of `proxied`.

@@ -19,10 +19,7 @@ class Library:
 
 _BY_SOCKETS = "written in Python over sockets, which wait for their greenlet alone"
 _PROXY = "adapted: calls that wait run on native threads"
-_ASYNCIO = (
-    "use it in a view by asyncio.run(...), or share one loop that runs in "
-    "celadon.green.native_thread"
-)
+_ASYNCIO = "waits in its task, in a view by celadon.aio.wait(...)"
 
 LIBRARIES = (
     Library("psycopg", COOPERATIVE, "adapted: its generators wait here", "psycopg"),
@@ -96,6 +93,12 @@ LIBRARIES = (
     ),
     Library("asyncpg", COOPERATIVE, _ASYNCIO, "asyncpg.connection"),
     Library("aiohttp", COOPERATIVE, _ASYNCIO),
+    Library(
+        "nest_asyncio",
+        COOPERATIVE,
+        "adapted: a loop that runs goes on while one of its tasks runs something in it",
+        "nest_asyncio",
+    ),
     Library(
         "grpc",
         COOPERATIVE,

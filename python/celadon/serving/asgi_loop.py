@@ -16,7 +16,9 @@ from greenlet import GreenletExit
 
 from celadon import logging
 from celadon.aio import EventLoop, state, tasks, thread_loop
+from celadon.drivers import anyio, nest_asyncio
 from celadon.green import Greenlet, spawn
+from celadon.patch.imports import when_imported
 
 _PATIENCE = 2.0  # seconds that tasks have to end once they were cancelled
 
@@ -28,6 +30,9 @@ def start() -> EventLoop:
     """
     if get_native_id() in _loops:
         raise RuntimeError("this thread has the loop of a worker already")
+    # Also where nothing is patched.
+    when_imported("anyio._backends._asyncio", anyio.adapt)
+    when_imported("nest_asyncio", nest_asyncio.adapt)
     driven = _loops[get_native_id()] = _Driven()
     thread_loop.share(driven.loop)
     return driven.loop
@@ -119,6 +124,7 @@ class _Driven:
             patience = max(0, end - time.monotonic())
             ended, left = await asyncio.wait(left, timeout=patience)
             _tell(ended, left)
+        state.end_life(self.loop)
         await self.loop.shutdown_asyncgens()
 
 
