@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from signal import SIGTERM
 from typing import ClassVar
 
 from tests.support.raw import TIMEOUT
 from tests.support.servers import Started
 
-_START = 5 * TIMEOUT  # that an application may take to be imported
+START = 5 * TIMEOUT  # that an application may take to be imported
 
 
 class _Listening(Started):
+    """`is_ready` is said when it can answer, which may be long after it listens."""
+
     says: ClassVar[str]
+    is_ready: ClassVar[str] = r"worker (\d+) is ready"
 
     @property
     def port(self) -> int:
-        return int(self.lines.said(self.says, _START)[1])
+        self.lines.said(self.is_ready, START)
+        return int(self.lines.said(self.says, START)[1])
 
 
 class Gunicorn(_Listening):
@@ -25,11 +30,12 @@ class Gunicorn(_Listening):
 
     @property
     def worker(self) -> int:
-        return int(self.lines.said(r"Booting worker with pid: (\d+)", _START)[1])
+        return int(self.lines.said(r"Booting worker with pid: (\d+)", START)[1])
 
 
 class Uvicorn(_Listening):
     says = r"Uvicorn running on http://.*:(\d+) "
+    is_ready = says
 
     @property
     def worker(self) -> int:
@@ -46,7 +52,7 @@ class Celadon(_Listening):
 
     @property
     def worker(self) -> int:
-        return int(self.lines.said(r"worker (\d+) is ready", _START)[1])
+        return int(self.lines.said(self.is_ready, START)[1])
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,10 @@ _ADDRESS += " --ws-per-message-deflate true"
 
 
 def _gunicorn(name: str, threads: int) -> Peer:
-    options = f"--worker-class gthread --threads {threads} --workers 1"
+    options = f"--worker-class gthread --threads {threads} --workers 1".split()
+    options += ["--config", str(Path(__file__).with_name("gunicorn_conf.py"))]
     address = ("--bind", "127.0.0.1:0")
-    return Peer(
-        name, "gunicorn", Gunicorn, tuple(options.split()), address, ("gunicorn",)
-    )
+    return Peer(name, "gunicorn", Gunicorn, tuple(options), address, ("gunicorn",))
 
 
 PEERS = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from tests.applications.__main__ import all_applications, pins_of
 from tests.applications.answers import Reading
 from tests.applications.application import Application, Ending, Page, Place
 from tests.applications.guest import Guest
-from tests.applications.peers import PEERS
+from tests.applications.peers import PEERS, Celadon, Gunicorn
 from tests.applications.trial import PATIENCE, Trial
 from tests.support.raw import TIMEOUT, Response
 from tests.support.servers import BIN
@@ -197,6 +199,28 @@ def test_what_is_wrong_by_asgi_is_named(
 ) -> None:
     faults = tried_by_asgi(tmp_path, fault, talk).faults
     assert any(said in each for each in faults), faults
+
+
+@pytest.mark.parametrize("kind", [Gunicorn, Celadon])
+def test_a_server_is_asked_once_it_has_imported_the_application(
+    tmp_path: Path, kind: type[Gunicorn | Celadon]
+) -> None:
+    os.mkfifo(tmp_path / "go")
+    imports = f"open({str(tmp_path / 'go')!r}).close()\n"
+    (tmp_path / "site_app.py").write_text(imports + SITE.format(fault="pass"))
+    peer = PEERS["gunicorn"]
+    options = peer.options if kind is Gunicorn else ("--workers", "1")
+    program = str(BIN / kind.__name__.lower())
+    command = (program, *peer.address, *options, "site_app:app")
+    with (
+        kind(*command, cwd=tmp_path) as server,
+        ThreadPoolExecutor() as pool,
+    ):
+        server.lines.said(kind.says)
+        heard = pool.submit(lambda: (server.port, [*server.lines]))
+        pool.submit((tmp_path / "go").write_text, "").result(TIMEOUT)
+        _, lines = heard.result(TIMEOUT)
+    assert any(re.search(kind.is_ready, line) for line in lines), lines
 
 
 def test_what_may_differ_is_taken_out() -> None:

@@ -16,11 +16,10 @@ from tests.applications.application import Application, Ending, Page, Place
 from tests.applications.crowd import Crowd
 from tests.applications.endings import ends, reloads
 from tests.applications.guest import Guest, differ
-from tests.applications.peers import PEERS, Celadon
+from tests.applications.peers import PEERS, START, Celadon
 from tests.applications.state import State, is_flat
 from tests.applications.story import Teller
 from tests.applications.visitor import Unanswered, Visitor
-from tests.support.raw import TIMEOUT
 from tests.support.servers import Started, wait_until
 from tests.support.services import Services
 
@@ -50,7 +49,8 @@ class Trial:
         self._application = application
         self._programs = programs
         self._seconds = seconds
-        self._options = ("--workers", "1", *options)
+        limit = ("--startup-timeout", f"{START:.0f}")
+        self._options = ("--workers", "1", *limit, *options)
         self._services = services
         self._both = both
         self._patience = patience
@@ -250,7 +250,7 @@ class Trial:
             env={**os.environ, **self._environment()},
             text=True,
             capture_output=True,
-            timeout=TIMEOUT,
+            timeout=START,
         )
         said = done.stdout + done.stderr
         if done.returncode != 0 or "Traceback" in said:
