@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.applications.guest import Guest
 
+_PATIENCE = 1200  # seconds: to make hundreds of tables takes minutes on a busy machine
+
 
 @dataclass(frozen=True)
 class Page:
@@ -101,7 +103,7 @@ class Place:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=300,
+            timeout=_PATIENCE,
         )
         assert done.returncode == 0, f"{program} {' '.join(words)}:\n{done.stdout}"
 
