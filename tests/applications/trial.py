@@ -123,7 +123,8 @@ class Trial:
         teller = Teller(server.port, self._application.story, "alone", 0)
         if found := teller.tell():
             said = "\n".join(server.lines[-30:])
-            raise Unanswered(f"story: {found[0]}\n{said}")
+            told = "\n".join(found)
+            raise Unanswered(f"story: {told}\n{said}")
         return answers, visitor
 
     def _compare(self, theirs: list[Answer], server: Started) -> Visitor:
