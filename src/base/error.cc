@@ -25,6 +25,7 @@ std::string_view describe(Error error) noexcept {
       return "the path is too long (that of a socket has 107 bytes at most)";
     case Error::Unsupported: return "not supported by this kernel";
     case Error::BadProxyHeader: return "bad PROXY protocol header";
+    case Error::BadTls: return "TLS failed";
     case Error::Other: return "input/output error";
   }
   std::unreachable();

@@ -25,6 +25,7 @@ enum class Error : std::uint8_t {
   PathTooLong,         // of a unix socket, or ENAMETOOLONG
   Unsupported,         // the kernel lacks the call
   BadProxyHeader,      // PROXY protocol: malformed, too long, or of an unknown version
+  BadTls,              // TLS: a handshake that failed, or a record that is not one
   Other,               // any other errno
 };
 

@@ -27,7 +27,8 @@ void Loop::turn(Nanos max_wait) noexcept {
   const Nanos began = now_;
   const int events = poller_->dispatch();
   // Few events take no time that is worth a look at the clock.
-  if (run_posted() || events > kFewEvents) fresh_now();
+  const bool again = run_again();
+  if (run_posted() || again || events > kFewEvents) fresh_now();
   const Nanos timers_began = now_;
   counters_->io += static_cast<std::uint64_t>(timers_began - began);
   if (timers_.advance(timers_began) == 0) return;
@@ -67,7 +68,7 @@ void Loop::settle() noexcept {
 }
 
 void Loop::wait_for_events(Nanos timeout) noexcept {
-  if (has_posted_.load(std::memory_order_acquire)) timeout = 0;
+  if (has_posted_.load(std::memory_order_acquire) || !again_.empty()) timeout = 0;
   const Nanos began = now_;
   late_ = began - polled_;
   counters_->work += static_cast<std::uint64_t>(late_);
@@ -93,6 +94,15 @@ void Loop::post(std::unique_ptr<Task> task) noexcept {
     has_posted_.store(true, std::memory_order_release);
   }
   waker_.wake();
+}
+
+// Who asks for it while he is told is told in the turn behind this one.
+bool Loop::run_again() noexcept {
+  if (again_.empty()) return false;
+  IntrusiveList<Again> due;
+  due.splice_back(again_);
+  while (Again* who = due.pop_front()) who->on_again();
+  return true;
 }
 
 bool Loop::run_posted() noexcept {

@@ -1,7 +1,7 @@
 // One round: settle what the work so far left behind, then wait for more work.
 //
 //   settle() ─► turn-end hooks ─► destroy what closed
-//   turn(max_wait) ─► poll ─► events ─► timers ─► posted
+//   turn(max_wait) ─► poll ─► events ─► again ─► posted ─► timers
 //
 // Between the two the owner looks whether there is work, and so how long to wait: hooks
 // may make some.
@@ -40,6 +40,14 @@ class TurnHook : public ListHook<TurnHook> {
  public:
   virtual ~TurnHook() = default;
   virtual void on_turn_end() noexcept = 0;
+};
+
+// Told in the next turn, which waits for nothing then: who has more to do than one turn
+// gives him, or has what the poller knows nothing of.
+class Again : public ListHook<Again> {
+ public:
+  virtual ~Again() = default;
+  virtual void on_again() noexcept = 0;
 };
 
 // Anything that is destroyed at the end of the turn in which it closed.
@@ -106,6 +114,10 @@ class Loop {
   void wake() const noexcept { waker_.wake(); }  // any thread, signal handlers
   [[nodiscard]] int wake_fd() const noexcept { return waker_.fd(); }
 
+  // Once, however often it is asked for until then.
+  void tell_again(Again& who) noexcept {
+    if (!who.linked()) again_.push_back(who);
+  }
   void add_hook(TurnHook& hook) noexcept { hooks_.push_back(hook); }
   void add_keeper(Keeper& keeper) noexcept { keepers_.push_back(keeper); }
   // A burst is over: all that keepers keep is given back.
@@ -148,6 +160,7 @@ class Loop {
   void wait_for_events(Nanos timeout) noexcept;
   void give_back_unused() noexcept;
   [[nodiscard]] bool keeps_memory() const noexcept;
+  [[nodiscard]] bool run_again() noexcept;
   [[nodiscard]] bool run_posted() noexcept;
   void run_hooks() noexcept;
 
@@ -160,6 +173,7 @@ class Loop {
   BlockHook* block_hook_ = nullptr;
   FdClaims* claims_ = nullptr;
   IntrusiveList<TurnHook> hooks_;
+  IntrusiveList<Again> again_;
   IntrusiveList<Keeper> keepers_;
   Upkeep upkeep_{*this};
   std::vector<std::unique_ptr<Disposable>> disposed_;

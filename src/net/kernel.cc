@@ -30,6 +30,10 @@ ssize_t send(int fd, std::span<const iovec> pieces, int flags) noexcept {
 }
 
 // It has no MSG_NOSIGNAL, and an application may have asked for the signal's default.
+ssize_t read_file(int file, std::span<char> into, off_t offset) noexcept {
+  return ::pread(file, into.data(), into.size(), offset);
+}
+
 ssize_t send_file(int fd, int file, off_t& offset, std::size_t count) noexcept {
   sigset_t broken, before;
   sigemptyset(&broken);

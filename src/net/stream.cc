@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "net/guard.h"
 #include "net/kernel.h"
 
 namespace celadon::net {
@@ -24,6 +25,16 @@ ssize_t retry_interrupted(Call call) noexcept {
 }
 
 }  // namespace
+
+Io receive_from(int fd, std::span<char> into) noexcept {
+  const ssize_t n = retry_interrupted([&] { return kernel::recv(fd, into); });
+  if (n > 0) return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
+  if (n == 0) return {Io::Step::Eof};
+  return from_errno();
+}
+
+Stream::Stream(int fd, StreamEvents& events, OutPool& pool) noexcept
+    : fd_(fd), events_(&events), pool_(&pool) {}
 
 Stream::~Stream() {
   close();
@@ -58,6 +69,7 @@ void Stream::set_interest(std::uint8_t interest) noexcept {
 
 void Stream::set_reading(bool on) noexcept {
   const auto read = static_cast<std::uint8_t>(on ? loop::kRead : 0);
+  if (guard_ && on && !reading() && guard_->has_more()) tell_again();
   set_interest(static_cast<std::uint8_t>((interest_ & loop::kWrite) | read));
 }
 
@@ -67,19 +79,109 @@ void Stream::want_write() noexcept {
 }
 
 Io Stream::read(std::span<char> into) noexcept {
-  const ssize_t n = retry_interrupted([&] { return kernel::recv(fd_, into); });
-  if (n > 0) return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
-  if (n == 0) return {Io::Step::Eof};
-  return from_errno();
+  if (guard_) [[unlikely]]
+    return read_opened(into);
+  return receive_from(fd_, into);
+}
+
+void Stream::note_sent(std::size_t bytes) noexcept {
+  sent_ += bytes;
+  events_->on_sent(bytes);
 }
 
 Io Stream::write_some(std::span<const iovec> pieces, Leave leave) noexcept {
+  if (guard_) [[unlikely]]
+    return write_sealed(pieces);
   const int flags = leave == Leave::WithNext ? MSG_MORE : 0;
   const ssize_t n = retry_interrupted([&] { return kernel::send(fd_, pieces, flags); });
   if (n < 0) return from_errno();
-  sent_ += static_cast<std::size_t>(n);
-  events_->on_sent(static_cast<std::size_t>(n));
+  note_sent(static_cast<std::size_t>(n));
   return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
+}
+
+// --- with a cipher before the socket ---
+
+void Stream::guard(std::unique_ptr<Cipher> cipher, std::string_view received) noexcept {
+  ASSERT(queued() == 0, "a cipher comes behind output that is queued");
+  guard_ = std::make_unique<Guard>(*this, fd_, std::move(cipher), received);
+  if (guard_->has_more() && reading()) tell_again();
+}
+
+void Stream::unguard() noexcept {
+  ASSERT(!guard_ || sealed() == 0, "a cipher goes before what it has sealed");
+  guard_.reset();
+}
+
+const Cipher* Stream::cipher() const noexcept {
+  return guard_ ? &guard_->cipher() : nullptr;
+}
+
+std::size_t Stream::sealed() const noexcept {
+  return guard_->sealed().size();
+}
+
+void Stream::tell_again() noexcept {
+  if (guard_ && loop_) loop_->tell_again(*guard_);
+}
+
+Io Stream::shake() noexcept {
+  const Io io = guard_->cipher().shake(*guard_);
+  send_what_was_said();
+  if (io.step == Io::Step::Done && guard_->has_more()) tell_again();
+  return io;
+}
+
+Io Stream::read_opened(std::span<char> into) noexcept {
+  const Io io = guard_->cipher().open(*guard_, into);
+  send_what_was_said();
+  if (io.step == Io::Step::Done && guard_->has_more()) tell_again();
+  return io;
+}
+
+// What a cipher says of its own while it reads: an alert, a ticket, a new key. That the
+// peer is gone the next write finds.
+void Stream::send_what_was_said() noexcept {
+  if (sealed() == 0 || waits_to_write()) return;
+  if (send_sealed().step == Io::Step::Again) want_write();
+}
+
+// Done: the kernel has all of it.
+Io Stream::send_sealed() noexcept {
+  while (sealed() > 0) {
+    const std::string_view rest = guard_->sealed();
+    const iovec whole{const_cast<char*>(rest.data()), rest.size()};
+    const ssize_t n =
+        retry_interrupted([&] { return kernel::send(fd_, {&whole, 1}, 0); });
+    if (n < 0) return from_errno();
+    guard_->pass(static_cast<std::size_t>(n));
+    note_sent(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+// What is sealed is taken, whether the kernel has it or not.
+Io Stream::write_sealed(std::span<const iovec> pieces) noexcept {
+  if (const Io before = send_sealed(); before.step != Io::Step::Done) return before;
+  const Io io = guard_->cipher().seal(*guard_, pieces);
+  const Io sent = send_sealed();
+  if (sent.step == Io::Step::Failed) return sent;
+  if (sent.step == Io::Step::Again) want_write();
+  return io;
+}
+
+Io Stream::seal_file(int file, off_t& offset, std::size_t count) noexcept {
+  if (const Io before = send_sealed(); before.step != Io::Step::Done) return before;
+  std::array<char, 16 * 1024> some;
+  const ssize_t n = retry_interrupted([&] {
+    return kernel::read_file(file, std::span(some).first(std::min(count, some.size())),
+                             offset);
+  });
+  if (n == 0) return {Io::Step::Eof};
+  if (n < 0) return from_errno();
+  const iovec piece{some.data(), static_cast<std::size_t>(n)};
+  const Io io = write_sealed({&piece, 1});
+  if (io.step == Io::Step::Done) offset += static_cast<off_t>(io.bytes);
+  return io;
 }
 
 Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
@@ -141,12 +243,16 @@ void Stream::queue_rest(std::size_t sent, std::string_view copied,
 
 // The kernel that is full would say so if it were asked again.
 Io Stream::write_queued() noexcept {
+  if (guard_) [[unlikely]] {
+    if (const Io io = send_sealed(); io.step != Io::Step::Done || !out_) return io;
+  }
   std::array<iovec, 64> pieces;
   const std::size_t count = out_->gather(pieces);
   std::size_t offered = 0;
   for (const iovec& piece : std::span(pieces).first(count)) offered += piece.iov_len;
   Io io = write_some(std::span(pieces).first(count));
-  if (io.step == Io::Step::Done && io.bytes < offered) io.step = Io::Step::Again;
+  const bool is_full = guard_ ? sealed() > 0 : io.bytes < offered;
+  if (io.step == Io::Step::Done && is_full) io.step = Io::Step::Again;
   return io;
 }
 
@@ -154,7 +260,7 @@ void Stream::send_queued() noexcept {
   if (!open() || waits_to_write()) return;
   while (queued() > 0) {
     const Io io = write_queued();
-    out_->pass_over(io.bytes);
+    if (out_) out_->pass_over(io.bytes);
     if (io.step != Io::Step::Done) return;
   }
 }
@@ -162,7 +268,7 @@ void Stream::send_queued() noexcept {
 Io Stream::flush() noexcept {
   while (queued() > 0) {
     const Io io = write_queued();
-    out_->consume(io.bytes);
+    if (out_) out_->consume(io.bytes);
     if (io.step == Io::Step::Again) want_write();
     if (io.step != Io::Step::Done) return io;
   }
@@ -172,11 +278,12 @@ Io Stream::flush() noexcept {
 }
 
 Io Stream::send_file(int file, off_t& offset, std::size_t count) noexcept {
+  if (guard_) [[unlikely]]
+    return seal_file(file, offset, count);
   const ssize_t n =
       retry_interrupted([&] { return kernel::send_file(fd_, file, offset, count); });
   if (n > 0) {
-    sent_ += static_cast<std::size_t>(n);
-    events_->on_sent(static_cast<std::size_t>(n));
+    note_sent(static_cast<std::size_t>(n));
     return {Io::Step::Done, Error::Other, static_cast<std::size_t>(n)};
   }
   if (n == 0) return {Io::Step::Eof};
@@ -240,6 +347,11 @@ void Stream::take_back() noexcept {
 }
 
 void Stream::shutdown_write() noexcept {
+  if (guard_ && sealed() == 0) {
+    guard_->cipher().say_goodbye(*guard_);
+    // The peer may do without it, and does where the kernel has no room.
+    [[maybe_unused]] const Io io = send_sealed();
+  }
   kernel::shutdown(fd_, SHUT_WR);
 }
 
@@ -249,6 +361,7 @@ void Stream::close() noexcept {
   if (is_shared()) kernel::shutdown(fd_, SHUT_RDWR);
   kernel::close(std::exchange(fd_, -1));
   drop_queue();
+  guard_.reset();
 }
 
 void Stream::reset() noexcept {
@@ -262,6 +375,7 @@ void Stream::reset() noexcept {
 void Stream::abandon() noexcept {
   if (fd_ >= 0) kernel::close(std::exchange(fd_, -1));
   drop_queue();
+  guard_.reset();
 }
 
 }  // namespace celadon::net

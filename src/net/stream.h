@@ -22,21 +22,12 @@
 #include "base/delivery.h"
 #include "base/out_queue.h"
 #include "loop/loop.h"
+#include "net/cipher.h"
+#include "net/io.h"
 
 namespace celadon::net {
 
-// What one attempt at input or output came to.
-struct Io {
-  enum class Step : std::uint8_t { Done, Again, Eof, Failed };
-  Step step = Step::Done;
-  Error error = Error::Other;  // meaningful for Failed
-  std::size_t bytes = 0;
-
-  // Of the peer or the way to it; what else fails where a file is sent is the file.
-  [[nodiscard]] bool is_of_peer() const noexcept {
-    return step == Step::Failed && (error == Error::Reset || error == Error::TimedOut);
-  }
-};
+class Guard;
 
 // When bytes leave that could.
 enum class Leave : std::uint8_t {
@@ -44,6 +35,9 @@ enum class Leave : std::uint8_t {
   WithNext,   // more follows at once: the kernel may wait for it to fill the segment
   AtTurnEnd,  // with others that end in this turn: only queued here, until flush()
 };
+
+// One attempt to read from a socket.
+[[nodiscard]] Io receive_from(int fd, std::span<char> into) noexcept;
 
 class StreamEvents {
  public:
@@ -60,8 +54,7 @@ class Stream : public loop::IoHandler {
  public:
   // Takes the descriptor over: connected, non-blocking, close-on-exec. What it queues
   // comes from the pool.
-  Stream(int fd, StreamEvents& events, OutPool& pool) noexcept
-      : fd_(fd), events_(&events), pool_(&pool) {}
+  Stream(int fd, StreamEvents& events, OutPool& pool) noexcept;
   ~Stream() override;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -82,7 +75,21 @@ class Stream : public loop::IoHandler {
   }
   // Bytes the kernel has taken since the stream was made.
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
-  [[nodiscard]] std::size_t queued() const noexcept { return out_ ? out_->bytes() : 0; }
+  [[nodiscard]] std::size_t queued() const noexcept {
+    return (out_ ? out_->bytes() : 0) + (guard_ ? sealed() : 0);
+  }
+
+  // From here on a cipher stands before the socket; `received` was read already and is
+  // for it. Nothing may be queued. shake() comes first.
+  void guard(std::unique_ptr<Cipher> cipher, std::string_view received) noexcept;
+  // Goes on with the handshake. Failed: what tells the peer so has left, if it could.
+  [[nodiscard]] Io shake() noexcept;
+  // Null: bytes go as they are.
+  [[nodiscard]] const Cipher* cipher() const noexcept;
+  // Bytes go as they are again: the peer does not speak the cipher's language.
+  void unguard() noexcept;
+  // on_readable() comes in the next turn, whatever the poller says.
+  void tell_again() noexcept;
 
   [[nodiscard]] Io read(std::span<char> into) noexcept;
   void set_reading(bool on) noexcept;
@@ -97,7 +104,8 @@ class Stream : public loop::IoHandler {
   // Likewise, by a thread that has the loop in custody: what keeps the bytes stays, and
   // what has failed the next flush() finds.
   void send_queued() noexcept;
-  // sendfile(2), past the queue, which must be empty. Advances `offset`.
+  // sendfile(2), past the queue, which must be empty; through the cipher, where one is.
+  // Advances `offset`.
   [[nodiscard]] Io send_file(int file, off_t& offset, std::size_t count) noexcept;
   // Asks for on_drained() once the kernel takes output again.
   void want_write() noexcept;
@@ -125,6 +133,11 @@ class Stream : public loop::IoHandler {
   void abandon() noexcept;
 
  private:
+  friend class Guard;
+  // What the poller knows nothing of is there.
+  void on_more() noexcept {
+    if (open() && reading()) events_->on_readable();
+  }
   void on_io(std::uint8_t ready) noexcept override;
   void set_interest(std::uint8_t interest) noexcept;
   void rest_in_hangup() noexcept;
@@ -137,6 +150,13 @@ class Stream : public loop::IoHandler {
   }
   Io write_some(std::span<const iovec> pieces, Leave leave = Leave::Now) noexcept;
   [[nodiscard]] Io write_queued() noexcept;
+  [[nodiscard]] std::size_t sealed() const noexcept;
+  [[nodiscard]] Io read_opened(std::span<char> into) noexcept;
+  [[nodiscard]] Io write_sealed(std::span<const iovec> pieces) noexcept;
+  [[nodiscard]] Io send_sealed() noexcept;
+  void send_what_was_said() noexcept;
+  [[nodiscard]] Io seal_file(int file, off_t& offset, std::size_t count) noexcept;
+  void note_sent(std::size_t bytes) noexcept;
   void queue_rest(std::size_t sent, std::string_view copied, std::string_view held,
                   Owner owner, std::string_view tail) noexcept;
 
@@ -148,6 +168,7 @@ class Stream : public loop::IoHandler {
   OutPool* pool_;
   loop::Loop* loop_ = nullptr;
   std::unique_ptr<OutQueue> out_;  // only while something waits
+  std::unique_ptr<Guard> guard_;   // only with a cipher
 };
 
 }  // namespace celadon::net

@@ -378,6 +378,17 @@ ssize_t Kernel::send_file(int fd, int file, off_t& offset, std::size_t count) {
   return n;
 }
 
+ssize_t Kernel::read_file(int file, std::span<char> into, off_t offset) {
+  const Descriptor& source = at(file);
+  const auto from = static_cast<std::uint64_t>(offset);
+  if (from >= source.size) return 0;
+  std::string bytes;
+  append_content(bytes, source.content, from,
+                 std::min<std::uint64_t>(into.size(), source.size - from));
+  std::ranges::copy(bytes, into.begin());
+  return static_cast<ssize_t>(bytes.size());
+}
+
 void Kernel::shutdown(int fd, int) {
   Link& link = *at(fd).link;
   if (std::exchange(link.server_shut, true)) return;

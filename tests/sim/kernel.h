@@ -180,6 +180,7 @@ class Kernel {
   ssize_t recv(int fd, std::span<char> into);
   ssize_t send(int fd, std::span<const iovec> pieces);
   ssize_t send_file(int fd, int file, off_t& offset, std::size_t count);
+  ssize_t read_file(int file, std::span<char> into, off_t offset);
   void shutdown(int fd, int how);
   // Not acknowledged by the peer's kernel yet.
   [[nodiscard]] std::size_t unsent(int fd) const noexcept;

@@ -55,6 +55,11 @@ ssize_t send_file(int fd, int file, off_t& offset, std::size_t count) noexcept {
   return Kernel::current().send_file(fd, file, offset, count);
 }
 
+ssize_t read_file(int file, std::span<char> into, off_t offset) noexcept {
+  const Outside outside;
+  return Kernel::current().read_file(file, into, offset);
+}
+
 void shutdown(int fd, int how) noexcept {
   const Outside outside;
   Kernel::current().shutdown(fd, how);

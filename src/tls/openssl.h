@@ -1,0 +1,30 @@
+// What this room needs of OpenSSL everywhere: owners of its objects, and what it says of
+// a failure.
+#pragma once
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <memory>
+#include <string>
+
+namespace celadon::tls {
+
+template <auto Free>
+struct Freed {
+  template <class T>
+  void operator()(T* object) const noexcept {
+    Free(object);
+  }
+};
+template <class T, auto Free>
+using Owned = std::unique_ptr<T, Freed<Free>>;
+
+using SslCtx = Owned<SSL_CTX, SSL_CTX_free>;
+using Ssl = Owned<SSL, SSL_free>;
+using Certificate = Owned<X509, X509_free>;
+
+// Why the last call failed, in OpenSSL's words; it forgets that then.
+[[nodiscard]] std::string take_failure();
+
+}  // namespace celadon::tls
