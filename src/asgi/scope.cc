@@ -129,7 +129,7 @@ py::Object ScopeBuilder::build(server::Exchange& x, PyObject* info, bool is_sock
   py::Object scope(PyDict_Copy(template_.get()));
   if (!scope) return {};
   PyObject* s = scope.get();
-  const bool secure = x.carrier.tls || scheme == gateway::Scheme::Https;
+  const bool secure = scheme == gateway::Scheme::Https;
   const std::string_view method = x.method();
   const http::Version version = x.carrier.version;
   const bool done =

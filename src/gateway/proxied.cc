@@ -34,6 +34,7 @@ bool means_secure(std::string_view said, std::string_view expected) noexcept {
 }  // namespace
 
 Scheme scheme_of(const server::Exchange& x, const EnvironOptions& options) noexcept {
+  if (x.carrier.tls) return Scheme::Https;
   if (!x.connection().trusted || options.secure_scheme_headers.empty())
     return Scheme::Http;
   const http::Request& r = x.request();

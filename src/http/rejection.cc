@@ -24,6 +24,7 @@ RejectionInfo rejection_info(Rejection rejection) noexcept {
     case Rejection::BadChunk: return {400, "malformed chunked body"};
     case Rejection::BadTrailer: return {400, "malformed trailer"};
     case Rejection::BadForwarded: return {400, "contradictory scheme headers"};
+    case Rejection::PlainHttp: return {400, "this port speaks https"};
     case Rejection::IncompleteBody: return {400, "incomplete body"};
     case Rejection::SlowHead: return {408, "request head took too long"};
     case Rejection::SlowBody: return {408, "request body took too long"};

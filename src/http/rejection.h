@@ -25,6 +25,7 @@ enum class Rejection : std::uint8_t {
   BadChunk,             // CH02 to CH09
   BadTrailer,           // CH10
   BadForwarded,         // EN10: scheme headers that contradict each other
+  PlainHttp,            // TL07: in the clear, where TLS is spoken
   IncompleteBody,       // CL06, CH09
   SlowHead,             // header_timeout
   SlowBody,             // body_timeout

@@ -10,6 +10,7 @@
 
 #include <sys/uio.h>
 
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -41,6 +42,15 @@ class Cipher {
   [[nodiscard]] virtual Io seal(Wire& wire, std::span<const iovec> pieces) noexcept = 0;
   // Tells the peer that nothing more comes.
   virtual void say_goodbye(Wire& wire) noexcept = 0;
+  // The handshake failed because the peer speaks HTTP as it is.
+  [[nodiscard]] virtual bool met_plain_http() const noexcept = 0;
+};
+
+// One cipher for each connection.
+class CipherSource {
+ public:
+  virtual ~CipherSource() = default;
+  [[nodiscard]] virtual std::unique_ptr<Cipher> make() noexcept = 0;
 };
 
 }  // namespace celadon::net

@@ -11,13 +11,14 @@
 
 namespace celadon::server {
 
-ClientConnection::ClientConnection(Server& server, int fd,
-                                   const net::Address& peer) noexcept
-    : server_(server), stream_(fd, *this, server.out_pool()) {
+ClientConnection::ClientConnection(Server& server, int fd, const net::Address& peer,
+                                   bool tls) noexcept
+    : server_(server), stream_(fd, *this, server.out_pool()), tls_(tls) {
   connection_.peer = peer;
   connection_.local = local_address(fd);
   connection_.trusted = settings().forwarded_allow.contains(peer);
-  if (settings().proxy_protocol != net::ProxyMode::Off) state_.stage = Stage::Preface;
+  const bool is_proxied = settings().proxy_protocol != net::ProxyMode::Off;
+  state_.stage = is_proxied ? Stage::Preface : tls ? Stage::Handshake : Stage::None;
 }
 
 ClientConnection::~ClientConnection() = default;
@@ -59,7 +60,7 @@ void ClientConnection::resume(const Passage& passage) noexcept {
   connection_.local = passage.local;
   connection_.trusted = passage.trusted;
   fresh_ = passage.fresh;
-  state_.stage = passage.proxied ? Stage::Preface : Stage::None;
+  if (!passage.proxied) state_.stage = tls_ ? Stage::Handshake : Stage::None;
   marks_.since = passage.since;
   settle();
 }
@@ -138,6 +139,7 @@ void ClientConnection::on_readable() noexcept {
 
 bool ClientConnection::read_some() noexcept {
   if (!stream_.open() || state_.input == Input::Ended) return false;
+  if (state_.stage == Stage::Handshake) return shake();
   const bool discards = state_.discards() || state_.lingers();
   const std::size_t room =
       std::min(discards ? Server::kScratch : read_room(), Server::kScratch);
@@ -156,6 +158,56 @@ bool ClientConnection::read_some() noexcept {
     on_bytes({server_.scratch().data(), io.bytes});
   }
   return stream_.open();
+}
+
+// --- TLS, where its listener speaks it ---
+
+void ClientConnection::begin_talk(std::string_view received) noexcept {
+  if (!tls_) {
+    set_stage(Stage::None);
+    return on_bytes(received);
+  }
+  set_stage(Stage::Handshake);
+  mark_input();
+  stream_.guard(server_.make_cipher(), received);
+}
+
+// False: nothing more is to be read for now. Others have their turn between two steps,
+// each of which may take a millisecond of the processor.
+bool ClientConnection::shake() noexcept {
+  if (!stream_.cipher()) stream_.guard(server_.make_cipher(), {});
+  if (!server_.may_shake()) {
+    stream_.tell_again();
+    return false;
+  }
+  const net::Io io = stream_.shake();
+  note_output();
+  if (io.step == net::Io::Step::Done) {
+    on_secured();
+  } else if (io.step == net::Io::Step::Failed) {
+    on_handshake_failure();
+  }
+  return io.step == net::Io::Step::Done;
+}
+
+// The time for a first request begins here.
+void ClientConnection::on_secured() noexcept {
+  connection_.cipher = stream_.cipher();
+  set_stage(Stage::None);
+  mark_input();
+}
+
+// An alert may be on its way, or a page: the connection ends as others do.
+void ClientConnection::on_handshake_failure() noexcept {
+  if (!stream_.cipher()->met_plain_http()) {
+    set_stage(Stage::None);
+    return end(Closed::Tls);
+  }
+  if (stream_.queued() > 0) return lose(Closed::Tls);
+  stream_.unguard();
+  set_stage(Stage::None);
+  if (why_ == Closed::Client) why_ = Closed::Tls;
+  on_plain_http();
 }
 
 bool ClientConnection::read_ahead() noexcept {
@@ -320,7 +372,7 @@ bool ClientConnection::pass_on() noexcept {
 // The stage is looked at first: of a request at hand nothing else may be looked at by
 // another thread.
 bool ClientConnection::waits_unread() const noexcept {
-  if (state_.stage != Stage::None && state_.stage != Stage::Preface) return false;
+  if (state_.stage > Stage::None || stream_.cipher()) return false;
   return stream_.open() && state_.input == Input::Open &&
          state_.output == Output::Idle && !has_input();
 }
@@ -331,7 +383,8 @@ Passage ClientConnection::passage() const noexcept {
           .since = marks_.since,
           .trusted = connection_.trusted,
           .fresh = fresh_,
-          .proxied = state_.stage == Stage::Preface};
+          .proxied = state_.stage == Stage::Preface,
+          .tls = tls_};
 }
 
 void ClientConnection::let_go() noexcept {

@@ -48,7 +48,8 @@ class ClientConnection : public loop::Disposable,
                          private net::StreamEvents,
                          private loop::Timer {
  public:
-  ClientConnection(Server& server, int fd, const net::Address& peer) noexcept;
+  // `tls`: it begins with a handshake, behind its PROXY header where it has one.
+  ClientConnection(Server& server, int fd, const net::Address& peer, bool tls) noexcept;
   ~ClientConnection() override;
 
   [[nodiscard]] static net::Address local_address(int fd) noexcept;
@@ -106,6 +107,8 @@ class ClientConnection : public loop::Disposable,
   // How many bytes it can take now; 0: reading pauses.
   [[nodiscard]] virtual std::size_t read_room() const noexcept = 0;
   virtual void on_bytes(std::string_view bytes) noexcept = 0;
+  // The peer speaks in the clear where TLS is spoken: the last that it is told.
+  virtual void on_plain_http() noexcept = 0;
   // The peer's end of file; the input has Ended.
   virtual void on_end() noexcept = 0;
   // The stream is closed, nothing comes or goes any more. True: an application has an
@@ -142,6 +145,8 @@ class ClientConnection : public loop::Disposable,
   // Likewise, ahead of its event: only so much in a turn, which may be reached.
   bool read_ahead() noexcept;
   void settle() noexcept;
+  // What the peer says first, behind its PROXY header, of which `received` was read.
+  void begin_talk(std::string_view received) noexcept;
   // The peer is gone, or nothing goes to it.
   void lose(Closed why = Closed::Client) noexcept;
   void remove() noexcept;
@@ -191,6 +196,9 @@ class ClientConnection : public loop::Disposable,
   void leave_corked() noexcept;
   void note_output() noexcept;
   void block_output() noexcept;
+  [[nodiscard]] bool shake() noexcept;
+  void on_secured() noexcept;
+  void on_handshake_failure() noexcept;
   void on_input_end() noexcept;
   void on_input_failure() noexcept;
   void discard(std::size_t bytes) noexcept;
@@ -216,6 +224,7 @@ class ClientConnection : public loop::Disposable,
   net::Stream stream_;
   ConnectionState state_;
   Closed why_ = Closed::Client;
+  bool tls_;
   bool resets_ = false;
   bool let_go_ = false;
   Marks marks_;

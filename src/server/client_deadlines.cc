@@ -55,12 +55,12 @@ void ClientConnection::act(Due due) noexcept {
   switch (due.why) {
     case Why::Nothing: return;
     case Why::Preface: return close(Closed::Slow);
+    case Why::Handshake: ++counters.timeouts_handshake; return close(Closed::Slow);
     case Why::FirstHead: ++counters.timeouts_header; return close(Closed::Slow);
     case Why::Idle: return on_idle_due();
     case Why::Closing:
       // Where no request can have been answered nothing can be lost.
-      return state_.stage == Stage::Preface ? close(Closed::Server)
-                                            : end(Closed::Server);
+      return state_.stage < Stage::None ? close(Closed::Server) : end(Closed::Server);
     case Why::Linger: return on_linger_due();
     case Why::Delivery: return on_delivery_due();
     case Why::Write: return on_write_due(due);

@@ -17,14 +17,18 @@
 //             shut.
 //
 //   Request   the one at hand
-//             Preface ──► None ◄──────────────────────────┐
+//             Preface ──► Handshake ──► None
+//                └────────────────────────▲
+//
+//                         None ◄──────────────────────────┐
 //                          │  ▲ answered at once          │ its body is over
 //                          ▼  │                           │
 //                  Head ─► Offered ─► Active ─────► Answered
 //                                       ├─► Lent ──► None
 //                                       └─► Whole ─► None
-//             Preface: waits for its PROXY header.   None: between two requests. Head:
-//             part of a head is there.   Offered: its receiver is being called. Active:
+//             Preface: waits for its PROXY header.   Handshake: of TLS, which has not
+//             begun or not ended.   None: between two requests.   Head: part of a head
+//             is there.   Offered: its receiver is being called. Active:
 //             it is with the application, or on the way there.   Answered: only the
 //             rest of its body is still to come.   Lent: the application has the
 //             socket, until it returns.   Whole: its answer is, and the end of the
@@ -49,6 +53,7 @@ enum class Input : std::uint8_t { Open, Last, Ended };
 enum class Output : std::uint8_t { Idle, Queued, Blocked, Ended };
 enum class Stage : std::uint8_t {
   Preface,
+  Handshake,
   None,
   Head,
   Offered,
@@ -60,7 +65,7 @@ enum class Stage : std::uint8_t {
 
 inline constexpr std::size_t kInputs = 3;
 inline constexpr std::size_t kOutputs = 4;
-inline constexpr std::size_t kStages = 8;
+inline constexpr std::size_t kStages = 9;
 
 inline constexpr Edge<Input> kInputEdges[]{
     {Input::Open, Input::Last},   // an answer or a refusal is the last
@@ -80,6 +85,8 @@ inline constexpr Edge<Output> kOutputEdges[]{
 };
 inline constexpr Edge<Stage> kStageEdges[]{
     {Stage::Preface, Stage::None},      // the PROXY header was read
+    {Stage::Preface, Stage::Handshake},  // likewise, and TLS begins behind it
+    {Stage::Handshake, Stage::None},     // it is done, or has failed
     {Stage::None, Stage::Head},         // the first byte of a request came
     {Stage::None, Stage::Offered},      // a head is whole
     {Stage::Head, Stage::Offered},      // likewise
@@ -130,7 +137,8 @@ struct ConnectionState {
 // Which states go together.
 [[nodiscard]] constexpr bool is_legal(ConnectionState s) noexcept {
   // Requests are only looked for where one may come.
-  if ((s.stage == Stage::Preface || s.stage == Stage::Answered) &&
+  if ((s.stage == Stage::Preface || s.stage == Stage::Handshake ||
+       s.stage == Stage::Answered) &&
       s.input != Input::Open && !s.over()) {
     return false;
   }

@@ -36,9 +36,10 @@ enum class Closed : std::uint8_t {
   Evicted,
   Passed,  // to another worker, where it goes on
   Server,  // which stops
+  Tls,     // the handshake failed
 };
-inline constexpr std::array<std::string_view, 7> kClosedNames{
-    "client", "answer", "idle", "slow", "evicted", "passed", "server"};
+inline constexpr std::array<std::string_view, 8> kClosedNames{
+    "client", "answer", "idle", "slow", "evicted", "passed", "server", "tls"};
 
 struct Counters {
   std::uint64_t accepted = 0;
@@ -50,6 +51,7 @@ struct Counters {
   std::uint64_t evicted = 0;
   std::uint64_t client_gone = 0;  // while a request was with the application
   std::uint64_t timeouts_header = 0;
+  std::uint64_t timeouts_handshake = 0;
   std::uint64_t timeouts_body = 0;
   std::uint64_t timeouts_write = 0;
   std::uint64_t timeouts_keepalive = 0;

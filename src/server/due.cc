@@ -27,6 +27,10 @@ Due of_input(const Situation& s, const Marks& marks, const Settings& set) noexce
       if (ends) return {};  // by itself
       return before_closing(s, marks,
                             {after(marks.since, set.header_timeout), Why::Preface});
+    case Stage::Handshake:
+      if (ends) return {};
+      return before_closing(
+          s, marks, {after(marks.since, set.tls_handshake_timeout), Why::Handshake});
     case Stage::Head:
       if (ends) return {};
       return {after(marks.since, set.header_timeout), Why::Head};

@@ -15,6 +15,7 @@ enum class Why : std::uint8_t {
   Nothing,
   More,       // input that is here already waits for its turn
   Preface,    // header_timeout: the PROXY header
+  Handshake,  // tls_handshake_timeout
   FirstHead,  // header_timeout: no byte of a first request
   Head,       // header_timeout: a head is partly here
   Idle,       // keepalive

@@ -52,6 +52,7 @@ struct Connection {
   net::Address peer;
   net::Address local;
   bool trusted = false;  // the peer is in forwarded_allow_ips
+  const net::Cipher* cipher = nullptr;  // null: in the clear
 };
 
 // What a request came by, as far as its answer depends on it.

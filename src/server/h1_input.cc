@@ -48,6 +48,7 @@ bool asks_for_head_alone(std::string_view head) noexcept {
 void H1Session::on_bytes(std::string_view bytes) noexcept {
   switch (state().stage) {
     case Stage::Preface: return on_preface(bytes);
+    case Stage::Handshake: return;  // they are the cipher's
     case Stage::None:
     case Stage::Head: return serve(bytes);
     case Stage::Answered:
@@ -155,7 +156,8 @@ void H1Session::begin(http::h1::HeadParser& parser, std::string_view bytes,
   const std::size_t size = parser.consumed();
   exchange_ = server_.ledger().open();
   Exchange& x = *exchange_;
-  x.begin(*this, connection_, {.version = parser.request().version});
+  x.begin(*this, connection_, {.version = parser.request().version,
+                              .tls = connection_.cipher != nullptr});
   x.take_head(bytes.substr(0, size), parser.request());
   x.received_at = now();
   x.pipelined = is_stored ? ++pipelined_ : pipelined_ = 0;
@@ -249,8 +251,13 @@ void H1Session::on_preface(std::string_view bytes) noexcept {
   if (result.destination) connection_.local = *result.destination;
   // The proxy stays the one that is trusted or not, as in gunicorn.
   drop(result.consumed);
-  set_stage(Stage::None);
-  serve({});
+  const std::string rest(stored());
+  ahead_.reset();
+  begin_talk(rest);
+}
+
+void H1Session::on_plain_http() noexcept {
+  reject(http::Rejection::PlainHttp, {});
 }
 
 }  // namespace celadon::server

@@ -23,6 +23,7 @@ std::size_t H1Session::read_room() const noexcept {
     // What is stored has its turn before more is read.
     case Stage::None: return has_input() ? 0 : Server::kScratch;
     case Stage::Preface:
+    case Stage::Handshake:
     case Stage::Head:
     case Stage::Answered:
     case Stage::Whole: return Server::kScratch;
@@ -47,6 +48,7 @@ std::size_t H1Session::read_room() const noexcept {
 void H1Session::on_end() noexcept {
   switch (state().stage) {
     case Stage::Preface:
+    case Stage::Handshake:
     case Stage::None:
     case Stage::Head:
     case Stage::Lent: return;

@@ -19,8 +19,8 @@ namespace celadon::server {
 
 class H1Session final : public ClientConnection, public Channel {
  public:
-  H1Session(Server& server, int fd, const net::Address& peer) noexcept
-      : ClientConnection(server, fd, peer) {}
+  H1Session(Server& server, int fd, const net::Address& peer, bool tls) noexcept
+      : ClientConnection(server, fd, peer, tls) {}
 
   void cancel() noexcept override;
   void tell_closing() noexcept override;
@@ -89,6 +89,7 @@ class H1Session final : public ClientConnection, public Channel {
   // `head`: as much as is there of what is refused.
   void reject(http::Rejection why, std::string_view head) noexcept;
   void on_preface(std::string_view bytes) noexcept;
+  void on_plain_http() noexcept override;
   // No request is taken after this one; what was stored of others is thrown away.
   void take_no_more() noexcept;
   void keep(std::string_view bytes) noexcept;

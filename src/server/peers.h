@@ -14,6 +14,7 @@ struct Passage {
   bool trusted = false;  // whoever connected is in forwarded_allow_ips
   bool fresh = true;     // it had no request yet
   bool proxied = false;  // its PROXY header is still to come
+  bool tls = false;      // its handshake is still to come
 };
 
 class Peers {

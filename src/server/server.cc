@@ -29,17 +29,31 @@ Server::~Server() {
   listeners_.clear();
 }
 
-std::expected<void, Error> Server::add_listener(net::ListenSocket socket) noexcept {
+std::expected<void, Error> Server::add_listener(net::ListenSocket socket,
+                                                bool plain) noexcept {
   auto listener = std::make_unique<net::Listener>(loop_, std::move(socket), *this);
   if (auto started = listener->start(); !started) return started;
+  if (plain) plain_.push_back(listener.get());
   listeners_.push_back(std::move(listener));
   return {};
 }
 
 // --- who comes ---
 
+bool Server::speaks_tls(const net::Listener& listener) const noexcept {
+  return ciphers_ && std::ranges::find(plain_, &listener) == plain_.end();
+}
+
+std::unique_ptr<net::Cipher> Server::make_cipher() noexcept {
+  return ciphers_->make();
+}
+
+bool Server::may_shake() noexcept {
+  return shakes_++ < kShakes;
+}
+
 net::Acceptor::Next Server::on_accept(int fd, const net::Address& peer,
-                                      net::Listener&) noexcept {
+                                      net::Listener& from) noexcept {
   // A connection that was accepted is always served: room was made for it before.
   ++counters_.accepted;
   if (peers_ && (draining_ || peers_->over_share())) {
@@ -47,14 +61,15 @@ net::Acceptor::Next Server::on_accept(int fd, const net::Address& peer,
                           .local = ClientConnection::local_address(fd),
                           .since = loop_.now(),
                           .trusted = settings_.forwarded_allow.contains(peer),
-                          .proxied = settings_.proxy_protocol != net::ProxyMode::Off};
+                          .proxied = settings_.proxy_protocol != net::ProxyMode::Off,
+                          .tls = speaks_tls(from)};
     if (pass(fd, passage)) {
       ++counters_.closed[static_cast<std::size_t>(Closed::Passed)];
       net::kernel::close(fd);
       return Next::More;
     }
   }
-  ClientConnection& connection = add(fd, peer);
+  ClientConnection& connection = add(fd, peer, speaks_tls(from));
   if (!attach(connection)) return Next::Pause;
   connection.start();
   // Behind these nobody is let in any more.
@@ -79,9 +94,9 @@ bool Server::attach(ClientConnection& connection) noexcept {
 }
 
 // The list owns its members; remove() hands them to the loop to be destroyed.
-ClientConnection& Server::add(int fd, const net::Address& peer) noexcept {
+ClientConnection& Server::add(int fd, const net::Address& peer, bool tls) noexcept {
   ++load_.connections;
-  auto* made = std::make_unique<H1Session>(*this, fd, peer).release();
+  auto* made = std::make_unique<H1Session>(*this, fd, peer, tls).release();
   connections_.push_back(*made);
   return *made;
 }
@@ -94,7 +109,7 @@ bool Server::pass(int fd, const Passage& passage) noexcept {
 
 void Server::take(int fd, const Passage& passage) noexcept {
   ++counters_.taken;
-  ClientConnection& connection = add(fd, passage.peer);
+  ClientConnection& connection = add(fd, passage.peer, passage.tls && ciphers_);
   if (!attach(connection)) return;
   connection.resume(passage);
   if (load_.connections > settings_.worker_connections) evict_one();
@@ -215,6 +230,7 @@ void Server::flush_corked() noexcept {
 
 void Server::on_turn_end() noexcept {
   if (handed_over_ > 0) bury_handed_over();
+  shakes_ = 0;
   flush_corked();
   ledger_.on_turn_end();
 }

@@ -31,8 +31,12 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cells cells);
   ~Server() override;
 
-  [[nodiscard]] std::expected<void, Error> add_listener(
-      net::ListenSocket socket) noexcept;
+  // Its connections speak TLS, unless it is `plain` or no ciphers are set.
+  [[nodiscard]] std::expected<void, Error> add_listener(net::ListenSocket socket,
+                                                        bool plain = false) noexcept;
+  // Connections that shake hands from now on do so with these; null: none does. They
+  // outlive the server, or are taken back before they go.
+  void set_ciphers(net::CipherSource* ciphers) noexcept { ciphers_ = ciphers; }
   void set_peers(Peers* peers) noexcept { peers_ = peers; }
   // A connection that another server has passed on.
   void take(int fd, const Passage& passage) noexcept;
@@ -92,6 +96,9 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   // Of one that drains: whether a successor serves on, or will.
   [[nodiscard]] Closing how_it_closes() noexcept;
   [[nodiscard]] bool accept_paused() const noexcept { return accept_paused_; }
+  [[nodiscard]] std::unique_ptr<net::Cipher> make_cipher() noexcept;
+  // Another step of a handshake, in this turn.
+  [[nodiscard]] bool may_shake() noexcept;
   [[nodiscard]] bool pass(int fd, const Passage& passage) noexcept;
   void set_idle(ClientConnection& connection, bool idle) noexcept;
   // Makes room by closing the connection that has been idle for longest.
@@ -122,7 +129,8 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
     Server& server_;
   };
 
-  ClientConnection& add(int fd, const net::Address& peer) noexcept;
+  ClientConnection& add(int fd, const net::Address& peer, bool tls) noexcept;
+  [[nodiscard]] bool speaks_tls(const net::Listener& listener) const noexcept;
   [[nodiscard]] bool attach(ClientConnection& connection) noexcept;
   bool evict_oldest() noexcept;
   void bury(ClientConnection& connection) noexcept;
@@ -136,6 +144,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   static constexpr std::size_t kRender = 4096;  // of an ordinary head
   static constexpr Nanos kRetryPeriod = 20 * kMillisecond;
   static constexpr Nanos kTellPeriod = 60 * kSecond;
+  static constexpr int kShakes = 4;  // in one turn
 
   loop::Loop& loop_;
   const Settings settings_;
@@ -158,6 +167,9 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   Nanos tell_pause_at_ = 0;  // not before
   bool evicting_ = false;
   Peers* peers_ = nullptr;
+  net::CipherSource* ciphers_ = nullptr;
+  std::vector<const net::Listener*> plain_;  // those in the clear, beside others
+  int shakes_ = 0;                           // in this turn
 
   std::array<char, kScratch> scratch_;
   http::h1::KnownBlocks known_blocks_;

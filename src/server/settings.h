@@ -18,6 +18,7 @@ struct Settings {
   http::Limits limits;
 
   Nanos header_timeout = 10 * kSecond;
+  Nanos tls_handshake_timeout = 5 * kSecond;
   Nanos body_timeout = 10 * kSecond;
   Nanos body_total_timeout = kNever;
   Nanos keepalive = 75 * kSecond;  // 0: a connection ends with its answer

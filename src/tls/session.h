@@ -47,6 +47,9 @@ class Session final : public net::Cipher {
   [[nodiscard]] net::Io seal(net::Wire& wire,
                              std::span<const iovec> pieces) noexcept override;
   void say_goodbye(net::Wire& wire) noexcept override;
+  [[nodiscard]] bool met_plain_http() const noexcept override {
+    return failure_ == Failure::PlainHttp;
+  }
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] Failure failure() const noexcept { return failure_; }
