@@ -49,23 +49,6 @@ Failure cause_of(unsigned long code) noexcept {
 
 }  // namespace
 
-std::string_view describe(Failure failure) noexcept {
-  switch (failure) {
-    case Failure::None: return "none";
-    case Failure::PlainHttp: return "plain_http";
-    case Failure::NotTls: return "not_tls";
-    case Failure::Version: return "version";
-    case Failure::Cipher: return "cipher";
-    case Failure::Protocol: return "protocol";
-    case Failure::Name: return "name";
-    case Failure::Certificate: return "certificate";
-    case Failure::Refused: return "refused";
-    case Failure::Left: return "left";
-    case Failure::Other: return "other";
-  }
-  std::unreachable();
-}
-
 // The wire is there for a call; what earlier ones left in the thread's list of errors
 // is not this one's.
 class Session::Use {
@@ -83,8 +66,10 @@ class Session::Use {
   Session& session_;
 };
 
-Session::Session(std::shared_ptr<const Context> context)
-    : context_(std::move(context)), ssl_(SSL_new(&context_->standard())) {
+Session::Session(std::shared_ptr<const Context> context, Counters* counters)
+    : context_(std::move(context)),
+      counters_(counters),
+      ssl_(SSL_new(&context_->standard())) {
   BIO* bio = BIO_new(method());
   CHECK(ssl_ && bio, "no memory for a TLS session");
   BIO_set_data(bio, this);
@@ -107,10 +92,23 @@ Io Session::shake(net::Wire& wire) noexcept {
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     set_state(State::Open);
+    note_done();
     return {};
   }
-  const Io io = judge(result);
-  return io.step == Io::Step::Eof ? fail(Failure::Left, "the peer has gone") : io;
+  Io io = judge(result);
+  if (io.step == Io::Step::Eof) io = fail(Failure::Left, "the peer has gone");
+  if (io.step == Io::Step::Failed) note_failure();
+  return io;
+}
+
+void Session::note_done() noexcept {
+  if (!counters_) return;
+  const std::size_t version = SSL_version(ssl_.get()) == TLS1_3_VERSION ? 1 : 0;
+  ++counters_->done[version][resumed() ? 1 : 0];
+}
+
+void Session::note_failure() noexcept {
+  if (counters_) ++counters_->failed[static_cast<std::size_t>(failure_)];
 }
 
 Io Session::open(net::Wire& wire, std::span<char> into) noexcept {

@@ -14,31 +14,18 @@
 #include "base/machine.h"
 #include "net/cipher.h"
 #include "tls/context.h"
+#include "tls/failure.h"
 #include "tls/openssl.h"
 
 namespace celadon::tls {
-
-// Why a handshake failed, as metrics count it.
-enum class Failure : std::uint8_t {
-  None,
-  PlainHttp,    // the peer speaks HTTP in the clear
-  NotTls,       // or something else
-  Version,      // no version in common
-  Cipher,       // no cipher, group or kind of signature in common
-  Protocol,     // no protocol in common (ALPN)
-  Name,         // a name that no certificate is for
-  Certificate,  // the client's: missing, not trusted, expired, revoked
-  Refused,      // the peer does not want ours: it has sent an alert
-  Left,         // the peer has gone
-  Other,
-};
-[[nodiscard]] std::string_view describe(Failure failure) noexcept;
 
 class Session final : public net::Cipher {
  public:
   enum class State : std::uint8_t { Shaking, Open, Ended, Failed };
 
-  explicit Session(std::shared_ptr<const Context> context);
+  // `counters` hear what the handshake comes to; null: nobody does. They outlive it.
+  explicit Session(std::shared_ptr<const Context> context,
+                   Counters* counters = nullptr);
 
   // net::Cipher
   [[nodiscard]] net::Io shake(net::Wire& wire) noexcept override;
@@ -82,7 +69,11 @@ class Session final : public net::Cipher {
                          std::size_t size, SSL* ssl, void* self) noexcept;
   [[nodiscard]] static BIO_METHOD* method() noexcept;
 
+  void note_done() noexcept;
+  void note_failure() noexcept;
+
   std::shared_ptr<const Context> context_;  // OpenSSL calls it
+  Counters* const counters_;
   Ssl ssl_;
   net::Wire* wire_ = nullptr;  // only within a call
   net::Io last_{};             // what the wire said last

@@ -67,6 +67,13 @@ void TicketKeys::turn(const TicketKey& fresh) noexcept {
   sequence_.store(before + 1, std::memory_order_release);
 }
 
+void TicketKeys::keep_fresh(Nanos now) noexcept {
+  Nanos due = due_.load(std::memory_order_relaxed);
+  if (now < due) return;
+  if (!due_.compare_exchange_strong(due, now + kTime, std::memory_order_relaxed)) return;
+  if (const auto fresh = make()) turn(*fresh);
+}
+
 std::optional<TicketKey> TicketKeys::make() noexcept {
   std::array<unsigned char, sizeof(TicketKey)> bytes;
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return {};

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/clock.h"
+
 namespace celadon::tls {
 
 struct TicketKey {
@@ -24,6 +26,7 @@ struct TicketKey {
 class TicketKeys {
  public:
   static constexpr std::size_t kKept = 3;  // by the older ones tickets are only read
+  static constexpr Nanos kTime = 12 * 3600 * kSecond;
 
   // The current one; none before the first turn() anywhere.
   [[nodiscard]] std::optional<TicketKey> current() const noexcept { return read(0); }
@@ -36,6 +39,9 @@ class TicketKeys {
 
   // The writer: `fresh` is the current one from now on, the oldest is forgotten.
   void turn(const TicketKey& fresh) noexcept;
+  // Likewise, with a key of random bytes, if the current one has had its time by `now`;
+  // whichever process asks first does it.
+  void keep_fresh(Nanos now) noexcept;
   // A key of random bytes; nothing where the system has none.
   [[nodiscard]] static std::optional<TicketKey> make() noexcept;
 
@@ -47,6 +53,7 @@ class TicketKeys {
   [[nodiscard]] std::optional<TicketKey> read(std::size_t index) const noexcept;
   [[nodiscard]] std::optional<TicketKey> read_once(std::size_t index) const noexcept;
 
+  std::atomic<Nanos> due_{0};
   std::atomic<std::uint32_t> sequence_{0};
   std::atomic<std::uint32_t> count_{0};
   std::array<Words, kKept> keys_{};

@@ -288,6 +288,17 @@ TEST_F(TlsTickets, AreNoneWithoutKeys) {
   EXPECT_EQ(SSL_SESSION_has_ticket(past.get()), 0);
 }
 
+TEST_F(TlsTickets, KeysGetAnotherOnceInTheirTime) {
+  TicketKeys turning;
+  turning.keep_fresh(kSecond);
+  const auto first = turning.current();
+  ASSERT_TRUE(first);
+  turning.keep_fresh(TicketKeys::kTime);
+  EXPECT_EQ(turning.current(), first);
+  turning.keep_fresh(kSecond + TicketKeys::kTime);
+  EXPECT_NE(turning.current(), first);
+}
+
 TEST_F(TlsTickets, KeysAreWholeOrNone) {
   TicketKeys none;
   EXPECT_FALSE(none.current());
@@ -398,6 +409,26 @@ TEST_F(TlsSession, EndsWithABrokenRecord) {
   EXPECT_EQ(open(), "");
   EXPECT_EQ(step, Step::Failed);
   EXPECT_FALSE(wire.down.empty()) << "an alert says so";
+}
+
+TEST_F(TlsSession, CountsWhatHandshakesComeTo) {
+  add(issue());
+  context = load();
+  Counters counters;
+  const auto meet = [&](int version) {
+    SSL_CTX_set_max_proto_version(&client.ctx(), version);
+    Session one(context, &counters);
+    Strings its;
+    client.begin();
+    client.shake(one, its);
+  };
+  meet(TLS1_2_VERSION);
+  meet(TLS1_3_VERSION);
+  meet(TLS1_3_VERSION);
+  meet(TLS1_1_VERSION);
+  EXPECT_EQ(counters.done[0][0], 1U);
+  EXPECT_EQ(counters.done[1][0], 2U);
+  EXPECT_EQ(counters.failed[static_cast<std::size_t>(Failure::Version)], 1U);
 }
 
 TEST_F(TlsSession, AHandshakeOfWhoLeavesHasFailed) {
