@@ -113,6 +113,7 @@ void add_requests(Catalogue& all) {
                  "counter",
                  "Time limits that were passed.",
                  {{label("kind", "header"), COUNT_CELL(server.timeouts_header)},
+                  {label("kind", "handshake"), COUNT_CELL(server.timeouts_handshake)},
                   {label("kind", "body"), COUNT_CELL(server.timeouts_body)},
                   {label("kind", "write"), COUNT_CELL(server.timeouts_write)},
                   {label("kind", "keepalive"), COUNT_CELL(server.timeouts_keepalive)},
@@ -123,6 +124,31 @@ void add_requests(Catalogue& all) {
   all.push_back(counter("celadon_requests_abandoned_total",
                         "Requests whose client left before the answer.",
                         COUNT_CELL(server.client_gone)));
+}
+
+void add_tls(Catalogue& all) {
+  std::vector<Row> rows;
+  std::size_t cell = COUNT_CELL(tls.done);
+  for (const std::string_view version : {"TLSv1.2", "TLSv1.3"}) {
+    for (const std::string_view resumed : {"false", "true"}) {
+      std::string labels;
+      metrics::append_label(labels, "result", "ok");
+      metrics::append_label(labels, "version", version);
+      metrics::append_label(labels, "resumed", resumed);
+      rows.push_back({keep(std::move(labels)), cell++});
+    }
+  }
+  // The first of the names is that of those that did not fail.
+  cell = COUNT_CELL(tls.failed);
+  for (const std::string_view why : std::span(tls::kFailureNames).subspan(1)) {
+    std::string labels;
+    metrics::append_label(labels, "result", why);
+    metrics::append_label(labels, "version", "");
+    metrics::append_label(labels, "resumed", "");
+    rows.push_back({keep(std::move(labels)), ++cell});
+  }
+  all.push_back({"celadon_tls_handshakes_total", "counter",
+                 "Handshakes of TLS, and what they came to.", std::move(rows)});
 }
 
 void add_websockets(Catalogue& all) {
@@ -250,6 +276,7 @@ void add_collector(Catalogue& all) {
 Catalogue make_catalogue() {
   Catalogue all;
   add_requests(all);
+  add_tls(all);
   add_websockets(all);
   add_tasks(all);
   add_connections(all);

@@ -6,6 +6,7 @@
 #include "loop/loop.h"
 #include "metrics/slab.h"
 #include "server/counters.h"
+#include "tls/failure.h"
 
 namespace celadon::module {
 
@@ -14,6 +15,7 @@ struct WorkerCounts {
   loop::Counters loop;
   green::HubStats hub;
   gateway::Counters bridge;
+  tls::Counters tls;
 };
 struct WorkerLoad {
   server::Load server;

@@ -230,7 +230,10 @@ int exec_module(PyObject* module) noexcept {
       add_submodule("celadon._core.metrics", "metrics", add_metrics) < 0) {
     return -1;
   }
-  if (!py::add_type(module, server_spec) || add_master_type(module) < 0) return -1;
+  if (!py::add_type(module, server_spec) || add_master_type(module) < 0 ||
+      add_tls(module) < 0) {
+    return -1;
+  }
   return PyModule_AddFunctions(module, functions);
 }
 

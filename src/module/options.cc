@@ -166,6 +166,7 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.flag("refuse_underscores", s.limits.refuse_underscores);
   r.flag("refuse_absolute_form", s.limits.refuse_absolute_form);
   r.duration("header_timeout", s.header_timeout);
+  r.duration("tls_handshake_timeout", s.tls_handshake_timeout);
   r.duration("body_timeout", s.body_timeout);
   r.duration("body_total_timeout", s.body_total_timeout);
   r.span("keepalive", s.keepalive);
@@ -263,6 +264,7 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   read_app(r, out.apps.emplace_back());
   r.apps("mounts", out.apps, read_mount);
   r.object("asgi_loop", out.asgi_loop);
+  r.object("tls", out.tls);
   r.duration("graceful_timeout", out.graceful_timeout);
   r.duration("watchdog_threshold", out.watch.report);
   r.duration("hand_over_after", out.watch.hand_over);
@@ -290,6 +292,28 @@ bool read_options(PyObject* dict, Options& out) noexcept {
   r.flag("reuse_port", out.reuse_port);
   r.integer("tcp_keepalive", out.tcp_keepalive);
   read_access_log(r, out);
+  return r.ok();
+}
+
+bool read_tls_options(PyObject* dict, tls::Settings& out) noexcept {
+  Reader r(dict);
+  std::vector<std::pair<std::string, std::string>> pairs;
+  r.pairs("certificates", pairs);
+  for (auto& [cert, key] : pairs) out.pairs.push_back({cert, key});
+  r.text("password", out.password);
+  r.text("ca_certs", out.ca_certs);
+  r.text("crl", out.crl);
+  int verify = 0;
+  r.integer("cert_reqs", verify);
+  out.verify = static_cast<tls::Verify>(verify);
+  r.text("ciphers", out.ciphers);
+  r.text("cipher_suites", out.cipher_suites);
+  bool only_13 = false;
+  r.flag("only_tls13", only_13);
+  if (only_13) out.min_version = tls::Version::Tls13;
+  out.protocols.clear();
+  r.list("protocols", out.protocols);
+  r.flag("strict_names", out.strict_names);
   return r.ok();
 }
 

@@ -8,6 +8,7 @@
 #include "py/ref.h"
 #include "server/access_log.h"
 #include "server/settings.h"
+#include "tls/settings.h"
 
 namespace celadon::module {
 
@@ -25,6 +26,7 @@ struct Options {
   gateway::Options bridge;
   std::vector<AppOptions> apps;   // that of the root first
   PyObject* asgi_loop = nullptr;  // of the worker, where one of them is of ASGI
+  PyObject* tls = nullptr;        // celadon._core.Tls, or None
   Nanos graceful_timeout = 30 * kSecond;
   green::WatchLimits watch;
   std::vector<std::uint64_t> duration_bounds;  // nanoseconds, of requests' histogram
@@ -48,6 +50,9 @@ struct Options {
 // Reads the dict that celadon.config makes: every key is required. False with an
 // exception that names the key.
 [[nodiscard]] bool read_options(PyObject* dict, Options& out) noexcept;
+
+// Likewise, of certificates and what goes with them.
+[[nodiscard]] bool read_tls_options(PyObject* dict, tls::Settings& out) noexcept;
 
 struct MasterOptions {
   int workers = 1;

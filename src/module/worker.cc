@@ -135,7 +135,16 @@ bool Worker::prepare(PyObject* errors, PyObject* make_socket) noexcept {
     if (asgi && !asgi->prepare(options_.asgi_loop, state)) return false;
     if (wsgi && !wsgi->prepare(errors, make_socket)) return false;
   }
-  return open_access_log();
+  return open_tls() && open_access_log();
+}
+
+bool Worker::open_tls() noexcept {
+  if (!get_tls(options_.tls, tls_)) return false;
+  if (!tls_.context) return true;
+  ciphers_.emplace(tls_.context, tls_.keys->get(),
+                   counts_ ? counts_->tls : own_tls_counts_, hub_.loop().clock());
+  server_->set_ciphers(&*ciphers_);
+  return true;
 }
 
 bool Worker::open_access_log() noexcept {

@@ -22,8 +22,10 @@
 #include "module/options.h"
 #include "module/request_meter.h"
 #include "module/seat.h"
+#include "module/tls_object.h"
 #include "server/heap_keeper.h"
 #include "server/server.h"
+#include "tls/source.h"
 
 namespace celadon::module {
 
@@ -73,6 +75,7 @@ class Worker final : public loop::SignalHandler,
   void report_to(int fd) noexcept override;
   std::size_t relieve() noexcept override { return server_->hand_over(); }
   void profile_to(int fd, letter::ProfileOrder order) noexcept override;
+  [[nodiscard]] bool open_tls() noexcept;
   void make_bridges(const py::Object& app, const py::Object& log_exception) noexcept;
   [[nodiscard]] server::App& app() noexcept;
   [[nodiscard]] bool has_background() const noexcept;
@@ -105,6 +108,9 @@ class Worker final : public loop::SignalHandler,
   // As options_.apps has them: that of the root first, which has the counters of all.
   std::vector<std::unique_ptr<gateway::Bridge>> bridges_;
   std::unique_ptr<gateway::Mounts> mounts_;  // where there are several
+  TlsMaterial tls_;
+  tls::Counters own_tls_counts_;
+  std::optional<tls::Source> ciphers_;  // where there are certificates
   std::unique_ptr<server::Server> server_;
   std::optional<server::HeapKeeper> heap_;
   std::unique_ptr<loop::Signals> signals_;

@@ -1,0 +1,97 @@
+#include "module/tls_object.h"
+
+#include <ctime>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "module/options.h"
+#include "py/type.h"
+
+namespace celadon::module {
+namespace {
+
+PyTypeObject* tls_type = nullptr;
+
+struct TlsObject {
+  PyObject_HEAD TlsMaterial* material;
+};
+
+TlsMaterial& material_of(PyObject* self) noexcept {
+  return *reinterpret_cast<TlsObject*>(self)->material;
+}
+
+// Tls(settings, before): `before` is a Tls or None; its tickets are good here too.
+PyObject* tls_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
+  PyObject *dict = nullptr, *before = nullptr;
+  if (!PyArg_ParseTuple(args, "O!O:Tls", &PyDict_Type, &dict, &before)) return nullptr;
+  tls::Settings settings;
+  TlsMaterial material;
+  if (!read_tls_options(dict, settings) || !get_tls(before, material)) return nullptr;
+  if (!material.keys) material.keys = SharedKeys::make();
+  if (!material.keys) return PyErr_NoMemory();
+  auto loaded =
+      tls::Context::load(settings, &material.keys->get(), std::time(nullptr));
+  if (!loaded) {
+    PyErr_SetString(PyExc_ValueError, loaded.error().c_str());
+    return nullptr;
+  }
+  material.context = std::move(*loaded);
+  PyObject* self = type->tp_alloc(type, 0);
+  if (!self) return nullptr;
+  reinterpret_cast<TlsObject*>(self)->material = new TlsMaterial(std::move(material));
+  return self;
+}
+
+void tls_dealloc(PyObject* self) noexcept {
+  delete reinterpret_cast<TlsObject*>(self)->material;
+  py::free_object(self);
+}
+
+PyObject* tls_expiries(PyObject* self, PyObject*) noexcept {
+  py::Object all(PyList_New(0));
+  for (const tls::Expiry& each : material_of(self).context->expiries()) {
+    const py::Object item(Py_BuildValue("ssL", each.name.c_str(), each.file.c_str(),
+                                        static_cast<long long>(each.at)));
+    if (!all || !item || PyList_Append(all.get(), item.get()) < 0) return nullptr;
+  }
+  return all.release();
+}
+
+PyMethodDef tls_methods[] = {
+    {"expiries", tls_expiries, METH_NOARGS,
+     "expiries() -> [(name, file, seconds since 1970) ...], one for each certificate"},
+    {nullptr, nullptr, 0, nullptr}};
+PyType_Slot tls_slots[] = {{Py_tp_new, py::as_slot(tls_new)},
+                           {Py_tp_dealloc, py::as_slot(tls_dealloc)},
+                           {Py_tp_methods, tls_methods},
+                           {0, nullptr}};
+PyType_Spec tls_spec{"celadon._core.Tls", sizeof(TlsObject), 0, Py_TPFLAGS_DEFAULT,
+                     tls_slots};
+
+}  // namespace
+
+std::shared_ptr<SharedKeys> SharedKeys::make() noexcept {
+  SharedMemory memory = SharedMemory::make(sizeof(tls::TicketKeys));
+  return memory ? std::make_shared<SharedKeys>(std::move(memory)) : nullptr;
+}
+
+SharedKeys::SharedKeys(SharedMemory memory) noexcept
+    : memory_(std::move(memory)), keys_(::new (memory_.get()) tls::TicketKeys()) {}
+
+bool get_tls(PyObject* object, TlsMaterial& out) noexcept {
+  if (object == Py_None) return true;
+  if (!PyObject_TypeCheck(object, tls_type)) {
+    py::raise_about(PyExc_TypeError, "not a Tls: %U", object);
+    return false;
+  }
+  out = material_of(object);
+  return true;
+}
+
+int add_tls(PyObject* module) noexcept {
+  tls_type = py::add_type(module, tls_spec);
+  return tls_type ? 0 : -1;
+}
+
+}  // namespace celadon::module
