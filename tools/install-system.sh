@@ -6,7 +6,7 @@ set -euo pipefail
 
 needed() {
   case $1 in
-    build) echo g++ cmake ninja-build python3-dev python3-venv zlib1g-dev ;;
+    build) echo g++ cmake ninja-build python3-dev python3-venv zlib1g-dev libssl-dev ;;
     test) echo libgtest-dev libnghttp2-dev pkg-config curl logrotate ;;
     services) echo postgresql mariadb-server redis-server openssl \
       libmariadb-dev pkg-config iproute2 util-linux haproxy nginx-light prometheus \
