@@ -3,6 +3,7 @@
 from celadon.config.core import (
     access_log,
     core_options,
+    tls_options,
     lack_of_descriptors,
     master_options,
     shows_clients_of_proxies,
@@ -16,6 +17,7 @@ __all__ = [
     "Config",
     "access_log",
     "core_options",
+    "tls_options",
     "lack_of_descriptors",
     "load",
     "master_options",

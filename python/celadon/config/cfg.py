@@ -45,8 +45,6 @@ class Cfg:
     """Settings by name, hooks that are not set as functions that do nothing, and what
     gunicorn makes of several settings."""
 
-    is_ssl = False
-
     def __init__(self, settings: Config) -> None:
         self.__dict__["_settings"] = settings
 
@@ -95,6 +93,10 @@ class Cfg:
     @property
     def address(self) -> list[tuple[str, int] | str]:
         return [address_of(each) for each in self.bind]
+
+    @property
+    def is_ssl(self) -> bool:
+        return bool(self._settings.certfile or self._settings.keyfile)
 
     @property
     def uid(self) -> int:

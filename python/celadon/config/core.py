@@ -63,6 +63,29 @@ def _own_headers(config: Config) -> dict[str, Any]:
     }
 
 
+def tls_options(config: Config) -> dict[str, Any]:
+    """The dict that `celadon._core.Tls` reads; empty: connections are in the clear."""
+    v = config.values
+    if not v["certfile"]:
+        return {}
+    others = (each.partition(":") for each in v["tls_certs"])
+    return {
+        "certificates": {
+            v["certfile"]: v["keyfile"],
+            **{cert: key for cert, _, key in others},
+        },
+        "password": v["keyfile_password"],
+        "ca_certs": v["ca_certs"],
+        "crl": v["client_crl"],
+        "cert_reqs": v["cert_reqs"],
+        "ciphers": v["ciphers"],
+        "cipher_suites": "",
+        "only_tls13": v["tls_min_version"] == "1.3",
+        "protocols": ["http/1.1"],
+        "strict_names": v["tls_strict_names"],
+    }
+
+
 def shows_clients_of_proxies(config: Config, is_asgi: bool) -> bool:
     """Whether an application is shown the client that a trusted proxy names."""
     wanted = config.proxy_headers

@@ -38,6 +38,8 @@ def contradictions(config: Config) -> list[str]:
     for name, row in SETTINGS.items():
         if row.ceiling and not 0 < config.values[name] <= row.ceiling:
             config.values[name] = row.ceiling  # 0 is never without limit
+    if not config.certfile and (config.keyfile or config.tls_certs):
+        problems.append("certfile: it is not set, and keys alone serve nobody")
     if config.worker_connections < 1:
         problems.append("worker_connections: at least one is needed")
     if not config.green and (config.threads > 1 or config.worker_class == "gthread"):

@@ -17,7 +17,7 @@ from celadon.master import addresses, hooks
 from celadon.master.logs import give_logs_away, open_logs
 from celadon.master.options import options_of
 from celadon.master.telling import in_a_line, say_why
-from celadon.serving import lifecycle, signals, systemd
+from celadon.serving import lifecycle, signals, systemd, tls
 from celadon.serving.statsd import Statsd
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class _Before:
     environ: dict[str, str]
     logs: logging.Before
     told: Statsd | None
+    tls: _core.Tls | None
 
 
 class Supervisor:
@@ -57,6 +58,8 @@ class Supervisor:
             raise UsageError(lack)
         self._given = options_of(settings, self._notifier.watchdog_period)
         self._slots = self._given["slots"]  # for life
+        # Before any worker is forked: it need not be able to read keys.
+        self.tls = tls.load(settings)
         self.core = _core.Master(self, self._given)
         self._before: _Before | None = None  # a reload that may fail still
         self._addresses = addresses.Addresses(self.core, self._notifier)
@@ -124,7 +127,7 @@ class Supervisor:
 
     def _say_addresses(self) -> None:
         for address in self._addresses.descriptions:
-            logging.logger.info("listening at %s", address)
+            logging.logger.info("listening at %s", tls.told(address, self.settings))
         for address in self._addresses.admin_descriptions:
             logging.logger.info("admin pages at %s", address)
 
@@ -177,7 +180,12 @@ class Supervisor:
         as it was."""
         self._notifier.reloading()
         before = _Before(
-            self.settings, self._given, {**os.environ}, logging.Before(), self.told
+            self.settings,
+            self._given,
+            {**os.environ},
+            logging.Before(),
+            self.told,
+            self.tls,
         )
         addresses = self._addresses.descriptions
         try:
@@ -205,10 +213,12 @@ class Supervisor:
         period = self._notifier.watchdog_period
         options = options_of(settings, period, self._slots)
         self._check_room(options["reload_surge"], settings.workers)
+        renewed = tls.load(settings, self.tls)
         self.core.configure(options)
         self._given = options
         self.told = open_logs(settings)
         self._addresses.follow(settings)
+        self.tls = renewed
         self._take(settings)
         lifecycle.call(settings, "on_reload", self.arbiter)
 
@@ -226,6 +236,7 @@ class Supervisor:
         self._given = before.options
         before.logs.restore()
         self.told = before.told
+        self.tls = before.tls
         self._addresses.follow(before.settings)
         still = [self._before.settings] if self._before else []
         self._addresses.settle(before.settings, *still)

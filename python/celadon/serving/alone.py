@@ -11,7 +11,7 @@ from celadon.base import output
 from celadon.base.version import VERSION
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
-from celadon.serving import ending, resources, signals, systemd, watchdog
+from celadon.serving import ending, resources, signals, systemd, tls, watchdog
 from celadon.serving.core import loop_of, make_core, raise_descriptor_limit, settle
 from celadon.serving.hosting import Hosted
 from celadon.serving.importer import with_mounts
@@ -72,7 +72,9 @@ def _serve(
         postponed.listen(end_early)
         try:
             access, watch = logging.access_writer(), watchdog.prepare()
-            core = make_core(hosted, settings, watch, None, notify, access)
+            core = make_core(
+                hosted, settings, watch, None, notify, access, tls.load(settings)
+            )
             addresses = [
                 core.bind(address, is_for_v6_only(address, settings.bind))[0]
                 for address in settings.bind
@@ -90,7 +92,7 @@ def _serve(
                 os.getpid(),
             )
             for address in addresses:
-                logging.logger.info("listening at %s", address)
+                logging.logger.info("listening at %s", tls.told(address, settings))
             for note in settings.notes:
                 logging.logger.info("%s", note)
             manager.ready("serving")

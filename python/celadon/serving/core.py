@@ -29,6 +29,7 @@ def make_core(
     seat: Any = None,
     notify: Callable[[str, int, int], None] | None = None,
     access: Callable[[int, str], None] | None = None,
+    tls: _core.Tls | None = None,
 ) -> _core.Server:
     """A server of the core, not bound yet.
 
@@ -37,7 +38,7 @@ def make_core(
     what the core was told, on a greenlet: ``"signal"`` and its number, ``"report"`` and
     a descriptor to write where greenlets are, ``"profile"`` or ``"profile all"``, a
     descriptor and milliseconds. `access` takes lines of the access log instead of its
-    file.
+    file. With `tls` every address that is bound speaks it.
     """
     logging.log_later(spawn_later)
     options = config.core_options(settings, VERSION)
@@ -49,6 +50,7 @@ def make_core(
     options.update(watch or {})
     options["stdout_fd"] = output.original(config.stream_of_access_log(settings))
     options["asgi_loop"] = loop_of(hosted)
+    options["tls"] = tls
     return _core.Server(
         hosted.root.app,
         options,

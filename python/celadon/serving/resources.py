@@ -11,6 +11,7 @@ from celadon._core import check_networks
 from celadon.base import output, process
 from celadon.config import Config, access_log
 from celadon.errors import UsageError
+from celadon.serving import tls
 
 
 def require(settings: Config) -> None:
@@ -26,6 +27,10 @@ def problems(settings: Config) -> Iterator[str]:
             check_networks(value)
         except ValueError as error:
             yield f"{name}: {error}"
+    try:
+        tls.load(settings)
+    except UsageError as error:
+        yield str(error)
     if why := why_not_made(access_log(settings)):
         yield f"accesslog: {why}"
     folder = settings.tmp_upload_dir

@@ -21,6 +21,7 @@ def serve_as_worker(
     worker: lifecycle.Worker,
     seat: Any,
     rotation: signals.Kept,
+    tls: _core.Tls | None,
 ) -> None:
     """Serves at the master's sockets until it says so, or is gone. Raises `AppError`,
     before anything is opened, where an ASGI application does not start."""
@@ -63,7 +64,7 @@ def serve_as_worker(
         try:
             access = logging.access_writer()
             core = make_core(
-                hosted, settings, watchdog.prepare(on_abort), seat, notify, access
+                hosted, settings, watchdog.prepare(on_abort), seat, notify, access, tls
             )
         except ValueError as error:
             raise UsageError(str(error)) from None

@@ -13,12 +13,13 @@ from celadon.config.settings import (
     observing,
     policy,
     process,
+    tls,
     websocket,
 )
 from celadon.config.settings.row import Setting
 
 _TABLES = (
-    *(process, asgi, limits, policy, websocket),
+    *(process, asgi, limits, policy, tls, websocket),
     *(logs, observing, admin, development),
 )
 

@@ -13,8 +13,12 @@ SHARED = frozenset(
         "accesslog",
         "backlog",
         "bind",
+        "ca_certs",
         "capture_output",
+        "cert_reqs",
+        "certfile",
         "chdir",
+        "ciphers",
         "control_socket",
         "control_socket_disable",
         "control_socket_mode",
@@ -27,6 +31,7 @@ SHARED = frozenset(
         "header_map",
         "initgroups",
         "keepalive",
+        "keyfile",
         "limit_request_field_size",
         "limit_request_fields",
         "limit_request_line",
@@ -65,7 +70,6 @@ SHARED = frozenset(
     }
 )
 
-_LATER_TLS = "TLS is not served yet: put a proxy in front"
 _LATER_H2 = "HTTP/2 is not served yet: put a proxy in front"
 _NO_ARBITER = "there is no second arbiter: use celadon.green.offload or a task queue"
 _LOOSE = "the parser is strict: repair the client, or let a proxy in front do so"
@@ -136,7 +140,7 @@ _SWITCHES = {
 _TABLE: Mapping[str, Verdict] = {
     "worker_tmp_dir": _no_effect("heartbeats live in shared memory, not in files"),
     "http_parser": _no_effect("there is one parser, and it is native"),
-    "ssl_version": _no_effect("use tls_min_version, once TLS is served"),
+    "ssl_version": _no_effect("use tls_min_version"),
     "suppress_ragged_eofs": _no_effect("it tunes Python's ssl module"),
     "do_handshake_on_connect": _no_effect("it tunes Python's ssl module"),
     "default_proc_name": _no_effect("use proc_name"),
@@ -156,11 +160,6 @@ _TABLE: Mapping[str, Verdict] = {
     "syslog_facility": _no_effect("syslog is not written yet"),
     "disable_redirect_access_to_syslog": _no_effect("syslog is not written yet"),
     "enable_backlog_metric": _no_effect("/metrics has the queues (admin_bind)"),
-    "certfile": _refused(_LATER_TLS),
-    "keyfile": _refused(_LATER_TLS),
-    "ca_certs": _refused(_LATER_TLS),
-    "cert_reqs": _refused(_LATER_TLS),
-    "ciphers": _refused(_LATER_TLS),
     "http_protocols": _refused(_LATER_H2, "h1", "h2,h1"),
     "http2_cleartext": _refused(_LATER_H2),
     "http2_max_concurrent_streams": _no_effect(_LATER_H2),

@@ -25,7 +25,7 @@ _VALUES: Mapping[str, str] = {
     "--ssl-certfile": "certfile",
     "--ssl-ciphers": "ciphers",
     "--ssl-keyfile": "keyfile",
-    "--ssl-keyfile-password": "--ssl-keyfile-password",
+    "--ssl-keyfile-password": "keyfile_password",
     "--timeout-graceful-shutdown": "graceful_timeout",
     "--timeout-keep-alive": "keepalive",
     "--timeout-worker-healthcheck": "timeout",
@@ -74,7 +74,6 @@ VERDICTS: Mapping[str, Verdict] = {
     "--reload-delay": Verdict("reload_engine says when it looks", False, ()),
     "--reload-exclude": Verdict(_IMPORTED, False, ()),
     "--reset-contextvars": Verdict("every request has a fresh context", False, ()),
-    "--ssl-keyfile-password": Verdict("TLS is not served yet: put a proxy in front"),
     "--use-colors": Verdict("the log has no colours", False, (False,)),
     "--ws": Verdict(_ONE_PARSER, False, ("auto",)),
 }
