@@ -25,10 +25,12 @@ void Loop::turn(Nanos max_wait) noexcept {
   ++counters_->turns;
   wait_for_events(max_wait);
   const Nanos began = now_;
+  IntrusiveList<Again> again;
+  again.splice_back(again_);
   const int events = poller_->dispatch();
   // Few events take no time that is worth a look at the clock.
-  const bool again = run_again();
-  if (run_posted() || again || events > kFewEvents) fresh_now();
+  const bool had_more = tell(again);
+  if (run_posted() || had_more || events > kFewEvents) fresh_now();
   const Nanos timers_began = now_;
   counters_->io += static_cast<std::uint64_t>(timers_began - began);
   if (timers_.advance(timers_began) == 0) return;
@@ -96,12 +98,10 @@ void Loop::post(std::unique_ptr<Task> task) noexcept {
   waker_.wake();
 }
 
-// Who asks for it while he is told is told in the turn behind this one.
-bool Loop::run_again() noexcept {
-  if (again_.empty()) return false;
-  IntrusiveList<Again> due;
-  due.splice_back(again_);
-  while (Again* who = due.pop_front()) who->on_again();
+// Who asks for it in this turn is told in the one behind.
+bool Loop::tell(IntrusiveList<Again>& again) noexcept {
+  if (again.empty()) return false;
+  while (Again* who = again.pop_front()) who->on_again();
   return true;
 }
 

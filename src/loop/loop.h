@@ -160,7 +160,7 @@ class Loop {
   void wait_for_events(Nanos timeout) noexcept;
   void give_back_unused() noexcept;
   [[nodiscard]] bool keeps_memory() const noexcept;
-  [[nodiscard]] bool run_again() noexcept;
+  [[nodiscard]] static bool tell(IntrusiveList<Again>& again) noexcept;
   [[nodiscard]] bool run_posted() noexcept;
   void run_hooks() noexcept;
 

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "tls/names.h"
@@ -48,6 +50,13 @@ std::expected<Certificate, std::string> read_leaf(const std::string& path) {
   return wrong(path, "has no certificate in PEM");
 }
 
+// OpenSSL says the same of a file without a key and of one that it cannot read.
+bool has_key(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return text.find("PRIVATE KEY-----") != std::string::npos;
+}
+
 std::expected<Key, std::string> read_key(const std::string& path,
                                          const std::string& password) {
   auto file = open_file(path);
@@ -55,11 +64,8 @@ std::expected<Key, std::string> read_key(const std::string& path,
   Key key(PEM_read_bio_PrivateKey(file->get(), nullptr, on_password,
                                   const_cast<std::string*>(&password)));
   if (key) return key;
-  const unsigned long code = ERR_peek_error();
   ERR_clear_error();
-  if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
-    return wrong(path, "has no private key in PEM");
-  }
+  if (!has_key(path)) return wrong(path, "has no private key in PEM");
   if (password.empty()) {
     return wrong(path, "its key is encrypted or broken; keyfile_password is not set");
   }

@@ -13,11 +13,11 @@ enum class Failure : std::uint8_t {
   None,
   PlainHttp,    // the peer speaks HTTP in the clear
   NotTls,       // or something else
-  Version,      // no version in common
-  Cipher,       // no cipher, group or kind of signature in common
-  Protocol,     // no protocol in common (ALPN)
-  Name,         // a name that no certificate is for
-  Certificate,  // the client's: missing, not trusted, expired, revoked
+  Versions,     // no version in common
+  Ciphers,      // no cipher, group or kind of signature in common
+  Protocols,     // no protocol in common (ALPN)
+  Names,        // a name that no certificate is for
+  ClientCert,   // the client's: missing, not trusted, expired, revoked
   Refused,      // the peer does not want ours: it has sent an alert
   Left,         // the peer has gone
   Other,

@@ -34,15 +34,15 @@ Failure cause_of(unsigned long code) noexcept {
     case SSL_R_BAD_RECORD_TYPE:
     case SSL_R_PACKET_LENGTH_TOO_LONG: return Failure::NotTls;
     case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_VERSION_TOO_LOW: return Failure::Version;
+    case SSL_R_VERSION_TOO_LOW: return Failure::Versions;
     case SSL_R_NO_SHARED_CIPHER:
     case SSL_R_NO_SUITABLE_KEY_SHARE:
     case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
-    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS: return Failure::Cipher;
-    case SSL_R_NO_APPLICATION_PROTOCOL: return Failure::Protocol;
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS: return Failure::Ciphers;
+    case SSL_R_NO_APPLICATION_PROTOCOL: return Failure::Protocols;
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-    case SSL_R_CERTIFICATE_VERIFY_FAILED: return Failure::Certificate;
-    case SSL_R_CALLBACK_FAILED: return Failure::Name;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED: return Failure::ClientCert;
+    case SSL_R_CALLBACK_FAILED: return Failure::Names;
     default: return Failure::Other;
   }
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace celadon::tls {
 namespace {
@@ -24,9 +23,7 @@ std::optional<TicketKey> TicketKeys::read_once(std::size_t index) const noexcept
   }
   std::atomic_thread_fence(std::memory_order_acquire);
   if (sequence_.load(std::memory_order_relaxed) != before) return {};
-  TicketKey key;
-  std::memcpy(&key, words.data(), sizeof key);
-  return key;
+  return std::bit_cast<TicketKey>(words);
 }
 
 std::optional<TicketKey> TicketKeys::read(std::size_t index) const noexcept {
@@ -57,8 +54,7 @@ void TicketKeys::turn(const TicketKey& fresh) noexcept {
                         std::memory_order_relaxed);
     }
   }
-  std::array<std::uint64_t, kWords> words;
-  std::memcpy(words.data(), &fresh, sizeof fresh);
+  const auto words = std::bit_cast<std::array<std::uint64_t, kWords>>(fresh);
   for (std::size_t w = 0; w < kWords; ++w) {
     keys_[0][w].store(words[w], std::memory_order_relaxed);
   }

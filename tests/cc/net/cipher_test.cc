@@ -14,7 +14,7 @@
 namespace celadon::net {
 namespace {
 
-class CipherTest : public testing::Test, protected StreamEvents {
+class CipherTest : public testing::Test, public StreamEvents {
  protected:
   CipherTest() {
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd_), 0);
