@@ -10,9 +10,12 @@
 
 #include <sys/uio.h>
 
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/io.h"
 
@@ -27,6 +30,19 @@ class Wire {
   virtual void transmit(std::string_view sealed) noexcept = 0;
 };
 
+// What an application may know of a connection whose handshake is done. Texts that are
+// not kept here live as long as the cipher.
+struct Secrecy {
+  std::string_view version;          // `TLSv1.3`
+  std::uint16_t version_number = 0;  // as it goes over the wire
+  std::string_view suite;            // of ciphers, in OpenSSL's words
+  std::uint16_t suite_number = 0;
+  std::string_view server_certificate;    // in PEM
+  bool asks_clients = false;              // for a certificate
+  std::vector<std::string> client_chain;  // in PEM, its own first; empty: it has none
+  std::string client_name;                // RFC 4514; whose certificate that is
+};
+
 class Cipher {
  public:
   virtual ~Cipher() = default;
@@ -35,13 +51,15 @@ class Cipher {
   [[nodiscard]] virtual Io shake(Wire& wire) noexcept = 0;
   // Eof: the peer has said that it sends no more, or its end came.
   [[nodiscard]] virtual Io open(Wire& wire, std::span<char> into) noexcept = 0;
-  // Something lies in memory of which the poller knows nothing: bytes that were opened,
-  // or received and not opened yet, be it half a record.
+  // Something is there of which the poller may know nothing: bytes that were opened, or
+  // received and not opened yet, be it half a record; or the end.
   [[nodiscard]] virtual bool has_more() const noexcept = 0;
   // Seals the first bytes, how many it says; all of them where they are few.
   [[nodiscard]] virtual Io seal(Wire& wire, std::span<const iovec> pieces) noexcept = 0;
   // Tells the peer that nothing more comes.
   virtual void say_goodbye(Wire& wire) noexcept = 0;
+  // Once the handshake is done.
+  [[nodiscard]] virtual const Secrecy& secrecy() const noexcept = 0;
   // The handshake failed because the peer speaks HTTP as it is.
   [[nodiscard]] virtual bool met_plain_http() const noexcept = 0;
 };

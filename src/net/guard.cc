@@ -19,6 +19,13 @@ void Guard::pass(std::size_t bytes) noexcept {
   }
 }
 
+void Guard::drop() noexcept {
+  unlink();
+  received_ = std::string();
+  sealed_ = std::string();
+  left_ = 0;
+}
+
 Io Guard::receive(std::span<char> into) noexcept {
   if (received_.empty()) return receive_from(fd_, into);
   const std::size_t n = std::min(into.size(), received_.size());

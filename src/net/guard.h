@@ -32,6 +32,8 @@ class Guard final : public Wire, public loop::Again {
   }
   // So many of them have left.
   void pass(std::size_t bytes) noexcept;
+  // Nothing comes or goes any more.
+  void drop() noexcept;
 
  private:
   Io receive(std::span<char> into) noexcept override;

@@ -124,6 +124,10 @@ void Stream::tell_again() noexcept {
   if (guard_ && loop_) loop_->tell_again(*guard_);
 }
 
+bool Stream::told_again() const noexcept {
+  return guard_ && guard_->linked();
+}
+
 Io Stream::shake() noexcept {
   const Io io = guard_->cipher().shake(*guard_);
   send_what_was_said();
@@ -164,9 +168,7 @@ Io Stream::write_sealed(std::span<const iovec> pieces) noexcept {
   if (const Io before = send_sealed(); before.step != Io::Step::Done) return before;
   const Io io = guard_->cipher().seal(*guard_, pieces);
   const Io sent = send_sealed();
-  if (sent.step == Io::Step::Failed) return sent;
-  if (sent.step == Io::Step::Again) want_write();
-  return io;
+  return sent.step == Io::Step::Failed ? sent : io;
 }
 
 Io Stream::seal_file(int file, off_t& offset, std::size_t count) noexcept {
@@ -181,6 +183,7 @@ Io Stream::seal_file(int file, off_t& offset, std::size_t count) noexcept {
   const iovec piece{some.data(), static_cast<std::size_t>(n)};
   const Io io = write_sealed({&piece, 1});
   if (io.step == Io::Step::Done) offset += static_cast<off_t>(io.bytes);
+  if (sealed() > 0) want_write();
   return io;
 }
 
@@ -202,6 +205,7 @@ Io Stream::send(std::string_view copied, std::string_view held, Owner owner,
         return io;
       }
       sent = io.bytes;
+      if (guard_ && sealed() > 0) want_write();
     }
   }
   const std::size_t total = copied.size() + held.size() + tail.size();
@@ -361,7 +365,7 @@ void Stream::close() noexcept {
   if (is_shared()) kernel::shutdown(fd_, SHUT_RDWR);
   kernel::close(std::exchange(fd_, -1));
   drop_queue();
-  guard_.reset();
+  if (guard_) guard_->drop();
 }
 
 void Stream::reset() noexcept {
@@ -375,7 +379,7 @@ void Stream::reset() noexcept {
 void Stream::abandon() noexcept {
   if (fd_ >= 0) kernel::close(std::exchange(fd_, -1));
   drop_queue();
-  guard_.reset();
+  if (guard_) guard_->drop();
 }
 
 }  // namespace celadon::net

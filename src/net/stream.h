@@ -84,12 +84,15 @@ class Stream : public loop::IoHandler {
   void guard(std::unique_ptr<Cipher> cipher, std::string_view received) noexcept;
   // Goes on with the handshake. Failed: what tells the peer so has left, if it could.
   [[nodiscard]] Io shake() noexcept;
-  // Null: bytes go as they are.
+  // Null: bytes go as they are. It stays when the stream is closed: a request may be with
+  // an application still.
   [[nodiscard]] const Cipher* cipher() const noexcept;
   // Bytes go as they are again: the peer does not speak the cipher's language.
   void unguard() noexcept;
   // on_readable() comes in the next turn, whatever the poller says.
   void tell_again() noexcept;
+  // That it will be so: something is here that was not looked at.
+  [[nodiscard]] bool told_again() const noexcept;
 
   [[nodiscard]] Io read(std::span<char> into) noexcept;
   void set_reading(bool on) noexcept;

@@ -19,8 +19,12 @@
 namespace celadon::tls {
 namespace {
 
-using Bio = Owned<BIO, BIO_free>;
 using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
+
+void free_ciphers(STACK_OF(SSL_CIPHER)* ciphers) {
+  sk_SSL_CIPHER_free(ciphers);
+}
+using Ciphers = Owned<STACK_OF(SSL_CIPHER), free_ciphers>;
 
 std::unexpected<std::string> wrong(std::string_view file, std::string_view what) {
   return std::unexpected(std::string(file) + ": " + std::string(what));
@@ -72,7 +76,7 @@ std::expected<Key, std::string> read_key(const std::string& path,
   return wrong(path, "its key cannot be read: the password is wrong, or it is broken");
 }
 
-std::string hex_day(const ASN1_TIME& at) {
+std::string day_of(const ASN1_TIME& at) {
   std::tm tm{};
   if (ASN1_TIME_to_tm(&at, &tm) != 1) return "an unreadable day";
   std::array<char, 32> text;
@@ -102,6 +106,29 @@ void choose_groups(SSL_CTX& ctx) {
     if (SSL_CTX_set1_groups_list(&ctx, groups) == 1) break;
   }
   ERR_clear_error();
+}
+
+// 112 bits: RSA of 2048 bits, no SHA-1 (SSL_CTX_set_security_level(3)).
+constexpr int kSecurity = 2;
+
+std::string why_refused() {
+  const int reason = ERR_GET_REASON(ERR_peek_error());
+  const bool is_weak = reason == SSL_R_EE_KEY_TOO_SMALL ||
+                       reason == SSL_R_CA_KEY_TOO_SMALL ||
+                       reason == SSL_R_CA_MD_TOO_WEAK;
+  return (is_weak ? "is too weak: " : "") + take_failure();
+}
+
+// Beside those of TLS 1.3, which are always there.
+bool has_good_cipher(SSL_CTX& ctx) {
+  const Ssl ssl(SSL_new(&ctx));
+  const Ciphers good(ssl ? SSL_get1_supported_ciphers(ssl.get()) : nullptr);
+  for (int i = 0; good && i < sk_SSL_CIPHER_num(good.get()); ++i) {
+    const std::string_view version =
+        SSL_CIPHER_get_version(sk_SSL_CIPHER_value(good.get(), i));
+    if (version != "TLSv1.3") return true;
+  }
+  return false;
 }
 
 void set_behaviour(SSL_CTX& ctx) {
@@ -142,7 +169,7 @@ Context::Result Context::add(const Pair& pair, const Settings& settings,
   if (!leaf) return std::unexpected(std::move(leaf.error()));
   const ASN1_TIME& until = *X509_get0_notAfter(leaf->get());
   if (X509_cmp_time(&until, &now) < 0) {
-    return wrong(pair.cert, "the certificate expired on " + hex_day(until));
+    return wrong(pair.cert, "the certificate expired on " + day_of(until));
   }
   const std::string& key_file = pair.key.empty() ? pair.cert : pair.key;
   auto key = read_key(key_file, settings.password);
@@ -155,11 +182,12 @@ Context::Result Context::add(const Pair& pair, const Settings& settings,
   if (!entry) return std::unexpected(std::move(entry.error()));
   SSL_CTX* ctx = (*entry)->ctx.get();
   if (SSL_CTX_use_certificate_chain_file(ctx, pair.cert.c_str()) != 1) {
-    return wrong(pair.cert, take_failure());
+    return wrong(pair.cert, why_refused());
   }
   if (SSL_CTX_use_PrivateKey(ctx, key->get()) != 1) {
     return wrong(key_file, take_failure());
   }
+  if (X509* used = SSL_CTX_get0_certificate(ctx)) pems_[used] = tls::pem_of(*used);
   (*entry)->kinds.push_back(EVP_PKEY_get_base_id(key->get()));
   const auto& names = (*entry)->names;
   expiries_.push_back(
@@ -186,7 +214,6 @@ std::expected<Context::Entry*, std::string> Context::entry_for(
 std::expected<SslCtx, std::string> Context::make(const Settings& settings) {
   SslCtx ctx(SSL_CTX_new(TLS_server_method()));
   if (!ctx) return std::unexpected("OpenSSL: " + take_failure());
-  SSL_CTX_set_security_level(ctx.get(), 2);
   SSL_CTX_set_min_proto_version(ctx.get(), std::to_underlying(settings.min_version));
   SSL_CTX_set_max_proto_version(ctx.get(), std::to_underlying(settings.max_version));
   const char* ciphers = settings.ciphers.empty() ? kCiphers : settings.ciphers.c_str();
@@ -196,6 +223,10 @@ std::expected<SslCtx, std::string> Context::make(const Settings& settings) {
   if (!settings.cipher_suites.empty() &&
       SSL_CTX_set_ciphersuites(ctx.get(), settings.cipher_suites.c_str()) != 1) {
     return wrong("ciphers", take_failure());
+  }
+  SSL_CTX_set_security_level(ctx.get(), kSecurity);  // whatever the ciphers say of it
+  if (settings.min_version == Version::Tls12 && !has_good_cipher(*ctx)) {
+    return wrong("ciphers", "none of them is good enough for TLS 1.2");
   }
   set_behaviour(*ctx);
   if (auto trusted = trust(*ctx, settings); !trusted) {
@@ -213,6 +244,11 @@ std::expected<SslCtx, std::string> Context::make(const Settings& settings) {
     SSL_CTX_set_options(ctx.get(), SSL_OP_NO_TICKET);
   }
   return ctx;
+}
+
+std::string_view Context::pem_of(const X509* certificate) const noexcept {
+  const auto it = pems_.find(certificate);
+  return it == pems_.end() ? std::string_view() : it->second;
 }
 
 // Of two certificates for one name the first that was given answers.

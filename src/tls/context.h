@@ -39,6 +39,8 @@ class Context {
   [[nodiscard]] const std::vector<Expiry>& expiries() const noexcept {
     return expiries_;
   }
+  // Of one of ours; empty: it is none.
+  [[nodiscard]] std::string_view pem_of(const X509* certificate) const noexcept;
   // Null: no certificate is for that name.
   [[nodiscard]] SSL_CTX* for_name(std::string_view name) const;
 
@@ -71,6 +73,7 @@ class Context {
   std::vector<Entry> entries_;
   std::vector<Expiry> expiries_;
   std::unordered_map<std::string, SSL_CTX*> names_;
+  std::unordered_map<const X509*, std::string> pems_;
 };
 
 }  // namespace celadon::tls

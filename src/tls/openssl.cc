@@ -1,8 +1,21 @@
 #include "tls/openssl.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 namespace celadon::tls {
+
+std::string text_in(BIO& bio) {
+  const char* text = nullptr;
+  const long size = BIO_get_mem_data(&bio, &text);
+  return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
+}
+
+std::string pem_of(X509& certificate) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (!bio || PEM_write_bio_X509(bio.get(), &certificate) != 1) return {};
+  return text_in(*bio);
+}
 
 // The first is the cause; what follows is who passed it on.
 std::string take_failure() {

@@ -2,6 +2,7 @@
 // a failure.
 #pragma once
 
+#include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -23,6 +24,12 @@ using Owned = std::unique_ptr<T, Freed<Free>>;
 using SslCtx = Owned<SSL_CTX, SSL_CTX_free>;
 using Ssl = Owned<SSL, SSL_free>;
 using Certificate = Owned<X509, X509_free>;
+
+using Bio = Owned<BIO, BIO_free>;
+
+// What was written to a BIO in memory.
+[[nodiscard]] std::string text_in(BIO& bio);
+[[nodiscard]] std::string pem_of(X509& certificate);
 
 // Why the last call failed, in OpenSSL's words; it forgets that then.
 [[nodiscard]] std::string take_failure();

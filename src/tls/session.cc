@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <climits>
 #include <utility>
 
 #include "base/assert.h"
+#include "tls/secrecy.h"
 
 namespace celadon::tls {
 namespace {
@@ -102,6 +102,7 @@ Io Session::shake(net::Wire& wire) noexcept {
 }
 
 void Session::note_done() noexcept {
+  secrecy_ = secrecy_of(*ssl_, *context_);
   if (!counters_) return;
   const std::size_t version = SSL_version(ssl_.get()) == TLS1_3_VERSION ? 1 : 0;
   ++counters_->done[version][resumed() ? 1 : 0];
@@ -115,12 +116,25 @@ Io Session::open(net::Wire& wire, std::span<char> into) noexcept {
   if (state_ == State::Ended) return {Io::Step::Eof};
   if (state_ != State::Open) return {Io::Step::Failed, Error::BadTls};
   const Use use(*this, wire);
-  const auto size = static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX));
-  const int result = SSL_read(ssl_.get(), into.data(), size);
-  if (result > 0) {
+  std::size_t filled = 0;
+  while (true) {
+    std::size_t got = 0;
+    const int result =
+        SSL_read_ex(ssl_.get(), into.data() + filled, into.size() - filled, &got);
+    if (result != 1) {
+      const Io io = judge_input(result);
+      // What is wrong, or ends, behind these bytes is told next.
+      if (filled == 0) return io;
+      break;
+    }
     new_keys_ = 0;
-    return {Io::Step::Done, Error::Other, static_cast<std::size_t>(result)};
+    filled += got;
+    if (filled == into.size() || SSL_has_pending(ssl_.get()) == 0) break;
   }
+  return {Io::Step::Done, Error::Other, filled};
+}
+
+Io Session::judge_input(int result) noexcept {
   if (new_keys_ > kMostNewKeys) return fail(Failure::Other, "too many new keys");
   const Io io = judge(result);
   if (io.step == Io::Step::Eof) set_state(State::Ended);
@@ -153,8 +167,10 @@ Io Session::fail(Failure failure, std::string reason) noexcept {
   return {Io::Step::Failed, Error::BadTls};
 }
 
+// The poller may know nothing of an end either.
 bool Session::has_more() const noexcept {
-  return state_ == State::Open && SSL_has_pending(ssl_.get()) == 1;
+  if (state_ == State::Open) return SSL_has_pending(ssl_.get()) == 1;
+  return state_ != State::Shaking;
 }
 
 bool Session::write(std::string_view bytes) noexcept {
@@ -246,7 +262,7 @@ int Session::on_read(BIO* bio, char* into, std::size_t size,
   auto& session = *static_cast<Session*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   *got = 0;
-  if (!session.wire_) return 0;
+  if (!session.wire_ || session.new_keys_ > kMostNewKeys) return 0;
   session.last_ = session.wire_->receive({into, size});
   if (session.last_.step == Io::Step::Again) BIO_set_retry_read(bio);
   *got = session.last_.bytes;

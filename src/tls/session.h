@@ -38,6 +38,10 @@ class Session final : public net::Cipher {
     return failure_ == Failure::PlainHttp;
   }
 
+  [[nodiscard]] const net::Secrecy& secrecy() const noexcept override {
+    return secrecy_;
+  }
+
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] Failure failure() const noexcept { return failure_; }
   // In OpenSSL's words; empty where nothing has failed.
@@ -57,6 +61,7 @@ class Session final : public net::Cipher {
  private:
   class Use;
   [[nodiscard]] net::Io judge(int result) noexcept;
+  [[nodiscard]] net::Io judge_input(int result) noexcept;
   [[nodiscard]] net::Io fail(Failure failure, std::string reason) noexcept;
   [[nodiscard]] bool write(std::string_view bytes) noexcept;
   void set_state(State to) noexcept;
@@ -81,6 +86,7 @@ class Session final : public net::Cipher {
   Failure failure_ = Failure::None;
   std::uint8_t new_keys_ = 0;  // KeyUpdates since the last byte for us
   std::string reason_;
+  net::Secrecy secrecy_;
 };
 
 inline constexpr Edge<Session::State> kSessionEdges[]{

@@ -85,6 +85,7 @@ class ToyCipher final : public net::Cipher {
     wire.transmit(std::string_view("\0", 1));
   }
   bool met_plain_http() const noexcept override { return met_http_; }
+  const net::Secrecy& secrecy() const noexcept override { return secrecy_; }
 
  private:
   static constexpr std::size_t kAtOnce = 64 * 1024;
@@ -98,6 +99,7 @@ class ToyCipher final : public net::Cipher {
   std::string in_;
   std::string opened_;
   bool met_http_ = false;
+  net::Secrecy secrecy_;
 };
 
 class ToyCiphers final : public net::CipherSource {

@@ -179,6 +179,19 @@ TEST_F(CipherTest, SaysGoodbyeBeforeItShuts) {
   EXPECT_EQ(::recv(fd_[1], &one, 1, 0), 0);
 }
 
+TEST_F(CipherTest, StaysForThoseWhoAskWhenTheStreamIsClosed) {
+  shake();
+  const std::string big(3 << 20, 'b');
+  EXPECT_EQ(stream_->send(big, {}, {}, {}).step, Io::Step::Again);
+  say(ToyCipher::sealed("more"));
+  const Cipher* cipher = stream_->cipher();
+  stream_->close();
+  EXPECT_EQ(stream_->cipher(), cipher);
+  EXPECT_EQ(stream_->queued(), 0U);
+  turns(2);
+  EXPECT_EQ(got_, "");
+}
+
 TEST_F(CipherTest, AHandshakeThatFailsSaysSo) {
   begin();
   say("nonsense");

@@ -13,8 +13,6 @@
 namespace celadon::tls {
 namespace {
 
-using Bio = Owned<BIO, BIO_free>;
-
 Key make_key(Kind kind) {
   switch (kind) {
     case Kind::Ecdsa: return Key(EVP_EC_gen("P-256"));
