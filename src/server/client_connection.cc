@@ -160,56 +160,6 @@ bool ClientConnection::read_some() noexcept {
   return stream_.open();
 }
 
-// --- TLS, where its listener speaks it ---
-
-void ClientConnection::begin_talk(std::string_view received) noexcept {
-  if (!tls_) {
-    set_stage(Stage::None);
-    return on_bytes(received);
-  }
-  set_stage(Stage::Handshake);
-  mark_input();
-  stream_.guard(server_.make_cipher(), received);
-}
-
-// False: nothing more is to be read for now. Others have their turn between two steps,
-// each of which may take a millisecond of the processor.
-bool ClientConnection::shake() noexcept {
-  if (!stream_.cipher()) stream_.guard(server_.make_cipher(), {});
-  if (!server_.may_shake()) {
-    stream_.tell_again();
-    return false;
-  }
-  const net::Io io = stream_.shake();
-  note_output();
-  if (io.step == net::Io::Step::Done) {
-    on_secured();
-  } else if (io.step == net::Io::Step::Failed) {
-    on_handshake_failure();
-  }
-  return io.step == net::Io::Step::Done;
-}
-
-// The time for a first request begins here.
-void ClientConnection::on_secured() noexcept {
-  connection_.cipher = stream_.cipher();
-  set_stage(Stage::None);
-  mark_input();
-}
-
-// An alert may be on its way, or a page: the connection ends as others do.
-void ClientConnection::on_handshake_failure() noexcept {
-  if (!stream_.cipher()->met_plain_http()) {
-    set_stage(Stage::None);
-    return end(Closed::Tls);
-  }
-  if (stream_.queued() > 0) return lose(Closed::Tls);
-  stream_.unguard();
-  set_stage(Stage::None);
-  if (why_ == Closed::Client) why_ = Closed::Tls;
-  on_plain_http();
-}
-
 bool ClientConnection::read_ahead() noexcept {
   if (!server_.may_read_ahead()) return false;
   const std::uint64_t& received = server_.ledger().counters().received_bytes;
@@ -295,10 +245,10 @@ net::Io ClientConnection::put_file(int file, off_t& offset,
                                    std::size_t count) noexcept {
   const net::Io io = stream_.send_file(file, offset, count);
   if (io.is_of_peer()) lose();
-  if (io.step == net::Io::Step::Again) {
-    stream_.want_write();
-    block_output();
-  }
+  if (io.step == net::Io::Step::Again) stream_.want_write();
+  // A cipher takes more than the kernel does.
+  const bool is_held = io.step == net::Io::Step::Done && stream_.queued() > 0;
+  if (io.step == net::Io::Step::Again || is_held) block_output();
   return io;
 }
 
@@ -526,6 +476,8 @@ void ClientConnection::lose(Closed why) noexcept {
 void ClientConnection::finish_close() noexcept {
   Timer::cancel();
   leave_corked();
+  ListHook<HandshakeTag>::unlink();
+  place_.reset();
   server_.set_idle(*this, false);
   set_input(Input::Ended);
   set_output(Output::Ended);

@@ -25,6 +25,7 @@
 #include "server/counters.h"
 #include "server/due.h"
 #include "server/exchange.h"
+#include "server/handshakes.h"
 #include "server/peers.h"
 #include "server/settings.h"
 
@@ -45,6 +46,7 @@ class ClientConnection : public loop::Disposable,
                          public ListHook<ClientConnection>,
                          public ListHook<IdleTag>,
                          public ListHook<CorkTag>,
+                         public ListHook<HandshakeTag>,
                          private net::StreamEvents,
                          private loop::Timer {
  public:
@@ -71,6 +73,8 @@ class ClientConnection : public loop::Disposable,
   // The server is stopping: an idle connection goes to another one, or ends soon;
   // others end after their answer. Called again and again.
   void drain() noexcept;
+  // Its handshake, which waited in line for it, may begin.
+  void on_place(Handshakes::Place place) noexcept;
   // Ends now, whatever is under way.
   void close(Closed why) noexcept;
   // Asks the application to end what it has of this connection.
@@ -145,8 +149,14 @@ class ClientConnection : public loop::Disposable,
   // Likewise, ahead of its event: only so much in a turn, which may be reached.
   bool read_ahead() noexcept;
   void settle() noexcept;
-  // What the peer says first, behind its PROXY header, of which `received` was read.
-  void begin_talk(std::string_view received) noexcept;
+  // TLS is spoken, behind a PROXY header where there is one.
+  [[nodiscard]] bool speaks_tls() const noexcept { return tls_; }
+  // Behind that header, with which `received` came.
+  void begin_handshake(std::string_view received) noexcept;
+  // The handshake waits for others to end.
+  [[nodiscard]] bool is_in_line() const noexcept {
+    return ListHook<HandshakeTag>::linked();
+  }
   // The peer is gone, or nothing goes to it.
   void lose(Closed why = Closed::Client) noexcept;
   void remove() noexcept;
@@ -166,6 +176,8 @@ class ClientConnection : public loop::Disposable,
   void drop_blocked() noexcept;
 
   [[nodiscard]] bool open() const noexcept { return stream_.open(); }
+  // It ends with its next answer, or soon: nobody takes it over.
+  [[nodiscard]] bool closing() const noexcept { return closing_since() != kNever; }
   [[nodiscard]] Delivery how_far() const noexcept { return stream_.delivery(); }
   [[nodiscard]] std::string local_path() const noexcept;
   [[nodiscard]] std::size_t queued() const noexcept { return stream_.queued(); }
@@ -212,6 +224,7 @@ class ClientConnection : public loop::Disposable,
   void enter_idle() noexcept;
   [[nodiscard]] bool pass_on() noexcept;
 
+  [[nodiscard]] Nanos closing_since() const noexcept;
   [[nodiscard]] Due next_due() const noexcept;
   [[nodiscard]] bool is_due() const noexcept;
   void end(Closed why) noexcept;
@@ -224,7 +237,8 @@ class ClientConnection : public loop::Disposable,
   net::Stream stream_;
   ConnectionState state_;
   Closed why_ = Closed::Client;
-  bool tls_;
+  const bool tls_;
+  Handshakes::Place place_;  // while it shakes hands
   bool resets_ = false;
   bool let_go_ = false;
   Marks marks_;

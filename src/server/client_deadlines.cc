@@ -8,6 +8,12 @@
 
 namespace celadon::server {
 
+// A cipher goes to no other process.
+Nanos ClientConnection::closing_since() const noexcept {
+  const Nanos since = server_.closing_since();
+  return stream_.cipher() ? std::min(since, server_.draining_since()) : since;
+}
+
 Due ClientConnection::next_due() const noexcept {
   const Situation situation{
       .state = state_,
@@ -16,7 +22,7 @@ Due ClientConnection::next_due() const noexcept {
       .waits_for_body = waits_for_body() && stream_.reading(),
       .resets = resets_,
       .makes_room = why_ == Closed::Evicted,
-      .closing_since = state_.stage <= Stage::None ? server_.closing_since() : kNever};
+      .closing_since = state_.stage <= Stage::None ? closing_since() : kNever};
   return due(situation, marks_, settings());
 }
 
@@ -44,7 +50,8 @@ void ClientConnection::on_timer() noexcept {
     }
     if (!stream_.open()) return;
     const Due due = next_due();
-    const bool is_read = !stream_.reading() || server_.may_read_ahead();
+    const bool is_read = !stream_.reading() ||
+                         (server_.may_read_ahead() && !stream_.told_again());
     if (due.when <= now() && is_read) act(due);
   }
   settle();

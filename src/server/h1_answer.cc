@@ -24,7 +24,7 @@ bool H1Session::is_last_answer(const Exchange& x,
   if (head.close || state().input == Input::Last || body_blocks_reuse(x)) return true;
   // Requests that are here already are answered first.
   if (has_input()) return false;
-  return state().input == Input::Ended || server_.closing() ||
+  return state().input == Input::Ended || closing() ||
          settings().keepalive == 0;
 }
 
@@ -226,6 +226,7 @@ Sent H1Session::open_tunnel(Exchange& x, const http::ResponseHead& head) noexcep
 
 Sent H1Session::lend(Exchange& x, Loan& loan) noexcept {
   const loop::Custody::Inside inside(server_.loop().custody());
+  if (connection_.cipher) return Sent::Gone;  // what it reads and writes is sealed
   if (queued() > 0 && !flush()) return Sent::Gone;
   if (queued() > 0) return Sent::Full;
   loan.socket = net::OwnedFd(net::kernel::duplicate(fd()));

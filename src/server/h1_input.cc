@@ -251,9 +251,13 @@ void H1Session::on_preface(std::string_view bytes) noexcept {
   if (result.destination) connection_.local = *result.destination;
   // The proxy stays the one that is trusted or not, as in gunicorn.
   drop(result.consumed);
-  const std::string rest(stored());
+  if (!speaks_tls()) {
+    set_stage(Stage::None);
+    return serve({});
+  }
+  const std::string received(stored());
   ahead_.reset();
-  begin_talk(rest);
+  begin_handshake(received);
 }
 
 void H1Session::on_plain_http() noexcept {

@@ -22,8 +22,8 @@ std::size_t H1Session::read_room() const noexcept {
   switch (state().stage) {
     // What is stored has its turn before more is read.
     case Stage::None: return has_input() ? 0 : Server::kScratch;
+    case Stage::Handshake: return is_in_line() ? 0 : Server::kScratch;
     case Stage::Preface:
-    case Stage::Handshake:
     case Stage::Head:
     case Stage::Answered:
     case Stage::Whole: return Server::kScratch;

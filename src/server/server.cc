@@ -17,6 +17,7 @@ Server::Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cell
       counters_(cells.counters),
       load_(cells.load),
       ledger_(loop, app, settings_, log, cells),
+      handshakes_(settings_.tls_handshakes, load_.handshakes),
       parser_(settings_.limits, known_blocks_) {
   render_.reserve(kRender);
   loop_.add_hook(*this);
@@ -29,20 +30,14 @@ Server::~Server() {
   listeners_.clear();
 }
 
-std::expected<void, Error> Server::add_listener(net::ListenSocket socket,
-                                                bool plain) noexcept {
+std::expected<void, Error> Server::add_listener(net::ListenSocket socket) noexcept {
   auto listener = std::make_unique<net::Listener>(loop_, std::move(socket), *this);
   if (auto started = listener->start(); !started) return started;
-  if (plain) plain_.push_back(listener.get());
   listeners_.push_back(std::move(listener));
   return {};
 }
 
 // --- who comes ---
-
-bool Server::speaks_tls(const net::Listener& listener) const noexcept {
-  return ciphers_ && std::ranges::find(plain_, &listener) == plain_.end();
-}
 
 std::unique_ptr<net::Cipher> Server::make_cipher() noexcept {
   return ciphers_->make();
@@ -53,7 +48,7 @@ bool Server::may_shake() noexcept {
 }
 
 net::Acceptor::Next Server::on_accept(int fd, const net::Address& peer,
-                                      net::Listener& from) noexcept {
+                                      net::Listener&) noexcept {
   // A connection that was accepted is always served: room was made for it before.
   ++counters_.accepted;
   if (peers_ && (draining_ || peers_->over_share())) {
@@ -62,14 +57,14 @@ net::Acceptor::Next Server::on_accept(int fd, const net::Address& peer,
                           .since = loop_.now(),
                           .trusted = settings_.forwarded_allow.contains(peer),
                           .proxied = settings_.proxy_protocol != net::ProxyMode::Off,
-                          .tls = speaks_tls(from)};
+                          .tls = speaks_tls()};
     if (pass(fd, passage)) {
       ++counters_.closed[static_cast<std::size_t>(Closed::Passed)];
       net::kernel::close(fd);
       return Next::More;
     }
   }
-  ClientConnection& connection = add(fd, peer, speaks_tls(from));
+  ClientConnection& connection = add(fd, peer, speaks_tls());
   if (!attach(connection)) return Next::Pause;
   connection.start();
   // Behind these nobody is let in any more.
@@ -109,7 +104,7 @@ bool Server::pass(int fd, const Passage& passage) noexcept {
 
 void Server::take(int fd, const Passage& passage) noexcept {
   ++counters_.taken;
-  ClientConnection& connection = add(fd, passage.peer, passage.tls && ciphers_);
+  ClientConnection& connection = add(fd, passage.peer, passage.tls && speaks_tls());
   if (!attach(connection)) return;
   connection.resume(passage);
   if (load_.connections > settings_.worker_connections) evict_one();
@@ -321,6 +316,7 @@ Closing Server::how_it_closes() noexcept {
 void Server::drain() noexcept {
   if (draining_) return;
   draining_ = true;
+  draining_since_ = loop_.now();
   accept_paused_ = false;  // nobody waits for a place any more
   for (auto& listener : listeners_) listener->accept_queued_and_close();
   ClientConnection* next = nullptr;

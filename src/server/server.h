@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 #include "net/listener.h"
 #include "server/client_connection.h"
+#include "server/handshakes.h"
 #include "server/ledger.h"
 #include "server/peers.h"
 #include "server/punctual.h"
@@ -31,11 +32,10 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   Server(loop::Loop& loop, App& app, Settings settings, LogSink& log, Cells cells);
   ~Server() override;
 
-  // Its connections speak TLS, unless it is `plain` or no ciphers are set.
-  [[nodiscard]] std::expected<void, Error> add_listener(net::ListenSocket socket,
-                                                        bool plain = false) noexcept;
-  // Connections that shake hands from now on do so with these; null: none does. They
-  // outlive the server, or are taken back before they go.
+  [[nodiscard]] std::expected<void, Error> add_listener(
+      net::ListenSocket socket) noexcept;
+  // With them all that come from now on speak TLS; null: none does. They outlive the
+  // server.
   void set_ciphers(net::CipherSource* ciphers) noexcept { ciphers_ = ciphers; }
   void set_peers(Peers* peers) noexcept { peers_ = peers; }
   // A connection that another server has passed on.
@@ -92,11 +92,13 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   // Since when the server ends, and with it its connections: nobody takes them over.
   // kNever: it does not.
   [[nodiscard]] Nanos closing_since() noexcept;
-  [[nodiscard]] bool closing() noexcept { return closing_since() != kNever; }
+  // Since when it drains, whether anybody takes its connections over or not.
+  [[nodiscard]] Nanos draining_since() const noexcept { return draining_since_; }
   // Of one that drains: whether a successor serves on, or will.
   [[nodiscard]] Closing how_it_closes() noexcept;
   [[nodiscard]] bool accept_paused() const noexcept { return accept_paused_; }
   [[nodiscard]] std::unique_ptr<net::Cipher> make_cipher() noexcept;
+  [[nodiscard]] Handshakes& handshakes() noexcept { return handshakes_; }
   // Another step of a handshake, in this turn.
   [[nodiscard]] bool may_shake() noexcept;
   [[nodiscard]] bool pass(int fd, const Passage& passage) noexcept;
@@ -130,7 +132,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   };
 
   ClientConnection& add(int fd, const net::Address& peer, bool tls) noexcept;
-  [[nodiscard]] bool speaks_tls(const net::Listener& listener) const noexcept;
+  [[nodiscard]] bool speaks_tls() const noexcept { return ciphers_ != nullptr; }
   [[nodiscard]] bool attach(ClientConnection& connection) noexcept;
   bool evict_oldest() noexcept;
   void bury(ClientConnection& connection) noexcept;
@@ -153,6 +155,7 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   Counters& counters_;
   Load& load_;
   Ledger ledger_;
+  Handshakes handshakes_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   IntrusiveList<ClientConnection> connections_;
   IntrusiveList<ClientConnection, IdleTag> idle_;  // the oldest first
@@ -162,14 +165,14 @@ class Server final : public loop::TurnHook, public loop::Keeper, public net::Acc
   std::size_t read_ahead_ = 0;       // bytes
   Retry retry_{*this};
   bool draining_ = false;
+  Nanos draining_since_ = kNever;
   Nanos closing_since_ = kNever;
   bool accept_paused_ = false;
   Nanos tell_pause_at_ = 0;  // not before
   bool evicting_ = false;
   Peers* peers_ = nullptr;
   net::CipherSource* ciphers_ = nullptr;
-  std::vector<const net::Listener*> plain_;  // those in the clear, beside others
-  int shakes_ = 0;                           // in this turn
+  int shakes_ = 0;  // in this turn
 
   std::array<char, kScratch> scratch_;
   http::h1::KnownBlocks known_blocks_;

@@ -19,6 +19,7 @@ struct Settings {
 
   Nanos header_timeout = 10 * kSecond;
   Nanos tls_handshake_timeout = 5 * kSecond;
+  std::size_t tls_handshakes = 500;  // in progress; 0: any number
   Nanos body_timeout = 10 * kSecond;
   Nanos body_total_timeout = kNever;
   Nanos keepalive = 75 * kSecond;  // 0: a connection ends with its answer

@@ -92,6 +92,16 @@ class ServerTest : public ::testing::Test {
                     : "";
   }
 
+  // Likewise, all until its end.
+  static std::string receive_all(int fd) {
+    std::string all;
+    for (std::string some = receive(fd); some != "<eof>"; some = receive(fd)) {
+      if (some.empty()) return all + "<more>";
+      all += some;
+    }
+    return all;
+  }
+
   ManualClock clock_;
   loop::Loop loop_{loop::make_epoll_poller(), clock_};
   NoLog log_;

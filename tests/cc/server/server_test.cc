@@ -907,7 +907,7 @@ TEST(ConnectionStates, WhatGoesTogether) {
     EXPECT_FALSE(s.output == Output::Ended && s.input == Input::Open);
     EXPECT_FALSE(s.lingers() && s.stage != Stage::None && s.stage != Stage::Whole);
   });
-  EXPECT_EQ(legal, 55);
+  EXPECT_EQ(legal, 59);
   EXPECT_TRUE(is_legal({}));
 }
 

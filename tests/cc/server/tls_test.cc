@@ -1,9 +1,11 @@
 // What a server does where its connections begin with a handshake; the cipher is a toy.
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "../toy_cipher.h"
@@ -84,8 +86,7 @@ TEST_F(TlsServerTest, AHandshakeHasItsTime) {
 TEST_F(TlsServerTest, AHandshakeThatFailsIsToldAndEnds) {
   const int fd = meet();
   send(fd, "nonsense");
-  EXPECT_EQ(receive(fd), "alert!");
-  EXPECT_EQ(receive(fd), "<eof>");
+  EXPECT_EQ(receive_all(fd), "alert!");
   ::shutdown(fd, SHUT_WR);
   round();
   EXPECT_EQ(closed(Closed::Tls), 1U);
@@ -101,17 +102,17 @@ TEST_F(TlsServerTest, WhoLeavesInTheMidstOfItIsForgotten) {
   EXPECT_EQ(server_.load().connections, 0U);
 }
 
-TEST_F(TlsServerTest, PlainHttpIsToldSoInTheClear) {
+TEST_F(TlsServerTest, TL07PlainHttpIsToldSoInTheClear) {
   const int fd = meet();
   send(fd, kGet);
-  const std::string answer = receive(fd);
+  const std::string answer = receive_all(fd);
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << answer;
   EXPECT_NE(answer.find("https"), std::string::npos) << answer;
-  EXPECT_EQ(receive(fd), "<eof>");
+  EXPECT_TRUE(answer.ends_with("\n")) << answer;
   EXPECT_TRUE(app_.held.empty());
 }
 
-TEST_F(TlsServerTest, HandshakesOfOneTurnAreFew) {
+TEST_F(TlsServerTest, SL06HandshakesOfOneTurnAreFew) {
   std::vector<int> many;
   for (int i = 0; i < 12; ++i) many.push_back(meet());
   for (const int fd : many) {
@@ -143,8 +144,142 @@ TEST_F(TlsServerTest, ADrainedServerEndsThoseThatAskNothing) {
   round();
   clock_.advance(2 * kSecond);
   round();
-  EXPECT_EQ(receive(fd), std::string(1, '\0')) << "it is told of the end";
-  EXPECT_EQ(receive(fd), "<eof>");
+  EXPECT_EQ(receive_all(fd), std::string(1, '\0')) << "it is told of the end";
+}
+
+TEST_F(TlsServerTest, ASocketUnderTlsIsNotLent) {
+  send(shake(), ToyCipher::sealed(kGet));
+  ASSERT_EQ(app_.held.size(), 1U);
+  Loan loan;
+  EXPECT_EQ(app_.held.front()->lend(loan), Sent::Gone);
+  EXPECT_FALSE(loan.socket);
+  EXPECT_FALSE(app_.held.front()->gone());
+  app_.answer("x");
+}
+
+// A cipher takes more than the kernel does, and the end must wait for that.
+TEST_F(TlsServerTest, AFileHasLeftBeforeTheConnectionEnds) {
+  char name[] = "/tmp/celadon-tls-XXXXXX";
+  const int file = ::mkstemp(name);
+  ::unlink(name);
+  const std::string text(12 << 20, 'f');
+  ASSERT_EQ(::write(file, text.data(), text.size()), std::ssize(text));
+  const int fd = shake();
+  send(fd, ToyCipher::sealed("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+  ASSERT_EQ(app_.held.size(), 1U);
+  Exchange* x = std::exchange(app_.held.front(), nullptr);
+  app_.held.clear();
+  http::ResponseHead head;
+  head.reason = "OK";
+  head.content_length = text.size();
+  x->send_head(head, {}, {}, Part::More);
+  std::string sealed;
+  off_t offset = 0;
+  while (offset < std::ssize(text)) {
+    const Sent sent =
+        x->send_file(file, offset, text.size() - static_cast<std::size_t>(offset));
+    ASSERT_NE(sent, Sent::Gone);
+    ASSERT_NE(sent, Sent::NoFile);
+    if (sent != Sent::Full) continue;
+    sealed += receive(fd);
+    round();
+  }
+  x->finish({});
+  x->release();
+  round();
+  for (std::string some = receive(fd); some != "<eof>"; some = receive(fd)) {
+    sealed += some;
+    round();
+  }
+  EXPECT_TRUE(ToyCipher::opened(sealed).ends_with("\r\n\r\n" + text));
+  ::close(file);
+}
+
+// A site with another server that takes all.
+struct Others final : Peers {
+  bool ending() noexcept override { return false; }
+  bool has_other() noexcept override { return true; }
+  bool over_share() noexcept override { return false; }
+  bool has_room() noexcept override { return true; }
+  bool pass(int, const Passage& passage) noexcept override {
+    passed.push_back(passage);
+    return true;
+  }
+  std::vector<Passage> passed;
+};
+
+// A cipher goes to no other process.
+TEST_F(TlsServerTest, ADrainPassesOnWhoHasNotBegunAndEndsOthers) {
+  Others others;
+  server_.set_peers(&others);
+  meet();
+  const int idle = shake();
+  const int busy = shake();
+  send(busy, ToyCipher::sealed(kGet));
+  server_.drain();
+  round();
+  ASSERT_EQ(others.passed.size(), 1U);
+  EXPECT_TRUE(others.passed.front().tls);
+  app_.answer("last");
+  round();
+  const std::string answer = ToyCipher::opened(receive_all(busy));
+  EXPECT_NE(answer.find("\r\nConnection: close\r\n"), std::string::npos) << answer;
+  EXPECT_EQ(receive(idle), "");
+  clock_.advance(2 * kSecond);
+  round();
+  EXPECT_EQ(receive_all(idle), std::string(1, '\0'));
+  server_.set_peers(nullptr);
+}
+
+class FewHandshakesTest : public TlsServerTest {
+ protected:
+  FewHandshakesTest() : TlsServerTest(few()) {}
+  static Settings few() {
+    Settings s = quiet();
+    s.tls_handshakes = 2;
+    return s;
+  }
+};
+
+TEST_F(FewHandshakesTest, SL06OthersWaitInLineForTheirs) {
+  const int a = meet(), b = meet(), c = meet(), d = meet();
+  for (const int fd : {a, b, c, d}) send(fd, "hel");
+  EXPECT_EQ(ciphers_.made, 2);
+  EXPECT_EQ(server_.load().handshakes, 2U);
+  send(a, "lo!");
+  EXPECT_EQ(receive(a), ToyCipher::kAnswer);
+  EXPECT_EQ(ciphers_.made, 3);
+  send(b, "nonsense");
+  EXPECT_EQ(receive_all(b), "alert!");
+  EXPECT_EQ(ciphers_.made, 4);
+  for (const int fd : {c, d}) {
+    send(fd, "lo!");
+    EXPECT_EQ(receive(fd), ToyCipher::kAnswer);
+  }
+  EXPECT_EQ(server_.load().handshakes, 0U);
+}
+
+TEST_F(FewHandshakesTest, SL06TheLineHasATimeToo) {
+  for (int i = 0; i < 4; ++i) send(meet(), "hel");
+  EXPECT_EQ(ciphers_.made, 2);
+  clock_.advance(6 * kSecond);
+  round();
+  EXPECT_EQ(server_.counters().timeouts_handshake, 4U);
+  EXPECT_EQ(server_.load().handshakes, 0U);
+  EXPECT_EQ(server_.load().connections, 0U);
+}
+
+// What came while the loop was held is looked at before it is called late.
+TEST_F(TlsServerTest, C07NobodyIsLateForWhomThereWasNoTurn) {
+  std::vector<int> many;
+  for (int i = 0; i < 12; ++i) many.push_back(meet());
+  for (const int fd : many) {
+    ASSERT_EQ(::send(fd, ToyCipher::kAsk.data(), ToyCipher::kAsk.size(), 0), 6);
+  }
+  clock_.advance(6 * kSecond);
+  for (int i = 0; i < 4; ++i) round();
+  for (const int fd : many) EXPECT_EQ(receive(fd), ToyCipher::kAnswer);
+  EXPECT_EQ(server_.counters().timeouts_handshake, 0U);
 }
 
 class ProxiedTlsTest : public TlsServerTest {
@@ -164,7 +299,7 @@ TEST_F(ProxiedTlsTest, TheProxysHeaderComesBeforeTheHandshake) {
   send(fd, header + std::string(ToyCipher::kAsk) + ToyCipher::sealed(kGet));
   EXPECT_EQ(receive(fd), ToyCipher::kAnswer);
   ASSERT_EQ(app_.held.size(), 1U);
-  EXPECT_EQ(app_.held.front()->connection().peer.text(), "192.0.2.1");
+  EXPECT_EQ(app_.held.front()->connection().peer.ip_text(), "192.0.2.1");
   app_.answer("x");
 }
 
