@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "asgi/tls_extension.h"
 #include "base/memory.h"
 #include "gateway/text.h"
 #include "http/chars.h"
@@ -75,6 +76,7 @@ bool ScopeBuilder::prepare(PyObject* state) noexcept {
   wss_ = intern("wss");
   no_bytes_ = to_bytes("");
   info_key_ = intern("celadon.request");
+  tls_key_ = intern("tls");
   for (std::size_t i = 0; i < http::kKnownHeaders; ++i) {
     header_names_[i] =
         to_bytes(lower(http::header_name(static_cast<http::HeaderId>(i))));
@@ -89,7 +91,7 @@ bool ScopeBuilder::prepare(PyObject* state) noexcept {
   template_.reset(PyDict_New());
   if (!template_ || !asgi || !get_ || !http11_ || !http10_ || !http2_ || !http_ ||
       !https_ || !ws_ || !wss_ || !extensions_of_sockets_ || !post_ || !no_bytes_ ||
-      !info_key_ || !extensions_ || !extensions_of_10_) {
+      !info_key_ || !tls_key_ || !extensions_ || !extensions_of_10_) {
     return false;
   }
   PyObject* scope = template_.get();
@@ -145,7 +147,7 @@ py::Object ScopeBuilder::build(server::Exchange& x, PyObject* info, bool is_sock
                      is_socket               ? extensions_of_sockets_.get()
                      : x.carrier.is_http10() ? extensions_of_10_.get()
                                              : extensions_.get(),
-                     info) &&
+                     info, x.connection().cipher) &&
       (!is_socket || be_socket(s, x, secure)) &&
       (!state_ || put(s, Name::State, py::Object(PyDict_Copy(state_.get()))));
   return done ? std::move(scope) : py::Object();
@@ -213,11 +215,15 @@ bool ScopeBuilder::add_addresses(PyObject* scope, server::Exchange& x) noexcept 
   return put(scope, Name::Client, address(connection.peer, connection.peer.port()));
 }
 
-bool ScopeBuilder::add_extensions(PyObject* scope, PyObject* known,
-                                  PyObject* info) noexcept {
+bool ScopeBuilder::add_extensions(PyObject* scope, PyObject* known, PyObject* info,
+                                  const net::Cipher* cipher) noexcept {
   const py::Object own(PyDict_Copy(known));
-  return own && PyDict_SetItem(own.get(), info_key_.get(), info) == 0 &&
-         put(scope, Name::Extensions, own);
+  if (!own || PyDict_SetItem(own.get(), info_key_.get(), info) < 0) return false;
+  if (cipher) {
+    const py::Object tls = tls_extension(cipher->secrecy());
+    if (!tls || PyDict_SetItem(own.get(), tls_key_.get(), tls.get()) < 0) return false;
+  }
+  return put(scope, Name::Extensions, own);
 }
 
 // --- fields ---

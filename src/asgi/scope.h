@@ -45,8 +45,8 @@ class ScopeBuilder {
   [[nodiscard]] std::string_view path_of(std::string_view raw, std::string_view root);
   [[nodiscard]] bool add_addresses(PyObject* scope, server::Exchange& x) noexcept;
   [[nodiscard]] bool add_unix_server(PyObject* scope, std::string_view path) noexcept;
-  [[nodiscard]] bool add_extensions(PyObject* scope, PyObject* known,
-                                    PyObject* info) noexcept;
+  [[nodiscard]] bool add_extensions(PyObject* scope, PyObject* known, PyObject* info,
+                                    const net::Cipher* cipher) noexcept;
   [[nodiscard]] bool be_socket(PyObject* scope, const server::Exchange& x,
                                bool secure) noexcept;
   [[nodiscard]] py::Object headers_of(server::Exchange& x) noexcept;
@@ -69,6 +69,7 @@ class ScopeBuilder {
   py::Object extensions_of_10_;
   py::Object extensions_of_sockets_;
   py::Object info_key_;
+  py::Object tls_key_;
   py::Object get_, post_, http11_, http10_, http2_, http_, https_, ws_, wss_, no_bytes_;
   std::array<py::Object, http::kKnownHeaders> header_names_;
   std::unordered_map<std::string, py::Object> memo_;

@@ -79,7 +79,8 @@ bool EnvironBuilder::prepare(PyObject* errors) noexcept {
   const py::Object root = gateway::to_str(options_.root_path);
   lends_ = tells_of_writes();
   template_.reset(PyDict_New());
-  if (!template_ || !version || !software || !root || !empty_) return false;
+  if (!template_ || !version || !software || !root || !empty_ || !tls_keys_.prepare())
+    return false;
   PyObject* env = template_.get();
   // Placeholders keep a place for every key, so that a copy never has to grow.
   for (int key = 0; key < kContentLength; ++key) {
@@ -241,6 +242,7 @@ bool EnvironBuilder::complete(PyObject* env, const Template& form, server::Excha
   const http::Request& r = x.request();
   const bool secure = scheme == Scheme::Https;
   return (!secure || set(env, kScheme, https_.get())) &&
+         (!x.carrier.tls || tls_keys_.add(env, x.connection().cipher->secrecy())) &&
          (!x.carrier.is_http10() || set(env, kProtocol, http10_.get())) &&
          (is_plain_target(r) || add_target(env, r)) &&
          (!form.repeats() || add_fields(env, x)) &&

@@ -14,6 +14,7 @@
 #include "server/exchange.h"
 #include "server/settings.h"
 #include "wsgi/environ_shape.h"
+#include "wsgi/tls_keys.h"
 
 namespace celadon::wsgi {
 
@@ -123,6 +124,7 @@ class EnvironBuilder {
   py::Object template_;
   std::array<py::Object, kKeys> keys_;
   std::array<py::Object, http::kKnownHeaders> header_keys_;
+  TlsKeys tls_keys_;
   std::unordered_map<std::string, py::Object> memo_;
   std::size_t memo_bytes_ = 0;  // of the names in it
   Shapes shapes_;

@@ -17,7 +17,7 @@ bool Sockets::prepare(PyObject* make) noexcept {
 
 bool Sockets::add(PyObject* environ, const server::Exchange& x,
                   gateway::RequestInfoObject& info) noexcept {
-  if (!x.request().asks_to_upgrade()) return true;
+  if (!x.request().asks_to_upgrade() || x.carrier.tls) return true;
   const py::Object socket(
       PyObject_CallOneArg(make_.get(), reinterpret_cast<PyObject*>(&info)));
   return socket && PyDict_SetItem(environ, werkzeug_.get(), socket.get()) == 0 &&
@@ -57,8 +57,8 @@ PyObject* Request::take_socket() noexcept {
       gateway::raise_gone();
     } else {
       PyErr_SetString(PyExc_RuntimeError,
-                      "the answer has begun, or this connection ends with it: its "
-                      "socket cannot be taken");
+                      "the answer has begun, or this connection ends with it or speaks "
+                      "TLS: its socket cannot be taken");
     }
     return nullptr;
   }
