@@ -124,6 +124,7 @@ struct alignas(kLine) Summary {
   std::atomic<Reload> reload;                       // the master's
   std::atomic<double> reloaded_wall;                // seconds since 1970
   ShortText<256> reload_failure;                    // why it was refused, or failed
+  std::atomic<double> certificate_ends_wall;        // the first; 0: there is none
   std::array<ListenerEntry, kListeners> listeners;  // the master's
   CounterRow base;                                  // of workers that are gone
 };

@@ -149,6 +149,9 @@ void add_tls(Catalogue& all) {
   }
   all.push_back({"celadon_tls_handshakes_total", "counter",
                  "Handshakes of TLS, and what they came to.", std::move(rows)});
+  all.push_back(gauge("celadon_tls_handshakes_in_progress",
+                      "Handshakes of TLS that have begun and not ended.",
+                      LOAD_CELL(server.handshakes)));
 }
 
 void add_websockets(Catalogue& all) {

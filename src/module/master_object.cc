@@ -272,6 +272,13 @@ PyObject* master_renew_admin(PyObject* self, PyObject*) noexcept {
   return py::none();
 }
 
+PyObject* master_note_certificates(PyObject* self, PyObject* end) noexcept {
+  const double at = PyFloat_AsDouble(end);
+  if (at == -1.0 && PyErr_Occurred()) return nullptr;
+  self_of(self).commons.slab().summary().certificate_ends_wall.store(at);
+  return py::none();
+}
+
 // In a worker: its place among the slots.
 PyObject* master_slot(PyObject* self, PyObject*) noexcept {
   const auto& seat = self_of(self).seat;
@@ -353,6 +360,9 @@ PyMethodDef master_methods[] = {
      "configure(options)\n\nFor what is to come: within reload()."},
     {"renew_admin", master_renew_admin, METH_NOARGS,
      "renew_admin()\n\nThe next admin process has the settings of now."},
+    {"note_certificates", master_note_certificates, METH_O,
+     "note_certificates(end)\n\nWhen the first expires, in seconds since 1970; 0: there is "
+     "none."},
     {"end_with_it", master_end_with_it, METH_O,
      "end_with_it(pid)\n\nIn a worker: SIGTERM once its master, which has that pid, is "
      "gone."},

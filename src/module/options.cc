@@ -167,6 +167,7 @@ void read_server(Reader& r, server::Settings& s) noexcept {
   r.flag("refuse_absolute_form", s.limits.refuse_absolute_form);
   r.duration("header_timeout", s.header_timeout);
   r.duration("tls_handshake_timeout", s.tls_handshake_timeout);
+  r.integer("tls_handshakes", s.tls_handshakes);
   r.duration("body_timeout", s.body_timeout);
   r.duration("body_total_timeout", s.body_total_timeout);
   r.span("keepalive", s.keepalive);
@@ -308,8 +309,10 @@ bool read_tls_options(PyObject* dict, tls::Settings& out) noexcept {
   out.verify = static_cast<tls::Verify>(verify);
   r.text("ciphers", out.ciphers);
   r.text("cipher_suites", out.cipher_suites);
-  bool only_13 = false;
+  bool only_12 = false, only_13 = false;
+  r.flag("only_tls12", only_12);
   r.flag("only_tls13", only_13);
+  if (only_12) out.max_version = tls::Version::Tls12;
   if (only_13) out.min_version = tls::Version::Tls13;
   out.protocols.clear();
   r.list("protocols", out.protocols);

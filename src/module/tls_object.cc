@@ -5,13 +5,52 @@
 #include <string>
 #include <utility>
 
+#include "base/shared_memory.h"
 #include "module/options.h"
 #include "py/type.h"
+#include "tls/context.h"
+#include "tls/source.h"
 
 namespace celadon::module {
 namespace {
 
 PyTypeObject* tls_type = nullptr;
+
+// Keys of tickets, in memory that processes share which are forked later.
+class SharedKeys {
+ public:
+  // Null where the kernel gives no memory.
+  [[nodiscard]] static std::shared_ptr<SharedKeys> make() noexcept {
+    SharedMemory memory = SharedMemory::make(sizeof(tls::TicketKeys));
+    return memory ? std::make_shared<SharedKeys>(std::move(memory)) : nullptr;
+  }
+  explicit SharedKeys(SharedMemory memory) noexcept
+      : memory_(std::move(memory)), keys_(::new (memory_.get()) tls::TicketKeys()) {}
+  [[nodiscard]] tls::TicketKeys& get() const noexcept { return *keys_; }
+
+ private:
+  SharedMemory memory_;
+  tls::TicketKeys* keys_;
+};
+
+struct TlsMaterial {
+  std::shared_ptr<SharedKeys> keys;
+  std::shared_ptr<const tls::Context> context;
+};
+
+class Ciphers final : public net::CipherSource {
+ public:
+  Ciphers(TlsMaterial material, tls::Counters& counters, Clock& clock) noexcept
+      : material_(std::move(material)),
+        source_(material_.context, material_.keys->get(), counters, clock) {}
+  [[nodiscard]] std::unique_ptr<net::Cipher> make() noexcept override {
+    return source_.make();
+  }
+
+ private:
+  TlsMaterial material_;
+  tls::Source source_;
+};
 
 struct TlsObject {
   PyObject_HEAD TlsMaterial* material;
@@ -19,6 +58,17 @@ struct TlsObject {
 
 TlsMaterial& material_of(PyObject* self) noexcept {
   return *reinterpret_cast<TlsObject*>(self)->material;
+}
+
+// None: nothing of it. False with an exception where it is neither.
+bool get_tls(PyObject* object, TlsMaterial& out) noexcept {
+  if (object == Py_None) return true;
+  if (!PyObject_TypeCheck(object, tls_type)) {
+    py::raise_about(PyExc_TypeError, "not a Tls: %U", object);
+    return false;
+  }
+  out = material_of(object);
+  return true;
 }
 
 // Tls(settings, before): `before` is a Tls or None; its tickets are good here too.
@@ -71,21 +121,13 @@ PyType_Spec tls_spec{"celadon._core.Tls", sizeof(TlsObject), 0, Py_TPFLAGS_DEFAU
 
 }  // namespace
 
-std::shared_ptr<SharedKeys> SharedKeys::make() noexcept {
-  SharedMemory memory = SharedMemory::make(sizeof(tls::TicketKeys));
-  return memory ? std::make_shared<SharedKeys>(std::move(memory)) : nullptr;
-}
-
-SharedKeys::SharedKeys(SharedMemory memory) noexcept
-    : memory_(std::move(memory)), keys_(::new (memory_.get()) tls::TicketKeys()) {}
-
-bool get_tls(PyObject* object, TlsMaterial& out) noexcept {
-  if (object == Py_None) return true;
-  if (!PyObject_TypeCheck(object, tls_type)) {
-    py::raise_about(PyExc_TypeError, "not a Tls: %U", object);
-    return false;
+bool make_ciphers(PyObject* object, tls::Counters& counters, Clock& clock,
+                  std::unique_ptr<net::CipherSource>& out) noexcept {
+  TlsMaterial material;
+  if (!get_tls(object, material)) return false;
+  if (material.context) {
+    out = std::make_unique<Ciphers>(std::move(material), counters, clock);
   }
-  out = material_of(object);
   return true;
 }
 

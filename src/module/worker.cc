@@ -139,11 +139,9 @@ bool Worker::prepare(PyObject* errors, PyObject* make_socket) noexcept {
 }
 
 bool Worker::open_tls() noexcept {
-  if (!get_tls(options_.tls, tls_)) return false;
-  if (!tls_.context) return true;
-  ciphers_.emplace(tls_.context, tls_.keys->get(),
-                   counts_ ? counts_->tls : own_tls_counts_, hub_.loop().clock());
-  server_->set_ciphers(&*ciphers_);
+  tls::Counters& counters = counts_ ? counts_->tls : own_tls_counts_;
+  if (!make_ciphers(options_.tls, counters, hub_.loop().clock(), ciphers_)) return false;
+  server_->set_ciphers(ciphers_.get());
   return true;
 }
 

@@ -25,7 +25,6 @@
 #include "module/tls_object.h"
 #include "server/heap_keeper.h"
 #include "server/server.h"
-#include "tls/source.h"
 
 namespace celadon::module {
 
@@ -108,9 +107,8 @@ class Worker final : public loop::SignalHandler,
   // As options_.apps has them: that of the root first, which has the counters of all.
   std::vector<std::unique_ptr<gateway::Bridge>> bridges_;
   std::unique_ptr<gateway::Mounts> mounts_;  // where there are several
-  TlsMaterial tls_;
   tls::Counters own_tls_counts_;
-  std::optional<tls::Source> ciphers_;  // where there are certificates
+  std::unique_ptr<net::CipherSource> ciphers_;  // where there are certificates
   std::unique_ptr<server::Server> server_;
   std::optional<server::HeapKeeper> heap_;
   std::unique_ptr<loop::Signals> signals_;

@@ -27,6 +27,8 @@ set(CMAKE_RANLIB "{commands}/ranlib")
 # As of a release from the first trial of the compiler on: else its library is made twice.
 set(CMAKE_CXX_FLAGS_INIT "-O2 -isystem {include} -ffile-prefix-map={sources}=.")
 set(CMAKE_MODULE_LINKER_FLAGS_INIT "-s")
+# That of each machine is another one, or none.
+set(CMAKE_DISABLE_FIND_PACKAGE_OpenSSL ON)
 # zlib is where the machine has it.
 set(CMAKE_SKIP_RPATH ON)
 set(ZLIB_INCLUDE_DIR "{include}")
