@@ -174,7 +174,7 @@ def _take(
         refused.append(
             "worker_class: trio has a loop of its own, which is not driven here"
         )
-    elif name in ("certfile", "keyfile", "quic_bind", "daemon"):
+    elif name in ("quic_bind", "daemon"):
         refused.append(f"{name}: {option.note}")
     elif not option.setting:
         ignored.append(f"{name}: {option.note}")

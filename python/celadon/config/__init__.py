@@ -3,11 +3,11 @@
 from celadon.config.core import (
     access_log,
     core_options,
-    tls_options,
     lack_of_descriptors,
     master_options,
     shows_clients_of_proxies,
     stream_of_access_log,
+    tls_options,
 )
 from celadon.config.effective import Config
 from celadon.config.loading import load, merge
@@ -17,7 +17,6 @@ __all__ = [
     "Config",
     "access_log",
     "core_options",
-    "tls_options",
     "lack_of_descriptors",
     "load",
     "master_options",
@@ -25,4 +24,5 @@ __all__ = [
     "patched_parts",
     "shows_clients_of_proxies",
     "stream_of_access_log",
+    "tls_options",
 ]

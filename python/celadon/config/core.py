@@ -80,6 +80,7 @@ def tls_options(config: Config) -> dict[str, Any]:
         "cert_reqs": v["cert_reqs"],
         "ciphers": v["ciphers"],
         "cipher_suites": "",
+        "only_tls12": False,
         "only_tls13": v["tls_min_version"] == "1.3",
         "protocols": ["http/1.1"],
         "strict_names": v["tls_strict_names"],

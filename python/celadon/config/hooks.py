@@ -33,10 +33,9 @@ HOOKS: Mapping[str, tuple[int, ...]] = {
     "ssl_context": (2,),
 }
 
-# Of these the moment never comes, as under gunicorn where no USR2 and no certificate is.
+# Of these the moment never comes, as under gunicorn where no USR2 is.
 WITHOUT_MOMENT = {
     "pre_exec": "USR2 starts no second master: HUP renews code and settings",
-    "ssl_context": "TLS is not served yet: put a proxy in front",
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from celadon.config.settings import SETTINGS
 from celadon.config.values.addresses import parse_addresses
+from celadon.config.values.tls import parse_certificates
 
 _UNIX = "unix:"
 
@@ -34,7 +35,7 @@ def settle(values: dict[str, Any]) -> None:
     for name, row in SETTINGS.items():
         if not row.in_chdir:
             continue
-        whole = _whole_address if row.parse is parse_addresses else _whole
+        whole = _WHOLE.get(row.parse, _whole)
         value = values[name]
         if isinstance(value, list):
             values[name] = [whole(each, folder) for each in value]
@@ -46,8 +47,15 @@ def _whole(path: str, folder: str) -> str:
     return path if path in ("", "-") else os.path.join(folder, path)
 
 
+def _whole_pair(pair: str, folder: str) -> str:
+    return ":".join(_whole(path, folder) for path in pair.split(":"))
+
+
 def _whole_address(address: str, folder: str) -> str:
     path = address.removeprefix(_UNIX)
     if path == address or path[:1] in ("", "@"):
         return address
     return _UNIX + os.path.join(folder, path)
+
+
+_WHOLE = {parse_addresses: _whole_address, parse_certificates: _whole_pair}

@@ -38,8 +38,7 @@ def contradictions(config: Config) -> list[str]:
     for name, row in SETTINGS.items():
         if row.ceiling and not 0 < config.values[name] <= row.ceiling:
             config.values[name] = row.ceiling  # 0 is never without limit
-    if not config.certfile and (config.keyfile or config.tls_certs):
-        problems.append("certfile: it is not set, and keys alone serve nobody")
+    problems += _problems_of_tls(config)
     if config.worker_connections < 1:
         problems.append("worker_connections: at least one is needed")
     if not config.green and (config.threads > 1 or config.worker_class == "gthread"):
@@ -56,6 +55,24 @@ def contradictions(config: Config) -> list[str]:
         for each in strange_atoms(config.access_log_format)
     ]
     return problems
+
+
+def _problems_of_tls(config: Config) -> list[str]:
+    """What would be served in the clear, or to anybody, though it looks otherwise."""
+    named = [
+        name
+        for name in ("keyfile", "tls_certs", "ca_certs", "client_crl", "cert_reqs")
+        if config.values[name]
+    ]
+    if not config.certfile:
+        return [f"{name}: there is no TLS without certfile" for name in named]
+    if not config.cert_reqs:
+        config.notes += [
+            f"{name} has no effect: cert_reqs asks no client for a certificate"
+            for name in ("ca_certs", "client_crl")
+            if config.values[name]
+        ]
+    return []
 
 
 _LEADERS = ("reload", "timeout")  # that request_timeout follows

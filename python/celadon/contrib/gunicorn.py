@@ -27,7 +27,7 @@ from celadon.drivers import budget
 from celadon.errors import AppError
 from celadon.green import report, sleep, spawn
 from celadon.patch import before
-from celadon.serving import bodies, ending, hooked, routes
+from celadon.serving import bodies, ending, hooked, routes, tls
 from celadon.serving import core as serving
 from celadon.serving.exchange import Exchange
 from celadon.serving.hosting import Hosted
@@ -40,14 +40,9 @@ from celadon.serving.own_handlers import Others
 _JUDGED = (
     "asgi_lifespan",
     "asgi_loop",
-    "ca_certs",
     "casefold_http_method",
-    "cert_reqs",
-    "certfile",
-    "ciphers",
     "http2_cleartext",
     "http_protocols",
-    "keyfile",
     "permit_obsolete_folding",
     "permit_unconventional_http_method",
     "permit_unconventional_http_version",
@@ -55,7 +50,7 @@ _JUDGED = (
     "spew",
     "strip_header_spaces",
 )
-_REQUEST_HOOKS = ("pre_request", "post_request")
+_HOOKS = ("pre_request", "post_request", "ssl_context")
 _BEAT = 1.0  # seconds; the master waits for `timeout` of them
 
 
@@ -87,6 +82,7 @@ class Worker(Base):
         s = self._settings
         budget.configure(s.db_connections, s.db_connection_wait)
         patch.configure(s.offload_threads, s.dns_ttl, s.dns_threads)
+        self._tls = tls.load(s)  # as long as this is who may read keys
         if _has_own_access(self.log):
             s.values["accesslog"] = ""  # that writes the lines
         super().init_process()
@@ -128,7 +124,12 @@ class Worker(Base):
 
         watch = watchdog.prepare(lambda: self.cfg.worker_abort(self))
         core = serving.make_core(
-            hosted, self._settings, watch, notify=self._hear, access=access
+            hosted,
+            self._settings,
+            watch,
+            notify=self._hear,
+            access=access,
+            tls=self._tls,
         )
         for sock in self.sockets:
             core.bind(f"fd://{os.dup(sock.fileno())}")
@@ -202,7 +203,7 @@ def _settings_of(cfg: Any) -> config.Config:
     settings.values["max_requests"] = cfg.max_requests
     settings.values["max_requests_jitter"] = cfg.max_requests_jitter
     settings.values["accesslog"] = _own_access_file(cfg)
-    for name in _REQUEST_HOOKS:
+    for name in _HOOKS:
         setting = cfg.settings[name]
         if setting.get() is not setting.default:
             settings.hooks[name] = setting.get()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from celadon import logging
 from celadon._core import Master
 from celadon.base import process
-from celadon.config import Config
+from celadon.config import Config, control
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import UsageError
 from celadon.serving import systemd
@@ -229,3 +229,17 @@ def _unknown_host(text: str) -> str:
 def store_name(text: str) -> str:
     """Of an address in the store, where names have no colon."""
     return systemd.STORED + hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
+
+
+def bind_control(core: Master, settings: Config, descriptions: list[str]) -> None:
+    """The control socket, unless it is not wanted."""
+    address = control.address_of(settings, descriptions)
+    if not address:
+        return
+    mode = settings.control_socket_mode
+    try:
+        patiently(lambda text: core.bind_control(text, mode), f"unix:{address}")
+    except OSError as error:
+        if not settings.is_default("control_socket"):
+            raise
+        logging.logger.warning("no control socket: %s", error)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from celadon import _core, config, logging
 from celadon.base import process
 from celadon.base.version import VERSION
-from celadon.config import cfg, control, showing
+from celadon.config import cfg, showing
 from celadon.errors import UsageError
-from celadon.master import addresses, hooks
+from celadon.master import addresses, certificates, hooks
 from celadon.master.logs import give_logs_away, open_logs
 from celadon.master.options import options_of
 from celadon.master.telling import in_a_line, say_why
@@ -58,8 +58,7 @@ class Supervisor:
             raise UsageError(lack)
         self._given = options_of(settings, self._notifier.watchdog_period)
         self._slots = self._given["slots"]  # for life
-        # Before any worker is forked: it need not be able to read keys.
-        self.tls = tls.load(settings)
+        self.certificates = certificates.Certificates(settings)
         self.core = _core.Master(self, self._given)
         self._before: _Before | None = None  # a reload that may fail still
         self._addresses = addresses.Addresses(self.core, self._notifier)
@@ -98,7 +97,7 @@ class Supervisor:
         lifecycle.call(settings, "on_starting", arbiter)
         self._addresses.open(settings, self._sockets.stored)
         self._note_addresses()
-        self._bind_control()
+        addresses.bind_control(self.core, settings, self._addresses.descriptions)
         process.set_title(settings.proc_name, "master")
         logging.logger.info(
             "celadon %s%s, master %d, workers: %d",
@@ -113,11 +112,13 @@ class Supervisor:
         lifecycle.call_logged(
             settings, "nworkers_changed", arbiter, settings.workers, None
         )
+        self.certificates.begin(self.core, settings)
         signals.settle()
         outcome = self.core.run()
         if not isinstance(outcome, int):
             return outcome
         signals.over()
+        self.certificates.end()
         logging.logger.info("stopped")
         return outcome if self._hooks.status is None else self._hooks.status
 
@@ -130,21 +131,6 @@ class Supervisor:
             logging.logger.info("listening at %s", tls.told(address, self.settings))
         for address in self._addresses.admin_descriptions:
             logging.logger.info("admin pages at %s", address)
-
-    def _bind_control(self) -> None:
-        """The control socket, unless it is not wanted."""
-        address = control.address_of(self.settings, self._addresses.descriptions)
-        if not address:
-            return
-        try:
-            mode = self.settings.control_socket_mode
-            addresses.patiently(
-                lambda text: self.core.bind_control(text, mode), f"unix:{address}"
-            )
-        except OSError as error:
-            if not self.settings.is_default("control_socket"):
-                raise
-            logging.logger.warning("no control socket: %s", error)
 
     def _say_notes(self) -> None:
         for note in self.settings.notes:
@@ -185,7 +171,7 @@ class Supervisor:
             {**os.environ},
             logging.Before(),
             self.told,
-            self.tls,
+            self.certificates.tls,
         )
         addresses = self._addresses.descriptions
         try:
@@ -213,12 +199,12 @@ class Supervisor:
         period = self._notifier.watchdog_period
         options = options_of(settings, period, self._slots)
         self._check_room(options["reload_surge"], settings.workers)
-        renewed = tls.load(settings, self.tls)
+        renewed = self.certificates.read(settings)
         self.core.configure(options)
         self._given = options
         self.told = open_logs(settings)
         self._addresses.follow(settings)
-        self.tls = renewed
+        self.certificates.take(renewed)
         self._take(settings)
         lifecycle.call(settings, "on_reload", self.arbiter)
 
@@ -236,7 +222,7 @@ class Supervisor:
         self._given = before.options
         before.logs.restore()
         self.told = before.told
-        self.tls = before.tls
+        self.certificates.take(before.tls)
         self._addresses.follow(before.settings)
         still = [self._before.settings] if self._before else []
         self._addresses.settle(before.settings, *still)

@@ -87,12 +87,16 @@ def work(load: Load, supervisor: Supervisor, seat: Any) -> int:
         told = teller_of(supervisor.told)
         found = hooked.with_request_hooks(found, worker, settings, told)
         try:
-            serve_as_worker(found, settings, worker, seat, rotation, supervisor.tls)
+            serve_as_worker(
+                found, settings, worker, seat, rotation, supervisor.certificates.tls
+            )
         except AppError as error:
             if not settings.reload:
                 raise
             page = Served(failed(error))
-            serve_as_worker(page, settings, worker, seat, rotation, supervisor.tls)
+            serve_as_worker(
+                page, settings, worker, seat, rotation, supervisor.certificates.tls
+            )
     except Exception as error:
         log_end(error)
         # Its text may be code of the application's.

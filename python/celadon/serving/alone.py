@@ -72,9 +72,7 @@ def _serve(
         postponed.listen(end_early)
         try:
             access, watch = logging.access_writer(), watchdog.prepare()
-            core = make_core(
-                hosted, settings, watch, None, notify, access, tls.load(settings)
-            )
+            core = make_core(hosted, settings, watch, None, notify, access)
             addresses = [
                 core.bind(address, is_for_v6_only(address, settings.bind))[0]
                 for address in settings.bind

@@ -14,6 +14,7 @@ from celadon.base.version import VERSION
 from celadon.green import spawn_later
 from celadon.serving.hosting import Hosted, Place
 from celadon.serving.interface import ASGI
+from celadon.serving.tls import load as load_tls
 from celadon.serving.upgraded import UpgradedSocket
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def make_core(
     what the core was told, on a greenlet: ``"signal"`` and its number, ``"report"`` and
     a descriptor to write where greenlets are, ``"profile"`` or ``"profile all"``, a
     descriptor and milliseconds. `access` takes lines of the access log instead of its
-    file. With `tls` every address that is bound speaks it.
+    file. `tls` is what the settings say of it, where that was read already.
     """
     logging.log_later(spawn_later)
     options = config.core_options(settings, VERSION)
@@ -50,7 +51,7 @@ def make_core(
     options.update(watch or {})
     options["stdout_fd"] = output.original(config.stream_of_access_log(settings))
     options["asgi_loop"] = loop_of(hosted)
-    options["tls"] = tls
+    options["tls"] = tls or load_tls(settings)
     return _core.Server(
         hosted.root.app,
         options,

@@ -15,10 +15,31 @@ def load(settings: config.Config, before: _core.Tls | None = None) -> _core.Tls 
     options = config.tls_options(settings)
     if not options:
         return None
+    if not hasattr(_core, "Tls"):
+        raise UsageError("certfile: this celadon was built without OpenSSL")
+    if hook := settings.hooks.get("ssl_context"):
+        from celadon.serving import ssl_hook  # Python's ssl is of no use but for that
+
+        options = ssl_hook.recorded(hook, settings, options)
     try:
         return _core.Tls(options, before)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def files(settings: config.Config) -> list[str]:
+    """Those that a renewal of certificates changes."""
+    options = config.tls_options(settings)
+    if not options:
+        return []
+    pairs = options["certificates"].items()
+    named = [*(path for pair in pairs for path in pair), settings.ca_certs]
+    return [path for path in (*named, settings.client_crl) if path]
+
+
+def first_end(tls: _core.Tls | None) -> float:
+    """When the first certificate expires, in seconds since 1970; 0: there is none."""
+    return min((at for _, _, at in tls.expiries()), default=0.0) if tls else 0.0
 
 
 def told(address: str, settings: config.Config) -> str:

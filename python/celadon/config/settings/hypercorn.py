@@ -16,14 +16,13 @@ class Option:
     is_switch: bool = False
 
 
-_TLS = "TLS is not served yet: put a proxy in front"
 _PROCESS = "use systemd or a container"
 
 # By the names that its configuration files have for them.
 OPTIONS: Mapping[str, Option] = {
     "accesslog": Option(("--access-logfile", "--access-log"), "accesslog"),
     "access_log_format": Option(("--access-logformat",), "access_log_format"),
-    "alpn_protocols": Option((), note=_TLS),
+    "alpn_protocols": Option((), note="http/1.1 is what is spoken"),
     "backlog": Option(("--backlog",), "backlog"),
     "bind": Option(("-b", "--bind"), "bind"),
     "ca_certs": Option(("--ca-certs",), "ca_certs"),
@@ -38,7 +37,9 @@ OPTIONS: Mapping[str, Option] = {
     "h11_max_incomplete_size": Option((), "limit_request_head", "of the whole head"),
     "include_date_header": Option((), "date_header"),
     "include_server_header": Option((), "server_header"),
-    "insecure_bind": Option(("--insecure-bind",), "bind"),
+    "insecure_bind": Option(
+        ("--insecure-bind",), "bind", "with certfile it speaks TLS too"
+    ),
     "keep_alive_timeout": Option(("--keep-alive",), "keepalive"),
     "keyfile": Option(("--keyfile",), "keyfile"),
     "keyfile_password": Option(("--keyfile-password",), "keyfile_password"),
@@ -61,7 +62,7 @@ OPTIONS: Mapping[str, Option] = {
     "umask": Option(("-m", "--umask"), "umask"),
     "use_reloader": Option(("--reload",), "reload", is_switch=True),
     "user": Option(("-u", "--user"), "user"),
-    "verify_mode": Option(("--verify-mode",), note=_TLS),
+    "verify_mode": Option(("--verify-mode",), "cert_reqs"),
     "websocket_max_message_size": Option((), "websocket_max_message_size"),
     "websocket_ping_interval": Option(
         ("--websocket-ping-interval",), "websocket_ping_interval"

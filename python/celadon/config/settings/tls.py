@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from celadon.config.settings.row import Setting
-from celadon.config.values.plain import one_of, parse_bool, parse_duration, parse_text
+from celadon.config.values.plain import (
+    one_of,
+    parse_bool,
+    parse_count,
+    parse_duration,
+    parse_text,
+)
 from celadon.config.values.tls import parse_cert_reqs, parse_certificates
 
 
@@ -21,6 +27,7 @@ def rows() -> Iterable[Setting]:
         section=t,
         in_chdir=True,
         none_if_empty=True,
+        under_gunicorn=True,
     )
     yield s(
         "keyfile",
@@ -30,6 +37,7 @@ def rows() -> Iterable[Setting]:
         section=t,
         in_chdir=True,
         none_if_empty=True,
+        under_gunicorn=True,
     )
     yield s(
         "keyfile_password",
@@ -48,6 +56,7 @@ def rows() -> Iterable[Setting]:
         section=t,
         repeat=True,
         metavar="CERT:KEY",
+        in_chdir=True,
     )
     yield s(
         "ca_certs",
@@ -57,6 +66,7 @@ def rows() -> Iterable[Setting]:
         section=t,
         in_chdir=True,
         none_if_empty=True,
+        under_gunicorn=True,
     )
     yield s(
         "cert_reqs",
@@ -64,6 +74,7 @@ def rows() -> Iterable[Setting]:
         0,
         "certificates of clients: 0 or none: not asked for; 1 or optional; 2 or required",
         section=t,
+        under_gunicorn=True,
     )
     yield s(
         "client_crl",
@@ -81,6 +92,7 @@ def rows() -> Iterable[Setting]:
         "authenticated encryption",
         section=t,
         none_if_empty=True,
+        under_gunicorn=True,
     )
     yield s(
         "tls_min_version",
@@ -100,7 +112,26 @@ def rows() -> Iterable[Setting]:
         "tls_handshake_timeout",
         parse_duration,
         5.0,
-        "first byte of a connection to the end of its handshake",
+        "begin of a connection to the end of its handshake",
         section=t,
         for_server=True,
+    )
+    yield s(
+        "tls_handshakes",
+        parse_count,
+        500,
+        "handshakes that a worker has in progress; others wait in line, within "
+        "tls_handshake_timeout; 0: without limit",
+        section=t,
+        for_server=True,
+    )
+    yield s(
+        "tls_reload",
+        parse_duration,
+        0.0,
+        "how often the master looks whether files of certificates have changed, and reloads "
+        "then, as with SIGHUP; 0: never",
+        section=t,
+        needs_master=True,
+        for_life=True,
     )

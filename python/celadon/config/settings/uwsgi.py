@@ -22,7 +22,7 @@ _GREEN = Option(
 )
 _HOME = Option(note="run the `celadon` of that environment")
 _ELSEWHERE = Option(note="belongs to Redis, Celery, systemd or cron")
-_TLS = Option(note="TLS is not served yet: put a proxy in front")
+_TLS = Option(note="write bind, certfile and keyfile")
 _STATIC = Option(note="let the proxy in front serve files")
 _ROUTES = Option(note="belongs to the proxy in front, or to the application")
 _FIXED = Option(

@@ -6,21 +6,20 @@ from typing import Any
 
 from celadon.config.values.plain import parse_list
 
-_REQUIREMENTS = {
-    **{"0": 0, "none": 0, "cert_none": 0, "verifymode.cert_none": 0},
-    **{"1": 1, "optional": 1, "cert_optional": 1, "verifymode.cert_optional": 1},
-    **{"2": 2, "required": 2, "cert_required": 2, "verifymode.cert_required": 2},
-}
+_REQUIREMENTS = ("none", "optional", "required")
 
 
 def parse_cert_reqs(value: Any) -> int:
     """A constant of `ssl`, its number or its name; ``none``, ``optional``, ``required``."""
-    text = str(value).strip().lower().removeprefix("ssl.")
-    if isinstance(value, int) and not isinstance(value, bool):
-        text = str(int(value))
-    if text not in _REQUIREMENTS:
-        raise ValueError("expected none, optional or required")
-    return _REQUIREMENTS[text]
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    text = str(int(value)) if is_number else str(value).strip().lower()
+    for prefix in ("ssl.", "verifymode.", "cert_"):
+        text = text.removeprefix(prefix)
+    if text in _REQUIREMENTS:
+        return _REQUIREMENTS.index(text)
+    if text in ("0", "1", "2"):
+        return int(text)
+    raise ValueError("expected none, optional or required")
 
 
 def parse_certificates(value: Any) -> list[str]:
