@@ -161,8 +161,9 @@ def test_what_changes_nothing_is_not_spoken_of(words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--ssl-keyfile x", "keyfile is refused: TLS is not served yet"),
-        ("--ssl-keyfile-password x", "TLS is not served yet"),
+        ("--ssl-keyfile x", "keyfile: there is no TLS without certfile"),
+        ("--ssl-ca-certs x", "ca_certs: there is no TLS without certfile"),
+        ("--ssl-certfile x --ssl-cert-reqs 3", "cert_reqs: expected none, optional or"),
         ("--header a", "response_headers: expected NAME:VALUE"),
         ("--http :80", "unknown option --http; celadon calls it --bind"),
         ("--interface rsgi", "interface: expected one of auto, wsgi, asgi, asgi2"),

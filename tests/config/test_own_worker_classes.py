@@ -122,7 +122,7 @@ class Async(UvicornWorker):
     first, second = caught.value.problems
     assert first.startswith("lifespan: expected one of auto, on, off")
     assert first.endswith("(CONFIG_KWARGS of project.workers.Async)")
-    assert "keyfile is refused: TLS is not served yet" in second
+    assert second == "keyfile: there is no TLS without certfile"
 
 
 def test_the_environment_of_celadon_comes_before_them(folder: Path) -> None:

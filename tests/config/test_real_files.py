@@ -232,7 +232,7 @@ CASES = {
     ),
     "a certificate": Case(
         "certfile = 'tls.crt'\nkeyfile = 'tls.key'\n",
-        refused="certfile is refused: TLS is not served yet: put a proxy in front",
+        refused="tls.crt: No such file or directory",
     ),
     "a context for TLS": Case(
         "def ssl_context(conf, default): return default()\n",

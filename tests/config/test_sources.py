@@ -417,7 +417,7 @@ workers = 3 if gunicorn.__version__ else 0
     ("text", "expected"),
     [
         ("daemon = True", "daemon is refused: use systemd or a container"),
-        ("certfile = 'x.pem'", "certfile is refused: TLS is not served yet"),
+        ("keyfile = 'x.pem'", "keyfile: there is no TLS without certfile"),
         ("spew = True", "spew is refused: tracing every line"),
         ("dirty_apps = ['x']", "dirty_apps is refused: there is no second arbiter"),
         ("worker_class = 'tornado'", "worker_class: expected auto, green"),
@@ -522,6 +522,7 @@ threads = 4
 worker_class = "gthread"
 timeout = 60
 certfile = "x.pem"
+daemon = True
 worker_tmp_dir = "/dev/shm"
 def post_fork(server, worker): pass
 """,
@@ -530,11 +531,12 @@ def post_fork(server, worker): pass
     assert done.returncode == 1  # something is refused
     for line in (
         "Stays as it is:\n  workers = 8",
+        "  certfile = x.pem",
         "  post_fork()",
         "  keepalive: 75 s instead of 2 s",
         "  threads: requests run on greenlets",
         "  worker_tmp_dir has no effect: heartbeats live in shared memory",
-        "Is refused, and stops the start:\n  certfile is refused",
+        "Is refused, and stops the start:\n  daemon is refused",
         "  workers: 8 x 4 requests at a time before, 8 x 1000 now",
         "  database connections: at most 32 for each worker and server, 256 in all",
     ):
@@ -636,7 +638,7 @@ def test_migrate_of_uwsgi(place: Place) -> None:
     for line in (
         "  socket: bind (by HTTP, not by the uwsgi protocol",
         "  master: it is always so",
-        "  https: TLS is not served yet",
+        "  https: write bind, certfile and keyfile",
         "Is not known here, look at it:\n  foo-bar",
         "Look at the value:\n  processes = %k: workers",
     ):

@@ -221,7 +221,7 @@ def test_names_are_taken_as_they_are_written(tmp_path: Path) -> None:
             "workers: expected a number above 0, or auto",
         ),
         (["--workers", "0", PROBE], 2, "workers: expected a number above 0, or auto"),
-        (["--certfile", "x", PROBE], 2, "TLS is not served yet"),
+        (["--certfile", "x", PROBE], 2, "x: No such file or directory"),
         (["--keep-alive", "soon", PROBE], 2, "keepalive: expected a duration"),
         (["--metrics-buckets", "1,1", PROBE], 2, "metrics_buckets: expected up to 64"),
         (["--metrics-buckets", "0,1", PROBE], 2, "metrics_buckets: expected up to 64"),
