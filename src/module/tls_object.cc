@@ -4,11 +4,13 @@
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/shared_memory.h"
 #include "module/options.h"
 #include "py/type.h"
 #include "tls/context.h"
+#include "tls/issue.h"
 #include "tls/source.h"
 
 namespace celadon::module {
@@ -108,9 +110,45 @@ PyObject* tls_expiries(PyObject* self, PyObject*) noexcept {
   return all.release();
 }
 
+PyObject* in_python(const std::expected<tls::Issued, std::string>& made) noexcept {
+  if (made) return Py_BuildValue("ss", made->cert.c_str(), made->key.c_str());
+  PyErr_SetString(PyExc_ValueError, made.error().c_str());
+  return nullptr;
+}
+
+// make_authority(name, days)
+PyObject* tls_make_authority(PyObject*, PyObject* args) noexcept {
+  const char* name = nullptr;
+  int days = 0;
+  if (!PyArg_ParseTuple(args, "si:make_authority", &name, &days)) return nullptr;
+  return in_python(tls::make_authority(name, days));
+}
+
+// issue(certificate, key, names, days): the first two are the authority's.
+PyObject* tls_issue(PyObject*, PyObject* args) noexcept {
+  const char *cert = nullptr, *key = nullptr;
+  PyObject* list = nullptr;
+  int days = 0;
+  if (!PyArg_ParseTuple(args, "ssO!i:issue", &cert, &key, &PyList_Type, &list, &days)) {
+    return nullptr;
+  }
+  std::vector<std::string> names;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    const char* name = PyUnicode_AsUTF8(PyList_GET_ITEM(list, i));
+    if (!name) return nullptr;
+    names.emplace_back(name);
+  }
+  return in_python(tls::issue({cert, key}, names, days));
+}
+
 PyMethodDef tls_methods[] = {
     {"expiries", tls_expiries, METH_NOARGS,
      "expiries() -> [(name, file, seconds since 1970) ...], one for each certificate"},
+    {"make_authority", tls_make_authority, METH_VARARGS | METH_STATIC,
+     "make_authority(name, days) -> (certificate, key), in PEM"},
+    {"issue", tls_issue, METH_VARARGS | METH_STATIC,
+     "issue(certificate, key, names, days) -> (certificate, key)\n\nSigned by the first "
+     "two, an authority's; in PEM."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot tls_slots[] = {{Py_tp_new, py::as_slot(tls_new)},
                            {Py_tp_dealloc, py::as_slot(tls_dealloc)},

@@ -206,7 +206,7 @@ class Command:
 
     @property
     def port(self) -> int:
-        return int(self.said(r"listening at http://.*:(\d+)")[1])
+        return int(self.said(r"listening at https?://.*:(\d+)")[1])
 
     @property
     def worker(self) -> int:

@@ -1,4 +1,4 @@
-"""`celadon check`, `config`, `ctl`, `migrate` and `top`."""
+"""`celadon check`, `config`, `ctl`, `dev-cert`, `migrate` and `top`."""
 
 from __future__ import annotations
 
@@ -143,10 +143,18 @@ def _top(argv: Sequence[str]) -> int:
     return top.run(argv, find)
 
 
+def _dev_cert(argv: Sequence[str]) -> int:
+    """`celadon dev-cert [--folder FOLDER] [NAME ...]`."""
+    from celadon.command import dev_cert
+
+    return dev_cert.run(argv)
+
+
 WORDS = {
     "check": _check,
     "config": show_config,
     "ctl": _ctl,
+    "dev-cert": _dev_cert,
     "migrate": _migrate,
     "top": _top,
 }

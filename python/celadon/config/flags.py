@@ -18,6 +18,7 @@ _USAGE = """celadon [options] module:attribute
        celadon check [options] [module:attribute]
        celadon config [options] [module:attribute]
        celadon ctl [--control-socket PATH] [command]
+       celadon dev-cert [--folder FOLDER] [NAME ...]
        celadon migrate [FILE | uvicorn ... | hypercorn ...]
        celadon top [--url URL] [--once [--json]]"""
 
@@ -28,6 +29,8 @@ installed. It exits with 1 where something blocks.
 `celadon config` shows every setting with its value and where that came from.
 `celadon ctl` asks a running server: status, health, workers, reload, reopen, log-level,
 drain, stats, stacks, profile, config, shutdown; alone it lists them.
+`celadon dev-cert` makes a certificate for development, for localhost or the names that are
+given, signed by an authority of yours, which it makes once.
 `celadon migrate FILE` says what stays, what changes and what to watch, of gunicorn.conf.py
 (which it takes where no file is named), of uWSGI's ini files, and of a command line that
 begins with uvicorn or hypercorn.
@@ -51,7 +54,7 @@ _OTHERS = {
 
 # What the command does, and no setting says.
 _COMMANDS = {"version", "check_config", "print_config", "json"}
-_WORDS = re.findall(r"celadon ([a-z]+) ", _USAGE)
+_WORDS = re.findall(r"celadon ([a-z-]+) ", _USAGE)
 
 
 def nearest_word(text: str) -> str:
@@ -70,7 +73,8 @@ def help_of(word: str) -> str:
     usage = next(line for line in _USAGE.splitlines() if f"celadon {word}" in line)
     about = _EPILOG.partition(f"`celadon {word}")[2].partition("\n`celadon")[0]
     text = f"`celadon {word}{about}".partition("\n\n")[0]
-    options = "" if word == "migrate" else "\n\nOptions are those of `celadon --help`."
+    has_none = word in ("dev-cert", "migrate")
+    options = "" if has_none else "\n\nOptions are those of `celadon --help`."
     return f"usage: {usage.strip()}\n\n{text}{options}"
 
 
