@@ -34,6 +34,7 @@ AWAITED = ("http_server_request_duration_seconds_count{", "celadon_health_check_
 SECTIONS = {
     "Requests": r"http_server_|celadon_(requests?_|timeouts_)",
     "Connections": r"celadon_(connections|accept|received|sent|listen)",
+    "TLS": r"celadon_tls_",
     "WebSockets": r"celadon_websocket",
     "ASGI": r"celadon_asgi",
     "Loops and greenlets": r"celadon_(loop|gil|greenlet|offload|gc)|cpython_gc_",

@@ -20,7 +20,7 @@ def main() -> None:
     for row in SETTINGS.values():
         if row.section != section:
             section = row.section
-            print(f"\n## {section.capitalize()}\n")
+            print(f"\n## {section[:1].upper() + section[1:]}\n")
             print("| Setting | Flags | Default | Meaning |\n|---|---|---|---|")
         flags = " ".join(f"`{flag}`" for flag in row.all_flags)
         flags = "file only" if row.file_only else flags

@@ -105,11 +105,10 @@ void Scraper::write_workers(Exposition& out) const {
   out.sample(label("result", "accepted"), to_double(metrics::read_cell(deeds.reloads)));
   out.sample(label("result", "rejected"),
              to_double(metrics::read_cell(deeds.rejected_reloads)));
+  out.family("celadon_tls_cert_not_after_timestamp_seconds", "gauge",
+             "When the first certificate expires, in seconds since 1970.");
   const double ends = site_.slab().summary().certificate_ends_wall.load();
-  if (ends > 0) {
-    write_one(out, "celadon_tls_cert_not_after_timestamp_seconds", "gauge",
-              "When the first certificate expires, in seconds since 1970.", ends);
-  }
+  if (ends > 0) out.sample({}, ends);
   const auto of_each = [&](std::string_view name, std::string_view help, auto value) {
     out.family(name, "gauge", help);
     const auto slots = site_.slab().slots();
