@@ -147,6 +147,7 @@ void set_behaviour(SSL_CTX& ctx) {
 
 std::expected<std::unique_ptr<Context>, std::string> Context::load(
     const Settings& settings, const TicketKeys* keys, std::time_t now) {
+  const OwnFailures failures;
   if (settings.pairs.empty()) return std::unexpected("no certificate is given");
   std::unique_ptr<Context> context(new Context(settings, keys));
   for (const Pair& pair : settings.pairs) {

@@ -110,6 +110,7 @@ Bio reader(const std::string& text) {
 }  // namespace
 
 std::expected<Issued, std::string> make_authority(const std::string& name, int days) {
+  const OwnFailures failures;
   const Key key(EVP_EC_gen("P-256"));
   if (!key) return failed();
   const Certificate cert = begin(*key, name, days);
@@ -124,6 +125,7 @@ std::expected<Issued, std::string> make_authority(const std::string& name, int d
 std::expected<Issued, std::string> issue(const Issued& authority,
                                          const std::vector<std::string>& names,
                                          int days) {
+  const OwnFailures failures;
   const Bio its_cert = reader(authority.cert), its_key = reader(authority.key);
   const Certificate issuer(PEM_read_bio_X509(its_cert.get(), nullptr, nullptr, nullptr));
   const Key signs(PEM_read_bio_PrivateKey(its_key.get(), nullptr, nullptr, nullptr));

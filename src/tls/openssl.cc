@@ -4,6 +4,22 @@
 #include <openssl/pem.h>
 
 namespace celadon::tls {
+namespace {
+
+void forget_failures() noexcept {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
+}  // namespace
+
+OwnFailures::OwnFailures() noexcept {
+  forget_failures();
+}
+
+OwnFailures::~OwnFailures() {
+  forget_failures();
+}
+
 
 std::string text_in(BIO& bio) {
   const char* text = nullptr;

@@ -27,6 +27,17 @@ using Certificate = Owned<X509, X509_free>;
 
 using Bio = Owned<BIO, BIO_free>;
 
+// While it lives the thread's list of failures is that of one call. Others use OpenSSL in
+// it, as Python's ssl does: what they have left there is not ours, and they take what is
+// left there for theirs.
+class OwnFailures {
+ public:
+  OwnFailures() noexcept;
+  ~OwnFailures();
+  OwnFailures(const OwnFailures&) = delete;
+  OwnFailures& operator=(const OwnFailures&) = delete;
+};
+
 // What was written to a BIO in memory.
 [[nodiscard]] std::string text_in(BIO& bio);
 [[nodiscard]] std::string pem_of(X509& certificate);

@@ -49,12 +49,10 @@ Failure cause_of(unsigned long code) noexcept {
 
 }  // namespace
 
-// The wire is there for a call; what earlier ones left in the thread's list of errors
-// is not this one's.
+// The wire is there for a call.
 class Session::Use {
  public:
   Use(Session& session, net::Wire& wire) noexcept : session_(session) {
-    ERR_clear_error();
     session.wire_ = &wire;
     session.last_ = {};
   }
@@ -64,6 +62,7 @@ class Session::Use {
 
  private:
   Session& session_;
+  OwnFailures failures_;
 };
 
 Session::Session(std::shared_ptr<const Context> context, Counters* counters)
@@ -215,7 +214,6 @@ void Session::say_goodbye(net::Wire& wire) noexcept {
   if (state_ != State::Open && state_ != State::Ended) return;
   const Use use(*this, wire);
   [[maybe_unused]] const int done = SSL_shutdown(ssl_.get());
-  ERR_clear_error();
 }
 
 // --- what it came to ---

@@ -1,6 +1,7 @@
 #include "tls/session.h"
 
 #include <gtest/gtest.h>
+#include <openssl/err.h>
 
 #include <array>
 #include <ctime>
@@ -441,6 +442,31 @@ TEST_F(TlsSession, EndsWithABrokenRecord) {
   EXPECT_EQ(open(), "");
   EXPECT_EQ(step, Step::Failed);
   EXPECT_FALSE(wire.down.empty()) << "an alert says so";
+}
+
+// Python's ssl looks into the same list.
+TEST_F(TlsSession, KeepsItsFailuresToItself) {
+  add(issue());
+  context = load();
+  EXPECT_EQ(ERR_peek_error(), 0U);
+  Session other(context);
+  Strings its;
+  its.up = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  EXPECT_EQ(other.shake(its).step, Step::Failed);
+  EXPECT_EQ(ERR_peek_error(), 0U);
+
+  ASSERT_TRUE(shake());
+  ERR_raise(ERR_LIB_USER, 1);
+  EXPECT_EQ(open(), "");
+  EXPECT_EQ(step, Step::Again) << "what others have left is not its own";
+  client.write(wire, "good");
+  wire.up[wire.up.size() - 1] ^= 1;
+  open();
+  EXPECT_EQ(step, Step::Failed);
+  EXPECT_EQ(ERR_peek_error(), 0U);
+  settings.pairs.front().cert += ".not";
+  EXPECT_FALSE(Context::load(settings, keys, std::time(nullptr)));
+  EXPECT_EQ(ERR_peek_error(), 0U);
 }
 
 TEST_F(TlsSession, CountsWhatHandshakesComeTo) {
