@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from celadon import Server
 from celadon.config import load, tls_options
 from celadon.config.values.tls import parse_cert_reqs
 from celadon.errors import UsageError
 from celadon.serving import ssl_hook, tls
 
+from tests.support import raw
 from tests.support.machine import program
 
 
@@ -153,6 +155,21 @@ def test_the_first_end_of_certificates_is_known(site: Pair, other: Pair) -> None
     assert len(ends) == 2
     assert tls.first_end(found) == min(ends)
     assert tls.first_end(None) == 0
+
+
+def test_a_server_in_a_thread_speaks_it(site: Pair) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.url_scheme"].encode()]
+
+    with Server(app, certfile=site.cert, keyfile=site.key) as server:
+        assert server.addresses == [f"https://127.0.0.1:{server.port}"]
+        context = ssl.create_default_context(cafile=site.cert)
+        context.check_hostname = False
+        with raw.Client(("127.0.0.1", server.port)) as client:
+            client.sock = context.wrap_socket(client.sock)
+            client.send(raw.get())
+            assert client.response().body == b"https"
 
 
 # --- the hook ---

@@ -10,7 +10,7 @@ from typing import Any
 from celadon import _core, health
 from celadon.config.values.addresses import is_for_v6_only
 from celadon.errors import brief
-from celadon.serving import ending, resources
+from celadon.serving import ending, resources, tls
 from celadon.serving.core import make_core
 from celadon.serving.hosting import Hosted
 from celadon.serving.importer import with_mounts
@@ -106,7 +106,7 @@ class Server:
         for address in self._config.bind:
             alone = is_for_v6_only(address, self._config.bind)
             described, port = core.bind(address, alone)
-            self.addresses.append(described)
+            self.addresses.append(tls.told(described, self._config))
             self.port = self.port or port
         hosted.start()
         self._core = core
