@@ -48,6 +48,11 @@ server::Settings settings() {
   return s;
 }
 
+// One that begins or ceases to speak TLS gets another admin process.
+std::string_view scheme_of(master::Commons& commons) noexcept {
+  return commons.slab().summary().certificate_ends_wall.load() > 0 ? "https" : "http";
+}
+
 class Process final : private admin::Actions, private loop::IoHandler {
  public:
   Process(master::Commons& commons, net::OwnedFd master, const AdminOptions& options,
@@ -56,7 +61,7 @@ class Process final : private admin::Actions, private loop::IoHandler {
         master_(std::move(master)),
         loop_(loop::make_epoll_poller(), clock_),
         site_(commons.slab(), clock_, options.timeout, options.queue_depth),
-        scraper_(site_, make_catalogue(), options.build),
+        scraper_(site_, make_catalogue(scheme_of(commons)), options.build),
         pages_(
             loop_, site_, scraper_, *this,
             {options.token, networks(options.allowed), options.open, options.control}),

@@ -82,12 +82,14 @@ RowFamily sizes(std::string_view name, std::string_view help, std::size_t cell) 
           Histogram<kSizeBounds>::kBuckets};
 }
 
-void add_requests(Catalogue& all) {
+void add_requests(Catalogue& all, std::string_view scheme) {
   RowFamily active{
       "http_server_active_requests", "gauge", "Requests with the application.",
       rows_of("http_request_method", http::kMethodNames, LOAD_CELL(server.active))};
   for (Row& row : active.rows) {
-    row.labels = keep(std::string(row.labels) + R"(,url_scheme="http")");
+    std::string labels(row.labels);
+    metrics::append_label(labels, "url_scheme", scheme);
+    row.labels = keep(std::move(labels));
   }
   all.push_back(std::move(active));
   all.push_back(sizes("http_server_request_body_size_bytes",
@@ -276,9 +278,9 @@ void add_collector(Catalogue& all) {
 
 }  // namespace
 
-Catalogue make_catalogue() {
+Catalogue make_catalogue(std::string_view scheme) {
   Catalogue all;
-  add_requests(all);
+  add_requests(all, scheme);
   add_tls(all);
   add_websockets(all);
   add_tasks(all);

@@ -5,7 +5,8 @@
 
 namespace celadon::module {
 
-[[nodiscard]] metrics::Catalogue make_catalogue();
+// `scheme`: of what is served.
+[[nodiscard]] metrics::Catalogue make_catalogue(std::string_view scheme);
 
 // The histogram of requests, whose series have labels.
 inline constexpr std::string_view kRequestDuration =

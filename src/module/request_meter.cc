@@ -33,7 +33,7 @@ std::string labels_of(const server::Exchange& x, std::string_view route) {
   std::string text;
   metrics::append_label(text, "http_request_method",
                         http::kMethodNames[static_cast<std::size_t>(x.counted_as)]);
-  metrics::append_label(text, "url_scheme", "http");
+  metrics::append_label(text, "url_scheme", x.carrier.tls ? "https" : "http");
   metrics::append_label(text, "http_response_status_code", std::to_string(x.status()));
   if (!route.empty()) metrics::append_label(text, "http_route", route);
   metrics::append_label(text, "network_protocol_version",
@@ -82,7 +82,9 @@ void RequestMeter::on_finished(const server::Finished& request) noexcept {
   hints_.add(request);
   const server::Exchange& x = request.exchange;
   const auto method = static_cast<Kind>(x.counted_as);
-  const Kind kind = static_cast<Kind>(x.status()) << 8 | method << 2 |
+  static_assert(http::kMethods <= 32);
+  const Kind kind = static_cast<Kind>(x.status()) << 8 |
+                    static_cast<Kind>(x.carrier.tls) << 7 | method << 2 |
                     static_cast<Kind>(x.gone()) << 1 | (x.carrier.is_http10() ? 1 : 0);
   double* const found = find(x, kind, x.route());
   if (!found) return;

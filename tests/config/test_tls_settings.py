@@ -17,6 +17,10 @@ from celadon.serving import ssl_hook, tls
 
 from tests.support import raw
 from tests.support.machine import program
+from tests.support.metrics import page, samples
+from tests.support.servers import Command, wait_until
+
+DURATION = "http_server_request_duration_seconds"
 
 
 class Pair(NamedTuple):
@@ -170,6 +174,30 @@ def test_a_server_in_a_thread_speaks_it(site: Pair) -> None:
             client.sock = context.wrap_socket(client.sock)
             client.send(raw.get())
             assert client.response().body == b"https"
+
+
+def test_figures_name_the_scheme(site: Pair) -> None:
+    words = ("--certfile", site.cert, "--keyfile", site.key)
+    context = ssl.create_default_context(cafile=site.cert)
+    context.check_hostname = False
+    probe, admin = "tests.apps.probe:app", ("--admin-bind", "127.0.0.1:0")
+    with Command(probe, *words, *admin) as server, server.client() as client:
+        client.sock = context.wrap_socket(client.sock)
+        client.send(raw.get())
+        assert client.response().status == 200
+        wait_until(lambda: (s := schemes(server), len(s) == 2))
+        assert schemes(server) == {
+            "http_server_active_requests": {"https"},
+            "http_server_request_duration_seconds_count": {"https"},
+        }
+
+
+def schemes(server: Command) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, labels in samples(page(server).body.decode()):
+        if name in ("http_server_active_requests", f"{DURATION}_count"):
+            found.setdefault(name, set()).add(dict(labels)["url_scheme"])
+    return found
 
 
 # --- the hook ---

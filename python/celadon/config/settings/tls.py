@@ -26,6 +26,7 @@ def rows() -> Iterable[Setting]:
         "address of bind speaks TLS",
         section=t,
         in_chdir=True,
+        for_admin=True,
         none_if_empty=True,
         under_gunicorn=True,
     )
