@@ -110,7 +110,7 @@ PyObject* tls_expiries(PyObject* self, PyObject*) noexcept {
   return all.release();
 }
 
-PyObject* in_python(const std::expected<tls::Issued, std::string>& made) noexcept {
+PyObject* in_python(const std::expected<tls::PemPair, std::string>& made) noexcept {
   if (made) return Py_BuildValue("ss", made->cert.c_str(), made->key.c_str());
   PyErr_SetString(PyExc_ValueError, made.error().c_str());
   return nullptr;
@@ -138,7 +138,7 @@ PyObject* tls_issue(PyObject*, PyObject* args) noexcept {
     if (!name) return nullptr;
     names.emplace_back(name);
   }
-  return in_python(tls::issue({cert, key}, names, days));
+  return in_python(tls::sign_for({cert, key}, names, days));
 }
 
 PyMethodDef tls_methods[] = {

@@ -94,13 +94,13 @@ bool sign(X509& cert, const Signer& by) {
          X509_sign(&cert, &by.key, EVP_sha256()) != 0;
 }
 
-std::expected<Issued, std::string> in_pem(X509& cert, EVP_PKEY& key) {
+std::expected<PemPair, std::string> in_pem(X509& cert, EVP_PKEY& key) {
   const Bio text(BIO_new(BIO_s_mem()));
   if (!text || PEM_write_bio_PrivateKey(text.get(), &key, nullptr, nullptr, 0, nullptr,
                                         nullptr) != 1) {
     return failed();
   }
-  return Issued{pem_of(cert), text_in(*text)};
+  return PemPair{pem_of(cert), text_in(*text)};
 }
 
 Bio reader(const std::string& text) {
@@ -109,7 +109,7 @@ Bio reader(const std::string& text) {
 
 }  // namespace
 
-std::expected<Issued, std::string> make_authority(const std::string& name, int days) {
+std::expected<PemPair, std::string> make_authority(const std::string& name, int days) {
   const OwnFailures failures;
   const Key key(EVP_EC_gen("P-256"));
   if (!key) return failed();
@@ -122,7 +122,7 @@ std::expected<Issued, std::string> make_authority(const std::string& name, int d
   return good ? in_pem(*cert, *key) : failed();
 }
 
-std::expected<Issued, std::string> issue(const Issued& authority,
+std::expected<PemPair, std::string> sign_for(const PemPair& authority,
                                          const std::vector<std::string>& names,
                                          int days) {
   const OwnFailures failures;

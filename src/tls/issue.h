@@ -8,16 +8,16 @@
 namespace celadon::tls {
 
 // In PEM; the key is not encrypted.
-struct Issued {
+struct PemPair {
   std::string cert;
   std::string key;
 };
 
 // One that signs for `days` from now on. What OpenSSL says where it fails.
-[[nodiscard]] std::expected<Issued, std::string> make_authority(const std::string& name,
+[[nodiscard]] std::expected<PemPair, std::string> make_authority(const std::string& name,
                                                                 int days);
 // For a server by these names: host names, a star for the first label, or IP addresses.
-[[nodiscard]] std::expected<Issued, std::string> issue(
-    const Issued& authority, const std::vector<std::string>& names, int days);
+[[nodiscard]] std::expected<PemPair, std::string> sign_for(
+    const PemPair& authority, const std::vector<std::string>& names, int days);
 
 }  // namespace celadon::tls
