@@ -8,6 +8,7 @@
 
 #include "base/shared_memory.h"
 #include "module/options.h"
+#include "py/brief.h"
 #include "py/type.h"
 #include "tls/context.h"
 #include "tls/issue.h"

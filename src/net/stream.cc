@@ -350,12 +350,15 @@ void Stream::take_back() noexcept {
   [[maybe_unused]] const int done = kernel::make_ours(fd_);
 }
 
+void Stream::say_goodbye() noexcept {
+  if (!guard_ || sealed() > 0) return;
+  guard_->cipher().say_goodbye(*guard_);
+  // The peer may do without it, and does where the kernel has no room.
+  [[maybe_unused]] const Io io = send_sealed();
+}
+
 void Stream::shutdown_write() noexcept {
-  if (guard_ && sealed() == 0) {
-    guard_->cipher().say_goodbye(*guard_);
-    // The peer may do without it, and does where the kernel has no room.
-    [[maybe_unused]] const Io io = send_sealed();
-  }
+  say_goodbye();
   kernel::shutdown(fd_, SHUT_WR);
 }
 

@@ -119,6 +119,8 @@ class Stream : public loop::IoHandler {
   // It is read and written here again.
   void take_back() noexcept;
 
+  // A cipher tells the peer that nothing more comes: a close alone says so to nobody.
+  void say_goodbye() noexcept;
   void shutdown_write() noexcept;
   // Bytes on their way that the peer does not have yet. A unix socket counts the memory
   // that they take.

@@ -388,6 +388,8 @@ void ClientConnection::say_goodbye() noexcept {
                          ? kNever
                          : now() + settings().linger_total_timeout;
       marks_.sent = kNever;  // nobody has asked yet
+    } else {
+      stream_.say_goodbye();
     }
     if (state_.stage == Stage::Head) set_stage(Stage::None);
     set_output(Output::Ended);

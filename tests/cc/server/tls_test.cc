@@ -93,6 +93,14 @@ TEST_F(TlsServerTest, AHandshakeThatFailsIsToldAndEnds) {
   EXPECT_EQ(server_.load().connections, 0U);
 }
 
+TEST_F(TlsServerTest, TL07WhoLeavesBehindItIsToldThatNothingMoreComes) {
+  const int fd = shake();
+  ::shutdown(fd, SHUT_WR);
+  round();
+  EXPECT_EQ(receive_all(fd), std::string(1, '\0'));
+  EXPECT_EQ(server_.load().connections, 0U);
+}
+
 TEST_F(TlsServerTest, WhoLeavesInTheMidstOfItIsForgotten) {
   const int fd = meet();
   send(fd, "hel");
