@@ -284,6 +284,8 @@ def test_a_command_line_of_uvicorn_is_migrated() -> None:
         "celadon",
         "--workers",
         "4",
+        "--keyfile",
+        "x",
         "--no-server-header",
         "--factory",
         "--bind",
@@ -293,7 +295,8 @@ def test_a_command_line_of_uvicorn_is_migrated() -> None:
     assert "keepalive: 75 s instead of 5 s" in said["Changes"][2 - 1]
     assert not any(line.startswith("accesslog") for line in said["Changes"])
     assert "asgi_loop has no effect" in said["Has no effect"][0]
-    assert "keyfile is refused" in said["Is refused, and stops the start"][0]
+    [refused] = said["Is refused, and stops the start"]
+    assert refused == "keyfile: there is no TLS without certfile"
     # What it says is what it reads.
     assert flags.parse(words[1:])["target"] == "shop:app"
 

@@ -531,7 +531,7 @@ def post_fork(server, worker): pass
     assert done.returncode == 1  # something is refused
     for line in (
         "Stays as it is:\n  workers = 8",
-        "  certfile = x.pem",
+        "  certfile = 'x.pem'",
         "  post_fork()",
         "  keepalive: 75 s instead of 2 s",
         "  threads: requests run on greenlets",

@@ -105,7 +105,7 @@ def _alone(value: Any) -> Any:
 def unknown_setting(name: str, source: str = "") -> UsageError:
     is_variable = source.startswith("environment CELADON_")
     known = [*SETTINGS] if is_variable else [*SETTINGS, *gunicorn.VERDICTS]
-    near = difflib.get_close_matches(name, known, n=2)
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.65)
     hint = " (did you mean " + " or ".join(repr(n) for n in near) + "?)" if near else ""
     where = f" ({source})" if source and source != KEYWORD else ""
     if is_variable and not near:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,4 +59,7 @@ def _whole_address(address: str, folder: str) -> str:
     return _UNIX + os.path.join(folder, path)
 
 
-_WHOLE = {parse_addresses: _whole_address, parse_certificates: _whole_pair}
+_WHOLE: dict[Callable[[Any], Any], Callable[[str, str], str]] = {
+    parse_addresses: _whole_address,
+    parse_certificates: _whole_pair,
+}
