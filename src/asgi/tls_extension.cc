@@ -26,11 +26,11 @@ py::Object tls_extension(const net::Secrecy& secrecy) noexcept {
   const py::Object chain = chain_of(secrecy);
   const py::Object name = text_or_none(secrecy.client_name);
   if (!own || !chain || !name) return {};
-  return py::Object(Py_BuildValue(
-      "{s:O,s:O,s:O,s:O,s:i,s:i}", "server_cert", own.get(), "client_cert_chain",
-      chain.get(), "client_cert_name", name.get(), "client_cert_error", Py_None,
-      "tls_version", int{secrecy.version_number}, "cipher_suite",
-      int{secrecy.suite_number}));
+  return py::Object(Py_BuildValue("{s:O,s:O,s:O,s:O,s:i,s:i}", "server_cert", own.get(),
+                                  "client_cert_chain", chain.get(), "client_cert_name",
+                                  name.get(), "client_cert_error", Py_None,
+                                  "tls_version", int{secrecy.version_number},
+                                  "cipher_suite", int{secrecy.suite_number}));
 }
 
 }  // namespace celadon::asgi

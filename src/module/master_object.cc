@@ -361,7 +361,8 @@ PyMethodDef master_methods[] = {
     {"renew_admin", master_renew_admin, METH_NOARGS,
      "renew_admin()\n\nThe next admin process has the settings of now."},
     {"note_certificates", master_note_certificates, METH_O,
-     "note_certificates(end)\n\nWhen the first expires, in seconds since 1970; 0: there is "
+     "note_certificates(end)\n\nWhen the first expires, in seconds since 1970; 0: "
+     "there is "
      "none."},
     {"end_with_it", master_end_with_it, METH_O,
      "end_with_it(pid)\n\nIn a worker: SIGTERM once its master, which has that pid, is "

@@ -28,7 +28,7 @@ class SharedKeys {
     return memory ? std::make_shared<SharedKeys>(std::move(memory)) : nullptr;
   }
   explicit SharedKeys(SharedMemory memory) noexcept
-      : memory_(std::move(memory)), keys_(::new (memory_.get()) tls::TicketKeys()) {}
+      : memory_(std::move(memory)), keys_(::new(memory_.get()) tls::TicketKeys()) {}
   [[nodiscard]] tls::TicketKeys& get() const noexcept { return *keys_; }
 
  private:
@@ -83,8 +83,7 @@ PyObject* tls_new(PyTypeObject* type, PyObject* args, PyObject*) noexcept {
   if (!read_tls_options(dict, settings) || !get_tls(before, material)) return nullptr;
   if (!material.keys) material.keys = SharedKeys::make();
   if (!material.keys) return PyErr_NoMemory();
-  auto loaded =
-      tls::Context::load(settings, &material.keys->get(), std::time(nullptr));
+  auto loaded = tls::Context::load(settings, &material.keys->get(), std::time(nullptr));
   if (!loaded) {
     PyErr_SetString(PyExc_ValueError, loaded.error().c_str());
     return nullptr;
@@ -148,7 +147,8 @@ PyMethodDef tls_methods[] = {
     {"make_authority", tls_make_authority, METH_VARARGS | METH_STATIC,
      "make_authority(name, days) -> (certificate, key), in PEM"},
     {"issue", tls_issue, METH_VARARGS | METH_STATIC,
-     "issue(certificate, key, names, days) -> (certificate, key)\n\nSigned by the first "
+     "issue(certificate, key, names, days) -> (certificate, key)\n\nSigned by the "
+     "first "
      "two, an authority's; in PEM."},
     {nullptr, nullptr, 0, nullptr}};
 PyType_Slot tls_slots[] = {{Py_tp_new, py::as_slot(tls_new)},

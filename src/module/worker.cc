@@ -140,7 +140,8 @@ bool Worker::prepare(PyObject* errors, PyObject* make_socket) noexcept {
 
 bool Worker::open_tls() noexcept {
   tls::Counters& counters = counts_ ? counts_->tls : own_tls_counts_;
-  if (!make_ciphers(options_.tls, counters, hub_.loop().clock(), ciphers_)) return false;
+  if (!make_ciphers(options_.tls, counters, hub_.loop().clock(), ciphers_))
+    return false;
   server_->set_ciphers(ciphers_.get());
   return true;
 }

@@ -22,8 +22,7 @@ namespace celadon::net::kernel {
 [[nodiscard]] ssize_t send(int fd, std::span<const iovec> pieces, int flags) noexcept;
 [[nodiscard]] ssize_t send_file(int fd, int file, off_t& offset,
                                 std::size_t count) noexcept;
-[[nodiscard]] ssize_t read_file(int file, std::span<char> into,
-                                off_t offset) noexcept;
+[[nodiscard]] ssize_t read_file(int file, std::span<char> into, off_t offset) noexcept;
 void shutdown(int fd, int how) noexcept;
 // Bytes that were sent and that the peer's kernel has not acknowledged yet.
 [[nodiscard]] std::size_t unsent(int fd) noexcept;

@@ -84,8 +84,8 @@ class Stream : public loop::IoHandler {
   void guard(std::unique_ptr<Cipher> cipher, std::string_view received) noexcept;
   // Goes on with the handshake. Failed: what tells the peer so has left, if it could.
   [[nodiscard]] Io shake() noexcept;
-  // Null: bytes go as they are. It stays when the stream is closed: a request may be with
-  // an application still.
+  // Null: bytes go as they are. It stays when the stream is closed: a request may be
+  // with an application still.
   [[nodiscard]] const Cipher* cipher() const noexcept;
   // Bytes go as they are again: the peer does not speak the cipher's language.
   void unguard() noexcept;

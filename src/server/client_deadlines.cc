@@ -50,8 +50,8 @@ void ClientConnection::on_timer() noexcept {
     }
     if (!stream_.open()) return;
     const Due due = next_due();
-    const bool is_read = !stream_.reading() ||
-                         (server_.may_read_ahead() && !stream_.told_again());
+    const bool is_read =
+        !stream_.reading() || (server_.may_read_ahead() && !stream_.told_again());
     if (due.when <= now() && is_read) act(due);
   }
   settle();

@@ -84,24 +84,24 @@ inline constexpr Edge<Output> kOutputEdges[]{
     {Output::Blocked, Output::Ended},  // the peer is gone, or takes nothing
 };
 inline constexpr Edge<Stage> kStageEdges[]{
-    {Stage::Preface, Stage::None},      // the PROXY header was read
+    {Stage::Preface, Stage::None},       // the PROXY header was read
     {Stage::Preface, Stage::Handshake},  // likewise, and TLS begins behind it
     {Stage::Handshake, Stage::None},     // it is done, or has failed
-    {Stage::None, Stage::Head},         // the first byte of a request came
-    {Stage::None, Stage::Offered},      // a head is whole
-    {Stage::Head, Stage::Offered},      // likewise
-    {Stage::Head, Stage::None},         // it was refused, or never got whole
-    {Stage::Offered, Stage::Active},    // its receiver took it and has returned
-    {Stage::Offered, Stage::None},      // answered within the call
-    {Stage::Offered, Stage::Answered},  // likewise, but for its body
-    {Stage::Active, Stage::Offered},    // its body was collected, or will not be
-    {Stage::Active, Stage::None},       // answered
-    {Stage::Active, Stage::Answered},   // likewise, but for its body
-    {Stage::Answered, Stage::None},     // which came, or will not be waited for
-    {Stage::Active, Stage::Lent},       // the application took the socket (WS12)
-    {Stage::Lent, Stage::None},         // it has returned
-    {Stage::Active, Stage::Whole},      // the end of the connection ends its answer
-    {Stage::Whole, Stage::None},        // the application has released it
+    {Stage::None, Stage::Head},          // the first byte of a request came
+    {Stage::None, Stage::Offered},       // a head is whole
+    {Stage::Head, Stage::Offered},       // likewise
+    {Stage::Head, Stage::None},          // it was refused, or never got whole
+    {Stage::Offered, Stage::Active},     // its receiver took it and has returned
+    {Stage::Offered, Stage::None},       // answered within the call
+    {Stage::Offered, Stage::Answered},   // likewise, but for its body
+    {Stage::Active, Stage::Offered},     // its body was collected, or will not be
+    {Stage::Active, Stage::None},        // answered
+    {Stage::Active, Stage::Answered},    // likewise, but for its body
+    {Stage::Answered, Stage::None},      // which came, or will not be waited for
+    {Stage::Active, Stage::Lent},        // the application took the socket (WS12)
+    {Stage::Lent, Stage::None},          // it has returned
+    {Stage::Active, Stage::Whole},       // the end of the connection ends its answer
+    {Stage::Whole, Stage::None},         // the application has released it
 };
 
 inline constexpr auto kInputTable = make_edges<Input, kInputs>(kInputEdges);

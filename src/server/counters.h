@@ -73,9 +73,9 @@ struct Counters {
 // What there is now.
 struct Load {
   std::uint64_t connections = 0;
-  std::uint64_t in_flight = 0;  // requests with the application
-  std::uint64_t queued = 0;     // requests behind them
-  std::uint64_t idle = 0;       // connections between two requests
+  std::uint64_t in_flight = 0;   // requests with the application
+  std::uint64_t queued = 0;      // requests behind them
+  std::uint64_t idle = 0;        // connections between two requests
   std::uint64_t handshakes = 0;  // of TLS, in progress
   std::array<std::uint64_t, http::kMethods> active{};  // in flight, by their method
 };

@@ -51,7 +51,7 @@ class Exchange;
 struct Connection {
   net::Address peer;
   net::Address local;
-  bool trusted = false;  // the peer is in forwarded_allow_ips
+  bool trusted = false;                 // the peer is in forwarded_allow_ips
   const net::Cipher* cipher = nullptr;  // null: in the clear
 };
 

@@ -24,8 +24,7 @@ bool H1Session::is_last_answer(const Exchange& x,
   if (head.close || state().input == Input::Last || body_blocks_reuse(x)) return true;
   // Requests that are here already are answered first.
   if (has_input()) return false;
-  return state().input == Input::Ended || closing() ||
-         settings().keepalive == 0;
+  return state().input == Input::Ended || closing() || settings().keepalive == 0;
 }
 
 Sent H1Session::write_head(Exchange& x, const http::ResponseHead& head,

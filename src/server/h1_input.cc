@@ -156,8 +156,8 @@ void H1Session::begin(http::h1::HeadParser& parser, std::string_view bytes,
   const std::size_t size = parser.consumed();
   exchange_ = server_.ledger().open();
   Exchange& x = *exchange_;
-  x.begin(*this, connection_, {.version = parser.request().version,
-                              .tls = connection_.cipher != nullptr});
+  x.begin(*this, connection_,
+          {.version = parser.request().version, .tls = connection_.cipher != nullptr});
   x.take_head(bytes.substr(0, size), parser.request());
   x.received_at = now();
   x.pipelined = is_stored ? ++pipelined_ : pipelined_ = 0;

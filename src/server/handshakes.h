@@ -1,5 +1,5 @@
-// Handshakes in progress. Each takes memory, for as long as its peer likes: there are so
-// many at a time, and others wait in line, unread.
+// Handshakes in progress. Each takes memory, for as long as its peer likes: there are
+// so many at a time, and others wait in line, unread.
 //
 //   enter ─► in progress ─► its Place ends
 //      └───► in line ─► on_place, when the first in line

@@ -21,7 +21,7 @@ namespace {
 
 using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
 
-void free_ciphers(STACK_OF(SSL_CIPHER)* ciphers) {
+void free_ciphers(STACK_OF(SSL_CIPHER) * ciphers) {
   sk_SSL_CIPHER_free(ciphers);
 }
 using Ciphers = Owned<STACK_OF(SSL_CIPHER), free_ciphers>;
@@ -132,10 +132,10 @@ bool has_good_cipher(SSL_CTX& ctx) {
 }
 
 void set_behaviour(SSL_CTX& ctx) {
-  SSL_CTX_set_options(
-      &ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
-                SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options(&ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                SSL_OP_PRIORITIZE_CHACHA |
+                                SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(&ctx, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(&ctx, SSL_SESS_CACHE_OFF);
   // One read takes what came, not each record's head and then the rest of it.
@@ -202,7 +202,8 @@ std::expected<Context::Entry*, std::string> Context::entry_for(
   std::vector<std::string> names = names_of(leaf);
   const int kind = EVP_PKEY_get_base_id(X509_get0_pubkey(&leaf));
   for (Entry& entry : entries_) {
-    if (entry.names == names && std::ranges::find(entry.kinds, kind) == entry.kinds.end()) {
+    if (entry.names == names &&
+        std::ranges::find(entry.kinds, kind) == entry.kinds.end()) {
       return &entry;
     }
   }
@@ -255,14 +256,16 @@ std::string_view Context::pem_of(const X509* certificate) const noexcept {
 // Of two certificates for one name the first that was given answers.
 void Context::note_names() {
   for (const Entry& entry : entries_) {
-    for (const std::string& name : entry.names) names_.try_emplace(name, entry.ctx.get());
+    for (const std::string& name : entry.names)
+      names_.try_emplace(name, entry.ctx.get());
   }
 }
 
 SSL_CTX* Context::for_name(std::string_view name) const {
   const std::string plain = plain_name(name);
   if (const auto it = names_.find(plain); it != names_.end()) return it->second;
-  if (const auto it = names_.find(starred(plain)); it != names_.end()) return it->second;
+  if (const auto it = names_.find(starred(plain)); it != names_.end())
+    return it->second;
   return nullptr;
 }
 

@@ -1,6 +1,6 @@
 // What all sessions of a listener share: certificates by name, who is trusted, versions
-// and ciphers. It is made whole or not at all, and never changes: a reload makes another
-// one, and sessions that are open keep theirs.
+// and ciphers. It is made whole or not at all, and never changes: a reload makes
+// another one, and sessions that are open keep theirs.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ namespace celadon::tls {
 struct Expiry {
   std::string name;  // the first that the certificate is for
   std::string file;
-  std::time_t at;    // in seconds since 1970
+  std::time_t at;  // in seconds since 1970
 };
 
 class Context {

@@ -123,11 +123,12 @@ std::expected<PemPair, std::string> make_authority(const std::string& name, int 
 }
 
 std::expected<PemPair, std::string> sign_for(const PemPair& authority,
-                                         const std::vector<std::string>& names,
-                                         int days) {
+                                             const std::vector<std::string>& names,
+                                             int days) {
   const OwnFailures failures;
   const Bio its_cert = reader(authority.cert), its_key = reader(authority.key);
-  const Certificate issuer(PEM_read_bio_X509(its_cert.get(), nullptr, nullptr, nullptr));
+  const Certificate issuer(
+      PEM_read_bio_X509(its_cert.get(), nullptr, nullptr, nullptr));
   const Key signs(PEM_read_bio_PrivateKey(its_key.get(), nullptr, nullptr, nullptr));
   const Key key(EVP_EC_gen("P-256"));
   if (!issuer || !signs || !key || names.empty()) return failed();

@@ -14,8 +14,8 @@ struct PemPair {
 };
 
 // One that signs for `days` from now on. What OpenSSL says where it fails.
-[[nodiscard]] std::expected<PemPair, std::string> make_authority(const std::string& name,
-                                                                int days);
+[[nodiscard]] std::expected<PemPair, std::string> make_authority(
+    const std::string& name, int days);
 // For a server by these names: host names, a star for the first label, or IP addresses.
 [[nodiscard]] std::expected<PemPair, std::string> sign_for(
     const PemPair& authority, const std::vector<std::string>& names, int days);

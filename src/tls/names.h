@@ -1,5 +1,5 @@
-// Which certificate answers to which name (RFC 6066 3, RFC 6125 6.4): the exact one, then
-// one whose first label is a star.
+// Which certificate answers to which name (RFC 6066 3, RFC 6125 6.4): the exact one,
+// then one whose first label is a star.
 #pragma once
 
 #include <openssl/x509.h>

@@ -20,7 +20,6 @@ OwnFailures::~OwnFailures() {
   forget_failures();
 }
 
-
 std::string text_in(BIO& bio) {
   const char* text = nullptr;
   const long size = BIO_get_mem_data(&bio, &text);

@@ -1,5 +1,5 @@
-// What this room needs of OpenSSL everywhere: owners of its objects, and what it says of
-// a failure.
+// What this room needs of OpenSSL everywhere: owners of its objects, and what it says
+// of a failure.
 #pragma once
 
 #include <openssl/bio.h>
@@ -27,9 +27,9 @@ using Certificate = Owned<X509, X509_free>;
 
 using Bio = Owned<BIO, BIO_free>;
 
-// While it lives the thread's list of failures is that of one call. Others use OpenSSL in
-// it, as Python's ssl does: what they have left there is not ours, and they take what is
-// left there for theirs.
+// While it lives the thread's list of failures is that of one call. Others use OpenSSL
+// in it, as Python's ssl does: what they have left there is not ours, and they take
+// what is left there for theirs.
 class OwnFailures {
  public:
   OwnFailures() noexcept;

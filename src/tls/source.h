@@ -16,10 +16,7 @@ class Source final : public net::CipherSource {
   // All of them outlive it.
   Source(std::shared_ptr<const Context> context, TicketKeys& keys, Counters& counters,
          Clock& clock) noexcept
-      : context_(std::move(context)),
-        keys_(keys),
-        counters_(counters),
-        clock_(clock) {}
+      : context_(std::move(context)), keys_(keys), counters_(counters), clock_(clock) {}
 
   [[nodiscard]] std::unique_ptr<net::Cipher> make() noexcept override;
   // For those who come from now on.

@@ -66,7 +66,8 @@ void TicketKeys::turn(const TicketKey& fresh) noexcept {
 void TicketKeys::keep_fresh(Nanos now) noexcept {
   Nanos due = due_.load(std::memory_order_relaxed);
   if (now < due) return;
-  if (!due_.compare_exchange_strong(due, now + kTime, std::memory_order_relaxed)) return;
+  if (!due_.compare_exchange_strong(due, now + kTime, std::memory_order_relaxed))
+    return;
   if (const auto fresh = make()) turn(*fresh);
 }
 

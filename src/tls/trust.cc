@@ -56,16 +56,18 @@ Result trust(SSL_CTX& ctx, const Settings& settings) {
     return {};
   }
   if (settings.ca_certs.empty()) {
-    return std::unexpected("cert_reqs asks for certificates of clients: ca_certs must say "
-                           "who signs them");
+    return std::unexpected(
+        "cert_reqs asks for certificates of clients: ca_certs must say "
+        "who signs them");
   }
   if (auto loaded = load_authorities(ctx, settings.ca_certs); !loaded) return loaded;
   if (!settings.crl.empty()) {
     if (auto loaded = load_revoked(ctx, settings.crl); !loaded) return loaded;
   }
   const bool required = settings.verify == Verify::Required;
-  SSL_CTX_set_verify(
-      &ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  SSL_CTX_set_verify(&ctx,
+                     SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                     nullptr);
   SSL_CTX_set_verify_depth(&ctx, settings.verify_depth);
   return {};
 }

@@ -7,12 +7,9 @@
 namespace celadon::wsgi {
 namespace {
 
-constexpr std::array kNames{"HTTPS",
-                            "SSL_PROTOCOL",
-                            "SSL_CIPHER",
-                            "SSL_CLIENT_VERIFY",
-                            "SSL_CLIENT_S_DN",
-                            "SSL_CLIENT_CERT"};
+constexpr std::array kNames{"HTTPS",           "SSL_PROTOCOL",
+                            "SSL_CIPHER",      "SSL_CLIENT_VERIFY",
+                            "SSL_CLIENT_S_DN", "SSL_CLIENT_CERT"};
 
 }  // namespace
 

@@ -160,8 +160,8 @@ TEST_F(CipherTest, AFileGoesThroughItToo) {
   off_t offset = 0;
   std::string sealed;
   for (int i = 0; i < 1000 && offset < 50'000; ++i) {
-    const Io io =
-        stream_->send_file(file, offset, text.size() - static_cast<std::size_t>(offset));
+    const Io io = stream_->send_file(file, offset,
+                                     text.size() - static_cast<std::size_t>(offset));
     EXPECT_NE(io.step, Io::Step::Failed);
     sealed += hear();
     turns(1);

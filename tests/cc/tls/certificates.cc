@@ -102,10 +102,9 @@ std::string Folder::cert(const std::string& name, const Issued& issued) const {
 std::string Folder::key(const std::string& name, const Issued& issued,
                         const std::string& password) const {
   const EVP_CIPHER* cipher = password.empty() ? nullptr : EVP_aes_128_cbc();
-  PEM_write_bio_PrivateKey(
-      to_file(path(name)).get(), issued.key.get(), cipher,
-      reinterpret_cast<const unsigned char*>(password.data()),
-      static_cast<int>(password.size()), nullptr, nullptr);
+  PEM_write_bio_PrivateKey(to_file(path(name)).get(), issued.key.get(), cipher,
+                           reinterpret_cast<const unsigned char*>(password.data()),
+                           static_cast<int>(password.size()), nullptr, nullptr);
   return path(name);
 }
 

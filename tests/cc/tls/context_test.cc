@@ -64,7 +64,8 @@ TEST_F(TlsContext, TL07ReadsKeysWithTheirPassword) {
 TEST_F(TlsContext, AcceptsAKeyInTheFileOfItsCertificate) {
   const Issued one = issue();
   std::string both;
-  for (const std::string& path : {folder.cert("a.pem", one), folder.key("a.key", one)}) {
+  for (const std::string& path :
+       {folder.cert("a.pem", one), folder.key("a.key", one)}) {
     std::ifstream file(path);
     both.append(std::istreambuf_iterator<char>(file), {});
   }

@@ -43,8 +43,7 @@ TEST(TlsIssue, AnAuthorityOfOnesOwnSignsForNamesAndAddresses) {
   const auto other = make_authority("another machine", 10);
   ASSERT_TRUE(other);
   EXPECT_FALSE(is_believed(*cert, *read(other->cert)));
-  EXPECT_EQ(names_of(*cert),
-            (std::vector<std::string>{"*.shop.test", "shop.test"}));
+  EXPECT_EQ(names_of(*cert), (std::vector<std::string>{"*.shop.test", "shop.test"}));
   EXPECT_EQ(X509_check_ip_asc(cert.get(), "127.0.0.1", 0), 1);
   EXPECT_EQ(X509_check_ip_asc(cert.get(), "::1", 0), 1);
   EXPECT_EQ(X509_check_ip_asc(cert.get(), "127.0.0.2", 0), 0);

@@ -154,7 +154,10 @@ TEST_F(TlsSession, TL02AgreesOnAProtocolInOurOrder) {
   add(issue());
   settings.protocols = {"h2", "http/1.1"};
   const std::string both("\x08http/1.1\x02h2", 12);
-  const std::string none("\x03" "foo", 4);
+  const std::string none(
+      "\x03"
+      "foo",
+      4);
   const auto offer = [&](const std::string& wire_form) {
     SSL_CTX_set_alpn_protos(&client.ctx(),
                             reinterpret_cast<const unsigned char*>(wire_form.data()),
