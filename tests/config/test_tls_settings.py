@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -174,6 +175,42 @@ def test_a_server_in_a_thread_speaks_it(site: Pair) -> None:
             client.sock = context.wrap_socket(client.sock)
             client.send(raw.get())
             assert client.response().body == b"https"
+
+
+def test_en15_the_environ_says_what_a_connection_came_to(
+    site: Pair, other: Pair
+) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json")])
+        names = [n for n in environ if n == "HTTPS" or n.startswith("SSL_")]
+        return [json.dumps({name: environ[name] for name in names}).encode()]
+
+    def ask(server: Server, *pair: str) -> Any:
+        context = ssl.create_default_context(cafile=site.cert)
+        context.check_hostname = False
+        if pair:
+            context.load_cert_chain(*pair)
+        with raw.Client(("127.0.0.1", server.port)) as client:
+            client.sock = context.wrap_socket(client.sock)
+            client.send(raw.get("/", "HTTPS: no", "SSL-CLIENT-VERIFY: SUCCESS"))
+            return json.loads(client.response().body)
+
+    given = {"certfile": site.cert, "keyfile": site.key, "ca_certs": other.cert}
+    with Server(app, **given, cert_reqs="optional") as server:
+        nobody, known = ask(server), ask(server, other.cert, other.key)
+    assert nobody == {
+        "HTTPS": "on",
+        "SSL_PROTOCOL": "TLSv1.3",
+        "SSL_CIPHER": nobody["SSL_CIPHER"],
+        "SSL_CLIENT_VERIFY": "NONE",
+    }
+    assert nobody["SSL_CIPHER"].startswith("TLS_")
+    assert known == nobody | {
+        "SSL_CLIENT_VERIFY": "SUCCESS",
+        "SSL_CLIENT_S_DN": "CN=other.test",
+        "SSL_CLIENT_CERT": known["SSL_CLIENT_CERT"],
+    }
+    assert known["SSL_CLIENT_CERT"] in Path(other.cert).read_text()
 
 
 def test_figures_name_the_scheme(site: Pair) -> None:
