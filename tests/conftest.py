@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from tests.support.order import COLLECTED, arrange, make_scheduler
 from tests.support.servers import Command
 from tests.support.services import Services, all_services
 from tests.support.site import Site
+
+if TYPE_CHECKING:
+    from tests.support.certificates import Authority
 
 keep_what_is_everywhere()
 os.environ["CELADON_POISON_STACK"] = "1"
@@ -51,3 +54,13 @@ def _only_what_is_said_from_now_on() -> None:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """One that a test's clients trust."""
+    from tests.support.certificates import Authority  # its library is a large one
+
+    folder = tmp_path / "authority"
+    folder.mkdir()
+    return Authority(folder)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,11 @@ from celadon.command.asking import ask
 from celadon.errors import CeladonError
 
 from tests.support import raw
+from tests.support.certificates import Authority
 from tests.support.raw import TIMEOUT, Client
 from tests.support.servers import CELADON, Command, Started, wait_until
-from tests.support.site import Site, wait_ready
+from tests.support.site import Site, renewed, wait_ready
+from tests.support.tls import Secure
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root may become somebody else"
@@ -295,6 +298,31 @@ def test_s07_run_honours_what_is_about_processes(site: Site) -> None:
         pid = (site.folder / "pid").read_text()
         assert int(pid) == server.process.pid
     assert not (site.folder / "pid").exists()
+
+
+def test_keys_are_read_by_the_master_alone(site: Site, authority: Authority) -> None:
+    """Also those of a reload, and for workers that come later."""
+    issued = authority.issue()
+    issued.key.chmod(0o600)
+    issued.cert.parent.chmod(0o700)
+    words = ("--user", USER.pw_name, "--workers", "2")
+    pair = (authority.trusted(), issued)
+    with Secure("site_app:app", *pair, *words, cwd=site.folder) as server:
+        for _ in range(2):
+            old = wait_ready(server, 2)
+            assert {Process(pid).numbers("Uid").pop() for pid in old} == {USER.pw_uid}
+            with server.client() as client:
+                client.send(raw.get("/"))
+                assert client.response().status == 200
+                assert client.serial == issued.serial
+            fresh = authority.issue()
+            issued.replace(fresh)
+            server.signal(signal.SIGHUP)
+            renewed(server, old)
+            with server.client() as client:
+                assert client.serial == fresh.serial
+            issued = replace(fresh, cert=issued.cert, key=issued.key)
+            issued.key.chmod(0o600)
 
 
 LISTENS = """

@@ -29,7 +29,7 @@ class Gunicorn(Command):
 
     @property
     def port(self) -> int:
-        return int(self.said(r"Listening at: http://.*:(\d+) ")[1])
+        return int(self.said(r"Listening at: https?://.*:(\d+) ")[1])
 
     def workers(self) -> list[int]:
         """All that were booted."""

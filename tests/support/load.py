@@ -9,6 +9,7 @@ from functools import partial
 from typing import Self
 
 from tests.support import raw
+from tests.support.raw import Client, Response
 from tests.support.servers import Command, wait_until
 
 FOREVER = 10**9  # requests on one connection
@@ -61,9 +62,10 @@ class Load(Crowd):
 
     def _ask_on_one_connection(self, count: int) -> None:
         with self.server.client() as client:
-            for _ in range(count):
-                client.send(self.request)
-                answer = client.response()
+            for number in range(count):
+                answer = self._answer(client, is_first=number == 0)
+                if answer is None:
+                    return
                 if answer.status != 200 or not _BODY.match(answer.body):
                     self.wrong.append(repr(answer))
                 self.answered += 1
@@ -72,6 +74,11 @@ class Load(Crowd):
                     return
                 if self.stopped.wait(_PAUSE):
                     return
+
+    def _answer(self, client: Client, is_first: bool) -> Response | None:
+        """None: the connection has ended, as it may."""
+        client.send(self.request)
+        return client.response()
 
     def wait_for_more(self, count: int) -> None:
         before = self.answered
