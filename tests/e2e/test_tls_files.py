@@ -187,7 +187,7 @@ FAULTS = {
     _missing: r"\.pem\.not: No such file or directory",
     _folder: r": (Is a directory|has no certificate in PEM)",
     _no_key: r"\.pem: has no private key in PEM",
-    _key_alone: r"certfile: it is not set",
+    _key_alone: r"keyfile: there is no TLS without certfile",
     _others_key: r"\.key: is not the key of .*\.pem",
     _expired: r"\.pem: the certificate expired on \d{4}-\d\d-\d\d",
     _weak: r"\.pem: .*key too small",

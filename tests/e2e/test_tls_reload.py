@@ -12,12 +12,14 @@ import pytest
 
 from tests.support.certificates import Authority, Issued
 from tests.support.load import FOREVER, Load
+from tests.support.metrics import value
 from tests.support.raw import Client, Response, get
 from tests.support.servers import ROOT, wait_until
 from tests.support.site import Site, ready, renewed, wait_ready
 from tests.support.tls import SITE, Secure, openssl
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+COUNTED = ("--admin-bind", "127.0.0.1:0")
 STAYS = "everything stays as it is|the old ones stay"
 
 
@@ -30,6 +32,11 @@ def serve(
     target, folder = ("site_app:app", site.folder) if site else (SITE, ROOT)
     words = (*patient, *options)
     return Secure(target, authority.trusted(), issued, *words, cwd=folder)
+
+
+def expiry(server: Secure) -> float:
+    """In seconds since 1970."""
+    return value(server, "celadon_tls_cert_not_after_timestamp_seconds")
 
 
 def shown(server: Secure) -> str:
@@ -268,3 +275,46 @@ def test_tl06_nothing_is_taken_before_the_handshake_ends(authority: Authority) -
         said = openssl(server, "-tls1_3", say=last)
         assert "Max Early Data: 0" in said
         assert "HTTP/1.1 200 OK" in said
+
+
+# --- without a signal ---
+
+
+def test_tl05_files_that_change_are_read_where_that_is_wanted(
+    authority: Authority,
+) -> None:
+    issued = authority.issue()
+    options = ("--tls-reload", "100ms", "--workers", "2")
+    with serve(authority, issued, *options) as server:
+        for _ in range(2):
+            old = wait_ready(server, 2)
+            fresh = authority.issue()
+            server.lines.act()
+            issued.replace(fresh)
+            renewed(server, old)
+            assert shown(server) == fresh.serial
+        # One that does not fit is no end of what is served.
+        server.lines.act()
+        issued.key.write_bytes(authority.issue().key.read_bytes())
+        server.wait_line(r"\.key: is not the key of .*\.pem")
+        server.wait_line(STAYS)
+        assert shown(server) == fresh.serial
+        last = authority.issue()
+        old = ready(server)
+        issued.replace(last)
+        renewed(server, old)
+        assert shown(server) == last.serial
+
+
+def test_tl05_when_they_expire_is_told(authority: Authority) -> None:
+    """The one that does first."""
+    first, second = authority.issue(days=3), authority.issue("shop.test", days=9)
+    options = (f"--tls-certs={first.cert}:{first.key}", *COUNTED)
+    with serve(authority, second, *options) as server:
+        old = wait_ready(server, 1)
+        assert expiry(server) == first.certificate.not_valid_after_utc.timestamp()
+        later = authority.issue(days=6)
+        first.replace(later)
+        server.signal(signal.SIGHUP)
+        renewed(server, old)
+        assert expiry(server) == later.certificate.not_valid_after_utc.timestamp()

@@ -74,11 +74,12 @@ class Issued:
         return path
 
     def replace(self, other: Issued) -> None:
-        """The files of this one hold `other` from now on, as certbot renews them."""
+        """The files of this one hold `other` from now on; neither is ever half-written."""
         for old, new in ((self.key, other.key), (self.cert, other.cert)):
-            aside = old.with_suffix(".new")
+            aside = old.with_name(f"{old.name}.new")
             aside.write_bytes(new.read_bytes())
-            aside.replace(old)
+        for old in (self.key, self.cert):
+            old.with_name(f"{old.name}.new").replace(old)
 
 
 class Authority:
