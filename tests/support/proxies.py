@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.support.raw import Client, get
 from tests.support.servers import ROOT, wait_until
 
 HAPROXY = ROOT / "deploy/haproxy/haproxy.cfg"
+PASSTHROUGH = ROOT / "deploy/haproxy/tls-passthrough.cfg"
 NGINX = ROOT / "deploy/nginx/celadon.conf"
 
 
@@ -51,13 +53,15 @@ class Proxy:
         self._log.close()
 
 
-def haproxy(folder: Path, servers: list[tuple[int, int]]) -> Proxy:
+def haproxy(
+    folder: Path, servers: list[tuple[int, int]], configuration: Path = HAPROXY
+) -> Proxy:
     """In front of `servers`, each a port and that of its admin pages."""
     port = free_port()
-    text = HAPROXY.read_text().replace("bind :80", f"bind 127.0.0.1:{port}")
+    text = re.sub(r"bind :\d+", f"bind 127.0.0.1:{port}", configuration.read_text())
     for number, (own, admin) in enumerate(servers, 1):
-        text = text.replace(
-            f"10.0.0.{number}:8000 port 9000", f"127.0.0.1:{own} port {admin}"
+        text = re.sub(
+            rf"10\.0\.0\.{number}:\d+ port 9000", f"127.0.0.1:{own} port {admin}", text
         )
     text = text.replace("inter 500ms", "inter 50ms")
     # One that is slow on a busy machine is there all the same.
