@@ -17,7 +17,7 @@ from tests.support.machine import free_port, plain_folder
 from tests.support.raw import TIMEOUT
 from tests.support.servers import CELADON, ROOT, Command, wait_until
 from tests.support.site import renewed, wait_ready
-from tests.support.tls import SITE, Secure, TlsClient
+from tests.support.tls import PATIENT, SITE, Secure, TlsClient
 
 FOLDER = ROOT / "deploy/tls"
 
@@ -45,7 +45,7 @@ class Deployed(Secure):
             text = re.sub(was, here, text)
         file = place / name
         file.write_text(text)
-        Command.__init__(self, SITE, "--config", str(file), bind=None)
+        Command.__init__(self, SITE, *PATIENT, "--config", str(file), bind=None)
 
 
 def put(issued: Issued, place: Path, name: str) -> None:

@@ -22,7 +22,6 @@ from tests.support.servers import wait_until
 from tests.support.tls import SITE, Secure, hello, in_thread
 
 COUNTED = ("--admin-bind", "127.0.0.1:0")
-PATIENT = ("--tls-handshake-timeout", "2m")
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -138,7 +137,7 @@ def pieces_of(signer: Authority) -> dict[str, bytes]:
 
 
 def test_sl06_slow_ones_hold_up_nobody(signer: Authority) -> None:
-    with Secure(SITE, signer.trusted(), signer.issue(), *PATIENT) as server:
+    with Secure(SITE, signer.trusted(), signer.issue()) as server:
         with server.client() as early, ExitStack() as stack:
             for said in [*pieces_of(signer).values()] * 25:
                 stack.enter_context(server.in_clear()).send(said)
@@ -166,7 +165,7 @@ def test_sl06_slow_ones_are_ended_by_their_time_limit(signer: Authority) -> None
 def test_sl06_so_many_at_a_time(signer: Authority) -> None:
     """Others wait in line, unread, and have their turn when one ends; whoever is through waits
     for nobody."""
-    options = ("--tls-handshakes", "2", *PATIENT, *COUNTED)
+    options = ("--tls-handshakes", "2", *COUNTED)
     with Secure(SITE, signer.trusted(), signer.issue(), *options) as server:
         progress = partial(value, server, "celadon_tls_handshakes_in_progress")
         connections = partial(value, server, "celadon_connections")

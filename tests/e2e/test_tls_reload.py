@@ -27,11 +27,8 @@ def serve(
     authority: Authority, issued: Issued, *options: str, site: Site | None = None
 ) -> Secure:
     """The pages that tell of TLS, or a site."""
-    # On a busy machine ten seconds pass between a connection and its first request.
-    patient = ("--header-timeout", "2m", "--tls-handshake-timeout", "2m")
     target, folder = ("site_app:app", site.folder) if site else (SITE, ROOT)
-    words = (*patient, *options)
-    return Secure(target, authority.trusted(), issued, *words, cwd=folder)
+    return Secure(target, authority.trusted(), issued, *options, cwd=folder)
 
 
 def expiry(server: Secure) -> float:

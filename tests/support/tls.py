@@ -20,6 +20,8 @@ from tests.support.servers import Command, Running, serving
 
 SITE = "tests.apps.tls_site:app"
 SITE_OF_ASGI = "tests.apps.tls_site:of_asgi"
+# On a busy machine ten seconds pass from a connection to its handshake, and to its request.
+PATIENT = ("--tls-handshake-timeout", "2m", "--header-timeout", "2m")
 
 
 class TlsClient(Client):
@@ -70,7 +72,7 @@ class Secure(Command):
     ) -> None:
         self.trusted = trusted
         pair = ("--certfile", str(issued.cert), "--keyfile", str(issued.key))
-        super().__init__(target, *pair, *options, **more)
+        super().__init__(target, *pair, *PATIENT, *options, **more)
 
     def client(
         self,
@@ -117,7 +119,8 @@ def in_thread(
     """An application, or the site, from a thread of this process."""
     issued = authority.issue()
     pair = {"certfile": str(issued.cert), "keyfile": str(issued.key)}
-    with serving(app, validate=False, **pair) as running:
+    patient = {"tls_handshake_timeout": 120, "header_timeout": 120}
+    with serving(app, validate=False, **pair, **patient) as running:
         yield SecureRunning(running.server, authority.trusted())
 
 
