@@ -95,6 +95,8 @@ REPLACED = {
         "10.0.0.0/24": "127.0.0.0/8",
         "/run/studio/": "",
     },
+    # His files of programs are here as well.
+    "docs/howto/tls.md": {"~/.local/share": "data"},
 }
 # "And the same with ...": a server that a page starts as well, without showing it.
 AND_THE_SAME = {

@@ -31,7 +31,7 @@ from tests.support.raw import TIMEOUT, Client, get
 from tests.support.servers import BIN, ROOT, Command, Started
 from tests.support.site import wait_ready
 
-_COMMANDS = {"check", "config", "ctl", "migrate", "top"}
+_COMMANDS = {"check", "config", "ctl", "dev-cert", "migrate", "top"}
 _COMMANDS |= {"--check-config", "--help", "--version"}
 LEFT = 28  # curl's status once its time is over
 
@@ -56,6 +56,7 @@ class Reader:
             "CELADON_CONTROL_SOCKET": "control",
             # What is installed for tests of itself takes longer to import than a page's tests.
             "PYTEST_ADDOPTS": "-p no:ddtrace -p no:faker",
+            "XDG_DATA_HOME": str(folder / "data"),  # ~/.local/share
             # What pages install is here, with all it needs: pip need not look for more.
             "PIP_NO_DEPS": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
