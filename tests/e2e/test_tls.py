@@ -153,19 +153,17 @@ def test_tl01_which_ciphers_is_a_setting(signer: Authority) -> None:
         assert server.alert(other) == "SSLV3_ALERT_HANDSHAKE_FAILURE"
 
 
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 @pytest.mark.parametrize(
-    ("curve", "is_spoken"),
-    [("X25519", True), ("prime256v1", True), ("secp384r1", True), ("secp521r1", False)],
+    ("group", "is_spoken"),
+    [("X25519", True), ("P-256", True), ("P-384", True), ("P-521", False)],
 )
-def test_tl01_keys_are_agreed_on_over_few_curves(
-    server: Secure, signer: Authority, curve: str, is_spoken: bool
+def test_tl01_keys_are_agreed_on_over_few_groups(
+    server: Secure, group: str, is_spoken: bool, version: str
 ) -> None:
-    context = signer.trusted()
-    context.set_ecdh_curve(curve)
-    if is_spoken:
-        assert server.ask(context=context)["wsgi.url_scheme"] == "https"
-    else:
-        assert server.alert(context) == "SSLV3_ALERT_HANDSHAKE_FAILURE"
+    said = openssl(server, version, "-groups", group, say=LAST)
+    assert ("HTTP/1.1 200 OK" in said) is is_spoken, said
+    assert ("alert handshake failure" in said) is not is_spoken
 
 
 def test_tl01_nothing_is_agreed_on_anew(server: Secure) -> None:
@@ -218,8 +216,7 @@ def test_tl02_our_order_decides(
         assert client.ask()["SERVER_PROTOCOL"] == "HTTP/1.1"
 
 
-def test_tl02_without_one_in_common_there_is_no_connection(
-    server: Secure, signer: Authority
-) -> None:
-    context = offering(signer, "spdy/3", "http/0.9")
-    assert server.alert(context) == "TLSV1_ALERT_NO_APPLICATION_PROTOCOL"
+def test_tl02_without_one_in_common_there_is_no_connection(server: Secure) -> None:
+    said = openssl(server, "-alpn", "spdy/3,http/0.9", say=LAST)
+    assert "SSL alert number 120" in said  # no_application_protocol (RFC 7301)
+    assert "HTTP/1.1" not in said

@@ -19,7 +19,7 @@ from tests.support.machine import program
 from tests.support.metrics import value
 from tests.support.raw import TIMEOUT, get, post
 from tests.support.servers import wait_until
-from tests.support.tls import SITE, Secure, hello, in_thread
+from tests.support.tls import SITE, ByHand, Secure, hello, in_thread
 
 COUNTED = ("--admin-bind", "127.0.0.1:0")
 RESET = struct.pack("ii", 1, 0)
@@ -208,6 +208,25 @@ def test_tl07_who_leaves_in_the_midst_of_it_leaves_nothing(signer: Authority) ->
             assert client.ask()
 
 
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_tl07_who_says_goodbye_is_told_so_too(signer: Authority, version: str) -> None:
+    """RFC 8446 6.1: else he would not know that nothing is missing."""
+    context = signer.trusted()
+    context.maximum_version = ssl.TLSVersion[version]
+    with in_thread(signer) as server, server.in_clear() as wire:
+        client = ByHand(wire, context)
+        client.do(client.tls.do_handshake)
+        client.do(client.tls.write, get())
+        found = b""
+        while not found.endswith(b"}"):
+            found += client.do(client.tls.read, 65536)
+        client.do(client.tls.unwrap)
+        # What came was an end of TLS, ahead of that of the connection.
+        with pytest.raises(ssl.SSLZeroReturnError):
+            client.tls.read(1)
+        assert wire.read_to_end() == b""
+
+
 def test_tl07_who_leaves_behind_it_is_noticed(signer: Authority) -> None:
     """Whether he says so, or goes without a word."""
     with in_thread(signer) as server:
@@ -215,7 +234,6 @@ def test_tl07_who_leaves_behind_it_is_noticed(signer: Authority) -> None:
             with server.client() as client:
                 assert client.ask()
                 if how == "goodbye":
-                    # What it says is answered, once it has said it.
                     client.sock.unwrap().close()
                 elif how == "reset":
                     option = (socket.SOL_SOCKET, socket.SO_LINGER, RESET)

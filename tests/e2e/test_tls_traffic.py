@@ -9,7 +9,7 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tests.support.load import Crowd
 from tests.support.raw import TIMEOUT, get, post
 from tests.support.servers import Command, Started
 from tests.support.site import Site, wait_ready
-from tests.support.tls import SITE, SITE_OF_ASGI, Secure, TlsClient, in_thread
+from tests.support.tls import SITE, SITE_OF_ASGI, ByHand, Secure, TlsClient, in_thread
 
 LARGE = os.urandom(8 << 20)
 SITES = {"wsgi": SITE, "asgi": SITE_OF_ASGI}
@@ -140,31 +140,15 @@ def test_a_request_may_be_in_many_records(server: Secure) -> None:
 
 def test_records_may_come_in_pieces(server: Secure, signer: Authority) -> None:
     """Each byte of the handshake, and of what follows, in a packet of its own."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = signer.trusted()
-    tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
     with server.in_clear() as wire:
-
-        def go_on(call: Callable[..., Any], *args: Any) -> Any:
-            """Until it is done."""
-            while True:
-                try:
-                    return call(*args)
-                except ssl.SSLWantReadError:
-                    pass
-                finally:
-                    data = outgoing.read()
-                    wire.send_pieces(data[i : i + 1] for i in range(len(data)))
-                received = wire.sock.recv(1)
-                assert received
-                incoming.write(received)
-
-        go_on(tls.do_handshake)
-        go_on(tls.write, get("/", "Connection: close"))
+        client = ByHand(wire, signer.trusted(), at_once=1)
+        client.do(client.tls.do_handshake)
+        client.do(client.tls.write, get("/", "Connection: close"))
         found = b""
-        while not found.endswith(b"}"):  # the page's last byte
-            found += go_on(tls.read, 100)
+        while piece := client.do(client.tls.read, 100):
+            found += piece
     assert found.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert found.endswith(b"}")  # the page's last byte
 
 
 # --- WebSockets ---

@@ -161,8 +161,10 @@ class Authority:
         return path
 
     def trusted(self, client: Issued | None = None) -> ssl.SSLContext:
-        """What a client has who trusts it; and who may say who he is, as `client`."""
+        """What a client has who trusts it; and who may say who he is, as `client`. An end
+        of which the server has not told is an error to him."""
         context = ssl.create_default_context(cafile=str(self.file))
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         if client:
             context.load_cert_chain(client.cert, client.key)
         return context

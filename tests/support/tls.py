@@ -124,11 +124,42 @@ def in_thread(
         yield SecureRunning(running.server, authority.trusted())
 
 
-def hello(context: ssl.SSLContext, name: str = "localhost") -> bytes:
+class ByHand:
+    """A client whose bytes a test moves itself, so many at a time, each time in a packet."""
+
+    def __init__(
+        self, wire: Client, context: ssl.SSLContext, at_once: int = 65536
+    ) -> None:
+        self._wire = wire
+        self._at_once = at_once
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname="localhost"
+        )
+
+    def do(self, call: Callable[..., Any], *args: Any) -> Any:
+        """One of `tls`, until it is done."""
+        while True:
+            try:
+                return call(*args)
+            except ssl.SSLWantReadError:
+                pass
+            finally:
+                said = self._outgoing.read()
+                steps = range(0, len(said), self._at_once)
+                self._wire.send_pieces(said[i : i + self._at_once] for i in steps)
+            received = self._wire.sock.recv(self._at_once)
+            if received:
+                self._incoming.write(received)
+            else:
+                self._incoming.write_eof()
+
+
+def hello(context: ssl.SSLContext) -> bytes:
     """The first that such a client says."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     with suppress(ssl.SSLWantReadError):
-        context.wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
+        context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
     return outgoing.read()
 
 
