@@ -143,6 +143,7 @@ def known() -> set[str]:
     parser = flags.make_parser()
     ours |= {option for action in parser._actions for option in action.option_strings}
     ours |= {"--url", "--once", "--interval"}  # of `celadon top`
+    ours |= {"--cacert", "--cert", "--key"}  # of curl
     # Of pytest's plugin, and of flask's own command.
     return ours | {"--celadon-concurrency", "--app", "--debug", "--port"}
 
