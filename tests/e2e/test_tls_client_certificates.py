@@ -140,9 +140,14 @@ def test_tl04_a_revoked_one_is_refused(
 def test_tl04_what_leads_to_the_root_may_come_with_it(
     house: House, optional: Secure
 ) -> None:
-    deep = house.clients.below("one").below("two").issue("carl", for_clients=True)
-    told = optional.ask(context=house.signer.trusted(deep))
-    assert "CN=carl" in told["SSL_CLIENT_S_DN"]
+    signer = house.clients
+    for depth in range(1, 6):
+        signer = signer.below(f"below-{depth}")
+        context = house.signer.trusted(signer.issue("carl", for_clients=True))
+        if depth <= 4:
+            assert "CN=carl" in optional.ask(context=context)["SSL_CLIENT_S_DN"]
+        else:
+            assert optional.alert(context) == "TLSV1_ALERT_UNKNOWN_CA"
 
 
 @pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
