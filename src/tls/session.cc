@@ -47,6 +47,14 @@ Failure cause_of(unsigned long code) noexcept {
   }
 }
 
+// How a request begins, of which OpenSSL knows the four methods that are the commonest.
+bool is_plain_http(std::string_view first) noexcept {
+  const std::size_t size = first.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+  constexpr std::size_t kShortest = 3;
+  if (size == first.npos) return first.size() >= kShortest;
+  return size >= kShortest && first[size] == ' ';
+}
+
 }  // namespace
 
 // The wire is there for a call.
@@ -155,7 +163,10 @@ Io Session::judge(int result) noexcept {
   }
   const unsigned long code = ERR_peek_error();
   if (code == 0) return {Io::Step::Eof};
-  const Failure cause = cause_of(code);
+  Failure cause = cause_of(code);
+  if (cause == Failure::NotTls && is_plain_http({first_.data(), seen_})) {
+    cause = Failure::PlainHttp;
+  }
   return fail(cause, take_failure());
 }
 
@@ -164,6 +175,12 @@ Io Session::fail(Failure failure, std::string reason) noexcept {
   failure_ = failure;
   reason_ = std::move(reason);
   return {Io::Step::Failed, Error::BadTls};
+}
+
+void Session::note_first(std::string_view bytes) noexcept {
+  const std::size_t n = std::min(bytes.size(), first_.size() - seen_);
+  std::copy_n(bytes.data(), n, first_.data() + seen_);
+  seen_ = static_cast<std::uint8_t>(seen_ + n);
 }
 
 // The poller may know nothing of an end either.
@@ -264,6 +281,7 @@ int Session::on_read(BIO* bio, char* into, std::size_t size,
   session.last_ = session.wire_->receive({into, size});
   if (session.last_.step == Io::Step::Again) BIO_set_retry_read(bio);
   *got = session.last_.bytes;
+  if (session.seen_ < session.first_.size()) session.note_first({into, *got});
   return session.last_.step == Io::Step::Done ? 1 : 0;
 }
 

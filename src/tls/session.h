@@ -6,6 +6,7 @@
 // Ended: the peer sends no more. Failed: nothing can be opened or sealed.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -64,6 +65,7 @@ class Session final : public net::Cipher {
   [[nodiscard]] net::Io judge_input(int result) noexcept;
   [[nodiscard]] net::Io fail(Failure failure, std::string reason) noexcept;
   [[nodiscard]] bool write(std::string_view bytes) noexcept;
+  void note_first(std::string_view bytes) noexcept;
   void set_state(State to) noexcept;
 
   static int on_read(BIO* bio, char* into, std::size_t size, std::size_t* got) noexcept;
@@ -85,6 +87,8 @@ class Session final : public net::Cipher {
   State state_ = State::Shaking;
   Failure failure_ = Failure::None;
   std::uint8_t new_keys_ = 0;  // KeyUpdates since the last byte for us
+  std::uint8_t seen_ = 0;
+  std::array<char, 8> first_{};  // the first bytes of the peer, `seen_` of them
   std::string reason_;
   net::Secrecy secrecy_;
 };

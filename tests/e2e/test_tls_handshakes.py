@@ -63,8 +63,14 @@ def counted(server: Secure, result: str, act: Callable[[], object]) -> None:
         post("/echo", b"x" * 300_000),
         get("/", "Expect: 100-continue", "Content-Length: 5", method="PUT"),
         get() + get("/second"),
+        *(get(method=method) for method in ("DELETE", "OPTIONS", "PATCH", "PROPFIND")),
+        b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
-    ids=["get", "head", "http-1.0", "post", "expects", "two"],
+    ids=[
+        *("get", "head", "http-1.0", "post", "expects", "two"),
+        *("delete", "options", "patch", "propfind", "connect", "http-2"),
+    ],
 )
 def test_tl07_plain_http_is_told_so_in_the_clear(
     server: Secure, request_: bytes
@@ -82,9 +88,10 @@ def test_tl07_plain_http_is_told_so_in_the_clear(
     assert server.ask()
 
 
-def test_tl07_also_where_it_comes_in_pieces(server: Secure) -> None:
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_tl07_also_where_it_comes_in_pieces(server: Secure, method: str) -> None:
     with server.in_clear() as client:
-        request = get()
+        request = get(method=method)
         client.send_pieces(request[i : i + 1] for i in range(len(request)))
         assert client.response().status == 400
         assert client.at_end()

@@ -179,9 +179,12 @@ TEST_F(TlsSession, TL02AgreesOnAProtocolInOurOrder) {
 TEST_F(TlsSession, KnowsPlainHttpAndOtherBytes) {
   add(issue());
   context = load();
-  const std::array<std::pair<std::string, Failure>, 3> cases{{
+  const std::array<std::pair<std::string, Failure>, 6> cases{{
       {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Failure::PlainHttp},
       {"POST /x HTTP/1.0\r\n\r\n", Failure::PlainHttp},
+      {"DELETE /x HTTP/1.1\r\n\r\n", Failure::PlainHttp},
+      {"PROPFIND /x HTTP/1.1\r\n\r\n", Failure::PlainHttp},
+      {"SSH-2.0-OpenSSH_9.2p1\r\n", Failure::NotTls},
       {std::string(64, '\xff'), Failure::NotTls},
   }};
   for (const auto& [bytes, failure] : cases) {
