@@ -118,6 +118,44 @@ def test_an_upload_that_is_waited_for_holds_up_nobody(server: Secure) -> None:
         assert is_same(slow.response().body, LARGE)
 
 
+@pytest.mark.row("CL06", "CH09")
+@pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
+@pytest.mark.parametrize(
+    ("field", "body", "seen"),
+    [
+        ("Content-Length: 10", b"hello", [b"hello", "ClientDisconnected"]),
+        ("Transfer-Encoding: chunked", b"5\r\nhello\r\n", [b"hello", "ClientDisconnected"]),
+        ("Content-Length: 5", b"hello", [b"hello", "end"]),
+    ],
+    ids=["half", "half-chunked", "whole"],
+)  # fmt: skip
+def test_who_says_goodbye_within_a_body_cuts_it(
+    signer: Authority, version: ssl.TLSVersion, field: str, body: bytes, seen: list[Any]
+) -> None:
+    found: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        try:
+            while piece := environ["wsgi.input"].read(5):
+                found.append(piece)
+            found.append("end")
+        except Exception as error:
+            found.append(type(error).__name__)
+            raise
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    context = signer.trusted()
+    context.maximum_version = version
+    with in_thread(signer, app) as running, running.in_clear() as wire:
+        client = ByHand(wire, context)
+        client.do(client.tls.do_handshake)
+        client.do(client.tls.write, get("/", field, method="POST") + body)
+        client.end()
+        assert wire.read_to_end()  # an answer, which is sealed, and an end
+        assert found == seen
+
+
 # --- requests and records ---
 
 

@@ -145,14 +145,23 @@ class ByHand:
             except ssl.SSLWantReadError:
                 pass
             finally:
-                said = self._outgoing.read()
-                steps = range(0, len(said), self._at_once)
-                self._wire.send_pieces(said[i : i + self._at_once] for i in steps)
+                self._send()
             received = self._wire.sock.recv(self._at_once)
             if received:
                 self._incoming.write(received)
             else:
                 self._incoming.write_eof()
+
+    def end(self) -> None:
+        """Says that nothing more comes, and goes on to listen."""
+        with suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        self._send()
+
+    def _send(self) -> None:
+        said = self._outgoing.read()
+        steps = range(0, len(said), self._at_once)
+        self._wire.send_pieces(said[i : i + self._at_once] for i in steps)
 
 
 def hello(context: ssl.SSLContext) -> bytes:
