@@ -408,7 +408,7 @@ def test_quick(n): pathlib.Path(f"quick-{n}").touch()
 """
 
 
-def test_what_takes_long_is_begun_by_half_of_the_workers(tmp_path: Path) -> None:
+def test_what_takes_long_is_not_begun_by_all_workers(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "test_it.py").write_text(WAITING)
     workers = (*WORKERS, "--no-loadscope-reorder")

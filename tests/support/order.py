@@ -6,7 +6,7 @@ session share is started twice, for tests of drivers and for all others: one wor
 would be the last to end.
 
 What takes long comes first, or it would be what all others are waited for at the end. It
-mostly waits, so that only half of the workers begin with it: the others have something for
+mostly waits, so that only each third worker begins with it: the others have something for
 the processors meanwhile.
 """
 
@@ -121,7 +121,7 @@ class Groups(LoadGroupScheduling):  # type: ignore[misc]
         return died_of
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if self.nodes.index(node) % 2:
+        if self.nodes.index(node) % 3:
             quick = (name for name in self.workqueue if not name.startswith(_SLOW))
             if name := next(quick, ""):
                 self.workqueue.move_to_end(name, last=False)
