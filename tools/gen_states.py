@@ -23,7 +23,9 @@ CONNECTION = "src/server/connection_state.h"
 CONNECTIONS = (
     Machine(CONNECTION, "Input", "What the peer sends", ("Open",)),
     Machine(CONNECTION, "Output", "What goes to the peer", ("Idle",)),
-    Machine(CONNECTION, "Stage", "The request at hand", ("None", "Preface", "Handshake")),
+    Machine(
+        CONNECTION, "Stage", "The request at hand", ("None", "Preface", "Handshake")
+    ),
 )
 WEBSOCKETS = (
     Machine(

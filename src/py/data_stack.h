@@ -18,7 +18,7 @@ class DataStack {
   DataStack(const DataStack&) = delete;
   DataStack& operator=(const DataStack&) = delete;
 
-  static constexpr std::size_t kLeast = 496;            // with malloc's header 512 bytes
+  static constexpr std::size_t kLeast = 496;  // with malloc's header 512 bytes
   static constexpr std::size_t kMost = 16 * 1024 - 16;  // as CPython's own
 
   // For the greenlet that runs now, before its first Python frame. Does nothing where

@@ -99,7 +99,7 @@ void make_tunnel(Choices& c, Request& r) {
   if (c.percent(20)) add(r, Act::Send, size(c));
   if (c.percent(8)) add(r, Act::Abort);
   if (c.percent(30)) {
-    add(r, c.percent(70) ? Act::Finish : Act::GiveUp);
+    add(r, c.percent(50) ? Act::Finish : Act::GiveUp);
     add(r, c.percent(70) ? Act::Wait : Act::Spend, pause(c));
     if (c.percent(30)) add(r, Act::Read);
     if (c.percent(50)) add(r, Act::Wait, pause(c));
