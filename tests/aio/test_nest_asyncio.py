@@ -27,6 +27,7 @@ async def all_of_them():
 )
 
 
+@pytest.mark.library("nest_asyncio")
 @pytest.mark.parametrize("before", ["nest_asyncio.apply()", ""])
 @pytest.mark.parametrize("run", ["aio.run", "aio.wait"])
 def test_what_a_loop_is_to_run_while_it_runs(run: str, before: str) -> None:

@@ -66,8 +66,8 @@ async def block_elsewhere() -> None:
         over.wait()
 
     other = asyncio.create_task(block_here())
-    await asyncio.sleep(0)
     try:
+        await asyncio.sleep(0)
         green.sleep(LONG)
     finally:
         over.set()

@@ -416,6 +416,16 @@ async def main():
         came.clear()
         over.set()
         await aio.green(task.join)
+    # In tasks, which are one thread.
+    both = [(green.Event(), green.Event()) for _ in "ab"]
+    async def blocks(begun, over): return runs(begun, over)
+    tasks = [asyncio.create_task(blocks(*each)) for each in both]
+    for begun, _ in both: await aio.green(begun.wait)
+    for (_, over), task in zip(both, tasks):
+        over.set()
+        assert await task == -1
+    os.kill(os.getpid(), signal.SIGHUP)
+    await came.wait()
 aio.run(main())
 assert signal.set_wakeup_fd(-1) == -1
 """

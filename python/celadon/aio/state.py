@@ -52,7 +52,7 @@ def life_of(loop: Any) -> asyncio.Future[None] | None:
     return loop._life  # type: ignore[no-any-return]
 
 
-def end_life(loop: Endless) -> None:
+def end_life(loop: Any) -> None:
     """It is about to be closed, once what that calls has run."""
     if loop._life is not None and not loop._life.done():
         loop._life.set_result(None)

@@ -109,9 +109,8 @@ def _end_with_thread() -> None:
             )
             return
         _green.sleep(0)
-    state.end_life(loop)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.get_loop()
+        state.end_life(runner.get_loop())
 
 
 atexit.register(_end_with_thread)

@@ -15,6 +15,7 @@ there, or on the hub's stack.
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import signal
 import sys
@@ -159,40 +160,35 @@ class _Wakeup(NamedTuple):
 
     fd: int
     warns: bool
-    is_of_loop: bool  # of asyncio, which calls its handlers by that
 
 
-_wakeups: dict[
-    int, _Wakeup
-] = {}  # by the identity of who has set it, the last one last
+# By who has set it, a loop or a greenlet, and its identity; the last one last.
+_wakeups: dict[tuple[bool, int], _Wakeup] = {}
 
 
 def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
-    """As `signal.set_wakeup_fd`, of this greenlet, or of the event loop that it runs."""
+    """As `signal.set_wakeup_fd`, of this greenlet, or of the loop of asyncio that calls it."""
     before = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
     if green.hub_stats() is None:
         return before
-    me = green.get_ident()
+    is_loop = sys._getframe(1).f_globals.get("__name__") == "asyncio.unix_events"
+    me = is_loop, green.get_ident() if is_loop else green.current_owner()
     if not _wakeups and before != -1:  # of the main script, before there were others
-        _wakeups[threading.main_thread().ident or 0] = _Wakeup(before, True, False)
+        _wakeups[False, threading.main_thread().ident or 0] = _Wakeup(before, True)
     had = _wakeups.pop(me, None)
     if fd != -1:
-        _wakeups[me] = _Wakeup(fd, warn_on_full_buffer, _runs_loop())
+        _wakeups[me] = _Wakeup(fd, warn_on_full_buffer)
     elif had is None:
         _wakeups.clear()  # it puts back what another one has set, and closes that
     _wake_one()
     return had.fd if had else -1
 
 
-def _runs_loop() -> bool:
-    events = sys.modules.get("asyncio.events")
-    return events is not None and events._get_running_loop() is not None
-
-
 def _wake_one() -> None:
-    """The last one of a loop, or the last one; those that are closed are none."""
+    """The last one of a loop, which calls its handlers by that, or the last one; those that
+    are closed are none."""
     while _wakeups:
-        who = sorted(_wakeups, key=lambda each: _wakeups[each].is_of_loop)[-1]
+        who = sorted(_wakeups, key=operator.itemgetter(0))[-1]
         wakeup = _wakeups[who]
         try:
             _set_wakeup_fd(wakeup.fd, warn_on_full_buffer=wakeup.warns)
