@@ -33,8 +33,7 @@ std::unexpected<std::string> wrong(std::string_view file, std::string_view what)
 int on_password(char* into, int size, int, void* password) {
   const auto& text = *static_cast<const std::string*>(password);
   if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
-  std::memcpy(into, text.data(), text.size());
-  return static_cast<int>(text.size());
+  return static_cast<int>(text.copy(into, text.size()));
 }
 
 std::expected<Bio, std::string> open_file(const std::string& path) {
