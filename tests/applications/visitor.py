@@ -10,10 +10,13 @@ from http.cookies import SimpleCookie
 from random import Random
 
 from tests.applications.application import Page
-from tests.support.raw import Client, Response
+from tests.support.raw import TIMEOUT, Client, Response
 
 HOST = "site.test"
 _RESET = struct.pack("ii", 1, 0)
+# Seconds for an answer: pages that take tenths of a second to compute, asked for by all of a
+# crowd at once, take minutes where the machine is busy.
+_PATIENCE = 5 * TIMEOUT
 
 
 class Unanswered(Exception):
@@ -68,6 +71,7 @@ class Visitor:
     def _connected(self) -> Client:
         if self._client is None:
             self._client = Client(("127.0.0.1", self.port))
+            self._client.sock.settimeout(_PATIENCE)
         return self._client
 
     def _leave(self) -> None:
