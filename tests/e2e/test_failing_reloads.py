@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.load import FOREVER, Load
-from tests.support.raw import Client, get
-from tests.support.servers import Command, wait_until
+from tests.support.raw import TIMEOUT, Client, get
+from tests.support.servers import CELADON, Command, wait_until
 from tests.support.site import Site, kill_worker, ready, renewed, wait_ready
 from tests.support.statsd import Daemon
 
@@ -204,6 +205,27 @@ def {hook}: raise ValueError("on purpose")
             server.wait_line(f"worker {victim} was killed")
             wait_ready(server, 2)
             configure(folder, "one")
+
+
+def test_s04_the_log_level_is_that_of_before(folder: Path) -> None:
+    """Which was set while it ran: for workers that stay, that come, and that are told."""
+    says = """
+control_socket = "{folder}/control"
+def post_worker_init(worker):
+    worker.log.debug("a worker has its settings, %s", worker.pid)
+"""
+    configure(folder, "one", says.format(folder=folder))
+    with serve(folder) as server:
+        wait_ready(server, 2)
+        words = [CELADON, "ctl", "--control-socket", str(folder / "control")]
+        subprocess.run([*words, "log-level", "debug"], check=True, timeout=TIMEOUT)
+        configure(folder, "two", says.format(folder=folder) + STEPS["the boot"])
+        server.signal(signal.SIGHUP)
+        server.wait_line("the old ones stay")
+        for victim in ready(server):
+            kill_worker(server, victim)
+        for pid in ready(server):
+            assert any(f"its settings, {pid}" in line for line in server.lines)
 
 
 def test_s04_back_and_forth_before_anybody_has_booted(folder: Path) -> None:
