@@ -149,7 +149,7 @@ def test_all_that_is_wrong_is_said_at_once(place: Place) -> None:
         "celadon: backlog: expected a whole number that is not negative, not 'many' "
         "(celadon.toml)",
         "celadon: reload: expected on or off, not {'x': 1} (celadon.toml)",
-        "celadon: unknown setting 'workres' (did you mean 'workers' or 'worker_class'?) "
+        "celadon: unknown setting 'workres' (did you mean 'workers'?) "
         "(environment CELADON_WORKRES)",
         "celadon: keepalive: expected a duration such as 30, 250ms or 5m, not 'soon' "
         "(command line)",
