@@ -304,9 +304,11 @@ bool read_tls_options(PyObject* dict, tls::Settings& out) noexcept {
   r.text("password", out.password);
   r.text("ca_certs", out.ca_certs);
   r.text("crl", out.crl);
-  int verify = 0;
+  int verify = 0;  // of ssl.CERT_NONE, CERT_OPTIONAL and CERT_REQUIRED
   r.integer("cert_reqs", verify);
-  out.verify = static_cast<tls::Verify>(verify);
+  out.verify = verify == 0   ? tls::Verify::None
+               : verify == 1 ? tls::Verify::Optional
+                             : tls::Verify::Required;
   r.text("ciphers", out.ciphers);
   r.text("cipher_suites", out.cipher_suites);
   bool only_12 = false, only_13 = false;
